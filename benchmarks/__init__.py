@@ -1,0 +1,1 @@
+"""Measurements. ``speed/`` times OmniSense beside its parts and named peers."""

@@ -1,0 +1,74 @@
+"""OmniSense: omni-modal reasoning agents that watch, listen, read and answer with care.
+
+The code lives in five folders at the top of the repository, each a subpackage here:
+
+- ``omnisense.perception``: clip -> visual, audio and transcript streams -> one timeline
+- ``omnisense.reasoning``: policies, the LangGraph loop, evidence, safety
+- ``omnisense.rl``: training on top of the reasoning
+- ``omnisense.benchmarks``: evaluation and speed
+- ``omnisense.agent``: the Python API and the ``omnisense`` command
+
+The public names below are imported on first use, so that ``import omnisense`` stays instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from omnisense.errors import InputError, MediaError, ModelError, OmniSenseError, PolicyError
+
+if TYPE_CHECKING:
+    from omnisense.agent.agent import Agent
+    from omnisense.perception.media import Clip, Sampling, open_clip
+    from omnisense.perception.perceive import perceive
+    from omnisense.perception.percepts import Percepts
+    from omnisense.reasoning.chat_model_policy import ChatModelPolicy
+    from omnisense.reasoning.policy import Policy, ScriptedPolicy, load_policy
+    from omnisense.reasoning.transformers_policy import TransformersPolicy
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Agent": "omnisense.agent.agent",
+    "ChatModelPolicy": "omnisense.reasoning.chat_model_policy",
+    "Clip": "omnisense.perception.media",
+    "Percepts": "omnisense.perception.percepts",
+    "Policy": "omnisense.reasoning.policy",
+    "Sampling": "omnisense.perception.media",
+    "ScriptedPolicy": "omnisense.reasoning.policy",
+    "TransformersPolicy": "omnisense.reasoning.transformers_policy",
+    "load_policy": "omnisense.reasoning.policy",
+    "open_clip": "omnisense.perception.media",
+    "perceive": "omnisense.perception.perceive",
+}
+
+__all__ = [
+    "Agent",
+    "ChatModelPolicy",
+    "Clip",
+    "InputError",
+    "MediaError",
+    "ModelError",
+    "OmniSenseError",
+    "Percepts",
+    "Policy",
+    "PolicyError",
+    "Sampling",
+    "ScriptedPolicy",
+    "TransformersPolicy",
+    "__version__",
+    "load_policy",
+    "open_clip",
+    "perceive",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'omnisense' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,47 @@
+"""Errors that a user can act on: what went wrong, with which file, and what to do about it.
+
+The command line prints them as one line and exits with code 2; nothing else is caught there, so a
+traceback always means a fault of ours.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class OmniSenseError(Exception):
+    """A problem outside our code, with its cause and its remedy.
+
+    Args:
+        problem: what is wrong, without a final full stop.
+        remedy: what the user can do about it, as an instruction.
+        path: the file or folder concerned, when there is one.
+    """
+
+    def __init__(self, problem: str, remedy: str, path: str | Path | None = None) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        self.path = None if path is None else str(path)
+        where = f"{self.path}: " if self.path else ""
+        super().__init__(f"{where}{problem}. {remedy}")
+
+    def __reduce__(self) -> tuple[type[OmniSenseError], tuple[str, str, str | None]]:
+        # Exceptions pickle by their args, which here are the finished message: errors raised in a
+        # worker process would otherwise fail to come back.
+        return type(self), (self.problem, self.remedy, self.path)
+
+
+class MediaError(OmniSenseError):
+    """A media file that cannot be opened or decoded."""
+
+
+class ModelError(OmniSenseError):
+    """A model that is unknown, cannot be fetched, fails its check or cannot be loaded."""
+
+
+class PolicyError(OmniSenseError):
+    """A policy that was asked for something it cannot do, or whose service failed."""
+
+
+class InputError(OmniSenseError):
+    """An argument, option or settings file that cannot be used."""

@@ -1,0 +1,6 @@
+"""Perception: a clip becomes three time-aligned streams and one timeline.
+
+Read in this order: ``media`` (what is looked at), ``visual``, ``audio``, ``transcript`` (the three
+extractors), ``percepts`` (the types that travel), ``timeline`` (how they are fused), ``perceive`` (all of it,
+side by side and cached).
+"""

@@ -1,0 +1,85 @@
+"""Which frames are looked at, and at what size: the one place that decides it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from omnisense.errors import InputError
+
+
+class FramePlan(NamedTuple):
+    """Frame times in seconds (T,), increasing, and the size in pixels that frames are scaled to."""
+
+    times_s: np.ndarray
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a clip is turned into frames.
+
+    Attributes:
+        rule: ``rate`` looks ``fps`` times a second from 0 s on; ``count`` spreads ``count`` frames evenly, each
+            in the middle of its share of the clip; ``humansense`` is the rate of the HumanSense paper's runs:
+            1 frame a second, fewer for files of more than 300 frames, never more than about 24 in all.
+        fps: frames per second for ``rate``.
+        count: number of frames for ``count``.
+        max_frames: upper bound on the number of frames; more are thinned out evenly.
+        max_pixels: cap on width times height of one frame. Frames are never scaled up.
+        max_total_pixels: cap on the pixels of all frames together; frames shrink to meet it.
+    """
+
+    rule: Literal["rate", "count", "humansense"] = "rate"
+    fps: float = 2.0
+    count: int = 24
+    max_frames: int | None = None
+    max_pixels: int | None = 640 * 360
+    max_total_pixels: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"fps is {self.fps}", "Give a positive number of frames per second.")
+        for name in ("count", "max_frames", "max_pixels", "max_total_pixels"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}", "Give at least 1.")
+
+    @classmethod
+    def humansense(cls) -> Sampling:
+        """The frame rule and pixel cap of the HumanSense paper (section on evaluation; 360 x 420 pixels)."""
+        return cls(rule="humansense", max_pixels=360 * 420)
+
+    def plan(self, duration_s: float, frame_rate: float, frame_count: int, width: int, height: int) -> FramePlan:
+        """Decide times and size for a video of this length (s), rate (1/s), frame count and size (pixels)."""
+        times_s = self._times(duration_s, frame_rate, frame_count)
+        if self.max_frames is not None and len(times_s) > self.max_frames:
+            keep = np.linspace(0, len(times_s) - 1, self.max_frames).round().astype(int)
+            times_s = times_s[keep]
+        return FramePlan(times_s, *self._size(width, height, len(times_s)))
+
+    def _times(self, duration_s: float, frame_rate: float, frame_count: int) -> np.ndarray:
+        if duration_s <= 0:
+            return np.zeros(1)
+        if self.rule == "count":
+            return (np.arange(self.count) + 0.5) * duration_s / self.count
+        rate = self.fps
+        if self.rule == "humansense":
+            rate = 0.2 if frame_count >= 600 else 0.5 if frame_count > 300 else 1.0
+            nominal_s = frame_count / max(int(frame_rate), 1)  # the paper divides by the whole part of the rate
+            if nominal_s * rate > 24:
+                rate = 24 / nominal_s
+        return np.arange(max(1, math.ceil(duration_s * rate - 1e-6))) / rate
+
+    def _size(self, width: int, height: int, frames: int) -> tuple[int, int]:
+        caps = [self.max_pixels, self.max_total_pixels and self.max_total_pixels // max(frames, 1)]
+        cap = min((c for c in caps if c is not None), default=width * height)
+        if width * height <= cap:
+            return width, height
+        scale = math.sqrt(cap / (width * height))
+        # Even sizes: chroma planes are halved, and odd widths leave a green edge in some decoders.
+        return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)

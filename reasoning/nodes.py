@@ -1,0 +1,467 @@
+"""The steps of the loop. Each takes the state and gives back what it adds; small values only, never media bytes.
+
+Decisions pool a stated prior (from what was appraised before) with the policy's choice. The policy's bias towards
+options for their wording alone is measured without evidence and taken off (Zhao et al., "Calibrate Before Use", 2021).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict
+
+from omnisense.errors import PolicyError
+from omnisense.perception.percepts import AudioStream, Percepts, VisualStream
+from omnisense.perception.timeline import Event, face_name
+from omnisense.reasoning import checks, emotion, prompts, safety
+from omnisense.reasoning.policy import Messages, Policy
+from omnisense.reasoning.restate import content_words
+
+_POLICY_WEIGHT = 0.5  # of the policy's calibrated choice against a prior's 1.0
+_CHARS_PER_TOKEN = 4
+
+# What helps with what, after the optimal matching of support to stress (Cutrona and Russell, 1990): being heard for
+# losses, comfort and safety for fear, space for anger, company in joy. Shares, not probabilities of anything measured.
+NEEDS: dict[str, dict[str, float]] = {
+    "sadness": {"to be heard": 3, "comfort": 4, "company": 2, "space": 1},
+    "fear": {"to be heard": 2, "comfort": 3, "safety": 2, "encouragement": 2, "information": 1},
+    "anger": {"to be heard": 5, "space": 2, "information": 1, "comfort": 1},
+    "disgust": {"to be heard": 4, "space": 2, "safety": 1},
+    "joy": {"to share joy": 5, "to be heard": 2, "encouragement": 1},
+    "surprise": {"to be heard": 3, "information": 2, "to share joy": 2},
+    "neutral": {"to be heard": 3, "company": 2, "information": 2},
+    "unknown": {"company": 3, "space": 2, "information": 1},
+}
+# Support moves after Hill's helping skills as ESConv names them (Liu et al., 2021), by need.
+MOVES: dict[str, dict[str, float]] = {
+    "to be heard": {"reflect the feeling": 4, "validate": 3, "ask one open question": 3},
+    "comfort": {"reflect the feeling": 3, "reassure": 4, "validate": 2},
+    "company": {"reassure": 2, "ask one open question": 4, "reflect the feeling": 2},
+    "space": {"give space": 5, "validate": 2},
+    "safety": {"reassure": 4, "offer information": 2},
+    "encouragement": {"encourage": 5, "validate": 2},
+    "information": {"offer information": 3, "ask one open question": 3},
+    "to share joy": {"share the joy": 6, "ask one open question": 2},
+}
+SHOWN = {"sadness": "gentle concern", "fear": "calm reassurance", "anger": "calm understanding",
+         "disgust": "calm understanding", "joy": "warm gladness", "surprise": "curious warmth",
+         "neutral": "friendly interest", "unknown": "quiet openness"}
+
+
+class State(TypedDict, total=False):
+    """What the graph carries and checkpoints. ``percepts`` is a path; media are never in it."""
+
+    clip: dict[str, Any] | None  # path, start_s, end_s
+    typed: str
+    percepts: str | None
+    characteristics: dict[str, Any]
+    emotion: dict[str, Any]
+    context: dict[str, Any]
+    need: dict[str, Any]
+    strategy: dict[str, Any]
+    drafts: list[dict[str, Any]]
+    revisions: int
+    best: dict[str, Any]
+    safety: dict[str, Any]
+    response: str
+    turns: list[dict[str, Any]]
+    spent_tokens: int
+    started_s: float
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How much the loop may do.
+
+    Attributes:
+        guided: whether replies continue an opening written from the appraisal; None: when the policy is small.
+        drafts: replies written at once; None: 6 when guided (a small model needs the choice), else 1.
+        max_revisions: how often a reply with faults is written anew.
+        max_reply_tokens: for one draft.
+        max_tokens: for one turn, prompts and replies together, counted at four characters a token.
+        max_seconds: for one turn after perception; no call is begun past it.
+        timeline_tokens: room for the rendered timeline in a prompt.
+        temperature: of the drafts; seed: of their sampling.
+    """
+
+    guided: bool | None = None
+    drafts: int | None = None
+    max_revisions: int = 1
+    max_reply_tokens: int = 160
+    max_tokens: int = 20_000
+    max_seconds: float = 120.0
+    timeline_tokens: int = 600
+    temperature: float = 0.7
+    seed: int = 0
+
+
+class Decision(NamedTuple):
+    """An option taken, the pooled probabilities, what the policy alone would take, a note, and the tokens it cost."""
+
+    value: str
+    probabilities: dict[str, float]
+    policy_choice: str = ""
+    note: str = ""
+    tokens: int = 0
+
+
+OnStream = Callable[[str, Any, float], None]
+PerceiveClip = Callable[[dict[str, Any], OnStream | None], str]
+
+
+class Nodes:
+    """The steps, bound to a policy, settings, and a way to turn a clip into the path of its stored percepts."""
+
+    def __init__(self, policy: Policy, settings: LoopSettings, perceive: PerceiveClip) -> None:
+        self.policy, self.settings, self._perceive = policy, settings, perceive
+        self._bias: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
+
+    # --- before the reasoning ---
+
+    def perceive(self, state: State, on_stream: OnStream | None = None) -> State:
+        """Turn the clip into stored percepts; the turn's time budget starts after it."""
+        clip = state.get("clip")
+        return {"percepts": self._perceive(clip, on_stream) if clip else None, "started_s": time.time()}
+
+    def guard(self, state: State) -> State:
+        """Look for risk in everything said and typed."""
+        return {"safety": safety.check_input(heard(state)).to_dict()}
+
+    def care(self, state: State) -> State:
+        """Answer a risk: no model is asked."""
+        reply = safety.caring_reply(state["safety"]["category"])
+        return {"response": reply, "best": {"text": reply, "score": 1.0, "faults": [], "written_by": "safety gate"},
+                "turns": _with_turn(state, reply, state["safety"]["category"])}
+
+    # --- appraisal ---
+
+    def characteristics(self, state: State) -> State:
+        """Who is here, and how they look and sound: measured, not guessed."""
+        percepts, events = perceived(state)
+        facts, cited = _who(percepts, events)
+        if state.get("typed"):
+            facts.append("they wrote a message")
+        value = facts[0] if facts else "nobody is seen or heard"
+        return {"characteristics": _appraisal(value, "; ".join(facts[1:]), 1.0 if facts else 0.0, events, cited)}
+
+    def emotion(self, state: State) -> State:
+        """What is felt: the channels pooled with the policy's choice."""
+        percepts, events = perceived(state)
+        channels, phases = emotion.measure(percepts, events, state.get("typed", ""))
+        if not channels:
+            return {"emotion": _appraisal("unknown", "nobody to read a feeling from", 0.0, events, (),
+                                          strength=0.0, earlier=[], conflict="", channels=[], seen="")}
+        decision = self._decide(state, "What does the person feel now?", list(emotion.EMOTIONS), None)
+        felt = emotion.pool(channels, decision.probabilities or None, phases)
+        cited = {e for c in channels if c.top == felt.value for e in c.evidence}
+        face = next((c for c in channels if c.name == "face" and c.reliability >= 0.25), None)
+        detail = "; ".join(f"{c.name}: {c.why} (weight {felt.weights[c.name]:.2f})" for c in channels)
+        return {"emotion": _appraisal(
+            felt.value, detail, felt.probabilities[felt.value], events, cited, strength=felt.strength,
+            since_s=felt.since_s, earlier=[list(e) for e in felt.earlier], conflict=felt.conflict,
+            seen=face.top if face else "", channels=[asdict(c) for c in channels], weights=felt.weights,
+            probabilities=felt.probabilities, policy_choice=decision.policy_choice, note=decision.note),
+            "spent_tokens": _spent_with(state, decision)}
+
+    def context(self, state: State) -> State:
+        """What is going on, and what of the conversation bears on it."""
+        percepts, events = perceived(state)
+        options = _settings_that_fit(percepts, events, state.get("typed", ""))
+        decision = self._decide(state, "What kind of situation is this?", options, None)
+        spoken = [e for e in events if e.channel == "speech"]
+        recalled = recall(state.get("turns", []), state.get("typed") or "")
+        detail = f'said: "{_shortened(heard(state))}"' if heard(state) else "nothing was said"
+        if recalled:
+            detail += f'; earlier they said: "{recalled}"'
+        summary, note = self._summary(state)
+        return {"context": _appraisal(decision.value, detail, decision.probabilities.get(decision.value, 1.0), events,
+                                      {e.id for e in spoken[:3]} or {e.id for e in events[:1]}, summary=summary,
+                                      recalled=recalled, note=note, policy_choice=decision.policy_choice),
+                "spent_tokens": _spent_with(state, decision)}
+
+    def need(self, state: State) -> State:
+        """What would help."""
+        felt = state["emotion"]
+        prior = dict(NEEDS[felt["value"]])
+        if felt["value"] in ("joy", "neutral") and {name for name, _ in felt["earlier"]} & {"sadness", "fear", "anger"}:
+            prior["to be heard"] += 4  # whoever has just wept and now smiles wants both to be seen
+        if state.get("typed", "").rstrip().endswith("?"):
+            prior["information"] = prior.get("information", 0) + 4
+        decision = self._decide(state, "What does the person need most?", list(prior), prior)
+        return {"need": _appraisal(decision.value, f"for {state['emotion']['value']}",
+                                   decision.probabilities[decision.value], perceived(state)[1],
+                                   _cited_by(state["emotion"]), policy_choice=decision.policy_choice,
+                                   probabilities=decision.probabilities, note=decision.note),
+                "spent_tokens": _spent_with(state, decision)}
+
+    def strategy(self, state: State) -> State:
+        """Which feeling to show and which support move to make."""
+        prior = MOVES[state["need"]["value"]]
+        decision = self._decide(state, "How should a caring friend respond?", list(prior), prior)
+        shown = SHOWN[state["emotion"]["value"]]
+        return {"strategy": _appraisal(decision.value, f"showing {shown}", decision.probabilities[decision.value],
+                                       perceived(state)[1], _cited_by(state["need"]), show=shown,
+                                       policy_choice=decision.policy_choice, probabilities=decision.probabilities,
+                                       note=decision.note),
+                "spent_tokens": _spent_with(state, decision)}
+
+    # --- reply ---
+
+    def respond(self, state: State, say_token: Callable[[str], None] | None = None) -> State:
+        """Write drafts; the plain one, made of the appraisal alone, is always among them."""
+        start = self._opening(state)
+        plain = f"{start} {prompts.closing(state['strategy']['value'], bool(heard(state)))}"
+        drafts = list(state.get("drafts") or [{"text": plain, "written_by": "appraisal"}])
+        guided, settings = self.is_guided(), self.settings
+        history = prompts.history_messages(state.get("turns", []))
+        if guided:
+            prompt = prompts.guided_prompt(heard(state), [], start)
+        else:
+            best = state.get("best") or {}
+            prompt = prompts.reply_prompt(self._evidence(state), prompts.appraisal_text(dict(state)), heard(state),
+                                          history, [fault["why"] for fault in best.get("faults", [])])
+        count = settings.drafts or (6 if guided else 1)
+        if self._spent(state):
+            return {"drafts": drafts, "notes": [*state.get("notes", []), "the budget was spent before a reply was written"]}
+        texts = self.policy.write(
+            [prompt] * count, max_new_tokens=40 if guided else settings.max_reply_tokens,
+            temperature=settings.temperature, stop=["\n"] if guided else (),
+            seed=settings.seed + 1000 * len(state.get("turns", [])) + state.get("revisions", 0), on_token=say_token)
+        for text in texts:
+            whole = f"{start} {_first_sentence(text)}".strip() if guided else text.strip()
+            drafts.append({"text": whole, "written_by": self.policy.name})
+        return {"drafts": drafts, "spent_tokens": state.get("spent_tokens", 0) + _tokens([prompt] * count, texts)}
+
+    def reflect(self, state: State) -> State:
+        """Judge every draft; keep the best so far. The plain draft wins only over drafts with faults."""
+        context = self._reply_context(state)
+        judged = []
+        for draft in state["drafts"]:
+            own = draft["written_by"] != "appraisal"
+            faults = checks.find_faults(draft["text"], context if own else replace(context, opening=""))
+            unsafe = safety.check_reply(draft["text"])
+            if unsafe:
+                faults.append(checks.Fault("unsafe", unsafe, 1.0))
+            judged.append(draft | {"score": checks.score(faults), "faults": [f._asdict() for f in faults]})
+        best = max(judged, key=lambda d: (d["score"], d["written_by"] != "appraisal", -len(d["text"])))
+        return {"drafts": judged, "best": best, "revisions": state.get("revisions", 0) + 1}
+
+    def wants_revision(self, state: State) -> bool:
+        """Whether to write again: faults in the best draft, and revisions, tokens and time left."""
+        own = [d for d in state["drafts"] if d["written_by"] != "appraisal"]
+        good = any(d["score"] >= 1.0 for d in own)
+        return not good and state["revisions"] <= self.settings.max_revisions and not self._spent(state)
+
+    def release(self, state: State) -> State:
+        """The gate after the reasoning: an unsafe reply is replaced, and the turn joins the conversation."""
+        reply = state["best"]["text"]
+        found = dict(state["safety"])
+        harm = safety.check_reply(reply)
+        if harm:
+            found |= {"reply_replaced": harm, "escalate": True}
+            reply = safety.caring_reply("")
+        return {"response": reply, "safety": found, "turns": _with_turn(state, reply, state["emotion"]["value"])}
+
+    # --- helpers ---
+
+    def is_guided(self) -> bool:
+        """Whether replies continue an opening written from the appraisal."""
+        if self.settings.guided is not None:
+            return self.settings.guided
+        return self.policy.small
+
+    def _opening(self, state: State) -> str:
+        spoken = " ".join(emotion.quote_of(e) for e in perceived(state)[1] if e.channel == "speech")
+        return prompts.opening(state["emotion"], state.get("typed", ""), spoken, _scene(perceived(state)[0]),
+                               state["context"]["recalled"])
+
+    def _reply_context(self, state: State) -> checks.ReplyContext:
+        felt = state["emotion"]
+        seen = {c["name"] and max(c["probabilities"], key=c["probabilities"].__getitem__) for c in felt["channels"]}
+        fitting = checks.feelings_that_fit(felt["value"], {*seen, *(name for name, _ in felt["earlier"])} - {"neutral"})
+        if not self.is_guided():
+            return checks.ReplyContext(heard(state), fitting)
+        start = self._opening(state)
+        return checks.ReplyContext(heard(state), fitting, start, asks="question" in state["strategy"]["value"],
+                                   known=frozenset(content_words(f"{heard(state)} {start}")))
+
+    def _evidence(self, state: State) -> str:
+        percepts, _ = perceived(state)
+        rendered = percepts.render(self.settings.timeline_tokens) if percepts else ""
+        return prompts.evidence_text(rendered, state.get("typed", ""))
+
+    def _summary(self, state: State) -> tuple[str, str]:
+        """One sentence on what is going on, if the policy is large enough to be trusted with it."""
+        if self.is_guided() or self._spent(state) or not heard(state):
+            return "", "no summary is asked of a small model" if self.is_guided() else ""
+        text = self.policy.write([prompts.summary_prompt(self._evidence(state))], max_new_tokens=60)[0].strip()
+        return text, ""
+
+    def _decide(self, state: State, question: str, options: list[str], prior: dict[str, float] | None) -> Decision:
+        """Pool a prior over options (or none) with the policy's calibrated choice, weight 0.5 against 1."""
+        weights = prior or dict.fromkeys(options, 1.0)
+        if len(options) == 1:
+            return Decision(options[0], {options[0]: 1.0})
+        if self._spent(state):
+            return Decision(max(weights, key=weights.__getitem__), _shares(weights) if prior else {},
+                            note="the budget was spent: decided without the policy")
+        prompt = prompts.decision_prompt(self._evidence(state), question, options)
+        opinion, tokens = self._opinion(prompt, question, options), _tokens([prompt], options)
+        choice = max(opinion, key=opinion.__getitem__)
+        if prior is None:
+            return Decision(choice, opinion, choice, "", tokens)
+        pooled = _shares({o: weights[o] * max(opinion[o], 0.05) ** _POLICY_WEIGHT for o in options})
+        value = max(pooled, key=pooled.__getitem__)
+        note = f"the policy alone would choose '{choice}'" if choice != value else ""
+        return Decision(value, pooled, choice, note, tokens)
+
+    def _opinion(self, prompt: Messages, question: str, options: list[str]) -> dict[str, float]:
+        asked, row = [prompt], [options]
+        key = (question, tuple(options))
+        if self.policy.likelihoods and key not in self._bias:
+            asked, row = [prompt, prompts.unknown_prompt(question, options)], [options, options]
+        choices = self.policy.choose(asked, row)
+        if len(choices) != len(asked):
+            raise PolicyError(f"the policy gave {len(choices)} choices for {len(asked)} prompts", "Mend the policy.")
+        if len(choices) == 2:
+            self._bias[key] = choices[1].probabilities
+        bias = self._bias.get(key, (1.0,) * len(options))
+        return _shares({o: p / max(b, 1e-6) for o, p, b in zip(options, choices[0].probabilities, bias, strict=True)})
+
+    def _spent(self, state: State) -> bool:
+        return (state.get("spent_tokens", 0) >= self.settings.max_tokens
+                or time.time() - state.get("started_s", time.time()) >= self.settings.max_seconds)
+
+
+# --- reading the state --------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=8)
+def _stored(path: str, changed_ns: int) -> Percepts:
+    return Percepts.from_json(Path(path).read_bytes())
+
+
+def perceived(state: State) -> tuple[Percepts | None, Sequence[Event]]:
+    """The percepts of this turn and the events of their timeline."""
+    path = state.get("percepts")
+    if not path:
+        return None, ()
+    percepts = _stored(path, Path(path).stat().st_mtime_ns)
+    return percepts, percepts.timeline().events
+
+
+def heard(state: State) -> str:
+    """Everything the person said in the clip and typed, one text."""
+    spoken = [emotion.quote_of(e) for e in perceived(state)[1] if e.channel == "speech"]
+    return " ".join([*spoken, state.get("typed", "")]).strip()
+
+
+def recall(turns: Sequence[dict[str, Any]], typed: str) -> str:
+    """What the person said earlier that a question of theirs asks about; empty when it asks about nothing earlier."""
+    if not typed.rstrip().endswith("?"):
+        return ""
+    asked = content_words(typed)
+    about_memory = bool(asked & {"remember", "told", "tell", "said", "mentioned", "earlier", "beginning", "first", "name"})
+    ranked = sorted(((len(asked & content_words(t["heard"])), -i, t["heard"]) for i, t in enumerate(turns) if t["heard"]
+                     and not t["heard"].rstrip().endswith("?")), reverse=True)
+    if not ranked or not about_memory:
+        return ""
+    shared, _, said = ranked[0]
+    return _shortened(said, 30) if shared or asked & {"first", "beginning", "earlier", "told", "said"} else ""
+
+
+def _with_turn(state: State, reply: str, feeling: str) -> list[dict[str, Any]]:
+    turn = {"heard": heard(state), "typed": state.get("typed", ""), "clip": state.get("clip"), "reply": reply,
+            "emotion": feeling}
+    return [*state.get("turns", []), turn]
+
+
+def _appraisal(value: str, detail: str, confidence: float, events: Sequence[Event], cited: Any,
+               **extra: Any) -> dict[str, Any]:
+    evidence = [{"id": e.id, "start_s": e.start_s, "end_s": e.end_s, "text": e.text} for e in events if e.id in set(cited)]
+    if "typed" in set(cited):
+        evidence.append({"id": "typed", "start_s": None, "end_s": None, "text": "what the person wrote"})
+    return {"value": value, "detail": detail, "confidence": round(confidence, 3), "evidence": evidence, **extra}
+
+
+def _cited_by(appraisal: dict[str, Any]) -> set[str]:
+    return {span["id"] for span in appraisal["evidence"]}
+
+
+def _who(percepts: Percepts | None, events: Sequence[Event]) -> tuple[list[str], set[str]]:
+    facts: list[str] = []
+    cited: set[str] = set()
+    if percepts and isinstance(percepts.visual, VisualStream):
+        faces = percepts.visual.faces
+        main = emotion.main_face(percepts.visual)
+        if main is None:
+            facts.append("no face is visible")
+        elif len(faces) == 1:
+            facts.append(f"one person, {face_name(main, several=False)}")
+        else:
+            facts.append(f"{len(faces)} faces in the clip, foremost {face_name(main, several=True)}")
+        cited |= {e.id for e in events if e.channel in ("face", "scene")}
+    if percepts and isinstance(percepts.audio, AudioStream):
+        base = percepts.audio.baseline
+        if percepts.audio.speech:
+            pitch = f", voice around {base.f0_hz:.0f} Hz" if base.f0_hz else ""
+            spoken_s = sum(s.duration_s for s in percepts.audio.speech)
+            facts.append(f"somebody speaks for {spoken_s:.1f} s{pitch}")
+        else:
+            facts.append("nobody speaks")
+        cited |= {e.id for e in events if e.channel in ("speech", "voice")}
+    return facts, cited
+
+
+def _scene(percepts: Percepts | None) -> str:
+    """What to say of a clip in which nobody is seen or heard."""
+    if percepts is None or not isinstance(percepts.visual, VisualStream):
+        return "I listened, and I could not hear anybody speak." if percepts else ""
+    if percepts.visual.faces:
+        return "I can see you."
+    moving = "I can see something moving" if max(percepts.visual.motion, default=0.0) > 0.01 else "I can see a still scene"
+    return f"{moving}, though no face, and I hear nobody speak."
+
+
+def _settings_that_fit(percepts: Percepts | None, events: Sequence[Event], typed: str) -> list[str]:
+    """The kinds of situation that what was measured leaves open: the policy chooses among these only."""
+    if percepts is None:
+        return ["a written message"]
+    faces = len(percepts.visual.faces) if isinstance(percepts.visual, VisualStream) else 0
+    speaks = any(e.channel == "speech" for e in events) or (
+        isinstance(percepts.audio, AudioStream) and bool(percepts.audio.speech))
+    if faces and speaks:
+        return ["talking to the camera", "reading something aloud"] if faces == 1 else ["talking together", "a meeting"]
+    if faces:
+        return ["showing a feeling without words"] if not typed else ["a picture or clip sent with a message"]
+    return ["a voice recording"] if speaks else ["a scene without a visible face"]
+
+
+def _shares(weights: dict[str, float]) -> dict[str, float]:
+    total = math.fsum(weights.values()) or 1.0
+    return {key: round(value / total, 4) for key, value in weights.items()}
+
+
+def _first_sentence(text: str) -> str:
+    """A continuation's first finished sentence; small models lose the thread after it."""
+    ends = [i for i, c in enumerate(text) if c in ".!?" and (i + 1 == len(text) or text[i + 1] in " \n\"'")]
+    return text[: ends[0] + 1].strip() if ends else text.strip()
+
+
+def _shortened(text: str, words: int = 24) -> str:
+    parts = text.split()
+    return " ".join(parts[:words]) + (" ..." if len(parts) > words else "")
+
+
+def _spent_with(state: State, decision: Decision) -> int:
+    return state.get("spent_tokens", 0) + decision.tokens
+
+
+def _tokens(asked: Sequence[Messages], written: Sequence[str]) -> int:
+    read = sum(len(part.get("text", "")) for prompt in asked for m in prompt for part in m["content"])
+    return (read + sum(len(text) for text in written)) // _CHARS_PER_TOKEN
