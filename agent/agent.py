@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omnisense import models
+from langgraph.graph import START
+
 from omnisense.errors import InputError, MediaError, OmniSenseError
 from omnisense.agent.memory import default_memory, open_memory
 from omnisense.perception.media import Clip, open_clip
@@ -109,8 +108,10 @@ class Agent:
         self.policy = load_policy(policy) if isinstance(policy, str) else policy
         self.perception = perception or Perception()
         self._memory = open_memory(default_memory() if memory == "" else memory)
-        self._graph = build_graph(self.policy, self._perceive, settings, self._memory)
-        self._graph_once = build_graph(self.policy, self._perceive, settings)
+        self._loop = build_graph(self.policy, self._perceive, settings)
+        # The same graph over the memory. A turn is checkpointed where it begins and where it ends, not at each of its
+        # steps: a tenth of the writes, and a turn that was cut off starts again with its percepts from the cache.
+        self._threads = build_graph(self.policy, self._perceive, settings, self._memory)
 
     def __enter__(self) -> Agent:
         return self
@@ -138,11 +139,15 @@ class Agent:
             InputError: neither clip nor text.
             PolicyError, ModelError: the policy failed; the turn can be taken up again with :meth:`resume`.
         """
-        return _last(self.stream(clip, text, thread_id))
+        return _last(self._turn(clip, text, thread_id, live=False))
 
     def stream(self, clip: Clip | str | Path | None = None, text: str | None = None,
                thread_id: str | None = None) -> Iterator[AgentEvent]:
         """The same turn as events while it happens; the last is :class:`Finished`."""
+        return self._turn(clip, text, thread_id, live=True)
+
+    def _turn(self, clip: Clip | str | Path | None, text: str | None, thread_id: str | None,
+              live: bool) -> Iterator[AgentEvent]:
         text = (text or "").strip()
         if clip is None and not text:
             raise InputError("there is neither a clip nor a text", "Give at least one of them.")
@@ -151,7 +156,7 @@ class Agent:
         turn = _TURN_START | {"typed": text, "clip": _reference(clip) if clip else None}
         if thread_id is not None:
             turn["notes"] = self._finish_interrupted(thread_id)
-        yield from self._run(turn, thread_id)
+        yield from self._run(turn, thread_id, live)
 
     async def arespond(self, clip: Clip | str | Path | None = None, text: str | None = None,
                        thread_id: str | None = None) -> Response:
@@ -181,15 +186,15 @@ class Agent:
 
     def interrupted(self, thread_id: str) -> bool:
         """Whether the thread's last turn was cut off before its reply."""
-        return bool(self._graph.get_state(_config(thread_id)).next)
+        return bool(self._threads.get_state(_config(thread_id)).next)  # empty after a turn's last step
 
     def resume(self, thread_id: str) -> Response | None:
         """Finish a turn that was cut off, from its last finished step; None when there is none."""
-        return _last(self._run(None, thread_id)) if self.interrupted(thread_id) else None
+        return _last(self._run(None, thread_id, live=False)) if self.interrupted(thread_id) else None
 
     def history(self, thread_id: str) -> list[dict[str, Any]]:
         """The thread's turns: what was heard and typed, the clip, the reply, the emotion."""
-        turns: list[dict[str, Any]] = self._graph.get_state(_config(thread_id)).values.get("turns", [])
+        turns: list[dict[str, Any]] = self._threads.get_state(_config(thread_id)).values.get("turns", [])
         return turns
 
     def _finish_interrupted(self, thread_id: str) -> list[str]:
@@ -198,13 +203,18 @@ class Agent:
         except OmniSenseError as error:  # it must not stand in the way of the turn that is asked for now
             return [f"an interrupted turn was dropped: {error}"]
 
-    def _run(self, turn: dict[str, Any] | None, thread_id: str | None) -> Iterator[AgentEvent]:
-        graph = self._graph_once if thread_id is None else self._graph
+    def _run(self, turn: dict[str, Any] | None, thread_id: str | None, live: bool) -> Iterator[AgentEvent]:
         config = None if thread_id is None else _config(thread_id)
+        state: dict[str, Any] = {}
+        if config is not None:
+            state = dict(self._threads.get_state(config).values)
+            if turn is not None:
+                self._threads.update_state(config, turn, as_node=START)
+        state |= turn or {}
         timings: dict[str, float] = {}
-        state: dict[str, Any] = dict(turn or graph.get_state(config).values)
         began = time.perf_counter()
-        for mode, item in graph.stream(turn, config, stream_mode=["updates", "custom"]):
+        # Without "custom" LangGraph runs each step in this thread, which halves what the loop itself costs.
+        for mode, item in self._loop.stream(state, stream_mode=["updates", "custom"] if live else ["updates"]):
             if mode == "custom":
                 yield Token(item["token"]) if "token" in item else StreamPerceived(*item["stream"])
                 continue
@@ -213,6 +223,8 @@ class Agent:
                 timings[stage] = round(timings.get(stage, 0.0) + seconds, 4)
                 state |= update
                 yield StageDone(stage, update, seconds)
+        if config is not None:
+            self._threads.update_state(config, state, as_node="release")
         yield Finished(self._response(state, timings, thread_id))
 
     def _response(self, state: dict[str, Any], timings: dict[str, float], thread_id: str | None) -> Response:

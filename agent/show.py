@@ -15,6 +15,8 @@ from omnisense.agent.agent import Response, StageDone, StreamPerceived
 from omnisense.perception.percepts import AudioStream, Missing, Percepts, Span, Transcript, VisualStream
 
 _COLOURS = {"face": "magenta", "speech": "cyan", "voice": "blue", "scene": "yellow"}
+_EXPRESSION_COLOURS = {"happy": "gold", "sad": "tab:blue", "angry": "tab:red", "fear": "tab:purple",
+                       "disgust": "tab:green", "surprise": "tab:orange", "neutral": "0.6", "face": "0.6"}
 _WHAT = {"visual": "looked", "audio": "listened", "transcript": "read the words"}
 
 
@@ -165,15 +167,14 @@ def _draw_faces(axis: Any, percepts: Percepts) -> None:
         return
     from omnisense.perception.timeline import expression_phases
 
-    names = [*visual.expression_labels] or ["face"]
-    colours = {name: f"C{i}" for i, name in enumerate(names)}
     for row, face in enumerate(visual.faces[:6]):
         spans: list[tuple[Span, str, float]] = [
             (Span(p.start_s, p.end_s), p.expression, p.score) for p in expression_phases(face, visual.expression_labels)]
         for span, name, score in spans or [(Span(face.start_s, face.end_s), "face", 1.0)]:
-            axis.barh(row, max(span.duration_s, 0.05), left=span.start_s, height=0.7, color=colours[name],
+            axis.barh(row, max(span.duration_s, 0.05), left=span.start_s, height=0.7, color=_EXPRESSION_COLOURS[name],
                       alpha=0.35 + 0.5 * score)
             axis.text(span.start_s + 0.05, row, name, va="center", fontsize=8, clip_on=True)
+    axis.set_ylim(-0.5, max(len(visual.faces[:6]), 2) - 0.5)
     axis.set_yticks(range(len(visual.faces[:6])), [f"{f.id}, {f.position}" for f in visual.faces[:6]])
     axis.invert_yaxis()
 

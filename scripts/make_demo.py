@@ -1,0 +1,72 @@
+"""Make agent/demo.mp4: a portrait filmed as a hand-held camera would, and a synthetic voice.
+
+Picture: NASA's portrait of astronaut Eileen Collins, public domain, as scikit-image ships it (``skimage.data.astronaut``).
+Voice: espeak-ng, whose output carries no licence. Needs ``pip install scikit-image`` and the espeak-ng program; the
+result is committed, so nobody else does.
+
+    python scripts/make_demo.py agent/demo.mp4
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import subprocess
+import sys
+import wave
+
+import av
+import cv2
+import numpy as np
+
+TEXT = "I got the job! I worked so hard for it, and I am so happy. I am a little nervous, too."
+VOICE = ["espeak-ng", "-v", "en-gb+f3", "-s", "150", "-p", "55", "-g", "2", "--stdout", TEXT]
+SIZE, FPS, LEAD_S, TAIL_S = (640, 480), 25, 0.8, 1.0
+
+
+def speech() -> tuple[np.ndarray, int]:
+    """Samples (N,) float32 and their rate in Hz."""
+    spoken = subprocess.run(VOICE, check=True, capture_output=True).stdout
+    with wave.open(io.BytesIO(spoken)) as file:
+        rate = file.getframerate()
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.float32) / 32768
+    return np.concatenate([np.zeros(int(LEAD_S * rate)), samples, np.zeros(int(TAIL_S * rate))]).astype(np.float32), rate
+
+
+def frame(portrait: np.ndarray, t: float, length_s: float) -> np.ndarray:
+    """The picture at ``t`` seconds: a slow push towards the face with a slight sway."""
+    progress = 0.5 - 0.5 * math.cos(math.pi * t / length_s)
+    height = 330 - 110 * progress
+    centre = np.array([224 + 3 * math.sin(1.3 * t), 165 - 35 * progress + 2 * math.sin(1.9 * t + 1)])
+    half = np.array([height * SIZE[0] / SIZE[1], height]) / 2
+    corners = np.array([centre - half, centre + half * [1, -1], centre + half * [-1, 1]], dtype=np.float32)
+    target = np.array([[0, 0], [SIZE[0], 0], [0, SIZE[1]]], dtype=np.float32)
+    return cv2.warpAffine(portrait, cv2.getAffineTransform(corners, target), SIZE, flags=cv2.INTER_CUBIC,
+                          borderMode=cv2.BORDER_REFLECT)
+
+
+def main(path: str) -> None:
+    """Write the clip."""
+    from skimage.data import astronaut
+
+    samples, rate = speech()
+    length_s = len(samples) / rate
+    with av.open(path, "w") as out:
+        video = out.add_stream("libx264", rate=FPS, options={"crf": "27", "preset": "slow"})
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        audio = out.add_stream("aac", rate=rate)
+        audio.layout, audio.bit_rate = "mono", 64_000
+        for i in range(int(length_s * FPS)):
+            picture = av.VideoFrame.from_ndarray(frame(astronaut(), i / FPS, length_s), format="rgb24")
+            picture.pts = i
+            out.mux(video.encode(picture))
+        out.mux(video.encode())
+        for at in range(0, len(samples), 1024):
+            sound = av.AudioFrame.from_ndarray(samples[None, at : at + 1024], format="fltp", layout="mono")
+            sound.rate, sound.pts = rate, at
+            out.mux(audio.encode(sound))
+        out.mux(audio.encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
