@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.graph import START
-
-from omnisense.errors import InputError, MediaError, OmniSenseError
 from omnisense.agent.memory import default_memory, open_memory
 from omnisense.perception.media import Clip, open_clip
 from omnisense.perception.perceive import Perception
@@ -20,10 +18,24 @@ from omnisense.reasoning.graph import STAGES, build_graph
 from omnisense.reasoning.nodes import LoopSettings, OnStream
 from omnisense.reasoning.policy import DEFAULT_POLICY, Policy, load_policy
 
+from omnisense.errors import InputError, MediaError, OmniSenseError
+
 _APPRAISALS = ("characteristics", "emotion", "context", "need", "strategy")
 _TURN_START: dict[str, Any] = {
-    "percepts": None, "characteristics": {}, "emotion": {}, "context": {}, "need": {}, "strategy": {}, "drafts": [],
-    "revisions": 0, "best": {}, "safety": {}, "response": "", "spent_tokens": 0, "notes": []}
+    "percepts": None,
+    "characteristics": {},
+    "emotion": {},
+    "context": {},
+    "need": {},
+    "strategy": {},
+    "drafts": [],
+    "revisions": 0,
+    "best": {},
+    "safety": {},
+    "response": "",
+    "spent_tokens": 0,
+    "notes": [],
+}
 
 
 @dataclass(frozen=True)
@@ -50,9 +62,15 @@ class Response:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON-ready values."""
-        return {"response": self.response, "appraisal": self.appraisal, "safety": self.safety,
-                "percepts": self.percepts.to_dict() if self.percepts else None, "trace": self.trace,
-                "timings_s": self.timings_s, "thread_id": self.thread_id}
+        return {
+            "response": self.response,
+            "appraisal": self.appraisal,
+            "safety": self.safety,
+            "percepts": self.percepts.to_dict() if self.percepts else None,
+            "trace": self.trace,
+            "timings_s": self.timings_s,
+            "thread_id": self.thread_id,
+        }
 
 
 @dataclass(frozen=True)
@@ -103,8 +121,13 @@ class Agent:
     ``with Agent() as agent:`` closes the memory at the end.
     """
 
-    def __init__(self, policy: Policy | str = DEFAULT_POLICY, perception: Perception | None = None,
-                 memory: str | Path | None = "", settings: LoopSettings | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy | str = DEFAULT_POLICY,
+        perception: Perception | None = None,
+        memory: str | Path | None = "",
+        settings: LoopSettings | None = None,
+    ) -> None:
         self.policy = load_policy(policy) if isinstance(policy, str) else policy
         self.perception = perception or Perception()
         self._memory = open_memory(default_memory() if memory == "" else memory)
@@ -125,8 +148,9 @@ class Agent:
         if connection is not None:
             connection.close()
 
-    def respond(self, clip: Clip | str | Path | None = None, text: str | None = None,
-                thread_id: str | None = None) -> Response:
+    def respond(
+        self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
+    ) -> Response:
         """Answer one turn.
 
         Args:
@@ -141,13 +165,15 @@ class Agent:
         """
         return _last(self._turn(clip, text, thread_id, live=False))
 
-    def stream(self, clip: Clip | str | Path | None = None, text: str | None = None,
-               thread_id: str | None = None) -> Iterator[AgentEvent]:
+    def stream(
+        self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
+    ) -> Iterator[AgentEvent]:
         """The same turn as events while it happens; the last is :class:`Finished`."""
         return self._turn(clip, text, thread_id, live=True)
 
-    def _turn(self, clip: Clip | str | Path | None, text: str | None, thread_id: str | None,
-              live: bool) -> Iterator[AgentEvent]:
+    def _turn(
+        self, clip: Clip | str | Path | None, text: str | None, thread_id: str | None, live: bool
+    ) -> Iterator[AgentEvent]:
         text = (text or "").strip()
         if clip is None and not text:
             raise InputError("there is neither a clip nor a text", "Give at least one of them.")
@@ -158,13 +184,15 @@ class Agent:
             turn["notes"] = self._finish_interrupted(thread_id)
         yield from self._run(turn, thread_id, live)
 
-    async def arespond(self, clip: Clip | str | Path | None = None, text: str | None = None,
-                       thread_id: str | None = None) -> Response:
+    async def arespond(
+        self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
+    ) -> Response:
         """:meth:`respond` for asyncio: the work runs in a thread."""
         return await asyncio.to_thread(self.respond, clip, text, thread_id)
 
-    async def astream(self, clip: Clip | str | Path | None = None, text: str | None = None,
-                      thread_id: str | None = None) -> AsyncIterator[AgentEvent]:
+    async def astream(
+        self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
+    ) -> AsyncIterator[AgentEvent]:
         """:meth:`stream` for asyncio: the work runs in a thread, events arrive as they happen."""
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[AgentEvent | BaseException | None] = asyncio.Queue()
@@ -231,12 +259,23 @@ class Agent:
         path = state.get("percepts")
         percepts = Percepts.from_json(Path(path).read_bytes()) if path else None
         timings = {stage: timings[stage] for stage in STAGES if stage in timings}
-        trace = {"policy": self.policy.name, "reply": state.get("best", {}), "drafts": state.get("drafts", []),
-                 "revisions": max(0, state.get("revisions", 0) - 1), "tokens": state.get("spent_tokens", 0),
-                 "notes": state.get("notes", [])}
-        return Response(response=state["response"], appraisal={k: state[k] for k in _APPRAISALS if state.get(k)},
-                        safety=state["safety"], percepts=percepts, trace=trace,
-                        timings_s=timings | {"total": round(sum(timings.values()), 4)}, thread_id=thread_id)
+        trace = {
+            "policy": self.policy.name,
+            "reply": state.get("best", {}),
+            "drafts": state.get("drafts", []),
+            "revisions": max(0, state.get("revisions", 0) - 1),
+            "tokens": state.get("spent_tokens", 0),
+            "notes": state.get("notes", []),
+        }
+        return Response(
+            response=state["response"],
+            appraisal={k: state[k] for k in _APPRAISALS if state.get(k)},
+            safety=state["safety"],
+            percepts=percepts,
+            trace=trace,
+            timings_s=timings | {"total": round(sum(timings.values()), 4)},
+            thread_id=thread_id,
+        )
 
     def _perceive(self, reference: dict[str, Any], on_stream: OnStream | None) -> str:
         clip = open_clip(reference["path"])
@@ -244,8 +283,12 @@ class Agent:
             clip = clip[reference["start_s"] : reference["end_s"]]
         percepts = self.perception.perceive(clip, on_stream)
         if len(percepts.missing()) == len(STREAMS):
-            raise MediaError("nothing in it could be seen or heard: " + "; ".join(
-                f"{name}: {reason}" for name, reason in percepts.missing().items()), "Give another clip.", clip.path)
+            raise MediaError(
+                "nothing in it could be seen or heard: "
+                + "; ".join(f"{name}: {reason}" for name, reason in percepts.missing().items()),
+                "Give another clip.",
+                clip.path,
+            )
         # A stream that is missing for now keeps percepts out of the cache; the turn still needs them on disk.
         path = self.perception.stored(clip)
         if not path.is_file():

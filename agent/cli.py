@@ -18,17 +18,28 @@ from omnisense.errors import InputError, OmniSenseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from omnisense.agent.agent import Agent, Response
     from rich.console import Console
 
-    from omnisense.agent.agent import Agent, Response
-
-_POLICY = click.option("--policy", default="smollm2-135m-instruct", show_default=True, metavar="NAME",
-                       help="Model: a listed name, folder or hub id; chat:PROVIDER:MODEL; scripted[:FILE].")
+_POLICY = click.option(
+    "--policy",
+    default="smollm2-135m-instruct",
+    show_default=True,
+    metavar="NAME",
+    help="Model: a listed name, folder or hub id; chat:PROVIDER:MODEL; scripted[:FILE].",
+)
 _ADAPTER = click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model.")
-_MEMORY = click.option("--memory", metavar="FILE|URL", help="Where conversations are kept (SQLite file or postgres://).")
+_MEMORY = click.option(
+    "--memory", metavar="FILE|URL", help="Where conversations are kept (SQLite file or postgres://)."
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-_SPEECH = click.option("--speech-model", default="whisper-tiny.en", show_default=True, metavar="NAME",
-                       help="Whisper model in CTranslate2 form: a listed name, folder or hub id.")
+_SPEECH = click.option(
+    "--speech-model",
+    default="whisper-tiny.en",
+    show_default=True,
+    metavar="NAME",
+    help="Whisper model in CTranslate2 form: a listed name, folder or hub id.",
+)
 _LANGUAGE = click.option("--language", metavar="CODE", help="Language of the speech; found by itself if left out.")
 _NO_CACHE = click.option("--no-cache", is_flag=True, help="Perceive anew.")
 
@@ -53,9 +64,19 @@ def cli(verbose: bool) -> None:
 @_NO_CACHE
 @click.option("--seed", default=0, show_default=True, help="For sampling the drafts.")
 @_JSON
-def respond(clip: Path | None, say: str | None, thread: str | None, policy: str, adapter: str | None,
-            memory: str | None, speech_model: str, language: str | None, no_cache: bool, seed: int,
-            as_json: bool) -> None:
+def respond(
+    clip: Path | None,
+    say: str | None,
+    thread: str | None,
+    policy: str,
+    adapter: str | None,
+    memory: str | None,
+    speech_model: str,
+    language: str | None,
+    no_cache: bool,
+    seed: int,
+    as_json: bool,
+) -> None:
     """Answer a CLIP, a text (--say), or both."""
     if clip is None and not (say or "").strip():
         raise InputError("there is neither a clip nor a text", "Give a CLIP, or --say TEXT.")
@@ -70,24 +91,40 @@ def respond(clip: Path | None, say: str | None, thread: str | None, policy: str,
 
 @cli.command()
 @click.argument("clip", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Also write percepts.json, timeline.txt, transcript.txt and timeline.png there.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Also write percepts.json, timeline.txt, transcript.txt and timeline.png there.",
+)
 @click.option("--streams", default="visual,audio,transcript", show_default=True, help="Which, comma-separated.")
 @click.option("--fps", default=2.0, show_default=True, help="Frames looked at a second.")
 @_SPEECH
 @_LANGUAGE
 @_NO_CACHE
 @_JSON
-def perceive(clip: Path, output: Path | None, streams: str, fps: float, speech_model: str, language: str | None,
-             no_cache: bool, as_json: bool) -> None:
+def perceive(
+    clip: Path,
+    output: Path | None,
+    streams: str,
+    fps: float,
+    speech_model: str,
+    language: str | None,
+    no_cache: bool,
+    as_json: bool,
+) -> None:
     """Show what is seen, heard and said in a CLIP."""
     _must_open(clip)
     from omnisense.agent.agent import StreamPerceived
     from omnisense.perception.perceive import Perception, PerceptionSettings
     from omnisense.perception.sampling import Sampling
 
-    settings = PerceptionSettings(streams=tuple(s.strip() for s in streams.split(",") if s.strip()),
-                                  sampling=Sampling(fps=fps), speech_model=speech_model, language=language)
+    settings = PerceptionSettings(
+        streams=tuple(s.strip() for s in streams.split(",") if s.strip()),
+        sampling=Sampling(fps=fps),
+        speech_model=speech_model,
+        language=language,
+    )
     console = _console()
     perception = Perception(settings, cache=not no_cache, say=_say)
     if as_json:
@@ -113,14 +150,23 @@ def perceive(clip: Path, output: Path | None, streams: str, fps: float, speech_m
 @_SPEECH
 @_LANGUAGE
 @click.option("--seed", default=0, show_default=True, help="For sampling the drafts.")
-def chat(thread: str, policy: str, adapter: str | None, memory: str | None, speech_model: str, language: str | None,
-         seed: int) -> None:
+def chat(
+    thread: str,
+    policy: str,
+    adapter: str | None,
+    memory: str | None,
+    speech_model: str,
+    language: str | None,
+    seed: int,
+) -> None:
     """Talk in the terminal: type text, or the path of a clip (text may follow it)."""
     console = _console()
     with _agent(policy, adapter, memory, speech_model, language, False, seed) as agent:
         turns = len(agent.history(thread))
-        console.print(f"Conversation '{thread}', {turns} turn{'' if turns == 1 else 's'} so far. An empty line ends it.",
-                      highlight=False)
+        console.print(
+            f"Conversation '{thread}', {turns} turn{'' if turns == 1 else 's'} so far. An empty line ends it.",
+            highlight=False,
+        )
         if agent.interrupted(thread):
             console.print("The last turn was interrupted: finishing it.")
             _show_finished(console, agent.resume(thread))
@@ -143,8 +189,10 @@ def demo(policy: str, no_cache: bool) -> None:
     from importlib.resources import as_file, files
 
     console = _console()
-    with as_file(files("omnisense.agent").joinpath("demo.mp4")) as clip, _agent(
-            policy, None, None, "whisper-tiny.en", None, no_cache, 0) as agent:
+    with (
+        as_file(files("omnisense.agent").joinpath("demo.mp4")) as clip,
+        _agent(policy, None, None, "whisper-tiny.en", None, no_cache, 0) as agent,
+    ):
         console.print(f"The demo clip: {clip}\n", highlight=False, soft_wrap=True)
         _show_turn(console, agent, clip, None, None)
 
@@ -160,9 +208,17 @@ def models_list(as_json: bool) -> None:
     """The models that have a short name."""
     from omnisense import models as catalogue
 
-    rows = [{"name": name, "role": spec.role, "source": spec.source, "licence": spec.licence, "about": spec.about,
-             "path": str(found) if (found := catalogue.find(name)) else None}
-            for name, spec in catalogue.catalogue().items()]
+    rows = [
+        {
+            "name": name,
+            "role": spec.role,
+            "source": spec.source,
+            "licence": spec.licence,
+            "about": spec.about,
+            "path": str(found) if (found := catalogue.find(name)) else None,
+        }
+        for name, spec in catalogue.catalogue().items()
+    ]
     if as_json:
         _print_json(rows)
         return
@@ -222,8 +278,13 @@ def _quieten_libraries() -> None:
     import warnings
 
     warnings.simplefilter("ignore")
-    for name, value in {"TF_CPP_MIN_LOG_LEVEL": "3", "TRANSFORMERS_VERBOSITY": "error", "GLOG_minloglevel": "3",
-                        "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}.items():
+    for name, value in {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "GLOG_minloglevel": "3",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }.items():
         os.environ.setdefault(name, value)
 
 
@@ -235,16 +296,27 @@ def _must_open(clip: Path) -> None:
 
 
 @contextmanager
-def _agent(policy: str, adapter: str | None, memory: str | None, speech_model: str, language: str | None,
-           no_cache: bool, seed: int) -> Iterator[Agent]:
+def _agent(
+    policy: str,
+    adapter: str | None,
+    memory: str | None,
+    speech_model: str,
+    language: str | None,
+    no_cache: bool,
+    seed: int,
+) -> Iterator[Agent]:
     from omnisense.agent.agent import Agent
     from omnisense.perception.perceive import Perception, PerceptionSettings
     from omnisense.reasoning.nodes import LoopSettings
     from omnisense.reasoning.policy import load_policy
 
     perception = Perception(PerceptionSettings(speech_model=speech_model, language=language), not no_cache, _say)
-    with Agent(load_policy(policy, adapter=adapter, say=_say), perception, "" if memory is None else memory,
-               LoopSettings(seed=seed)) as agent:
+    with Agent(
+        load_policy(policy, adapter=adapter, say=_say),
+        perception,
+        "" if memory is None else memory,
+        LoopSettings(seed=seed),
+    ) as agent:
         yield agent
 
 

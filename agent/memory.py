@@ -45,7 +45,9 @@ def _open_sqlite(path: Path) -> Any:
         connection.execute("PRAGMA synchronous=NORMAL")
         return SqliteSaver(connection)
     except (sqlite3.Error, OSError) as error:
-        raise InputError(f"conversations cannot be kept there ({error})", "Name another file with --memory.", path) from error
+        raise InputError(
+            f"conversations cannot be kept there ({error})", "Name another file with --memory.", path
+        ) from error
 
 
 def _open_postgres(url: str) -> Any:

@@ -6,17 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from omnisense.agent.agent import Response, StageDone, StreamPerceived
+from omnisense.perception.percepts import AudioStream, Missing, Percepts, Span, Transcript, VisualStream
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from omnisense.agent.agent import Response, StageDone, StreamPerceived
-from omnisense.perception.percepts import AudioStream, Missing, Percepts, Span, Transcript, VisualStream
-
 _COLOURS = {"face": "magenta", "speech": "cyan", "voice": "blue", "scene": "yellow"}
-_EXPRESSION_COLOURS = {"happy": "gold", "sad": "tab:blue", "angry": "tab:red", "fear": "tab:purple",
-                       "disgust": "tab:green", "surprise": "tab:orange", "neutral": "0.6", "face": "0.6"}
+_EXPRESSION_COLOURS = {
+    "happy": "gold",
+    "sad": "tab:blue",
+    "angry": "tab:red",
+    "fear": "tab:purple",
+    "disgust": "tab:green",
+    "surprise": "tab:orange",
+    "neutral": "0.6",
+    "face": "0.6",
+}
 _WHAT = {"visual": "looked", "audio": "listened", "transcript": "read the words"}
 
 
@@ -45,8 +52,11 @@ def show_percepts(console: Console, percepts: Percepts) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for event in timeline.events:
-        table.add_row(f"{event.start_s:.1f}-{event.end_s:.1f} s", Text(event.channel, style=_COLOURS[event.channel]),
-                      Text(event.text))
+        table.add_row(
+            f"{event.start_s:.1f}-{event.end_s:.1f} s",
+            Text(event.channel, style=_COLOURS[event.channel]),
+            Text(event.text),
+        )
     console.print(table)
     for line in timeline.gaps:
         console.print(Text(line, style="yellow"))
@@ -65,8 +75,10 @@ def show_appraisal(console: Console, response: Response) -> None:
         value.append(f"\n{appraisal['detail']}" if appraisal["detail"] else "", style="dim")
         if appraisal.get("conflict"):
             value.append(f"\nconflict: {appraisal['conflict']}", style="yellow")
-        spans = [f"{s['start_s']:.1f}-{s['end_s']:.1f} s" if s["start_s"] is not None else s["id"]
-                 for s in appraisal["evidence"]]
+        spans = [
+            f"{s['start_s']:.1f}-{s['end_s']:.1f} s" if s["start_s"] is not None else s["id"]
+            for s in appraisal["evidence"]
+        ]
         if spans:
             value.append(f"\nevidence: {', '.join(spans[:5])}{' ...' if len(spans) > 5 else ''}", style="dim")
         table.add_row(name, value)
@@ -77,10 +89,16 @@ def show_reply(console: Console, response: Response) -> None:
     """The reply, and a warning when the safety gate spoke."""
     found = response.safety
     if found.get("category"):
-        console.print(Text(f'Safety gate: {found["category"]} ("{found["matched"]}"). A person should look at this.',
-                           style="bold red"))
+        console.print(
+            Text(
+                f'Safety gate: {found["category"]} ("{found["matched"]}"). A person should look at this.',
+                style="bold red",
+            )
+        )
     if found.get("injection"):
-        console.print(Text(f'The words "{found["injection"]}" were taken as evidence, not as an instruction.', style="yellow"))
+        console.print(
+            Text(f'The words "{found["injection"]}" were taken as evidence, not as an instruction.', style="yellow")
+        )
     console.print(Panel(Text(response.response), title="OmniSense", title_align="left", border_style="green"))
     for note in response.trace["notes"]:
         console.print(Text(note, style="yellow"))
@@ -105,8 +123,11 @@ def draw_timeline(percepts: Percepts, path: Path) -> None:
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     axes = figure.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": [2, 1.3, 2, 1]})
     end_s = max(percepts.clip.duration_s, 0.1)
-    for axis, (title, draw) in zip(axes, (("sound", _draw_sound), ("words", _draw_words), ("faces", _draw_faces),
-                                          ("motion", _draw_motion)), strict=True):
+    for axis, (title, draw) in zip(
+        axes,
+        (("sound", _draw_sound), ("words", _draw_words), ("faces", _draw_faces), ("motion", _draw_motion)),
+        strict=True,
+    ):
         draw(axis, percepts)
         axis.set_ylabel(title)
         axis.set_xlim(0, end_s)
@@ -169,10 +190,17 @@ def _draw_faces(axis: Any, percepts: Percepts) -> None:
 
     for row, face in enumerate(visual.faces[:6]):
         spans: list[tuple[Span, str, float]] = [
-            (Span(p.start_s, p.end_s), p.expression, p.score) for p in expression_phases(face, visual.expression_labels)]
+            (Span(p.start_s, p.end_s), p.expression, p.score) for p in expression_phases(face, visual.expression_labels)
+        ]
         for span, name, score in spans or [(Span(face.start_s, face.end_s), "face", 1.0)]:
-            axis.barh(row, max(span.duration_s, 0.05), left=span.start_s, height=0.7, color=_EXPRESSION_COLOURS[name],
-                      alpha=0.35 + 0.5 * score)
+            axis.barh(
+                row,
+                max(span.duration_s, 0.05),
+                left=span.start_s,
+                height=0.7,
+                color=_EXPRESSION_COLOURS[name],
+                alpha=0.35 + 0.5 * score,
+            )
             axis.text(span.start_s + 0.05, row, name, va="center", fontsize=8, clip_on=True)
     axis.set_ylim(-0.5, max(len(visual.faces[:6]), 2) - 0.5)
     axis.set_yticks(range(len(visual.faces[:6])), [f"{f.id}, {f.position}" for f in visual.faces[:6]])

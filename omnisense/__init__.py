@@ -20,9 +20,10 @@ from omnisense.errors import InputError, MediaError, ModelError, OmniSenseError,
 
 if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
-    from omnisense.perception.media import Clip, Sampling, open_clip
+    from omnisense.perception.media import Clip, open_clip
     from omnisense.perception.perceive import perceive
     from omnisense.perception.percepts import Percepts
+    from omnisense.perception.sampling import Sampling
     from omnisense.reasoning.chat_model_policy import ChatModelPolicy
     from omnisense.reasoning.policy import Policy, ScriptedPolicy, load_policy
     from omnisense.reasoning.transformers_policy import TransformersPolicy
@@ -35,7 +36,7 @@ _LAZY = {
     "Clip": "omnisense.perception.media",
     "Percepts": "omnisense.perception.percepts",
     "Policy": "omnisense.reasoning.policy",
-    "Sampling": "omnisense.perception.media",
+    "Sampling": "omnisense.perception.sampling",
     "ScriptedPolicy": "omnisense.reasoning.policy",
     "TransformersPolicy": "omnisense.reasoning.transformers_policy",
     "load_policy": "omnisense.reasoning.policy",

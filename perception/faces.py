@@ -42,7 +42,8 @@ class FaceDetector:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            _with_free_input_size(folder / "centerface.onnx"), options, providers=["CPUExecutionProvider"])
+            _with_free_input_size(folder / "centerface.onnx"), options, providers=["CPUExecutionProvider"]
+        )
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """Faces in one (H, W, 3) uint8 RGB frame, the surest first."""
@@ -61,8 +62,9 @@ def _with_free_input_size(path: Path) -> bytes:
     try:
         model = onnx.load(str(path))
     except Exception as error:
-        raise ModelError(f"the face detector cannot be read ({error})", "Run `omnisense models pull centerface`.",
-                         path) from error
+        raise ModelError(
+            f"the face detector cannot be read ({error})", "Run `omnisense models pull centerface`.", path
+        ) from error
     for value in (*model.graph.input, *model.graph.output):
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             if axis != 1:
@@ -71,8 +73,9 @@ def _with_free_input_size(path: Path) -> bytes:
     return result
 
 
-def _decode_faces(heat: np.ndarray, scale: np.ndarray, offset: np.ndarray, marks: np.ndarray, width: int,
-                  height: int) -> list[Face]:
+def _decode_faces(
+    heat: np.ndarray, scale: np.ndarray, offset: np.ndarray, marks: np.ndarray, width: int, height: int
+) -> list[Face]:
     rows, cols = np.nonzero(heat > _MIN_SCORE)
     if not len(rows):
         return []
@@ -101,11 +104,14 @@ class ExpressionReader:
         try:
             # Without the XNNPACK delegate, which announces itself on standard error; the network takes under 1 ms.
             self._interpreter: Any = Interpreter(
-                model_path=str(path), num_threads=1,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+                model_path=str(path),
+                num_threads=1,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
         except ValueError as error:
-            raise ModelError(f"the expression model cannot be read ({error})",
-                             "Run `omnisense models pull mini-xception`.", path) from error
+            raise ModelError(
+                f"the expression model cannot be read ({error})", "Run `omnisense models pull mini-xception`.", path
+            ) from error
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
@@ -120,8 +126,9 @@ class ExpressionReader:
         return result
 
 
-def face_patch(grey: np.ndarray, landmarks: np.ndarray, at: float, width: float, height: float,
-               size: tuple[int, int]) -> np.ndarray:
+def face_patch(
+    grey: np.ndarray, landmarks: np.ndarray, at: float, width: float, height: float, size: tuple[int, int]
+) -> np.ndarray:
     """A patch of the face that moves with it, resampled to ``size`` (width, height).
 
     Its centre lies on the line from the eyes (``at`` = 0) to the mouth (1); ``width`` and ``height`` are in

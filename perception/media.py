@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from omnisense.perception.sampling import FramePlan, Sampling
 
 from omnisense.errors import MediaError
-from omnisense.perception.sampling import FramePlan, Sampling
 
 SAMPLE_RATE_HZ = 16_000
 _IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
@@ -74,11 +74,18 @@ class Clip:
         start_s = 0.0 if window.start is None else float(window.start)
         stop_s = self.duration_s if window.stop is None else min(float(window.stop), self.duration_s)
         if not 0 <= start_s < stop_s:
-            raise MediaError(f"the window {start_s:g}-{stop_s:g} s lies outside its {self.duration_s:.2f} s",
-                             "Give 0 <= start < stop <= duration.", self.path)
+            raise MediaError(
+                f"the window {start_s:g}-{stop_s:g} s lies outside its {self.duration_s:.2f} s",
+                "Give 0 <= start < stop <= duration.",
+                self.path,
+            )
         share = (stop_s - start_s) / self.duration_s
-        return replace(self, start_s=self.start_s + start_s, duration_s=stop_s - start_s,
-                       frame_count=max(1, round(self.frame_count * share)) if self.frame_count else 0)
+        return replace(
+            self,
+            start_s=self.start_s + start_s,
+            duration_s=stop_s - start_s,
+            frame_count=max(1, round(self.frame_count * share)) if self.frame_count else 0,
+        )
 
     def frames(self, sampling: Sampling | None = None, at_s: np.ndarray | list[float] | None = None) -> Frames:
         """All frames of a sampling (2 a second by default), or those shown at the given times, in one array.
@@ -89,8 +96,9 @@ class Clip:
         batches = list(self.iter_frames(sampling, at_s, batch_size=1_000_000))
         return batches[0] if len(batches) == 1 else _join(batches)
 
-    def iter_frames(self, sampling: Sampling | None = None, at_s: np.ndarray | list[float] | None = None,
-                    batch_size: int = 16) -> Iterator[Frames]:
+    def iter_frames(
+        self, sampling: Sampling | None = None, at_s: np.ndarray | list[float] | None = None, batch_size: int = 16
+    ) -> Iterator[Frames]:
         """The same frames in batches, so that memory does not grow with the clip.
 
         A frame's time is its own presentation time; a frame asked for twice comes once.
@@ -98,7 +106,8 @@ class Clip:
         if not self.has_video:
             raise MediaError("there are no pictures in it", "Give a video or an image.", self.path)
         plan = (sampling or Sampling()).plan(
-            self.duration_s, self.frame_rate, self.frame_count, self.width, self.height)
+            self.duration_s, self.frame_rate, self.frame_count, self.width, self.height
+        )
         if at_s is not None:
             plan = plan._replace(times_s=np.unique(np.asarray(at_s, dtype=float)))
         if self.kind == "image":
@@ -155,8 +164,18 @@ def _open_image(path: Path) -> Clip | None:
             width, height = image.size
             if image.getexif().get(0x0112, 1) >= 5:  # EXIF orientations 5 to 8 swap the sides
                 width, height = height, width
-            return Clip(path, "image", 0.0, has_video=True, has_audio=False, width=width, height=height,
-                        frame_rate=1.0, frame_count=1, video_codec=str(image.format).lower())
+            return Clip(
+                path,
+                "image",
+                0.0,
+                has_video=True,
+                has_audio=False,
+                width=width,
+                height=height,
+                frame_rate=1.0,
+                frame_count=1,
+                video_codec=str(image.format).lower(),
+            )
     except UnidentifiedImageError:
         return None
     except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
@@ -197,13 +216,25 @@ def _probe(path: Path, container: Any, video: Any, audio: Any) -> Clip:
         rotation = _rotation(container, video)
         if rotation in (90, 270):
             width, height = height, width
-        facts = {"width": width, "height": height, "frame_rate": rate, "rotation_deg": rotation,
-                 "frame_count": video.frames or max(1, round(duration_s * rate)),
-                 "video_codec": video.codec_context.name}
+        facts = {
+            "width": width,
+            "height": height,
+            "frame_rate": rate,
+            "rotation_deg": rotation,
+            "frame_count": video.frames or max(1, round(duration_s * rate)),
+            "video_codec": video.codec_context.name,
+        }
     if audio is not None:
         facts["audio_codec"] = audio.codec_context.name
-    return Clip(path, "video" if video is not None else "audio", duration_s, has_video=video is not None,
-                has_audio=audio is not None, origin_s=origin_s, **facts)
+    return Clip(
+        path,
+        "video" if video is not None else "audio",
+        duration_s,
+        has_video=video is not None,
+        has_audio=audio is not None,
+        origin_s=origin_s,
+        **facts,
+    )
 
 
 def _measure_duration(container: Any, origin_s: float) -> float:
@@ -253,8 +284,8 @@ def _read_video(clip: Clip, plan: FramePlan, batch_size: int) -> Iterator[Frames
     done = 0
     last_s = -math.inf
     try:
-        for done, frames in _decord_batches(clip, plan, batch_size):
-            last_s = frames.times_s[-1]
+        for upto, frames in _decord_batches(clip, plan, batch_size):
+            done, last_s = upto, float(frames.times_s[-1])
             yield frames
         return
     except _DecordFailedError as error:
@@ -318,7 +349,7 @@ def _decord_batches(clip: Clip, plan: FramePlan, batch_size: int) -> Iterator[tu
 
 def _frames_shown_at(shown_from_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     """Index of the frame on screen at each time: the last that began by then (allowing for rounding)."""
-    found: np.ndarray = np.searchsorted(shown_from_s, times_s + _SAME_TIME_S, side="right") - 1
+    found = np.searchsorted(shown_from_s, times_s + _SAME_TIME_S, side="right") - 1
     return np.clip(found, 0, len(shown_from_s) - 1)
 
 
@@ -395,8 +426,9 @@ def _decode(container: Any, stream: Any) -> Iterator[Any]:
 def _join(batches: list[Frames]) -> Frames:
     notes = "; ".join(sorted({b.note for b in batches if b.note}))
     decoders = " then ".join(dict.fromkeys(b.decoder for b in batches))
-    return Frames(np.concatenate([b.times_s for b in batches]), np.concatenate([b.images for b in batches]),
-                  decoders, notes)
+    return Frames(
+        np.concatenate([b.times_s for b in batches]), np.concatenate([b.images for b in batches]), decoders, notes
+    )
 
 
 # --- sound --------------------------------------------------------------------------------------------------

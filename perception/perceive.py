@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from omnisense import __version__, models
-from omnisense.errors import InputError, OmniSenseError
 from omnisense.perception.media import Clip, open_clip
 from omnisense.perception.percepts import (
     STREAMS,
@@ -30,6 +28,9 @@ from omnisense.perception.percepts import (
 )
 from omnisense.perception.sampling import Sampling
 from omnisense.perception.speech_blocks import SpeechBlocks
+
+from omnisense import __version__, models
+from omnisense.errors import InputError, OmniSenseError
 
 Stream = VisualStream | AudioStream | Transcript | Missing
 OnStream = Callable[[str, Stream, float], None]
@@ -54,12 +55,14 @@ class PerceptionSettings:
     def __post_init__(self) -> None:
         unknown = sorted(set(self.streams) - set(STREAMS))
         if unknown or not self.streams:
-            raise InputError(f"unknown stream {', '.join(unknown)}" if unknown else "no stream is asked for",
-                             f"Choose from {', '.join(STREAMS)}.")
+            raise InputError(
+                f"unknown stream {', '.join(unknown)}" if unknown else "no stream is asked for",
+                f"Choose from {', '.join(STREAMS)}.",
+            )
 
     def models(self) -> dict[str, str]:
         """The models that these settings use, by role."""
-        roles = {}
+        roles: dict[str, str] = {}
         if "visual" in self.streams:
             roles |= {"faces": self.face_model, "expression": self.expression_model}
         if "transcript" in self.streams:
@@ -76,8 +79,9 @@ class Perception:
         say: receives a line when a model has to be fetched; by default it goes to the log.
     """
 
-    def __init__(self, settings: PerceptionSettings | None = None, cache: bool = True,
-                 say: models.Say | None = None) -> None:
+    def __init__(
+        self, settings: PerceptionSettings | None = None, cache: bool = True, say: models.Say | None = None
+    ) -> None:
         self.settings = settings or PerceptionSettings()
         self.cache = cache
         self._say = say
@@ -124,8 +128,10 @@ class Perception:
     def _extract(self, clip: Clip, on_stream: OnStream | None) -> tuple[dict[str, Any], dict[str, float]]:
         blocks = SpeechBlocks(clip)
         work: dict[str, Callable[[], Stream]] = {
-            "visual": lambda: self._see(clip), "audio": lambda: self._hear(clip, blocks),
-            "transcript": lambda: self._read(clip, blocks)}
+            "visual": lambda: self._see(clip),
+            "audio": lambda: self._hear(clip, blocks),
+            "transcript": lambda: self._read(clip, blocks),
+        }
         seconds: dict[str, float] = {}
 
         def run(name: str) -> Stream:
@@ -207,11 +213,13 @@ class Perception:
         return Provenance(__version__, used, settings, seconds)
 
 
-def perceive(clip: Clip | str | Path, streams: Collection[str] = STREAMS, cache: bool = True,
-             **settings: Any) -> Percepts:
+def perceive(
+    clip: Clip | str | Path, streams: Collection[str] = STREAMS, cache: bool = True, **settings: Any
+) -> Percepts:
     """Perceive a clip with models shared by all calls; see :class:`PerceptionSettings` for the settings."""
-    return _shared(PerceptionSettings(streams=tuple(s for s in STREAMS if s in streams) or tuple(streams), **settings),
-                   cache).perceive(clip)
+    return _shared(
+        PerceptionSettings(streams=tuple(s for s in STREAMS if s in streams) or tuple(streams), **settings), cache
+    ).perceive(clip)
 
 
 @functools.lru_cache(maxsize=4)
@@ -243,5 +251,15 @@ def _info(clip: Clip) -> ClipInfo:
     with clip.path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
-    return ClipInfo(str(clip.path), clip.kind, round(clip.duration_s, 3), clip.start_s, clip.width, clip.height,
-                    round(clip.frame_rate, 3), clip.video_codec, clip.audio_codec, digest.hexdigest())
+    return ClipInfo(
+        str(clip.path),
+        clip.kind,
+        round(clip.duration_s, 3),
+        clip.start_s,
+        clip.width,
+        clip.height,
+        round(clip.frame_rate, 3),
+        clip.video_codec,
+        clip.audio_codec,
+        digest.hexdigest(),
+    )

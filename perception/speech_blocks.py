@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from omnisense.perception.media import SAMPLE_RATE_HZ, Clip
 from omnisense.perception.percepts import Span
 
@@ -21,8 +20,13 @@ BLOCK_S = 300.0
 _CUT_SEARCH_S = 30.0  # a block ends in the longest silence of its last half minute
 _KEPT_BLOCKS = 2
 # Silero VAD's usual threshold; silences under 0.2 s lie inside words; no stretch outgrows Whisper's 30 s window.
-_VAD: dict[str, Any] = {"threshold": 0.5, "min_speech_duration_ms": 100, "min_silence_duration_ms": 200,
-                        "speech_pad_ms": 30, "max_speech_duration_s": 28.0}
+_VAD: dict[str, Any] = {
+    "threshold": 0.5,
+    "min_speech_duration_ms": 100,
+    "min_silence_duration_ms": 200,
+    "speech_pad_ms": 30,
+    "max_speech_duration_s": 28.0,
+}
 
 
 @dataclass(frozen=True)

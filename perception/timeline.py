@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-
 from omnisense.perception.percepts import (
     AudioStream,
     FaceTrack,
@@ -91,8 +90,10 @@ class Timeline:
 def fuse(percepts: Percepts) -> Timeline:
     """Join the streams of a clip."""
     found = sorted(_events(percepts), key=lambda e: (e.start_s, e.end_s))
-    events = tuple(Event(f"e{i}", *fields) for i, fields in
-                   enumerate(((e.start_s, e.end_s, e.channel, e.who, e.text, e.weight) for e in found), start=1))
+    events = tuple(
+        Event(f"e{i}", *fields)
+        for i, fields in enumerate(((e.start_s, e.end_s, e.channel, e.who, e.text, e.weight) for e in found), start=1)
+    )
     gaps = tuple(f"No {name} stream: {reason}." for name, reason in percepts.missing().items())
     return Timeline(_heading(percepts), gaps, events)
 
@@ -102,7 +103,11 @@ def _heading(percepts: Percepts) -> str:
     if clip.kind == "image":
         return f"A picture of {clip.width}x{clip.height} pixels."
     sound = "with sound" if clip.audio_codec else "silent"
-    kind = f"Video of {clip.duration_s:.1f} s, {sound}" if clip.kind == "video" else f"Recording of {clip.duration_s:.1f} s"
+    kind = (
+        f"Video of {clip.duration_s:.1f} s, {sound}"
+        if clip.kind == "video"
+        else f"Recording of {clip.duration_s:.1f} s"
+    )
     return f"{kind}."
 
 
@@ -136,8 +141,14 @@ def _visual_events(visual: VisualStream, duration_s: float) -> Iterator[Event]:
         for phase in phases:
             how = "" if phase.score >= 0.5 else "perhaps "
             weight = 0.4 if phase.expression == "neutral" else 0.9
-            yield _event(phase.start_s, phase.end_s, "face", face.id,
-                         f"{name} looks {how}{phase.expression} ({phase.score:.2f})", weight)
+            yield _event(
+                phase.start_s,
+                phase.end_s,
+                "face",
+                face.id,
+                f"{name} looks {how}{phase.expression} ({phase.score:.2f})",
+                weight,
+            )
         if not phases:
             yield _event(face.start_s, face.end_s, "face", face.id, f"{name} is visible", 0.3)
 
@@ -160,8 +171,16 @@ def expression_phases(face: FaceTrack, labels: tuple[str, ...]) -> list[Phase]:
     phases = []
     for first, last, label in runs:
         end_s = face.end_s if last == len(times) - 1 else float(times[last + 1])
-        phases.append(Phase(face.id, face.position, round(float(times[first]), 2), round(end_s, 2), labels[label],
-                            round(float(scores[first : last + 1, label].mean()), 3)))
+        phases.append(
+            Phase(
+                face.id,
+                face.position,
+                round(float(times[first]), 2),
+                round(end_s, 2),
+                labels[label],
+                round(float(scores[first : last + 1, label].mean()), 3),
+            )
+        )
     return phases
 
 
@@ -208,16 +227,28 @@ def _audio_events(audio: AudioStream, has_words: bool) -> Iterator[Event]:
             yield _event(pause.start_s, pause.end_s, "voice", "", f"a pause of {pause.duration_s:.1f} s", 0.3)
     if not has_words:
         for utterance in audio.utterances:
-            yield _event(utterance.start_s, utterance.end_s, "voice", "",
-                         f"somebody speaks{manner(utterance.prosody, '; ')}", 0.7)
+            yield _event(
+                utterance.start_s,
+                utterance.end_s,
+                "voice",
+                "",
+                f"somebody speaks{manner(utterance.prosody, '; ')}",
+                0.7,
+            )
 
 
 def _speech_event(segment: Segment, visual: VisualStream | Missing, audio: AudioStream | Missing) -> Event:
     how = manner(prosody_during(audio, segment), ", ") if isinstance(audio, AudioStream) else ""
     who = likely_speaker(visual, segment) if isinstance(visual, VisualStream) else ""
     speaker = segment.speaker or (f"{who} in view" if who else "")
-    return _event(segment.start_s, segment.end_s, "speech", segment.speaker or who,
-                  f'said{how}{f" ({speaker})" if speaker else ""}: "{segment.text}"', 1.0)
+    return _event(
+        segment.start_s,
+        segment.end_s,
+        "speech",
+        segment.speaker or who,
+        f'said{how}{f" ({speaker})" if speaker else ""}: "{segment.text}"',
+        1.0,
+    )
 
 
 def prosody_during(audio: AudioStream, span: Segment | Span) -> Prosody:
@@ -251,8 +282,11 @@ def likely_speaker(visual: VisualStream, span: Segment | Span) -> str:
     """The one face in view while something is said, or of several the one whose mouth moves clearly most."""
     moved = {}
     for face in visual.faces:
-        here = [m for t, m in zip(face.times_s, face.mouth_movement, strict=True)
-                if span.start_s - 0.5 <= t <= span.end_s + 0.5]
+        here = [
+            m
+            for t, m in zip(face.times_s, face.mouth_movement, strict=True)
+            if span.start_s - 0.5 <= t <= span.end_s + 0.5
+        ]
         if here:
             moved[face.id] = float(np.mean(here))
     ranked = sorted(moved, key=lambda face: -moved[face])

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from omnisense.errors import ModelError
 from omnisense.perception.percepts import Segment, Span, Transcript, Word
 from omnisense.perception.speech_blocks import SpeechBlock, SpeechBlocks
 from omnisense.perception.word_times import WordAligner
+
+from omnisense.errors import ModelError
 
 _CHUNK_S = 30.0  # Whisper's window
 _PAD_S = 0.2
@@ -63,25 +63,40 @@ class Transcriber:
                 words, source = self.aligner.align(_samples(block, chunk), chunk.text, found, chunk.start_s)
                 sources[source] = None
                 segments += _sentences(words, chunk.confidence)
-        return Transcript(language=language or "unknown", segments=tuple(segments),
-                          word_times=" and ".join(sources) or "none needed", notes=tuple(self.aligner.notes))
+        return Transcript(
+            language=language or "unknown",
+            segments=tuple(segments),
+            word_times=" and ".join(sources) or "none needed",
+            notes=tuple(self.aligner.notes),
+        )
 
     def _recognise(self, block: SpeechBlock, language: str) -> Iterator[tuple[Segment, str]]:
         with self._lock:
             self._pipeline.vad_model.speech = _padded(block)
-            result = self._pipeline.transcribe(block.samples, batch_size=8, language=language or None,
-                                               chunk_size=_CHUNK_S)
+            result = self._pipeline.transcribe(
+                block.samples, batch_size=8, language=language or None, chunk_size=_CHUNK_S
+            )
         for part in result["segments"]:
             text = str(part["text"]).strip()
             if text:
-                yield Segment(round(part["start"] + block.start_s, 3), round(part["end"] + block.start_s, 3), text,
-                              confidence=round(math.exp(min(0.0, part["avg_logprob"])), 3)), result["language"]
+                yield (
+                    Segment(
+                        round(part["start"] + block.start_s, 3),
+                        round(part["end"] + block.start_s, 3),
+                        text,
+                        confidence=round(math.exp(min(0.0, part["avg_logprob"])), 3),
+                    ),
+                    result["language"],
+                )
 
 
 def _load(folder: Path, language: str | None, threads: int) -> tuple[Any, str | None]:
     if not (folder / "model.bin").is_file():
-        raise ModelError("this folder holds no Whisper model in CTranslate2 form (model.bin)",
-                         "Name a model of `omnisense models list`, or convert one with ct2-transformers-converter.", folder)
+        raise ModelError(
+            "this folder holds no Whisper model in CTranslate2 form (model.bin)",
+            "Name a model of `omnisense models list`, or convert one with ct2-transformers-converter.",
+            folder,
+        )
     with warnings.catch_warnings():
         # pyannote warns at length that torchcodec finds no ffmpeg; sound is decoded by PyAV here.
         warnings.simplefilter("ignore")
@@ -89,8 +104,9 @@ def _load(folder: Path, language: str | None, threads: int) -> tuple[Any, str | 
     logging.getLogger("whisperx").setLevel(logging.ERROR)
     device = "cuda" if ctranslate2_sees_gpu() else "cpu"
     try:
-        model = WhisperModel(str(folder), device=device, compute_type="float16" if device == "cuda" else "int8",
-                             cpu_threads=threads)
+        model = WhisperModel(
+            str(folder), device=device, compute_type="float16" if device == "cuda" else "int8", cpu_threads=threads
+        )
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"the Whisper model cannot be loaded ({error})", "Fetch it again.", folder) from error
     if not model.model.is_multilingual:
@@ -131,8 +147,9 @@ def _padded(block: SpeechBlock) -> list[Span]:
     length_s = len(block.samples) / 16_000
     spans = [(s.start_s - block.start_s, s.end_s - block.start_s) for s in block.speech]
     befores = [0.0, *((a[1] + b[0]) / 2 for a, b in itertools.pairwise(spans)), length_s]
-    return [Span(max(start - _PAD_S, befores[i]), min(end + _PAD_S, befores[i + 1]))
-            for i, (start, end) in enumerate(spans)]
+    return [
+        Span(max(start - _PAD_S, befores[i]), min(end + _PAD_S, befores[i + 1])) for i, (start, end) in enumerate(spans)
+    ]
 
 
 def _samples(block: SpeechBlock, chunk: Segment) -> np.ndarray:
@@ -144,8 +161,9 @@ def _sentences(words: list[Word], confidence: float | None) -> Iterator[Segment]
     """Whisper's chunks run up to 30 s over several sentences: cut them after a sentence's end or before a pause."""
     current: list[Word] = []
     for word in words:
-        if current and (word.start_s - current[-1].end_s > _PAUSE_ENDS_SEGMENT_S
-                        or current[-1].text.endswith(_SENTENCE_ENDS)):
+        if current and (
+            word.start_s - current[-1].end_s > _PAUSE_ENDS_SEGMENT_S or current[-1].text.endswith(_SENTENCE_ENDS)
+        ):
             yield _segment(current, confidence)
             current = []
         current.append(word)

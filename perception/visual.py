@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-
 from omnisense.perception.faces import EXPRESSIONS, ExpressionReader, Face, FaceDetector, face_patch
 from omnisense.perception.media import Clip, Frames
 from omnisense.perception.percepts import FaceTrack, VisualStream
@@ -23,8 +23,9 @@ _CUT_COLOUR_DISTANCE = 0.4
 _CUT_MOTION = 0.1
 
 
-def see(clip: Clip, sampling: Sampling, detector: FaceDetector, reader: ExpressionReader | None,
-        reader_missing: str = "") -> VisualStream:
+def see(
+    clip: Clip, sampling: Sampling, detector: FaceDetector, reader: ExpressionReader | None, reader_missing: str = ""
+) -> VisualStream:
     """Look at a clip's frames.
 
     Args:
@@ -56,10 +57,15 @@ def see(clip: Clip, sampling: Sampling, detector: FaceDetector, reader: Expressi
         step_s = float(np.median(np.diff(times)))
     end_s = max(clip.duration_s, times[-1] if times else 0.0)
     return VisualStream(
-        times_s=_rounded(times), width=shape[1], height=shape[0],
+        times_s=_rounded(times),
+        width=shape[1],
+        height=shape[0],
         faces=tuple(tracker.tracks(step_s, end_s, few_frames=len(times) < 4)),
-        motion=_rounded(motion.energy), shot_cuts_s=_rounded(motion.cuts_s),
-        expression_labels=EXPRESSIONS if reader else (), notes=tuple(sorted(notes)))
+        motion=_rounded(motion.energy),
+        shot_cuts_s=_rounded(motion.cuts_s),
+        expression_labels=EXPRESSIONS if reader else (),
+        notes=tuple(sorted(notes)),
+    )
 
 
 def _one_ahead(batches: Iterator[Frames]) -> Iterator[Frames]:
@@ -88,8 +94,9 @@ class _Motion:
         """Take the next frame; True when it begins a new shot."""
         grey = cv2.resize(grey, (64, 36), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         small = cv2.resize(image, (64, 36), interpolation=cv2.INTER_AREA)
-        colours = cv2.calcHist([cv2.cvtColor(small, cv2.COLOR_RGB2HSV)], [0, 1, 2], None, [8, 4, 4],
-                               [0, 180, 0, 256, 0, 256])
+        colours = cv2.calcHist(
+            [cv2.cvtColor(small, cv2.COLOR_RGB2HSV)], [0, 1, 2], None, [8, 4, 4], [0, 180, 0, 256, 0, 256]
+        )
         energy, distance = 0.0, 0.0
         if self._grey is not None and self._colours is not None:
             energy = float(np.abs(grey - self._grey).mean())
@@ -175,16 +182,19 @@ class _Tracker:
 def _finish(track: _Track, name: str, step_s: float, end_s: float) -> FaceTrack:
     sights = track.sights
     centre = float(np.mean([(s.face.box[0] + s.face.box[2]) / 2 for s in sights]))
-    moved = [0.0] + [b.mouth_moved(a) for a, b in zip(sights, sights[1:], strict=False)]
+    moved = [0.0] + [b.mouth_moved(a) for a, b in itertools.pairwise(sights)]
     return FaceTrack(
-        id=name, position="left" if centre < 1 / 3 else "right" if centre > 2 / 3 else "centre",
-        start_s=round(track.times[0], 4), end_s=round(min(track.times[-1] + step_s, end_s), 4),
+        id=name,
+        position="left" if centre < 1 / 3 else "right" if centre > 2 / 3 else "centre",
+        start_s=round(track.times[0], 4),
+        end_s=round(min(track.times[-1] + step_s, end_s), 4),
         times_s=_rounded(track.times),
         boxes=tuple((a, b, c, d) for a, b, c, d in (_rounded(s.face.box) for s in sights)),
         landmarks=tuple(_rounded(s.face.landmarks.ravel()) for s in sights),
         scores=_rounded(s.face.score for s in sights),
         expression=tuple(_rounded(s.expression) for s in sights if s.expression is not None),
-        mouth_movement=_rounded(moved))
+        mouth_movement=_rounded(moved),
+    )
 
 
 def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:

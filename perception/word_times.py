@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-
 from omnisense.perception.percepts import Word
 
 SHARED_OUT = "guess: time shared out by word length"
@@ -22,10 +21,40 @@ _SPHINX = "pocketsphinx forced alignment"
 _WHISPERX = "whisperx wav2vec2 alignment"
 # Sounds for the letters of words that are not in PocketSphinx's dictionary (names, coinages). Crude on purpose:
 # the neighbours pin the word down, and only its borders are used.
-_LETTER_SOUNDS = dict(zip(
-    "abcdefghijklmnopqrstuvwxyz",
-    ["AE", "B", "K", "D", "EH", "F", "G", "HH", "IH", "JH", "K", "L", "M", "N", "AA", "P", "K", "R", "S", "T", "AH",
-     "V", "W", "K S", "IY", "Z"], strict=True))
+_LETTER_SOUNDS = dict(
+    zip(
+        "abcdefghijklmnopqrstuvwxyz",
+        [
+            "AE",
+            "B",
+            "K",
+            "D",
+            "EH",
+            "F",
+            "G",
+            "HH",
+            "IH",
+            "JH",
+            "K",
+            "L",
+            "M",
+            "N",
+            "AA",
+            "P",
+            "K",
+            "R",
+            "S",
+            "T",
+            "AH",
+            "V",
+            "W",
+            "K S",
+            "IY",
+            "Z",
+        ],
+        strict=True,
+    )
+)
 
 
 class _Timed(NamedTuple):
@@ -53,8 +82,9 @@ class WordAligner:
         """
         with self._lock:
             timed, source = self._first_that_works(samples, text, language)
-        return [Word(w.text, round(w.start_s + start_s, 3), round(w.end_s + start_s, 3), w.confidence)
-                for w in timed], source
+        return [
+            Word(w.text, round(w.start_s + start_s, 3), round(w.end_s + start_s, 3), w.confidence) for w in timed
+        ], source
 
     def _first_that_works(self, samples: np.ndarray, text: str, language: str) -> tuple[list[_Timed], str]:
         aligner = _whisperx_aligner(language)
@@ -166,5 +196,7 @@ def _share_out(length_s: float, text: str) -> list[_Timed]:
     if len(tokens) == 1 and len(text) > 8:  # written without spaces
         tokens = list(text)
     ends = np.cumsum([len(token) + 1 for token in tokens]) / sum(len(token) + 1 for token in tokens) * length_s
-    return [_Timed(token, float(start), float(end))
-            for token, start, end in zip(tokens, [0.0, *ends[:-1]], ends, strict=True)]
+    return [
+        _Timed(token, float(start), float(end))
+        for token, start, end in zip(tokens, [0.0, *ends[:-1]], ends, strict=True)
+    ]

@@ -12,8 +12,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.policy import Choice, Message, Messages, OnToken, Part, message, text_of
+
+from omnisense.errors import InputError, PolicyError
 
 _MEDIA_FRAMES = 8  # of a video part, spread evenly
 
@@ -32,12 +33,19 @@ class ChatModelPolicy:
     likelihoods = False
     small = False
 
-    def __init__(self, model: Any, modalities: frozenset[str] | set[str] = frozenset(), max_concurrency: int = 8,
-                 attempts: int = 3) -> None:
+    def __init__(
+        self,
+        model: Any,
+        modalities: frozenset[str] | set[str] = frozenset(),
+        max_concurrency: int = 8,
+        attempts: int = 3,
+    ) -> None:
         self._model, self._attempts = model, attempts
         self._config = {"max_concurrency": max_concurrency}
         self.modalities = frozenset({"text"}) | modalities | (frozenset({"video"}) if "image" in modalities else set())
-        self.name = f"chat:{getattr(model, 'model_name', None) or getattr(model, 'model', None) or type(model).__name__}"
+        self.name = (
+            f"chat:{getattr(model, 'model_name', None) or getattr(model, 'model', None) or type(model).__name__}"
+        )
 
     @classmethod
     def from_name(cls, name: str, **settings: Any) -> ChatModelPolicy:
@@ -54,14 +62,26 @@ class ChatModelPolicy:
 
             return cls(init_chat_model(model, model_provider=provider), **settings)
         except ImportError as error:
-            raise InputError(f"the packages for '{provider}' are not installed ({error})",
-                             f"Run `pip install langchain langchain-{provider.replace('_', '-')}`.") from error
+            raise InputError(
+                f"the packages for '{provider}' are not installed ({error})",
+                f"Run `pip install langchain langchain-{provider.replace('_', '-')}`.",
+            ) from error
         except Exception as error:  # providers raise their own types for a missing key or a wrong name
-            raise InputError(f"'chat:{name}' cannot be set up ({_first_line(error)})",
-                             "Check the provider, the model's name and the key in your environment.") from error
+            raise InputError(
+                f"'chat:{name}' cannot be set up ({_first_line(error)})",
+                "Check the provider, the model's name and the key in your environment.",
+            ) from error
 
-    def write(self, prompts: Sequence[Messages], *, max_new_tokens: int = 256, temperature: float = 0.0,
-              stop: Sequence[str] = (), seed: int = 0, on_token: OnToken | None = None) -> list[str]:
+    def write(
+        self,
+        prompts: Sequence[Messages],
+        *,
+        max_new_tokens: int = 256,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+        on_token: OnToken | None = None,
+    ) -> list[str]:
         """Continue each prompt; see :class:`omnisense.reasoning.policy.Policy`.
 
         ``seed`` is passed on to models that have such a setting. A prompt that ends with an assistant message is put
@@ -96,10 +116,16 @@ class ChatModelPolicy:
         return choices
 
     def _choosing(self, options: tuple[str, ...]) -> Any:
-        schema = {"title": "Choice", "description": "The option that fits best.", "type": "object",
-                  "properties": {"option": {"type": "string", "enum": list(options)},
-                                 "confidence": {"type": "number", "minimum": 0, "maximum": 1}},
-                  "required": ["option", "confidence"]}
+        schema = {
+            "title": "Choice",
+            "description": "The option that fits best.",
+            "type": "object",
+            "properties": {
+                "option": {"type": "string", "enum": list(options)},
+                "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+            },
+            "required": ["option", "confidence"],
+        }
         try:
             return self._model.with_structured_output(schema)
         except NotImplementedError:  # the model has no structured output: its text is read as JSON
@@ -110,8 +136,10 @@ class ChatModelPolicy:
             done: list[Any] = runnable.with_retry(stop_after_attempt=self._attempts).batch(inputs, config=self._config)
             return done
         except Exception as error:  # each service raises its own types
-            raise PolicyError(f"{self.name} failed ({_first_line(error)})",
-                              "Check the service, its address and key; the turn can be taken up again.") from error
+            raise PolicyError(
+                f"{self.name} failed ({_first_line(error)})",
+                "Check the service, its address and key; the turn can be taken up again.",
+            ) from error
 
     def _stream(self, model: Any, prompt: Any, on_token: OnToken) -> str:
         text = ""
@@ -120,13 +148,15 @@ class ChatModelPolicy:
                 text += chunk.text
                 on_token(chunk.text)
         except Exception as error:
-            raise PolicyError(f"{self.name} failed ({_first_line(error)})",
-                              "Check the service, its address and key; the turn can be taken up again.") from error
+            raise PolicyError(
+                f"{self.name} failed ({_first_line(error)})",
+                "Check the service, its address and key; the turn can be taken up again.",
+            ) from error
         return text
 
 
 def _choice_request(options: Sequence[str]) -> str:
-    return (f'Take one of: {json.dumps(list(options))}. Answer with JSON: {{"option": "...", "confidence": 0 to 1}}.')
+    return f'Take one of: {json.dumps(list(options))}. Answer with JSON: {{"option": "...", "confidence": 0 to 1}}.'
 
 
 def _to_choice(answer: Any, options: Sequence[str]) -> Choice:
@@ -139,8 +169,10 @@ def _to_choice(answer: Any, options: Sequence[str]) -> Choice:
     taken = str(answer.get("option", "")).strip().lower()
     match = [i for i, option in enumerate(options) if option.lower() == taken]
     if not match:
-        raise PolicyError(f"the model took '{taken}', which is not among {list(options)}",
-                          "Try again, or use a model that follows JSON schemas.")
+        raise PolicyError(
+            f"the model took '{taken}', which is not among {list(options)}",
+            "Try again, or use a model that follows JSON schemas.",
+        )
     try:
         confidence = float(answer.get("confidence", 1.0))
     except (TypeError, ValueError):
@@ -171,9 +203,12 @@ def _blocks(part: Part, modalities: frozenset[str]) -> list[dict[str, Any]]:
     if part["type"] == "text":
         return [{"type": "text", "text": part["text"]}]
     if part["type"] not in modalities:
-        raise PolicyError(f"this policy was not said to take {part['type']}",
-                          f"Give ChatModelPolicy(model, modalities={{'{part['type']}'}}), or render the percepts to text.")
-    from omnisense.perception.media import Sampling, open_clip
+        raise PolicyError(
+            f"this policy was not said to take {part['type']}",
+            f"Give ChatModelPolicy(model, modalities={{'{part['type']}'}}), or render the percepts to text.",
+        )
+    from omnisense.perception.media import open_clip
+    from omnisense.perception.sampling import Sampling
 
     clip = open_clip(part["path"])
     blocks = []

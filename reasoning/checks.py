@@ -13,38 +13,229 @@ from omnisense.reasoning.restate import content_words
 _MIN_WORDS, _MAX_WORDS = 4, 70
 _COPIED_WORDS = 8  # this many of the speaker's words in a row, outside quotation marks, is parroting
 _ACKNOWLEDGES = re.compile(
-    r"\b(hear|heard|sounds?|sorry|glad|happy for|understand|makes? sense|can see|i see|notice|look(s|ed)?|feel(ing|s)?"
-    r"|must be|thank you|congratulations|wonderful|great news|hard|difficult|tough|natural|you told me|you said)\b",
-    re.IGNORECASE)
+    r"\b(hear|heard|sounds?|sorry|glad|happy for|understand|makes? sense|can see|i see|notice|look(s|ed)?"
+    r"|feel(ing|s)?|must be|thank you|congratulations|wonderful|great news|hard|difficult|tough|natural"
+    r"|you told me|you said)\b",
+    re.IGNORECASE,
+)
 _ADVISES = re.compile(
-    r"\b(you should|you could|you need to|you must|you ought|you have to|try to|try (a|an|the)\b|why don'?t you|have you"
-    r" (considered|tried)|i (suggest|recommend|advise)|my advice|make sure|consider \w+ing|it'?s important to)\b",
-    re.IGNORECASE)
+    r"\b(you should|you could|you need to|you must|you ought|you have to|try to|try (a|an|the)\b|why don'?t you"
+    r"|have you (considered|tried)|i (suggest|recommend|advise)|my advice|make sure|consider \w+ing|it'?s important)\b",
+    re.IGNORECASE,
+)
 _LEAVES_ITS_ROLE = re.compile(
     r"\b(as an? (ai|language model|assistant)|i'?m (just |only |not )?an? (ai|assistant|doctor|friend|bot|person|dog)"
-    r"|language model|the (person|user|speaker|timeline|evidence)|chatbot|smollm|assistant:|user:|my (husband|wife|mother"
-    r"|father|baby|dog|cat|kids?|children|family|boss)|when i was|i used to|\(laughs?\))\b|\[|\{|<\||https?:", re.IGNORECASE)
-_NEGATES = re.compile(r"\b(not|never|no|nothing|nobody|without|cannot|don't|can't|won't|isn't|doesn't|aren't|didn't|but)\b",
-                      re.IGNORECASE)
-_PROMISES = re.compile(r"\bI('ll| will|'m going to| am going to|'d| would| can)\b(?! (be here|listen|hear|see|stay|love to hear))",
-                       re.IGNORECASE)
-_CLAIMS = re.compile(r"(and |but |so )?you('re| are| have| need| will| can|'ve|'ll| seem| must| were| look| feel| just)\b",
-                     re.IGNORECASE)
+    r"|language model|the (person|user|speaker|timeline|evidence)|chatbot|smollm|assistant:|user:"
+    r"|my (husband|wife|mother|father|baby|dog|cat|kids?|children|family|boss)|when i was|i used to"
+    r"|\(laughs?\))\b|\[|\{|<\||https?:",
+    re.IGNORECASE,
+)
+_NEGATES = re.compile(
+    r"\b(not|never|no|nothing|nobody|without|cannot|don't|can't|won't|isn't|doesn't|aren't|didn't|but)\b", re.IGNORECASE
+)
+_PROMISES = re.compile(
+    r"\bI('ll| will|'m going to| am going to|'d| would| can)\b(?! (be here|listen|hear|see|stay|love to hear))",
+    re.IGNORECASE,
+)
+_CLAIMS = re.compile(
+    r"(and |but |so )?you('re| are| have| need| will| can|'ve|'ll| seem| must| were| look| feel| just)\b", re.IGNORECASE
+)
 # Words that a supportive sentence may use on top of what was said and seen.
-_SUPPORTIVE = frozenset("""able afraid alone always anger angry anything beautiful believe better brave calm care caring
-    celebrate clear comfort congratulations courage day deal deep deeply deserve difficult easy emotion emotions enjoy
-    enough even everything exciting feel feeling feelings felt fine first gentle gentleness give glad going good
-    grateful great happen happened happening happiness happy hard hear heard hearing heart heavy help here hold honest
-    hope hug important joy joyful keep kind know life like listen listening little long look looks lot make makes many
-    matter matters maybe mean means mind moment moments more much natural need needs nervous never nice now okay one
-    pain painful part people place pleased pleasure presence proud ready really relief right sad sadness safe saying
-    see sense share shared sharing sit smile smiling something sometimes soon sorry sound sounds special stay still
-    strength strong support sure take taking talk talking tell telling thank thankful thanks thing things think
-    thinking through time times today together told tough treasure trust trusting understand understandable upset
-    want wanted warm way well whatever whenever wish with wonder wonderful words work world worry worth""".split())
-_ALLOWED_WITH = {"sadness": {"fear", "surprise"}, "fear": {"sadness", "surprise"}, "anger": {"sadness", "fear"},
-                 "disgust": {"sadness", "anger"}, "joy": {"surprise"}, "surprise": {"joy", "fear"},
-                 "neutral": {"joy", "surprise"}, "unknown": {"joy", "surprise"}}
+_SUPPORTIVE = frozenset(
+    [
+        "able",
+        "afraid",
+        "alone",
+        "always",
+        "anger",
+        "angry",
+        "anything",
+        "beautiful",
+        "believe",
+        "better",
+        "brave",
+        "calm",
+        "care",
+        "caring",
+        "celebrate",
+        "clear",
+        "comfort",
+        "congratulations",
+        "courage",
+        "day",
+        "deal",
+        "deep",
+        "deeply",
+        "deserve",
+        "difficult",
+        "easy",
+        "emotion",
+        "emotions",
+        "enjoy",
+        "enough",
+        "even",
+        "everything",
+        "exciting",
+        "feel",
+        "feeling",
+        "feelings",
+        "felt",
+        "fine",
+        "first",
+        "gentle",
+        "gentleness",
+        "give",
+        "glad",
+        "going",
+        "good",
+        "grateful",
+        "great",
+        "happen",
+        "happened",
+        "happening",
+        "happiness",
+        "happy",
+        "hard",
+        "hear",
+        "heard",
+        "hearing",
+        "heart",
+        "heavy",
+        "help",
+        "here",
+        "hold",
+        "honest",
+        "hope",
+        "hug",
+        "important",
+        "joy",
+        "joyful",
+        "keep",
+        "kind",
+        "know",
+        "life",
+        "like",
+        "listen",
+        "listening",
+        "little",
+        "long",
+        "look",
+        "looks",
+        "lot",
+        "make",
+        "makes",
+        "many",
+        "matter",
+        "matters",
+        "maybe",
+        "mean",
+        "means",
+        "mind",
+        "moment",
+        "moments",
+        "more",
+        "much",
+        "natural",
+        "need",
+        "needs",
+        "nervous",
+        "never",
+        "nice",
+        "now",
+        "okay",
+        "one",
+        "pain",
+        "painful",
+        "part",
+        "people",
+        "place",
+        "pleased",
+        "pleasure",
+        "presence",
+        "proud",
+        "ready",
+        "really",
+        "relief",
+        "right",
+        "sad",
+        "sadness",
+        "safe",
+        "saying",
+        "see",
+        "sense",
+        "share",
+        "shared",
+        "sharing",
+        "sit",
+        "smile",
+        "smiling",
+        "something",
+        "sometimes",
+        "soon",
+        "sorry",
+        "sound",
+        "sounds",
+        "special",
+        "stay",
+        "still",
+        "strength",
+        "strong",
+        "support",
+        "sure",
+        "take",
+        "taking",
+        "talk",
+        "talking",
+        "tell",
+        "telling",
+        "thank",
+        "thankful",
+        "thanks",
+        "thing",
+        "things",
+        "think",
+        "thinking",
+        "through",
+        "time",
+        "times",
+        "today",
+        "together",
+        "told",
+        "tough",
+        "treasure",
+        "trust",
+        "trusting",
+        "understand",
+        "understandable",
+        "upset",
+        "want",
+        "wanted",
+        "warm",
+        "way",
+        "well",
+        "whatever",
+        "whenever",
+        "wish",
+        "with",
+        "wonder",
+        "wonderful",
+        "words",
+        "work",
+        "world",
+        "worry",
+        "worth",
+    ]
+)
+_ALLOWED_WITH = {
+    "sadness": {"fear", "surprise"},
+    "fear": {"sadness", "surprise"},
+    "anger": {"sadness", "fear"},
+    "disgust": {"sadness", "anger"},
+    "joy": {"surprise"},
+    "surprise": {"joy", "fear"},
+    "neutral": {"joy", "surprise"},
+    "unknown": {"joy", "surprise"},
+}
 
 
 class Fault(NamedTuple):
@@ -141,8 +332,13 @@ def _honesty(text: str, context: ReplyContext) -> list[Fault]:
     copied = _copied(text, context.said)
     if copied:
         faults.append(Fault("copy", f'repeats "{copied}" word for word', 0.4))
-    wrong = [c for c in feeling_cues(re.sub(r'"[^"]*"', " ", text)) if c.feeling not in context.feelings
-             and c.text not in content_words(context.said) and not (c.feeling == "joy" and "glad you" in text.lower())]
+    wrong = [
+        c
+        for c in feeling_cues(re.sub(r'"[^"]*"', " ", text))
+        if c.feeling not in context.feelings
+        and c.text not in content_words(context.said)
+        and not (c.feeling == "joy" and "glad you" in text.lower())
+    ]
     if wrong:
         faults.append(Fault("wrong feeling", f'"{wrong[0].text}" does not fit what was perceived', 0.4))
     return faults

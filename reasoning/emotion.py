@@ -2,9 +2,10 @@
 
 Each channel (face, words, voice) gives a distribution over seven emotions, a reliability and the events that it rests
 on. They are pooled log-linearly (a product of experts; Genest and Zidek, "Combining probability distributions", 1986)
-with the weights stated in ``WEIGHTS``. The policy takes part with at most half the weight of what was measured, and may
-only choose among emotions that the measurement leaves open (at least half as likely as its first), so that a weak model
-can break a tie and cannot overrule a measurement. Disagreement between channels is reported, never averaged away in silence.
+with the weights stated in ``WEIGHTS``. The policy takes part with at most half the weight of what was measured, and
+may only choose among emotions that the measurement leaves open (at least half as likely as its first), so that a
+weak model can break a tie and cannot overrule a measurement. Disagreement between channels is reported, never
+averaged away in silence.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
 from omnisense.perception.percepts import AudioStream, FaceTrack, Percepts, Transcript, VisualStream
 from omnisense.perception.timeline import Event, Phase, expression_phases
 from omnisense.reasoning.feeling_words import Cue, feeling_cues
@@ -26,8 +26,15 @@ _FLOOR = 0.02  # no channel may rule an emotion out for good
 _TIE = 0.5
 _POLICY_FLOOR = 0.1  # an opinion is never taken for more than about nine to one
 _MIN_VOICE_S = 6
-_OF_EXPRESSION = {"angry": "anger", "disgust": "disgust", "fear": "fear", "happy": "joy", "sad": "sadness",
-                  "surprise": "surprise", "neutral": "neutral"}
+_OF_EXPRESSION = {
+    "angry": "anger",
+    "disgust": "disgust",
+    "fear": "fear",
+    "happy": "joy",
+    "sad": "sadness",
+    "surprise": "surprise",
+    "neutral": "neutral",
+}
 _NOW_S = 5.0  # the face's present state is its last phase, or this long if that is shorter
 # Arousal of each emotion on the circumplex, -1 calm to 1 excited (after Russell, "A circumplex model of affect", 1980).
 # A voice that falls is as often the end of a speech as sadness: the two share a value, and other channels decide.
@@ -117,8 +124,13 @@ def words_channel(spoken: Sequence[Event], typed: str) -> Channel | None:
         scores[cue.feeling] += cue.weight
     total = sum(cue.weight for cue, _ in cues)
     why = "says " + ", ".join(dict.fromkeys(f'"{cue.text}"' for cue, _ in cues))
-    return Channel("words", _normal(scores), round(min(1.0, 0.4 + 0.3 * total), 3), why,
-                   tuple(dict.fromkeys(source for _, source in cues)))
+    return Channel(
+        "words",
+        _normal(scores),
+        round(min(1.0, 0.4 + 0.3 * total), 3),
+        why,
+        tuple(dict.fromkeys(source for _, source in cues)),
+    )
 
 
 def voice_channel(audio: AudioStream, events: Sequence[Event]) -> Channel | None:
@@ -132,8 +144,13 @@ def voice_channel(audio: AudioStream, events: Sequence[Event]) -> Channel | None
     arousal = math.tanh(pitch / 6 + level / 9)  # about 3 semitones or 4.5 dB for half of the scale
     scores = _normal({e: math.exp(-2 * (arousal - a) ** 2) for e, a in _AROUSAL.items()})
     told = tuple(e.id for e in events if e.channel in ("speech", "voice"))[-2:]
-    return Channel("voice", scores, round(abs(arousal), 3),
-                   f"pitch {pitch:+.1f} semitones, level {level:+.1f} dB against its own baseline", told)
+    return Channel(
+        "voice",
+        scores,
+        round(abs(arousal), 3),
+        f"pitch {pitch:+.1f} semitones, level {level:+.1f} dB against its own baseline",
+        told,
+    )
 
 
 def quote_of(event: Event) -> str:
@@ -174,10 +191,15 @@ def pool(channels: Sequence[Channel], policy: Mapping[str, float] | None, phases
         open_to_choice = {e for e in EMOTIONS if seen[e] >= _TIE * max(seen.values())}
     value = max(open_to_choice, key=probabilities.__getitem__)
     return Felt(
-        value=value, strength=_strength(value, channels, probabilities), since_s=_since(value, phases),
-        earlier=_earlier(phases), probabilities={e: round(p, 3) for e, p in probabilities.items()},
-        channels=tuple(channels), weights={name: round(w, 3) for name, w in weights.items()},
-        conflict=_conflict(channels))
+        value=value,
+        strength=_strength(value, channels, probabilities),
+        since_s=_since(value, phases),
+        earlier=_earlier(phases),
+        probabilities={e: round(p, 3) for e, p in probabilities.items()},
+        channels=tuple(channels),
+        weights={name: round(w, 3) for name, w in weights.items()},
+        conflict=_conflict(channels),
+    )
 
 
 def _product(experts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:

@@ -33,8 +33,23 @@ _PHRASES = {
     "fear": ("what if", "don't know what to do", "can't sleep"),
     "surprise": ("can't believe", "can't quite believe", "out of nowhere"),
 }
-_NEGATIONS = {"not", "no", "never", "n't", "isn't", "wasn't", "don't", "didn't", "doesn't", "aren't", "hardly", "without",
-              "can't", "cannot", "couldn't"}
+_NEGATIONS = {
+    "not",
+    "no",
+    "never",
+    "n't",
+    "isn't",
+    "wasn't",
+    "don't",
+    "didn't",
+    "doesn't",
+    "aren't",
+    "hardly",
+    "without",
+    "can't",
+    "cannot",
+    "couldn't",
+}
 _INTENSIFIERS = {"very", "so", "really", "extremely", "too", "totally", "deeply", "incredibly"}
 _DAMPERS = {"bit", "little", "slightly", "somewhat"}
 _NEGATED = {"joy": "sadness"}  # "not happy" is sad; other negations ("not angry") only take the feeling away

@@ -12,17 +12,28 @@ from typing import Any
 
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
-
 from omnisense.reasoning.nodes import LoopSettings, Nodes, PerceiveClip, State
 from omnisense.reasoning.policy import Policy
 
-STAGES = ("perceive", "guard", "characteristics", "emotion", "context", "need", "strategy", "respond", "reflect",
-          "release", "care")
+STAGES = (
+    "perceive",
+    "guard",
+    "characteristics",
+    "emotion",
+    "context",
+    "need",
+    "strategy",
+    "respond",
+    "reflect",
+    "release",
+    "care",
+)
 _APPRAISALS = STAGES[2:7]
 
 
-def build_graph(policy: Policy, perceive: PerceiveClip, settings: LoopSettings | None = None,
-                checkpointer: Any = None) -> Any:
+def build_graph(
+    policy: Policy, perceive: PerceiveClip, settings: LoopSettings | None = None, checkpointer: Any = None
+) -> Any:
     """Compile the loop.
 
     Args:
@@ -33,8 +44,8 @@ def build_graph(policy: Policy, perceive: PerceiveClip, settings: LoopSettings |
 
     Returns:
         A compiled LangGraph graph over :class:`omnisense.reasoning.nodes.State`. With ``stream_mode="custom"`` it
-        emits ``{"stream": (name, stream, seconds)}`` as each stream is perceived and ``{"token": text}`` while the first
-        draft is written.
+        emits ``{"stream": (name, stream, seconds)}`` as each stream is perceived and ``{"token": text}`` while the
+        first draft is written.
     """
     nodes = Nodes(policy, settings or LoopSettings(), perceive)
 
@@ -52,13 +63,15 @@ def build_graph(policy: Policy, perceive: PerceiveClip, settings: LoopSettings |
         graph.add_node(name, step)
     graph.add_edge(START, "perceive")
     graph.add_edge("perceive", "guard")
-    graph.add_conditional_edges("guard", lambda s: "care" if s["safety"]["category"] else _APPRAISALS[0],
-                                ["care", _APPRAISALS[0]])
+    graph.add_conditional_edges(
+        "guard", lambda s: "care" if s["safety"]["category"] else _APPRAISALS[0], ["care", _APPRAISALS[0]]
+    )
     for before, after in zip(_APPRAISALS, [*_APPRAISALS[1:], "respond"], strict=True):
         graph.add_edge(before, after)
     graph.add_edge("respond", "reflect")
-    graph.add_conditional_edges("reflect", lambda s: "respond" if nodes.wants_revision(s) else "release",
-                                ["respond", "release"])
+    graph.add_conditional_edges(
+        "reflect", lambda s: "respond" if nodes.wants_revision(s) else "release", ["respond", "release"]
+    )
     graph.add_edge("release", END)
     graph.add_edge("care", END)
     return graph.compile(checkpointer=checkpointer)

@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
-from omnisense.errors import PolicyError
 from omnisense.perception.percepts import AudioStream, Percepts, VisualStream
 from omnisense.perception.timeline import Event, face_name
 from omnisense.reasoning import checks, emotion, prompts, safety
 from omnisense.reasoning.policy import Messages, Policy
 from omnisense.reasoning.restate import content_words
+
+from omnisense.errors import PolicyError
 
 _POLICY_WEIGHT = 0.5  # of the policy's calibrated choice against a prior's 1.0
 _CHARS_PER_TOKEN = 4
@@ -47,9 +48,16 @@ MOVES: dict[str, dict[str, float]] = {
     "information": {"offer information": 3, "ask one open question": 3},
     "to share joy": {"share the joy": 6, "ask one open question": 2},
 }
-SHOWN = {"sadness": "gentle concern", "fear": "calm reassurance", "anger": "calm understanding",
-         "disgust": "calm understanding", "joy": "warm gladness", "surprise": "curious warmth",
-         "neutral": "friendly interest", "unknown": "quiet openness"}
+SHOWN = {
+    "sadness": "gentle concern",
+    "fear": "calm reassurance",
+    "anger": "calm understanding",
+    "disgust": "calm understanding",
+    "joy": "warm gladness",
+    "surprise": "curious warmth",
+    "neutral": "friendly interest",
+    "unknown": "quiet openness",
+}
 
 
 class State(TypedDict, total=False):
@@ -135,8 +143,11 @@ class Nodes:
     def care(self, state: State) -> State:
         """Answer a risk: no model is asked."""
         reply = safety.caring_reply(state["safety"]["category"])
-        return {"response": reply, "best": {"text": reply, "score": 1.0, "faults": [], "written_by": "safety gate"},
-                "turns": _with_turn(state, reply, state["safety"]["category"])}
+        return {
+            "response": reply,
+            "best": {"text": reply, "score": 1.0, "faults": [], "written_by": "safety gate"},
+            "turns": _with_turn(state, reply, state["safety"]["category"]),
+        }
 
     # --- appraisal ---
 
@@ -154,19 +165,45 @@ class Nodes:
         percepts, events = perceived(state)
         channels, phases = emotion.measure(percepts, events, state.get("typed", ""))
         if not channels:
-            return {"emotion": _appraisal("unknown", "nobody to read a feeling from", 0.0, events, (),
-                                          strength=0.0, earlier=[], conflict="", channels=[], seen="")}
+            return {
+                "emotion": _appraisal(
+                    "unknown",
+                    "nobody to read a feeling from",
+                    0.0,
+                    events,
+                    (),
+                    strength=0.0,
+                    earlier=[],
+                    conflict="",
+                    channels=[],
+                    seen="",
+                )
+            }
         decision = self._decide(state, "What does the person feel now?", list(emotion.EMOTIONS), None)
         felt = emotion.pool(channels, decision.probabilities or None, phases)
         cited = {e for c in channels if c.top == felt.value for e in c.evidence}
         face = next((c for c in channels if c.name == "face" and c.reliability >= 0.25), None)
         detail = "; ".join(f"{c.name}: {c.why} (weight {felt.weights[c.name]:.2f})" for c in channels)
-        return {"emotion": _appraisal(
-            felt.value, detail, felt.probabilities[felt.value], events, cited, strength=felt.strength,
-            since_s=felt.since_s, earlier=[list(e) for e in felt.earlier], conflict=felt.conflict,
-            seen=face.top if face else "", channels=[asdict(c) for c in channels], weights=felt.weights,
-            probabilities=felt.probabilities, policy_choice=decision.policy_choice, note=decision.note),
-            "spent_tokens": _spent_with(state, decision)}
+        return {
+            "emotion": _appraisal(
+                felt.value,
+                detail,
+                felt.probabilities[felt.value],
+                events,
+                cited,
+                strength=felt.strength,
+                since_s=felt.since_s,
+                earlier=[list(e) for e in felt.earlier],
+                conflict=felt.conflict,
+                seen=face.top if face else "",
+                channels=[asdict(c) for c in channels],
+                weights=felt.weights,
+                probabilities=felt.probabilities,
+                policy_choice=decision.policy_choice,
+                note=decision.note,
+            ),
+            "spent_tokens": _spent_with(state, decision),
+        }
 
     def context(self, state: State) -> State:
         """What is going on, and what of the conversation bears on it."""
@@ -179,10 +216,20 @@ class Nodes:
         if recalled:
             detail += f'; earlier they said: "{recalled}"'
         summary, note = self._summary(state)
-        return {"context": _appraisal(decision.value, detail, decision.probabilities.get(decision.value, 1.0), events,
-                                      {e.id for e in spoken[:3]} or {e.id for e in events[:1]}, summary=summary,
-                                      recalled=recalled, note=note, policy_choice=decision.policy_choice),
-                "spent_tokens": _spent_with(state, decision)}
+        return {
+            "context": _appraisal(
+                decision.value,
+                detail,
+                decision.probabilities.get(decision.value, 1.0),
+                events,
+                {e.id for e in spoken[:3]} or {e.id for e in events[:1]},
+                summary=summary,
+                recalled=recalled,
+                note=note,
+                policy_choice=decision.policy_choice,
+            ),
+            "spent_tokens": _spent_with(state, decision),
+        }
 
     def need(self, state: State) -> State:
         """What would help."""
@@ -193,22 +240,39 @@ class Nodes:
         if state.get("typed", "").rstrip().endswith("?"):
             prior["information"] = prior.get("information", 0) + 4
         decision = self._decide(state, "What does the person need most?", list(prior), prior)
-        return {"need": _appraisal(decision.value, f"for {state['emotion']['value']}",
-                                   decision.probabilities[decision.value], perceived(state)[1],
-                                   _cited_by(state["emotion"]), policy_choice=decision.policy_choice,
-                                   probabilities=decision.probabilities, note=decision.note),
-                "spent_tokens": _spent_with(state, decision)}
+        return {
+            "need": _appraisal(
+                decision.value,
+                f"for {state['emotion']['value']}",
+                decision.probabilities[decision.value],
+                perceived(state)[1],
+                _cited_by(state["emotion"]),
+                policy_choice=decision.policy_choice,
+                probabilities=decision.probabilities,
+                note=decision.note,
+            ),
+            "spent_tokens": _spent_with(state, decision),
+        }
 
     def strategy(self, state: State) -> State:
         """Which feeling to show and which support move to make."""
         prior = MOVES[state["need"]["value"]]
         decision = self._decide(state, "How should a caring friend respond?", list(prior), prior)
         shown = SHOWN[state["emotion"]["value"]]
-        return {"strategy": _appraisal(decision.value, f"showing {shown}", decision.probabilities[decision.value],
-                                       perceived(state)[1], _cited_by(state["need"]), show=shown,
-                                       policy_choice=decision.policy_choice, probabilities=decision.probabilities,
-                                       note=decision.note),
-                "spent_tokens": _spent_with(state, decision)}
+        return {
+            "strategy": _appraisal(
+                decision.value,
+                f"showing {shown}",
+                decision.probabilities[decision.value],
+                perceived(state)[1],
+                _cited_by(state["need"]),
+                show=shown,
+                policy_choice=decision.policy_choice,
+                probabilities=decision.probabilities,
+                note=decision.note,
+            ),
+            "spent_tokens": _spent_with(state, decision),
+        }
 
     # --- reply ---
 
@@ -223,15 +287,27 @@ class Nodes:
             prompt = prompts.guided_prompt(heard(state), [], start)
         else:
             best = state.get("best") or {}
-            prompt = prompts.reply_prompt(self._evidence(state), prompts.appraisal_text(dict(state)), heard(state),
-                                          history, [fault["why"] for fault in best.get("faults", [])])
+            prompt = prompts.reply_prompt(
+                self._evidence(state),
+                prompts.appraisal_text(dict(state)),
+                heard(state),
+                history,
+                [fault["why"] for fault in best.get("faults", [])],
+            )
         count = settings.drafts or (6 if guided else 1)
         if self._spent(state):
-            return {"drafts": drafts, "notes": [*state.get("notes", []), "the budget was spent before a reply was written"]}
+            return {
+                "drafts": drafts,
+                "notes": [*state.get("notes", []), "the budget was spent before a reply was written"],
+            }
         texts = self.policy.write(
-            [prompt] * count, max_new_tokens=40 if guided else settings.max_reply_tokens,
-            temperature=settings.temperature, stop=["\n"] if guided else (),
-            seed=settings.seed + 1000 * len(state.get("turns", [])) + state.get("revisions", 0), on_token=say_token)
+            [prompt] * count,
+            max_new_tokens=40 if guided else settings.max_reply_tokens,
+            temperature=settings.temperature,
+            stop=["\n"] if guided else (),
+            seed=settings.seed + 1000 * len(state.get("turns", [])) + state.get("revisions", 0),
+            on_token=say_token,
+        )
         for text in texts:
             whole = f"{start} {_first_sentence(text)}".strip() if guided else text.strip()
             drafts.append({"text": whole, "written_by": self.policy.name})
@@ -277,8 +353,9 @@ class Nodes:
 
     def _opening(self, state: State) -> str:
         spoken = " ".join(emotion.quote_of(e) for e in perceived(state)[1] if e.channel == "speech")
-        return prompts.opening(state["emotion"], state.get("typed", ""), spoken, _scene(perceived(state)[0]),
-                               state["context"]["recalled"])
+        return prompts.opening(
+            state["emotion"], state.get("typed", ""), spoken, _scene(perceived(state)[0]), state["context"]["recalled"]
+        )
 
     def _reply_context(self, state: State) -> checks.ReplyContext:
         felt = state["emotion"]
@@ -287,8 +364,13 @@ class Nodes:
         if not self.is_guided():
             return checks.ReplyContext(heard(state), fitting)
         start = self._opening(state)
-        return checks.ReplyContext(heard(state), fitting, start, asks="question" in state["strategy"]["value"],
-                                   known=frozenset(content_words(f"{heard(state)} {start}")))
+        return checks.ReplyContext(
+            heard(state),
+            fitting,
+            start,
+            asks="question" in state["strategy"]["value"],
+            known=frozenset(content_words(f"{heard(state)} {start}")),
+        )
 
     def _evidence(self, state: State) -> str:
         percepts, _ = perceived(state)
@@ -308,8 +390,11 @@ class Nodes:
         if len(options) == 1:
             return Decision(options[0], {options[0]: 1.0})
         if self._spent(state):
-            return Decision(max(weights, key=weights.__getitem__), _shares(weights) if prior else {},
-                            note="the budget was spent: decided without the policy")
+            return Decision(
+                max(weights, key=weights.__getitem__),
+                _shares(weights) if prior else {},
+                note="the budget was spent: decided without the policy",
+            )
         prompt = prompts.decision_prompt(self._evidence(state), question, options)
         opinion, tokens = self._opinion(prompt, question, options), _tokens([prompt], options)
         choice = max(opinion, key=opinion.__getitem__)
@@ -334,8 +419,10 @@ class Nodes:
         return _shares({o: p / max(b, 1e-6) for o, p, b in zip(options, choices[0].probabilities, bias, strict=True)})
 
     def _spent(self, state: State) -> bool:
-        return (state.get("spent_tokens", 0) >= self.settings.max_tokens
-                or time.time() - state.get("started_s", time.time()) >= self.settings.max_seconds)
+        return (
+            state.get("spent_tokens", 0) >= self.settings.max_tokens
+            or time.time() - state.get("started_s", time.time()) >= self.settings.max_seconds
+        )
 
 
 # --- reading the state --------------------------------------------------------------------------------------
@@ -366,9 +453,17 @@ def recall(turns: Sequence[dict[str, Any]], typed: str) -> str:
     if not typed.rstrip().endswith("?"):
         return ""
     asked = content_words(typed)
-    about_memory = bool(asked & {"remember", "told", "tell", "said", "mentioned", "earlier", "beginning", "first", "name"})
-    ranked = sorted(((len(asked & content_words(t["heard"])), -i, t["heard"]) for i, t in enumerate(turns) if t["heard"]
-                     and not t["heard"].rstrip().endswith("?")), reverse=True)
+    about_memory = bool(
+        asked & {"remember", "told", "tell", "said", "mentioned", "earlier", "beginning", "first", "name"}
+    )
+    ranked = sorted(
+        (
+            (len(asked & content_words(t["heard"])), -i, t["heard"])
+            for i, t in enumerate(turns)
+            if t["heard"] and not t["heard"].rstrip().endswith("?")
+        ),
+        reverse=True,
+    )
     if not ranked or not about_memory:
         return ""
     shared, _, said = ranked[0]
@@ -376,14 +471,22 @@ def recall(turns: Sequence[dict[str, Any]], typed: str) -> str:
 
 
 def _with_turn(state: State, reply: str, feeling: str) -> list[dict[str, Any]]:
-    turn = {"heard": heard(state), "typed": state.get("typed", ""), "clip": state.get("clip"), "reply": reply,
-            "emotion": feeling}
+    turn = {
+        "heard": heard(state),
+        "typed": state.get("typed", ""),
+        "clip": state.get("clip"),
+        "reply": reply,
+        "emotion": feeling,
+    }
     return [*state.get("turns", []), turn]
 
 
-def _appraisal(value: str, detail: str, confidence: float, events: Sequence[Event], cited: Any,
-               **extra: Any) -> dict[str, Any]:
-    evidence = [{"id": e.id, "start_s": e.start_s, "end_s": e.end_s, "text": e.text} for e in events if e.id in set(cited)]
+def _appraisal(
+    value: str, detail: str, confidence: float, events: Sequence[Event], cited: Any, **extra: Any
+) -> dict[str, Any]:
+    evidence = [
+        {"id": e.id, "start_s": e.start_s, "end_s": e.end_s, "text": e.text} for e in events if e.id in set(cited)
+    ]
     if "typed" in set(cited):
         evidence.append({"id": "typed", "start_s": None, "end_s": None, "text": "what the person wrote"})
     return {"value": value, "detail": detail, "confidence": round(confidence, 3), "evidence": evidence, **extra}
@@ -424,7 +527,9 @@ def _scene(percepts: Percepts | None) -> str:
         return "I listened, and I could not hear anybody speak." if percepts else ""
     if percepts.visual.faces:
         return "I can see you."
-    moving = "I can see something moving" if max(percepts.visual.motion, default=0.0) > 0.01 else "I can see a still scene"
+    moving = (
+        "I can see something moving" if max(percepts.visual.motion, default=0.0) > 0.01 else "I can see a still scene"
+    )
     return f"{moving}, though no face, and I hear nobody speak."
 
 
@@ -434,7 +539,8 @@ def _settings_that_fit(percepts: Percepts | None, events: Sequence[Event], typed
         return ["a written message"]
     faces = len(percepts.visual.faces) if isinstance(percepts.visual, VisualStream) else 0
     speaks = any(e.channel == "speech" for e in events) or (
-        isinstance(percepts.audio, AudioStream) and bool(percepts.audio.speech))
+        isinstance(percepts.audio, AudioStream) and bool(percepts.audio.speech)
+    )
     if faces and speaks:
         return ["talking to the camera", "reading something aloud"] if faces == 1 else ["talking together", "a meeting"]
     if faces:

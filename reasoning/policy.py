@@ -72,8 +72,16 @@ class Policy(Protocol):
         """See the class."""
         ...
 
-    def write(self, prompts: Sequence[Messages], *, max_new_tokens: int = 256, temperature: float = 0.0,
-              stop: Sequence[str] = (), seed: int = 0, on_token: OnToken | None = None) -> list[str]:
+    def write(
+        self,
+        prompts: Sequence[Messages],
+        *,
+        max_new_tokens: int = 256,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+        on_token: OnToken | None = None,
+    ) -> list[str]:
         """Continue each prompt; a prompt that ends with an assistant message is continued inside it.
 
         Args:
@@ -115,9 +123,12 @@ class ScriptedPolicy:
     likelihoods = False
     small = False
 
-    def __init__(self, replies: Iterable[str] | Callable[[Messages], str] = ("I hear you.",),
-                 choices: Iterable[int | str] | Callable[[Messages, Sequence[str]], int | str] = (0,),
-                 repeat: bool = True) -> None:
+    def __init__(
+        self,
+        replies: Iterable[str] | Callable[[Messages], str] = ("I hear you.",),
+        choices: Iterable[int | str] | Callable[[Messages, Sequence[str]], int | str] = (0,),
+        repeat: bool = True,
+    ) -> None:
         self._replies = replies if callable(replies) else list(replies)
         self._choices = choices if callable(choices) else list(choices)
         self._repeat = repeat
@@ -132,11 +143,20 @@ class ScriptedPolicy:
             script = json.loads(Path(path).read_text("utf-8"))
             return cls(**script)
         except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"this script cannot be used ({error})",
-                             'Write {"replies": ["..."], "choices": [0]}.', path) from error
+            raise InputError(
+                f"this script cannot be used ({error})", 'Write {"replies": ["..."], "choices": [0]}.', path
+            ) from error
 
-    def write(self, prompts: Sequence[Messages], *, max_new_tokens: int = 256, temperature: float = 0.0,
-              stop: Sequence[str] = (), seed: int = 0, on_token: OnToken | None = None) -> list[str]:
+    def write(
+        self,
+        prompts: Sequence[Messages],
+        *,
+        max_new_tokens: int = 256,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+        on_token: OnToken | None = None,
+    ) -> list[str]:
         """The next replies of the script."""
         with self._lock:
             replies = [self._reply(prompt) for prompt in prompts]
@@ -167,10 +187,13 @@ class ScriptedPolicy:
         try:
             index = options.index(taken) if isinstance(taken, str) else range(len(options))[taken]
         except (ValueError, IndexError) as error:
-            raise PolicyError(f"the script chooses {taken!r}, which is not among {list(options)}",
-                              "Mend the script.") from error
+            raise PolicyError(
+                f"the script chooses {taken!r}, which is not among {list(options)}", "Mend the script."
+            ) from error
         rest = 0.2 / max(len(options) - 1, 1)
-        return Choice(index, tuple(0.8 if i == index else rest for i in range(len(options))) if len(options) > 1 else (1.0,))
+        return Choice(
+            index, tuple(0.8 if i == index else rest for i in range(len(options))) if len(options) > 1 else (1.0,)
+        )
 
     def _next(self, script: list[Any], count: int, what: str) -> Any:
         if not script or (count > len(script) and not self._repeat):
@@ -178,8 +201,13 @@ class ScriptedPolicy:
         return script[(count - 1) % len(script)]
 
 
-def load_policy(name: str = DEFAULT_POLICY, *, adapter: str | Path | None = None, seed: int = 0,
-                say: Callable[[str], None] | None = None) -> Policy:
+def load_policy(
+    name: str = DEFAULT_POLICY,
+    *,
+    adapter: str | Path | None = None,
+    seed: int = 0,
+    say: Callable[[str], None] | None = None,
+) -> Policy:
     """A policy by name.
 
     Args:

@@ -12,16 +12,116 @@ from omnisense.reasoning.feeling_words import feeling_cues
 
 _MAX_WORDS = 14
 _TURNED = {
-    "i": "you", "i'm": "you're", "i've": "you've", "i'll": "you'll", "i'd": "you'd", "me": "you", "my": "your",
-    "mine": "yours", "myself": "yourself", "we": "you", "we're": "you're", "we've": "you've", "our": "your", "us": "you",
-    "am": "are", "was": "was"}
+    "i": "you",
+    "i'm": "you're",
+    "i've": "you've",
+    "i'll": "you'll",
+    "i'd": "you'd",
+    "me": "you",
+    "my": "your",
+    "mine": "yours",
+    "myself": "yourself",
+    "we": "you",
+    "we're": "you're",
+    "we've": "you've",
+    "our": "your",
+    "us": "you",
+    "am": "are",
+    "was": "was",
+}
 _FIRST_PERSON = {"i", "i'm", "i've", "i'd", "i'll", "my", "we", "we're", "we've", "our"}
 _SPEAKS_OF_SELF = _FIRST_PERSON | {"me", "us", "myself"}
-_LEADS = re.compile(r"^(and|but|so|well|oh|yeah|yes|no|because|you know|then|also|actually|honestly)[,\s]+", re.IGNORECASE)
-_STOP = frozenset("""a about all am an and any are as at be because been but by can could did do does don't for from get
-    got had has have he her him his how i i'm if in is it it's its just let me my no not of on or our out she so some
-    that the their them then there they this to too up us very was we were what when where which who why will with would
-    you your yours you're""".split())
+_LEADS = re.compile(
+    r"^(and|but|so|well|oh|yeah|yes|no|because|you know|then|also|actually|honestly)[,\s]+", re.IGNORECASE
+)
+_STOP = frozenset(
+    [
+        "a",
+        "about",
+        "all",
+        "am",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "because",
+        "been",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "don't",
+        "for",
+        "from",
+        "get",
+        "got",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "him",
+        "his",
+        "how",
+        "i",
+        "i'm",
+        "if",
+        "in",
+        "is",
+        "it",
+        "it's",
+        "its",
+        "just",
+        "let",
+        "me",
+        "my",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "our",
+        "out",
+        "she",
+        "so",
+        "some",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "they",
+        "this",
+        "to",
+        "too",
+        "up",
+        "us",
+        "very",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "yours",
+        "you're",
+    ]
+)
 
 
 def content_words(text: str) -> set[str]:
@@ -59,7 +159,7 @@ def excerpt(text: str, max_words: int = 10) -> str:
 
 def _clauses(text: str) -> list[str]:
     sentences = re.split(r"(?<=[.!?])\s+|;", text.replace("\u2019", "'").strip())
-    clauses = []
+    clauses: list[str] = []
     for sentence in sentences:
         if sentence.rstrip().endswith("?"):
             continue

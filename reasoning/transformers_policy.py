@@ -6,14 +6,16 @@ model adds its processor there, and the verbs stay as they are.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from omnisense.reasoning.policy import DEFAULT_POLICY, Choice, Messages, OnToken, text_of
+
 from omnisense import models
 from omnisense.errors import ModelError, PolicyError
-from omnisense.reasoning.policy import DEFAULT_POLICY, Choice, Messages, OnToken, text_of
 
 
 class TransformersPolicy:
@@ -34,9 +36,17 @@ class TransformersPolicy:
     modalities = frozenset({"text"})
     likelihoods = True
 
-    def __init__(self, model: str | Path = DEFAULT_POLICY, *, adapter: str | Path | None = None, dtype: str = "auto",
-                 device_map: str | dict[str, Any] | None = None, batch_size: int = 8, seed: int = 0,
-                 say: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path = DEFAULT_POLICY,
+        *,
+        adapter: str | Path | None = None,
+        dtype: str = "auto",
+        device_map: str | dict[str, Any] | None = None,
+        batch_size: int = 8,
+        seed: int = 0,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
         self.name = str(model) if adapter is None else f"{model}+{adapter}"
         self._model_name, self._adapter, self._dtype, self._device_map = str(model), adapter, dtype, device_map
         self._batch_size, self._seed, self._say = batch_size, seed, say
@@ -56,12 +66,21 @@ class TransformersPolicy:
         """
         with self._lock:
             if self._loaded is None:
-                self._loaded = _load(models.ensure(self._model_name, self._say), self._adapter, self._dtype,
-                                     self._device_map)
+                self._loaded = _load(
+                    models.ensure(self._model_name, self._say), self._adapter, self._dtype, self._device_map
+                )
             return self._loaded
 
-    def write(self, prompts: Sequence[Messages], *, max_new_tokens: int = 256, temperature: float = 0.0,
-              stop: Sequence[str] = (), seed: int = 0, on_token: OnToken | None = None) -> list[str]:
+    def write(
+        self,
+        prompts: Sequence[Messages],
+        *,
+        max_new_tokens: int = 256,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+        on_token: OnToken | None = None,
+    ) -> list[str]:
         """Continue each prompt; see :class:`omnisense.reasoning.policy.Policy`.
 
         Sampling depends on how prompts fall into batches: the same call gives the same replies.
@@ -76,11 +95,19 @@ class TransformersPolicy:
             for batch in _batches([len(text) for text in texts], self._batch_size):
                 inputs = _encode(tokenizer, [texts[i] for i in batch]).to(model.device)
                 streamer = _RowStreamer(tokenizer, batch.index(0), on_token) if on_token and 0 in batch else None
-                settings = {"do_sample": True, "temperature": temperature, "top_p": 0.95} if temperature > 0 else {
-                    "do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+                settings = (
+                    {"do_sample": True, "temperature": temperature, "top_p": 0.95}
+                    if temperature > 0
+                    else {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+                )
                 output = model.generate(
-                    **inputs, max_new_tokens=max_new_tokens, pad_token_id=tokenizer.pad_token_id, streamer=streamer,
-                    **({"stop_strings": list(stop), "tokenizer": tokenizer} if stop else {}), **settings)
+                    **inputs,
+                    max_new_tokens=max_new_tokens,
+                    pad_token_id=tokenizer.pad_token_id,
+                    streamer=streamer,
+                    **({"stop_strings": list(stop), "tokenizer": tokenizer} if stop else {}),
+                    **settings,
+                )
                 new = output[:, inputs["input_ids"].shape[1] :]
                 for i, text in zip(batch, tokenizer.batch_decode(new, skip_special_tokens=True), strict=True):
                     replies[i] = _cut(text, stop)
@@ -116,12 +143,15 @@ def _load(folder: Path, adapter: str | Path | None, dtype: str, device_map: Any)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, device_map=device_map or ("cuda:0" if torch.cuda.is_available() else "cpu"))
+            folder, dtype=dtype, device_map=device_map or ("cuda:0" if torch.cuda.is_available() else "cpu")
+        )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"it cannot be loaded as a causal language model ({reason})",
-                         "Give a text model; omni and vision models can be served and named as chat:PROVIDER:MODEL.",
-                         folder) from error
+        raise ModelError(
+            f"it cannot be loaded as a causal language model ({reason})",
+            "Give a text model; omni and vision models can be served and named as chat:PROVIDER:MODEL.",
+            folder,
+        ) from error
     if not tokenizer.chat_template:
         raise ModelError("its tokenizer has no chat template", "Give an instruction-tuned model.", folder)
     if adapter is not None:
@@ -138,19 +168,25 @@ def _with_adapter(model: Any, adapter: str | Path) -> Any:
     try:
         return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ModelError(f"this adapter does not load ({str(error).strip().splitlines()[0]})",
-                         "Give a LoRA folder that was trained on this very model.", adapter) from error
+        raise ModelError(
+            f"this adapter does not load ({str(error).strip().splitlines()[0]})",
+            "Give a LoRA folder that was trained on this very model.",
+            adapter,
+        ) from error
 
 
 def _chat_text(tokenizer: Any, prompt: Messages) -> str:
     media = sorted({part["type"] for m in prompt for part in m["content"]} - {"text"})
     if media:
-        raise PolicyError(f"this policy reads text, and the prompt holds {', '.join(media)}",
-                          "Render the percepts to text, or use a model that takes them.")
+        raise PolicyError(
+            f"this policy reads text, and the prompt holds {', '.join(media)}",
+            "Render the percepts to text, or use a model that takes them.",
+        )
     flat = [{"role": m["role"], "content": text_of(m)} for m in prompt]
     inside = flat[-1]["role"] == "assistant"
-    text: str = tokenizer.apply_chat_template(flat, tokenize=False, add_generation_prompt=not inside,
-                                              continue_final_message=inside)
+    text: str = tokenizer.apply_chat_template(
+        flat, tokenize=False, add_generation_prompt=not inside, continue_final_message=inside
+    )
     return text
 
 
@@ -195,7 +231,7 @@ def _option_scores(model: Any, tokenizer: Any, texts: list[str], options: Sequen
     log_probs = torch.log_softmax(logits, dim=-1).gather(2, ids[..., None])[..., 0]
     means = ((log_probs * real).sum(1) / real.sum(1)).tolist()
     ends = [0, *torch.tensor([len(opts) for opts in options]).cumsum(0).tolist()]
-    return [means[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    return [means[a:b] for a, b in itertools.pairwise(ends)]
 
 
 def _option_tokens(tokenizer: Any, text: str, option: str) -> list[int]:

@@ -1,6 +1,7 @@
 """Make agent/demo.mp4: a portrait filmed as a hand-held camera would, and a synthetic voice.
 
-Picture: NASA's portrait of astronaut Eileen Collins, public domain, as scikit-image ships it (``skimage.data.astronaut``).
+Picture: NASA's portrait of astronaut Eileen Collins, public domain, as scikit-image ships it
+(``skimage.data.astronaut``).
 Voice: espeak-ng, whose output carries no licence. Needs ``pip install scikit-image`` and the espeak-ng program; the
 result is committed, so nobody else does.
 
@@ -30,7 +31,9 @@ def speech() -> tuple[np.ndarray, int]:
     with wave.open(io.BytesIO(spoken)) as file:
         rate = file.getframerate()
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.float32) / 32768
-    return np.concatenate([np.zeros(int(LEAD_S * rate)), samples, np.zeros(int(TAIL_S * rate))]).astype(np.float32), rate
+    return np.concatenate([np.zeros(int(LEAD_S * rate)), samples, np.zeros(int(TAIL_S * rate))]).astype(
+        np.float32
+    ), rate
 
 
 def frame(portrait: np.ndarray, t: float, length_s: float) -> np.ndarray:
@@ -41,8 +44,9 @@ def frame(portrait: np.ndarray, t: float, length_s: float) -> np.ndarray:
     half = np.array([height * SIZE[0] / SIZE[1], height]) / 2
     corners = np.array([centre - half, centre + half * [1, -1], centre + half * [-1, 1]], dtype=np.float32)
     target = np.array([[0, 0], [SIZE[0], 0], [0, SIZE[1]]], dtype=np.float32)
-    return cv2.warpAffine(portrait, cv2.getAffineTransform(corners, target), SIZE, flags=cv2.INTER_CUBIC,
-                          borderMode=cv2.BORDER_REFLECT)
+    return cv2.warpAffine(
+        portrait, cv2.getAffineTransform(corners, target), SIZE, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
 
 
 def main(path: str) -> None:

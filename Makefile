@@ -1,0 +1,48 @@
+# Everything here sets up what it needs, and reuses what is already there.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install models demo test test-all lint speed clean
+
+help:
+	@echo "make demo      watch OmniSense answer a clip (installs and fetches what it needs first)"
+	@echo "make test      run the tests (likewise)"
+	@echo "make test-all  run the slow tests too"
+	@echo "make lint      ruff and mypy"
+	@echo "make speed     measure perception, sampling, agent and start-up beside their peers"
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \
+	  f"OmniSense needs Python 3.11 to 3.13, and $(PYTHON) is {v.major}.{v.minor}. Try: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "No virtual environment: install python3-venv, or run: make PYTHON=/path/to/python ..."; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+install: $(INSTALLED)
+
+models: $(INSTALLED)
+	@$(BIN)/omnisense models pull default
+
+demo: models
+	@$(BIN)/omnisense demo
+
+test: models
+	$(BIN)/python -m pytest
+
+test-all: models
+	$(BIN)/python -m pytest --runslow
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	@rm -rf build/typecheck
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typecheck .
+	MYPYPATH=build/typecheck $(BIN)/mypy -p omnisense
+
+speed: models
+	$(BIN)/python -m omnisense.benchmarks.speed
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,1 @@
+"""Speed, measured beside named peers: ``python -m omnisense.benchmarks.speed``."""
