@@ -121,7 +121,7 @@ def _pauses(speech: list[Span]) -> list[Span]:
 
 
 def _prosody(track: _Track, spoken: np.ndarray, span: Span) -> Prosody:
-    first, last = np.searchsorted(track.time_s, [span.start_s, span.end_s]).tolist()
+    first, last = int(np.searchsorted(track.time_s, span.start_s)), int(np.searchsorted(track.time_s, span.end_s))
     here = slice(first, last)
     if first == last:
         return Prosody()

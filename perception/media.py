@@ -328,12 +328,15 @@ class _DecordFailedError(Exception):
 def _decord_batches(clip: Clip, plan: FramePlan, batch_size: int) -> Iterator[tuple[int, Frames]]:
     """Batches and how many of the planned times are done after each; any failure of decord ends it."""
     decord = _decord()
-    width, height = (plan.height, plan.width) if clip.rotation_deg in (90, 270) else (plan.width, plan.height)
     try:
-        reader = decord.VideoReader(str(clip.path), width=width, height=height)
+        reader = decord.VideoReader(str(clip.path), width=plan.width, height=plan.height)  # it turns pictures upright
         shown_from_s = reader.get_frame_timestamp(list(range(len(reader))))[:, 0] - clip.origin_s
     except Exception as error:  # decord raises RuntimeError, DECORDError and IndexError for damaged files
         raise _DecordFailedError(_reason(error)) from error
+    if shown_from_s[0] < -_SAME_TIME_S or np.any(np.diff(shown_from_s) <= 0):
+        # Frames that an edit list hides count in decord's index and not in its decoder, and packets without times get
+        # none: either way it would hand out other frames than those asked for.
+        raise _DecordFailedError("its frame index does not fit this file")
     indices = _frames_shown_at(shown_from_s, plan.times_s + clip.start_s)
     firsts = np.flatnonzero(np.diff(indices, prepend=-1))  # a frame asked for twice comes once
     for at in range(0, len(firsts), batch_size):
@@ -344,7 +347,7 @@ def _decord_batches(clip: Clip, plan: FramePlan, batch_size: int) -> Iterator[tu
             raise _DecordFailedError(_reason(error)) from error
         done = firsts[at + batch_size] if at + batch_size < len(firsts) else len(indices)
         times_s = np.maximum(shown_from_s[chosen] - clip.start_s, 0.0)
-        yield int(done), Frames(times_s, _upright(images, clip.rotation_deg), "decord")
+        yield int(done), Frames(times_s, images, "decord")
 
 
 def _frames_shown_at(shown_from_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
@@ -381,7 +384,8 @@ def _pyav_frames(clip: Clip, times_s: np.ndarray) -> Iterator[tuple[Any, float]]
     shown: tuple[Any, float] | None = None
     with av.open(str(clip.path), metadata_errors="ignore") as container:
         stream = next(s for s in container.streams.video if s.codec_context.width)
-        stream.thread_type = "AUTO"
+        # Slice threads (the default), never frame threads: those run ahead and log damaged packets through a Python
+        # callback, which waits for the interpreter's lock while the decoder's destructor holds it and waits for them.
         _seek(container, clip)
         for frame in _decode(container, stream):
             if frame.time is None:
