@@ -1,8 +1,8 @@
 """The sound of a clip in blocks cut at pauses, with its voice activity: decoded once, heard by two extractors.
 
 The audio and the transcript extractor run side by side and both need the samples and the voice activity. They walk
-the same blocks; a block is decoded by whoever comes first, and only the latest few are kept, so that an hour of sound
-is never held whole.
+the same blocks; a block is decoded by whoever comes first and the latest two are kept, so that an hour of sound is
+never held whole. A reader that falls further behind decodes again, which costs little beside what it is busy with.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ _LOST_AFTER_S = 1.5  # a face not seen for longer gets a new track when it retur
 _MIN_IOU = 0.1
 _FLICKER_SCORE = 0.7  # a face seen in one frame only must be this sure
 # A cut changes the colours and the picture at once; fast motion changes the picture, a flash the colours.
-_CUT_COLOUR_DISTANCE = 0.4
-_CUT_MOTION = 0.1
+_CUT_COLOUR_DISTANCE = 0.5
+_CUT_MOTION = 0.06
 
 
 def see(

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from omnisense import MediaError, open_clip
 from omnisense.perception import media
 from omnisense.perception.sampling import Sampling
+
+from omnisense import MediaError, open_clip
 from tests.conftest import DEMO, frame_numbers, moving_square, tone
 
 

