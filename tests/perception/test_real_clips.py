@@ -7,7 +7,9 @@ import pytest
 from omnisense.perception.timeline import expression_phases
 
 pytestmark = [pytest.mark.shared, pytest.mark.models]
-DIGITS = dict(zip("0123456789", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True))
+DIGITS = dict(
+    zip("0123456789", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True)
+)
 
 
 def spoken_words(text):
