@@ -202,7 +202,7 @@ def _container(path: Path) -> Any:
     import av
 
     # Tags in odd encodings must not make a file unreadable; PyAV 19 made that its rule and dropped the option.
-    lenient = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
+    lenient: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
     return av.open(str(path), **lenient)
 
 

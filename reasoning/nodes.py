@@ -286,13 +286,14 @@ class Nodes:
         if guided:
             prompt = prompts.guided_prompt(heard(state), [], start)
         else:
-            best = state.get("best") or {}
+            own = [draft for draft in drafts if draft["written_by"] != "appraisal"]
+            last = max(own, key=lambda draft: draft["score"], default={"faults": []})
             prompt = prompts.reply_prompt(
                 self._evidence(state),
                 prompts.appraisal_text(dict(state)),
                 heard(state),
                 history,
-                [fault["why"] for fault in best.get("faults", [])],
+                [fault["why"] for fault in last["faults"]],
             )
         count = settings.drafts or (6 if guided else 1)
         if self._spent(state):

@@ -231,4 +231,7 @@ def load_policy(
         return ChatModelPolicy.from_name(rest)
     from omnisense.reasoning.transformers_policy import TransformersPolicy
 
+    from omnisense import models
+
+    models.find(name)  # an unknown name fails now, not after a clip has been perceived
     return TransformersPolicy(name, adapter=adapter, seed=seed, say=say)

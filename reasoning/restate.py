@@ -59,7 +59,7 @@ def restate(text: str) -> str:
         if not (words[0].lower() in _FIRST_PERSON or cues) or "you" in clause.lower().split():
             continue
         # What happened says more than the bare feeling: "nobody listens to me" before "I am so angry".
-        cause = content_words(clause) - {word for cue in cues for word in cue.text.split()}
+        cause = content_words(clause) - {cue.text.split()[-1] for cue in cues if len(cue.text.split()) < 3}
         weight = 1.0 + 0.5 * sum(cue.weight for cue in cues) + 0.4 * len(cause)
         if weight > best_weight:
             best, best_weight = clause, weight
@@ -82,8 +82,9 @@ def _clauses(text: str) -> list[str]:
         if sentence.rstrip().endswith("?"):
             continue
         whole = re.sub(r"[.!]+$", "", sentence.strip())
-        parts = re.split(r",\s+|\s+(?:but|though|although)\s+", whole)
-        clauses += [whole] if len(whole.split()) <= _MAX_WORDS and "," not in whole and len(parts) == 1 else parts
+        clauses += re.split(
+            r",\s+|\s+(?:but|though|although)\s+|\s+and\s+(?=(?:i|i'm|we|my)\b)", whole, flags=re.IGNORECASE
+        )
     stripped = []
     for clause in clauses:
         while (shorter := _LEADS.sub("", clause)) != clause:

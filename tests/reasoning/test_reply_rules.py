@@ -12,10 +12,10 @@ from omnisense.reasoning.safety import caring_reply, check_input, check_reply
     ("said", "back"),
     [
         ("I got the job! I am a bit nervous though.", "you got the job"),
-        ("My dog died yesterday and I can't stop crying.", "your dog died yesterday and you can't stop crying"),
+        ("My dog died yesterday and I can't stop crying.", "your dog died yesterday"),
         ("Nobody at work listens to me, I'm so angry", "nobody at work listens to you"),
         ("Well, I finally passed my driving test today!", "you finally passed your driving test today"),
-        ("I was walking home and I was late", "you were walking home and you were late"),
+        ("I was walking home and I was late", "you were walking home"),
         ("Bin blue at F two now.", ""),
         ("What did I tell you about my dog?", ""),
         ("Ask not what your country can do for you", ""),

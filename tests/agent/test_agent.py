@@ -1,0 +1,195 @@
+"""The Python API: clips, memory, interruption, streaming, asyncio."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from omnisense.agent.agent import Finished, StageDone, StreamPerceived, Token
+from omnisense.agent.memory import open_memory
+from omnisense.reasoning.graph import STAGES
+from omnisense.reasoning.policy import text_of
+
+from omnisense import Agent, InputError, MediaError, PolicyError, ScriptedPolicy, open_clip
+from tests.conftest import DEMO
+
+GOOD = "I hear you, and it sounds like a lot to hold."
+
+
+@pytest.mark.models
+def test_a_clip_goes_in_and_a_response_with_its_evidence_comes_out(perception):
+    response = Agent(
+        ScriptedPolicy(["It sounds wonderful, and I hear that you are nervous too."]), perception, memory=None
+    ).respond(DEMO)
+    assert response.appraisal["emotion"]["value"] == "joy"
+    assert "one person" in response.appraisal["characteristics"]["value"]
+    spans = response.appraisal["emotion"]["evidence"]
+    events = {e.id: e for e in response.percepts.timeline().events}
+    assert spans
+    for span in spans:
+        assert (events[span["id"]].start_s, events[span["id"]].text) == (span["start_s"], span["text"])
+    assert {c["name"] for c in response.appraisal["emotion"]["channels"]} >= {"face", "words"}
+
+
+@pytest.mark.models
+def test_a_window_and_a_text_together(perception):
+    policy = ScriptedPolicy([GOOD])
+    response = Agent(policy, perception, memory=None).respond(open_clip(DEMO)[5.8:9.0], "How do I look?")
+    assert response.percepts.clip.start_s == pytest.approx(5.8)
+    prompt = text_of(policy.calls[-1][-1])
+    assert "nervous" in prompt
+    assert "How do I look?" in prompt
+
+
+@pytest.mark.models
+def test_the_offline_default_answers_the_demo(perception):
+    response = Agent(perception=perception, memory=None).respond(DEMO)
+    assert response.response.startswith("I am so glad to hear that you got")
+    assert response.trace["reply"]["score"] == 1.0
+
+
+def test_a_clip_that_cannot_be_opened_leaves_no_turn(tmp_path):
+    with Agent(ScriptedPolicy([GOOD]), memory=tmp_path / "m.sqlite") as agent:
+        with pytest.raises(MediaError):
+            agent.respond(tmp_path / "absent.mp4", thread_id="t")
+        assert agent.history("t") == []
+        assert not agent.interrupted("t")
+
+
+# --- memory -------------------------------------------------------------------------------------------------
+
+
+def test_five_turns_remember_the_first_across_processes(tmp_path):
+    said = [
+        "My name is Ana and my dog Rex died.",
+        "I like tea.",
+        "It rains a lot.",
+        "I read a book.",
+        "Do you remember my dog's name?",
+    ]
+    for text in said:
+        policy = ScriptedPolicy([GOOD])
+        with Agent(policy, memory=tmp_path / "m.sqlite") as agent:
+            response = agent.respond(text=text, thread_id="ana")
+    prompt = policy.calls[-1]
+    assert said[0] in [text_of(m) for m in prompt]
+    assert response.appraisal["context"]["recalled"] == said[0]
+    with Agent(policy, memory=tmp_path / "m.sqlite") as agent:
+        assert [turn["heard"] for turn in agent.history("ana")] == said
+        assert agent.history("somebody else") == []
+
+
+def test_long_conversations_keep_the_first_turn_and_the_latest():
+    policy = ScriptedPolicy([GOOD])
+    agent = Agent(policy, memory=None)
+    for i in range(12):
+        agent.respond(text=f"This is turn number {i}.", thread_id="t")
+    prompt = [text_of(m) for m in policy.calls[-1]]
+    assert "This is turn number 0." in prompt
+    assert "This is turn number 10." in prompt
+    assert "This is turn number 3." not in prompt
+
+
+def test_a_turn_without_a_thread_is_not_remembered():
+    agent = Agent(ScriptedPolicy([GOOD]), memory=None)
+    agent.respond(text="one")
+    assert agent.history("t") == []
+
+
+KILLED = """
+import sys, time
+from omnisense import Agent, ScriptedPolicy
+def slow(messages):
+    print("writing", flush=True)
+    time.sleep(60)
+agent = Agent(ScriptedPolicy(["I hear you, and it sounds hard."]), memory=sys.argv[1])
+agent.respond(text="My name is Ana.", thread_id="t")
+agent.policy._replies = slow
+agent.respond(text="My dog died yesterday.", thread_id="t")
+"""
+
+
+@pytest.mark.parametrize("after", ["resume", "respond"])
+def test_a_killed_process_resumes_the_thread(tmp_path, after):
+    file = tmp_path / "m.sqlite"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(file)], stdout=subprocess.PIPE, env=os.environ)
+    assert process.stdout.readline() == b"writing\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with Agent(ScriptedPolicy([GOOD]), memory=file) as agent:
+        assert agent.interrupted("t")
+        assert [t["heard"] for t in agent.history("t")] == ["My name is Ana."]
+        if after == "resume":
+            assert agent.resume("t").response == GOOD
+        else:
+            response = agent.respond(text="Are you there?", thread_id="t")
+            assert response.trace["notes"] == ["an interrupted turn was finished first"]
+        assert [t["heard"] for t in agent.history("t")][:2] == ["My name is Ana.", "My dog died yesterday."]
+        assert not agent.interrupted("t")
+        assert agent.resume("t") is None
+
+
+def test_a_failed_turn_does_not_block_the_thread():
+    failing = True
+
+    def reply(_):
+        if failing:
+            raise PolicyError("the service is down", "Try later.")
+        return GOOD
+
+    agent = Agent(ScriptedPolicy(reply), memory=None)
+    with pytest.raises(PolicyError):
+        agent.respond(text="My dog died.", thread_id="t")
+    with pytest.raises(PolicyError):  # the turn that failed is tried again, fails, and is dropped; so does this one
+        agent.respond(text="Hello?", thread_id="t")
+    failing = False
+    response = agent.respond(text="Are you there?", thread_id="t")
+    assert response.response == GOOD
+    assert not agent.interrupted("t")
+
+
+def test_memory_that_cannot_be_kept_is_said(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="--memory"):
+        open_memory(tmp_path / "file" / "below.sqlite")
+    with pytest.raises(InputError, match=r"omnisense\[postgres\]"):
+        open_memory("postgres://nobody@localhost/none")
+
+
+# --- streaming ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.models
+def test_events_come_as_they_happen(perception):
+    events = list(Agent(ScriptedPolicy([GOOD]), perception, memory=None).stream(DEMO))
+    assert {e.name for e in events if isinstance(e, StreamPerceived)} == {"visual", "audio", "transcript"}
+    assert [e.stage for e in events if isinstance(e, StageDone)] == [s for s in STAGES if s != "care"]
+    assert "".join(e.text for e in events if isinstance(e, Token)).strip() == GOOD
+    assert isinstance(events[-1], Finished)
+    kinds = [type(e) for e in events]
+    assert kinds.index(StreamPerceived) < kinds.index(StageDone) < kinds.index(Token) < kinds.index(Finished)
+
+
+def test_async_twins():
+    agent = Agent(ScriptedPolicy([GOOD]), memory=None)
+
+    async def both():
+        one = await agent.arespond(text="My dog died.")
+        events = [event async for event in agent.astream(text="My dog died.")]
+        with pytest.raises(InputError):
+            async for _ in agent.astream():
+                pass
+        return one, events
+
+    one, events = asyncio.run(both())
+    assert one.response == events[-1].response.response == GOOD
+
+
+def test_checkpoints_hold_no_media(tmp_path):
+    file = tmp_path / "m.sqlite"
+    with Agent(ScriptedPolicy([GOOD]), memory=file) as agent:
+        for _ in range(3):
+            agent.respond(text="My dog died.", thread_id="t")
+    assert file.stat().st_size < 200_000
