@@ -180,9 +180,11 @@ class Agent:
         if clip is not None and not isinstance(clip, Clip):
             clip = open_clip(clip)
         turn = _TURN_START | {"typed": text, "clip": _reference(clip) if clip else None}
-        if thread_id is not None:
-            turn["notes"] = self._finish_interrupted(thread_id)
-        yield from self._run(turn, thread_id, live)
+        before = None if thread_id is None else self._threads.get_state(_config(thread_id))
+        if before is not None and before.next:
+            turn["notes"] = self._finish_interrupted(str(thread_id))
+            before = self._threads.get_state(_config(str(thread_id)))
+        yield from self._run(turn, thread_id, before.values if before else {}, live)
 
     async def arespond(
         self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
@@ -218,7 +220,8 @@ class Agent:
 
     def resume(self, thread_id: str) -> Response | None:
         """Finish a turn that was cut off, from its last finished step; None when there is none."""
-        return _last(self._run(None, thread_id, live=False)) if self.interrupted(thread_id) else None
+        state = self._threads.get_state(_config(thread_id))
+        return _last(self._run(None, thread_id, state.values, live=False)) if state.next else None
 
     def history(self, thread_id: str) -> list[dict[str, Any]]:
         """The thread's turns: what was heard and typed, the clip, the reply, the emotion."""
@@ -231,14 +234,14 @@ class Agent:
         except OmniSenseError as error:  # it must not stand in the way of the turn that is asked for now
             return [f"an interrupted turn was dropped: {error}"]
 
-    def _run(self, turn: dict[str, Any] | None, thread_id: str | None, live: bool) -> Iterator[AgentEvent]:
+    def _run(
+        self, turn: dict[str, Any] | None, thread_id: str | None, before: dict[str, Any], live: bool
+    ) -> Iterator[AgentEvent]:
+        """Run a turn on the thread's state ``before`` it; None for the turn that is already in that state."""
         config = None if thread_id is None else _config(thread_id)
-        state: dict[str, Any] = {}
-        if config is not None:
-            state = dict(self._threads.get_state(config).values)
-            if turn is not None:
-                self._threads.update_state(config, turn, as_node=START)
-        state |= turn or {}
+        if config is not None and turn is not None:
+            self._threads.update_state(config, turn, as_node=START)
+        state = before | (turn or {})
         timings: dict[str, float] = {}
         began = time.perf_counter()
         # Without "custom" LangGraph runs each step in this thread, which halves what the loop itself costs.

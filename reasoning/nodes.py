@@ -287,13 +287,13 @@ class Nodes:
             prompt = prompts.guided_prompt(heard(state), [], start)
         else:
             own = [draft for draft in drafts if draft["written_by"] != "appraisal"]
-            last = max(own, key=lambda draft: draft["score"], default={"faults": []})
+            faults = max(own, key=lambda draft: draft["score"])["faults"] if own else []
             prompt = prompts.reply_prompt(
                 self._evidence(state),
                 prompts.appraisal_text(dict(state)),
                 heard(state),
                 history,
-                [fault["why"] for fault in last["faults"]],
+                [fault["why"] for fault in faults],
             )
         count = settings.drafts or (6 if guided else 1)
         if self._spent(state):

@@ -51,16 +51,17 @@ def content_words(text: str) -> set[str]:
 def restate(text: str) -> str:
     """The most telling first-person clause as ``you got the job``; empty when there is none that turns cleanly."""
     best, best_weight = "", 0.0
-    for clause in _clauses(text):
+    for position, clause in enumerate(_clauses(text)):
         words = clause.split()
         if not 3 <= len(words) <= _MAX_WORDS or not _SPEAKS_OF_SELF & {w.lower() for w in words}:
             continue
         cues = feeling_cues(clause)
         if not (words[0].lower() in _FIRST_PERSON or cues) or "you" in clause.lower().split():
             continue
-        # What happened says more than the bare feeling: "nobody listens to me" before "I am so angry".
-        cause = content_words(clause) - {cue.text.split()[-1] for cue in cues if len(cue.text.split()) < 3}
-        weight = 1.0 + 0.5 * sum(cue.weight for cue in cues) + 0.4 * len(cause)
+        # What happened says more than the bare feeling: "nobody listens to me" before "I am so angry"; and what is told
+        # first is often what the rest is about.
+        cause = content_words(clause) - {word for cue in cues for word in cue.text.split()}
+        weight = 1.0 + 0.5 * sum(cue.weight for cue in cues) + 0.4 * len(cause) + (0.3 if position == 0 else 0.0)
         if weight > best_weight:
             best, best_weight = clause, weight
     return _turn(best) if best else ""
