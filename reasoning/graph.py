@@ -2,8 +2,8 @@
 
 ::
 
-    perceive -> guard -+-> characteristics -> emotion -> context -> need -> strategy -> respond <-> reflect -> release
-                       +-> care (a risk was found)
+    [perceive ->] guard -+-> characteristics -> emotion -> context -> need -> strategy -> respond <-> reflect -> release
+                         +-> care (a risk was found)
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def build_graph(
     graph = StateGraph(State)
     for name, step in steps.items():
         graph.add_node(name, step)
-    graph.add_edge(START, "perceive")
+    graph.add_conditional_edges(START, lambda s: "perceive" if s.get("clip") else "guard", ["perceive", "guard"])
     graph.add_edge("perceive", "guard")
     graph.add_conditional_edges(
         "guard", lambda s: "care" if s["safety"]["category"] else _APPRAISALS[0], ["care", _APPRAISALS[0]]

@@ -132,13 +132,12 @@ class Nodes:
     # --- before the reasoning ---
 
     def perceive(self, state: State, on_stream: OnStream | None = None) -> State:
-        """Turn the clip into stored percepts; the turn's time budget starts after it."""
-        clip = state.get("clip")
-        return {"percepts": self._perceive(clip, on_stream) if clip else None, "started_s": time.time()}
+        """Turn the clip into stored percepts."""
+        return {"percepts": self._perceive(state["clip"] or {}, on_stream)}
 
     def guard(self, state: State) -> State:
-        """Look for risk in everything said and typed."""
-        return {"safety": safety.check_input(heard(state)).to_dict()}
+        """Look for risk in everything said and typed. The turn's time budget starts here, after perception."""
+        return {"safety": safety.check_input(heard(state)).to_dict(), "started_s": time.time()}
 
     def care(self, state: State) -> State:
         """Answer a risk: no model is asked."""
