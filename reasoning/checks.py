@@ -33,10 +33,13 @@ _LEAVES_ITS_ROLE = re.compile(
 _NEGATES = re.compile(
     r"\b(not|never|no|nothing|nobody|without|cannot|don't|can't|won't|isn't|doesn't|aren't|didn't|but)\b", re.IGNORECASE
 )
-_PROMISES = re.compile(
-    r"\bI('ll| will|'m going to| am going to|'d| would| can)\b(?! (be here|listen|hear|see|stay|love to hear))",
-    re.IGNORECASE,
+# What the agent may say of itself: it listens and it cares. Small models otherwise invent a life or make promises.
+_OF_ITSELF = re.compile(
+    r"I('m| am) (here|so glad|so happy|very glad|glad|happy|proud|so proud|sorry|with you|listening)\b"
+    r"|I (hear|see|hope|understand|can (hear|see|imagine|understand))\b|I('d| would) love to (hear|know|listen)\b"
+    r"|I want to (hear|listen|understand)\b"
 )
+_HYPOTHETICAL = re.compile(r"\b(had|wish|would have|could have|if only|supposed)\b", re.IGNORECASE)
 _CLAIMS = re.compile(
     r"(and |but |so )?you('re| are| have| need| will| can|'ve|'ll| seem| must| were| look| feel| just)\b", re.IGNORECASE
 )
@@ -185,8 +188,10 @@ def _continuation(text: str, context: ReplyContext) -> list[Fault]:
         faults.append(Fault("empty words", f'"{text}" offers nothing', 0.3))
     if context.asks and not text.endswith("?"):
         faults.append(Fault("no question", "the strategy is to ask, and it does not", 0.3))
-    if _PROMISES.search(text):
-        faults.append(Fault("promise", f'"{text}" promises what the agent cannot do', 0.3))
+    if re.search(r"\bI\b", _OF_ITSELF.sub(" ", text)):
+        faults.append(Fault("self", f'"{text}" tells of the agent what is not so', 0.3))
+    if _HYPOTHETICAL.search(text):
+        faults.append(Fault("hypothetical", f'"{text}" speaks of what is not', 0.3))
     if _NEGATES.search(text.replace("not alone", "")):
         faults.append(Fault("negation", f'"{text}" denies or forbids something', 0.3))
     if _CLAIMS.match(text) and "not alone" not in text:

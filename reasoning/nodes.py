@@ -18,7 +18,7 @@ from omnisense.perception.percepts import AudioStream, Percepts, VisualStream
 from omnisense.perception.timeline import Event, face_name
 from omnisense.reasoning import checks, emotion, prompts, safety
 from omnisense.reasoning.policy import Messages, Policy
-from omnisense.reasoning.restate import content_words
+from omnisense.reasoning.restate import content_words, restate
 
 from omnisense.errors import PolicyError
 
@@ -181,7 +181,7 @@ class Nodes:
         decision = self._decide(state, "What does the person feel now?", list(emotion.EMOTIONS), None)
         felt = emotion.pool(channels, decision.probabilities or None, phases)
         cited = {e for c in channels if c.top == felt.value for e in c.evidence}
-        face = next((c for c in channels if c.name == "face" and c.reliability >= 0.25), None)
+        face = next((c for c in channels if c.name == "face" and c.reliability >= 0.4), None)
         detail = "; ".join(f"{c.name}: {c.why} (weight {felt.weights[c.name]:.2f})" for c in channels)
         return {
             "emotion": _appraisal(
@@ -255,7 +255,9 @@ class Nodes:
 
     def strategy(self, state: State) -> State:
         """Which feeling to show and which support move to make."""
-        prior = MOVES[state["need"]["value"]]
+        prior = dict(MOVES[state["need"]["value"]])
+        if state["emotion"]["value"] in ("neutral", "unknown"):  # there is no feeling to validate or soothe
+            prior = {move: prior.get(move, 0.0) + 1.0 for move in ("ask one open question", "offer information")}
         decision = self._decide(state, "How should a caring friend respond?", list(prior), prior)
         shown = SHOWN[state["emotion"]["value"]]
         return {
@@ -541,8 +543,11 @@ def _settings_that_fit(percepts: Percepts | None, events: Sequence[Event], typed
     speaks = any(e.channel == "speech" for e in events) or (
         isinstance(percepts.audio, AudioStream) and bool(percepts.audio.speech)
     )
+    if faces == 1 and speaks:
+        says_i = bool(restate(" ".join(emotion.quote_of(e) for e in events if e.channel == "speech")))
+        return ["talking to the camera"] if says_i else ["talking to the camera", "reading something aloud"]
     if faces and speaks:
-        return ["talking to the camera", "reading something aloud"] if faces == 1 else ["talking together", "a meeting"]
+        return ["talking together", "a meeting"]
     if faces:
         return ["showing a feeling without words"] if not typed else ["a picture or clip sent with a message"]
     return ["a voice recording"] if speaks else ["a scene without a visible face"]

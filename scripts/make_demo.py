@@ -20,8 +20,8 @@ import av
 import cv2
 import numpy as np
 
-TEXT = "I got the job! I worked so hard for it, and I am so happy. I am a little nervous, too."
-VOICE = ["espeak-ng", "-v", "en-gb+f3", "-s", "150", "-p", "55", "-g", "2", "--stdout", TEXT]
+TEXT = "I am going to fly to space! I worked so hard for it, and I am so happy. I am a little nervous, too."
+VOICE = ["espeak-ng", "-v", "en-us+f3", "-s", "150", "-p", "55", "-g", "2", "--stdout", TEXT]
 SIZE, FPS, LEAD_S, TAIL_S = (640, 480), 25, 0.8, 1.0
 
 

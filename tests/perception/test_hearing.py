@@ -115,16 +115,16 @@ def test_spoken_forms(token, form):
 
 def test_words_are_aligned_where_they_are_spoken():
     clip = open_clip(DEMO)
-    words, source = WordAligner().align(clip[0.6:2.1].audio(), "I got the job!", "en", 0.6)
+    words, source = WordAligner().align(clip[0.6:2.9].audio(), "I am going to fly to space!", "en", 0.6)
     assert source == "pocketsphinx forced alignment"
-    assert [w.text for w in words] == ["I", "got", "the", "job!"]
+    assert [w.text for w in words] == ["I", "am", "going", "to", "fly", "to", "space!"]
     assert words[0].start_s == pytest.approx(0.8, abs=0.1)
     assert all(a.end_s <= b.start_s + 1e-6 for a, b in itertools.pairwise(words))
 
 
 def test_unknown_words_and_numbers_do_not_stop_the_alignment():
-    words, source = WordAligner().align(open_clip(DEMO)[0.6:2.1].audio(), "I got \u2014 Zyxquor 3", "en", 0.0)
-    assert [w.text for w in words] == ["I", "got", "\u2014", "Zyxquor", "3"]
+    words, source = WordAligner().align(open_clip(DEMO)[0.6:2.9].audio(), "I am \u2014 Zyxquor 3", "en", 0.0)
+    assert [w.text for w in words] == ["I", "am", "\u2014", "Zyxquor", "3"]
     assert source in ("pocketsphinx forced alignment", SHARED_OUT)
 
 
@@ -143,7 +143,7 @@ def test_sentences_end_at_full_stops_and_long_pauses():
 def test_the_demo_is_understood(perception):
     transcript = perception.perceive(DEMO).transcript
     assert transcript.language == "en"
-    assert transcript.text.lower().startswith("i got the job")
+    assert transcript.text.lower().startswith("i am going to fly to space")
     assert "nervous" in transcript.text
     assert transcript.word_times == "pocketsphinx forced alignment"
     assert all(s.speaker is None and s.words and 0 < s.confidence <= 1 for s in transcript.segments)

@@ -193,7 +193,7 @@ def test_the_cache_follows_content_settings_and_models(own_home, tmp_path):
 def test_a_window_counts_its_own_time(perception):
     from omnisense import open_clip
 
-    percepts = perception.perceive(open_clip(DEMO)[5.8:9.0])
+    percepts = perception.perceive(open_clip(DEMO)[6.8:9.6])
     assert percepts.transcript.segments[0].start_s < 0.6
     assert percepts.visual.times_s[0] < 0.05
     assert "nervous" in percepts.transcript.text

@@ -82,7 +82,8 @@ def test_advice_after_acknowledgement_is_allowed():
         ("Your husband will be home soon.", "invented"),
         ("But it is not.", "negation"),
         ("You are so grateful.", "claim"),
-        ("I'll take care of it.", "promise"),
+        ("I'll take care of it.", "self"),
+        ("I wish you had told me today.", "hypothetical"),
         ("So it goes.", "empty words"),
     ],
 )
