@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.graph import START
+
 from omnisense.agent.memory import default_memory, open_memory
+from omnisense.errors import InputError, MediaError, OmniSenseError
 from omnisense.perception.media import Clip, open_clip
 from omnisense.perception.perceive import Perception
 from omnisense.perception.percepts import STREAMS, Percepts
 from omnisense.reasoning.graph import STAGES, build_graph
-from omnisense.reasoning.nodes import LoopSettings, OnStream
+from omnisense.reasoning.nodes import OnStream
 from omnisense.reasoning.policy import DEFAULT_POLICY, Policy, load_policy
-
-from omnisense.errors import InputError, MediaError, OmniSenseError
+from omnisense.reasoning.state import LoopSettings
 
 _APPRAISALS = ("characteristics", "emotion", "context", "need", "strategy")
 _TURN_START: dict[str, Any] = {

@@ -18,8 +18,9 @@ from omnisense.errors import InputError, OmniSenseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from omnisense.agent.agent import Agent, Response
     from rich.console import Console
+
+    from omnisense.agent.agent import Agent, Response
 
 _POLICY = click.option(
     "--policy",
@@ -307,8 +308,8 @@ def _agent(
 ) -> Iterator[Agent]:
     from omnisense.agent.agent import Agent
     from omnisense.perception.perceive import Perception, PerceptionSettings
-    from omnisense.reasoning.nodes import LoopSettings
     from omnisense.reasoning.policy import load_policy
+    from omnisense.reasoning.state import LoopSettings
 
     perception = Perception(PerceptionSettings(speech_model=speech_model, language=language), not no_cache, _say)
     with Agent(

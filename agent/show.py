@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omnisense.agent.agent import Response, StageDone, StreamPerceived
-from omnisense.perception.percepts import AudioStream, Missing, Percepts, Span, Transcript, VisualStream
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
+from omnisense.agent.agent import Response, StageDone, StreamPerceived
+from omnisense.perception.percepts import AudioStream, Missing, Percepts, Span, Transcript, VisualStream
 
 _COLOURS = {"face": "magenta", "speech": "cyan", "voice": "blue", "scene": "yellow"}
 _EXPRESSION_COLOURS = {

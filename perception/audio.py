@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
 from omnisense.perception.percepts import AudioStream, Prosody, Span, Utterance
 from omnisense.perception.speech_blocks import SpeechBlocks
 

@@ -1,47 +1,25 @@
-"""Clips: media files by path, probed once and decoded on demand.
-
-Video goes through decord first (fast random access); where decord fails, PyAV decodes on past damaged
-packets, and the frames say so. Sound goes through PyAV, still pictures through Pillow. Nothing here shells out
-to an ffmpeg binary, and frames come in batches, so that a long file is never held whole.
-"""
+"""Clips: media files by path, probed once and decoded on demand (see ``decoding``)."""
 
 from __future__ import annotations
 
-import functools
-import itertools
-import math
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from omnisense.perception.sampling import FramePlan, Sampling
 
 from omnisense.errors import MediaError
+from omnisense.perception import decoding
+from omnisense.perception.decoding import IMAGE_FORMATS, REMEDY, SAMPLE_RATE_HZ, Frames
+from omnisense.perception.sampling import Sampling
 
-SAMPLE_RATE_HZ = 16_000
-_IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+__all__ = ["SAMPLE_RATE_HZ", "Clip", "Frames", "open_clip"]
+
+
 # Playlists would make the demuxer open other files and addresses; a text file is read as terminal art.
 _PLAYLIST_SIGNATURES = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml")
 _TEXT_DEMUXERS = {"tty", "srt", "webvtt", "ass", "subviewer", "microdvd", "txt"}
-_PREROLL_S = 0.5  # decoders of overlapping transforms (MP2, AAC) need a few packets before they are exact
-_SAME_TIME_S = 0.00075  # rounding of timestamps: under any frame's duration, over NTSC's drift in a second
-_REMEDY = "Check that it plays elsewhere; re-encode it (for instance to H.264 in MP4) or record it again."
-
-
-@dataclass(frozen=True)
-class Frames:
-    """Decoded frames: times (T,) in seconds from the clip's start, images (T, H, W, 3) uint8 RGB.
-
-    ``decoder`` is ``decord``, ``pyav`` or ``pillow``; ``note`` says why it was not decord, or what was skipped.
-    """
-
-    times_s: np.ndarray
-    images: np.ndarray
-    decoder: str
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +72,7 @@ class Clip:
             MediaError: there are no pictures, or none can be decoded.
         """
         batches = list(self.iter_frames(sampling, at_s, batch_size=1_000_000))
-        return batches[0] if len(batches) == 1 else _join(batches)
+        return batches[0] if len(batches) == 1 else decoding.join(batches)
 
     def iter_frames(
         self, sampling: Sampling | None = None, at_s: np.ndarray | list[float] | None = None, batch_size: int = 16
@@ -111,9 +89,9 @@ class Clip:
         if at_s is not None:
             plan = plan._replace(times_s=np.unique(np.asarray(at_s, dtype=float)))
         if self.kind == "image":
-            yield _read_image(self.path, plan)
+            yield decoding.read_image(self.path, plan)
         else:
-            yield from _read_video(self, plan, batch_size)
+            yield from decoding.read_video(self, plan, batch_size)
 
     def audio(self) -> np.ndarray:
         """The sound as (N,) float32 mono at 16 kHz, aligned with the pictures; empty when no packet decodes.
@@ -123,7 +101,7 @@ class Clip:
         """
         if not self.has_audio:
             raise MediaError("there is no sound in it", "Give a file with an audio track.", self.path)
-        return _read_audio(self)
+        return decoding.read_audio(self)
 
 
 def open_clip(path: str | Path) -> Clip:
@@ -158,7 +136,7 @@ def _open_image(path: Path) -> Clip | None:
 
     Image.init()
     try:
-        with Image.open(path, formats=_IMAGE_FORMATS) as image:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
             if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # an animation is video
                 return None
             width, height = image.size
@@ -179,14 +157,14 @@ def _open_image(path: Path) -> Clip | None:
     except UnidentifiedImageError:
         return None
     except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-        raise MediaError(f"this image cannot be read ({error})", _REMEDY, path) from error
+        raise MediaError(f"this image cannot be read ({error})", REMEDY, path) from error
 
 
 def _open_av(path: Path) -> Clip:
     import av
 
     try:
-        with _container(path) as container:
+        with decoding.open_container(path) as container:
             if set(container.format.name.split(",")) & _TEXT_DEMUXERS:
                 raise MediaError("this is text, not media", "Give a video, audio file or image.", path)
             video = next((s for s in container.streams.video if s.codec_context and s.codec_context.width), None)
@@ -195,22 +173,14 @@ def _open_av(path: Path) -> Clip:
     except MediaError:
         raise
     except (av.error.FFmpegError, ValueError, OSError, OverflowError) as error:
-        raise MediaError(f"it is not a media file or is damaged ({_reason(error)})", _REMEDY, path) from error
-
-
-def _container(path: Path) -> Any:
-    import av
-
-    # Tags in odd encodings must not make a file unreadable; PyAV 19 made that its rule and dropped the option.
-    lenient: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
-    return av.open(str(path), **lenient)
+        raise MediaError(f"it is not a media file or is damaged ({decoding.reason_of(error)})", REMEDY, path) from error
 
 
 def _probe(path: Path, container: Any, video: Any, audio: Any) -> Clip:
     import av
 
     if video is None and audio is None:
-        raise MediaError("it holds neither pictures nor sound that can be decoded", _REMEDY, path)
+        raise MediaError("it holds neither pictures nor sound that can be decoded", REMEDY, path)
     duration_s = container.duration / av.time_base if container.duration and container.duration > 0 else 0.0
     origin_s = container.start_time / av.time_base if container.start_time else 0.0
     if duration_s <= 0:
@@ -264,216 +234,3 @@ def _rotation(container: Any, video: Any) -> int:
     except av.error.FFmpegError:  # the first packet is damaged: later ones may still decode
         return 0
     return 0 if frame is None else -round(frame.rotation / 90) * 90 % 360
-
-
-def _reason(error: BaseException) -> str:
-    text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
-    return text.splitlines()[-1][:120]
-
-
-# --- pictures -----------------------------------------------------------------------------------------------
-
-
-def _read_image(path: Path, plan: FramePlan) -> Frames:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path, formats=_IMAGE_FORMATS) as image:
-            picture = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-        raise MediaError(f"this image cannot be decoded ({error})", _REMEDY, path) from error
-    if picture.size != (plan.width, plan.height):
-        picture = picture.resize((plan.width, plan.height))
-    return Frames(np.zeros(1), np.asarray(picture)[None], "pillow")
-
-
-def _read_video(clip: Clip, plan: FramePlan, batch_size: int) -> Iterator[Frames]:
-    """decord as long as it works; from the first batch that it cannot give, PyAV to the end."""
-    done = 0
-    last_s = -math.inf
-    try:
-        for upto, frames in _decord_batches(clip, plan, batch_size):
-            done, last_s = upto, float(frames.times_s[-1])
-            yield frames
-        return
-    except _DecordFailedError as error:
-        note = f"decord: {error}"
-    rest = plan._replace(times_s=plan.times_s[done:])
-    decoded = done > 0
-    for frames in _pyav_batches(clip, rest, batch_size, note):
-        fresh = frames.times_s > last_s
-        if fresh.any():
-            decoded = True
-            yield replace(frames, times_s=frames.times_s[fresh], images=frames.images[fresh])
-    if not decoded:
-        raise MediaError(f"not one frame can be decoded ({note})", _REMEDY, clip.path)
-
-
-@functools.lru_cache(maxsize=1)
-def _decord() -> Any:
-    """decord, kept from loading CUDA libraries that decoding on the CPU does not need.
-
-    decord2 3.4 loads everything under site-packages/nvidia with global symbols when it is imported. libnvblas is
-    among it and takes over BLAS: torch, imported later, then crashes in its first matrix product. A None in
-    ``sys.modules`` makes decord believe that the package is not there.
-    """
-    hidden = sys.modules.get("nvidia")
-    sys.modules["nvidia"] = None  # type: ignore[assignment]
-    try:
-        import decord
-    finally:
-        del sys.modules["nvidia"]
-        if hidden is not None:
-            sys.modules["nvidia"] = hidden
-    decord.logging.set_level(decord.logging.QUIET)
-    return decord
-
-
-class _DecordFailedError(Exception):
-    pass
-
-
-def _decord_batches(clip: Clip, plan: FramePlan, batch_size: int) -> Iterator[tuple[int, Frames]]:
-    """Batches and how many of the planned times are done after each; any failure of decord ends it."""
-    decord = _decord()
-    try:
-        reader = decord.VideoReader(str(clip.path), width=plan.width, height=plan.height)  # it turns pictures upright
-        shown_from_s = reader.get_frame_timestamp(list(range(len(reader))))[:, 0] - clip.origin_s
-    except Exception as error:  # decord raises RuntimeError, DECORDError and IndexError for damaged files
-        raise _DecordFailedError(_reason(error)) from error
-    if shown_from_s[0] < -_SAME_TIME_S or np.any(np.diff(shown_from_s) <= 0):
-        # Frames that an edit list hides count in decord's index and not in its decoder, and packets without times get
-        # none: either way it would hand out other frames than those asked for.
-        raise _DecordFailedError("its frame index does not fit this file")
-    indices = _frames_shown_at(shown_from_s, plan.times_s + clip.start_s)
-    firsts = np.flatnonzero(np.diff(indices, prepend=-1))  # a frame asked for twice comes once
-    for at in range(0, len(firsts), batch_size):
-        chosen = indices[firsts[at : at + batch_size]]
-        try:
-            images = reader.get_batch(chosen.tolist()).asnumpy()
-        except Exception as error:
-            raise _DecordFailedError(_reason(error)) from error
-        done = firsts[at + batch_size] if at + batch_size < len(firsts) else len(indices)
-        times_s = np.maximum(shown_from_s[chosen] - clip.start_s, 0.0)
-        yield int(done), Frames(times_s, images, "decord")
-
-
-def _frames_shown_at(shown_from_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """Index of the frame on screen at each time: the last that began by then (allowing for rounding)."""
-    found = np.searchsorted(shown_from_s, times_s + _SAME_TIME_S, side="right") - 1
-    return np.clip(found, 0, len(shown_from_s) - 1)
-
-
-def _upright(images: np.ndarray, rotation_deg: int) -> np.ndarray:
-    if not rotation_deg:
-        return images
-    return np.ascontiguousarray(np.rot90(images, k=-rotation_deg // 90, axes=(1, 2)))
-
-
-def _pyav_batches(clip: Clip, plan: FramePlan, batch_size: int, note: str) -> Iterator[Frames]:
-    width, height = (plan.height, plan.width) if clip.rotation_deg in (90, 270) else (plan.width, plan.height)
-    times: list[float] = []
-    images: list[np.ndarray] = []
-    for frame, shown_from_s in _pyav_frames(clip, plan.times_s):
-        times.append(max(shown_from_s, 0.0))
-        images.append(frame.to_ndarray(format="rgb24", width=width, height=height))
-        if len(times) == batch_size:
-            yield Frames(np.array(times), _upright(np.stack(images), clip.rotation_deg), "pyav", note)
-            times, images = [], []
-    if times:
-        yield Frames(np.array(times), _upright(np.stack(images), clip.rotation_deg), "pyav", note)
-
-
-def _pyav_frames(clip: Clip, times_s: np.ndarray) -> Iterator[tuple[Any, float]]:
-    """The frames shown at ``times_s``, by one pass over the window; damaged packets are stepped over."""
-
-    wanted = list(times_s)
-    shown: tuple[Any, float] | None = None
-    with _container(clip.path) as container:
-        stream = next(s for s in container.streams.video if s.codec_context.width)
-        # Slice threads (the default), never frame threads: those run ahead and log damaged packets through a Python
-        # callback, which waits for the interpreter's lock while the decoder's destructor holds it and waits for them.
-        _seek(container, clip)
-        for frame in _decode(container, stream):
-            if frame.time is None:
-                continue
-            time_s = frame.time - clip.origin_s - clip.start_s
-            if shown is not None and wanted and wanted[0] + _SAME_TIME_S < time_s:
-                yield shown
-                while wanted and wanted[0] + _SAME_TIME_S < time_s:
-                    wanted.pop(0)
-            if not wanted:
-                return
-            shown = (frame, time_s)
-    if shown is not None and wanted:
-        yield shown
-
-
-def _seek(container: Any, clip: Clip) -> None:
-    import av
-
-    # Raw MP3 and AAC streams only guess where a time lies: they are read from the start, which costs little.
-    if clip.start_s > _PREROLL_S and container.format.name not in ("mp3", "aac"):
-        container.seek(int((clip.start_s - _PREROLL_S + clip.origin_s) * av.time_base), backward=True)
-
-
-def _decode(container: Any, stream: Any) -> Iterator[Any]:
-    import av
-
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.error.FFmpegError:  # the container ends in the middle of a packet
-            return
-        try:
-            yield from packet.decode()
-        except av.error.FFmpegError:
-            continue
-
-
-def _join(batches: list[Frames]) -> Frames:
-    notes = "; ".join(sorted({b.note for b in batches if b.note}))
-    decoders = " then ".join(dict.fromkeys(b.decoder for b in batches))
-    return Frames(
-        np.concatenate([b.times_s for b in batches]), np.concatenate([b.images for b in batches]), decoders, notes
-    )
-
-
-# --- sound --------------------------------------------------------------------------------------------------
-
-
-def _read_audio(clip: Clip) -> np.ndarray:
-    length = round(clip.duration_s * SAMPLE_RATE_HZ)
-    pieces: list[np.ndarray] = []
-    filled = 0
-    for begin, samples in _resampled_audio(clip):
-        # A track that starts late, or lost packets, leave a hole: silence keeps sound and picture together.
-        if filled and abs(begin - filled) < SAMPLE_RATE_HZ // 20:
-            begin = filled
-        samples = samples[max(0, filled - begin) :]
-        begin = min(max(begin, filled), length)
-        pieces += [np.zeros(begin - filled, np.float32), samples]
-        filled = begin + len(samples)
-        if filled >= length:
-            break
-    sound = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-    return np.nan_to_num(sound[:length]).astype(np.float32, copy=False)
-
-
-def _resampled_audio(clip: Clip) -> Iterator[tuple[int, np.ndarray]]:
-    """Pieces of sound and the sample at which each belongs, counted from the window's start."""
-    import av
-
-    with _container(clip.path) as container:
-        stream = next(s for s in container.streams.audio if s.codec_context.sample_rate)
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
-        _seek(container, clip)
-        next_s = 0.0  # for formats without timestamps
-        for frame in itertools.chain(_decode(container, stream), [None]):
-            for out in resampler.resample(frame):
-                time_s = next_s if out.time is None else out.time - clip.origin_s - clip.start_s
-                next_s = time_s + out.samples / SAMPLE_RATE_HZ
-                yield round(time_s * SAMPLE_RATE_HZ), out.to_ndarray()[0]

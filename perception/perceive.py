@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from omnisense import __version__, models
+from omnisense.errors import InputError, OmniSenseError
 from omnisense.perception.media import Clip, open_clip
 from omnisense.perception.percepts import (
     STREAMS,
@@ -28,9 +30,6 @@ from omnisense.perception.percepts import (
 )
 from omnisense.perception.sampling import Sampling
 from omnisense.perception.speech_blocks import SpeechBlocks
-
-from omnisense import __version__, models
-from omnisense.errors import InputError, OmniSenseError
 
 Stream = VisualStream | AudioStream | Transcript | Missing
 OnStream = Callable[[str, Stream, float], None]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from omnisense.perception.media import SAMPLE_RATE_HZ, Clip
 from omnisense.perception.percepts import Span
 

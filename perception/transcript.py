@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from omnisense.errors import ModelError
 from omnisense.perception.percepts import Segment, Span, Transcript, Word
 from omnisense.perception.speech_blocks import SpeechBlock, SpeechBlocks
 from omnisense.perception.word_times import WordAligner
-
-from omnisense.errors import ModelError
 
 _CHUNK_S = 30.0  # Whisper's window
 _PAD_S = 0.2

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+
 from omnisense.perception.faces import EXPRESSIONS, ExpressionReader, Face, FaceDetector, face_patch
 from omnisense.perception.media import Clip, Frames
 from omnisense.perception.percepts import FaceTrack, VisualStream

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from omnisense.perception.percepts import Word
 
 SHARED_OUT = "guess: time shared out by word length"

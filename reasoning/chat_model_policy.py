@@ -12,9 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from omnisense.reasoning.policy import Choice, Message, Messages, OnToken, Part, message, text_of
-
 from omnisense.errors import InputError, PolicyError
+from omnisense.reasoning.policy import Choice, Message, Messages, OnToken, Part, message, text_of
 
 _MEDIA_FRAMES = 8  # of a video part, spread evenly
 

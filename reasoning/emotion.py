@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from omnisense.perception.percepts import AudioStream, FaceTrack, Percepts, Transcript, VisualStream
 from omnisense.perception.timeline import Event, Phase, expression_phases
 from omnisense.reasoning.feeling_words import Cue, feeling_cues

@@ -12,8 +12,10 @@ from typing import Any
 
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
-from omnisense.reasoning.nodes import LoopSettings, Nodes, PerceiveClip, State
+
+from omnisense.reasoning.nodes import Nodes, PerceiveClip
 from omnisense.reasoning.policy import Policy
+from omnisense.reasoning.state import LoopSettings, State
 
 STAGES = (
     "perceive",
@@ -43,7 +45,7 @@ def build_graph(
         checkpointer: a LangGraph checkpointer, for conversations that survive the process.
 
     Returns:
-        A compiled LangGraph graph over :class:`omnisense.reasoning.nodes.State`. With ``stream_mode="custom"`` it
+        A compiled LangGraph graph over :class:`omnisense.reasoning.state.State`. With ``stream_mode="custom"`` it
         emits ``{"stream": (name, stream, seconds)}`` as each stream is perceived and ``{"token": text}`` while the
         first draft is written.
     """

@@ -1,122 +1,30 @@
-"""The steps of the loop. Each takes the state and gives back what it adds; small values only, never media bytes.
-
-Decisions pool a stated prior (from what was appraised before) with the policy's choice. The policy's bias towards
-options for their wording alone is measured without evidence and taken off (Zhao et al., "Calibrate Before Use", 2021).
-"""
+"""The steps of the loop. Each takes the state and gives back what it adds; small values only, never media bytes."""
 
 from __future__ import annotations
 
-import functools
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from dataclasses import asdict, replace
+from typing import Any
 
 from omnisense.perception.percepts import AudioStream, Percepts, VisualStream
 from omnisense.perception.timeline import Event, face_name
 from omnisense.reasoning import checks, emotion, prompts, safety
-from omnisense.reasoning.policy import Messages, Policy
+from omnisense.reasoning.decide import MOVES, NEEDS, SHOWN, Decider, Decision
+from omnisense.reasoning.policy import Policy
 from omnisense.reasoning.restate import content_words, restate
-
-from omnisense.errors import PolicyError
-
-_POLICY_WEIGHT = 0.5  # of the policy's calibrated choice against a prior's 1.0
-_CHARS_PER_TOKEN = 4
-
-# What helps with what, after the optimal matching of support to stress (Cutrona and Russell, 1990): being heard for
-# losses, comfort and safety for fear, space for anger, company in joy. Shares, not probabilities of anything measured.
-NEEDS: dict[str, dict[str, float]] = {
-    "sadness": {"to be heard": 3, "comfort": 4, "company": 2, "space": 1},
-    "fear": {"to be heard": 2, "comfort": 3, "safety": 2, "encouragement": 2, "information": 1},
-    "anger": {"to be heard": 5, "space": 2, "information": 1, "comfort": 1},
-    "disgust": {"to be heard": 4, "space": 2, "safety": 1},
-    "joy": {"to share joy": 5, "to be heard": 2, "encouragement": 1},
-    "surprise": {"to be heard": 3, "information": 2, "to share joy": 2},
-    "neutral": {"to be heard": 3, "company": 2, "information": 2},
-    "unknown": {"company": 3, "space": 2, "information": 1},
-}
-# Support moves after Hill's helping skills as ESConv names them (Liu et al., 2021), by need.
-MOVES: dict[str, dict[str, float]] = {
-    "to be heard": {"reflect the feeling": 4, "validate": 3, "ask one open question": 3},
-    "comfort": {"reflect the feeling": 3, "reassure": 4, "validate": 2},
-    "company": {"reassure": 2, "ask one open question": 4, "reflect the feeling": 2},
-    "space": {"give space": 5, "validate": 2},
-    "safety": {"reassure": 4, "offer information": 2},
-    "encouragement": {"encourage": 5, "validate": 2},
-    "information": {"offer information": 3, "ask one open question": 3},
-    "to share joy": {"share the joy": 6, "ask one open question": 2},
-}
-SHOWN = {
-    "sadness": "gentle concern",
-    "fear": "calm reassurance",
-    "anger": "calm understanding",
-    "disgust": "calm understanding",
-    "joy": "warm gladness",
-    "surprise": "curious warmth",
-    "neutral": "friendly interest",
-    "unknown": "quiet openness",
-}
-
-
-class State(TypedDict, total=False):
-    """What the graph carries and checkpoints. ``percepts`` is a path; media are never in it."""
-
-    clip: dict[str, Any] | None  # path, start_s, end_s
-    typed: str
-    percepts: str | None
-    characteristics: dict[str, Any]
-    emotion: dict[str, Any]
-    context: dict[str, Any]
-    need: dict[str, Any]
-    strategy: dict[str, Any]
-    drafts: list[dict[str, Any]]
-    revisions: int
-    best: dict[str, Any]
-    safety: dict[str, Any]
-    response: str
-    turns: list[dict[str, Any]]
-    spent_tokens: int
-    started_s: float
-    notes: list[str]
-
-
-@dataclass(frozen=True)
-class LoopSettings:
-    """How much the loop may do.
-
-    Attributes:
-        guided: whether replies continue an opening written from the appraisal; None: when the policy is small.
-        drafts: replies written at once; None: 6 when guided (a small model needs the choice), else 1.
-        max_revisions: how often a reply with faults is written anew.
-        max_reply_tokens: for one draft.
-        max_tokens: for one turn, prompts and replies together, counted at four characters a token.
-        max_seconds: for one turn after perception; no call is begun past it.
-        timeline_tokens: room for the rendered timeline in a prompt.
-        temperature: of the drafts; seed: of their sampling.
-    """
-
-    guided: bool | None = None
-    drafts: int | None = None
-    max_revisions: int = 1
-    max_reply_tokens: int = 160
-    max_tokens: int = 20_000
-    max_seconds: float = 120.0
-    timeline_tokens: int = 600
-    temperature: float = 0.7
-    seed: int = 0
-
-
-class Decision(NamedTuple):
-    """An option taken, the pooled probabilities, what the policy alone would take, a note, and the tokens it cost."""
-
-    value: str
-    probabilities: dict[str, float]
-    policy_choice: str = ""
-    note: str = ""
-    tokens: int = 0
-
+from omnisense.reasoning.state import (
+    LoopSettings,
+    State,
+    count_tokens,
+    evidence,
+    heard,
+    is_spent,
+    perceived,
+    recall,
+    shortened,
+    with_turn,
+)
 
 OnStream = Callable[[str, Any, float], None]
 PerceiveClip = Callable[[dict[str, Any], OnStream | None], str]
@@ -127,7 +35,7 @@ class Nodes:
 
     def __init__(self, policy: Policy, settings: LoopSettings, perceive: PerceiveClip) -> None:
         self.policy, self.settings, self._perceive = policy, settings, perceive
-        self._bias: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
+        self._decide = Decider(policy, settings).decide
 
     # --- before the reasoning ---
 
@@ -145,7 +53,7 @@ class Nodes:
         return {
             "response": reply,
             "best": {"text": reply, "score": 1.0, "faults": [], "written_by": "safety gate"},
-            "turns": _with_turn(state, reply, state["safety"]["category"]),
+            "turns": with_turn(state, reply, state["safety"]["category"]),
         }
 
     # --- appraisal ---
@@ -211,10 +119,12 @@ class Nodes:
         decision = self._decide(state, "What kind of situation is this?", options, None)
         spoken = [e for e in events if e.channel == "speech"]
         recalled = recall(state.get("turns", []), state.get("typed") or "")
-        detail = f'said: "{_shortened(heard(state))}"' if heard(state) else "nothing was said"
+        detail = f'said: "{shortened(heard(state))}"' if heard(state) else "nothing was said"
         if recalled:
             detail += f'; earlier they said: "{recalled}"'
-        summary, note = self._summary(state)
+        summary = self._summary(state)
+        if summary:
+            detail += f"; in short: {summary}"
         return {
             "context": _appraisal(
                 decision.value,
@@ -224,10 +134,9 @@ class Nodes:
                 {e.id for e in spoken[:3]} or {e.id for e in events[:1]},
                 summary=summary,
                 recalled=recalled,
-                note=note,
                 policy_choice=decision.policy_choice,
             ),
-            "spent_tokens": _spent_with(state, decision),
+            "spent_tokens": _spent_with(state, decision) + count_tokens([], [summary]),
         }
 
     def need(self, state: State) -> State:
@@ -290,14 +199,14 @@ class Nodes:
             own = [draft for draft in drafts if draft["written_by"] != "appraisal"]
             faults = max(own, key=lambda draft: draft["score"])["faults"] if own else []
             prompt = prompts.reply_prompt(
-                self._evidence(state),
+                evidence(state, self.settings.timeline_tokens),
                 prompts.appraisal_text(dict(state)),
                 heard(state),
                 history,
                 [fault["why"] for fault in faults],
             )
         count = settings.drafts or (6 if guided else 1)
-        if self._spent(state):
+        if is_spent(state, self.settings):
             return {
                 "drafts": drafts,
                 "notes": [*state.get("notes", []), "the budget was spent before a reply was written"],
@@ -313,7 +222,7 @@ class Nodes:
         for text in texts:
             whole = f"{start} {_first_sentence(text)}".strip() if guided else text.strip()
             drafts.append({"text": whole, "written_by": self.policy.name})
-        return {"drafts": drafts, "spent_tokens": state.get("spent_tokens", 0) + _tokens([prompt] * count, texts)}
+        return {"drafts": drafts, "spent_tokens": state.get("spent_tokens", 0) + count_tokens([prompt] * count, texts)}
 
     def reflect(self, state: State) -> State:
         """Judge every draft; keep the best so far. The plain draft wins only over drafts with faults."""
@@ -333,7 +242,7 @@ class Nodes:
         """Whether to write again: faults in the best draft, and revisions, tokens and time left."""
         own = [d for d in state["drafts"] if d["written_by"] != "appraisal"]
         good = any(d["score"] >= 1.0 for d in own)
-        return not good and state["revisions"] <= self.settings.max_revisions and not self._spent(state)
+        return not good and state["revisions"] <= self.settings.max_revisions and not is_spent(state, self.settings)
 
     def release(self, state: State) -> State:
         """The gate after the reasoning: an unsafe reply is replaced, and the turn joins the conversation."""
@@ -343,7 +252,7 @@ class Nodes:
         if harm:
             found |= {"reply_replaced": harm, "escalate": True}
             reply = safety.caring_reply("")
-        return {"response": reply, "safety": found, "turns": _with_turn(state, reply, state["emotion"]["value"])}
+        return {"response": reply, "safety": found, "turns": with_turn(state, reply, state["emotion"]["value"])}
 
     # --- helpers ---
 
@@ -374,124 +283,21 @@ class Nodes:
             known=frozenset(content_words(f"{heard(state)} {start}")),
         )
 
-    def _evidence(self, state: State) -> str:
-        percepts, _ = perceived(state)
-        rendered = percepts.render(self.settings.timeline_tokens) if percepts else ""
-        return prompts.evidence_text(rendered, state.get("typed", ""))
-
-    def _summary(self, state: State) -> tuple[str, str]:
-        """One sentence on what is going on, if the policy is large enough to be trusted with it."""
-        if self.is_guided() or self._spent(state) or not heard(state):
-            return "", "no summary is asked of a small model" if self.is_guided() else ""
-        text = self.policy.write([prompts.summary_prompt(self._evidence(state))], max_new_tokens=60)[0].strip()
-        return text, ""
-
-    def _decide(self, state: State, question: str, options: list[str], prior: dict[str, float] | None) -> Decision:
-        """Pool a prior over options (or none) with the policy's calibrated choice, weight 0.5 against 1."""
-        weights = prior or dict.fromkeys(options, 1.0)
-        if len(options) == 1:
-            return Decision(options[0], {options[0]: 1.0})
-        if self._spent(state):
-            return Decision(
-                max(weights, key=weights.__getitem__),
-                _shares(weights) if prior else {},
-                note="the budget was spent: decided without the policy",
-            )
-        prompt = prompts.decision_prompt(self._evidence(state), question, options)
-        opinion, tokens = self._opinion(prompt, question, options), _tokens([prompt], options)
-        choice = max(opinion, key=opinion.__getitem__)
-        if prior is None:
-            return Decision(choice, opinion, choice, "", tokens)
-        pooled = _shares({o: weights[o] * max(opinion[o], 0.05) ** _POLICY_WEIGHT for o in options})
-        value = max(pooled, key=pooled.__getitem__)
-        note = f"the policy alone would choose '{choice}'" if choice != value else ""
-        return Decision(value, pooled, choice, note, tokens)
-
-    def _opinion(self, prompt: Messages, question: str, options: list[str]) -> dict[str, float]:
-        asked, row = [prompt], [options]
-        key = (question, tuple(options))
-        if self.policy.likelihoods and key not in self._bias:
-            asked, row = [prompt, prompts.unknown_prompt(question, options)], [options, options]
-        choices = self.policy.choose(asked, row)
-        if len(choices) != len(asked):
-            raise PolicyError(f"the policy gave {len(choices)} choices for {len(asked)} prompts", "Mend the policy.")
-        if len(choices) == 2:
-            self._bias[key] = choices[1].probabilities
-        bias = self._bias.get(key, (1.0,) * len(options))
-        return _shares({o: p / max(b, 1e-6) for o, p, b in zip(options, choices[0].probabilities, bias, strict=True)})
-
-    def _spent(self, state: State) -> bool:
-        return (
-            state.get("spent_tokens", 0) >= self.settings.max_tokens
-            or time.time() - state.get("started_s", time.time()) >= self.settings.max_seconds
-        )
-
-
-# --- reading the state --------------------------------------------------------------------------------------
-
-
-@functools.lru_cache(maxsize=8)
-def _stored(path: str, changed_ns: int) -> Percepts:
-    return Percepts.from_json(Path(path).read_bytes())
-
-
-def perceived(state: State) -> tuple[Percepts | None, Sequence[Event]]:
-    """The percepts of this turn and the events of their timeline."""
-    path = state.get("percepts")
-    if not path:
-        return None, ()
-    percepts = _stored(path, Path(path).stat().st_mtime_ns)
-    return percepts, percepts.timeline().events
-
-
-def heard(state: State) -> str:
-    """Everything the person said in the clip and typed, one text."""
-    spoken = [emotion.quote_of(e) for e in perceived(state)[1] if e.channel == "speech"]
-    return " ".join([*spoken, state.get("typed", "")]).strip()
-
-
-def recall(turns: Sequence[dict[str, Any]], typed: str) -> str:
-    """What the person said earlier that a question of theirs asks about; empty when it asks about nothing earlier."""
-    if not typed.rstrip().endswith("?"):
-        return ""
-    asked = content_words(typed)
-    about_memory = bool(
-        asked & {"remember", "told", "tell", "said", "mentioned", "earlier", "beginning", "first", "name"}
-    )
-    ranked = sorted(
-        (
-            (len(asked & content_words(t["heard"])), -i, t["heard"])
-            for i, t in enumerate(turns)
-            if t["heard"] and not t["heard"].rstrip().endswith("?")
-        ),
-        reverse=True,
-    )
-    if not ranked or not about_memory:
-        return ""
-    shared, _, said = ranked[0]
-    return _shortened(said, 30) if shared or asked & {"first", "beginning", "earlier", "told", "said"} else ""
-
-
-def _with_turn(state: State, reply: str, feeling: str) -> list[dict[str, Any]]:
-    turn = {
-        "heard": heard(state),
-        "typed": state.get("typed", ""),
-        "clip": state.get("clip"),
-        "reply": reply,
-        "emotion": feeling,
-    }
-    return [*state.get("turns", []), turn]
+    def _summary(self, state: State) -> str:
+        """One sentence on what is going on; a small model is not trusted with it."""
+        if self.is_guided() or is_spent(state, self.settings) or not heard(state):
+            return ""
+        prompt = prompts.summary_prompt(evidence(state, self.settings.timeline_tokens))
+        return self.policy.write([prompt], max_new_tokens=60)[0].strip()
 
 
 def _appraisal(
     value: str, detail: str, confidence: float, events: Sequence[Event], cited: Any, **extra: Any
 ) -> dict[str, Any]:
-    evidence = [
-        {"id": e.id, "start_s": e.start_s, "end_s": e.end_s, "text": e.text} for e in events if e.id in set(cited)
-    ]
+    spans = [{"id": e.id, "start_s": e.start_s, "end_s": e.end_s, "text": e.text} for e in events if e.id in set(cited)]
     if "typed" in set(cited):
-        evidence.append({"id": "typed", "start_s": None, "end_s": None, "text": "what the person wrote"})
-    return {"value": value, "detail": detail, "confidence": round(confidence, 3), "evidence": evidence, **extra}
+        spans.append({"id": "typed", "start_s": None, "end_s": None, "text": "what the person wrote"})
+    return {"value": value, "detail": detail, "confidence": round(confidence, 3), "evidence": spans, **extra}
 
 
 def _cited_by(appraisal: dict[str, Any]) -> set[str]:
@@ -553,26 +359,11 @@ def _settings_that_fit(percepts: Percepts | None, events: Sequence[Event], typed
     return ["a voice recording"] if speaks else ["a scene without a visible face"]
 
 
-def _shares(weights: dict[str, float]) -> dict[str, float]:
-    total = math.fsum(weights.values()) or 1.0
-    return {key: round(value / total, 4) for key, value in weights.items()}
-
-
 def _first_sentence(text: str) -> str:
     """A continuation's first finished sentence; small models lose the thread after it."""
     ends = [i for i, c in enumerate(text) if c in ".!?" and (i + 1 == len(text) or text[i + 1] in " \n\"'")]
     return text[: ends[0] + 1].strip() if ends else text.strip()
 
 
-def _shortened(text: str, words: int = 24) -> str:
-    parts = text.split()
-    return " ".join(parts[:words]) + (" ..." if len(parts) > words else "")
-
-
 def _spent_with(state: State, decision: Decision) -> int:
     return state.get("spent_tokens", 0) + decision.tokens
-
-
-def _tokens(asked: Sequence[Messages], written: Sequence[str]) -> int:
-    read = sum(len(part.get("text", "")) for prompt in asked for m in prompt for part in m["content"])
-    return (read + sum(len(text) for text in written)) // _CHARS_PER_TOKEN

@@ -229,9 +229,8 @@ def load_policy(
         from omnisense.reasoning.chat_model_policy import ChatModelPolicy
 
         return ChatModelPolicy.from_name(rest)
-    from omnisense.reasoning.transformers_policy import TransformersPolicy
-
     from omnisense import models
+    from omnisense.reasoning.transformers_policy import TransformersPolicy
 
     models.find(name)  # an unknown name fails now, not after a clip has been perceived
     return TransformersPolicy(name, adapter=adapter, seed=seed, say=say)

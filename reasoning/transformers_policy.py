@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnisense.reasoning.policy import DEFAULT_POLICY, Choice, Messages, OnToken, text_of
-
 from omnisense import models
 from omnisense.errors import ModelError, PolicyError
+from omnisense.reasoning.policy import DEFAULT_POLICY, Choice, Messages, OnToken, text_of
 
 
 class TransformersPolicy:

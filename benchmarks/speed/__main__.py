@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from omnisense.benchmarks.speed import measure
 from omnisense.benchmarks.speed.clips import talking_clip
 from omnisense.benchmarks.speed.measure import Timing

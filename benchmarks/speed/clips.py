@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+
 from omnisense.perception.media import SAMPLE_RATE_HZ, open_clip
 from omnisense.perception.sampling import Sampling
 

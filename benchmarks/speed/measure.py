@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from omnisense import models
 from omnisense.agent.agent import Agent
 from omnisense.benchmarks.speed.clips import FPS
 from omnisense.perception.faces import FaceDetector
@@ -25,8 +27,6 @@ from omnisense.perception.media import Clip, open_clip
 from omnisense.perception.perceive import Perception
 from omnisense.perception.sampling import Sampling
 from omnisense.reasoning.policy import ScriptedPolicy, message
-
-from omnisense import models
 
 
 class Timing(NamedTuple):

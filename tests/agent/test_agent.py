@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 import pytest
+
+from omnisense import Agent, InputError, MediaError, PolicyError, ScriptedPolicy, open_clip
 from omnisense.agent.agent import Finished, StageDone, StreamPerceived, Token
 from omnisense.agent.memory import open_memory
 from omnisense.reasoning.graph import STAGES
 from omnisense.reasoning.policy import text_of
-
-from omnisense import Agent, InputError, MediaError, PolicyError, ScriptedPolicy, open_clip
 from tests.conftest import DEMO
 
 GOOD = "I hear you, and it sounds like a lot to hold."

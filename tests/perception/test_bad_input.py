@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 import pytest
-from omnisense.perception.percepts import Missing
 
 from omnisense import MediaError, open_clip
+from omnisense.perception.percepts import Missing
 from tests.conftest import DEMO
 
 

@@ -4,13 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
+
+from omnisense import ModelError, open_clip
 from omnisense.perception.audio import _prosody, _syllables, _Track, hear, load_pitch_model
 from omnisense.perception.percepts import Prosody, Span, Word
 from omnisense.perception.speech_blocks import SpeechBlock, SpeechBlocks, _cut_in_silence, voice_activity
 from omnisense.perception.transcript import _sentences
 from omnisense.perception.word_times import SHARED_OUT, WordAligner, _spoken_form
-
-from omnisense import ModelError, open_clip
 from tests.conftest import DEMO, tone
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from omnisense.perception import media
-from omnisense.perception.sampling import Sampling
 
 from omnisense import MediaError, open_clip
+from omnisense.perception import decoding
+from omnisense.perception.sampling import Sampling
 from tests.conftest import DEMO, frame_numbers, moving_square, tone
 
 
@@ -13,7 +13,7 @@ def pyav_frames(clip, sampling=None, at_s=None):
     plan = (sampling or Sampling()).plan(clip.duration_s, clip.frame_rate, clip.frame_count, clip.width, clip.height)
     if at_s is not None:
         plan = plan._replace(times_s=np.array(at_s))
-    return media._join(list(media._pyav_batches(clip, plan, 16, "")))
+    return decoding.join(list(decoding._pyav_batches(clip, plan, 16, "")))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from pydantic import ValidationError
+
+from omnisense import InputError, Percepts, perceive
 from omnisense.perception.perceive import Perception, PerceptionSettings
 from omnisense.perception.percepts import (
     AudioStream,
@@ -19,9 +22,6 @@ from omnisense.perception.percepts import (
     Word,
 )
 from omnisense.perception.timeline import _runs, expression_phases, likely_speaker, manner
-from pydantic import ValidationError
-
-from omnisense import InputError, Percepts, perceive
 from tests.conftest import DEMO
 
 LABELS = ("happy", "sad", "neutral")

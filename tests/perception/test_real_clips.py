@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+
 from omnisense.perception.timeline import expression_phases
 
 pytestmark = [pytest.mark.shared, pytest.mark.models]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from omnisense.perception.sampling import Sampling
 
 from omnisense import InputError
+from omnisense.perception.sampling import Sampling
 
 
 def plan(sampling, duration_s=10.0, rate=25.0, frames=250, width=640, height=360):

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+
+from omnisense import models
 from omnisense.perception.faces import EXPRESSIONS, Face, face_patch
 from omnisense.perception.media import open_clip
 from omnisense.perception.sampling import Sampling
 from omnisense.perception.visual import _iou, see
-
-from omnisense import models
 from tests.conftest import DEMO
 
 

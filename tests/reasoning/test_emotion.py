@@ -3,9 +3,9 @@
 import itertools
 
 import pytest
+
 from omnisense.reasoning.emotion import EMOTIONS, Channel, measure, pool, words_channel
 from omnisense.reasoning.feeling_words import feeling_cues
-
 from tests.perception.test_percepts import full
 
 

@@ -1,11 +1,12 @@
 """The loop with a scripted policy: what is asked, what is decided, what is kept."""
 
 import pytest
-from omnisense.reasoning.nodes import MOVES, NEEDS, LoopSettings
-from omnisense.reasoning.policy import text_of
-from omnisense.reasoning.prompts import _CLOSINGS
 
 from omnisense import Agent, InputError, PolicyError, ScriptedPolicy
+from omnisense.reasoning.decide import MOVES, NEEDS
+from omnisense.reasoning.policy import text_of
+from omnisense.reasoning.prompts import _CLOSINGS
+from omnisense.reasoning.state import LoopSettings
 
 GOOD = "I am so sorry about your dog. It must hurt a lot."
 

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from omnisense.reasoning.chat_model_policy import ChatModelPolicy
-from omnisense.reasoning.policy import Policy, message, text_of
 
 from omnisense import InputError, ModelError, PolicyError, ScriptedPolicy, TransformersPolicy, load_policy
+from omnisense.reasoning.chat_model_policy import ChatModelPolicy
+from omnisense.reasoning.policy import Policy, message, text_of
 
 HI = [message("user", "Hi there")]
 LONG = [

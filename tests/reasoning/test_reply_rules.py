@@ -1,11 +1,12 @@
 """Restating, the checks on replies, and the safety gate."""
 
 import pytest
+
 from omnisense.reasoning.checks import ReplyContext, feelings_that_fit, find_faults, score
-from omnisense.reasoning.nodes import recall
 from omnisense.reasoning.prompts import opening
 from omnisense.reasoning.restate import excerpt, restate
 from omnisense.reasoning.safety import caring_reply, check_input, check_reply
+from omnisense.reasoning.state import recall
 
 
 @pytest.mark.parametrize(
