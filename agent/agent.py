@@ -180,12 +180,17 @@ class Agent:
             raise InputError("there is neither a clip nor a text", "Give at least one of them.")
         if clip is not None and not isinstance(clip, Clip):
             clip = open_clip(clip)
-        turn = _TURN_START | {"typed": text, "clip": _reference(clip) if clip else None}
-        before = None if thread_id is None else self._threads.get_state(_config(thread_id))
-        if before is not None and before.next:
-            turn["notes"] = self._finish_interrupted(str(thread_id))
-            before = self._threads.get_state(_config(str(thread_id)))
-        yield from self._run(turn, thread_id, before.values if before else {}, live)
+        turn = {"typed": text, "clip": _reference(clip) if clip else None}
+        if thread_id is None:
+            yield from self._run(turn, {}, None, live)
+            return
+        before = self._threads.get_state(_config(thread_id))
+        notes = []
+        if before.next:
+            notes = self._finish_interrupted(thread_id)
+            before = self._threads.get_state(_config(thread_id))
+        self._threads.update_state(_config(thread_id), turn, as_node=START)
+        yield from self._run(turn | {"notes": notes}, before.values, thread_id, live)
 
     async def arespond(
         self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
@@ -222,7 +227,7 @@ class Agent:
     def resume(self, thread_id: str) -> Response | None:
         """Finish a turn that was cut off, from its last finished step; None when there is none."""
         state = self._threads.get_state(_config(thread_id))
-        return _last(self._run(None, thread_id, state.values, live=False)) if state.next else None
+        return _last(self._run({}, state.values, thread_id, live=False)) if state.next else None
 
     def history(self, thread_id: str) -> list[dict[str, Any]]:
         """The thread's turns: what was heard and typed, the clip, the reply, the emotion."""
@@ -236,13 +241,11 @@ class Agent:
             return [f"an interrupted turn was dropped: {error}"]
 
     def _run(
-        self, turn: dict[str, Any] | None, thread_id: str | None, before: dict[str, Any], live: bool
+        self, turn: dict[str, Any], before: dict[str, Any], thread_id: str | None, live: bool
     ) -> Iterator[AgentEvent]:
-        """Run a turn on the thread's state ``before`` it; None for the turn that is already in that state."""
-        config = None if thread_id is None else _config(thread_id)
-        if config is not None and turn is not None:
-            self._threads.update_state(config, turn, as_node=START)
-        state = before | (turn or {})
+        """Run a turn after the thread's state ``before`` it; an empty turn is the one that this state holds."""
+        kept = {key: before[key] for key in ("turns", "typed", "clip") if key in before}
+        state = _TURN_START | kept | turn
         timings: dict[str, float] = {}
         began = time.perf_counter()
         # Without "custom" LangGraph runs each step in this thread, which halves what the loop itself costs.
@@ -255,8 +258,8 @@ class Agent:
                 timings[stage] = round(timings.get(stage, 0.0) + seconds, 4)
                 state |= update
                 yield StageDone(stage, update, seconds)
-        if config is not None:
-            self._threads.update_state(config, state, as_node="release")
+        if thread_id is not None:  # the turns are what a conversation is; drafts and appraisals went to the caller
+            self._threads.update_state(_config(thread_id), {"turns": state["turns"]}, as_node="release")
         yield Finished(self._response(state, timings, thread_id))
 
     def _response(self, state: dict[str, Any], timings: dict[str, float], thread_id: str | None) -> Response:
