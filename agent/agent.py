@@ -180,7 +180,7 @@ class Agent:
             raise InputError("there is neither a clip nor a text", "Give at least one of them.")
         if clip is not None and not isinstance(clip, Clip):
             clip = open_clip(clip)
-        turn = {"typed": text, "clip": _reference(clip) if clip else None}
+        turn = {"typed": text, "clip": _reference(clip, needed=not text) if clip else None}
         if thread_id is None:
             yield from self._run(turn, {}, None, live)
             return
@@ -289,7 +289,7 @@ class Agent:
         if clip.kind != "image":
             clip = clip[reference["start_s"] : reference["end_s"]]
         percepts = self.perception.perceive(clip, on_stream)
-        if len(percepts.missing()) == len(STREAMS):
+        if reference["needed"] and len(percepts.missing()) == len(STREAMS):
             raise MediaError(
                 "nothing in it could be seen or heard: "
                 + "; ".join(f"{name}: {reason}" for name, reason in percepts.missing().items()),
@@ -297,15 +297,21 @@ class Agent:
                 clip.path,
             )
         # A stream that is missing for now keeps percepts out of the cache; the turn still needs them on disk.
-        path = self.perception.stored(clip)
+        path = self.perception.stored(clip, percepts.clip)
         if not path.is_file():
             path = path.with_suffix(".partial.json")
             percepts.save(path)
         return str(path)
 
 
-def _reference(clip: Clip) -> dict[str, Any]:
-    return {"path": str(clip.path.resolve()), "start_s": clip.start_s, "end_s": clip.start_s + clip.duration_s}
+def _reference(clip: Clip, needed: bool) -> dict[str, Any]:
+    """A clip as checkpoints hold it; ``needed``: there is no text to answer if nothing is perceived in it."""
+    return {
+        "path": str(clip.path.resolve()),
+        "start_s": clip.start_s,
+        "end_s": clip.start_s + clip.duration_s,
+        "needed": needed,
+    }
 
 
 def _config(thread_id: str) -> dict[str, Any]:

@@ -58,6 +58,18 @@ def test_a_clip_that_cannot_be_opened_leaves_no_turn(tmp_path):
         assert not agent.interrupted("t")
 
 
+def test_a_clip_in_which_nothing_is_perceived_needs_a_text(make_media):
+    from omnisense.perception.perceive import Perception, PerceptionSettings
+
+    blind = Perception(PerceptionSettings(streams=("transcript",), speech_model="owner/absent"))
+    path = make_media("a.mp4")
+    with pytest.raises(MediaError, match="nothing in it could be seen or heard"):
+        Agent(ScriptedPolicy([GOOD]), blind, memory=None).respond(path)
+    response = Agent(ScriptedPolicy([GOOD]), blind, memory=None).respond(path, "I am tired.")
+    assert response.response == GOOD
+    assert "owner/absent" in response.percepts.missing()["transcript"]
+
+
 # --- memory -------------------------------------------------------------------------------------------------
 
 
