@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from omnisense.errors import InputError, PolicyError
-from omnisense.reasoning.policy import Choice, Message, Messages, OnToken, Part, message, text_of
+from omnisense.reasoning.policy import Choice, Message, Messages, OnToken, Part, cut_at, message, text_of
 
 _MEDIA_FRAMES = 8  # of a video part, spread evenly
 
@@ -96,7 +96,7 @@ class ChatModelPolicy:
         replies = [reply.text for reply in self._batch(model, inputs)]
         if on_token and replies:
             on_token(replies[0])
-        return [_cut(reply, stop) for reply in replies]
+        return [cut_at(reply, stop) for reply in replies]
 
     def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
         """Ask for one option and its confidence as JSON; the rest of the probability is shared by the others."""
@@ -241,11 +241,6 @@ def _wav(samples: Any) -> bytes:
         file.setframerate(16_000)
         file.writeframes((samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
     return buffer.getvalue()
-
-
-def _cut(text: str, stop: Sequence[str]) -> str:
-    ends = [at for s in stop if (at := text.find(s)) >= 0]
-    return text[: min(ends)] if ends else text
 
 
 def _first_line(error: BaseException) -> str:

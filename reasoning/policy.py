@@ -43,6 +43,12 @@ def text_of(content: Message) -> str:
     return "\n".join(part["text"] for part in content["content"] if part["type"] == "text")
 
 
+def cut_at(text: str, stop: Sequence[str]) -> str:
+    """A reply up to the first of the texts that end it."""
+    ends = [at for s in stop if (at := text.find(s)) >= 0]
+    return text[: min(ends)] if ends else text
+
+
 @dataclass(frozen=True)
 class Choice:
     """The option taken, by index, and a probability for each option (they sum to 1)."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from omnisense import models
 from omnisense.errors import ModelError, PolicyError
-from omnisense.reasoning.policy import DEFAULT_POLICY, Choice, Messages, OnToken, text_of
+from omnisense.reasoning.policy import DEFAULT_POLICY, Choice, Messages, OnToken, cut_at, text_of
 
 
 class TransformersPolicy:
@@ -109,7 +109,7 @@ class TransformersPolicy:
                 )
                 new = output[:, inputs["input_ids"].shape[1] :]
                 for i, text in zip(batch, tokenizer.batch_decode(new, skip_special_tokens=True), strict=True):
-                    replies[i] = _cut(text, stop)
+                    replies[i] = cut_at(text, stop)
         return replies
 
     def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
@@ -240,11 +240,6 @@ def _option_tokens(tokenizer: Any, text: str, option: str) -> list[int]:
     if not tokens:
         raise PolicyError(f"the option {option!r} is empty", "Give options with text.")
     return tokens
-
-
-def _cut(text: str, stop: Sequence[str]) -> str:
-    ends = [at for s in stop if (at := text.find(s)) >= 0]
-    return text[: min(ends)] if ends else text
 
 
 class _RowStreamer:
