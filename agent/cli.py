@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omnisense import __version__
+from omnisense.agent.evaluation import eval_group, report, score_group
 from omnisense.errors import InputError, OmniSenseError
 
 if TYPE_CHECKING:
@@ -254,6 +255,10 @@ def models_path(name: str) -> None:
     if found is None:
         raise ModelError(f"model '{name}' is not on this machine", f"Run `omnisense models pull {name}`.")
     click.echo(found)
+
+
+for _command in (eval_group, score_group, report):
+    cli.add_command(_command)
 
 
 def main() -> None:

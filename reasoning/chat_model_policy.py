@@ -13,7 +13,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from omnisense.errors import InputError, PolicyError
-from omnisense.reasoning.policy import Choice, Message, Messages, OnToken, Part, cut_at, message, text_of
+from omnisense.perception.decoding import SAMPLE_RATE_HZ
+from omnisense.perception.sampling import Sampling
+from omnisense.reasoning.policy import (
+    Choice,
+    Message,
+    Messages,
+    OnToken,
+    Part,
+    PreparedPrompt,
+    Seen,
+    clip_of,
+    cut_at,
+    message,
+    text_of,
+)
 
 _MEDIA_FRAMES = 8  # of a video part, spread evenly
 
@@ -71,6 +85,25 @@ class ChatModelPolicy:
                 "Check the provider, the model's name and the key in your environment.",
             ) from error
 
+    def prepare(self, prompt: Messages) -> PreparedPrompt:
+        """The prompt as the service takes it: frames as JPEG, sound as WAV."""
+        seen: list[Seen] = []
+        inputs = [{"role": m["role"], "content": _content(m, self.modalities, seen)} for m in prompt]
+        return PreparedPrompt(
+            prompt,
+            inputs,
+            Seen(
+                tuple(t for part in seen for t in part.times_s),
+                tuple(images for part in seen for images in part.images),
+                sum(part.audio_s for part in seen),
+            ),
+        )
+
+    def _inputs(self, prompt: Messages) -> list[dict[str, Any]]:
+        done = prompt if isinstance(prompt, PreparedPrompt) else self.prepare(prompt)
+        inputs: list[dict[str, Any]] = done.inputs
+        return inputs
+
     def write(
         self,
         prompts: Sequence[Messages],
@@ -90,7 +123,7 @@ class ChatModelPolicy:
         wanted = {"temperature": temperature, "max_tokens": max_new_tokens, "seed": seed}
         settings = {key: value for key, value in wanted.items() if key in fields}
         model = self._model.bind(**settings, **({"stop": list(stop)} if stop else {}))
-        inputs = [_to_langchain(_without_prefill(prompt), self.modalities) for prompt in prompts]
+        inputs = [self._inputs(_without_prefill(prompt)) for prompt in prompts]
         if on_token and len(inputs) == 1:
             return [self._stream(model, inputs[0], on_token)]
         replies = [reply.text for reply in self._batch(model, inputs)]
@@ -108,8 +141,8 @@ class ChatModelPolicy:
             groups.setdefault(tuple(row), []).append(i)
         choices: list[Choice] = [Choice(0, (1.0,))] * len(prompts)
         for row, members in groups.items():
-            asked = [[*prompts[i], message("user", _choice_request(row))] for i in members]
-            inputs = [_to_langchain(prompt, self.modalities) for prompt in asked]
+            request: dict[str, Any] = {"role": "user", "content": _choice_request(row)}
+            inputs = [[*self._inputs(prompts[i]), request] for i in members]
             for i, answer in zip(members, self._batch(self._choosing(row), inputs), strict=True):
                 choices[i] = _to_choice(answer, row)
         return choices
@@ -188,17 +221,13 @@ def _without_prefill(prompt: Messages) -> Messages:
     return [*prompt[:-1], message("user", f'Go on from here, without repeating it: "{text_of(prompt[-1])}"')]
 
 
-def _to_langchain(prompt: Messages, modalities: frozenset[str]) -> list[dict[str, Any]]:
-    return [{"role": m["role"], "content": _content(m, modalities)} for m in prompt]
-
-
-def _content(source: Message, modalities: frozenset[str]) -> Any:
+def _content(source: Message, modalities: frozenset[str], seen: list[Seen]) -> Any:
     if all(part["type"] == "text" for part in source["content"]):
         return text_of(source)  # plain text is what every service takes
-    return [block for part in source["content"] for block in _blocks(part, modalities)]
+    return [block for part in source["content"] for block in _blocks(part, modalities, seen)]
 
 
-def _blocks(part: Part, modalities: frozenset[str]) -> list[dict[str, Any]]:
+def _blocks(part: Part, modalities: frozenset[str], seen: list[Seen]) -> list[dict[str, Any]]:
     if part["type"] == "text":
         return [{"type": "text", "text": part["text"]}]
     if part["type"] not in modalities:
@@ -206,16 +235,17 @@ def _blocks(part: Part, modalities: frozenset[str]) -> list[dict[str, Any]]:
             f"this policy was not said to take {part['type']}",
             f"Give ChatModelPolicy(model, modalities={{'{part['type']}'}}), or render the percepts to text.",
         )
-    from omnisense.perception.media import open_clip
-    from omnisense.perception.sampling import Sampling
-
-    clip = open_clip(part["path"])
+    clip = clip_of(part)
     blocks = []
     if part["type"] in ("image", "video"):
-        frames = clip.frames(Sampling(rule="count", count=_MEDIA_FRAMES))
+        frames = clip.frames(part.get("sampling") or Sampling(rule="count", count=_MEDIA_FRAMES))
         blocks = [_media_block("image", _jpeg(image), "image/jpeg") for image in frames.images]
-    if part["type"] == "audio" or ("audio" in modalities and clip.has_audio):
-        blocks.append(_media_block("audio", _wav(clip.audio()), "audio/wav"))
+        seen.append(Seen(tuple(frames.times_s.tolist()), (frames.images,)))
+    hears = "audio" in modalities and clip.has_audio and part.get("with_audio", True)
+    if part["type"] == "audio" or (part["type"] == "video" and hears):
+        sound = clip.audio()
+        blocks.append(_media_block("audio", _wav(sound), "audio/wav"))
+        seen.append(Seen(audio_s=len(sound) / SAMPLE_RATE_HZ))
     return blocks
 
 

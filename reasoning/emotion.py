@@ -27,7 +27,7 @@ _FLOOR = 0.02  # no channel may rule an emotion out for good
 _TIE = 0.5
 _POLICY_FLOOR = 0.1  # an opinion is never taken for more than about nine to one
 _MIN_VOICE_S = 6
-_OF_EXPRESSION = {
+OF_EXPRESSION = {
     "angry": "anger",
     "disgust": "disgust",
     "fear": "fear",
@@ -103,7 +103,7 @@ def face_channel(visual: VisualStream, events: Sequence[Event]) -> tuple[Channel
     mean = np.mean(now, axis=0)
     scores = dict.fromkeys(EMOTIONS, 0.0)
     for label, value in zip(visual.expression_labels, mean.tolist(), strict=True):
-        scores[_OF_EXPRESSION[label]] += value
+        scores[OF_EXPRESSION[label]] += value
     # An even spread over seven classes says nothing; one clear class says much.
     reliability = max(0.0, (max(scores.values()) - 1 / 7) / (1 - 1 / 7))
     seen = tuple(e.id for e in events if e.channel == "face" and e.who == face.id and e.end_s > since_s)
@@ -221,13 +221,13 @@ def _strength(value: str, channels: Sequence[Channel], probabilities: Mapping[st
 
 
 def _since(value: str, phases: Sequence[Phase]) -> float | None:
-    if phases and _OF_EXPRESSION[phases[-1].expression] == value:
+    if phases and OF_EXPRESSION[phases[-1].expression] == value:
         return phases[-1].start_s
     return None
 
 
 def _earlier(phases: Sequence[Phase]) -> tuple[tuple[str, float], ...]:
-    shown = [(_OF_EXPRESSION[p.expression], p.end_s) for p in phases[:-1] if p.score >= 0.35]
+    shown = [(OF_EXPRESSION[p.expression], p.end_s) for p in phases[:-1] if p.score >= 0.35]
     return tuple(shown)
 
 

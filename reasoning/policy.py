@@ -7,19 +7,31 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, runtime_checkable
 
 from omnisense.errors import InputError, PolicyError
+
+if TYPE_CHECKING:
+    from omnisense.perception.media import Clip
+    from omnisense.perception.sampling import Sampling
 
 DEFAULT_POLICY = "smollm2-135m-instruct"
 
 
 class Part(TypedDict, total=False):
-    """A typed piece of a message: text, or media by reference (``path``), never bytes."""
+    """A typed piece of a message: text, or media by reference (``path``), never bytes.
+
+    ``start_s`` and ``end_s`` give a window of the media; ``sampling`` which frames of it are looked at; ``with_audio``
+    whether a video's sound goes with its pictures (by default it does, if the model hears).
+    """
 
     type: Literal["text", "image", "video", "audio"]
     text: str
     path: str
+    start_s: float
+    end_s: float
+    sampling: Sampling
+    with_audio: bool
 
 
 class Message(TypedDict):
@@ -33,6 +45,29 @@ Messages = list[Message]
 OnToken = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What of a prompt's media reaches the model.
+
+    Attributes:
+        times_s: the times of the frames.
+        images: the frames, as (T, H, W, 3) uint8 arrays.
+        audio_s: seconds of sound.
+    """
+
+    times_s: tuple[float, ...] = ()
+    images: tuple[Any, ...] = ()
+    audio_s: float = 0.0
+
+
+class PreparedPrompt(list[Message]):
+    """A prompt whose media were decoded and encoded ahead, by :meth:`Policy.prepare`, for the same policy."""
+
+    def __init__(self, messages: Messages, inputs: Any = None, seen: Seen | None = None) -> None:
+        super().__init__(messages)
+        self.inputs, self.seen = inputs, seen or Seen()
+
+
 def message(role: Literal["system", "user", "assistant"], text: str) -> Message:
     """A message of one text part."""
     return {"role": role, "content": [{"type": "text", "text": text}]}
@@ -41,6 +76,23 @@ def message(role: Literal["system", "user", "assistant"], text: str) -> Message:
 def text_of(content: Message) -> str:
     """The text parts of a message, joined."""
     return "\n".join(part["text"] for part in content["content"] if part["type"] == "text")
+
+
+def media_of(prompt: Messages) -> list[Part]:
+    """The parts of a prompt that are not text, in order."""
+    return [part for m in prompt for part in m["content"] if part["type"] != "text"]
+
+
+def clip_of(part: Part) -> Clip:
+    """The clip, or the window of one, that a media part refers to.
+
+    Raises:
+        MediaError: it cannot be opened, or the window lies outside it.
+    """
+    from omnisense.perception.media import open_clip
+
+    clip = open_clip(part["path"])
+    return clip[part["start_s"] : part["end_s"]] if "start_s" in part else clip
 
 
 def cut_at(text: str, stop: Sequence[str]) -> str:
@@ -76,6 +128,17 @@ class Policy(Protocol):
     @property
     def small(self) -> bool:
         """See the class."""
+        ...
+
+    def prepare(self, prompt: Messages) -> PreparedPrompt:
+        """Do ahead of time what ``write`` and ``choose`` would do first with a prompt: decode and encode its media.
+
+        May be called from another thread while the model works.
+
+        Raises:
+            MediaError: media that cannot be opened or decoded.
+            PolicyError: a part the model cannot take.
+        """
         ...
 
     def write(
@@ -153,6 +216,10 @@ class ScriptedPolicy:
                 f"this script cannot be used ({error})", 'Write {"replies": ["..."], "choices": [0]}.', path
             ) from error
 
+    def prepare(self, prompt: Messages) -> PreparedPrompt:
+        """Nothing is to be done: a script looks at no media."""
+        return PreparedPrompt(prompt)
+
     def write(
         self,
         prompts: Sequence[Messages],
@@ -211,6 +278,8 @@ def load_policy(
     name: str = DEFAULT_POLICY,
     *,
     adapter: str | Path | None = None,
+    modalities: Iterable[str] = (),
+    batch_size: int = 8,
     seed: int = 0,
     say: Callable[[str], None] | None = None,
 ) -> Policy:
@@ -221,6 +290,8 @@ def load_policy(
             ``chat:PROVIDER:MODEL`` for any LangChain chat model (``chat:openai:gpt-4.1-mini``,
             ``chat:ollama:qwen2.5``); ``scripted`` or ``scripted:FILE.json``.
         adapter: a LoRA folder to load on top of a local model.
+        modalities: what a chat model takes besides text: ``image``, ``audio``. Local models say it themselves.
+        batch_size: prompts that a local model computes at once; requests under way at once for a chat model.
         seed: for sampling.
         say: receives a line when the model has to be fetched.
 
@@ -234,9 +305,9 @@ def load_policy(
     if kind == "chat":
         from omnisense.reasoning.chat_model_policy import ChatModelPolicy
 
-        return ChatModelPolicy.from_name(rest)
+        return ChatModelPolicy.from_name(rest, modalities=set(modalities), max_concurrency=batch_size)
     from omnisense import models
     from omnisense.reasoning.transformers_policy import TransformersPolicy
 
     models.find(name)  # an unknown name fails now, not after a clip has been perceived
-    return TransformersPolicy(name, adapter=adapter, seed=seed, say=say)
+    return TransformersPolicy(name, adapter=adapter, batch_size=batch_size, seed=seed, say=say)

@@ -1,11 +1,11 @@
 """A Hugging Face model as a policy: batched generation, and choices by likelihood.
 
-Text models for now. Everything that depends on the kind of model is in ``_load`` and ``_encode``: a vision or omni
-model adds its processor there, and the verbs stay as they are.
+Text, vision-language, audio and omni models. What differs between them, from prompt to tensors, is in ``encoding``.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +14,19 @@ from typing import Any
 
 from omnisense import models
 from omnisense.errors import ModelError, PolicyError
-from omnisense.reasoning.policy import DEFAULT_POLICY, Choice, Messages, OnToken, cut_at, text_of
+from omnisense.reasoning.encoding import (
+    EncodedPrompt,
+    Encoder,
+    collate,
+    family_of,
+    media_token_ids,
+    positions_row_by_row,
+)
+from omnisense.reasoning.policy import DEFAULT_POLICY, Choice, Messages, OnToken, PreparedPrompt, cut_at
 
 
 class TransformersPolicy:
-    """Any causal language model of transformers 4.57 or 5.x, with a chat template.
+    """Any instruction-tuned model of transformers 4.57 or 5.x: text, vision-language, audio, or omni (its thinker).
 
     Args:
         model: a name of the model list, a folder or a hub id.
@@ -32,7 +40,6 @@ class TransformersPolicy:
     The model is loaded on first use. Calls from several threads take turns.
     """
 
-    modalities = frozenset({"text"})
     likelihoods = True
 
     def __init__(
@@ -50,15 +57,28 @@ class TransformersPolicy:
         self._model_name, self._adapter, self._dtype, self._device_map = str(model), adapter, dtype, device_map
         self._batch_size, self._seed, self._say = batch_size, seed, say
         self._lock = threading.RLock()
-        self._loaded: tuple[Any, Any] | None = None
+        self._loaded: tuple[Any, Encoder] | None = None
+
+    @functools.cached_property
+    def modalities(self) -> frozenset[str]:
+        """The part types that the model takes, from its configuration (fetches the model if it is not here)."""
+        folder = models.ensure(self._model_name, self._say)
+        try:
+            return family_of(folder).modalities
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"its configuration cannot be read ({str(error).strip().splitlines()[0][:200]})",
+                "Give the folder or id of a Hugging Face model.",
+                folder,
+            ) from error
 
     @property
     def small(self) -> bool:
         """Under a billion parameters: such models lose the thread of a long prompt (loads the model to count)."""
         return int(self.load()[0].num_parameters()) < 1_000_000_000
 
-    def load(self) -> tuple[Any, Any]:
-        """The model and its tokenizer, loaded now if they were not.
+    def load(self) -> tuple[Any, Encoder]:
+        """The model and the encoder of its prompts, loaded now if they were not.
 
         Raises:
             ModelError: unknown, not to be had, without a chat template, or an adapter that does not fit.
@@ -87,12 +107,13 @@ class TransformersPolicy:
         import torch
 
         replies = [""] * len(prompts)
+        rows = self._encoded(prompts)
         with self._lock, torch.inference_mode(), torch.random.fork_rng():
-            model, tokenizer = self.load()
+            model, encoder = self.load()
+            tokenizer = encoder.tokenizer
             torch.manual_seed(self._seed * 1_000_003 + seed)
-            texts = [_chat_text(tokenizer, prompt) for prompt in prompts]
-            for batch in _batches([len(text) for text in texts], self._batch_size):
-                inputs = _encode(tokenizer, [texts[i] for i in batch]).to(model.device)
+            for batch in self._batches(rows):
+                inputs = _on(model, collate([rows[i] for i in batch], tokenizer.pad_token_id))
                 streamer = _RowStreamer(tokenizer, batch.index(0), on_token) if on_token and 0 in batch else None
                 settings = (
                     {"do_sample": True, "temperature": temperature, "top_p": 0.95}
@@ -104,6 +125,7 @@ class TransformersPolicy:
                     max_new_tokens=max_new_tokens,
                     pad_token_id=tokenizer.pad_token_id,
                     streamer=streamer,
+                    suppress_tokens=media_token_ids(model.config) or None,
                     **({"stop_strings": list(stop), "tokenizer": tokenizer} if stop else {}),
                     **settings,
                 )
@@ -115,50 +137,68 @@ class TransformersPolicy:
     def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
         """Take the option with the highest mean log-probability a token; probabilities are their softmax.
 
-        A prompt is computed once, whatever the number of its options.
+        A text prompt is computed once, whatever the number of its options; a prompt of any other model once for each.
         """
         import torch
 
         if any(not row for row in options) or len(options) != len(prompts):
             raise PolicyError("a prompt has no options", "Give at least one option for each prompt.")
         choices: list[Choice] = [Choice(0, (1.0,))] * len(prompts)
+        rows = self._encoded(prompts)
         with self._lock, torch.inference_mode():
-            model, tokenizer = self.load()
-            texts = [_chat_text(tokenizer, prompt) for prompt in prompts]
-            for batch in _batches([len(text) for text in texts], self._batch_size):
-                scores = _option_scores(model, tokenizer, [texts[i] for i in batch], [options[i] for i in batch])
+            model, encoder = self.load()
+            for batch in self._batches(rows):
+                asked, offered = [rows[i] for i in batch], [options[i] for i in batch]
+                if encoder.family.modalities == {"text"}:
+                    scores = _option_scores(model, encoder, asked, offered)
+                else:
+                    scores = [_whole_scores(model, encoder, *pair) for pair in zip(asked, offered, strict=True)]
                 for i, row in zip(batch, scores, strict=True):
                     probabilities = torch.softmax(torch.tensor(row, dtype=torch.float64), 0).tolist()
                     choices[i] = Choice(max(range(len(row)), key=row.__getitem__), tuple(probabilities))
         return choices
 
+    def prepare(self, prompt: Messages) -> PreparedPrompt:
+        """Decode and encode a prompt, on the CPU; see :class:`omnisense.reasoning.policy.Policy`."""
+        return PreparedPrompt(prompt, *self.load()[1].encode(prompt))
 
-def _load(folder: Path, adapter: str | Path | None, dtype: str, device_map: Any) -> tuple[Any, Any]:
+    def _encoded(self, prompts: Sequence[Messages]) -> list[EncodedPrompt]:
+        return [(p if isinstance(p, PreparedPrompt) else self.prepare(p)).inputs for p in prompts]
+
+    def _batches(self, rows: list[EncodedPrompt]) -> Iterator[list[int]]:
+        apart = [] if self.load()[1].family.batches_media else [i for i, row in enumerate(rows) if row.has_media]
+        together = [i for i in range(len(rows)) if i not in apart]
+        for batch in _batches([rows[i].length for i in together], self._batch_size):
+            yield [together[i] for i in batch]
+        yield from ([i] for i in apart)
+
+
+def _load(folder: Path, adapter: str | Path | None, dtype: str, device_map: Any) -> tuple[Any, Encoder]:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging as transformers_logging
+    import transformers
 
-    transformers_logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(
+        family = family_of(folder)
+        reader = transformers.AutoTokenizer if family.modalities == {"text"} else transformers.AutoProcessor
+        processor = reader.from_pretrained(folder)
+        model = getattr(transformers, family.loader).from_pretrained(
             folder, dtype=dtype, device_map=device_map or ("cuda:0" if torch.cuda.is_available() else "cpu")
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(
-            f"it cannot be loaded as a causal language model ({reason})",
-            "Give a text model; omni and vision models can be served and named as chat:PROVIDER:MODEL.",
+            f"it cannot be loaded ({reason[:200]})",
+            "Give a text, vision-language, audio or omni model that writes text.",
             folder,
         ) from error
-    if not tokenizer.chat_template:
-        raise ModelError("its tokenizer has no chat template", "Give an instruction-tuned model.", folder)
+    if not (processor.chat_template or getattr(processor, "tokenizer", processor).chat_template):
+        raise ModelError("it has no chat template", "Give an instruction-tuned model.", folder)
     if adapter is not None:
         model = _with_adapter(model, adapter)
-    tokenizer.padding_side = "left"
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return model.eval(), tokenizer
+    if "omni" in model.config.model_type:
+        positions_row_by_row(model)
+    return model.eval(), Encoder(processor, family)
 
 
 def _with_adapter(model: Any, adapter: str | Path) -> Any:
@@ -174,26 +214,6 @@ def _with_adapter(model: Any, adapter: str | Path) -> Any:
         ) from error
 
 
-def _chat_text(tokenizer: Any, prompt: Messages) -> str:
-    media = sorted({part["type"] for m in prompt for part in m["content"]} - {"text"})
-    if media:
-        raise PolicyError(
-            f"this policy reads text, and the prompt holds {', '.join(media)}",
-            "Render the percepts to text, or use a model that takes them.",
-        )
-    flat = [{"role": m["role"], "content": text_of(m)} for m in prompt]
-    inside = flat[-1]["role"] == "assistant"
-    text: str = tokenizer.apply_chat_template(
-        flat, tokenize=False, add_generation_prompt=not inside, continue_final_message=inside
-    )
-    return text
-
-
-def _encode(tokenizer: Any, texts: list[str]) -> Any:
-    # The template has written the special tokens already.
-    return tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False, return_token_type_ids=False)
-
-
 def _batches(lengths: list[int], size: int) -> Iterator[list[int]]:
     """Indices in groups of like length, so that little of a batch is padding; within a group in order."""
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
@@ -201,21 +221,25 @@ def _batches(lengths: list[int], size: int) -> Iterator[list[int]]:
         yield sorted(order[at : at + size])
 
 
-def _option_scores(model: Any, tokenizer: Any, texts: list[str], options: Sequence[Sequence[str]]) -> list[list[float]]:
-    """Mean log-probability a token of each option after its prompt.
+def _option_scores(
+    model: Any, encoder: Encoder, prompts: list[EncodedPrompt], options: Sequence[Sequence[str]]
+) -> list[list[float]]:
+    """Mean log-probability a token of each option after its text prompt.
 
     The prompts run once; their cache is copied to the options, which follow as right-padded rows. Only their own
     positions get logits.
     """
     import torch
 
-    prompt = _encode(tokenizer, texts).to(model.device)
+    prompt = _on(model, collate(prompts, encoder.tokenizer.pad_token_id))
     position = (prompt["attention_mask"].cumsum(1) - 1).clamp(min=0)  # a bare forward would count the padding too
     first = model(**prompt, position_ids=position, use_cache=True, logits_to_keep=1)
-    rows = [(row, _option_tokens(tokenizer, texts[row], option)) for row, opts in enumerate(options) for option in opts]
+    rows = [
+        (row, encoder.option_tokens(prompts[row].text, option)) for row, opts in enumerate(options) for option in opts
+    ]
     owner = torch.tensor([row for row, _ in rows], device=model.device)
     longest = max(len(tokens) for _, tokens in rows)
-    ids = torch.full((len(rows), longest), tokenizer.pad_token_id, device=model.device)
+    ids = torch.full((len(rows), longest), encoder.tokenizer.pad_token_id, device=model.device)
     real = torch.zeros_like(ids, dtype=torch.bool)
     for i, (_, tokens) in enumerate(rows):
         ids[i, : len(tokens)] = torch.tensor(tokens, device=model.device)
@@ -234,12 +258,49 @@ def _option_scores(model: Any, tokenizer: Any, texts: list[str], options: Sequen
     return [means[a:b] for a, b in itertools.pairwise(ends)]
 
 
-def _option_tokens(tokenizer: Any, text: str, option: str) -> list[int]:
-    glue = "" if text[-1:].isspace() else " "
-    tokens: list[int] = tokenizer(glue + option, add_special_tokens=False)["input_ids"]
-    if not tokens:
-        raise PolicyError(f"the option {option!r} is empty", "Give options with text.")
-    return tokens
+def _whole_scores(model: Any, encoder: Encoder, prompt: EncodedPrompt, options: Sequence[str]) -> list[float]:
+    """The same for one prompt of a model with media: prompt and option run as one row for each option.
+
+    Where positions depend on media, only the model's own forward from the first token is sure to have them right. The
+    head sees the options' positions alone: logits for thousands of media tokens would not fit.
+    """
+    import torch
+
+    tokens = [encoder.option_tokens(prompt.text, option) for option in options]
+    longest = max(map(len, tokens))
+    rows = [_followed_by(prompt, row) for row in tokens]
+    head = model.get_output_embeddings()
+    keep = head.register_forward_pre_hook(lambda _, args: (args[0][:, -longest - 1 :],))
+    try:
+        logits = model(**_on(model, collate(rows, encoder.tokenizer.pad_token_id)), use_cache=False).logits.float()
+    finally:
+        keep.remove()
+    log_probs = torch.log_softmax(logits, dim=-1)
+    return [
+        float(torch.stack([log_probs[i, at - len(row) - 1, t] for at, t in enumerate(row)]).mean())
+        for i, row in enumerate(tokens)
+    ]
+
+
+def _followed_by(prompt: EncodedPrompt, tokens: list[int]) -> EncodedPrompt:
+    import torch
+
+    shape, inputs = prompt.inputs["input_ids"].shape, dict(prompt.inputs)
+    for key, value in prompt.inputs.items():
+        if value.shape == shape:  # what goes along with the tokens: their mask, their types
+            more = tokens if key == "input_ids" else [int(key == "attention_mask")] * len(tokens)
+            inputs[key] = torch.cat([value, torch.tensor([more], dtype=value.dtype)], dim=1)
+    return EncodedPrompt(prompt.text, inputs)
+
+
+def _on(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The tensors where the model is; pixels and sound in its precision."""
+    return {
+        key: value.to(model.device, model.dtype)
+        if key in ("pixel_values", "pixel_values_videos", "input_features")
+        else value.to(model.device)
+        for key, value in inputs.items()
+    }
 
 
 class _RowStreamer:

@@ -102,7 +102,8 @@ def test_choices_equal_a_plain_forward(tiny):
     """The cached, padded, batched path gives the likelihoods of one row at a time."""
     import torch
 
-    model, tokenizer = tiny.load()
+    model, encoder = tiny.load()
+    tokenizer = encoder.tokenizer
     for prompt, options, choice in zip([HI, LONG], OPTIONS, tiny.choose([HI, LONG], OPTIONS), strict=True):
         flat = [{"role": m["role"], "content": text_of(m)} for m in prompt]
         head = tokenizer(
@@ -151,9 +152,7 @@ def test_sampling_leaves_the_users_random_state_alone(tiny):
 
 
 def test_an_assistant_message_is_continued(tiny):
-    from omnisense.reasoning.transformers_policy import _chat_text
-
-    text = _chat_text(tiny.load()[1], [*HI, message("assistant", "I hear")])
+    text = tiny.prepare([*HI, message("assistant", "I hear")]).inputs.text
     assert text.endswith("<|start|>assistant\nI hear")
     assert tiny.write([[*HI, message("assistant", "I hear")]], max_new_tokens=3)
 
@@ -187,7 +186,7 @@ def test_a_lora_adapter_changes_the_model(tiny, tiny_model, tmp_path):
 def test_models_that_cannot_be_used(tmp_path, tiny_model):
     import shutil
 
-    with pytest.raises(ModelError, match="causal language model"):
+    with pytest.raises(ModelError, match="cannot be loaded"):
         TransformersPolicy(tmp_path).load()
     shutil.copytree(tiny_model, tmp_path / "bare")
     (tmp_path / "bare" / "chat_template.jinja").unlink()

@@ -1,0 +1,90 @@
+"""Small charts as SVG text, so that a report is one file that opens from disk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+COLOURS = ("#1f5fa8", "#d1692a", "#5a8f3c", "#8a5aa8", "#7a7a7a")
+_GRID = "#d8d8d4"
+
+
+def radar(axes: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> str:
+    """Accuracies (0 to 1) of several systems on the same tasks, one spoke each. A lacking value breaks its line."""
+    if len(axes) < 3:
+        return ""
+    centre_x, centre_y, radius = 260, 230, 165
+    turn = 2 * math.pi / len(axes)
+
+    def point(i: int, value: float) -> tuple[float, float]:
+        angle = i * turn - math.pi / 2
+        return centre_x + radius * value * math.cos(angle), centre_y + radius * value * math.sin(angle)
+
+    parts = []
+    for ring in (0.25, 0.5, 0.75, 1.0):
+        corners = " ".join("{:.1f},{:.1f}".format(*point(i, ring)) for i in range(len(axes)))
+        parts.append(f'<polygon points="{corners}" fill="none" stroke="{_GRID}"/>')
+        parts.append(_text(centre_x + 3, centre_y - radius * ring - 2, f"{ring:.0%}", 9, "#888"))
+    for i, name in enumerate(axes):
+        x, y = point(i, 1)
+        parts.append(f'<line x1="{centre_x}" y1="{centre_y}" x2="{x:.1f}" y2="{y:.1f}" stroke="{_GRID}"/>')
+        x, y = point(i, 1.1)
+        anchor = "middle" if abs(x - centre_x) < 12 else "start" if x > centre_x else "end"
+        parts.append(_text(x, y + 4, name, 12, "#333", anchor))
+    for (name, values), colour in zip(series.items(), COLOURS, strict=False):
+        parts += _outline([None if v is None else point(i, v) for i, v in enumerate(values)], colour, name)
+    for row, (name, colour) in enumerate(zip(series, COLOURS, strict=False)):
+        parts.append(f'<rect x="455" y="{24 + 20 * row}" width="12" height="12" fill="{colour}"/>')
+        parts.append(_text(473, 34 + 20 * row, name, 12))
+    return _svg(720, 460, parts, "accuracy by task")
+
+
+def _outline(points: Sequence[tuple[float, float] | None], colour: str, name: str) -> list[str]:
+    parts = []
+    for here, there in zip(points, [*points[1:], points[0]], strict=True):
+        if here and there:
+            parts.append(
+                f'<line x1="{here[0]:.1f}" y1="{here[1]:.1f}" x2="{there[0]:.1f}" y2="{there[1]:.1f}" '
+                f'stroke="{colour}" stroke-width="2"/>'
+            )
+        if here:
+            parts.append(
+                f'<circle cx="{here[0]:.1f}" cy="{here[1]:.1f}" r="3" fill="{colour}">'
+                f"<title>{escape(name)}</title></circle>"
+            )
+    return parts
+
+
+def bars(rows: Sequence[tuple[str, float, float | None, float | None, str]]) -> str:
+    """Horizontal bars: label, accuracy, its interval, and a remark such as the number of questions."""
+    parts, left, width = [], 210, 360
+    for mark in (0, 0.25, 0.5, 0.75, 1):
+        x = left + width * mark
+        parts.append(f'<line x1="{x}" y1="4" x2="{x}" y2="{8 + 26 * len(rows)}" stroke="{_GRID}"/>')
+        parts.append(_text(x, 22 + 26 * len(rows), f"{mark:.0%}", 10, "#888", "middle"))
+    for i, (label, value, low, high, remark) in enumerate(rows):
+        y = 8 + 26 * i
+        parts.append(_text(left - 8, y + 13, label, 12, "#333", "end"))
+        parts.append(
+            f'<rect x="{left}" y="{y}" width="{width * value:.1f}" height="16" fill="{COLOURS[0]}" opacity="0.85"/>'
+        )
+        if low is not None and high is not None:
+            x1, x2, middle = left + width * low, left + width * high, y + 8
+            parts.append(f'<path d="M{x1:.1f} {middle}H{x2:.1f}M{x1:.1f} {middle - 4}v8M{x2:.1f} {middle - 4}v8" '
+                         'stroke="#222" fill="none"/>')  # fmt: skip
+        parts.append(_text(left + width + 10, y + 13, f"{value:.1%}  {remark}", 12))
+    return _svg(720, 30 + 26 * len(rows), parts, "bars")
+
+
+def _text(x: float, y: float, text: str, size: int, colour: str = "#333", anchor: str = "start") -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" text-anchor="{anchor}">{escape(text)}</text>'
+    )
+
+
+def _svg(width: int, height: int, parts: Sequence[str], label: str) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img" '
+        f'aria-label="{escape(label)}" font-family="system-ui, sans-serif">{"".join(parts)}</svg>'
+    )

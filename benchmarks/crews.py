@@ -1,0 +1,279 @@
+"""Crews: where workers live. In this process, in others on this machine, or on a Ray cluster; one dispatcher for all.
+
+A worker that dies costs nothing: what it was working on goes to another. Only a question that kills its worker twice,
+by itself, ends as an error record.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any, NamedTuple, Protocol
+
+from omnisense.benchmarks.items import Item
+from omnisense.benchmarks.records import Done
+from omnisense.benchmarks.worker import Worker, WorkerSettings, failed
+from omnisense.errors import ModelError, PolicyError
+
+_AHEAD = 2  # batches under way with each worker: one is prepared while the other is answered
+_MAX_LOSSES = 5  # of workers in a row without a single batch done
+Batch = Sequence[Item]
+
+
+class Event(NamedTuple):
+    """``done`` with a batch's key and records, or ``lost``: the worker is gone."""
+
+    worker: int
+    key: int
+    done: list[Done] | None
+
+
+class Crew(Protocol):
+    """Workers, by number."""
+
+    size: int
+
+    def send(self, worker: int, key: int, batch: Batch) -> None:
+        """Hand a batch to a worker; never blocks."""
+        ...
+
+    def wait(self) -> Event:
+        """The next thing that happens. Raises what stopped a worker from being made."""
+        ...
+
+    def replace(self, worker: int) -> None:
+        """Put a new worker in the place of a lost one."""
+        ...
+
+    def close(self) -> None:
+        """Let all workers go."""
+        ...
+
+
+def dispatch(crew: Crew, batches: Iterable[Batch]) -> Iterator[list[Done]]:
+    """Have all batches answered; gives back each as it is done. At most two a worker are in memory.
+
+    Raises:
+        ModelError: workers keep dying without getting anything done.
+    """
+    waiting, keys, again = iter(batches), itertools.count(), deque[tuple[Batch, int]]()
+    under_way: list[dict[int, tuple[Batch, int]]] = [{} for _ in range(crew.size)]
+    losses = 0
+    while True:
+        for worker, mine in enumerate(under_way):
+            while len(mine) < _AHEAD:
+                entry = again.popleft() if again else next(((b, 0) for b in waiting), None)
+                if entry is None:
+                    break
+                key = next(keys)
+                mine[key] = entry
+                crew.send(worker, key, entry[0])
+        if not any(under_way):
+            return
+        event = crew.wait()
+        if event.done is not None:
+            losses = 0
+            under_way[event.worker].pop(event.key)
+            yield event.done
+            continue
+        losses += 1
+        if losses > _MAX_LOSSES:
+            raise ModelError("the workers keep dying", "See their output; try fewer workers or smaller batches.")
+        lost, under_way[event.worker] = under_way[event.worker], {}
+        for batch, deaths in lost.values():
+            if len(batch) == 1 and deaths:
+                cause = PolicyError("its worker died twice while working on it", "Look at the clip.")
+                yield [Done(failed(batch[0], cause, "worker died"))]
+                losses = 0
+            else:
+                again.extend(([item], 1) for item in batch)
+        crew.replace(event.worker)
+
+
+def _answering(worker: Worker, inbox: queue.SimpleQueue[Any], deliver: Any) -> None:
+    while True:
+        key, batch = inbox.get()
+        try:
+            deliver(key, worker.work(batch))
+        except BaseException as error:  # a fault of ours: the run must not wait for this batch for ever
+            deliver(key, error)
+
+
+def _start_threads(worker: Worker, inbox: queue.SimpleQueue[Any], deliver: Any) -> None:
+    for _ in range(_AHEAD):
+        threading.Thread(target=_answering, args=(worker, inbox, deliver), daemon=True).start()
+
+
+class LocalCrew:
+    """One worker in this process."""
+
+    size = 1
+
+    def __init__(self, worker: Worker) -> None:
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._outbox: queue.Queue[Any] = queue.Queue()
+        _start_threads(worker, self._inbox, lambda key, result: self._outbox.put((key, result)))
+
+    def send(self, worker: int, key: int, batch: Batch) -> None:
+        """See :class:`Crew`."""
+        self._inbox.put((key, batch))
+
+    def wait(self) -> Event:
+        """See :class:`Crew`."""
+        key, result = self._outbox.get()
+        if isinstance(result, BaseException):
+            raise result
+        return Event(0, key, result)
+
+    def replace(self, worker: int) -> None:
+        """A worker of this process is never lost without it."""
+
+    def close(self) -> None:
+        """The threads end with the process."""
+
+
+class ProcessCrew:
+    """Workers in processes of their own on this machine: a clip that crashes its decoder does not end the run."""
+
+    def __init__(self, settings: WorkerSettings, size: int) -> None:
+        self.size, self._settings = size, settings
+        self._context = multiprocessing.get_context("spawn")
+        self._members: list[tuple[Any, Connection]] = [self._start() for _ in range(size)]
+
+    def _start(self) -> tuple[Any, Connection]:
+        ours, theirs = self._context.Pipe()
+        threads = max(1, (os.cpu_count() or 1) // self.size)
+        process = self._context.Process(target=_serve, args=(theirs, self._settings, threads), daemon=True)
+        process.start()
+        theirs.close()
+        return process, ours
+
+    def send(self, worker: int, key: int, batch: Batch) -> None:
+        """See :class:`Crew`."""
+        try:
+            self._members[worker][1].send((key, batch))
+        except OSError:  # it has died; wait() will say so
+            return
+
+    def wait(self) -> Event:
+        """See :class:`Crew`."""
+        ready = wait([connection for _, connection in self._members])[0]
+        worker = next(i for i, (_, connection) in enumerate(self._members) if connection is ready)
+        try:
+            key, result = self._members[worker][1].recv()
+        except (EOFError, OSError):
+            return Event(worker, -1, None)
+        if isinstance(result, BaseException):
+            raise result
+        return Event(worker, key, result)
+
+    def replace(self, worker: int) -> None:
+        """See :class:`Crew`."""
+        process, connection = self._members[worker]
+        connection.close()
+        process.kill()
+        process.join()
+        self._members[worker] = self._start()
+
+    def close(self) -> None:
+        """See :class:`Crew`."""
+        for process, connection in self._members:
+            connection.close()
+            process.kill()
+            process.join()
+
+
+def _serve(connection: Connection, settings: WorkerSettings, threads: int) -> None:
+    """The life of a worker process. It ends when its run does, however that ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    try:
+        worker = settings.make()
+    except BaseException as error:
+        connection.send((-1, error))
+        return
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    sending = threading.Lock()
+
+    def deliver(key: int, result: Any) -> None:
+        with sending:
+            try:
+                connection.send((key, result))
+            except OSError:
+                os._exit(1)
+
+    _start_threads(worker, inbox, deliver)
+    while True:
+        try:
+            inbox.put(connection.recv())
+        except (EOFError, OSError):
+            os._exit(0)  # the run is over; whatever is being computed is for nobody
+
+
+class RayCrew:
+    """Workers as actors of a Ray cluster; records come back to the one writer here.
+
+    Args:
+        settings: what each actor is made from. Paths in it must be good on every node.
+        size: actors.
+        address: of the cluster; ``local`` starts one on this machine.
+        gpus: a share of GPUs for each actor.
+    """
+
+    def __init__(self, settings: WorkerSettings, size: int, address: str, gpus: float = 0.0) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise ModelError("ray is not installed", "Run `pip install 'omnisense[ray]'`.") from error
+        self.size, self._settings, self._ray = size, settings, ray
+        where = None if address == "local" else address
+        ray.init(address=where, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+        options = {"num_cpus": 1, "num_gpus": gpus, "max_concurrency": _AHEAD, "max_restarts": 0}
+        self._kind = ray.remote(**options)(_RayWorker)
+        self._members = [self._kind.remote(settings) for _ in range(size)]
+        self._under_way: dict[Any, tuple[int, int]] = {}
+
+    def send(self, worker: int, key: int, batch: Batch) -> None:
+        """See :class:`Crew`."""
+        self._under_way[self._members[worker].work.remote(list(batch))] = (worker, key)
+
+    def wait(self) -> Event:
+        """See :class:`Crew`."""
+        reference = self._ray.wait(list(self._under_way), num_returns=1)[0][0]
+        worker, key = self._under_way.pop(reference)
+        try:
+            result = self._ray.get(reference)
+        except self._ray.exceptions.RayActorError:
+            for other in [r for r, (w, _) in self._under_way.items() if w == worker]:
+                del self._under_way[other]
+            return Event(worker, -1, None)
+        if isinstance(result, BaseException):
+            raise result
+        return Event(worker, key, result)
+
+    def replace(self, worker: int) -> None:
+        """See :class:`Crew`."""
+        self._members[worker] = self._kind.remote(self._settings)
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        self._ray.shutdown()
+
+
+class _RayWorker:
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._error: BaseException | None = None
+        try:
+            self._worker = settings.make()
+        except Exception as error:  # handed on as a value: a dead actor would be taken for a lost one
+            self._error = error
+
+    def work(self, batch: list[Item]) -> Any:
+        return self._error or self._worker.work(batch)

@@ -1,0 +1,238 @@
+"""Read the benchmark's files as their authors publish them, and check them before anything is run.
+
+The files were written by somebody else: a path in them that leaves their folder is refused, and a row that cannot be
+asked is kept with its problem instead of being dropped or guessed at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from omnisense.benchmarks.humansense.paper import PATTERNS
+from omnisense.benchmarks.humansense.tasks import task_of
+from omnisense.benchmarks.items import Dataset, Item, Modality, Problem
+from omnisense.benchmarks.score import canonical
+from omnisense.errors import InputError
+from omnisense.reasoning.question import Kind, Question, bare
+
+QUESTION_FILES = ("HumanSense_VQA.json", "HumanSense_AQA.json")
+TRAINING_FILES = ("merged_video_wo_audio.json", "merged_audio.json", "merged_video_w_audio.json")
+_SOUND = {".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".wma"}
+_SCORED_BY = ("task_type", "question_pattern", "answer", "options")
+
+
+class _RowError(Exception):
+    """Why a row cannot be asked."""
+
+    def __init__(self, kind: str, what: str) -> None:
+        super().__init__(what)
+        self.kind = kind
+
+
+class _Media(NamedTuple):
+    path: str | None
+    modality: Modality
+
+
+def load(path: str | Path) -> Dataset:
+    """Read a folder with the official question files (or the training files), or one such file.
+
+    Media are looked for beside the file, under the path that the row gives or its part from ``videos/`` or ``audios/``
+    on.
+
+    Raises:
+        InputError: nothing to read there, or a file is not a list of rows.
+    """
+    root = Path(path).expanduser()
+    files = _question_files(root)
+    folder = root if root.is_dir() else root.parent
+    items: list[Item] = []
+    problems: list[Problem] = []
+    seen: dict[str, str] = {}
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+        for place, row in _rows(file):
+            item, found = _item(row, place, folder, sound=file.name in (QUESTION_FILES[1], TRAINING_FILES[1]))
+            problems += found
+            if item.id in seen:  # kept, as the authors count it too
+                problems.append(Problem(place, "duplicate", f"the same question as {seen[item.id]}"))
+                numbered = (f"{item.id}-{n}" for n in itertools.count(2))
+                item = replace(item, id=next(name for name in numbered if name not in seen))
+            seen[item.id] = place
+            items.append(item)
+    for media in sorted({i.media for i in items if i.media}):
+        size = os.path.getsize(media) if os.path.isfile(media) else -1
+        digest.update(f"{os.path.relpath(media, folder)}:{size}\n".encode())
+    strange = Counter(item.task for item in items if not item.level)
+    problems += [Problem(task, "unknown task", f"its {n} questions keep that name") for task, n in strange.items()]
+    names = tuple(str(file) for file in files)
+    return Dataset(str(root), tuple(items), tuple(problems), digest.hexdigest(), names)
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """The rows of a question or result file.
+
+    Raises:
+        InputError: unreadable, not JSON, or not a list of rows with ``questions``.
+    """
+    try:
+        rows = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"it cannot be read as JSON ({error})", "Download or export it again.", file) from error
+    if not isinstance(rows, list) or not rows:
+        raise InputError(
+            "it is not a list of rows", 'Give a file like HumanSense_VQA.json: [{"questions": ...}].', file
+        )
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict) or not isinstance(row.get("questions"), dict):
+            raise InputError(f"row {number} has no 'questions' object", "Mend or remove the row.", file)
+    return rows
+
+
+def _question_files(root: Path) -> list[Path]:
+    if root.is_file():
+        return [root]
+    if not root.is_dir():
+        raise InputError("there is no such folder", "Give the folder that holds HumanSense_VQA.json.", root)
+    for names in (QUESTION_FILES, TRAINING_FILES):
+        if found := [root / name for name in names if (root / name).is_file()]:
+            return found
+    raise InputError(
+        "it holds no HumanSense question files",
+        f"Put {' or '.join(QUESTION_FILES)} there, or name one JSON file.",
+        root,
+    )
+
+
+def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, row in enumerate(read_rows(file)):
+        yield f"{file.name} row {number}", row
+
+
+def _item(row: dict[str, Any], place: str, folder: Path, sound: bool) -> tuple[Item, list[Problem]]:
+    asked = row["questions"]
+    task = task_of(str(asked.get("task_type", "")))
+    blocking: list[_RowError] = []
+
+    def tried(read: Any, otherwise: Any) -> Any:
+        try:
+            return read()
+        except _RowError as fault:
+            blocking.append(fault)
+            return otherwise
+
+    named = str(row.get("video_path") or row.get("audio_path") or "")
+    question = tried(lambda: _question(asked), Question(str(asked.get("question", "")), "one"))
+    gold = "" if blocking else tried(lambda: _gold(asked, question), "")
+    media = tried(lambda: _media(named, folder, sound), _Media(None, "audio" if sound else "video"))
+    window = tried(lambda: _window(row), None)
+    problems = [Problem(place, fault.kind, str(fault)) for fault in blocking]
+    start_s, end_s = window or (None, None)
+    item = Item(
+        id=_identity(row, named),
+        task=task.code,
+        level=task.level,
+        question=question,
+        gold=gold,
+        modality=media.modality,
+        media=media.path,
+        start_s=start_s,
+        end_s=end_s,
+        length_s=end_s - start_s if start_s is not None and end_s is not None else _length(asked),
+        transcript=str(asked.get("asr_en") or ""),
+        hears=task.hears or media.modality == "audio",
+        problem="; ".join(str(fault) for fault in blocking),
+        row={key: asked[key] for key in _SCORED_BY if key in asked},
+    )
+    return item, problems
+
+
+def _identity(row: dict[str, Any], named: str) -> str:
+    if re.fullmatch(r"\w[\w.-]{0,79}", str(row.get("id") or "")):  # it also names a file
+        return str(row["id"])
+    asked = row["questions"]
+    shown = PurePosixPath(named).name or asked.get("asr_en")  # without media, the transcript stands for the clip
+    parts = [shown, row.get("time"), *(asked.get(key) for key in ("task_type", "question", "options"))]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def _question(asked: dict[str, Any]) -> Question:
+    kind: Kind | None = PATTERNS.get(str(asked.get("question_pattern")))  # type: ignore[assignment]
+    if kind is None:
+        raise _RowError("unknown pattern", f"the question pattern {asked.get('question_pattern')!r} is unknown")
+    text, options = str(asked.get("question") or "").strip(), asked.get("options") or []
+    if not text:
+        raise _RowError("no question", "the question is empty")
+    if kind in ("number", "yes_no"):
+        return Question(text, kind)
+    if not isinstance(options, list) or not 2 <= len(options) <= 26:
+        raise _RowError("impossible answer", "there are no options to choose from")
+    return Question(text, kind, _lettered([str(option) for option in options]))
+
+
+def _lettered(options: list[str]) -> tuple[str, ...]:
+    """Options with their letters in front, A first."""
+    texts = [bare(option) for option in options]
+    if all(option[:1] == chr(65 + i) for i, option in enumerate(options) if texts[i] != option):
+        return tuple(
+            option if text != option else f"{chr(65 + i)}. {option}"
+            for i, (option, text) in enumerate(zip(options, texts, strict=True))
+        )
+    raise _RowError(
+        "impossible answer", f"the options are not lettered from A on ({', '.join(o[:2] for o in options)})"
+    )
+
+
+def _gold(asked: dict[str, Any], question: Question) -> str:
+    gold = canonical(str(asked.get("answer", "")), question)
+    if not gold:
+        among = "0 to 10" if question.kind == "number" else question.letters or "yes and no"
+        raise _RowError("impossible answer", f"the right answer {asked.get('answer')!r} is not among {among}")
+    return gold
+
+
+def _media(named: str, folder: Path, sound: bool) -> _Media:
+    if not named:
+        return _Media(None, "text")
+    modality: Modality = "audio" if sound or PurePosixPath(named).suffix.lower() in _SOUND else "video"
+    path = PurePosixPath(named.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
+        raise _RowError("path refused", f"the path {named!r} leaves the data folder")
+    tails = [
+        path,
+        *(PurePosixPath(*path.parts[i:]) for i, p in enumerate(path.parts[:-1]) if p in ("videos", "audios")),
+    ]
+    for tail in tails:
+        found = folder / tail
+        if found.is_file():
+            inside = [folder, folder / "videos", folder / "audios"]  # these may be links to a larger disk
+            if not any(found.resolve().is_relative_to(place.resolve()) for place in inside):
+                raise _RowError("path refused", f"{named!r} is a link that leaves the data folder")
+            return _Media(str(found), modality)
+    raise _RowError("missing media", f"there is no {named} in the data folder")
+
+
+def _window(row: dict[str, Any]) -> tuple[float, float] | None:
+    if row.get("video_or_clip") != "clip" and not row.get("time"):
+        return None
+    numbers = re.fullmatch(r"\s*\[?\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*\]?\s*", str(row.get("time")))
+    if not numbers or float(numbers[1]) >= float(numbers[2]):
+        raise _RowError("bad window", f"the time {row.get('time')!r} is no window like [12 - 34]")
+    return float(numbers[1]), float(numbers[2])
+
+
+def _length(asked: dict[str, Any]) -> float:
+    try:
+        return float(asked["full_frame_number"]) / float(asked["fps"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return 0.0

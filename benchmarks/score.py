@@ -1,0 +1,46 @@
+"""The strict scorer: the one function that evaluation reports and that training rewards. Pure and fast."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from omnisense.reasoning.answer import Answer, parse
+from omnisense.reasoning.question import Question
+
+
+class Score(NamedTuple):
+    """``value`` from 0 to 1, what was read off the reply, and why it earns that value."""
+
+    value: float
+    answer: Answer
+    reason: str
+
+
+def score(reply: str, question: Question, gold: str) -> Score:
+    """Score a reply.
+
+    Args:
+        reply: as the model wrote it.
+        question: what was asked.
+        gold: the right answer in canonical form (:func:`canonical`).
+
+    Returns:
+        1 for the right answer; where several options are right, 0.5 for some of them and no wrong one; else 0. A reply
+        that cannot be read, or that can be read in two ways, earns 0 and says why.
+    """
+    answer = parse(reply, question.kind, question.options)
+    if not answer.value:
+        return Score(0.0, answer, f"unparseable: {answer.how}")
+    if answer.value == gold:
+        return Score(1.0, answer, f"{answer.value} is right")
+    if question.kind == "several" and set(answer.value) < set(gold):
+        return Score(0.5, answer, f"{answer.value} is part of {gold}")
+    return Score(0.0, answer, f"{answer.value}, and {gold} is right")
+
+
+def canonical(gold: str, question: Question) -> str:
+    """A dataset's gold answer in the form that the parser gives back; empty when it cannot be an answer."""
+    value = parse(str(gold), question.kind, question.options).value
+    if question.kind == "number":
+        return value if value.isdigit() and int(value) <= 10 else ""
+    return value

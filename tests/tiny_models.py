@@ -1,0 +1,179 @@
+"""Tiny models with random weights, built on the spot and saved as real checkpoints: omni, vision-language, audio.
+
+Loading, processors, sampling, sound, padding and rope positions are the real code; only the weights mean nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+_MEDIA = {
+    "image_token": "<|IMAGE|>",
+    "audio_token": "<|AUDIO|>",
+    "video_token": "<|VIDEO|>",
+    "vision_bos_token": "<|vision_bos|>",
+    "vision_eos_token": "<|vision_eos|>",
+    "audio_bos_token": "<|audio_bos|>",
+    "audio_eos_token": "<|audio_eos|>",
+}
+_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
+    "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for p in m['content'] %}"
+    "{% if p['type'] == 'image' %}{V}<IMG>{W}{% elif p['type'] == 'video' %}{V}<VID>{W}"
+    "{% elif p['type'] == 'audio' %}{A}<AUD>{B}{% else %}{{ p['text'] }}{% endif %}{% endfor %}{% endif %}"
+    "{% if not (loop.last and continue_final_message is defined and continue_final_message) %}<|im_end|>\n{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_TEXT: dict[str, Any] = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 4096,
+}
+
+
+def _tokenizer(media: dict[str, str]) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import Qwen2TokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    inner = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    tokenizer = Qwen2TokenizerFast(
+        tokenizer_object=inner, eos_token="<|im_end|>", pad_token="<|endoftext|>", extra_special_tokens=media
+    )
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", *media.values()]})
+    return tokenizer
+
+
+def _template(bos: str, eos: str, image: str, video: str, audio: str, a: str = "", b: str = "") -> str:
+    text = _TEMPLATE
+    marks = {"{V}": bos, "{W}": eos, "<IMG>": image, "<VID>": video, "<AUD>": audio, "{A}": a, "{B}": b}
+    for mark, token in marks.items():
+        text = text.replace(mark, token)
+    return text
+
+
+def _save(model: Any, processor: Any, folder: Path, both: tuple[Any, ...] = ()) -> Path:
+    import torch
+
+    with torch.no_grad():  # as they are, random weights hardly let media move the logits
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    if both:  # transformers 4.57 writes image and sound settings into one file, each over the other
+        merged: dict[str, Any] = {}
+        for part in both:
+            merged |= part.to_dict()
+        (folder / "preprocessor_config.json").write_text(json.dumps(merged, default=str))
+    return folder
+
+
+def tiny_omni(folder: Path) -> Path:
+    """A Qwen2.5-Omni thinker of about 250,000 parameters."""
+    import torch
+    from transformers import (
+        Qwen2_5OmniProcessor,
+        Qwen2_5OmniThinkerConfig,
+        Qwen2_5OmniThinkerForConditionalGeneration,
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+        WhisperFeatureExtractor,
+    )
+
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(_MEDIA)
+    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _MEDIA.items()}
+    pixels = {"min_pixels": 28 * 28, "max_pixels": 56 * 84, "patch_size": 14, "merge_size": 2, "temporal_patch_size": 2}
+    config = Qwen2_5OmniThinkerConfig(
+        audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 48,
+                      "num_mel_bins": 128, "output_dim": 32, "n_window": 100},
+        vision_config={"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 14,
+                       "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32,
+                       "fullatt_block_indexes": [0], "window_size": 112},
+        text_config=_TEXT | {"vocab_size": len(tokenizer),
+                             "rope_scaling": {"mrope_section": [2, 3, 3], "rope_type": "default"}},
+        image_token_index=ids["image_token"], video_token_index=ids["video_token"],
+        audio_token_index=ids["audio_token"],
+        audio_start_token_id=ids["audio_bos_token"], audio_end_token_id=ids["audio_eos_token"],
+        vision_start_token_id=ids["vision_bos_token"], vision_end_token_id=ids["vision_eos_token"],
+        position_id_per_seconds=25, seconds_per_chunk=2, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    model = Qwen2_5OmniThinkerForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    image, sound = Qwen2VLImageProcessor(**pixels), WhisperFeatureExtractor(feature_size=128)
+    processor = Qwen2_5OmniProcessor(
+        image, Qwen2VLVideoProcessor(**pixels), sound, tokenizer,
+        chat_template=_template("<|vision_bos|>", "<|vision_eos|>", "<|IMAGE|>", "<|VIDEO|>", "<|AUDIO|>",
+                                "<|audio_bos|>", "<|audio_eos|>"),
+    )  # fmt: skip
+    return _save(model, processor, folder, both=(image, sound))
+
+
+def tiny_vlm(folder: Path) -> Path:
+    """A Qwen2.5-VL of about 100,000 parameters."""
+    import torch
+    from transformers import (
+        Qwen2_5_VLConfig,
+        Qwen2_5_VLForConditionalGeneration,
+        Qwen2_5_VLProcessor,
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+    )
+
+    torch.manual_seed(0)
+    media = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>",
+             "vision_bos_token": "<|vision_start|>", "vision_eos_token": "<|vision_end|>"}  # fmt: skip
+    tokenizer = _tokenizer(media)
+    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in media.items()}
+    pixels = {"min_pixels": 28 * 28, "max_pixels": 56 * 84, "patch_size": 14, "merge_size": 2, "temporal_patch_size": 2}
+    config = Qwen2_5_VLConfig(
+        vision_config={"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 14,
+                       "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32,
+                       "fullatt_block_indexes": [0], "window_size": 112},
+        text_config=_TEXT | {"vocab_size": len(tokenizer),
+                             "rope_scaling": {"mrope_section": [2, 3, 3], "type": "mrope"}},
+        image_token_id=ids["image_token"], video_token_id=ids["video_token"],
+        vision_start_token_id=ids["vision_bos_token"], vision_end_token_id=ids["vision_eos_token"],
+    )  # fmt: skip
+    model = Qwen2_5_VLForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    processor = Qwen2_5_VLProcessor(
+        Qwen2VLImageProcessor(**pixels), tokenizer, Qwen2VLVideoProcessor(**pixels),
+        chat_template=_template("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>", ""),
+    )  # fmt: skip
+    return _save(model, processor, folder)
+
+
+def tiny_audio(folder: Path) -> Path:
+    """A Qwen2-Audio of about 150,000 parameters."""
+    import torch
+    from transformers import (
+        Qwen2AudioConfig,
+        Qwen2AudioForConditionalGeneration,
+        Qwen2AudioProcessor,
+        WhisperFeatureExtractor,
+    )
+
+    torch.manual_seed(0)
+    media = {"audio_token": "<|AUDIO|>", "audio_bos_token": "<|audio_bos|>", "audio_eos_token": "<|audio_eos|>"}
+    tokenizer = _tokenizer(media)
+    config = Qwen2AudioConfig(
+        audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 48,
+                      "num_mel_bins": 128, "model_type": "qwen2_audio_encoder"},
+        text_config=_TEXT | {"vocab_size": len(tokenizer), "model_type": "qwen2"},
+        audio_token_index=tokenizer.convert_tokens_to_ids("<|AUDIO|>"),
+    )  # fmt: skip
+    model = Qwen2AudioForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    processor = Qwen2AudioProcessor(
+        WhisperFeatureExtractor(feature_size=128), tokenizer,
+        chat_template=_template("", "", "", "", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"),
+    )  # fmt: skip
+    return _save(model, processor, folder)
