@@ -89,12 +89,20 @@ class Asker:
     def _media_parts(self, item: Item) -> list[Part]:
         if not self.settings.media or item.media is None:
             return []
-        part: Part = {"type": item.modality, "path": item.media, "sampling": self.settings.sampling}
-        if item.start_s is not None and item.end_s is not None:
-            part |= {"start_s": item.start_s, "end_s": item.end_s}
+        part = media_part(item)
+        part["sampling"] = self.settings.sampling
         if item.modality == "video":
             part["with_audio"] = self.settings.audio and item.hears
         return [part]
+
+
+def media_part(item: Item) -> Part:
+    """An item's media, or the window of it that is shown, as a part of a message."""
+    assert item.media is not None, "an item of text has no media"
+    part: Part = {"type": item.modality, "path": item.media}
+    if item.start_s is not None and item.end_s is not None:
+        part |= {"start_s": item.start_s, "end_s": item.end_s}
+    return part
 
 
 def text_only(settings: AskSettings) -> AskSettings:

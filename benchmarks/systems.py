@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
-from omnisense.benchmarks.asking import Asker, AskSettings
+from omnisense.benchmarks.asking import Asker, AskSettings, media_part
 from omnisense.benchmarks.items import Item
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answer_graph import AnswerGraph
-from omnisense.reasoning.policy import Choice, Policy, PreparedPrompt, Seen, load_policy, message
+from omnisense.reasoning.policy import Choice, Policy, PreparedPrompt, Seen, clip_of, load_policy, message
 from omnisense.reasoning.question import bare
 
 BASELINES = ("random", "majority", "longest")
@@ -170,12 +170,10 @@ class PolicySystem:
 
     def _transcript(self, item: Item) -> str:
         from omnisense.perception.percepts import Missing
-        from omnisense.reasoning.policy import clip_of
 
         if item.media is None:
             return item.transcript
-        clip = clip_of({"type": "audio", "path": item.media} | window_of(item))  # type: ignore[operator]
-        heard = self._ears.perceive(clip).transcript
+        heard = self._ears.perceive(clip_of(media_part(item))).transcript
         if isinstance(heard, Missing):
             raise PolicyError(f"there is no transcript ({heard.reason})", "Use --transcript data or none.")
         return str(heard.text)
@@ -195,11 +193,6 @@ def _to_reply(choice: Choice, item: Item) -> Reply:
         return Reply(names[choice.index], {k: round(v, 5) for k, v in probabilities.items()})
     likelier = [name for name, p in probabilities.items() if p > 1 / len(names)]
     return Reply("".join(likelier) or names[choice.index])
-
-
-def window_of(item: Item) -> dict[str, float]:
-    """The window of an item as a media part has it."""
-    return {} if item.start_s is None or item.end_s is None else {"start_s": item.start_s, "end_s": item.end_s}
 
 
 class AgentSystem:
@@ -223,11 +216,10 @@ class AgentSystem:
     def prepare(self, item: Item) -> Prepared:
         """Perceive the clip."""
         from omnisense.perception.percepts import AudioStream, VisualStream
-        from omnisense.reasoning.policy import clip_of
 
         if item.media is None:
             return Prepared(item, (None, item.transcript))
-        clip = clip_of({"type": "video", "path": item.media} | window_of(item))  # type: ignore[operator]
+        clip = clip_of(media_part(item))
         percepts = self._perception.perceive(clip)
         if len(percepts.missing()) == 3:
             raise PolicyError(f"nothing could be perceived in it ({percepts.missing()})", "Give another clip.")

@@ -101,7 +101,8 @@ def _plain(text: str) -> str:
     """Full-width and styled characters folded, markup dropped, a JSON answer unpacked."""
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
     text = _unpacked(text.strip())
-    return re.sub(r"[ \t\r\f\v]+", " ", re.sub(r"[*`#“”]|</?[a-z]+>", "", text)).strip()
+    text = re.sub(r"[^\S\n]+", " ", re.sub(r"[*`#“”]|</?[a-z]+>", "", text))
+    return re.sub(r"\s*\n\s*", "\n", text).strip()  # long runs of space would make the searches below slow
 
 
 def _unpacked(text: str) -> str:
@@ -135,12 +136,12 @@ _LEADING = re.compile(
 )
 _MARKER = re.compile(r"(?:^|(?<=[\s,;&(\[]))[(\[]?([A-Z])(?:[)\]:]|\.(?!\w)|\.(?=[A-Z][a-z]))")
 _LINE = re.compile(r"^\s*[-•]?\s*[(\[]?([A-Z])[)\].:]", re.MULTILINE)
-_HEDGE = r"(?:(?:that|probably|most|likely|clearly|therefore|definitely|option|choice|letter|be)\s+)*"
+_HEDGE = r"(?:(?:that|probably|most|likely|clearly|therefore|definitely|option|choice|letter|be)\s+){0,4}"
 _GO_ON = r"(?=\s*(?:[^\w\s']|$)|\s+(?:because|since|as|which|for|and|but|is|was|would|given|due|based)\b)"
 _UPPER = rf"[(\[\"'<]*(?:([B-Z])(?![\w'])|(A){_GO_ON}|([a-z])(?=[)\].\"']|\s*$))"
 _STATES = re.compile(
     rf"(?:(final)\s+)?(?:answer|choice|option|selection|response|conclusion|答案|选择?)s?\s*"
-    rf"(?:is|are|would|should|must|:|=|->|→|是|为|\s)*\s*{_HEDGE}{_UPPER}"
+    rf"(?:is|are|would|should|must|:|=|->|→|是|为|\s){0, 9}\s*{_HEDGE}{_UPPER}"
     rf"|\b(?:choose|pick|select|go\s+with|vote\s+for|i'd\s+say|i\s+say|it's|it\s+is|it\s+must\s+be|that's)\s+"
     rf"{_HEDGE}{_UPPER}"
     r"|(?<![\w'])[(\[\"']?([A-Z])[)\]\"']?\s+(?:is|seems|looks|appears|would\s+be|must\s+be)\s+(?:to\s+be\s+)?(?:the\s+)?"
@@ -324,7 +325,7 @@ def _number(text: str) -> _Read:
     for match in _NUMBER.finditer(kept):
         word = " ".join((match[2] or "").lower().split())
         value = match[1] if match[1] else "0" if word == "no one" else _WORDS[word]
-        found.append((_whole(value), bool(_TOTAL.search(kept[: match.start()]))))
+        found.append((_whole(value), bool(_TOTAL.search(kept[: match.start()][-60:]))))
     if not found and re.match(r"(?i)(?:there\s+(?:is|are)\s+)?no\s+\w+", text):
         found = [("0", False)]  # "There are no people."
     stated = {value for value, is_total in found if is_total}
@@ -339,7 +340,8 @@ def _number(text: str) -> _Read:
 
 def _whole(value: str) -> str:
     if re.fullmatch(r"\d+(?:[.,]0+)?", value):
-        return str(int(re.split(r"[.,]", value)[0]))
+        digits = re.split(r"[.,]", value)[0]
+        return str(int(digits)) if len(digits) < 10 else digits  # Python refuses to convert thousands of digits
     return value
 
 

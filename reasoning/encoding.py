@@ -195,9 +195,15 @@ class _Media:
             found["videos_kwargs"] = self._video_settings(processor)
         if self._sounds:
             found["audio"] = self._sounds
-            # By default the sound of every model is cut at 30 s.
-            found["audio_kwargs"] = {"sampling_rate": SAMPLE_RATE_HZ, "truncation": self._family.fixed_sound,
-                                     "return_attention_mask": True, "padding": "max_length"}  # fmt: skip
+            # By default the sound of every model is cut at 30 s, and sounds of unlike length beyond that fail.
+            found["audio_kwargs"] = {
+                "sampling_rate": SAMPLE_RATE_HZ,
+                "truncation": self._family.fixed_sound,
+                "return_attention_mask": True,
+                "padding": "max_length",
+            }
+            if not self._family.fixed_sound:
+                found["audio_kwargs"]["max_length"] = max(30 * SAMPLE_RATE_HZ, *map(len, self._sounds))
         return found
 
     def _video_settings(self, processor: Any) -> dict[str, Any]:

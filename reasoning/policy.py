@@ -122,8 +122,12 @@ class Policy(Protocol):
     """
 
     name: str
-    modalities: frozenset[str]
     likelihoods: bool
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """See the class."""
+        ...
 
     @property
     def small(self) -> bool:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -164,13 +165,21 @@ def write_media(
     return path
 
 
+class Ran(NamedTuple):
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def run_cli() -> Callable[..., tuple[int, str, str]]:
+def run_cli() -> Callable[..., Ran]:
     """Run the ``omnisense`` command in a process of its own: exit code, standard output, standard error."""
     import subprocess
     import sys
 
-    def run(*arguments: object, stdin: str | None = None, **environment: str) -> tuple[int, str, str]:
+    def run(*arguments: object, stdin: str | None = None, **environment: str) -> Ran:
         done = subprocess.run(
             [sys.executable, "-m", "omnisense.agent.cli", *map(str, arguments)],
             capture_output=True,
@@ -180,6 +189,6 @@ def run_cli() -> Callable[..., tuple[int, str, str]]:
             env=os.environ | {"COLUMNS": "80"} | environment,
             check=False,
         )
-        return done.returncode, done.stdout, done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     return run

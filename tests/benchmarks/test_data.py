@@ -1,0 +1,122 @@
+"""Reading and checking the official files, by the reader and by ``--check``."""
+
+import json
+
+import pytest
+
+from omnisense.benchmarks.humansense.data import load
+from omnisense.benchmarks.humansense.tasks import TASKS, VIDEO_TASKS, task_of
+from omnisense.errors import InputError
+from tests.benchmarks.conftest import NUMBER, SEVERAL, YES_NO, row, write_benchmark
+
+
+def test_the_table_of_tasks():
+    assert len(TASKS) == 15
+    assert sum(task.questions for task in TASKS) == 3882
+    assert len(VIDEO_TASKS) == 13
+    names = ["Rapport_Recognition", "Emo_Strategy", "Talkingperson_Recognition", "Familiarity_Recognition",
+             "Relation_Recognition", "Fraud_Recognition", "Psychological_Chat"]  # fmt: skip
+    assert [task_of(name).code for name in names] == ["RR2", "ES", "TR", "FR1", "RR1", "FR2", "PC"]
+    assert {task.code for task in TASKS if task.hears} == {task_of(name).code for name in names}
+    assert task_of("Dance Battle") == ("Dance Battle", "Dance Battle", 0, 0, True, False)
+
+
+def test_official_folder(clips):
+    dataset = load(clips)
+    by_task = {item.question.text: item for item in dataset.items}
+    assert len(by_task) == 5
+    first, talking, _, window, voice = dataset.items
+    assert first.media == str(clips / "videos" / "good.mp4")
+    assert (first.modality, first.gold, first.length_s, first.hears) == ("video", "B", 2.0, False)
+    assert (talking.hears, talking.transcript) == (True, "hello")
+    assert (window.start_s, window.end_s, window.length_s) == (0.5, 1.5, 1.0)
+    assert (voice.modality, voice.hears, voice.task, voice.level) == ("audio", True, "PC", 4)
+    assert not dataset.problems
+
+
+def test_ids_do_not_depend_on_order_and_twins_are_told_apart(tmp_path):
+    rows = [row("Emo_Strategy", n) for n in (1, 2, 2)]
+    there = load(write_benchmark(tmp_path / "a", rows))
+    back = load(write_benchmark(tmp_path / "b", rows[::-1]))
+    assert {i.id for i in there.items} == {i.id for i in back.items}
+    assert len({i.id for i in there.items}) == 3
+    assert [p.kind for p in there.problems] == ["duplicate"]
+    assert there.fingerprint != back.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "what"),
+    [
+        ({"media": "videos/none.mp4"}, "missing media", "no videos/none.mp4"),
+        ({"media": "/etc/hostname"}, "path refused", "leaves the data folder"),
+        ({"media": "../videos/x.mp4"}, "path refused", "leaves the data folder"),
+        ({"media": "videos/../../x.mp4"}, "path refused", "leaves the data folder"),
+        ({"media": "..\\x.mp4"}, "path refused", "leaves the data folder"),
+        ({"media": "videos/link.mp4"}, "path refused", "a link that leaves"),
+        ({"answer": "E"}, "impossible answer", "'E' is not among ABCD"),
+        ({"answer": ""}, "impossible answer", "not among"),
+        ({"pattern": NUMBER, "answer": "11"}, "impossible answer", "0 to 10"),
+        ({"pattern": YES_NO, "answer": "maybe"}, "impossible answer", "yes and no"),
+        ({"pattern": SEVERAL, "answer": "A, Z"}, "impossible answer", "not among"),
+        ({"options": []}, "impossible answer", "no options"),
+        ({"options": ["B. x", "A. y"]}, "impossible answer", "not lettered"),
+        ({"pattern": "Essay"}, "unknown pattern", "Essay"),
+        ({"question": " "}, "no question", "empty"),
+        ({"time": "[9 - 3]"}, "bad window", "no window"),
+        ({"time": "soon"}, "bad window", "no window"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_said_and_the_row_kept(tmp_path, fields, kind, what):
+    folder = tmp_path / "data"
+    (folder / "videos").mkdir(parents=True)
+    (tmp_path / "secret.mp4").write_bytes(b"x")
+    (folder / "videos" / "link.mp4").symlink_to(tmp_path / "secret.mp4")
+    media = fields.pop("media", "")
+    dataset = load(write_benchmark(folder, [row("Emo_Strategy", 1, media, **fields)]))
+    (item,), (problem,) = dataset.items, dataset.problems
+    assert problem.kind == kind
+    assert what in problem.what
+    assert what in item.problem
+    assert problem.where == "HumanSense_VQA.json row 0"
+
+
+def test_a_media_folder_may_be_a_link(tmp_path, clips):
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "videos").symlink_to(clips / "videos")
+    dataset = load(write_benchmark(tmp_path / "linked", [row("Emo_Strategy", 1, "videos/good.mp4")]))
+    assert not dataset.problems
+
+
+def test_options_without_letters_get_them(tmp_path):
+    (item,) = load(write_benchmark(tmp_path, [row("Emo_Strategy", 1, options=["joy", "grief"])])).items
+    assert item.question.options == ("A. joy", "B. grief")
+
+
+def test_training_files_are_read_too(tmp_path):
+    (tmp_path / "merged_audio.json").write_text(json.dumps([row("Fraud_Recognition", 1)]))
+    (item,) = load(tmp_path).items
+    assert item.task == "FR2"
+    assert load(tmp_path / "merged_audio.json").items == (item,)
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]", "[1]", '[{"questions": []}]'])
+def test_files_that_are_no_list_of_rows(tmp_path, text, run_cli):
+    (tmp_path / "HumanSense_VQA.json").write_text(text)
+    with pytest.raises(InputError, match=r"HumanSense_VQA\.json"):
+        load(tmp_path)
+
+
+def test_check(run_cli, clips, tmp_path):
+    good = run_cli("eval", "humansense", "--data", clips, "--check")
+    assert good.returncode == 0, good.stderr
+    assert "L4 response: PC Psychological Chat" in good.stdout
+    rows = [row("Emo_Strategy", 1, "videos/gone.mp4"), row("New_Task", 2)]
+    bad = run_cli("eval", "humansense", "--data", write_benchmark(tmp_path / "bad", rows), "--check")
+    assert bad.returncode == 1
+    assert "1 of 300 questions, 1 cannot be asked" in bad.stdout
+    assert "row 0: missing media" in bad.stderr
+    assert "New_Task: unknown task: its 1 questions keep that name" in bad.stderr
+    found = json.loads(run_cli("eval", "humansense", "--data", tmp_path / "bad", "--check", "--json").stdout)
+    assert [p["kind"] for p in found["problems"]] == ["missing media", "unknown task"]
+    nothing = run_cli("eval", "humansense", "--data", tmp_path / "nowhere", "--check")
+    assert (nothing.returncode, "Traceback" in nothing.stderr) == (2, False)
