@@ -7,7 +7,6 @@ computed alone (:func:`positions_row_by_row`).
 
 from __future__ import annotations
 
-import inspect
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -161,6 +160,7 @@ class _Media:
         self._rates: list[float] = []
         self._sounds: list[np.ndarray] = []
         self._with_sound: list[bool] = []  # of each video
+        self._sound_of: list[int | None] = []  # of each sound: the video that it belongs to
         self._times_s: list[float] = []
 
     def take(self, part: Part) -> list[dict[str, Any]]:
@@ -170,6 +170,7 @@ class _Media:
         clip = clip_of(part)
         if part["type"] == "audio":
             self._sounds.append(clip.audio())
+            self._sound_of.append(None)
             return [{"type": "audio"}]
         frames = clip.frames(part.get("sampling"))
         self._times_s += frames.times_s.tolist()
@@ -181,6 +182,7 @@ class _Media:
         self._with_sound.append(self._hears and clip.has_audio and part.get("with_audio", True))
         if self._with_sound[-1]:
             self._sounds.append(clip.audio())
+            self._sound_of.append(len(self._videos) - 1)
         return [{"type": "video"}]
 
     def arguments(self, processor: Any) -> dict[str, Any]:
@@ -192,7 +194,7 @@ class _Media:
             found["images"] = self._images
         if self._videos:
             found["videos"] = self._videos
-            found["videos_kwargs"] = self._video_settings(processor)
+            found |= self._video_settings(processor)
         if self._sounds:
             found["audio"] = self._sounds
             # By default the sound of every model is cut at 30 s, and sounds of unlike length beyond that fail.
@@ -207,19 +209,25 @@ class _Media:
         return found
 
     def _video_settings(self, processor: Any) -> dict[str, Any]:
+        """``videos_kwargs``, and what goes beside it."""
         # One full, fresh dictionary: transformers 4.57 ignores flat video settings beside it, and empties it.
         settings: dict[str, Any] = {"do_sample_frames": False, "fps": self._rates[0]}
         if len(set(self._rates)) > 1:
             raise PolicyError("one prompt holds videos of unlike frame rates", "Sample them alike, or ask apart.")
-        if "audio" in inspect.signature(type(processor).__call__).parameters:
-            settings |= {"use_audio_in_video": any(self._with_sound), "seconds_per_chunk": 2.0,
-                         "position_id_per_seconds": 25, "size": dict(processor.video_processor.size)}  # fmt: skip
-        else:
+        if not self._hears:
             settings["video_metadata"] = [
                 {"total_num_frames": len(v), "fps": rate, "frames_indices": list(range(len(v)))}
                 for v, rate in zip(self._videos, self._rates, strict=True)
             ]
-        return settings
+            return {"videos_kwargs": settings}
+        settings["size"] = dict(processor.video_processor.size)
+        chunks = {"seconds_per_chunk": 2.0, "position_id_per_seconds": 25}
+        if not hasattr(processor, "_resolve_audio_from_video"):  # before transformers 5.2x
+            return {"videos_kwargs": settings | chunks | {"use_audio_in_video": any(self._with_sound)}}
+        found = {"videos_kwargs": settings, **chunks}
+        if any(self._with_sound):
+            found |= {"load_audio_from_video": True, "audio_from_video_indices": self._sound_of}
+        return found
 
     def seen(self) -> Seen:
         """What the tensors hold."""
@@ -283,8 +291,17 @@ def _like_shaped(tensors: list[Any]) -> list[Any]:
 
 
 def positions_row_by_row(model: Any) -> None:
-    """Make an omni model compute rope positions for each row of a batch alone, its sound flag read off the tokens."""
-    upstream, config = model.get_rope_index, model.config
+    """Make an omni model compute rope positions for each row of a batch alone, its sound flag read off the tokens.
+
+    In transformers 5.x the thinker and the model inside it both have the method.
+    """
+    for module in model.modules():
+        if hasattr(module, "get_rope_index"):
+            _row_by_row(module)
+
+
+def _row_by_row(module: Any) -> None:
+    upstream, config = module.get_rope_index, module.config
 
     def get_rope_index(
         self: Any,
@@ -325,7 +342,7 @@ def positions_row_by_row(model: Any) -> None:
             deltas.append(row[1].reshape(1, -1))
         return torch.cat(positions, dim=1), torch.cat(deltas)
 
-    model.get_rope_index = types.MethodType(get_rope_index, model)
+    module.get_rope_index = types.MethodType(get_rope_index, module)
 
 
 def media_token_ids(config: Any) -> list[int]:

@@ -119,8 +119,11 @@ def test_choices_equal_a_plain_forward(name, mix, prompts, request):
         means = []
         for option in options:
             tail = torch.tensor([encoder.option_tokens(row.text, option)])
-            inputs = row.inputs | {"input_ids": torch.cat([row.inputs["input_ids"], tail], 1)}
-            inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+            inputs = dict(row.inputs)
+            for key, value in row.inputs.items():
+                if value.shape == row.inputs["input_ids"].shape:  # the tokens, their mask, and in 5.x their types
+                    more = tail if key == "input_ids" else torch.full_like(tail, key == "attention_mask")
+                    inputs[key] = torch.cat([value, more], 1)
             with torch.inference_mode():
                 log_probs = torch.log_softmax(model(**inputs).logits[0, row.length - 1 : -1], -1)
             means.append(log_probs.gather(1, tail.T).mean())
