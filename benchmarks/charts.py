@@ -14,7 +14,7 @@ def radar(axes: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> 
     """Accuracies (0 to 1) of several systems on the same tasks, one spoke each. A lacking value breaks its line."""
     if len(axes) < 3:
         return ""
-    centre_x, centre_y, radius = 260, 230, 165
+    centre_x, centre_y, radius = 290, 225, 160
     turn = 2 * math.pi / len(axes)
 
     def point(i: int, value: float) -> tuple[float, float]:
@@ -31,13 +31,13 @@ def radar(axes: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> 
         parts.append(f'<line x1="{centre_x}" y1="{centre_y}" x2="{x:.1f}" y2="{y:.1f}" stroke="{_GRID}"/>')
         x, y = point(i, 1.1)
         anchor = "middle" if abs(x - centre_x) < 12 else "start" if x > centre_x else "end"
-        parts.append(_text(x, y + 4, name, 12, "#333", anchor))
+        parts.append(_text(x, y + 4, name if len(name) <= 12 else f"{name[:11]}…", 12, "#333", anchor))
     for (name, values), colour in zip(series.items(), COLOURS, strict=False):
         parts += _outline([None if v is None else point(i, v) for i, v in enumerate(values)], colour, name)
     for row, (name, colour) in enumerate(zip(series, COLOURS, strict=False)):
-        parts.append(f'<rect x="455" y="{24 + 20 * row}" width="12" height="12" fill="{colour}"/>')
-        parts.append(_text(473, 34 + 20 * row, name, 12))
-    return _svg(720, 460, parts, "accuracy by task")
+        parts.append(f'<rect x="510" y="{14 + 20 * row}" width="12" height="12" fill="{colour}"/>')
+        parts.append(_text(528, 24 + 20 * row, name, 12))
+    return _svg(760, 430, parts, "accuracy by task")
 
 
 def _outline(points: Sequence[tuple[float, float] | None], colour: str, name: str) -> list[str]:

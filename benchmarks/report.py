@@ -66,8 +66,7 @@ def as_markdown(summaries: Sequence[dict[str, Any]], layout: Layout, pairs: Sequ
     lines += ["", _row(["", "n", *head]), _row(["---"] * (len(head) + 2))]
     for label, path in _figures(summaries, layout):
         found = [(_dig(s["strict"], path), _dig(s[layout.own_score], path)) for s in summaries]
-        first = next((a for a, _ in found if a), None)
-        lines.append(_row([label, str(first["n"]) if first else "", *(_shown(e) for pair in found for e in pair)]))
+        lines.append(_row([label, _size(summaries, path), *(_shown(e) for pair in found for e in pair)]))
     lines += ["", "Accuracy with its 95% bootstrap interval. Errors are neither right nor wrong and are left out; what "
               "could not be read is wrong in the strict score."]  # fmt: skip
     for pair in pairs:
@@ -100,6 +99,13 @@ def _dig(scores: Mapping[str, Any], path: Sequence[str]) -> Any:
 
 def _shown(estimate: Mapping[str, Any] | None) -> str:
     return f"{estimate['mean']:.3f} ({estimate['low']:.3f}-{estimate['high']:.3f})" if estimate else "–"
+
+
+def _size(summaries: Sequence[dict[str, Any]], path: Sequence[str]) -> str:
+    """What an estimate is over: so many questions, or tasks."""
+    n = next((e["n"] for s in summaries if (e := _dig(s["strict"], path))), 0)
+    what = " task" if path[0] in ("groups", "macros") else ""
+    return f"{n}{what}{'s' if what and n > 1 else ''}" if n else ""
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -136,7 +142,7 @@ def _as_html(
                 "code": path[-1],
                 "kind": path[0],
                 "cells": [_shown(_dig(s[way], path)) for s in summaries for way in ("strict", layout.own_score)],
-                "n": next((e["n"] for s in summaries if (e := _dig(s["strict"], path))), ""),
+                "n": _size(summaries, path),
             }
             for label, path in _figures(summaries, layout)
         ],

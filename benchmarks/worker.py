@@ -103,7 +103,7 @@ class Worker:
         item, seen = prepared.item, prepared.seen
         value, answer, reason = score(reply.text, item.question, item.gold)
         return Record(
-            **_about(item),
+            **_about(item) | {"length_s": round(item.length_s or seen.audio_s, 2)},
             status="answered",
             reply=reply.text,
             thinking=answer.thinking,

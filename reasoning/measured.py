@@ -19,11 +19,12 @@ from omnisense.reasoning.question import Question, bare
 
 _FLOOR = 0.05  # nothing measured rules an answer out
 _FEELING = re.compile(r"\b(emotion|feel|feels|feeling|felt|mood|expression|looks?)\b", re.IGNORECASE)
-_TO_SHOW = re.compile(r"\b(should|show|respond|reply|strategy|react)\b", re.IGNORECASE)
+_TO_SHOW = re.compile(r"\b(should|respond|reply|strategy|react)\b", re.IGNORECASE)
 _SAID = re.compile(r"\b(say|says|said|words?|sentence|spoken)\b", re.IGNORECASE)
 _SPEAKS = re.compile(r"\b(speak|speaks|speaking|talk|talks|talking|speaker)\b", re.IGNORECASE)
 _PEOPLE = re.compile(r"\bhow many\b.*\b(people|persons?|faces?|men|women)\b", re.IGNORECASE)
 _FIRST = re.compile(r"\b(beginning|start|at first|initially)\b", re.IGNORECASE)
+_DIGITS = "zero one two three four five six seven eight nine".split()
 _EVEN = {"neutral", "calm", "indifferent"}
 
 
@@ -77,12 +78,18 @@ def _first_expression(visual: VisualStream) -> tuple[dict[str, float], str]:
 def _said(question: Question, percepts: Percepts) -> Measured:
     if not _SAID.search(question.text) or not isinstance(percepts.transcript, Transcript) or not question.options:
         return Measured({}, "")
-    heard = re.findall(r"\w+", percepts.transcript.text.lower())
+    heard = _spelled(percepts.transcript.text)
     weights = {}
     for letter, option in zip(question.letters, question.options, strict=True):
-        likeness = difflib.SequenceMatcher(None, heard, re.findall(r"\w+", bare(option).lower())).ratio()
-        weights[letter] = max(likeness**4, _FLOOR**2)  # of two near misses the nearer one should clearly win
+        likeness = difflib.SequenceMatcher(None, heard, _spelled(bare(option)), autojunk=False).ratio()
+        weights[letter] = max(likeness**8, _FLOOR**2)  # of two near misses the nearer one should clearly win
     return Measured(weights if heard else {}, f'heard: "{percepts.transcript.text}"')
+
+
+def _spelled(text: str) -> str:
+    """Letters alone, numbers as words: what is heard as ``F2`` may be written ``f two``."""
+    words = re.findall(r"[^\W\d_]+|\d", text.lower())
+    return " ".join(_DIGITS[int(word)] if word.isdigit() else word for word in words)
 
 
 def _speaking(question: Question, percepts: Percepts) -> Measured:
