@@ -65,6 +65,8 @@ _RUN = _options(
     click.option("--tasks", default="", metavar="LIST", help="Only these tasks, by code: ER,TR."),
     click.option("--limit", type=click.IntRange(1), help="At most so many questions, from the tasks in turn."),
     click.option("--workers", type=click.IntRange(0), default=0, help="Processes on this machine, or Ray actors."),
+    click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+                 help="With --workers: one that gives no sign of life for so long is replaced."),
     click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster; `local` starts one here."),
     click.option("--gpus-per-worker", type=click.FloatRange(0), default=0.0, help="For Ray actors."),
     click.option("--shard", default="", metavar="I/N", help="Only the I-th of N parts, into the same run folder."),
@@ -162,6 +164,8 @@ def _settings(given: dict[str, Any], benchmark: str) -> RunSettings:
     if given["as_agent"] and (given["text_only"] or given["audio"] or given["transcript"] != "none"):
         raise InputError("the agent perceives each clip by its own means",
                          "Leave --text-only, --audio and --transcript out.")  # fmt: skip
+    if given["timeout"] and not given["workers"]:
+        raise InputError("--timeout needs workers that can be replaced", "Give --workers N too.")
     asking = AskSettings(
         audio=given["audio"],
         transcript=given["transcript"],
@@ -191,6 +195,7 @@ def _settings(given: dict[str, Any], benchmark: str) -> RunSettings:
         tasks=tuple(_listed(given["tasks"])),
         limit=given["limit"],
         workers=given["workers"],
+        timeout_s=given["timeout"],
         ray=given["ray"],
         gpus=given["gpus_per_worker"],
         shard=given["shard"],

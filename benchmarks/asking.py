@@ -10,7 +10,7 @@ from typing import Literal
 from omnisense.benchmarks.items import Item
 from omnisense.perception.sampling import Sampling
 from omnisense.reasoning.policy import Messages, Part, message
-from omnisense.reasoning.question import question_text
+from omnisense.reasoning.question import Question, question_text
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,16 @@ class Asker:
         system = [message("system", self.settings.system)] if self.settings.system else []
         sha = hashlib.sha256(f"{self.settings.system}\n{text}".encode()).hexdigest()[:12]
         return Asked([*system, {"role": "user", "content": content}], sha, ours=words is None)
+
+    def fingerprint(self) -> str:
+        """SHA-256 (12 digits) of the words for one question of each kind: it changes when any wording does."""
+        options = tuple(f"{letter}. {letter}" for letter in "ABCDE")
+        samples = [("one", n) for n in (2, 3, 4, 5)] + [("several", 4), ("number", 0), ("yes_no", 0)]
+        words = []
+        for kind, n in samples:
+            question = Question("?", kind, options[:n])  # type: ignore[arg-type]
+            words.append(self.ask(Item("", "", 0, question, "", "text", transcript="-", hears=True)).prompt_sha)
+        return hashlib.sha256("".join(words).encode()).hexdigest()[:12]
 
     def _said(self, item: Item, own: str | None) -> str:
         if item.modality == "text" and self.settings.media:

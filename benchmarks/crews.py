@@ -12,6 +12,7 @@ import os
 import queue
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
@@ -68,7 +69,8 @@ def dispatch(crew: Crew, batches: Iterable[Batch]) -> Iterator[list[Done]]:
     losses = 0
     while True:
         for worker, mine in enumerate(under_way):
-            while len(mine) < _AHEAD:
+            # What was under way when a worker died goes alone: the next death is then its own doing.
+            while len(mine) < _AHEAD and not any(deaths for _, deaths in mine.values()) and not (again and mine):
                 entry = again.popleft() if again else next(((b, 0) for b in waiting), None)
                 if entry is None:
                     break
@@ -89,7 +91,7 @@ def dispatch(crew: Crew, batches: Iterable[Batch]) -> Iterator[list[Done]]:
         lost, under_way[event.worker] = under_way[event.worker], {}
         for batch, deaths in lost.values():
             if len(batch) == 1 and deaths:
-                cause = PolicyError("its worker died twice while working on it", "Look at the clip.")
+                cause = PolicyError("its worker died, or gave no sign of life, twice over it", "Look at the clip.")
                 yield [Done(failed(batch[0], cause, "worker died"))]
                 losses = 0
             else:
@@ -140,10 +142,19 @@ class LocalCrew:
 
 
 class ProcessCrew:
-    """Workers in processes of their own on this machine: a clip that crashes its decoder does not end the run."""
+    """Workers in processes of their own on this machine: a clip that crashes its decoder does not end the run.
 
-    def __init__(self, settings: WorkerSettings, size: int) -> None:
-        self.size, self._settings = size, settings
+    Args:
+        settings: what each worker is made from.
+        size: workers.
+        timeout_s: a worker from which nothing comes for so long, though it has work, is killed; None to wait for ever.
+            Loading the model counts too.
+    """
+
+    def __init__(self, settings: WorkerSettings, size: int, timeout_s: float | None = None) -> None:
+        self.size, self._settings, self._timeout_s = size, settings, timeout_s
+        self._heard_s = [time.monotonic()] * size  # when each worker last got its first batch or gave one back
+        self._working = [0] * size
         self._context = multiprocessing.get_context("spawn")
         self._members: list[tuple[Any, Connection]] = [self._start() for _ in range(size)]
 
@@ -157,6 +168,9 @@ class ProcessCrew:
 
     def send(self, worker: int, key: int, batch: Batch) -> None:
         """See :class:`Crew`."""
+        if not self._working[worker]:
+            self._heard_s[worker] = time.monotonic()
+        self._working[worker] += 1
         try:
             self._members[worker][1].send((key, batch))
         except OSError:  # it has died; wait() will say so
@@ -164,7 +178,10 @@ class ProcessCrew:
 
     def wait(self) -> Event:
         """See :class:`Crew`."""
-        ready = wait([connection for _, connection in self._members])[0]
+        connections = [connection for _, connection in self._members]
+        while not (found := wait(connections, timeout=1.0 if self._timeout_s else None)):
+            self._kill_the_silent()
+        ready = found[0]
         worker = next(i for i, (_, connection) in enumerate(self._members) if connection is ready)
         try:
             key, result = self._members[worker][1].recv()
@@ -172,10 +189,19 @@ class ProcessCrew:
             return Event(worker, -1, None)
         if isinstance(result, BaseException):
             raise result
+        self._working[worker] -= 1
+        self._heard_s[worker] = time.monotonic()
         return Event(worker, key, result)
+
+    def _kill_the_silent(self) -> None:
+        for worker, (process, _) in enumerate(self._members):
+            silent_s = time.monotonic() - self._heard_s[worker]
+            if self._working[worker] and self._timeout_s and silent_s > self._timeout_s:
+                process.kill()  # its connection ends, and wait() says that it is lost
 
     def replace(self, worker: int) -> None:
         """See :class:`Crew`."""
+        self._working[worker] = 0
         process, connection = self._members[worker]
         connection.close()
         process.kill()

@@ -15,8 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from omnisense import __version__
-from omnisense.benchmarks.asking import AskSettings
+from omnisense import __version__, models
+from omnisense.benchmarks.asking import Asker, AskSettings
 from omnisense.benchmarks.crews import Crew, LocalCrew, ProcessCrew, RayCrew, dispatch
 from omnisense.benchmarks.items import Dataset, Item
 from omnisense.benchmarks.records import Record, RunFolder, read_records
@@ -41,6 +41,7 @@ class RunSettings:
         tasks: codes of the tasks to run; empty for all.
         limit: at most so many questions, spread over the tasks as they come.
         workers: processes (or actors, with ``ray``); 0 for this process itself.
+        timeout_s: with workers, how long one may give no sign of life.
         ray: address of a Ray cluster, or ``local``; None for none. ``gpus``: for each actor.
         shard: ``i/n``: only the i-th of n parts, into the same folder.
         retry_errors: ask the questions again that ended in errors.
@@ -53,6 +54,7 @@ class RunSettings:
     tasks: tuple[str, ...] = ()
     limit: int | None = None
     workers: int = 0
+    timeout_s: float | None = None
     ray: str | None = None
     gpus: float = 0.0
     shard: str = ""
@@ -75,6 +77,7 @@ class RunSettings:
             "data": dataset.fingerprint,
             "system": system,
             "asking": asdict(self.asking),
+            "prompts": Asker(self.asking).fingerprint(),
         }
 
 
@@ -151,7 +154,7 @@ def _answer_all(
 def _crew(settings: RunSettings, worker: WorkerSettings) -> Crew:
     if settings.ray is not None:
         return RayCrew(worker, max(settings.workers, 1), settings.ray, settings.gpus)
-    return ProcessCrew(worker, settings.workers) if settings.workers else LocalCrew(worker.make())
+    return ProcessCrew(worker, settings.workers, settings.timeout_s) if settings.workers else LocalCrew(worker.make())
 
 
 def _batches(chosen: Sequence[Item], answered: set[str], size: int) -> Iterator[list[Item]]:
@@ -244,6 +247,7 @@ def _manifest(
         "selection": {"tasks": list(settings.tasks), "limit": settings.limit, "not_asked": not_asked}
         | ({} if settings.shard else {"questions": len(chosen)}),
         "batch_size": settings.system.batch_size,
+        "model": _model_version(settings.system),
         "parser": PARSER_VERSION,
         "omnisense": __version__,
         "python": platform.python_version(),
@@ -251,6 +255,12 @@ def _manifest(
         "machine": {"system": platform.system(), "cpu_count": os.cpu_count()},
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _model_version(system: SystemSettings) -> str:
+    """Not part of a run's identity: a folder's stamps differ between the machines of one run."""
+    remote = system.kind == "baseline" or system.policy.partition(":")[0] in ("chat", "scripted")
+    return system.policy if remote else models.version(system.policy)
 
 
 def _version(package: str) -> str:

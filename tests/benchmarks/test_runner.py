@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from omnisense.benchmarks.asking import AskSettings
+from omnisense.benchmarks.crews import ProcessCrew, dispatch
 from omnisense.benchmarks.humansense.data import load
 from omnisense.benchmarks.humansense.paper import paper_score
 from omnisense.benchmarks.records import read_manifest, read_records
 from omnisense.benchmarks.runner import RunSettings, run
 from omnisense.benchmarks.systems import Baseline, PolicySystem, Reply, SystemSettings
-from omnisense.benchmarks.worker import Worker
+from omnisense.benchmarks.worker import Worker, WorkerSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.perception.sampling import Sampling
 from omnisense.reasoning.policy import ScriptedPolicy
@@ -193,6 +194,36 @@ def test_a_worker_that_cannot_be_made_ends_the_run(many, tmp_path):
     absent = SystemSettings(policy=str(tmp_path / "no-model"))
     with pytest.raises(Exception, match="no-model"):
         run(settings(tmp_path / "run", absent, workers=2), load(many), paper_score)
+
+
+class Cursed(WorkerSettings):
+    """A system that one question kills and another hangs, by its own name."""
+
+    def make(self):
+        class System(Baseline):
+            def answer(self, batch):
+                for prepared in batch:
+                    if "number 7:" in prepared.item.question.text:
+                        os._exit(3)
+                    if "number 11:" in prepared.item.question.text:
+                        time.sleep(600)
+                return super().answer(batch)
+
+        return Worker(System(self.system, ()), self.own_score, False)
+
+
+def test_a_question_that_kills_or_hangs_its_worker_costs_one_record(tmp_path):
+    rows = [row("Emo_Strategy", n, question=f"number {n}: what is felt?") for n in range(24)]
+    items = load(write_benchmark(tmp_path / "data", rows)).items
+    crew = ProcessCrew(Cursed(RANDOM, AskSettings(), paper_score), 2, timeout_s=4)
+    try:
+        done = [one.record for batch in dispatch(crew, [items[i : i + 6] for i in range(0, 24, 6)]) for one in batch]
+    finally:
+        crew.close()
+    assert sorted(r.id for r in done) == sorted(item.id for item in items)
+    failed = [r for r in done if r.status == "error"]
+    assert sorted(r.question.split(":")[0] for r in failed) == ["number 11", "number 7"]
+    assert {r.error["kind"] for r in failed} == {"worker died"}
 
 
 def test_ray_gives_the_same_records(many, tmp_path):

@@ -1,0 +1,249 @@
+"""What the evaluation harness itself costs: ``python -m omnisense.benchmarks.speed.harness [--output DIR]``.
+
+An instant model answers a benchmark of HumanSense's size; what remains is the harness. Its peer does what the authors'
+evaluation loop does: after each answer it writes the whole result file anew. Also measured: scoring alone, memory, and
+what a second worker is worth. Writes ``harness.json`` and ``harness.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from omnisense.benchmarks.asking import AskSettings
+from omnisense.benchmarks.crews import RayCrew, dispatch
+from omnisense.benchmarks.humansense.data import load
+from omnisense.benchmarks.humansense.layout import layout
+from omnisense.benchmarks.humansense.paper import paper_score
+from omnisense.benchmarks.humansense.tasks import TASKS
+from omnisense.benchmarks.items import Item
+from omnisense.benchmarks.report import write_report
+from omnisense.benchmarks.runner import RunSettings, run
+from omnisense.benchmarks.score import score
+from omnisense.benchmarks.systems import Baseline, Prepared, Reply, SystemSettings
+from omnisense.benchmarks.worker import Worker, WorkerSettings
+from omnisense.reasoning.policy import ScriptedPolicy, message
+from omnisense.reasoning.question import Question, question_text
+
+FULL = 3882
+_WORDS = "well I think that you were there when she said it and he looked away for a while".split()
+
+
+@click.command()
+@click.option("--runs", default=3, show_default=True, help="Counted runs of each thing but the peer, which runs once.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="runs/speed", show_default=True)
+def main(runs: int, output: Path) -> None:
+    """Measure the harness beside the loop it replaces."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), runs)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "harness.json").write_text(json.dumps(found, indent=1) + "\n")
+    (output / "harness.md").write_text(as_table(found))
+    click.echo(as_table(found))
+
+
+def measure(folder: Path, runs: int) -> dict[str, Any]:
+    """Seconds, megabytes and ratios."""
+    sizes = (FULL // 4, FULL // 2, FULL)
+    seconds = {n: statistics.median(_apart(_harness_s, folder, n) for _ in range(runs)) for n in sizes}
+    memory = {n: _apart(_peak_mb, folder, n) for n in sizes}
+    whole_file_s, written_mb = whole_file_loop(_rows(FULL), folder / "results.json")
+    return {
+        "questions": FULL,
+        "machine": {"python": platform.python_version(), "cpu_count": os.cpu_count()},
+        "harness_s": seconds,
+        "report_s": _apart(_report_s, folder, FULL),
+        "per_question_ms": {n: 1000 * s / n for n, s in seconds.items()},
+        "whole_file_loop_s": whole_file_s,
+        "whole_file_loop_written_mb": written_mb,
+        "times_less": whole_file_s / seconds[FULL],
+        "scoring_s": statistics.median(scoring_s(FULL) for _ in range(runs)),
+        "peak_memory_mb": memory,
+        "workers": workers(folder, runs),
+    }
+
+
+def whole_file_loop(rows: list[dict[str, Any]], output: Path) -> tuple[float, float]:
+    """Ask an instant model each question and write all rows after each answer. Seconds, and megabytes written."""
+    policy = ScriptedPolicy(["B"])
+    written, began = 0, time.perf_counter()
+    for row in rows:
+        asked = row["questions"]
+        words = question_text(Question(asked["question"], "one", tuple(asked["options"])))
+        asked["a model"] = policy.write([[message("user", words)]])[0]
+        with output.open("w") as file:
+            json.dump(rows, file, indent=4)
+        written += output.stat().st_size
+    return time.perf_counter() - began, written / 1e6
+
+
+def scoring_s(count: int) -> float:
+    """Seconds for the strict scores of so many replies of every usual shape."""
+    question = Question("What is felt?", "one", ("A. happy", "B. sad", "C. angry", "D. surprised"))
+    shapes = ["B", "(B)", "B. sad", "The answer is B.", "<think>She weeps.</think><answer>B</answer>", "",
+              "I think she is sad, because her mouth turns down and she does not look up.", "A man smiles"]  # fmt: skip
+    replies = [shapes[i % len(shapes)] for i in range(count)]
+    began = time.perf_counter()
+    for reply in replies:
+        score(reply, question, "B")
+    return time.perf_counter() - began
+
+
+class _BusySystem(Baseline):
+    """A system that takes one core for a while over each question."""
+
+    def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
+        """See :class:`omnisense.benchmarks.systems.System`."""
+        for _ in batch:
+            _spin(400_000)
+        return super().answer(batch)
+
+
+class _BusySettings(WorkerSettings):
+    def make(self) -> Worker:
+        return Worker(_BusySystem(self.system, ()), self.own_score, False)
+
+
+def workers(folder: Path, runs: int, count: int = 320) -> dict[str, float]:
+    """The same questions by one and by two Ray workers, start-up left out, and what two cores allow at best."""
+    items = load(_data(folder, count)).items
+    batches = [items[at : at + 4] for at in range(0, count, 4)]
+    rates: dict[int, list[float]] = {1: [], 2: []}
+    allowed = []
+    for _ in range(runs):
+        for number, found in rates.items():
+            found.append(_items_a_second(batches, number))
+        allowed.append(_busy_s(1) / _busy_s(2))
+    one, two = statistics.median(rates[1]), statistics.median(rates[2])
+    efficiency, best = two / (2 * one), statistics.median(allowed)
+    return {"one_per_s": one, "two_per_s": two, "efficiency": efficiency, "two_cores_allow": best,
+            "of_what_they_allow": efficiency / best}  # fmt: skip
+
+
+def _items_a_second(batches: Sequence[Sequence[Item]], number: int) -> float:
+    """Questions a second from the time when every worker has answered a batch."""
+    settings = _BusySettings(SystemSettings(kind="baseline", policy="random"), AskSettings(), paper_score)
+    crew = RayCrew(settings, number, "local")
+    times = []
+    try:
+        for done in dispatch(crew, batches):
+            times.append((time.perf_counter(), len(done)))
+    finally:
+        crew.close()
+    warm = 2 * number
+    return sum(n for _, n in times[warm:]) / (times[-1][0] - times[warm - 1][0])
+
+
+def _busy_s(processes: int) -> float:
+    """Seconds for a fixed work in each of so many processes at once."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes) as pool:
+        pool.map(_spin, [10_000] * processes)
+        began = time.perf_counter()
+        pool.map(_spin, [6_000_000] * processes, chunksize=1)
+        return time.perf_counter() - began
+
+
+def _spin(rounds: int) -> int:
+    total = 0
+    for i in range(rounds):
+        total = (total * 31 + i) % 1_000_003
+    return total
+
+
+def _data(folder: Path, count: int) -> Path:
+    path = folder / f"data-{count}"
+    path.mkdir(exist_ok=True)
+    (path / "HumanSense_VQA.json").write_text(json.dumps(_rows(count)))
+    return path
+
+
+def _rows(count: int) -> list[dict[str, Any]]:
+    """Rows with transcripts of about a thousand characters, as two minutes of talk have."""
+    rng = random.Random(0)
+    rows = []
+    for i in range(count):
+        questions = {"task_type": TASKS[i % len(TASKS)].name, "question": f"What is felt here, number {i}?",
+                     "question_pattern": "Multiple-choice question (select one answer choice)",
+                     "options": ["A. happy", "B. sad", "C. angry", "D. surprised"], "answer": rng.choice("ABCD"),
+                     "asr_en": " ".join(rng.choices(_WORDS, k=180))}  # fmt: skip
+        rows.append({"video_path": "", "questions": questions})
+    return rows
+
+
+def _instant(folder: Path, count: int) -> RunSettings:
+    output = Path(tempfile.mkdtemp(dir=folder))
+    return RunSettings("humansense", SystemSettings(policy="scripted"), output=output)
+
+
+def _harness_s(folder: Path, count: int) -> float:
+    dataset = load(_data(folder, count))
+    settings = _instant(folder, count)
+    began = time.perf_counter()
+    run(settings, dataset, paper_score)
+    return time.perf_counter() - began
+
+
+def _peak_mb(folder: Path, count: int) -> float:
+    """Memory that the run adds to what the questions themselves take."""
+    dataset = load(_data(folder, count))
+    settings = _instant(folder, count)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run(settings, dataset, paper_score)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def _report_s(folder: Path, count: int) -> float:
+    settings = _instant(folder, count)
+    run(settings, load(_data(folder, count)), paper_score)
+    began = time.perf_counter()
+    write_report(settings.output or folder, layout())
+    return time.perf_counter() - began
+
+
+def _apart(job: Callable[[Path, int], float], folder: Path, count: int) -> float:
+    """A job in a process of its own, so that none finds the memory of another."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(job, (folder, count))
+
+
+def as_table(found: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    n, w = found["questions"], found["workers"]
+    loop = f"{found['whole_file_loop_s']:.1f} s, {found['whole_file_loop_written_mb']:.0f} MB written"
+    rows = {
+        "harness, instant model": f"{found['harness_s'][n]:.2f} s for {n} questions",
+        "the loop that writes its whole result file after each answer": loop,
+        "times less (at least 20)": f"{found['times_less']:.0f}",
+        "a question, at a quarter, half and all of them": _each(found["per_question_ms"], "{:.2f} ms"),
+        "memory added, at a quarter, half and all of them": _each(found["peak_memory_mb"], "{:.0f} MB"),
+        "strict scoring (under 1 s)": f"{found['scoring_s']:.2f} s",
+        "report.json, .md and .html": f"{found['report_s']:.2f} s",
+        "two Ray workers against one, efficiency": f"{w['efficiency']:.2f}",
+        "two plain processes against one here": f"{w['two_cores_allow']:.2f}",
+        "efficiency of what two cores allow (at least 0.85)": f"{w['of_what_they_allow']:.2f}",
+    }
+    head = f"{found['machine']['cpu_count']} cores, Python {found['machine']['python']}.\n\n"
+    return (
+        head + "| what | value |\n| --- | --- |\n" + "".join(f"| {name} | {value} |\n" for name, value in rows.items())
+    )
+
+
+def _each(values: dict[int, float], form: str) -> str:
+    return ", ".join(form.format(value) for value in values.values())
+
+
+if __name__ == "__main__":
+    main()
