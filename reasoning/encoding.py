@@ -8,8 +8,9 @@ computed alone (:func:`positions_row_by_row`).
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,15 +40,25 @@ class Family(NamedTuple):
 _TEXT = Family("AutoModelForCausalLM", frozenset({"text"}))
 _VISION = frozenset({"text", "image", "video"})
 _OMNI = _VISION | {"audio"}
+# In transformers 4.57 Qwen3-Omni fails on images beside videos, and without flash attention its sounds hear each other.
+_SINCE_5 = int(version("transformers").partition(".")[0]) >= 5
 _FAMILIES = {
     "qwen2_5_omni": Family("Qwen2_5OmniThinkerForConditionalGeneration", _OMNI),
     "qwen2_5_omni_thinker": Family("Qwen2_5OmniThinkerForConditionalGeneration", _OMNI),
-    "qwen3_omni_moe": Family("Qwen3OmniMoeThinkerForConditionalGeneration", _OMNI),
-    "qwen3_omni_moe_thinker": Family("Qwen3OmniMoeThinkerForConditionalGeneration", _OMNI),
+    "qwen3_omni_moe": Family("Qwen3OmniMoeThinkerForConditionalGeneration", _OMNI, _SINCE_5),
+    "qwen3_omni_moe_thinker": Family("Qwen3OmniMoeThinkerForConditionalGeneration", _OMNI, _SINCE_5),
     "qwen2_audio": Family("Qwen2AudioForConditionalGeneration", frozenset({"text", "audio"}), fixed_sound=True),
     "qwen2_vl": Family("AutoModelForImageTextToText", _VISION),
     "qwen2_5_vl": Family("AutoModelForImageTextToText", _VISION),
 }
+
+
+def batch_groups(rows: Sequence[EncodedPrompt], family: Family) -> list[list[int]]:
+    """Rows, by index, that may share a batch."""
+    groups: dict[Hashable, list[int]] = {}
+    for i, row in enumerate(rows):
+        groups.setdefault(i if row.has_media and not family.batches_media else "together", []).append(i)
+    return list(groups.values())
 
 
 def family_of(folder: Path) -> Family:

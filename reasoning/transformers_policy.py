@@ -17,6 +17,7 @@ from omnisense.errors import ModelError, PolicyError
 from omnisense.reasoning.encoding import (
     EncodedPrompt,
     Encoder,
+    batch_groups,
     collate,
     family_of,
     media_token_ids,
@@ -166,11 +167,9 @@ class TransformersPolicy:
         return [(p if isinstance(p, PreparedPrompt) else self.prepare(p)).inputs for p in prompts]
 
     def _batches(self, rows: list[EncodedPrompt]) -> Iterator[list[int]]:
-        apart = [] if self.load()[1].family.batches_media else [i for i, row in enumerate(rows) if row.has_media]
-        together = [i for i in range(len(rows)) if i not in apart]
-        for batch in _batches([rows[i].length for i in together], self._batch_size):
-            yield [together[i] for i in batch]
-        yield from ([i] for i in apart)
+        for group in batch_groups(rows, self.load()[1].family):
+            for batch in _batches([rows[i].length for i in group], self._batch_size):
+                yield [group[i] for i in batch]
 
 
 def _load(folder: Path, adapter: str | Path | None, dtype: str, device_map: Any) -> tuple[Any, Encoder]:

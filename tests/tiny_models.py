@@ -116,6 +116,49 @@ def tiny_omni(folder: Path) -> Path:
     return _save(model, processor, folder, both=(image, sound))
 
 
+def tiny_omni3(folder: Path) -> Path:
+    """A Qwen3-Omni thinker (mixture of experts) of about 200,000 parameters."""
+    import torch
+    from transformers import (
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+        Qwen3OmniMoeProcessor,
+        Qwen3OmniMoeThinkerConfig,
+        Qwen3OmniMoeThinkerForConditionalGeneration,
+        WhisperFeatureExtractor,
+    )
+
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(_MEDIA)
+    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _MEDIA.items()}
+    pixels = {"min_pixels": 32 * 32, "max_pixels": 64 * 96, "patch_size": 16, "merge_size": 2, "temporal_patch_size": 2}
+    config = Qwen3OmniMoeThinkerConfig(
+        audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 48,
+                      "num_mel_bins": 128, "output_dim": 32, "n_window": 50, "n_window_infer": 200,
+                      "downsample_hidden_size": 8},
+        vision_config={"depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 16,
+                       "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32,
+                       "num_position_embeddings": 16, "deepstack_visual_indexes": [0]},
+        text_config=_TEXT | {"vocab_size": len(tokenizer), "moe_intermediate_size": 16, "num_experts": 4,
+                             "num_experts_per_tok": 2, "head_dim": 16, "decoder_sparse_step": 1,
+                             "rope_scaling": {"mrope_section": [2, 3, 3], "rope_type": "default",
+                                              "mrope_interleaved": True}},
+        image_token_id=ids["image_token"], video_token_id=ids["video_token"], audio_token_id=ids["audio_token"],
+        audio_start_token_id=ids["audio_bos_token"], audio_end_token_id=ids["audio_eos_token"],
+        vision_start_token_id=ids["vision_bos_token"], vision_end_token_id=ids["vision_eos_token"],
+        position_id_per_seconds=25, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    model = Qwen3OmniMoeThinkerForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    image, sound = Qwen2VLImageProcessor(**pixels), WhisperFeatureExtractor(feature_size=128)
+    processor = Qwen3OmniMoeProcessor(
+        image, Qwen2VLVideoProcessor(**pixels), sound, tokenizer,
+        chat_template=_template("<|vision_bos|>", "<|vision_eos|>", "<|IMAGE|>", "<|VIDEO|>", "<|AUDIO|>",
+                                "<|audio_bos|>", "<|audio_eos|>"),
+    )  # fmt: skip
+    return _save(model, processor, folder, both=(image, sound))
+
+
 def tiny_vlm(folder: Path) -> Path:
     """A Qwen2.5-VL of about 100,000 parameters."""
     import torch
