@@ -113,7 +113,10 @@ def run(
     """
     chosen, not_asked = _select(settings, dataset)
     folder = settings.folder(dataset)
-    manifest = _manifest(settings, dataset, chosen, not_asked)
+    manifest = _manifest(settings, dataset, len(chosen), not_asked)
+    if settings.shard:
+        part, parts = _shard(settings.shard)
+        chosen = chosen[part - 1 :: parts]
     with RunFolder(folder, manifest, settings.shard) as out:
         if settings.retry_errors:
             out.forget_errors()
@@ -209,9 +212,6 @@ def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Item, ...], 
         )
     if settings.limit:
         chosen = _spread(chosen, settings.limit)
-    if settings.shard:
-        part, parts = _shard(settings.shard)
-        chosen = chosen[part - 1 :: parts]
     return tuple(chosen), dict(not_asked)
 
 
@@ -232,9 +232,7 @@ def _shard(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _manifest(
-    settings: RunSettings, dataset: Dataset, chosen: Sequence[Item], not_asked: dict[str, int]
-) -> dict[str, Any]:
+def _manifest(settings: RunSettings, dataset: Dataset, questions: int, not_asked: dict[str, int]) -> dict[str, Any]:
     return {
         "identity": json.loads(json.dumps(settings.identity(dataset))),  # as it will be read back
         "system": settings.system.label,
@@ -244,8 +242,12 @@ def _manifest(
             "questions": len(dataset.items),
             "problems": len(dataset.problems),
         },
-        "selection": {"tasks": list(settings.tasks), "limit": settings.limit, "not_asked": not_asked}
-        | ({} if settings.shard else {"questions": len(chosen)}),
+        "selection": {
+            "tasks": list(settings.tasks),
+            "limit": settings.limit,
+            "questions": questions,
+            "not_asked": not_asked,
+        },
         "batch_size": settings.system.batch_size,
         "model": _model_version(settings.system),
         "parser": PARSER_VERSION,

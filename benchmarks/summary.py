@@ -63,7 +63,7 @@ def summarise(manifest: Mapping[str, Any], records: Sequence[Record], layout: La
         "benchmark": layout.title,
         "system": manifest["system"],
         "counts": {
-            "questions": manifest["selection"].get("questions", len(records)),
+            "questions": manifest["selection"]["questions"],
             "answered": len(answered),
             "errors": len(errors),
             "unparseable": len(unread),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from omnisense.perception.percepts import AudioStream, FaceTrack, Percepts, Transcript, VisualStream
@@ -23,6 +24,7 @@ _TO_SHOW = re.compile(r"\b(should|respond|reply|strategy|react)\b", re.IGNORECAS
 _SAID = re.compile(r"\b(say|says|said|words?|sentence|spoken)\b", re.IGNORECASE)
 _SPEAKS = re.compile(r"\b(speak|speaks|speaking|talk|talks|talking|speaker)\b", re.IGNORECASE)
 _PEOPLE = re.compile(r"\bhow many\b.*\b(people|persons?|faces?|men|women)\b", re.IGNORECASE)
+_NOBODY = re.compile(r"\b(nobody|no one|none|neither|no person)\b", re.IGNORECASE)
 _FIRST = re.compile(r"\b(beginning|start|at first|initially)\b", re.IGNORECASE)
 _DIGITS = "zero one two three four five six seven eight nine".split()
 _EVEN = {"neutral", "calm", "indifferent"}
@@ -43,10 +45,14 @@ def measured(question: Question, percepts: Percepts | None) -> Measured:
     return next((found for rule in rules if (found := rule(question, percepts)).weights), Measured({}, ""))
 
 
+def _options(question: Question) -> Iterator[tuple[str, str]]:
+    return zip(question.letters, question.options, strict=True)
+
+
 def _felt(question: Question, percepts: Percepts) -> Measured:
     if not _FEELING.search(question.text) or _TO_SHOW.search(question.text):
         return Measured({}, "")
-    feelings = {letter: _feeling(bare(o)) for letter, o in zip(question.letters, question.options, strict=True)}
+    feelings = {letter: _feeling(bare(option)) for letter, option in _options(question)}
     if len(set(feelings.values()) - {""}) < 2:
         return Measured({}, "")
     if _FIRST.search(question.text) and isinstance(percepts.visual, VisualStream):
@@ -80,7 +86,7 @@ def _said(question: Question, percepts: Percepts) -> Measured:
         return Measured({}, "")
     heard = _spelled(percepts.transcript.text)
     weights = {}
-    for letter, option in zip(question.letters, question.options, strict=True):
+    for letter, option in _options(question):
         likeness = difflib.SequenceMatcher(None, heard, _spelled(bare(option)), autojunk=False).ratio()
         weights[letter] = max(likeness**8, _FLOOR**2)  # of two near misses the nearer one should clearly win
     return Measured(weights if heard else {}, f'heard: "{percepts.transcript.text}"')
@@ -96,6 +102,9 @@ def _speaking(question: Question, percepts: Percepts) -> Measured:
     visual, audio = percepts.visual, percepts.audio
     if not _SPEAKS.search(question.text) or not isinstance(visual, VisualStream) or not isinstance(audio, AudioStream):
         return Measured({}, "")
+    if not audio.speech:
+        silent = {a: 1.0 if _NOBODY.search(bare(o)) else _FLOOR for a, o in _options(question)}
+        return Measured(silent if len(set(silent.values())) > 1 else {}, "no voice is heard")
     sides = {face.id: face.position for face in visual.faces}
     spoke: dict[str, float] = defaultdict(float)
     for span in audio.speech:
@@ -104,7 +113,7 @@ def _speaking(question: Question, percepts: Percepts) -> Measured:
     total = sum(spoke.values())
     weights = {
         letter: max(sum(s / total for side, s in spoke.items() if side in bare(option).lower()), _FLOOR)
-        for letter, option in zip(question.letters, question.options, strict=True)
+        for letter, option in _options(question)
         if total
     }
     said = ", ".join(f"{side} {seconds:.1f} s" for side, seconds in spoke.items())

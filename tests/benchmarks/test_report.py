@@ -76,6 +76,14 @@ def test_a_reply_cannot_break_the_page(many, tmp_path):
     assert json.loads(data)[0]["reply"].startswith("</script>")
 
 
+def test_a_run_without_a_single_record_has_a_report(many, tmp_path):
+    folder = evaluate(many, tmp_path / "run")
+    (folder / "records.jsonl").write_text("")
+    counts = write_report(folder, layout())["counts"]
+    assert (counts["questions"], counts["answered"]) == (60, 0)
+    assert "</html>" in (folder / "report.html").read_text()
+
+
 def test_records_of_an_older_parser_are_read_anew(many, tmp_path):
     folder = scripted(many, tmp_path / "run", tmp_path, ["The answer is B"])
     file = folder / "records.jsonl"
