@@ -16,9 +16,10 @@ import subprocess
 import sys
 import wave
 
-import av
 import cv2
 import numpy as np
+
+from omnisense.perception.writing import write_clip
 
 TEXT = "I am going to fly to space! I worked so hard for it, and I am so happy. I am a little nervous, too."
 VOICE = ["espeak-ng", "-v", "en-us+f3", "-s", "150", "-p", "55", "-g", "2", "--stdout", TEXT]
@@ -55,21 +56,8 @@ def main(path: str) -> None:
 
     samples, rate = speech()
     length_s = len(samples) / rate
-    with av.open(path, "w") as out:
-        video = out.add_stream("libx264", rate=FPS, options={"crf": "27", "preset": "slow"})
-        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        audio = out.add_stream("aac", rate=rate)
-        audio.layout, audio.bit_rate = "mono", 64_000
-        for i in range(int(length_s * FPS)):
-            picture = av.VideoFrame.from_ndarray(frame(astronaut(), i / FPS, length_s), format="rgb24")
-            picture.pts = i
-            out.mux(video.encode(picture))
-        out.mux(video.encode())
-        for at in range(0, len(samples), 1024):
-            sound = av.AudioFrame.from_ndarray(samples[None, at : at + 1024], format="fltp", layout="mono")
-            sound.rate, sound.pts = rate, at
-            out.mux(audio.encode(sound))
-        out.mux(audio.encode())
+    pictures = (frame(astronaut(), i / FPS, length_s) for i in range(int(length_s * FPS)))
+    write_clip(path, pictures, samples, FPS, rate, {"crf": "27", "preset": "slow"})
 
 
 if __name__ == "__main__":

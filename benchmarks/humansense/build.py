@@ -18,7 +18,6 @@ import json
 import random
 import shutil
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ import numpy as np
 from omnisense.errors import InputError
 from omnisense.perception.media import SAMPLE_RATE_HZ, open_clip
 from omnisense.perception.sampling import Sampling
+from omnisense.perception.writing import write_clip
 
 _ONE = "Multiple-choice question (select one answer choice)"
 _SEVERAL = "Multiple-choice question (select one or more answer choices)"
@@ -98,7 +98,7 @@ class Builder:
             name = f"videos/pair_{left[0].stem}_{right[0].stem}.mp4"
             frames = _side_by_side(left[0], right[0])
             sound = open_clip(heard[0]).audio() if heard else np.zeros(3 * SAMPLE_RATE_HZ, np.float32)
-            _write_video(self._output / name, frames, sound)
+            write_clip(self._output / name, frames, sound, _FPS)
             right_one = "the person on the left" if heard is left else "the person on the right" if heard else "nobody"
             others = ["the person on the left", "the person on the right", "both of them", "nobody"]
             question = self._choice(
@@ -290,28 +290,6 @@ def _side_by_side(left: Path, right: Path) -> np.ndarray:
     both = [open_clip(path).frames(Sampling(fps=_FPS, max_pixels=None)).images for path in (left, right)]
     length = min(map(len, both))
     return np.concatenate([images[:length] for images in both], axis=2)
-
-
-def _write_video(path: Path, frames: np.ndarray, sound: np.ndarray) -> None:
-    """H.264 and AAC in an MP4 file."""
-    import av
-
-    with av.open(str(path), "w") as out:
-        video = out.add_stream("libx264", rate=_FPS)
-        video.height, video.width = frames.shape[1:3]
-        video.pix_fmt = "yuv420p"
-        audio = out.add_stream("aac", rate=SAMPLE_RATE_HZ)
-        audio.layout = "mono"
-        for number, image in enumerate(frames):
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            picture.pts, picture.time_base = number, Fraction(1, _FPS)
-            out.mux(video.encode(picture))
-        out.mux(video.encode())
-        for at in range(0, len(sound), 1024):
-            piece = av.AudioFrame.from_ndarray(sound[None, at : at + 1024], format="fltp", layout="mono")
-            piece.rate, piece.pts = SAMPLE_RATE_HZ, at
-            out.mux(audio.encode(piece))
-        out.mux(audio.encode())
 
 
 @click.command()
