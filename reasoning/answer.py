@@ -141,7 +141,7 @@ _GO_ON = r"(?=\s*(?:[^\w\s']|$)|\s+(?:because|since|as|which|for|and|but|is|was|
 _UPPER = rf"[(\[\"'<]*(?:([B-Z])(?![\w'])|(A){_GO_ON}|([a-z])(?=[)\].\"']|\s*$))"
 _STATES = re.compile(
     rf"(?:(final)\s+)?(?:answer|choice|option|selection|response|conclusion|答案|选择?)s?\s*"
-    rf"(?:is|are|would|should|must|:|=|->|→|是|为|\s){0, 9}\s*{_HEDGE}{_UPPER}"
+    rf"(?:is|are|would|should|must|:|=|->|→|是|为|\s){{0,9}}\s*{_HEDGE}{_UPPER}"
     rf"|\b(?:choose|pick|select|go\s+with|vote\s+for|i'd\s+say|i\s+say|it's|it\s+is|it\s+must\s+be|that's)\s+"
     rf"{_HEDGE}{_UPPER}"
     r"|(?<![\w'])[(\[\"']?([A-Z])[)\]\"']?\s+(?:is|seems|looks|appears|would\s+be|must\s+be)\s+(?:to\s+be\s+)?(?:the\s+)?"
