@@ -60,6 +60,13 @@ class RunSettings:
     shard: str = ""
     retry_errors: bool = False
 
+    @property
+    def label(self) -> str:
+        """The name in reports: the system, and what of the setting sets it apart."""
+        parts = {"text only": not self.asking.media, "thinking": self.asking.think, "with sound": self.asking.audio}
+        told = [name for name, on in parts.items() if on and self.system.kind == "policy"]
+        return self.system.label + (f", {', '.join(told)}" if told else "")
+
     def folder(self, dataset: Dataset) -> Path:
         """Where the run is kept: the same settings and data always name the same folder."""
         if self.output is not None:
@@ -235,7 +242,7 @@ def _shard(text: str) -> tuple[int, int]:
 def _manifest(settings: RunSettings, dataset: Dataset, questions: int, not_asked: dict[str, int]) -> dict[str, Any]:
     return {
         "identity": json.loads(json.dumps(settings.identity(dataset))),  # as it will be read back
-        "system": settings.system.label,
+        "system": settings.label,
         "data": {
             "path": dataset.root,
             "files": [Path(file).name for file in dataset.files],
