@@ -74,7 +74,7 @@ def bars(rows: Sequence[tuple[str, float, float | None, float | None, str]]) -> 
             parts.append(f'<path d="M{x1:.1f} {middle}H{x2:.1f}M{x1:.1f} {middle - 4}v8M{x2:.1f} {middle - 4}v8" '
                          'stroke="#222" fill="none"/>')  # fmt: skip
         parts.append(_text(left + width + 10, y + 13, f"{value:.1%}  {remark}", 12))
-    return _svg(720, 30 + 26 * len(rows), parts, "bars")
+    return _svg(780, 30 + 26 * len(rows), parts, "bars")
 
 
 def _text(x: float, y: float, text: str, size: int, colour: str = "#333", anchor: str = "start") -> str:

@@ -67,9 +67,12 @@ def as_markdown(summaries: Sequence[dict[str, Any]], layout: Layout, pairs: Sequ
     for label, path in _figures(summaries, layout):
         found = [(_dig(s["strict"], path), _dig(s[layout.own_score], path)) for s in summaries]
         lines.append(_row([label, _size(summaries, path), *(_shown(e) for pair in found for e in pair)]))
-    lines += ["", "Accuracy with its 95% bootstrap interval. Errors are neither right nor wrong and are left out; what "
-              "could not be read is wrong in the strict score. Over few questions, or replies that all score alike, such "
-              "intervals are too narrow."]  # fmt: skip
+    lines += [
+        "",
+        "Accuracy with its 95% bootstrap interval. Errors are neither right nor wrong and are left out; what could not be "
+        "read is wrong in the strict score. Over few questions, or replies that all score alike, such intervals are too "
+        "narrow.",
+    ]
     for pair in pairs:
         d = pair["difference"]
         lines += ["", f"**{pair['second']}** against **{pair['first']}** on {pair['questions']} questions: "
@@ -163,7 +166,7 @@ def _radar_series(
     summaries: Sequence[dict[str, Any]], layout: Layout, codes: Sequence[str]
 ) -> dict[str, list[float | None]]:
     series: dict[str, list[float | None]] = {}
-    for s in summaries[:3]:
+    for s in summaries[: len(charts.COLOURS)]:
         series[s["system"]] = [(_dig(s["strict"], ("tasks", code)) or {}).get("mean") for code in codes]
     room = len(charts.COLOURS) - len(series)
     rows = [row for row in layout.published if row["model"] in _BESIDE and row["split"] == "full"]
