@@ -69,9 +69,9 @@ def as_markdown(summaries: Sequence[dict[str, Any]], layout: Layout, pairs: Sequ
         lines.append(_row([label, _size(summaries, path), *(_shown(e) for pair in found for e in pair)]))
     lines += [
         "",
-        "Accuracy with its 95% bootstrap interval. Errors are neither right nor wrong and are left out; what could not be "
-        "read is wrong in the strict score. Over few questions, or replies that all score alike, such intervals are too "
-        "narrow.",
+        "Accuracy with its 95% bootstrap interval. Errors are neither right nor wrong and are left out; what could not "
+        "be read is wrong in the strict score. Over few questions, or replies that all score alike, such intervals are "
+        "too narrow.",
     ]
     for pair in pairs:
         d = pair["difference"]
