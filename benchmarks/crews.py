@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from omnisense.benchmarks.items import Item
@@ -25,6 +26,7 @@ from omnisense.errors import ModelError, PolicyError
 
 _AHEAD = 2  # batches under way with each worker: one is prepared while the other is answered
 _MAX_LOSSES = 5  # of workers in a row without a single batch done
+_GPUS = Path("/proc/driver/nvidia/gpus")  # the driver's own list: torch is not to be imported for it
 Batch = Sequence[Item]
 
 
@@ -156,12 +158,12 @@ class ProcessCrew:
         self._heard_s = [time.monotonic()] * size  # when each worker last got its first batch or gave one back
         self._working = [0] * size
         self._context = multiprocessing.get_context("spawn")
-        self._members: list[tuple[Any, Connection]] = [self._start() for _ in range(size)]
+        self._members: list[tuple[Any, Connection]] = [self._start(worker) for worker in range(size)]
 
-    def _start(self) -> tuple[Any, Connection]:
+    def _start(self, worker: int) -> tuple[Any, Connection]:
         ours, theirs = self._context.Pipe()
         threads = max(1, (os.cpu_count() or 1) // self.size)
-        process = self._context.Process(target=_serve, args=(theirs, self._settings, threads), daemon=True)
+        process = self._context.Process(target=_serve, args=(theirs, self._settings, worker, threads), daemon=True)
         process.start()
         theirs.close()
         return process, ours
@@ -206,7 +208,7 @@ class ProcessCrew:
         connection.close()
         process.kill()
         process.join()
-        self._members[worker] = self._start()
+        self._members[worker] = self._start(worker)
 
     def close(self) -> None:
         """See :class:`Crew`."""
@@ -216,9 +218,19 @@ class ProcessCrew:
             process.join()
 
 
-def _serve(connection: Connection, settings: WorkerSettings, threads: int) -> None:
+def own_gpu(worker: int) -> str | None:
+    """The GPU of several that a worker takes, as CUDA_VISIBLE_DEVICES has it; None where there is no choice."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    there = [d.name for d in _GPUS.iterdir()] if named is None and _GPUS.is_dir() else []
+    gpus = named.split(",") if named else [str(i) for i in range(len(there))]
+    return gpus[worker % len(gpus)] if len(gpus) > 1 else None
+
+
+def _serve(connection: Connection, settings: WorkerSettings, worker_number: int, threads: int) -> None:
     """The life of a worker process. It ends when its run does, however that ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle
+    if gpu := own_gpu(worker_number):
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
         worker = settings.make()

@@ -226,6 +226,28 @@ def test_a_question_that_kills_or_hangs_its_worker_costs_one_record(tmp_path):
     assert {r.error["kind"] for r in failed} == {"worker died"}
 
 
+@pytest.mark.parametrize(
+    ("named", "there", "taken"),
+    [
+        ("3,5", 0, ["3", "5", "3"]),
+        ("3", 8, [None] * 3),
+        ("", 8, [None] * 3),
+        (None, 2, ["0", "1", "0"]),
+        (None, 0, [None] * 3),
+    ],  # fmt: skip
+)
+def test_workers_take_gpus_in_turn(tmp_path, monkeypatch, named, there, taken):
+    from omnisense.benchmarks import crews
+
+    for i in range(there):
+        (tmp_path / f"0000:0{i}:00.0").mkdir()
+    monkeypatch.setattr(crews, "_GPUS", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if named is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert [crews.own_gpu(worker) for worker in range(3)] == taken
+
+
 def test_ray_gives_the_same_records(many, tmp_path):
     pytest.importorskip("ray")
     dataset = load(many)
