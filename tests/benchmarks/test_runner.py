@@ -234,7 +234,7 @@ def test_a_question_that_kills_or_hangs_its_worker_costs_one_record(tmp_path):
         ("", 8, [None] * 3),
         (None, 2, ["0", "1", "0"]),
         (None, 0, [None] * 3),
-    ],  # fmt: skip
+    ],
 )
 def test_workers_take_gpus_in_turn(tmp_path, monkeypatch, named, there, taken):
     from omnisense.benchmarks import crews
