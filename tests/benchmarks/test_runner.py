@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from omnisense.benchmarks.asking import AskSettings
-from omnisense.benchmarks.crews import ProcessCrew, dispatch
+from omnisense.benchmarks.crews import ProcessCrew, RayCrew, dispatch
 from omnisense.benchmarks.humansense.data import load
 from omnisense.benchmarks.humansense.paper import paper_score
 from omnisense.benchmarks.records import read_manifest, read_records
@@ -224,6 +224,19 @@ def test_a_question_that_kills_or_hangs_its_worker_costs_one_record(tmp_path):
     failed = [r for r in done if r.status == "error"]
     assert sorted(r.question.split(":")[0] for r in failed) == ["number 11", "number 7"]
     assert {r.error["kind"] for r in failed} == {"worker died"}
+
+
+def test_a_lost_ray_actor_costs_one_record(tmp_path):
+    pytest.importorskip("ray")
+    rows = [row("Emo_Strategy", n, question=f"number {n}: what is felt?") for n in range(1, 11)]
+    items = load(write_benchmark(tmp_path / "data", rows)).items
+    crew = RayCrew(Cursed(RANDOM, AskSettings(), paper_score), 2, "local")
+    try:
+        done = [one.record for batch in dispatch(crew, [items[:3], items[3:7], items[7:]]) for one in batch]
+    finally:
+        crew.close()
+    assert sorted(r.id for r in done) == sorted(item.id for item in items)
+    assert [r.question.split(":")[0] for r in done if r.status == "error"] == ["number 7"]
 
 
 @pytest.mark.parametrize(
