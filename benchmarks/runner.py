@@ -72,7 +72,7 @@ class RunSettings:
         if self.output is not None:
             return self.output
         digest = hashlib.sha256(repr(sorted(self.identity(dataset).items())).encode()).hexdigest()[:8]
-        name = re.sub(r"[^A-Za-z0-9.]+", "-", self.system.label).strip("-")[-60:]
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", self.label).strip("-")[-60:]
         return Path("runs") / self.benchmark / f"{name}-{digest}"
 
     def identity(self, dataset: Dataset) -> dict[str, Any]:
