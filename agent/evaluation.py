@@ -81,16 +81,17 @@ def eval_group() -> None:
 
 @eval_group.command("humansense")
 @click.option("--data", required=True, type=_FILE, metavar="DIR", help="Folder with HumanSense_VQA.json and its media.")
+@click.option("--whole-clips", is_flag=True, help="Pass over the rows' time windows: the files are cut already.")
 @click.option("--check", is_flag=True, help="Say what is there and what is wrong with it; run nothing.")
 @_SYSTEM
 @_ASKING
 @_RUN
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def eval_humansense(data: Path, check: bool, as_json: bool, **given: Any) -> None:
+def eval_humansense(data: Path, whole_clips: bool, check: bool, as_json: bool, **given: Any) -> None:
     """Run HumanSense; run the same command again to go on where it stopped."""
     from omnisense.benchmarks.humansense.data import load
 
-    dataset = load(data)
+    dataset = load(data, whole_clips)
     if check:
         _check(dataset, as_json)
         return

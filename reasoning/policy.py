@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, runtime_checkable
 
-from omnisense.errors import InputError, PolicyError
+from omnisense.errors import InputError, MediaError, PolicyError
 
 if TYPE_CHECKING:
     from omnisense.perception.media import Clip
     from omnisense.perception.sampling import Sampling
 
+_BEYOND_S = 1.0  # windows are written in whole seconds and may round up past the end
 DEFAULT_POLICY = "smollm2-135m-instruct"
 
 
@@ -92,7 +93,15 @@ def clip_of(part: Part) -> Clip:
     from omnisense.perception.media import open_clip
 
     clip = open_clip(part["path"])
-    return clip[part["start_s"] : part["end_s"]] if "start_s" in part else clip
+    if "start_s" not in part:
+        return clip
+    if part["end_s"] > clip.duration_s + _BEYOND_S:
+        raise MediaError(
+            f"the window {part['start_s']:g}-{part['end_s']:g} s ends beyond its {clip.duration_s:.2f} s",
+            "Give a window inside it; if the file has been cut already, leave the window out (--whole-clips).",
+            clip.path,
+        )
+    return clip[part["start_s"] : part["end_s"]]
 
 
 def cut_at(text: str, stop: Sequence[str]) -> str:

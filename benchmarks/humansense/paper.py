@@ -131,7 +131,7 @@ def statistics(rows: Iterable[Row], model: str, think: bool) -> tuple[dict[str, 
             continue
         if counted.fault:
             faults.append(f"row {number} ({row.get('task_type')}): {counted.fault}")
-        task = stats.setdefault(row["task_type"], {"total": 0, "correct": 0})
+        task = stats.setdefault(str(row.get("task_type")), {"total": 0, "correct": 0})
         task["total"] += 1
         task["correct"] += counted.value
     total = sum(task["total"] for task in stats.values())

@@ -34,6 +34,13 @@ def test_official_folder(clips):
     assert not dataset.problems
 
 
+def test_windows_can_be_passed_over(clips):
+    cut, whole = load(clips), load(clips, whole_clips=True)
+    assert (cut.items[3].start_s, whole.items[3].start_s) == (0.5, None)
+    assert cut.items[3].id == whole.items[3].id
+    assert cut.fingerprint != whole.fingerprint
+
+
 def test_ids_do_not_depend_on_order_and_twins_are_told_apart(tmp_path):
     rows = [row("Emo_Strategy", n) for n in (1, 2, 2)]
     there = load(write_benchmark(tmp_path / "a", rows))

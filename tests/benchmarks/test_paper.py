@@ -64,6 +64,13 @@ def test_where_the_authors_script_would_stop():
     assert "row 0" in faults[0]
 
 
+def test_a_row_without_a_task_is_a_fault_and_not_a_traceback():
+    data = [{"questions": {"question_pattern": ONE, "answer": "A", "m": "A"}}]
+    stats, faults = statistics(data, "m", False)
+    assert stats["None"]["total"] == 1
+    assert "KeyError" in faults[0]
+
+
 def test_the_command_prints_their_json(run_cli, tmp_path):
     data = rows(300, 1, "Qwen25-Omni-7B", False)
     (tmp_path / "results.json").write_text(json.dumps(data))
