@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from omnisense.errors import InputError
 
@@ -162,9 +163,7 @@ def _settings(given: dict[str, Any], benchmark: str) -> RunSettings:
     if len(named) != 1:
         raise InputError("it is not said what to evaluate" if not named else "both a policy and a baseline are named",
                          "Give --policy NAME (with --agent for our agent around it), or --baseline NAME.")  # fmt: skip
-    if given["as_agent"] and (given["text_only"] or given["audio"] or given["transcript"] != "none"):
-        raise InputError("the agent perceives each clip by its own means",
-                         "Leave --text-only, --audio and --transcript out.")  # fmt: skip
+    _refuse_what_would_be_ignored(given)
     if given["timeout"] and not given["workers"]:
         raise InputError("--timeout needs workers that can be replaced", "Give --workers N too.")
     asking = AskSettings(
@@ -202,6 +201,20 @@ def _settings(given: dict[str, Any], benchmark: str) -> RunSettings:
         shard=given["shard"],
         retry_errors=given["retry_errors"],
     )
+
+
+def _refuse_what_would_be_ignored(given: dict[str, Any]) -> None:
+    """The agent perceives clips and asks by its own means, and a baseline looks at nothing."""
+    who = "the agent" if given["as_agent"] else "a baseline" if given["baseline"] else ""
+    if not who:
+        return
+    context = click.get_current_context()
+    of_policies = ["audio", "transcript", "think", "thought_pattern", "text_only", "frames", "max_pixels",
+                   "system_prompt", "templates", "method", "temperature"]  # fmt: skip
+    set_here = [name for name in of_policies if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if set_here:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in set_here)
+        raise InputError(f"{who} perceives and asks by its own means", f"Leave {options} out.")
 
 
 def _sampling(rule: str, max_pixels: int) -> Any:

@@ -79,13 +79,10 @@ class RunSettings:
         """What must be the same for records to belong to one run."""
         system = self.system.to_dict()
         system.pop("batch_size")  # how many are answered at once is no part of what is asked
-        return {
-            "benchmark": self.benchmark,
-            "data": dataset.fingerprint,
-            "system": system,
-            "asking": asdict(self.asking),
-            "prompts": Asker(self.asking).fingerprint(),
-        }
+        found = {"benchmark": self.benchmark, "data": dataset.fingerprint, "system": system}
+        if self.system.kind == "policy":
+            return found | {"asking": asdict(self.asking), "prompts": Asker(self.asking).fingerprint()}
+        return found | ({"perception": asdict(self.system.perception())} if self.system.kind == "agent" else {})
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,17 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from omnisense.benchmarks.asking import Asker, AskSettings, media_part
 from omnisense.benchmarks.items import Item
-from omnisense.errors import InputError, PolicyError
-from omnisense.reasoning.answer_graph import AnswerGraph
+from omnisense.errors import InputError, MediaError, PolicyError
+from omnisense.reasoning.answer_graph import AnswerGraph, evidence_of
 from omnisense.reasoning.policy import Choice, Policy, PreparedPrompt, Seen, clip_of, load_policy, message
-from omnisense.reasoning.question import bare
+from omnisense.reasoning.question import bare, question_text
+
+if TYPE_CHECKING:
+    from omnisense.perception.perceive import PerceptionSettings
 
 BASELINES = ("random", "majority", "longest")
 _EVERYTHING = frozenset({"text", "image", "video", "audio"})
@@ -104,6 +107,12 @@ class SystemSettings:
         """The name in reports."""
         name = self.policy + (f"+{self.adapter}" if self.adapter else "")
         return f"agent ({name})" if self.kind == "agent" else name
+
+    def perception(self) -> PerceptionSettings:
+        """How the agent perceives clips."""
+        from omnisense.perception.perceive import PerceptionSettings
+
+        return PerceptionSettings(speech_model=self.speech_model)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for the manifest."""
@@ -208,31 +217,37 @@ class AgentSystem:
 
     def load(self) -> None:
         """See :class:`System`."""
-        from omnisense.perception.perceive import Perception, PerceptionSettings
+        from omnisense.perception.perceive import Perception
 
         self._policy.prepare([message("user", "hello")])
-        self._perception = Perception(PerceptionSettings(speech_model=self._settings.speech_model))
+        self._perception = Perception(self._settings.perception())
 
     def prepare(self, item: Item) -> Prepared:
         """Perceive the clip."""
-        from omnisense.perception.percepts import AudioStream, VisualStream
+        from omnisense.perception.percepts import STREAMS, AudioStream, VisualStream
 
         if item.media is None:
-            return Prepared(item, (None, item.transcript))
+            return Prepared(item, (None, item.transcript), prompt_sha=_sha(item, evidence_of(None, item.transcript)))
         clip = clip_of(media_part(item))
         percepts = self._perception.perceive(clip)
-        if len(percepts.missing()) == 3:
-            raise PolicyError(f"nothing could be perceived in it ({percepts.missing()})", "Give another clip.")
+        if len(percepts.missing()) == len(STREAMS):
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in percepts.missing().items())
+            raise MediaError(f"nothing could be perceived in it ({reasons})", "Give another clip.", clip.path)
         times_s = percepts.visual.times_s if isinstance(percepts.visual, VisualStream) else ()
         heard_s = clip.duration_s if isinstance(percepts.audio, AudioStream) else 0.0
         notes = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())
-        sha = hashlib.sha256(percepts.render(600).encode()).hexdigest()[:12]
+        sha = _sha(item, evidence_of(percepts))
         return Prepared(item, (percepts, ""), Seen(tuple(times_s), (), round(heard_s, 3)), sha, notes)
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
         answers = [self._graph.answer(p.item.question, *p.work) for p in batch]
         return [Reply(text, probabilities) for text, probabilities in answers]
+
+
+def _sha(item: Item, evidence: str) -> str:
+    """Of the evidence and the question as the answer graph puts them."""
+    return hashlib.sha256(f"{evidence}\n{question_text(item.question)}".encode()).hexdigest()[:12]
 
 
 class Baseline:

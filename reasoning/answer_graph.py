@@ -22,6 +22,11 @@ _EVIDENCE_TOKENS = 500
 _FLOOR = 0.02  # an opinion never rules an answer out
 
 
+def evidence_of(percepts: Percepts | None, transcript: str = "") -> str:
+    """What the policy reads of a clip: its rendered percepts, or the transcript that stands for it."""
+    return (percepts.render(_EVIDENCE_TOKENS) if percepts else transcript.strip()) or _NOTHING
+
+
 class AnswerState(TypedDict, total=False):
     """What the graph carries: texts and small values only."""
 
@@ -65,9 +70,9 @@ class AnswerGraph:
         Returns:
             ``<think>...</think><answer>...</answer>``, and the probability of each answer where one was to be chosen.
         """
-        evidence = percepts.render(_EVIDENCE_TOKENS) if percepts else transcript.strip()
+        evidence = evidence_of(percepts, transcript)
         state = self._graph.invoke(
-            {"question": question, "evidence": evidence or _NOTHING, "measured": measured(question, percepts)}
+            {"question": question, "evidence": evidence, "measured": measured(question, percepts)}
         )
         return f"<think>{state['thinking']}</think><answer>{state['answer']}</answer>", state["probabilities"]
 

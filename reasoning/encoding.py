@@ -53,6 +53,10 @@ _FAMILIES = {
 }
 
 
+# What has one entry a token. By name: the mask of a sound may happen to be as long as its prompt.
+ALONG_TOKENS = frozenset({"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"})
+
+
 def batch_groups(rows: Sequence[EncodedPrompt], family: Family) -> list[list[int]]:
     """Rows, by index, that may share a batch."""
     groups: dict[Hashable, list[int]] = {}
@@ -93,7 +97,7 @@ class EncodedPrompt:
     @property
     def has_media(self) -> bool:
         """Whether there is anything but text."""
-        return len(self.inputs) > 2
+        return not self.inputs.keys() <= ALONG_TOKENS
 
 
 class Encoder:
@@ -276,9 +280,7 @@ def collate(rows: Sequence[EncodedPrompt], pad_token_id: int) -> dict[str, Any]:
     batch: dict[str, Any] = {}
     for key in dict.fromkeys(key for row in rows for key in row.inputs):
         found = [row.inputs[key] for row in rows if key in row.inputs]
-        if all(t.shape == row.inputs["input_ids"].shape for t, row in zip(found, rows, strict=False)) and len(
-            found
-        ) == len(rows):
+        if key in ALONG_TOKENS:
             width = max(row.length for row in rows)
             filler = pad_token_id if key == "input_ids" else 0
             batch[key] = torch.cat([torch.nn.functional.pad(t, (width - t.shape[1], 0), value=filler) for t in found])

@@ -15,6 +15,7 @@ from typing import Any
 from omnisense import models
 from omnisense.errors import ModelError, PolicyError
 from omnisense.reasoning.encoding import (
+    ALONG_TOKENS,
     EncodedPrompt,
     Encoder,
     batch_groups,
@@ -284,11 +285,11 @@ def _whole_scores(model: Any, encoder: Encoder, prompt: EncodedPrompt, options: 
 def _followed_by(prompt: EncodedPrompt, tokens: list[int]) -> EncodedPrompt:
     import torch
 
-    shape, inputs = prompt.inputs["input_ids"].shape, dict(prompt.inputs)
-    for key, value in prompt.inputs.items():
-        if value.shape == shape:  # what goes along with the tokens: their mask, their types
-            more = tokens if key == "input_ids" else [int(key == "attention_mask")] * len(tokens)
-            inputs[key] = torch.cat([value, torch.tensor([more], dtype=value.dtype)], dim=1)
+    inputs = dict(prompt.inputs)
+    for key in inputs.keys() & ALONG_TOKENS:
+        value = inputs[key]
+        more = tokens if key == "input_ids" else [int(key == "attention_mask")] * len(tokens)
+        inputs[key] = torch.cat([value, torch.tensor([more], dtype=value.dtype)], dim=1)
     return EncodedPrompt(prompt.text, inputs)
 
 

@@ -66,8 +66,10 @@ def test_another_run_in_the_same_folder_is_refused(many, tmp_path):
     assert len(read_records(tmp_path / "run")) == 9
     with pytest.raises(InputError, match="unlike in system"):
         run(settings(tmp_path / "run", SystemSettings(kind="baseline", policy="longest")), load(many), paper_score)
-    with pytest.raises(InputError, match="unlike in asking"):
-        run(settings(tmp_path / "run", asking=AskSettings(think=True)), load(many), paper_score)
+    scripted = SystemSettings(policy="scripted")
+    run(settings(tmp_path / "asked", scripted, limit=3), load(many), paper_score)
+    with pytest.raises(InputError, match="unlike in asking, prompts"):
+        run(settings(tmp_path / "asked", scripted, asking=AskSettings(think=True)), load(many), paper_score)
 
 
 def test_a_limit_is_spread_over_the_tasks(many, tmp_path):
