@@ -75,6 +75,25 @@ def _save(model: Any, processor: Any, folder: Path, both: tuple[Any, ...] = ()) 
     return folder
 
 
+def _save_omni(model: Any, processor_class: Any, tokenizer: Any, pixels: dict[str, int], folder: Path) -> Path:
+    from transformers import Qwen2VLImageProcessor, Qwen2VLVideoProcessor, WhisperFeatureExtractor
+
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    image, sound = Qwen2VLImageProcessor(**pixels), WhisperFeatureExtractor(feature_size=128)
+    media = (
+        "<|vision_bos|>",
+        "<|vision_eos|>",
+        "<|IMAGE|>",
+        "<|VIDEO|>",
+        "<|AUDIO|>",
+        "<|audio_bos|>",
+        "<|audio_eos|>",
+    )
+    video = Qwen2VLVideoProcessor(**pixels)
+    processor = processor_class(image, video, sound, tokenizer, chat_template=_template(*media))
+    return _save(model, processor, folder, both=(image, sound))
+
+
 def tiny_omni(folder: Path) -> Path:
     """A Qwen2.5-Omni thinker of about 250,000 parameters."""
     import torch
@@ -82,9 +101,6 @@ def tiny_omni(folder: Path) -> Path:
         Qwen2_5OmniProcessor,
         Qwen2_5OmniThinkerConfig,
         Qwen2_5OmniThinkerForConditionalGeneration,
-        Qwen2VLImageProcessor,
-        Qwen2VLVideoProcessor,
-        WhisperFeatureExtractor,
     )
 
     torch.manual_seed(0)
@@ -105,27 +121,18 @@ def tiny_omni(folder: Path) -> Path:
         vision_start_token_id=ids["vision_bos_token"], vision_end_token_id=ids["vision_eos_token"],
         position_id_per_seconds=25, seconds_per_chunk=2, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
-    model = Qwen2_5OmniThinkerForConditionalGeneration(config)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    image, sound = Qwen2VLImageProcessor(**pixels), WhisperFeatureExtractor(feature_size=128)
-    processor = Qwen2_5OmniProcessor(
-        image, Qwen2VLVideoProcessor(**pixels), sound, tokenizer,
-        chat_template=_template("<|vision_bos|>", "<|vision_eos|>", "<|IMAGE|>", "<|VIDEO|>", "<|AUDIO|>",
-                                "<|audio_bos|>", "<|audio_eos|>"),
-    )  # fmt: skip
-    return _save(model, processor, folder, both=(image, sound))
+    return _save_omni(
+        Qwen2_5OmniThinkerForConditionalGeneration(config), Qwen2_5OmniProcessor, tokenizer, pixels, folder
+    )
 
 
 def tiny_omni3(folder: Path) -> Path:
     """A Qwen3-Omni thinker (mixture of experts) of about 200,000 parameters."""
     import torch
     from transformers import (
-        Qwen2VLImageProcessor,
-        Qwen2VLVideoProcessor,
         Qwen3OmniMoeProcessor,
         Qwen3OmniMoeThinkerConfig,
         Qwen3OmniMoeThinkerForConditionalGeneration,
-        WhisperFeatureExtractor,
     )
 
     torch.manual_seed(0)
@@ -148,15 +155,9 @@ def tiny_omni3(folder: Path) -> Path:
         vision_start_token_id=ids["vision_bos_token"], vision_end_token_id=ids["vision_eos_token"],
         position_id_per_seconds=25, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
-    model = Qwen3OmniMoeThinkerForConditionalGeneration(config)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    image, sound = Qwen2VLImageProcessor(**pixels), WhisperFeatureExtractor(feature_size=128)
-    processor = Qwen3OmniMoeProcessor(
-        image, Qwen2VLVideoProcessor(**pixels), sound, tokenizer,
-        chat_template=_template("<|vision_bos|>", "<|vision_eos|>", "<|IMAGE|>", "<|VIDEO|>", "<|AUDIO|>",
-                                "<|audio_bos|>", "<|audio_eos|>"),
-    )  # fmt: skip
-    return _save(model, processor, folder, both=(image, sound))
+    return _save_omni(
+        Qwen3OmniMoeThinkerForConditionalGeneration(config), Qwen3OmniMoeProcessor, tokenizer, pixels, folder
+    )
 
 
 def tiny_vlm(folder: Path) -> Path:
