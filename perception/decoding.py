@@ -12,6 +12,7 @@ import itertools
 import math
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ SAMPLE_RATE_HZ = 16_000
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 REMEDY = "Check that it plays elsewhere; re-encode it (for instance to H.264 in MP4) or record it again."
 _PREROLL_S = 0.5  # decoders of overlapping transforms (MP2, AAC) need a few packets before they are exact
+_IMPORTING = threading.Lock()
 _SAME_TIME_S = 0.00075  # rounding of timestamps: under any frame's duration, over NTSC's drift in a second
 
 
@@ -99,8 +101,14 @@ def read_video(clip: Clip, plan: FramePlan, batch_size: int) -> Iterator[Frames]
         raise MediaError(f"not one frame can be decoded ({note})", REMEDY, clip.path)
 
 
-@functools.lru_cache(maxsize=1)
 def _decord() -> Any:
+    """decord; clips may be opened in several threads at once, and its first import must happen in one."""
+    with _IMPORTING:
+        return _imported_decord()
+
+
+@functools.lru_cache(maxsize=1)
+def _imported_decord() -> Any:
     """decord, kept from loading CUDA libraries that decoding on the CPU does not need.
 
     decord2 3.4 loads everything under site-packages/nvidia with global symbols when it is imported. libnvblas is

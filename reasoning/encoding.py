@@ -289,6 +289,16 @@ def collate(rows: Sequence[EncodedPrompt], pad_token_id: int) -> dict[str, Any]:
     return batch
 
 
+def on_device(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The tensors where the model is; pixels and sound in its precision."""
+    return {
+        key: value.to(model.device, model.dtype)
+        if key in ("pixel_values", "pixel_values_videos", "input_features")
+        else value.to(model.device)
+        for key, value in inputs.items()
+    }
+
+
 def _like_shaped(tensors: list[Any]) -> list[Any]:
     """Tensors padded with zeros at the end of every dimension but the first, so that they can be joined."""
     import torch

@@ -22,6 +22,7 @@ from omnisense.reasoning.encoding import (
     collate,
     family_of,
     media_token_ids,
+    on_device,
     positions_row_by_row,
 )
 from omnisense.reasoning.policy import DEFAULT_POLICY, Choice, Messages, OnToken, PreparedPrompt, cut_at
@@ -85,11 +86,14 @@ class TransformersPolicy:
         Raises:
             ModelError: unknown, not to be had, without a chat template, or an adapter that does not fit.
         """
+        import torch
+
         with self._lock:
             if self._loaded is None:
-                self._loaded = _load(
-                    models.ensure(self._model_name, self._say), self._adapter, self._dtype, self._device_map
-                )
+                folder = models.ensure(self._model_name, self._say)
+                device = "cuda:0" if torch.cuda.is_available() else "cpu"
+                model, encoder = load_model(folder, self._dtype, self._device_map or device)
+                self._loaded = self._with_adapter(model), encoder
             return self._loaded
 
     def write(
@@ -115,7 +119,7 @@ class TransformersPolicy:
             tokenizer = encoder.tokenizer
             torch.manual_seed(self._seed * 1_000_003 + seed)
             for batch in self._batches(rows):
-                inputs = _on(model, collate([rows[i] for i in batch], tokenizer.pad_token_id))
+                inputs = on_device(model, collate([rows[i] for i in batch], tokenizer.pad_token_id))
                 streamer = _RowStreamer(tokenizer, batch.index(0), on_token) if on_token and 0 in batch else None
                 settings = (
                     {"do_sample": True, "temperature": temperature, "top_p": 0.95}
@@ -164,6 +168,9 @@ class TransformersPolicy:
         """Decode and encode a prompt, on the CPU; see :class:`omnisense.reasoning.policy.Policy`."""
         return PreparedPrompt(prompt, *self.load()[1].encode(prompt))
 
+    def _with_adapter(self, model: Any) -> Any:
+        return with_adapter(model, self._adapter).merge_and_unload().eval() if self._adapter else model
+
     def _encoded(self, prompts: Sequence[Messages]) -> list[EncodedPrompt]:
         return [(p if isinstance(p, PreparedPrompt) else self.prepare(p)).inputs for p in prompts]
 
@@ -173,8 +180,16 @@ class TransformersPolicy:
                 yield [group[i] for i in batch]
 
 
-def _load(folder: Path, adapter: str | Path | None, dtype: str, device_map: Any) -> tuple[Any, Encoder]:
-    import torch
+def load_model(folder: Path, dtype: str = "auto", device_map: Any = None) -> tuple[Any, Encoder]:
+    """A saved model and the encoder of its prompts; omni models get rope positions row by row.
+
+    Args:
+        folder: where it was saved.
+        dtype, device_map: as transformers takes them; without a map the model stays on the CPU.
+
+    Raises:
+        ModelError: it cannot be loaded, or has no chat template.
+    """
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
@@ -182,9 +197,7 @@ def _load(folder: Path, adapter: str | Path | None, dtype: str, device_map: Any)
         family = family_of(folder)
         reader = transformers.AutoTokenizer if family.modalities == {"text"} else transformers.AutoProcessor
         processor = reader.from_pretrained(folder)
-        model = getattr(transformers, family.loader).from_pretrained(
-            folder, dtype=dtype, device_map=device_map or ("cuda:0" if torch.cuda.is_available() else "cpu")
-        )
+        model = getattr(transformers, family.loader).from_pretrained(folder, dtype=dtype, device_map=device_map)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(
@@ -194,18 +207,21 @@ def _load(folder: Path, adapter: str | Path | None, dtype: str, device_map: Any)
         ) from error
     if not (processor.chat_template or getattr(processor, "tokenizer", processor).chat_template):
         raise ModelError("it has no chat template", "Give an instruction-tuned model.", folder)
-    if adapter is not None:
-        model = _with_adapter(model, adapter)
     if "omni" in model.config.model_type:
         positions_row_by_row(model)
     return model.eval(), Encoder(processor, family)
 
 
-def _with_adapter(model: Any, adapter: str | Path) -> Any:
+def with_adapter(model: Any, adapter: str | Path, trainable: bool = False) -> Any:
+    """A model with a LoRA adapter on it.
+
+    Raises:
+        ModelError: the adapter does not load or does not fit.
+    """
     from peft import PeftModel
 
     try:
-        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(
             f"this adapter does not load ({str(error).strip().splitlines()[0]})",
@@ -231,7 +247,7 @@ def _option_scores(
     """
     import torch
 
-    prompt = _on(model, collate(prompts, encoder.tokenizer.pad_token_id))
+    prompt = on_device(model, collate(prompts, encoder.tokenizer.pad_token_id))
     position = (prompt["attention_mask"].cumsum(1) - 1).clamp(min=0)  # a bare forward would count the padding too
     first = model(**prompt, position_ids=position, use_cache=True, logits_to_keep=1)
     rows = [
@@ -272,7 +288,9 @@ def _whole_scores(model: Any, encoder: Encoder, prompt: EncodedPrompt, options: 
     head = model.get_output_embeddings()
     keep = head.register_forward_pre_hook(lambda _, args: (args[0][:, -longest - 1 :],))
     try:
-        logits = model(**_on(model, collate(rows, encoder.tokenizer.pad_token_id)), use_cache=False).logits.float()
+        logits = model(
+            **on_device(model, collate(rows, encoder.tokenizer.pad_token_id)), use_cache=False
+        ).logits.float()
     finally:
         keep.remove()
     log_probs = torch.log_softmax(logits, dim=-1)
@@ -291,16 +309,6 @@ def _followed_by(prompt: EncodedPrompt, tokens: list[int]) -> EncodedPrompt:
         more = tokens if key == "input_ids" else [int(key == "attention_mask")] * len(tokens)
         inputs[key] = torch.cat([value, torch.tensor([more], dtype=value.dtype)], dim=1)
     return EncodedPrompt(prompt.text, inputs)
-
-
-def _on(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The tensors where the model is; pixels and sound in its precision."""
-    return {
-        key: value.to(model.device, model.dtype)
-        if key in ("pixel_values", "pixel_values_videos", "input_features")
-        else value.to(model.device)
-        for key, value in inputs.items()
-    }
 
 
 class _RowStreamer:

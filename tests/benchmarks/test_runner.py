@@ -22,8 +22,8 @@ from omnisense.benchmarks.worker import Worker, WorkerSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.perception.sampling import Sampling
 from omnisense.reasoning.policy import ScriptedPolicy
+from omnisense.reasoning.tiny_models import tiny_omni
 from tests.benchmarks.conftest import row, write_benchmark
-from tests.tiny_models import tiny_omni
 
 RANDOM = SystemSettings(kind="baseline", policy="random")
 SLOW = [sys.executable, str(Path(__file__).with_name("slow_command.py")), "eval", "humansense"]

@@ -8,9 +8,9 @@ from omnisense.perception.media import open_clip
 from omnisense.perception.sampling import Sampling
 from omnisense.reasoning.encoding import collate
 from omnisense.reasoning.policy import PreparedPrompt, message
+from omnisense.reasoning.tiny_models import tiny_audio, tiny_omni, tiny_omni3, tiny_vlm
 from omnisense.reasoning.transformers_policy import TransformersPolicy
 from tests.conftest import write_media
-from tests.tiny_models import tiny_audio, tiny_omni, tiny_omni3, tiny_vlm
 
 FEW = Sampling(rule="count", count=4, max_pixels=56 * 84)
 

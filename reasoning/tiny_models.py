@@ -94,6 +94,19 @@ def _save_omni(model: Any, processor_class: Any, tokenizer: Any, pixels: dict[st
     return _save(model, processor, folder, both=(image, sound))
 
 
+def tiny_text(folder: Path) -> Path:
+    """A Qwen2 of about 30,000 parameters."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    torch.manual_seed(0)
+    tokenizer = _tokenizer({})
+    tokenizer.chat_template = _template("", "", "", "", "")
+    model = Qwen2ForCausalLM(Qwen2Config(**_TEXT, vocab_size=len(tokenizer)))
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    return _save(model, tokenizer, folder)
+
+
 def tiny_omni(folder: Path) -> Path:
     """A Qwen2.5-Omni thinker of about 250,000 parameters."""
     import torch
