@@ -14,6 +14,7 @@ import click
 
 from omnisense import __version__
 from omnisense.agent.evaluation import eval_group, report, score_group
+from omnisense.agent.training import train_group
 from omnisense.errors import InputError, OmniSenseError
 
 if TYPE_CHECKING:
@@ -257,7 +258,7 @@ def models_path(name: str) -> None:
     click.echo(found)
 
 
-for _command in (eval_group, score_group, report):
+for _command in (eval_group, score_group, report, train_group):
     cli.add_command(_command)
 
 

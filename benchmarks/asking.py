@@ -72,7 +72,11 @@ class Asker:
         said = self._said(item, transcript)
         words = self._templates.fill(item, said, self.settings.thought_pattern) if self._templates else None
         text = words or question_text(
-            item.question, think=self.settings.think, thought_pattern=self.settings.thought_pattern, transcript=said
+            item.question,
+            think=self.settings.think,
+            thought_pattern=self.settings.thought_pattern,
+            transcript=said,
+            percepts=item.percepts if self.settings.media else "",
         )
         content: list[Part] = [*self._media_parts(item), {"type": "text", "text": text}]
         system = [message("system", self.settings.system)] if self.settings.system else []

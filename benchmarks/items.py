@@ -26,7 +26,10 @@ class Item:
         start_s, end_s: the window of it that is shown; None for the whole.
         length_s: length of what is shown, as far as the data says; 0 when it does not.
         transcript: what is said in the clip, from the data.
+        percepts: what perception found in the clip, rendered to text, where that stands for the clip.
         hears: whether the clip's sound belongs to the question.
+        group: what it shares with other questions (dialogue, speaker, clip): a split never cuts through it.
+        trace: reasoning that leads to the answer, to learn from; empty where the data has none.
         problem: why this cannot be asked; empty when it can.
         row: the dataset's own fields that its own scoring reads.
     """
@@ -42,7 +45,10 @@ class Item:
     end_s: float | None = None
     length_s: float = 0.0
     transcript: str = ""
+    percepts: str = ""
     hears: bool = False
+    group: str = ""
+    trace: str = ""
     problem: str = ""
     row: Mapping[str, Any] = field(default_factory=dict)
 

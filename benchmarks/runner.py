@@ -204,7 +204,9 @@ def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Item, ...], 
     not_asked: Counter[str] = Counter()
     chosen = []
     for item in items:
-        if settings.asking.media and item.modality not in takes:
+        if item.question.kind == "open":
+            not_asked["an open reply has no right answer"] += 1
+        elif settings.asking.media and item.modality not in takes:
             not_asked[f"{item.modality} is nothing the system takes"] += 1
         else:
             chosen.append(item)

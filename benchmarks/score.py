@@ -27,7 +27,12 @@ def score(reply: str, question: Question, gold: str) -> Score:
     Returns:
         1 for the right answer; where several options are right, 0.5 for some of them and no wrong one; else 0. A reply
         that cannot be read, or that can be read in two ways, earns 0 and says why.
+
+    Raises:
+        ValueError: the question is open, so that there is nothing to score by.
     """
+    if question.kind == "open":
+        raise ValueError("an open reply has no right answer")
     answer = parse(reply, question.kind, question.options)
     if not answer.value:
         return Score(0.0, answer, f"unparseable: {answer.how}")

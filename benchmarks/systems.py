@@ -227,7 +227,8 @@ class AgentSystem:
         from omnisense.perception.percepts import STREAMS, AudioStream, VisualStream
 
         if item.media is None:
-            return Prepared(item, (None, item.transcript), prompt_sha=_sha(item, evidence_of(None, item.transcript)))
+            told = "\n".join(text for text in (item.percepts, item.transcript) if text)
+            return Prepared(item, (None, told), prompt_sha=_sha(item, evidence_of(None, told)))
         clip = clip_of(media_part(item))
         percepts = self._perception.perceive(clip)
         if len(percepts.missing()) == len(STREAMS):

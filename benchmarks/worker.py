@@ -18,6 +18,7 @@ from omnisense.benchmarks.score import score
 from omnisense.benchmarks.systems import Prepared, Reply, System, SystemSettings, build
 from omnisense.errors import InputError, MediaError, OmniSenseError, PolicyError
 from omnisense.reasoning.answer import PARSER_VERSION
+from omnisense.reasoning.policy import Seen
 
 OwnScore = Callable[[Item, str, bool], float | None]
 _STRIP_FRAMES, _STRIP_HEIGHT = 8, 96
@@ -81,7 +82,7 @@ class Worker:
             if isinstance(reply, _Failure):
                 done[p.item.id] = Done(failed(p.item, reply.error))
             else:
-                done[p.item.id] = Done(self._record(p, reply, seconds), _strip(p))
+                done[p.item.id] = Done(self._record(p, reply, seconds), strip(p.seen))
         return [done[item.id] for item in batch]
 
     def _answers(self, batch: list[Prepared]) -> list[Reply | _Failure]:
@@ -145,11 +146,11 @@ def _about(item: Item) -> dict[str, Any]:
     }
 
 
-def _strip(prepared: Prepared) -> bytes | None:
+def strip(seen: Seen) -> bytes | None:
     """Up to eight of the frames that the model saw, side by side, as a small JPEG."""
     from PIL import Image
 
-    frames = [frame for block in prepared.seen.images for frame in block]
+    frames = [frame for block in seen.images for frame in block]
     if not frames:
         return None
     picked = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, _STRIP_FRAMES).round().astype(int))]

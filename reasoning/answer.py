@@ -118,6 +118,8 @@ def _unpacked(text: str) -> str:
 
 
 def _read(text: str, kind: Kind, options: tuple[str, ...]) -> _Read:
+    if kind == "open":
+        return _Read(text, "the reply")
     if kind == "number":
         return _number(text)
     if kind == "yes_no":

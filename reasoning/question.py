@@ -1,4 +1,4 @@
-"""A question with one right answer, as benchmarks and training put it."""
+"""A question with one right answer, or an open one, as benchmarks and training put it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import string
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["one", "several", "number", "yes_no"]
+Kind = Literal["one", "several", "number", "yes_no", "open"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Question:
 
     Attributes:
         text: the question itself.
-        kind: ``one`` option, ``several`` options, a ``number`` from 0 to 10, or ``yes_no``.
+        kind: ``one`` option, ``several`` options, a ``number`` from 0 to 10, ``yes_no``, or an ``open`` reply to a
+            person, to which no answer is the right one.
         options: for the first two kinds, each with its letter in front: ``A. happy``.
     """
 
@@ -55,11 +56,17 @@ _WANTED = {
     "several": "the letters of all options that are right",
     "number": "one whole number from 0 to 10, in digits",
     "yes_no": "Yes or No",
+    "open": "your reply to the person",
 }
 
 
 def question_text(
-    question: Question, *, think: bool = False, thought_pattern: bool = False, transcript: str = ""
+    question: Question,
+    *,
+    think: bool = False,
+    thought_pattern: bool = False,
+    transcript: str = "",
+    percepts: str = "",
 ) -> str:
     """The user turn that puts a question: to models under evaluation and to policies in training.
 
@@ -69,7 +76,9 @@ def question_text(
         thought_pattern: whether to point to characteristics, chat content and events first (HumanSense, section on
             training-free enhancement).
         transcript: what is said in the clip, for models that do not hear it.
+        percepts: what perception found in the clip, rendered, for models that neither see nor hear it.
     """
+    seen = f"What was seen and heard in the clip:\n{percepts.strip()}\n\n" if percepts.strip() else ""
     said = f"What is said in the clip:\n{transcript.strip()}\n\n" if transcript.strip() else ""
     options = "\nOptions:\n" + "\n".join(question.options) + "\n" if question.options else "\n"
     wanted = _WANTED[question.kind]
@@ -78,4 +87,4 @@ def question_text(
         if think
         else f"Answer with {wanted} and nothing else."
     )
-    return f"{said}{_THOUGHT_PATTERN if thought_pattern else ''}Question: {question.text}\n{options}\n{form}"
+    return f"{seen}{said}{_THOUGHT_PATTERN if thought_pattern else ''}Question: {question.text}\n{options}\n{form}"

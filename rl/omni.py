@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,16 +21,12 @@ from trl.trainer.utils import RepeatSampler
 from omnisense.errors import InputError
 from omnisense.reasoning.encoding import ALONG_TOKENS, EncodedPrompt, Encoder, collate, media_token_ids, on_device
 from omnisense.reasoning.policy import Seen
+from omnisense.rl.checkpoints import ExactCheckpoints
 from omnisense.rl.encoding_ahead import EncodingAhead, read_prompt
-from omnisense.rl.own_forward import add_scoring_head
+from omnisense.rl.own_forward import add_scoring_head, bare_model
 
 
-def bare_model(model: Any) -> Any:
-    """The model inside a PEFT wrapper, or the model itself."""
-    return model.get_base_model() if hasattr(model, "peft_config") else model
-
-
-class OmniGRPOTrainer(GRPOTrainer):
+class OmniGRPOTrainer(ExactCheckpoints, GRPOTrainer):
     """TRL's GRPO trainer for any model of :mod:`omnisense.reasoning.encoding`.
 
     Args:
@@ -168,19 +163,6 @@ class OmniGRPOTrainer(GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> _ByEpoch:
         return _ByEpoch(super()._get_train_sampler(dataset))
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        model, folder = model or self.model, Path(resume_from_checkpoint)
-        if self.is_deepspeed_enabled or self.is_fsdp_enabled:
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-        elif hasattr(model, "peft_config"):
-            # transformers reads either the adapter or, where TRL has put a copy of its start beside it, the copy alone.
-            for name in model.peft_config:
-                at = folder if name == model.active_adapter else folder / name
-                model.load_adapter(at, name, is_trainable=name == model.active_adapter)
-        else:  # transformers does it, since from 5.21 on a thinker is saved under other names than it has
-            saved = type(model).from_pretrained(folder, dtype=model.dtype)
-            model.load_state_dict(saved.state_dict())
 
 
 def _check(args: GRPOConfig, encoder: Encoder, needs_reference: bool) -> None:

@@ -16,6 +16,11 @@ from trl.trainer.utils import add_fused_lm_head
 from omnisense.errors import InputError
 
 
+def bare_model(model: Any) -> Any:
+    """The model inside a PEFT wrapper, or the model itself."""
+    return model.get_base_model() if hasattr(model, "peft_config") else model
+
+
 class _OwnForward:
     """Stands in for a model where TRL adds its head: TRL's backbone is the model's own forward up to the head."""
 

@@ -27,6 +27,8 @@ from omnisense.reasoning.question import Kind, Question, bare
 QUESTION_FILES = ("HumanSense_VQA.json", "HumanSense_AQA.json")
 TRAINING_FILES = ("merged_video_wo_audio.json", "merged_audio.json", "merged_video_w_audio.json")
 _SOUND = {".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".wma"}
+OPEN = "Open reply"  # ours, for training: HumanSense has no such pattern
+_KINDS = {**PATTERNS, OPEN: "open"}
 _SCORED_BY = ("task_type", "question_pattern", "answer", "options")
 
 
@@ -152,7 +154,10 @@ def _item(row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip
         end_s=end_s,
         length_s=end_s - start_s if start_s is not None and end_s is not None else _length(asked),
         transcript=str(asked.get("asr_en") or ""),
+        percepts=str(asked.get("percepts") or ""),
         hears=task.hears or media.modality == "audio",
+        group=str(asked.get("group") or named or asked.get("asr_en") or asked.get("percepts") or ""),
+        trace=str(asked.get("think") or ""),
         problem="; ".join(str(fault) for fault in blocking),
         row={key: asked[key] for key in _SCORED_BY if key in asked},
     )
@@ -163,19 +168,20 @@ def _identity(row: dict[str, Any], named: str) -> str:
     if re.fullmatch(r"\w[\w.-]{0,79}", str(row.get("id") or "")):  # it also names a file
         return str(row["id"])
     asked = row["questions"]
-    shown = PurePosixPath(named).name or asked.get("asr_en")  # without media, the transcript stands for the clip
+    # Without media, a text stands for the clip.
+    shown = PurePosixPath(named).name or asked.get("asr_en") or asked.get("percepts")
     parts = [shown, row.get("time"), *(asked.get(key) for key in ("task_type", "question", "options"))]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def _question(asked: dict[str, Any]) -> Question:
-    kind: Kind | None = PATTERNS.get(str(asked.get("question_pattern")))  # type: ignore[assignment]
+    kind: Kind | None = _KINDS.get(str(asked.get("question_pattern")))  # type: ignore[assignment]
     if kind is None:
         raise _RowError("unknown pattern", f"the question pattern {asked.get('question_pattern')!r} is unknown")
     text, options = str(asked.get("question") or "").strip(), asked.get("options") or []
     if not text:
         raise _RowError("no question", "the question is empty")
-    if kind in ("number", "yes_no"):
+    if kind in ("number", "yes_no", "open"):
         return Question(text, kind)
     if not isinstance(options, list) or not 2 <= len(options) <= 26:
         raise _RowError("impossible answer", "there are no options to choose from")
@@ -196,6 +202,8 @@ def _lettered(options: list[str]) -> tuple[str, ...]:
 
 
 def _gold(asked: dict[str, Any], question: Question) -> str:
+    if question.kind == "open":
+        return ""
     gold = canonical(str(asked.get("answer", "")), question)
     if not gold:
         among = "0 to 10" if question.kind == "number" else question.letters or "yes and no"

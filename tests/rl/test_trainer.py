@@ -15,7 +15,8 @@ from omnisense.reasoning.encoding import collate
 from omnisense.reasoning.tiny_models import tiny_audio, tiny_omni3, tiny_vlm
 from omnisense.reasoning.transformers_policy import load_model
 from omnisense.rl.encoding_ahead import EncodingAhead, dump_prompt, read_prompt
-from omnisense.rl.omni import OmniGRPOTrainer, bare_model
+from omnisense.rl.omni import OmniGRPOTrainer
+from omnisense.rl.own_forward import bare_model
 from omnisense.rl.weights import LANGUAGE_LAYERS
 from tests.rl.conftest import by_length, logged, state_of, trainer_on
 
@@ -241,7 +242,7 @@ folder, output, size = Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 prompts = [read_prompt(line) for line in Path(sys.argv[5]).read_text().splitlines()]
 trainer = trainer_on(folder, output, prompts, per_device_train_batch_size=size, max_steps=3, optim="sgd",
                      learning_rate=0.1, beta=0.05, max_grad_norm=0.0)
-trainer._generate_single_turn = lambda ids, *_: ([[65 + i % 4] * (2 + i % 4 % 3) + [256] for i in range(len(ids))], None)
+trainer._generate_single_turn = lambda ids, *_: ([[65 + i % 4] * (2 + i % 4) + [256] for i in range(len(ids))], None)
 trainer.train()
 if trainer.accelerator.is_main_process:
     torch.save(state_of(trainer), output / "state.pt")

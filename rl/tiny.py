@@ -1,0 +1,96 @@
+"""A tiny omni model and questions that it can learn in a minute: ``python -m omnisense.rl.tiny FOLDER``.
+
+The whole road of training on any laptop, without a model hub: the model is a Qwen2.5-Omni thinker of 250,000 random
+weights, the clips are bright or dark and sound high or low. What it learns means nothing; that it learns shows that the
+road is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from omnisense.perception.media import SAMPLE_RATE_HZ
+from omnisense.perception.writing import write_clip
+from omnisense.rl.sources import ONE
+
+_FPS, _SECONDS, _HEIGHT, _WIDTH = 4, 2, 56, 84
+_EACH = 24
+
+
+def make_data(folder: Path, seed: int = 0, each: int = _EACH) -> None:
+    """Write ``cold.json`` (answers by chance: the form alone), ``video.json``, ``audio.json`` and ``both.json``.
+
+    Args:
+        folder: where they and their media go.
+        seed: of noise and answers.
+        each: clips of each kind.
+    """
+    draw = random.Random(seed)
+    for name in ("videos", "audios"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    files: dict[str, list[dict[str, Any]]] = {"cold": [], "video": [], "audio": [], "both": []}
+    for i in range(each):
+        yes = i % 2 == 0
+        noise = np.random.default_rng(seed * 1000 + i)
+        write_clip(folder / f"videos/mute{i}.mp4", _frames(yes, noise), None, _FPS)
+        write_clip(folder / f"videos/both{i}.mp4", _frames(yes, noise), _sound(yes, noise), _FPS)
+        _write_wav(folder / f"audios/sound{i}.wav", _sound(yes, noise))
+        clips = {"video": f"videos/mute{i}.mp4", "audio": f"audios/sound{i}.wav", "both": f"videos/both{i}.mp4"}
+        for kind, media in clips.items():
+            files[kind].append(_row(media, yes, f"{kind} {i}"))
+            files["cold"].append(_row(media, draw.random() < 0.5, f"cold {kind} {i}"))
+    for name, rows in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+
+
+def _row(media: str, yes: bool, group: str) -> dict[str, Any]:
+    asked = {
+        "task_type": "Emo_Strategy" if media.startswith("videos/both") else "Brightness_or_Pitch",
+        "question": "Up or down?", "question_pattern": ONE, "options": ["A. up", "B. down"],
+        "answer": "A" if yes else "B", "group": group,
+    }  # fmt: skip
+    return {"id": group.replace(" ", "-"), "video_path": media, "questions": asked}
+
+
+def _frames(bright: bool, noise: np.random.Generator) -> np.ndarray:
+    level = 200 if bright else 50
+    shape = (_FPS * _SECONDS, _HEIGHT, _WIDTH, 3)
+    return np.clip(level + noise.normal(0, 12, shape), 0, 255).astype(np.uint8)
+
+
+def _sound(high: bool, noise: np.random.Generator) -> np.ndarray:
+    t = np.arange(SAMPLE_RATE_HZ * _SECONDS) / SAMPLE_RATE_HZ
+    hiss = noise.normal(0, 0.2, t.shape)
+    return (hiss if high else 0.3 * np.sin(2 * np.pi * 180 * t) + 0.01 * hiss).astype(np.float32)
+
+
+def _write_wav(path: Path, samples: np.ndarray) -> None:
+    import wave
+
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(SAMPLE_RATE_HZ)
+        out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--seed", default=0, show_default=True)
+def main(folder: Path, seed: int) -> None:
+    """Make a tiny model and tiny questions in FOLDER (the recipe expects `tiny`)."""
+    from omnisense.reasoning.tiny_models import tiny_omni
+
+    tiny_omni(folder / "model")
+    make_data(folder, seed)
+    click.echo(f"written to {folder}; now run: omnisense train curriculum tiny --output runs/tiny")
+
+
+if __name__ == "__main__":
+    main()
