@@ -11,7 +11,7 @@ import click
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
-    from omnisense.rl.recipe import Method
+    from omnisense.rl.recipe import Method, Recipe
 
 _DIR = click.Path(path_type=Path, file_okay=False)
 _OUTPUT = click.option("--output", type=_DIR, metavar="DIR", help="Run folder. [default: runs/train/RECIPE]")
@@ -64,7 +64,8 @@ def train_curriculum(recipe: str, changes: tuple[str, ...], output: Path | None,
     from omnisense.rl.recipe import read_recipe, stages_of
 
     wanted = read_recipe(recipe, changes)
-    stages_of(wanted)  # a fault in the last stage shows before the first one is trained
+    for stage in stages_of(wanted):
+        _check(stage.recipe)  # a fault in the last stage shows before the first one is trained
     from omnisense.rl.curriculum import train_curriculum
 
     _show(
@@ -158,14 +159,19 @@ def _train(recipe: str, changes: tuple[str, ...], output: Path | None, as_json: 
     wanted = read_recipe(recipe, changes, method)
     if wanted.stages:
         raise InputError("this recipe has stages", f"Run: omnisense train curriculum {recipe}", recipe)
-    if method == "grpo":
-        from omnisense.rl.rewards import build_rewards
-
-        build_rewards(wanted.rewards)  # a fault in the recipe shows before a model is loaded
+    _check(wanted)
     from omnisense.rl.train import train
 
     folder = _folder(output, recipe)
     _show(train(wanted, folder, say, [TrainingProgress()]).result, folder, as_json)
+
+
+def _check(recipe: Recipe) -> None:
+    """A fault in the rewards shows before a model is loaded."""
+    from omnisense.rl.rewards import build_rewards
+
+    if recipe.method == "grpo":
+        build_rewards(recipe.rewards)
 
 
 def _folder(output: Path | None, recipe: str) -> Path:

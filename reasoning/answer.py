@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from omnisense.reasoning.question import Kind, bare
 
-PARSER_VERSION = 1  # raise it when any reply comes to be read otherwise; every record carries it
+PARSER_VERSION = 2  # raise it when any reply comes to be read otherwise; every record carries it
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,10 @@ _LEADING = re.compile(
 _MARKER = re.compile(r"(?:^|(?<=[\s,;&(\[]))[(\[]?([A-Z])(?:[)\]:]|\.(?!\w)|\.(?=[A-Z][a-z]))")
 _LINE = re.compile(r"^\s*[-•]?\s*[(\[]?([A-Z])[)\].:]", re.MULTILINE)
 _HEDGE = r"(?:(?:that|probably|most|likely|clearly|therefore|definitely|option|choice|letter|be)\s+){0,4}"
-_GO_ON = r"(?=\s*(?:[^\w\s']|$)|\s+(?:because|since|as|which|for|and|but|is|was|would|given|due|based)\b)"
+_GO_ON = (
+    r"(?=\s*(?:[^\w\s']|$)|\s+(?:because|since|as|which|for|and|but|is|was|would|given|due|based"
+    r"|seems|looks|sounds|appears|fits|may|might|could|can|must|has)\b)"
+)
 _UPPER = rf"[(\[\"'<]*(?:([B-Z])(?![\w'])|(A){_GO_ON}|([a-z])(?=[)\].\"']|\s*$))"
 _STATES = re.compile(
     rf"(?:(final)\s+)?(?:answer|choice|option|selection|response|conclusion|答案|选择?)s?\s*"

@@ -55,15 +55,15 @@ class DataSettings(BaseModel):
     thought_pattern: bool = False
     transcript: Literal["none", "data"] = "none"
     frames: Literal["humansense"] | int = "humansense"
-    max_pixels: int = Field(360 * 420, ge=1)
+    max_pixels: int = Field(default=360 * 420, ge=1)
     system: str = ""
     whole_clips: bool = False
-    held_out: float = Field(0.1, ge=0, lt=1)
+    held_out: float = Field(default=0.1, ge=0, lt=1)
     held_out_files: list[Path] = []
-    limit: int = Field(0, ge=0)
-    held_out_limit: int = Field(0, ge=0)
-    max_prompt_tokens: int = Field(16_384, ge=1)
-    max_clip_s: float = Field(600.0, gt=0)
+    limit: int = Field(default=0, ge=0)
+    held_out_limit: int = Field(default=0, ge=0)
+    max_prompt_tokens: int = Field(default=16_384, ge=1)
+    max_clip_s: float = Field(default=600.0, gt=0)
 
     def asking(self) -> AskSettings:
         """The setting, as the evaluation knows it: training and evaluation put the same prompts."""

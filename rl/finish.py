@@ -96,7 +96,7 @@ def summary_of(log: Sequence[dict[str, Any]]) -> dict[str, Any]:
                 "last": round(sum(values[-tenth:]) / tenth, 5),
                 "mean": round(sum(values) / len(values), 5),
             }
-    last = next((entry for entry in reversed(log) if "train_runtime" in entry), {})
+    last: dict[str, Any] = next((entry for entry in reversed(log) if "train_runtime" in entry), {})
     tokens = next((entry["num_tokens"] for entry in reversed(log) if "num_tokens" in entry), None)
     steps = max((int(entry.get("step", 0)) for entry in log), default=0)
     return found | {"steps": steps, "seconds": last.get("train_runtime"), "tokens": tokens}

@@ -35,7 +35,7 @@ class _Judged(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     judge: str
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(default=8, ge=1)
     _policy: Policy | None = PrivateAttr(None)
 
     def __getstate__(self) -> dict[Any, Any]:

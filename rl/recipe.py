@@ -44,8 +44,8 @@ class Evaluation(BaseModel):
 
     run: bool = True
     method: Literal["write", "choose"] = "write"
-    max_new_tokens: int = Field(256, ge=1)
-    batch_size: int = Field(8, ge=1)
+    max_new_tokens: int = Field(default=256, ge=1)
+    batch_size: int = Field(default=8, ge=1)
 
 
 class Recipe(BaseModel):
@@ -82,8 +82,8 @@ class Recipe(BaseModel):
     rewards: dict[str, Any] = {"accuracy": 1.0, "format": 1.0}
     trainer: dict[str, Any] = {}
     evaluation: Evaluation = Evaluation()
-    threads: int = Field(4, ge=1)
-    samples: int = Field(4, ge=0)
+    threads: int = Field(default=4, ge=1)
+    samples: int = Field(default=4, ge=0)
     seed: int = 0
     stages: list[dict[str, Any]] = []
 
@@ -182,7 +182,7 @@ def _set(values: dict[str, Any], change: str) -> None:
 
 
 def _inside(values: Any, part: str, key: str) -> Any:
-    """What a key's part leads to: of a table the entry, made where it is not there; of the stages the one of that name."""
+    """Where a part of a key leads: in a table to its entry, made if it is not there; in stages to the one so named."""
     if isinstance(values, list):
         found = next((entry for entry in values if isinstance(entry, dict) and entry.get("name") == part), None)
     else:

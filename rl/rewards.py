@@ -81,8 +81,8 @@ class Length(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    low: int = Field(10, ge=1)
-    high: int = Field(200, ge=1)
+    low: int = Field(default=10, ge=1)
+    high: int = Field(default=200, ge=1)
 
     def __call__(self, completions: Completions, **_: Any) -> list[float | None]:
         """See the class."""

@@ -176,7 +176,8 @@ def _arguments(recipe: Recipe, output: Path) -> Any:
 def _trainer(
     recipe: Recipe, model: Any, encoder: Encoder, arguments: Any, rows: list[Any], source: Path, callbacks: Any
 ) -> Any:
-    data, more = Dataset.from_list(rows), {"threads": recipe.threads, "callbacks": list(callbacks)}
+    data = Dataset.from_list(rows)
+    more: dict[str, Any] = {"threads": recipe.threads, "callbacks": list(callbacks)}
     if recipe.method == "sft":
         return OmniSFTTrainer(model, encoder, arguments, data, **more)
     rewards, arguments.reward_weights = build_rewards(recipe.rewards)

@@ -27,9 +27,9 @@ class Weights(BaseModel):
 
     train: Literal["adapter", "full"] = "adapter"
     towers: bool = False
-    r: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    r: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
 
     def apply(self, model: Any, adapter: str | None = None) -> Any:
         """The model, ready to be trained.
