@@ -11,7 +11,7 @@ help:
 	@echo "make test      run the tests (likewise)"
 	@echo "make test-all  run the slow tests too"
 	@echo "make lint      ruff and mypy"
-	@echo "make speed     measure perception, sampling, agent, start-up and evaluation beside their peers"
+	@echo "make speed     measure perception, agent, evaluation and training beside their peers"
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \
@@ -44,6 +44,7 @@ lint: $(INSTALLED)
 speed: models
 	$(BIN)/python -m omnisense.benchmarks.speed
 	$(BIN)/python -m omnisense.benchmarks.speed.harness
+	$(BIN)/python -m omnisense.benchmarks.speed.training
 
 clean:
 	rm -rf $(VENV) build *.egg-info

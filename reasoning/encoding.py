@@ -341,6 +341,7 @@ def _row_by_row(module: Any) -> None:
 
         images = videos = sounds = 0
         positions, deltas = [], []
+        known: dict[bytes, tuple[Any, Any]] = {}  # a group's prompts are all the same
         for i in range(len(input_ids)):
             ids = input_ids[i : i + 1]
             mask = None if attention_mask is None else attention_mask[i : i + 1]
@@ -350,22 +351,29 @@ def _row_by_row(module: Any) -> None:
             with_sound = int((follows == config.audio_start_token_id).sum())
             n_videos = with_sound + int((follows == config.video_token_id).sum())
             n_sounds = int((real == config.audio_start_token_id).sum())
-            row = upstream(
-                ids,
+            media = (
                 image_grid_thw[images : images + n_images] if n_images else None,
                 video_grid_thw[videos : videos + n_videos] if n_videos else None,
-                torch.ones_like(ids) if mask is None else mask,
-                with_sound > 0,
                 audio_seqlens[sounds : sounds + n_sounds] if n_sounds else None,
                 second_per_grids[videos : videos + n_videos] if n_videos else None,
-                **more,
             )
             images, videos, sounds = images + n_images, videos + n_videos, sounds + n_sounds
-            positions.append(row[0])
-            deltas.append(row[1].reshape(1, -1))
+            key = b"".join(_bytes(x) for x in (ids, mask, *media))
+            if key not in known:
+                whole = torch.ones_like(ids) if mask is None else mask
+                row = upstream(ids, media[0], media[1], whole, with_sound > 0, media[2], media[3], **more)
+                known[key] = row[0], row[1].reshape(1, -1)
+            positions.append(known[key][0])
+            deltas.append(known[key][1])
         return torch.cat(positions, dim=1), torch.cat(deltas)
 
     module.get_rope_index = types.MethodType(get_rope_index, module)
+
+
+def _bytes(value: Any) -> bytes:
+    import torch
+
+    return b"-" if value is None else torch.as_tensor(value).cpu().contiguous().numpy().tobytes() + b"|"
 
 
 def media_token_ids(config: Any) -> list[int]:

@@ -107,8 +107,14 @@ def tiny_text(folder: Path) -> Path:
     return _save(model, tokenizer, folder)
 
 
-def tiny_omni(folder: Path) -> Path:
-    """A Qwen2.5-Omni thinker of about 250,000 parameters."""
+def tiny_omni(folder: Path, width: int = 32, layers: int = 2) -> Path:
+    """A Qwen2.5-Omni thinker; as it is, of about 250,000 parameters.
+
+    Args:
+        folder: where it is saved.
+        width: of all hidden states, a multiple of 32.
+        layers: of the language model; what sees and hears has one.
+    """
     import torch
     from transformers import (
         Qwen2_5OmniProcessor,
@@ -120,13 +126,16 @@ def tiny_omni(folder: Path) -> Path:
     tokenizer = _tokenizer(_MEDIA)
     ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _MEDIA.items()}
     pixels = {"min_pixels": 28 * 28, "max_pixels": 56 * 84, "patch_size": 14, "merge_size": 2, "temporal_patch_size": 2}
+    heads, inner = width // 16, width * 3 // 2
     config = Qwen2_5OmniThinkerConfig(
-        audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 48,
-                      "num_mel_bins": 128, "output_dim": 32, "n_window": 100},
-        vision_config={"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 14,
-                       "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32,
+        audio_config={"d_model": width, "encoder_layers": 1, "encoder_attention_heads": heads, "encoder_ffn_dim": inner,
+                      "num_mel_bins": 128, "output_dim": width, "n_window": 100},
+        vision_config={"depth": 1, "hidden_size": width, "intermediate_size": inner, "num_heads": heads,
+                       "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": width,
                        "fullatt_block_indexes": [0], "window_size": 112},
-        text_config=_TEXT | {"vocab_size": len(tokenizer),
+        text_config=_TEXT | {"vocab_size": len(tokenizer), "hidden_size": width, "intermediate_size": inner,
+                             "num_hidden_layers": layers, "num_attention_heads": heads,
+                             "num_key_value_heads": heads // 2,
                              "rope_scaling": {"mrope_section": [2, 3, 3], "rope_type": "default"}},
         image_token_index=ids["image_token"], video_token_index=ids["video_token"],
         audio_token_index=ids["audio_token"],

@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import NamedTuple
 
+import threadpoolctl
+
 from omnisense.perception.sampling import Sampling
 from omnisense.reasoning.encoding import EncodedPrompt, Encoder
 from omnisense.reasoning.policy import Messages, Seen
@@ -48,7 +50,7 @@ class EncodingAhead:
 
     def __init__(self, encoder: Encoder, threads: int = 4) -> None:
         self._encoder, self.encoded = encoder, 0
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="encode")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="encode", initializer=_alone)
         self._pending: dict[str, Future[Encoded]] = {}
         self._last: frozenset[str] = frozenset()
 
@@ -77,3 +79,8 @@ class EncodingAhead:
 
     def _encode(self, prompt: str) -> Encoded:
         return Encoded(*self._encoder.encode(read_prompt(prompt)))
+
+
+def _alone() -> None:
+    """One OpenMP thread for a worker: a team of its own spins on the cores that the model needs (half its speed)."""
+    threadpoolctl.ThreadpoolController().select(user_api="openmp").limit(limits=1)

@@ -1,0 +1,282 @@
+"""What training costs beside its peers: ``python -m omnisense.benchmarks.speed.training [--output DIR]``.
+
+Our GRPO step beside TRL's own on the same text model and tokens; an omni step beside a text step of as many tokens on
+the same model; media encoded once a group beside once a completion; memory of scoring beside a forward without a
+head. Models are small and random: what is compared is the trainers. Writes ``training.json`` and ``training.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from omnisense.perception.media import SAMPLE_RATE_HZ
+from omnisense.perception.sampling import Sampling
+from omnisense.perception.writing import write_clip
+
+_STEPS, _WARM = 6, 2
+_TOKENS = 64
+_COMPLETIONS = 8
+_CLIPS = 4
+_VOCABULARY, _ROWS, _PROMPT, _REPLY = 152_064, 4, 1500, 64
+
+
+@click.command()
+@click.option("--runs", default=5, show_default=True, help="Rounds; in each, every trainer makes a few steps in turn.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="runs/speed", show_default=True)
+def main(runs: int, output: Path) -> None:
+    """Measure training beside its peers."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), runs)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "training.json").write_text(json.dumps(found, indent=1) + "\n")
+    (output / "training.md").write_text(as_table(found))
+    click.echo(as_table(found))
+
+
+def measure(folder: Path, runs: int) -> dict[str, Any]:
+    """Seconds, megabytes and ratios."""
+    steps = step_seconds(folder, runs)
+    medians = {name: statistics.median(values) for name, values in steps.items()}
+    memory = {way: _apart(_scoring_mb, way) for way in ("no head", "ours")}
+    return {
+        "machine": {"python": platform.python_version(), "cpu_count": os.cpu_count()},
+        "packages": {name: version(name) for name in ("torch", "transformers", "trl")},
+        "step_s": medians,
+        "steps_each": {name: len(values) for name, values in steps.items()},
+        "text_over_trl": medians["ours, text"] / medians["TRL, text"],
+        "omni_over_text": medians["ours, video with sound"] / medians["ours, as many tokens of text"],
+        "encoding": encoding_once(folder, runs),
+        "memory_mb": memory,
+        "memory_over_no_head": memory["ours"] / memory["no head"],
+    }
+
+
+def step_seconds(folder: Path, runs: int) -> dict[str, list[float]]:
+    """Seconds of single steps, the first ones of each round left out."""
+    from omnisense.reasoning.tiny_models import tiny_omni, tiny_text
+
+    text, omni = tiny_text(folder / "text"), tiny_omni(folder / "omni", width=128, layers=8)
+    clips = [_clip(folder / f"clip{i}.mp4", seed=i) for i in range(_CLIPS)]
+    few = {"sampling": Sampling(rule="count", count=8), "with_audio": True}
+    both = [_prompt([{"type": "video", "path": clip, **few}]) for clip in clips]
+    words = [_prompt([], more=str(i)) for i in range(_CLIPS)]
+    lack = _length(omni, both[0]) - _length(omni, words[0])
+    as_long = [_prompt([], more=f"{i}{'x' * lack}") for i in range(_CLIPS)]
+    makers: dict[str, Callable[[], Any]] = {
+        "TRL, text": lambda: _trl(text, words, folder),
+        "ours, text": lambda: _ours(text, words, folder),
+        "ours, video with sound": lambda: _ours(omni, both, folder),
+        "ours, as many tokens of text": lambda: _ours(omni, as_long, folder),
+    }
+    found: dict[str, list[float]] = {name: [] for name in makers}
+    order, draw = list(makers), random.Random(0)
+    for _ in range(runs):
+        draw.shuffle(order)
+        for name in order:
+            found[name] += _steps(makers[name]())[_WARM:]
+    return found
+
+
+def encoding_once(folder: Path, runs: int) -> dict[str, float]:
+    """Seconds to encode a group's prompts: as one, and each completion's anew."""
+    from omnisense.reasoning.tiny_models import tiny_omni
+    from omnisense.reasoning.transformers_policy import load_model
+    from omnisense.rl.encoding_ahead import EncodingAhead, dump_prompt, read_prompt
+
+    encoder = load_model(tiny_omni(folder / "encoder"), "float32")[1]
+    part = {
+        "type": "video",
+        "path": _clip(folder / "long.mp4", 6, height=360, width=640),
+        "sampling": Sampling.humansense(),
+        "with_audio": True,
+    }
+    group = [dump_prompt(_prompt([part]))] * _COMPLETIONS
+    once, each = [], []
+    for _ in range(runs + 1):
+        ahead = EncodingAhead(encoder, threads=1)
+        began = time.perf_counter()
+        ahead.take(group)
+        once.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        for prompt in group:
+            encoder.encode(read_prompt(prompt))
+        each.append(time.perf_counter() - began)
+    seconds = {"once_s": statistics.median(once[1:]), "each_s": statistics.median(each[1:])}
+    return seconds | {"times_less": seconds["each_s"] / seconds["once_s"]}
+
+
+def as_table(found: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    steps, memory, encoding = found["step_s"], found["memory_mb"], found["encoding"]
+    lines = ["# Training beside its peers", "", "| | ratio | measured |", "| --- | --- | --- |"]
+    lines.append(
+        f"| our step, text, over TRL's own | {found['text_over_trl']:.2f} | {steps['ours, text']:.4f} s, "
+        f"{steps['TRL, text']:.4f} s |"
+    )
+    lines.append(
+        f"| a step with video and sound over one with as many tokens of text | {found['omni_over_text']:.2f} | "
+        f"{steps['ours, video with sound']:.4f} s, {steps['ours, as many tokens of text']:.4f} s |"
+    )
+    lines.append(
+        f"| encoding each of {_COMPLETIONS} completions' prompts over once a group | {encoding['times_less']:.1f} | "
+        f"{encoding['each_s']:.2f} s, {encoding['once_s']:.2f} s |"
+    )
+    lines.append(
+        f"| memory of scoring over a forward without a head | {found['memory_over_no_head']:.2f} | "
+        f"{memory['ours']:.0f} MB, {memory['no head']:.0f} MB |"
+    )
+    packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
+    lines += [
+        "",
+        f"{found['machine']['cpu_count']} CPU cores, Python {found['machine']['python']}, {packages}. Medians; steps "
+        f"of {_COMPLETIONS} completions of {_TOKENS} tokens on tiny random models; memory above the model, for a forward "
+        f"and backward of {_ROWS} x ({_PROMPT} + {_REPLY}) tokens at a vocabulary of {_VOCABULARY}, embeddings and "
+        "head frozen as under an adapter.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+def _prompt(parts: list[Any], more: str = "") -> Any:
+    return [{"role": "user", "content": [*parts, {"type": "text", "text": f"What does she feel?{more}"}]}]
+
+
+def _clip(path: Path, seconds: int = 2, seed: int = 0, height: int = 120, width: int = 160) -> str:
+    rng = np.random.default_rng(seed)
+    frames = rng.integers(0, 255, (seconds * 10, height, width, 3), np.uint8)
+    write_clip(path, frames, rng.normal(0, 0.1, seconds * SAMPLE_RATE_HZ).astype(np.float32), 10)
+    return str(path)
+
+
+def _length(folder: Path, prompt: Any) -> int:
+    from omnisense.reasoning.transformers_policy import load_model
+
+    return int(load_model(folder, "float32")[1].encode(prompt)[0].length)
+
+
+def _settings(folder: Path) -> Any:
+    from trl import GRPOConfig
+
+    return GRPOConfig(
+        str(folder / "run"), per_device_train_batch_size=_COMPLETIONS, num_generations=_COMPLETIONS,
+        max_completion_length=_TOKENS, generation_kwargs={"min_new_tokens": _TOKENS}, max_steps=_STEPS,
+        report_to=[], use_cpu=True, bf16=False, gradient_checkpointing=False, save_strategy="no", disable_tqdm=True,
+        logging_strategy="no",
+    )  # fmt: skip
+
+
+def _by_length(completions: Any, **_: Any) -> list[float]:
+    return [float(len(completion[0]["content"]) % 5) for completion in completions]
+
+
+def _ours(folder: Path, prompts: Any, work: Path) -> Any:
+    from datasets import Dataset
+
+    from omnisense.reasoning.transformers_policy import load_model
+    from omnisense.rl.encoding_ahead import dump_prompt
+    from omnisense.rl.omni import OmniGRPOTrainer
+
+    model, encoder = load_model(folder, "float32")
+    data = Dataset.from_list([{"prompt": dump_prompt(prompt)} for prompt in prompts])
+    return OmniGRPOTrainer(model, encoder, _by_length, _settings(work), data)
+
+
+def _trl(folder: Path, prompts: Any, work: Path) -> Any:
+    from datasets import Dataset
+    from trl import GRPOTrainer
+
+    from omnisense.reasoning.policy import text_of
+    from omnisense.reasoning.transformers_policy import load_model
+
+    model, encoder = load_model(folder, "float32")
+    plain = [{"prompt": [{"role": m["role"], "content": text_of(m)} for m in prompt]} for prompt in prompts]
+    data = Dataset.from_list(plain)
+    settings = _settings(work)
+    return GRPOTrainer(model, _by_length, settings, train_dataset=data, processing_class=encoder.tokenizer)
+
+
+def _steps(trainer: Any) -> list[float]:
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):
+        """Times every step."""
+
+        def __init__(self) -> None:
+            self.seconds: list[float] = []
+            self.began = 0.0
+
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            self.began = time.perf_counter()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            now = time.perf_counter()
+            self.seconds.append(now - self.began)
+            self.began = now
+
+    clock = Clock()
+    trainer.add_callback(clock)
+    trainer.train()
+    return clock.seconds
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def _scoring_mb(way: str) -> float:
+    """Peak memory above the model of one forward and backward, in megabytes."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    from omnisense.rl.own_forward import add_scoring_head
+
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=_VOCABULARY, hidden_size=256, intermediate_size=768, num_hidden_layers=6, num_attention_heads=4,
+        num_key_value_heads=2, tie_word_embeddings=True,
+    )  # fmt: skip
+    model = Qwen2ForCausalLM(config)
+    model.get_input_embeddings().requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
+    ids = torch.randint(0, _VOCABULARY, (_ROWS, _PROMPT + _REPLY))
+    before = _resident_mb()
+    if way == "no head":
+        model.model(ids, use_cache=False).last_hidden_state[:, -_REPLY:].sum().backward()
+    else:
+        add_scoring_head(model)
+        scored = model(ids, shift_labels=ids[:, -_REPLY:], last_positions=_REPLY, fused_lm_head=True)
+        scored.log_probs.sum().backward()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def _apart(work: Callable[..., float], *given: Any) -> float:
+    """The result of a function in a process of its own, whose peak of memory is its own too."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return float(pool.apply(work, given))
+
+
+if __name__ == "__main__":
+    main()
