@@ -188,13 +188,10 @@ def _show(result: dict[str, Any] | None, folder: Path, as_json: bool) -> None:
     for key in ("reward", "loss"):
         if found := last["log"].get(key):
             click.echo(f"{key}: {found['first']:.3f} in the first tenth of the steps, {found['last']:.3f} in the last")
-    for pair in (result["comparison"] or {}).get("against_base", ()):
-        d = pair["difference"]
-        if d["mean"] is not None:
-            click.echo(
-                f"{pair['name']} against base: {d['mean']:+.3f} ({d['low']:+.3f} to {d['high']:+.3f}) "
-                f"on {d['n']} held-out questions, p = {pair['p_value']:.4f}"
-            )
+    for pair in (result["comparison"] or {}).get("pairs", ()):
+        from omnisense.rl.finish import told
+
+        click.echo(told(pair))
     if result["comparison"]:
         click.echo(f"compared in {folder / 'comparison' / 'comparison.html'}", err=True)
     click.echo(f"the run is in {folder}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from omnisense.benchmarks.items import Dataset
 from omnisense.benchmarks.records import write_atomically
 from omnisense.benchmarks.report import write_comparison, write_report
 from omnisense.benchmarks.runner import RunSettings, run
+from omnisense.benchmarks.summary import compare_runs, load_run
 from omnisense.benchmarks.systems import SystemSettings
 from omnisense.rl.data import Split
 from omnisense.rl.recipe import Recipe
@@ -51,7 +53,7 @@ def finish(
 
 
 def evaluate(recipe: Recipe, data: Dataset, candidates: Sequence[Candidate], folder: Path, say: Any) -> dict[str, Any]:
-    """Every candidate on the same questions, put as in training; all of them against the first."""
+    """Every candidate on the same questions, put as in training; each against the first, and against the one before."""
     folders = []
     for candidate in candidates:
         system = SystemSettings(
@@ -65,6 +67,7 @@ def evaluate(recipe: Recipe, data: Dataset, candidates: Sequence[Candidate], fol
         folders.append(output)
     found = write_comparison(folders, layout(), folder / "comparison")
     names = [candidate.name for candidate in candidates]
+    runs = [(name, load_run(at)[1]) for name, at in zip(names, folders, strict=True)]
     return {
         "questions": len(data.items),
         "systems": [
@@ -76,11 +79,23 @@ def evaluate(recipe: Recipe, data: Dataset, candidates: Sequence[Candidate], fol
             }
             for name, s in zip(names, found["runs"], strict=True)
         ],
-        "against_base": [
-            {"name": name} | {key: pair[key] for key in ("difference", "p_value", "better", "worse")}
-            for name, pair in zip(names[1:], found["comparisons"], strict=True)
+        "pairs": [
+            *compare_runs(runs),
+            *(compare_runs(pair)[0] for pair in itertools.pairwise(runs[1:])),  # what each stage added
         ],
     }
+
+
+def told(pair: dict[str, Any]) -> str:
+    """A paired comparison in a line."""
+    d = pair["difference"]
+    if d["mean"] is None:
+        return f"{pair['second']} and {pair['first']} answered no question in common"
+    clear = "" if d["low"] > 0 or d["high"] < 0 else "; no clear difference"
+    return (
+        f"{pair['second']} against {pair['first']}: {d['mean']:+.3f} ({d['low']:+.3f} to {d['high']:+.3f}) on {d['n']} "
+        f"held-out questions, p = {pair['p_value']:.4f}{clear}"
+    )
 
 
 def summary_of(log: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -174,10 +189,6 @@ def _fares(compared: dict[str, Any] | None) -> list[str]:
         e = one["strict"]
         shown = f"{e['mean']:.3f} ({e['low']:.3f} to {e['high']:.3f})" if e["mean"] is not None else "none answered"
         lines.append(f"| {one['name']} | {shown} | {one['unparseable']:.1%} |")
-    for pair in compared["against_base"]:
-        d = pair["difference"]
-        if d["mean"] is not None:
-            clear = "" if d["low"] > 0 or d["high"] < 0 else " No clear difference."
-            lines += ["", f"{pair['name']} against base, question by question: {d['mean']:+.3f} ({d['low']:+.3f} to "
-                      f"{d['high']:+.3f}), p = {pair['p_value']:.4f}.{clear}"]  # fmt: skip
+    for pair in compared["pairs"]:
+        lines += ["", f"{told(pair)}."]
     return lines

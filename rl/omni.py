@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
+from trl.import_utils import is_vllm_available
 from trl.models import prepare_deepspeed, prepare_fsdp
 from trl.trainer.utils import RepeatSampler
 
@@ -172,6 +173,10 @@ def _check(args: GRPOConfig, encoder: Encoder, needs_reference: bool) -> None:
         raise InputError(
             "TRL hands vLLM images only, so video and sound would be lost from the rollouts",
             "Leave use_vllm out for a model that sees or hears; text models can use it.",
+        )
+    if args.use_vllm and not is_vllm_available():
+        raise InputError(
+            "vLLM is not installed, or not in a version that TRL takes", "Install it, or leave use_vllm out."
         )
     if args.dataloader_num_workers or args.pad_to_multiple_of:
         raise InputError(

@@ -83,12 +83,13 @@ def _write_wav(path: Path, samples: np.ndarray) -> None:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--seed", default=0, show_default=True)
-def main(folder: Path, seed: int) -> None:
+@click.option("--each", default=_EACH, show_default=True, help="Clips of each kind.")
+def main(folder: Path, seed: int, each: int) -> None:
     """Make a tiny model and tiny questions in FOLDER (the recipe expects `tiny`)."""
     from omnisense.reasoning.tiny_models import tiny_omni
 
     tiny_omni(folder / "model")
-    make_data(folder, seed)
+    make_data(folder, seed, each)
     click.echo(f"written to {folder}; now run: omnisense train curriculum tiny --output runs/tiny")
 
 

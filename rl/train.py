@@ -189,16 +189,19 @@ def _trainer(
 def _keep(trainer: Any, source: Path, final: Path) -> None:
     """The adapter, or the whole model, with all that ``--policy`` needs; its log last, as the sign that it is whole."""
     trainer.save_model(str(final))
-    if not _is_main():
-        return
+    if _is_main():
+        _complete(final, source, trainer.state.log_history)
+    trainer.accelerator.wait_for_everyone()  # another process may go on from here
+
+
+def _complete(final: Path, source: Path, log: list[dict[str, Any]]) -> None:
     if not (final / "adapter_config.json").is_file():
         for file in source.iterdir():  # the processor as it was: 4.57 mixes its settings up when it saves them
             if file.suffix in (".json", ".jinja", ".txt", ".model") and not (final / file.name).exists():
                 shutil.copyfile(file, final / file.name)
     for copied in final.glob("*/adapter_config.json"):
         shutil.rmtree(copied.parent)  # TRL's copy of the adapter as it was
-    text = json.dumps(trainer.state.log_history, indent=0)
-    write_atomically(final / "log.json", text + "\n")
+    write_atomically(final / "log.json", json.dumps(log, indent=0) + "\n")
 
 
 def prompt_tokens(encoder: Encoder, prompt: Messages) -> int:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from omnisense.errors import InputError
+
 # The projections of the language model's layers, not those of the towers that see and hear, which have the same names.
 LANGUAGE_LAYERS = (
     r"(?!.*(?:visual|vision|audio)).*layers\.\d+\.(?:self_attn|mlp)\.(?:.*\.)?(?:q|k|v|o|gate|up|down)_proj"
@@ -40,8 +42,13 @@ class Weights(BaseModel):
 
         Raises:
             ModelError: the adapter does not fit the model.
+            InputError: an adapter to go on from, and all weights to be trained.
         """
         if self.train == "full":
+            if adapter is not None:
+                raise InputError(
+                    "all weights are to be trained, and the start is an adapter", "Set weights.train to adapter."
+                )
             for name, parameter in model.named_parameters():
                 parameter.requires_grad_(self.towers or not _TOWERS.search(name))
             return model

@@ -144,9 +144,9 @@ def as_table(found: dict[str, Any]) -> str:
     lines += [
         "",
         f"{found['machine']['cpu_count']} CPU cores, Python {found['machine']['python']}, {packages}. Medians; steps "
-        f"of {_COMPLETIONS} completions of {_TOKENS} tokens on tiny random models; memory above the model, for a forward "
-        f"and backward of {_ROWS} x ({_PROMPT} + {_REPLY}) tokens at a vocabulary of {_VOCABULARY}, embeddings and "
-        "head frozen as under an adapter.",
+        f"of {_COMPLETIONS} completions of {_TOKENS} tokens on tiny random models; memory above the model, for a "
+        f"forward and backward of {_ROWS} x ({_PROMPT} + {_REPLY}) tokens at a vocabulary of {_VOCABULARY}, embeddings "
+        "and head frozen as under an adapter.",
         "",
     ]
     return "\n".join(lines)

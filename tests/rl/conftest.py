@@ -13,6 +13,7 @@ from omnisense.reasoning.tiny_models import tiny_omni, tiny_text
 from omnisense.reasoning.transformers_policy import load_model
 from omnisense.rl.encoding_ahead import dump_prompt
 from omnisense.rl.omni import OmniGRPOTrainer
+from omnisense.rl.weights import Weights
 from tests.conftest import write_media
 
 FEW = Sampling(rule="count", count=4, max_pixels=56 * 84)
@@ -77,7 +78,9 @@ def trainer_on(folder: Path, output: Path, prompts, reward=by_position, lora=Non
     from peft import get_peft_model
 
     model, encoder = load_model(folder, "float32")
-    if lora is not None:
+    if isinstance(lora, Weights):
+        model = lora.apply(model)
+    elif lora is not None:
         model = get_peft_model(model, lora)
     reference = load_model(folder, "float32")[0] if settings.get("beta") and lora is None else None
     args = GRPOConfig(

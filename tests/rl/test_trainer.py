@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from omnisense.reasoning.transformers_policy import load_model
 from omnisense.rl.encoding_ahead import EncodingAhead, dump_prompt, read_prompt
 from omnisense.rl.omni import OmniGRPOTrainer
 from omnisense.rl.own_forward import bare_model
-from omnisense.rl.weights import LANGUAGE_LAYERS
+from omnisense.rl.weights import LANGUAGE_LAYERS, Weights
 from tests.rl.conftest import by_length, logged, state_of, trainer_on
 
 LORA = LoraConfig(r=4, lora_alpha=8, target_modules=LANGUAGE_LAYERS)
@@ -306,3 +307,44 @@ def test_lora_goes_on_the_language_layers_alone(tiny, tmp_path):
 
 def test_rewards_travel():
     assert pickle.loads(pickle.dumps(by_length))([[{"content": "four"}]]) == [4.0]
+
+
+def test_vllm_that_is_not_there_is_told(tiny_llm, prompts, tmp_path):
+    from trl.import_utils import is_vllm_available
+
+    if is_vllm_available():
+        pytest.skip("vLLM is installed here")
+    with pytest.raises(InputError, match="vLLM is not installed"):
+        trainer_on(tiny_llm, tmp_path, [prompts[0]["text"]], use_vllm=True)
+
+
+@pytest.mark.parametrize("towers", [False, True], ids=["language", "towers too"])
+def test_an_adapter_learns_under_gradient_checkpointing(tiny, prompts, tmp_path, towers):
+    trainer = trainer_on(
+        tiny, tmp_path, [prompts[0]["both"]], lora=Weights(r=4, towers=towers), gradient_checkpointing=True
+    )
+    before = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}
+    trainer.train()
+    moved = {name for name, value in trainer.model.named_parameters() if not torch.equal(value, before[name])}
+    assert moved
+    assert all("lora_" in name for name in moved)
+    assert any("visual" in name or "audio_tower" in name for name in moved) == towers
+
+
+def test_all_weights_or_the_language_alone(tiny):
+    for towers in (False, True):
+        model = Weights(train="full", towers=towers).apply(load_model(tiny)[0])
+        learning = {name for name, value in model.named_parameters() if value.requires_grad}
+        assert any("layers.1.mlp" in name for name in learning)
+        assert any("visual." in name for name in learning) == towers
+        assert any("audio_tower." in name for name in learning) == towers
+    with pytest.raises(InputError, match="adapter"):
+        Weights(train="full").apply(model, "some/adapter")
+
+
+def test_the_trainer_stays_thin():
+    import omnisense.rl as rl
+
+    folder = Path(rl.__file__).parent
+    lines = [(folder / name).read_text().splitlines() for name in ("omni.py", "own_forward.py", "checkpoints.py")]
+    assert sum(bool(line.strip()) for file in lines for line in file) < 300

@@ -1,0 +1,88 @@
+"""Make ``rl/results/tiny.md``: a tiny omni model learns by GRPO from video, from audio, from both, and from all mixed.
+
+``python scripts/tiny_results.py [WORK]`` runs the recipe ``tiny`` with one stage after the cold start, for three seeds.
+The seed changes data, order, sampling and split; the model's weights are always the same. Ten minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from omnisense.reasoning.tiny_models import tiny_omni
+from omnisense.rl.curriculum import train_curriculum
+from omnisense.rl.recipe import Recipe, read_recipe
+from omnisense.rl.tiny import make_data
+
+_KINDS = {"video": ["video"], "audio": ["audio"], "both": ["both"], "mix": ["video", "audio", "both"]}
+_SEEDS = (1, 2, 3)
+_EACH = 60
+_RESULTS = Path(__file__).resolve().parent.parent / "rl" / "results"
+
+
+def main() -> None:
+    """Train, evaluate, and write the table."""
+    work = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
+    model = tiny_omni(work / "model")
+    rows = []
+    for seed in _SEEDS:
+        data = work / f"data{seed}"
+        make_data(data, seed, _EACH)
+        for kind, files in _KINDS.items():
+            recipe = _recipe(model, seed, kind, [str(data / f"{name}.json") for name in files], str(data / "cold.json"))
+            result = train_curriculum(recipe, work / f"{kind}-{seed}", lambda line: print(line, file=sys.stderr))
+            rows.append(_row(kind, seed, result))
+            print(rows[-1], file=sys.stderr, flush=True)
+    _RESULTS.mkdir(exist_ok=True)
+    (_RESULTS / "tiny.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (_RESULTS / "tiny.md").write_text(_table(rows))
+
+
+def _recipe(model: Path, seed: int, kind: str, files: list[str], cold: str) -> Recipe:
+    recipe = read_recipe("tiny", [f"policy={model}", f"seed={seed}"])
+    form = recipe.stages[0] | {"data": {"files": [cold], "held_out": 0}}
+    recipe.stages = [form, {"name": kind, "data": {"files": files}}]
+    return recipe
+
+
+def _row(kind: str, seed: int, result: dict) -> dict:
+    base, form, trained = result["comparison"]["systems"]
+    log = result["stages"][-1]["log"]
+    gain = result["comparison"]["pairs"][-1]
+    return {
+        "kind": kind, "seed": seed, "questions": result["comparison"]["questions"],
+        "base": base["strict"], "form": form["strict"], "trained": trained["strict"],
+        "gain": gain["difference"],
+        "reward": log["reward"], "unparseable": log["unparseable"], "seconds": log["seconds"],
+    }  # fmt: skip
+
+
+def _table(rows: list[dict]) -> str:
+    lines = [
+        "# A tiny omni model learns from what it sees and hears",
+        "",
+        "Made by `python scripts/tiny_results.py` on two CPU cores: the recipe `tiny`, 30 steps of SFT on answers by",
+        "chance (the form alone), then 40 steps of GRPO with the strict scorer as its only reward, 8 completions of 8",
+        "prompts a step. Held-out clips; 95% bootstrap intervals; chance is .5. The weights are random and mean",
+        "nothing: what is shown is that the reward reaches the policy through pictures, through sound, and through both.",
+        "",
+        "| trained on | seed | reward, first to last tenth | after the form | after GRPO | gain, paired | questions |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        reward, gain = row["reward"], row["gain"]
+        paired = f"{gain['mean']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f})"
+        rise = f"{reward['first']:.2f} to {reward['last']:.2f}"
+        cells = [row["kind"], row["seed"], rise, _shown(row["form"]), _shown(row["trained"]), paired, row["questions"]]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join([*lines, ""])
+
+
+def _shown(estimate: dict) -> str:
+    return f"{estimate['mean']:.2f} ({estimate['low']:.2f}-{estimate['high']:.2f})"
+
+
+if __name__ == "__main__":
+    main()
