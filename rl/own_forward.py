@@ -7,6 +7,7 @@ positions; its head is handed no position at all, and TRL's head then scores the
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable
 from typing import Any
@@ -64,4 +65,10 @@ def add_scoring_head(model: Any, temperature: float = 1.0, outputs: tuple[str, .
     own = types.MethodType(type(model).forward, model)
     stand_in = type("_OwnForward", (_OwnForward,), {"forward": type(model).forward})(model, own)
     add_fused_lm_head(stand_in, temperature=temperature, outputs=outputs)
-    model.forward = stand_in.forward
+
+    @functools.wraps(type(model).forward)
+    def forward(_: Any, *args: Any, **inputs: Any) -> Any:
+        # Accelerate binds a forward anew to the model when it adds mixed precision: this one does not ask to whom.
+        return stand_in.forward(*args, **inputs)
+
+    model.forward = types.MethodType(forward, model)

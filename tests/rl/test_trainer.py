@@ -222,6 +222,24 @@ def test_gradient_checkpointing_changes_nothing(tiny, prompts, tmp_path):
     assert all(torch.allclose(ends[0][name], ends[1][name], atol=1e-5) for name in ends[0])
 
 
+@pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
+def test_mixed_precision_keeps_the_media(tiny, prompts, tmp_path, lora):
+    rows = [prompts[0][kind] for kind in ("both", "video", "audio")]
+    trainer = trainer_on(
+        tiny, tmp_path, rows, by_length, copy.deepcopy(lora), bf16=True, beta=0.1, learning_rate=0.0, max_steps=2
+    )
+    trainer.train()
+    assert logged(trainer, "kl") == [0.0, 0.0]
+    logps, _ = trained_path(trainer, rows)
+    model, encoder = load_model(tiny, "float32")
+    for i, prompt in enumerate(rows):
+        with torch.no_grad():
+            expected, _ = plain_forward(model, encoder, prompt, COMPLETIONS[i])
+        assert torch.allclose(logps[i, : len(expected)], expected, atol=0.15)
+    others, _ = trained_path(trainer, [prompts[1][kind] for kind in ("both", "video", "audio")])
+    assert ((logps - others).abs().max(1).values > 0.02).all()  # exactly zero, were the media lost
+
+
 def test_media_tokens_are_never_written(tiny, prompts, tmp_path):
     trainer = trainer_on(tiny, tmp_path, [prompts[0]["both"]])
     media = {trainer._tokenizer.convert_tokens_to_ids(t) for t in ("<|IMAGE|>", "<|VIDEO|>", "<|AUDIO|>")}
