@@ -65,7 +65,6 @@ def train(
     folder: Path,
     say: Say = print,
     callbacks: Sequence[TrainerCallback] = (),
-    base: Sequence[Candidate] = (),
 ) -> Trained:
     """Train by a recipe of one stage.
 
@@ -74,7 +73,6 @@ def train(
         folder: the run's; one run each.
         say: told what happens, a line each.
         callbacks: for the trainer.
-        base: policies to compare with besides the one that is trained and the one it starts from.
 
     Raises:
         InputError: data, settings or folder cannot be used, or the disk is full.
@@ -92,11 +90,11 @@ def train(
         if not _is_main():
             return Trained(_candidate(recipe, final, "trained"), split, [], None)
         log = json.loads((final / "log.json").read_text("utf-8"))
-        start = [Candidate("base", recipe.policy)]
+        candidates = [Candidate("base", recipe.policy)]
         if recipe.adapter:
-            start.append(Candidate("start", recipe.policy, recipe.adapter))
+            candidates.append(Candidate("start", recipe.policy, recipe.adapter))
         trained = _candidate(recipe, final, "trained")
-        result = finish(recipe, folder, split, log, [*(base or start), trained], say)
+        result = finish(recipe, folder, split, log, [*candidates, trained], say)
         return Trained(trained, split, log, result)
 
 
@@ -127,6 +125,13 @@ def _fit(
     if not rows:
         what = "has a worked solution" if recipe.method == "sft" else "fits into max_prompt_tokens"
         raise InputError(f"no question {what}", "Look at data.json in the run folder.", folder)
+    at_once = arguments.generation_batch_size // arguments.num_generations if recipe.method == "grpo" else 1
+    if len(rows) < at_once:  # the sampler would drop them all, and nothing would be trained
+        raise InputError(
+            f"{len(rows)} prompts are fewer than the {at_once} of one step",
+            "Make per_device_train_batch_size or gradient_accumulation_steps smaller, or give more data.",
+            folder,
+        )
     _same_modality_on_every_process(arguments, encoder, split.train, recipe.data.audio)
     model = recipe.weights.apply(model, recipe.adapter)
     trainer = _trainer(recipe, model, encoder, arguments, rows, source, callbacks)

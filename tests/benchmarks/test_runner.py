@@ -21,6 +21,7 @@ from omnisense.benchmarks.systems import Baseline, PolicySystem, Reply, SystemSe
 from omnisense.benchmarks.worker import Worker, WorkerSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.perception.sampling import Sampling
+from omnisense.reasoning.answer import PARSER_VERSION
 from omnisense.reasoning.policy import ScriptedPolicy
 from omnisense.reasoning.tiny_models import tiny_omni
 from tests.benchmarks.conftest import row, write_benchmark
@@ -44,7 +45,7 @@ def test_a_run_and_its_records(many, tmp_path):
     assert len(plan.pending) == len(records) == len(seen) == 60
     assert {r.id for r in records} == {item.id for item in load(many).items}
     one = records[0]
-    assert (one.status, one.parser, one.kind) == ("answered", 1, "one")
+    assert (one.status, one.parser, one.kind) == ("answered", PARSER_VERSION, "one")
     assert one.strict == (one.reply == one.gold)
     assert one.paper == one.strict
     manifest = read_manifest(plan.folder)

@@ -79,7 +79,7 @@ def staged(tiny, tiny_data, seed, steps, *stages):
 
 def test_a_tiny_model_learns_to_see(tiny, tmp_path):
     make_data(tmp_path / "data")
-    result = train_curriculum(staged(tiny, tmp_path / "data", 0, 30, "video"), tmp_path / "run", lambda _: None)
+    result = train_curriculum(staged(tiny, tmp_path / "data", 0, 60, "video"), tmp_path / "run", lambda _: None)
     pairs = {(pair["second"], pair["first"]): pair["difference"] for pair in result["comparison"]["pairs"]}
     assert set(pairs) == {("form", "base"), ("video", "base"), ("video", "form")}
     assert pairs["video", "form"]["low"] > 0
@@ -98,7 +98,7 @@ def test_a_tiny_model_learns_to_see(tiny, tmp_path):
     assert load_policy(str(final)).modalities == {"text", "image", "video", "audio"}
     # The same command again trains nothing and gives the same.
     before = (final / "log.json").stat().st_mtime_ns
-    again = train_curriculum(staged(tiny, tmp_path / "data", 0, 30, "video"), tmp_path / "run", lambda _: None)
+    again = train_curriculum(staged(tiny, tmp_path / "data", 0, 60, "video"), tmp_path / "run", lambda _: None)
     assert again["comparison"] == result["comparison"]
     assert (final / "log.json").stat().st_mtime_ns == before
 
@@ -108,7 +108,7 @@ def test_a_tiny_model_learns_to_see(tiny, tmp_path):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_tiny_recipe_learns_every_modality(tiny, tmp_path, seed):
     make_data(tmp_path / "data", seed)
-    recipe = staged(tiny, tmp_path / "data", seed, 40, "video", "audio", "both")
+    recipe = staged(tiny, tmp_path / "data", seed, 60, "video", "audio", "both")
     result = train_curriculum(recipe, tmp_path / "run", lambda _: None)
     last = result["comparison"]["systems"][-1]["strict"]
     assert last["low"] > 0.6
@@ -116,7 +116,8 @@ def test_the_tiny_recipe_learns_every_modality(tiny, tmp_path, seed):
 
 
 def test_an_adapter_is_ready_for_policy(recipe, tmp_path, tiny):
-    done = train(recipe("weights={train: adapter, r: 4}", "trainer.beta=0.1"), tmp_path / "one", lambda _: None)
+    small = ["weights={train: adapter, r: 4}", "trainer.beta=0.1", "rewards={'tests.rl.conftest:by_length': 1.0}"]
+    done = train(recipe(*small), tmp_path / "one", lambda _: None)
     final = tmp_path / "one" / "final"
     assert done.candidate.adapter == str(final)
     assert (final / "adapter_config.json").is_file()
@@ -125,7 +126,7 @@ def test_an_adapter_is_ready_for_policy(recipe, tmp_path, tiny):
     policy = load_policy(str(tiny), adapter=str(final))
     assert policy.write([[{"role": "user", "content": [{"type": "text", "text": "Up or down?"}]}]], max_new_tokens=2)
     # A second stage goes on with the same adapter, and its reference is that adapter as it was.
-    more = recipe("weights={train: adapter, r: 4}", "trainer.beta=0.1", f"adapter={final}", file="audio")
+    more = recipe(*small, f"adapter={final}", file="audio")
     second = train(more, tmp_path / "two", lambda _: None)
     assert second.log[0]["kl"] == 0.0
     assert not same(tmp_path / "one", tmp_path / "two")
@@ -249,6 +250,7 @@ def test_a_folder_holds_one_run(recipe, tmp_path):
         ("data.files=[nowhere.json]", "nowhere.json"),
         ("weights={train: adapter}\x00adapter=nowhere", "nowhere"),
         ("data.max_prompt_tokens=3", "max_prompt_tokens"),
+        ("trainer.per_device_train_batch_size=400", "fewer than the 100 of one step"),
         ("trainer.use_vllm=true", "vLLM"),
     ],
 )
@@ -315,7 +317,7 @@ def test_changes_on_the_command_line():
     assert recipe.trainer["save_strategy"] == "no"
     assert [path.name for path in recipe.data.files] == ["a.json", "b.json"]
     steps = {stage.name: stage.recipe.trainer.get("max_steps") for stage in stages_of(recipe)}
-    assert steps == {"form": 30, "video": 40, "audio": 7, "both": 40}
+    assert steps == {"form": 30, "video": 60, "audio": 7, "both": 60}
     form = stages_of(recipe)[0].recipe
     assert "num_generations" not in form.trainer  # settings of another trainer are nothing to it
 
