@@ -260,7 +260,7 @@ from tests.rl.conftest import by_position, state_of, trainer_on
 folder, output, size = Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 prompts = [read_prompt(line) for line in Path(sys.argv[5]).read_text().splitlines()]
 trainer = trainer_on(folder, output, prompts, per_device_train_batch_size=size, max_steps=3, optim="sgd",
-                     learning_rate=0.1, beta=0.05, max_grad_norm=0.0)
+                     learning_rate=0.01, beta=0.05, max_grad_norm=0.0)
 trainer._generate_single_turn = lambda ids, *_: ([[65 + i % 4] * (2 + i % 4) + [256] for i in range(len(ids))], None)
 trainer.train()
 if trainer.accelerator.is_main_process:
