@@ -13,12 +13,12 @@ help:
 	@echo "make lint      ruff and mypy"
 	@echo "make speed     measure perception, agent, evaluation and training beside their peers"
 
-$(INSTALLED): pyproject.toml
+$(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \
 	  f"OmniSense needs Python 3.11 to 3.13, and $(PYTHON) is {v.major}.{v.minor}. Try: make PYTHON=python3.12 ...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "No virtual environment: install python3-venv, or run: make PYTHON=/path/to/python ..."; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]' -c constraints.txt
 	@touch $@
 
 install: $(INSTALLED)
