@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omnisense import __version__
+from omnisense.agent.annotating import annotate_command
 from omnisense.agent.evaluation import eval_group, report, score_group
 from omnisense.agent.training import train_group
 from omnisense.errors import InputError, OmniSenseError
@@ -258,7 +259,7 @@ def models_path(name: str) -> None:
     click.echo(found)
 
 
-for _command in (eval_group, score_group, report, train_group):
+for _command in (eval_group, score_group, report, train_group, annotate_command):
     cli.add_command(_command)
 
 

@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from omnisense.benchmarks.items import Dataset
     from omnisense.benchmarks.records import Record
     from omnisense.benchmarks.runner import Plan, RunSettings
+    from omnisense.benchmarks.worker import OwnScore
 
 _DIR = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path)
@@ -48,6 +50,15 @@ _SYSTEM = _options(
     click.option("--speech-model", default="whisper-tiny.en", show_default=True,
                  help="For the agent and own transcripts."),
 )  # fmt: skip
+_ASKING_OF_PICTURES = _options(
+    click.option("--think", is_flag=True, help="Ask for <think> and <answer>."),
+    click.option("--thought-pattern", is_flag=True, help="Point to characteristics, chat content and events first."),
+    click.option("--text-only", is_flag=True, help="The question without its media: what the wording gives away."),
+    click.option(
+        "--max-pixels", type=click.IntRange(1), default=1280 * 28 * 28, show_default=True, help="Of a picture."
+    ),
+    click.option("--system-prompt", default="", metavar="TEXT", help="A system turn."),
+)
 _ASKING = _options(
     click.option("--audio", is_flag=True, help="Give the sound of videos, for the tasks that hear."),
     click.option("--transcript", type=click.Choice(["none", "data", "own"]), default="none", show_default=True,
@@ -62,7 +73,7 @@ _ASKING = _options(
     click.option("--templates", type=_DIR, metavar="DIR", help="Use the prompts of the authors' checkout."),
 )  # fmt: skip
 _RUN = _options(
-    click.option("--output", type=_DIR, metavar="DIR", help="Run folder. [default: runs/humansense/..., by settings]"),
+    click.option("--output", type=_DIR, metavar="DIR", help="Run folder. [default: runs/BENCHMARK/..., by settings]"),
     click.option("--tasks", default="", metavar="LIST", help="Only these tasks, by code: ER,TR."),
     click.option("--limit", type=click.IntRange(1), help="At most so many questions, from the tasks in turn."),
     click.option("--workers", type=click.IntRange(0), default=0, help="Processes on this machine, or Ray actors."),
@@ -91,15 +102,51 @@ def eval_group() -> None:
 def eval_humansense(data: Path, whole_clips: bool, check: bool, as_json: bool, **given: Any) -> None:
     """Run HumanSense; run the same command again to go on where it stopped."""
     from omnisense.benchmarks.humansense.data import load
+    from omnisense.benchmarks.humansense.paper import paper_score
+    from omnisense.benchmarks.humansense.tasks import QUESTIONS
 
     dataset = load(data, whole_clips)
     if check:
-        _check(dataset, as_json)
+        _check(dataset, as_json, QUESTIONS)
         return
     settings = _settings(given, "humansense")
-    if blocked := sum(1 for item in dataset.items if item.problem):
-        click.echo(f"{blocked} questions cannot be asked and become errors; --check says why", err=True)
-    _run_and_report(settings, dataset, as_json)
+    _say_what_cannot_be_asked(dataset)
+    _run_and_report(settings, dataset, paper_score, as_json)
+
+
+@eval_group.command("herm")
+@click.option("--data", required=True, type=_FILE, metavar="FILE", help="Questions: a JSON list or JSON lines.")
+@click.option("--images", type=_DIR, metavar="DIR", help="Folder of the pictures. [default: the questions' own]")
+@click.option(
+    "--boxes",
+    type=click.Choice(["auto", "fractions", "bins", "thousandths", "pixels"]),
+    default="auto",
+    show_default=True,
+    help="How boxes are asked for, and what plain numbers in a reply mean.",
+)
+@click.option("--field", "fields", multiple=True, metavar="NAME=LIST", help="A field and its dimensions; repeatable.")
+@click.option("--check", is_flag=True, help="Say what is there and what is wrong with it; run nothing.")
+@_SYSTEM
+@_ASKING_OF_PICTURES
+@_RUN
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def eval_herm(
+    data: Path, images: Path | None, boxes: Any, fields: tuple[str, ...], check: bool, as_json: bool, **given: Any
+) -> None:
+    """Run questions about people in pictures, in HERM-Bench's form: choices, one box, several boxes."""
+    from omnisense.benchmarks.herm.data import authors_score, load
+    from omnisense.reasoning.boxes import notation_of
+
+    given |= {"audio": False, "transcript": "none", "frames": "1", "templates": None}
+    settings = None if check else _settings(given, "herm")
+    folder = _local_model(given["policy"]) if settings and given["policy"] and not given["as_agent"] else None
+    dataset = load(data, images, notation_of(boxes, folder, given["max_pixels"]))
+    dataset = replace(dataset, groups=_fields(fields, dataset) or dataset.groups)
+    if settings is None:
+        _check(dataset, as_json)
+        return
+    _say_what_cannot_be_asked(dataset)
+    _run_and_report(settings, dataset, authors_score, as_json)
 
 
 @click.group("score")
@@ -137,12 +184,14 @@ def score_humansense(official_results: Path, model: str, think: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def report(runs: tuple[Path, ...], compare: bool, output: Path, as_json: bool) -> None:
     """Write the reports of runs anew, or compare them."""
-    from omnisense.benchmarks.humansense.layout import layout
+    from omnisense.benchmarks.layouts import layout_of
     from omnisense.benchmarks.report import write_comparison, write_report
 
     if compare and len(runs) < 2:
         raise InputError("there is one run to compare", "Give at least two.")
-    found: Any = write_comparison(runs, layout(), output) if compare else [write_report(r, layout()) for r in runs]
+    found: Any = (
+        write_comparison(runs, layout_of(runs), output) if compare else [write_report(r, layout_of([r])) for r in runs]
+    )
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     elif compare:
@@ -234,8 +283,11 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _check(dataset: Dataset, as_json: bool) -> None:
-    """What is there by level and task, and every problem; exit code 1 when there are any."""
+def _check(dataset: Dataset, as_json: bool, full: int = 0) -> None:
+    """What is there by level and task, and every problem; exit code 1 when there are any.
+
+    ``full``: how many questions the whole benchmark has, where that is known.
+    """
     from omnisense.benchmarks.humansense.tasks import BY_CODE, LEVELS
 
     counts: dict[tuple[int, str], list[int]] = {}
@@ -252,20 +304,45 @@ def _check(dataset: Dataset, as_json: bool) -> None:
         click.echo(json.dumps({"tasks": tasks, "problems": problems, "fingerprint": dataset.fingerprint}))
     else:
         for (level, task), (n, bad) in sorted(counts.items()):
-            known = BY_CODE.get(task)
+            known = BY_CODE.get(task) if full else None
             of = f" of {known.questions}" if known else ""
             name = f"{LEVELS.get(level, 'unknown task')}: {task} {known.name if known else ''}".rstrip()
-            click.echo(f"{name:<46} {n:>5}{of} questions{f', {bad} cannot be asked' if bad else ''}")
-        click.echo(f"{'all':<46} {len(dataset.items):>5} of {sum(t.questions for t in BY_CODE.values())} questions")
+            click.echo(f"{name if full else task:<46} {n:>5}{of} questions{f', {bad} cannot be asked' if bad else ''}")
+        click.echo(f"{'all':<46} {len(dataset.items):>5}{f' of {full}' if full else ''} questions")
         for problem in dataset.problems:
             click.echo(f"{problem.where}: {problem.kind}: {problem.what}", err=True)
     if any(problem.kind != "unknown task" for problem in dataset.problems):
         sys.exit(1)
 
 
-def _run_and_report(settings: RunSettings, dataset: Dataset, as_json: bool) -> None:
-    from omnisense.benchmarks.humansense.layout import layout
-    from omnisense.benchmarks.humansense.paper import paper_score
+def _say_what_cannot_be_asked(dataset: Dataset) -> None:
+    if blocked := sum(1 for item in dataset.items if item.problem):
+        click.echo(f"{blocked} questions cannot be asked and become errors; --check says why", err=True)
+
+
+def _fields(named: Sequence[str], dataset: Dataset) -> dict[str, tuple[str, ...]]:
+    """Fields as the command line gives them: ``basic perception=appearance,pose``."""
+    known = {item.task for item in dataset.items}
+    found: dict[str, tuple[str, ...]] = {}
+    for one in named:
+        name, _, listed = one.partition("=")
+        found[name.strip()] = tuple(_listed(listed))
+        if strange := set(found[name.strip()]) - known or (not listed and {one}):
+            raise InputError(
+                f"there is no dimension {', '.join(sorted(strange))}", f"Choose from {', '.join(sorted(known))}."
+            )
+    return found
+
+
+def _local_model(policy: str) -> Path | None:
+    """The folder of a model of this machine, for what it is used to; None for a remote or a scripted one."""
+    from omnisense import models
+
+    return None if policy.partition(":")[0] in ("chat", "scripted") else models.ensure(policy, lambda _: None)
+
+
+def _run_and_report(settings: RunSettings, dataset: Dataset, own_score: OwnScore, as_json: bool) -> None:
+    from omnisense.benchmarks.layouts import layout_of
     from omnisense.benchmarks.report import write_report
     from omnisense.benchmarks.runner import run
 
@@ -273,12 +350,12 @@ def _run_and_report(settings: RunSettings, dataset: Dataset, as_json: bool) -> N
     interrupted = False
     with _Progress() as progress:
         try:
-            run(settings, dataset, paper_score, progress.plan, progress.record)
+            run(settings, dataset, own_score, progress.plan, progress.record)
         except KeyboardInterrupt:
             interrupted = True
     if not (folder / "manifest.json").is_file():  # stopped before anything began
         _leave(130)
-    summary = write_report(folder, layout())
+    summary = write_report(folder, layout_of([folder]))
     click.echo(json.dumps(summary, ensure_ascii=False) if as_json else (folder / "report.md").read_text("utf-8"))
     click.echo(f"written to {folder / 'report.html'}", err=True)
     if interrupted:

@@ -9,8 +9,9 @@ from typing import Literal
 
 from omnisense.benchmarks.items import Item
 from omnisense.perception.sampling import Sampling
+from omnisense.reasoning.boxes import UNITS
 from omnisense.reasoning.policy import Messages, Part, message
-from omnisense.reasoning.question import Question, question_text
+from omnisense.reasoning.question import BOXED, Question, question_text
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,20 @@ class Asker:
         sha = hashlib.sha256(f"{self.settings.system}\n{text}".encode()).hexdigest()[:12]
         return Asked([*system, {"role": "user", "content": content}], sha, ours=words is None)
 
-    def fingerprint(self) -> str:
-        """SHA-256 (12 digits) of the words for one question of each kind: it changes when any wording does."""
+    def fingerprint(self, boxed: bool = False) -> str:
+        """SHA-256 (12 digits) of the words for one question of each kind: it changes when any wording does.
+
+        ``boxed``: with those that ask for boxes.
+        """
         options = tuple(f"{letter}. {letter}" for letter in "ABCDE")
         samples = [("one", n) for n in (2, 3, 4, 5)] + [("several", 4), ("number", 0), ("yes_no", 0)]
         words = []
         for kind, n in samples:
             question = Question("?", kind, options[:n])  # type: ignore[arg-type]
             words.append(self.ask(Item("", "", 0, question, "", "text", transcript="-", hears=True)).prompt_sha)
+        if boxed:
+            asked = [Question("?", kind, form=form) for kind in BOXED for form in (*UNITS[:3], "pixels 4x3")]  # type: ignore[arg-type]
+            words += [self.ask(Item("", "", 0, question, "", "text")).prompt_sha for question in asked]
         return hashlib.sha256("".join(words).encode()).hexdigest()[:12]
 
     def _said(self, item: Item, own: str | None) -> str:

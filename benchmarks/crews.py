@@ -1,7 +1,7 @@
 """Crews: where workers live. In this process, in others on this machine, or on a Ray cluster; one dispatcher for all.
 
-A worker that dies costs nothing: what it was working on goes to another. Only a question that kills its worker twice,
-by itself, ends as an error record.
+A worker that dies costs nothing: what it was at goes to another. Only what kills its worker twice, by itself, is
+given up.
 """
 
 from __future__ import annotations
@@ -19,29 +19,47 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from omnisense.benchmarks.items import Item
-from omnisense.benchmarks.records import Done
-from omnisense.benchmarks.worker import Worker, WorkerSettings, failed
 from omnisense.errors import ModelError, PolicyError
 
 _AHEAD = 2  # batches under way with each worker: one is prepared while the other is answered
 _MAX_LOSSES = 5  # of workers in a row without a single batch done
 _GPUS = Path("/proc/driver/nvidia/gpus")  # the driver's own list: torch is not to be imported for it
-Batch = Sequence[Item]
+Batch = Sequence[Any]
+
+
+class Worker(Protocol):
+    """Does batches of work. Two threads may call it at once."""
+
+    def work(self, batch: Batch) -> list[Any]:
+        """What came of each of a batch, in its order."""
+        ...
+
+
+class Maker(Protocol):
+    """What workers are made from; it travels to other processes and machines."""
+
+    def make(self) -> Worker:
+        """A worker, its models loaded."""
+        ...
+
+    def lost(self, one: Any, cause: PolicyError) -> Any:
+        """What stands for a piece of work that its worker died of."""
+        ...
 
 
 class Event(NamedTuple):
-    """``done`` with a batch's key and records, or ``lost``: the worker is gone."""
+    """``done`` with a batch's key and what came of it, or ``lost``: the worker is gone."""
 
     worker: int
     key: int
-    done: list[Done] | None
+    done: list[Any] | None
 
 
 class Crew(Protocol):
     """Workers, by number."""
 
     size: int
+    maker: Maker
 
     def send(self, worker: int, key: int, batch: Batch) -> None:
         """Hand a batch to a worker; never blocks."""
@@ -60,8 +78,8 @@ class Crew(Protocol):
         ...
 
 
-def dispatch(crew: Crew, batches: Iterable[Batch]) -> Iterator[list[Done]]:
-    """Have all batches answered; gives back each as it is done. At most two a worker are in memory.
+def dispatch(crew: Crew, batches: Iterable[Batch]) -> Iterator[list[Any]]:
+    """Have all batches done; gives back each as it is done. At most two a worker are in memory.
 
     Raises:
         ModelError: workers keep dying without getting anything done.
@@ -94,7 +112,7 @@ def dispatch(crew: Crew, batches: Iterable[Batch]) -> Iterator[list[Done]]:
         for batch, deaths in lost.values():
             if len(batch) == 1 and deaths:
                 cause = PolicyError("its worker died, or gave no sign of life, twice over it", "Look at the clip.")
-                yield [Done(failed(batch[0], cause, "worker died"))]
+                yield [crew.maker.lost(batch[0], cause)]
                 losses = 0
             else:
                 again.extend(([item], 1) for item in batch)
@@ -120,7 +138,8 @@ class LocalCrew:
 
     size = 1
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, maker: Maker) -> None:
+        self.maker, worker = maker, maker.make()
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._outbox: queue.Queue[Any] = queue.Queue()
         _start_threads(worker, self._inbox, lambda key, result: self._outbox.put((key, result)))
@@ -147,14 +166,14 @@ class ProcessCrew:
     """Workers in processes of their own on this machine: a clip that crashes its decoder does not end the run.
 
     Args:
-        settings: what each worker is made from.
+        maker: what each worker is made from.
         size: workers.
         timeout_s: a worker from which nothing comes for so long, though it has work, is killed; None to wait for ever.
             Loading the model counts too.
     """
 
-    def __init__(self, settings: WorkerSettings, size: int, timeout_s: float | None = None) -> None:
-        self.size, self._settings, self._timeout_s = size, settings, timeout_s
+    def __init__(self, maker: Maker, size: int, timeout_s: float | None = None) -> None:
+        self.size, self.maker, self._timeout_s = size, maker, timeout_s
         self._heard_s = [time.monotonic()] * size  # when each worker last got its first batch or gave one back
         self._working = [0] * size
         self._context = multiprocessing.get_context("spawn")
@@ -163,7 +182,7 @@ class ProcessCrew:
     def _start(self, worker: int) -> tuple[Any, Connection]:
         ours, theirs = self._context.Pipe()
         threads = max(1, (os.cpu_count() or 1) // self.size)
-        process = self._context.Process(target=_serve, args=(theirs, self._settings, worker, threads), daemon=True)
+        process = self._context.Process(target=_serve, args=(theirs, self.maker, worker, threads), daemon=True)
         process.start()
         theirs.close()
         return process, ours
@@ -226,14 +245,14 @@ def own_gpu(worker: int) -> str | None:
     return gpus[worker % len(gpus)] if len(gpus) > 1 else None
 
 
-def _serve(connection: Connection, settings: WorkerSettings, worker_number: int, threads: int) -> None:
+def _serve(connection: Connection, maker: Maker, worker_number: int, threads: int) -> None:
     """The life of a worker process. It ends when its run does, however that ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle
     if gpu := own_gpu(worker_number):
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
-        worker = settings.make()
+        worker = maker.make()
     except BaseException as error:
         connection.send((-1, error))
         return
@@ -256,26 +275,26 @@ def _serve(connection: Connection, settings: WorkerSettings, worker_number: int,
 
 
 class RayCrew:
-    """Workers as actors of a Ray cluster; records come back to the one writer here.
+    """Workers as actors of a Ray cluster; what is done comes back to the one writer here.
 
     Args:
-        settings: what each actor is made from. Paths in it must be good on every node.
+        maker: what each actor is made from. Paths in it must be good on every node.
         size: actors.
         address: of the cluster; ``local`` starts one on this machine.
         gpus: a share of GPUs for each actor.
     """
 
-    def __init__(self, settings: WorkerSettings, size: int, address: str, gpus: float = 0.0) -> None:
+    def __init__(self, maker: Maker, size: int, address: str, gpus: float = 0.0) -> None:
         try:
             import ray
         except ImportError as error:
             raise ModelError("ray is not installed", "Run `pip install 'omnisense[ray]'`.") from error
-        self.size, self._settings, self._ray = size, settings, ray
+        self.size, self.maker, self._ray = size, maker, ray
         where = None if address == "local" else address
         ray.init(address=where, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
         options = {"num_cpus": 1, "num_gpus": gpus, "max_concurrency": _AHEAD, "max_restarts": 0}
         self._kind = ray.remote(**options)(_RayWorker)
-        self._members = [self._kind.remote(settings) for _ in range(size)]
+        self._members = [self._kind.remote(maker) for _ in range(size)]
         self._under_way: dict[Any, tuple[int, int]] = {}
 
     def send(self, worker: int, key: int, batch: Batch) -> None:
@@ -298,7 +317,7 @@ class RayCrew:
 
     def replace(self, worker: int) -> None:
         """See :class:`Crew`."""
-        self._members[worker] = self._kind.remote(self._settings)
+        self._members[worker] = self._kind.remote(self.maker)
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
@@ -306,12 +325,21 @@ class RayCrew:
 
 
 class _RayWorker:
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, maker: Maker) -> None:
         self._error: BaseException | None = None
         try:
-            self._worker = settings.make()
+            self._worker = maker.make()
         except Exception as error:  # handed on as a value: a dead actor would be taken for a lost one
             self._error = error
 
-    def work(self, batch: list[Item]) -> Any:
+    def work(self, batch: list[Any]) -> Any:
         return self._error or self._worker.work(batch)
+
+
+def crew_of(
+    maker: Maker, workers: int, timeout_s: float | None = None, ray: str | None = None, gpus: float = 0
+) -> Crew:
+    """A crew in this process; with ``workers``, in so many of their own; with ``ray``, on a cluster."""
+    if ray is not None:
+        return RayCrew(maker, max(workers, 1), ray, gpus)
+    return ProcessCrew(maker, workers, timeout_s) if workers else LocalCrew(maker)

@@ -72,6 +72,7 @@ class Dataset:
         problems: everything that validation found.
         fingerprint: SHA-256 over the question files and the names and sizes of the media.
         files: the question files.
+        groups: tasks by group, where the data names groups itself.
     """
 
     root: str
@@ -79,3 +80,4 @@ class Dataset:
     problems: tuple[Problem, ...]
     fingerprint: str
     files: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

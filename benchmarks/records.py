@@ -23,7 +23,7 @@ class Record:
     """What became of one question.
 
     Attributes:
-        id, task, level, kind, gold, question, options: of the item; a record needs no dataset to be read.
+        id, task, level, kind, gold, question, options, form: of the item; a record needs no dataset to be read.
         status: ``answered``, or ``error``: the system was never heard, so it is neither right nor wrong.
         reply: the reply as it came; ``thinking`` and ``answer`` are what was read off it, ``how`` by which rule.
         strict: the strict score; ``reason`` says why. ``paper``: the authors' score, None where they do not count it.
@@ -45,6 +45,7 @@ class Record:
     question: str
     options: tuple[str, ...]
     status: Literal["answered", "error"]
+    form: str = ""
     reply: str = ""
     thinking: str = ""
     answer: str = ""
@@ -93,19 +94,9 @@ class RunFolder:
         self.path = path
         suffix = f".{shard.replace('/', '-of-')}" if shard else ""
         self._file = path / f"records{suffix}.jsonl"
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path / f".lock{suffix}", blocking=False)
-            self._lock.acquire()
-        except Timeout as error:
-            raise InputError(
-                "another process is writing this run", "Wait for it, or name another --output.", path
-            ) from error
-        except OSError as error:
-            raise InputError(f"it cannot be written ({error.strerror})", "Name another --output.", path) from error
-        manifest = self._agreed(manifest)
-        write_atomically(path / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-        _cut_torn_line(self._file)
+        self._lock = claim(path, f".lock{suffix}")
+        write_manifest(path, manifest)
+        cut_torn_line(self._file)
         self._out = self._file.open("ab", buffering=0)
 
     def __enter__(self) -> RunFolder:
@@ -152,20 +143,44 @@ class RunFolder:
             self._out = self._file.open("ab", buffering=0)
         return dropped
 
-    def _agreed(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """The manifest with the start of the run that is taken up again."""
-        if not (self.path / "manifest.json").is_file():
-            return manifest
-        found = read_manifest(self.path)
+
+def claim(folder: Path, name: str = ".lock") -> FileLock:
+    """A run folder for this process alone, made if it is not there; let go by ``release``.
+
+    Raises:
+        InputError: another process has it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / name, blocking=False)
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(
+            "another process is writing this run", "Wait for it, or name another --output.", folder
+        ) from error
+    except OSError as error:
+        raise InputError(f"it cannot be written ({error.strerror})", "Name another --output.", folder) from error
+    return lock
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write a run's manifest, or bring it up to date; the run keeps the start that it had.
+
+    Raises:
+        InputError: the folder holds a run with another ``identity``.
+    """
+    if (folder / "manifest.json").is_file():
+        found = read_manifest(folder)
         before, now = found["identity"], manifest["identity"]
         differ = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
         if differ:
             raise InputError(
                 f"it holds another run (unlike in {', '.join(differ)})",
                 "Name another --output, or remove it.",
-                self.path,
+                folder,
             )
-        return manifest | {"started": found["started"]}
+        manifest = manifest | {"started": found["started"]}
+    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -177,9 +192,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError("it is not a run folder", "Give a folder that `omnisense eval` wrote.", folder) from error
+        raise InputError("it is not a run folder", "Give the folder of a run.", folder) from error
     if not isinstance(manifest, dict) or "identity" not in manifest:
-        raise InputError("its manifest.json is not a run's", "Give a folder that `omnisense eval` wrote.", folder)
+        raise InputError("its manifest.json is not a run's", "Give the folder of a run.", folder)
     return manifest
 
 
@@ -226,7 +241,8 @@ def _read_file(file: Path) -> list[Record]:
     return records
 
 
-def _cut_torn_line(file: Path) -> None:
+def cut_torn_line(file: Path) -> None:
+    """Cut off what a kill left of a last line."""
     if not file.is_file():
         return
     data = file.read_bytes()

@@ -65,7 +65,7 @@ def as_markdown(summaries: Sequence[dict[str, Any]], layout: Layout, pairs: Sequ
     head = [f"{s['system']} {way}" for s in summaries for way in ("strict", layout.own_score)]
     lines += ["", _row(["", "n", *head]), _row(["---"] * (len(head) + 2))]
     for label, path in _figures(summaries, layout):
-        found = [(_dig(s["strict"], path), _dig(s[layout.own_score], path)) for s in summaries]
+        found = [(_dig(s["strict"], path), _dig(s["paper"], path)) for s in summaries]
         lines.append(_row([label, _size(summaries, path), *(_shown(e) for pair in found for e in pair)]))
     lines += [
         "",
@@ -145,7 +145,7 @@ def _as_html(
                 "label": label,
                 "code": path[-1],
                 "kind": path[0],
-                "cells": [_shown(_dig(s[way], path)) for s in summaries for way in ("strict", layout.own_score)],
+                "cells": [_shown(_dig(s[way], path)) for s in summaries for way in ("strict", "paper")],
                 "n": _size(summaries, path),
             }
             for label, path in _figures(summaries, layout)

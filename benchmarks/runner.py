@@ -17,13 +17,14 @@ from typing import Any
 
 from omnisense import __version__, models
 from omnisense.benchmarks.asking import Asker, AskSettings
-from omnisense.benchmarks.crews import Crew, LocalCrew, ProcessCrew, RayCrew, dispatch
+from omnisense.benchmarks.crews import crew_of, dispatch
 from omnisense.benchmarks.items import Dataset, Item
 from omnisense.benchmarks.records import Record, RunFolder, read_records
 from omnisense.benchmarks.systems import SystemSettings, build
 from omnisense.benchmarks.worker import OwnScore, WorkerSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answer import PARSER_VERSION
+from omnisense.reasoning.question import BOXED, UNSCORED
 
 _PACKAGES = ("torch", "transformers", "whisperx", "av", "decord2", "langgraph", "numpy", "ray")
 _ALL_FAIL = 12  # a run whose first questions all fail for the same reason is stopped
@@ -81,7 +82,8 @@ class RunSettings:
         system.pop("batch_size")  # how many are answered at once is no part of what is asked
         found = {"benchmark": self.benchmark, "data": dataset.fingerprint, "system": system}
         if self.system.kind == "policy":
-            return found | {"asking": asdict(self.asking), "prompts": Asker(self.asking).fingerprint()}
+            boxed = any(item.question.kind in BOXED for item in dataset.items)
+            return found | {"asking": asdict(self.asking), "prompts": Asker(self.asking).fingerprint(boxed)}
         return found | ({"perception": asdict(self.system.perception())} if self.system.kind == "agent" else {})
 
 
@@ -144,7 +146,8 @@ def _answer_all(
     on_record: OnRecord,
 ) -> None:
     counted = dataset.items if settings.system.policy == "majority" else ()
-    crew = _crew(settings, WorkerSettings(settings.system, settings.asking, own_score, counted))
+    maker = WorkerSettings(settings.system, settings.asking, own_score, counted)
+    crew = crew_of(maker, settings.workers, settings.timeout_s, settings.ray, settings.gpus)
     first: list[Record] = []
     try:
         for done in dispatch(crew, _batches(chosen, answered, settings.system.batch_size)):
@@ -156,12 +159,6 @@ def _answer_all(
                 _stop_if_all_fail(first)
     finally:
         crew.close()
-
-
-def _crew(settings: RunSettings, worker: WorkerSettings) -> Crew:
-    if settings.ray is not None:
-        return RayCrew(worker, max(settings.workers, 1), settings.ray, settings.gpus)
-    return ProcessCrew(worker, settings.workers, settings.timeout_s) if settings.workers else LocalCrew(worker.make())
 
 
 def _batches(chosen: Sequence[Item], answered: set[str], size: int) -> Iterator[list[Item]]:
@@ -204,8 +201,10 @@ def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Item, ...], 
     not_asked: Counter[str] = Counter()
     chosen = []
     for item in items:
-        if item.question.kind == "open":
+        if item.question.kind in UNSCORED:
             not_asked["an open reply has no right answer"] += 1
+        elif item.question.kind in BOXED and settings.system.kind == "agent":
+            not_asked["our agent gives no boxes"] += 1
         elif settings.asking.media and item.modality not in takes:
             not_asked[f"{item.modality} is nothing the system takes"] += 1
         else:
@@ -247,6 +246,7 @@ def _manifest(settings: RunSettings, dataset: Dataset, questions: int, not_asked
             "files": [Path(file).name for file in dataset.files],
             "questions": len(dataset.items),
             "problems": len(dataset.problems),
+            "groups": {name: list(tasks) for name, tasks in dataset.groups.items()},
         },
         "selection": {
             "tasks": list(settings.tasks),

@@ -12,7 +12,7 @@ from omnisense.benchmarks.records import Record, read_manifest, read_records
 from omnisense.benchmarks.score import score
 from omnisense.benchmarks.statistics import Accuracies, Estimate, binned, calibration_error, compare
 from omnisense.reasoning.answer import PARSER_VERSION
-from omnisense.reasoning.question import Question
+from omnisense.reasoning.question import BOXED, Question
 
 _LENGTHS_S = (0, 10, 30, 60, 120, 300, 1e9)
 _CONFIDENCES = tuple(i / 10 for i in range(11))
@@ -118,7 +118,7 @@ def _by_id(records: Iterable[Record]) -> dict[str, float]:
 def _reread(record: Record) -> Record:
     if record.status != "answered" or record.parser == PARSER_VERSION:
         return record
-    question = Question(record.question, record.kind, record.options)  # type: ignore[arg-type]
+    question = Question(record.question, record.kind, record.options, record.form)  # type: ignore[arg-type]
     value, answer, reason = score(record.reply, question, record.gold)
     return replace(
         record,
@@ -158,7 +158,7 @@ def _confusion(answered: Sequence[Record]) -> dict[str, dict[str, dict[str, int]
     """By kind of question: how often each right answer got each answer; what could not be read is ``?``."""
     found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for record in answered:
-        if record.kind != "several":
+        if record.kind not in ("several", *BOXED):
             found[record.kind][record.gold][record.answer or "?"] += 1
     return {
         kind: {gold: dict(sorted(row.items())) for gold, row in sorted(rows.items())} for kind, rows in found.items()

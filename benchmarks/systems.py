@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from omnisense.benchmarks.asking import Asker, AskSettings, media_part
 from omnisense.benchmarks.items import Item
 from omnisense.errors import InputError, MediaError, PolicyError
+from omnisense.reasoning import boxes
 from omnisense.reasoning.answer_graph import AnswerGraph, evidence_of
 from omnisense.reasoning.policy import Choice, Policy, PreparedPrompt, Seen, clip_of, load_policy, message
-from omnisense.reasoning.question import bare, question_text
+from omnisense.reasoning.question import BOXED, bare, question_text
 
 if TYPE_CHECKING:
     from omnisense.perception.perceive import PerceptionSettings
@@ -167,7 +169,9 @@ class PolicySystem:
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
         prompts: list[PreparedPrompt] = [p.work for p in batch]
-        if self._settings.method == "choose":
+        if self._settings.method == "choose" and not all(p.item.question.kind in BOXED for p in batch):
+            if any(p.item.question.kind in BOXED for p in batch):  # boxes are written: there is nothing to choose from
+                return [reply for p in batch for reply in self.answer([p])]
             return _chosen(self._policy, prompts, [p.item for p in batch])
         written = self._policy.write(
             prompts,
@@ -254,8 +258,8 @@ def _sha(item: Item, evidence: str) -> str:
 class Baseline:
     """Answers without looking: at random, what is right most often in its task, or the longest option.
 
-    ``majority`` counts the right answers of the very data it is run on: what knowing their distribution is worth, and
-    not something a system could know.
+    ``majority`` counts the right answers of the very data it is run on (of boxes it takes the median): what knowing
+    their distribution is worth, and not something a system could know.
     """
 
     def __init__(self, settings: SystemSettings, items: Sequence[Item]) -> None:
@@ -282,12 +286,18 @@ class Baseline:
 
     def _random(self, item: Item) -> str:
         draw = random.Random(f"{self._seed}:{item.id}")
+        if item.question.kind in BOXED:
+            (x1, x2), (y1, y2) = (sorted((draw.random(), draw.random())) for _ in range(2))
+            return boxes.write([(x1, y1, x2, y2)], "fractions")
         if item.question.kind != "several":
             return draw.choice(item.question.candidates())
         letters = item.question.letters
         return "".join(sorted(draw.sample(letters, draw.randint(1, len(letters)))))
 
     def _majority(self, item: Item) -> str:
+        if item.question.kind in BOXED:
+            known = [box for gold in self._most.get((item.task, item.question.kind), []) for box in boxes.load(gold)]
+            return boxes.write([[statistics.median(side) for side in zip(*known, strict=True)]], "fractions")
         fitting = [g for g in self._most.get((item.task, item.question.kind), []) if self._fits(g, item)]
         return fitting[0] if fitting else self._random(item)
 

@@ -22,6 +22,7 @@ from omnisense.reasoning.policy import Seen
 
 OwnScore = Callable[[Item, str, bool], float | None]
 _STRIP_FRAMES, _STRIP_HEIGHT = 8, 96
+_PICTURE_HEIGHT = 360  # of a single picture: boxes are drawn over it
 
 
 class _Failure(NamedTuple):
@@ -53,6 +54,10 @@ class WorkerSettings:
         system.load()
         # Our agent answers with think and answer tags, whatever was asked for.
         return Worker(system, self.own_score, self.asking.think or self.system.kind == "agent")
+
+    def lost(self, item: Item, cause: PolicyError) -> Done:
+        """The record of a question that its worker died of."""
+        return Done(failed(item, cause, "worker died"))
 
 
 class Worker:
@@ -142,12 +147,13 @@ def _about(item: Item) -> dict[str, Any]:
         "gold": item.gold,
         "question": item.question.text,
         "options": item.question.options,
+        "form": item.question.form,
         "length_s": round(item.length_s, 2),
     }
 
 
 def strip(seen: Seen) -> bytes | None:
-    """Up to eight of the frames that the model saw, side by side, as a small JPEG."""
+    """Up to eight of the frames that the model saw, side by side, as a small JPEG; a single picture larger."""
     from PIL import Image
 
     frames = [frame for block in seen.images for frame in block]
@@ -155,8 +161,9 @@ def strip(seen: Seen) -> bytes | None:
         return None
     picked = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, _STRIP_FRAMES).round().astype(int))]
     small = [Image.fromarray(frame) for frame in picked]
-    small = [im.resize((max(1, im.width * _STRIP_HEIGHT // im.height), _STRIP_HEIGHT)) for im in small]
-    sheet = Image.new("RGB", (sum(im.width for im in small), _STRIP_HEIGHT))
+    height = _STRIP_HEIGHT if len(frames) > 1 else min(_PICTURE_HEIGHT, small[0].height)
+    small = [im.resize((max(1, im.width * height // im.height), height)) for im in small]
+    sheet = Image.new("RGB", (sum(im.width for im in small), height))
     x = 0
     for im in small:
         sheet.paste(im, (x, 0))

@@ -11,11 +11,12 @@ import functools
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from omnisense.reasoning.question import Kind, bare
+from omnisense.reasoning import boxes
+from omnisense.reasoning.question import BOXED, UNSCORED, Kind, bare
 
 PARSER_VERSION = 2  # raise it when any reply comes to be read otherwise; every record carries it
 
@@ -25,7 +26,8 @@ class Answer:
     """What was read off a reply.
 
     Attributes:
-        value: ``B``; ``AC`` (letters in order); ``3``; ``yes`` or ``no``; empty when nothing could be read.
+        value: ``B``; ``AC`` (letters in order); ``3``; ``yes`` or ``no``; boxes as JSON (fractions of the picture);
+            empty when nothing could be read.
         how: the rule that read it, or the reason why none did.
         thinking: what stood in the think tags.
     """
@@ -40,20 +42,23 @@ class _Read(NamedTuple):
     how: str
 
 
-def parse(reply: str, kind: Kind, options: Sequence[str] = ()) -> Answer:
+def parse(reply: str, kind: Kind, options: Sequence[str] = (), form: str = "") -> Answer:
     """Read the answer off a reply.
 
     Args:
         reply: as the model wrote it: bare, in a sentence, or as ``<think>...</think><answer>...</answer>``.
         kind: what was asked for.
         options: the question's, each with its letter in front.
+        form: for boxes, how they were to be written.
 
     Never raises for any text.
     """
-    thinking, answers, where = _split(reply)
+    if kind in BOXED:
+        reply = reply.replace("<|box_start|>", "<box_start>")  # what follows it is in thousandths
+    thinking, answers, where = _split(reply, str.strip if kind in BOXED else _plain)
     if not answers:
         return Answer("", where, thinking)
-    read = [_read(text, kind, tuple(options)) for text in answers]
+    read = [_boxes(t, kind, form) if kind in BOXED else _read(t, kind, tuple(options)) for t in answers]
     if len({r.value for r in read}) > 1:
         return Answer("", f"{len(read)} answers that differ", thinking)
     return Answer(read[0].value, f"{where}{read[0].how}", thinking)
@@ -76,7 +81,7 @@ _BOXED = re.compile(r"\\boxed\s*\{(?:\\text\s*\{)?([^{}]*)\}")
 _SPECIAL = re.compile(r"<\|[^|<>]*\|>|</?s>|```(?:json)?")
 
 
-def _split(reply: str) -> tuple[str, list[str], str]:
+def _split(reply: str, clean: Callable[[str], str]) -> tuple[str, list[str], str]:
     """The thinking, the texts that hold an answer, and where they stood (or why there are none)."""
     text = _SPECIAL.sub(" ", reply)
     thinking = "\n".join(part.strip() for part in _THINK.findall(text))
@@ -89,11 +94,11 @@ def _split(reply: str) -> tuple[str, list[str], str]:
             return text[opening.end() :].strip(), [], "the thinking never ends"
         thinking, text = text[opening.end() : asked.start()].strip(), text[asked.start() :]
     if _ANSWER.search(text):
-        found = [part for part in map(_plain, _ANSWER.findall(text)) if part]
+        found = [part for part in map(clean, _ANSWER.findall(text)) if part]
         return thinking, found, "answer tag: " if found else "the answer tag is empty"
-    if boxed := [part for part in map(_plain, _BOXED.findall(text)) if part]:
+    if boxed := [part for part in map(clean, _BOXED.findall(text)) if part]:
         return thinking, boxed, "boxed: "
-    said = _plain(text)
+    said = clean(text)
     return thinking, [said] if said else [], "" if said else "the reply is empty"
 
 
@@ -118,7 +123,7 @@ def _unpacked(text: str) -> str:
 
 
 def _read(text: str, kind: Kind, options: tuple[str, ...]) -> _Read:
-    if kind == "open":
+    if kind in UNSCORED:
         return _Read(text, "the reply")
     if kind == "number":
         return _number(text)
@@ -128,6 +133,13 @@ def _read(text: str, kind: Kind, options: tuple[str, ...]) -> _Read:
     read = _one(text, known) if kind == "one" else _several(text, known)
     beyond = [letter for letter in read.value if ord(letter) - 65 >= len(options)]
     return _Read("", f"'{beyond[0]}' is not among the options") if options and beyond else read
+
+
+def _boxes(text: str, kind: Kind, form: str) -> _Read:
+    found = boxes.read(unicodedata.normalize("NFKC", text), form)
+    if kind == "box" and len(found.boxes) > 1:
+        return _Read("", f"{len(found.boxes)} boxes where one is asked for")
+    return _Read(boxes.dump(found.boxes) if found.boxes else "", found.how)
 
 
 # --- letters --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -29,12 +29,14 @@ class Family(NamedTuple):
         modalities: the part types it takes.
         batches_media: whether rows with media may share a batch; shown by test for these families only.
         fixed_sound: whether its audio tower takes 30 s at once, no more and no less.
+        boxes: what plain numbers in a box mean to it, by its training (:mod:`omnisense.reasoning.boxes`).
     """
 
     loader: str
     modalities: frozenset[str]
     batches_media: bool = True
     fixed_sound: bool = False
+    boxes: Literal["fractions", "bins", "thousandths", "pixels"] = "thousandths"
 
 
 _TEXT = Family("AutoModelForCausalLM", frozenset({"text"}))
@@ -43,13 +45,13 @@ _OMNI = _VISION | {"audio"}
 # In transformers 4.57 Qwen3-Omni fails on images beside videos, and without flash attention its sounds hear each other.
 _SINCE_5 = int(version("transformers").partition(".")[0]) >= 5
 _FAMILIES = {
-    "qwen2_5_omni": Family("Qwen2_5OmniThinkerForConditionalGeneration", _OMNI),
-    "qwen2_5_omni_thinker": Family("Qwen2_5OmniThinkerForConditionalGeneration", _OMNI),
+    "qwen2_5_omni": Family("Qwen2_5OmniThinkerForConditionalGeneration", _OMNI, boxes="pixels"),
+    "qwen2_5_omni_thinker": Family("Qwen2_5OmniThinkerForConditionalGeneration", _OMNI, boxes="pixels"),
     "qwen3_omni_moe": Family("Qwen3OmniMoeThinkerForConditionalGeneration", _OMNI, _SINCE_5),
     "qwen3_omni_moe_thinker": Family("Qwen3OmniMoeThinkerForConditionalGeneration", _OMNI, _SINCE_5),
     "qwen2_audio": Family("Qwen2AudioForConditionalGeneration", frozenset({"text", "audio"}), fixed_sound=True),
     "qwen2_vl": Family("AutoModelForImageTextToText", _VISION),
-    "qwen2_5_vl": Family("AutoModelForImageTextToText", _VISION),
+    "qwen2_5_vl": Family("AutoModelForImageTextToText", _VISION, boxes="pixels"),
 }
 
 

@@ -6,7 +6,11 @@ import string
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["one", "several", "number", "yes_no", "open"]
+from omnisense.reasoning import boxes
+
+Kind = Literal["one", "several", "number", "yes_no", "box", "boxes", "open", "text"]
+BOXED = ("box", "boxes")
+UNSCORED = ("open", "text")  # learnt from, and never scored: no answer is the right one
 
 
 @dataclass(frozen=True)
@@ -15,14 +19,17 @@ class Question:
 
     Attributes:
         text: the question itself.
-        kind: ``one`` option, ``several`` options, a ``number`` from 0 to 10, ``yes_no``, or an ``open`` reply to a
-            person, to which no answer is the right one.
+        kind: ``one`` option, ``several`` options, a ``number`` from 0 to 10, ``yes_no``, one ``box`` in a picture, all
+            ``boxes`` that fit, an ``open`` reply to a person, or a ``text`` that the question asks for in words of its
+            own (a caption). To the last two no answer is the right one.
         options: for the first two kinds, each with its letter in front: ``A. happy``.
+        form: for boxes, how they are to be written (:mod:`omnisense.reasoning.boxes`).
     """
 
     text: str
     kind: Kind
     options: tuple[str, ...] = ()
+    form: str = ""
 
     @property
     def letters(self) -> str:
@@ -80,8 +87,11 @@ def question_text(
     """
     seen = f"What was seen and heard in the clip:\n{percepts.strip()}\n\n" if percepts.strip() else ""
     said = f"What is said in the clip:\n{transcript.strip()}\n\n" if transcript.strip() else ""
+    if question.kind == "text":
+        return f"{seen}{said}{question.text}"
     options = "\nOptions:\n" + "\n".join(question.options) + "\n" if question.options else "\n"
-    wanted = _WANTED[question.kind]
+    boxed = question.kind in BOXED
+    wanted = boxes.wanted(question.form, question.kind == "boxes") if boxed else _WANTED[question.kind]
     form = (
         f"Write your reasoning as <think>...</think>, then {wanted} as <answer>...</answer>."
         if think

@@ -225,6 +225,7 @@ def rows_of(
                 "question": item.question.text,
                 "kind": item.question.kind,
                 "options": list(item.question.options),
+                "form": item.question.form,
                 "gold": item.gold,
                 "evidence": "\n".join(text for text in (item.percepts, item.transcript) if text),
                 "trace": item.trace,

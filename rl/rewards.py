@@ -33,9 +33,12 @@ def reply_of(completion: Sequence[Mapping[str, str]]) -> str:
     return completion[-1]["content"]
 
 
-def questions(question: Sequence[str], kind: Sequence[Any], options: Sequence[Sequence[str]]) -> list[Question]:
+def questions(
+    question: Sequence[str], kind: Sequence[Any], options: Sequence[Sequence[str]], form: Sequence[str] = ()
+) -> list[Question]:
     """The questions of a batch, from the dataset's columns."""
-    return [Question(q, k, tuple(o or ())) for q, k, o in zip(question, kind, options, strict=True)]
+    forms = form or [""] * len(question)
+    return [Question(q, k, tuple(o or ()), f) for q, k, o, f in zip(question, kind, options, forms, strict=True)]
 
 
 def accuracy(
@@ -44,12 +47,13 @@ def accuracy(
     kind: Sequence[str],
     options: Sequence[Sequence[str]],
     gold: Sequence[str],
+    form: Sequence[str] = (),
     log_extra: Callable[..., None] | None = None,
     log_metric: Callable[..., None] | None = None,
     **_: Any,
 ) -> list[float | None]:
     """The strict score of each reply (0, 0.5 or 1); None where there is no right answer."""
-    asked = zip(completions, questions(question, kind, options), gold, strict=True)
+    asked = zip(completions, questions(question, kind, options, form), gold, strict=True)
     found = [score(reply_of(c), q, right) if right else None for c, q, right in asked]
     if log_extra:
         log_extra("answer", [one.answer.value if one else "" for one in found])

@@ -18,13 +18,12 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from filelock import FileLock, Timeout
 from transformers import PrinterCallback, TrainerCallback, set_seed
 from trl import GRPOConfig, SFTConfig
 
 from omnisense import models
 from omnisense.benchmarks.items import Item
-from omnisense.benchmarks.records import write_atomically
+from omnisense.benchmarks.records import claim, write_atomically
 from omnisense.errors import InputError
 from omnisense.reasoning.encoding import Encoder, family_of
 from omnisense.reasoning.policy import Messages, clip_of, media_of
@@ -270,17 +269,10 @@ def _agree(folder: Path, recipe: Recipe, split: Split) -> None:
 @contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
     """The folder, for one run at a time; the processes of one run share it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", blocking=False)
-        if _is_main():
-            lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            "another process is training here", "Wait for it, or name another --output.", folder
-        ) from error
-    except OSError as error:
-        raise InputError(f"it cannot be written ({error.strerror})", "Name another --output.", folder) from error
+    if not _is_main():
+        yield
+        return
+    lock = claim(folder)
     try:
         yield
     finally:

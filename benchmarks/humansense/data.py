@@ -7,7 +7,6 @@ asked is kept with its problem instead of being dropped or guessed at.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 from omnisense.benchmarks.humansense.paper import PATTERNS
 from omnisense.benchmarks.humansense.tasks import task_of
 from omnisense.benchmarks.items import Dataset, Item, Modality, Problem
+from omnisense.benchmarks.rows import RowError, located, unused
 from omnisense.benchmarks.score import canonical
 from omnisense.errors import InputError
 from omnisense.reasoning.question import Kind, Question, bare
@@ -30,14 +30,6 @@ _SOUND = {".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".wma"}
 OPEN = "Open reply"  # ours, for training: HumanSense has no such pattern
 _KINDS = {**PATTERNS, OPEN: "open"}
 _SCORED_BY = ("task_type", "question_pattern", "answer", "options")
-
-
-class _RowError(Exception):
-    """Why a row cannot be asked."""
-
-    def __init__(self, kind: str, what: str) -> None:
-        super().__init__(what)
-        self.kind = kind
 
 
 class _Media(NamedTuple):
@@ -70,8 +62,7 @@ def load(path: str | Path, whole_clips: bool = False) -> Dataset:
             problems += found
             if item.id in seen:  # kept, as the authors count it too
                 problems.append(Problem(place, "duplicate", f"the same question as {seen[item.id]}"))
-                numbered = (f"{item.id}-{n}" for n in itertools.count(2))
-                item = replace(item, id=next(name for name in numbered if name not in seen))
+                item = replace(item, id=unused(item.id, seen))
             seen[item.id] = place
             items.append(item)
     for media in sorted({i.media for i in items if i.media}):
@@ -126,12 +117,12 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _item(row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip: bool) -> tuple[Item, list[Problem]]:
     asked = row["questions"]
     task = task_of(str(asked.get("task_type", "")))
-    blocking: list[_RowError] = []
+    blocking: list[RowError] = []
 
     def tried(read: Any, otherwise: Any) -> Any:
         try:
             return read()
-        except _RowError as fault:
+        except RowError as fault:
             blocking.append(fault)
             return otherwise
 
@@ -177,14 +168,14 @@ def _identity(row: dict[str, Any], named: str) -> str:
 def _question(asked: dict[str, Any]) -> Question:
     kind: Kind | None = _KINDS.get(str(asked.get("question_pattern")))  # type: ignore[assignment]
     if kind is None:
-        raise _RowError("unknown pattern", f"the question pattern {asked.get('question_pattern')!r} is unknown")
+        raise RowError("unknown pattern", f"the question pattern {asked.get('question_pattern')!r} is unknown")
     text, options = str(asked.get("question") or "").strip(), asked.get("options") or []
     if not text:
-        raise _RowError("no question", "the question is empty")
+        raise RowError("no question", "the question is empty")
     if kind in ("number", "yes_no", "open"):
         return Question(text, kind)
     if not isinstance(options, list) or not 2 <= len(options) <= 26:
-        raise _RowError("impossible answer", "there are no options to choose from")
+        raise RowError("impossible answer", "there are no options to choose from")
     return Question(text, kind, _lettered([str(option) for option in options]))
 
 
@@ -196,9 +187,7 @@ def _lettered(options: list[str]) -> tuple[str, ...]:
             option if text != option else f"{chr(65 + i)}. {option}"
             for i, (option, text) in enumerate(zip(options, texts, strict=True))
         )
-    raise _RowError(
-        "impossible answer", f"the options are not lettered from A on ({', '.join(o[:2] for o in options)})"
-    )
+    raise RowError("impossible answer", f"the options are not lettered from A on ({', '.join(o[:2] for o in options)})")
 
 
 def _gold(asked: dict[str, Any], question: Question) -> str:
@@ -207,7 +196,7 @@ def _gold(asked: dict[str, Any], question: Question) -> str:
     gold = canonical(str(asked.get("answer", "")), question)
     if not gold:
         among = "0 to 10" if question.kind == "number" else question.letters or "yes and no"
-        raise _RowError("impossible answer", f"the right answer {asked.get('answer')!r} is not among {among}")
+        raise RowError("impossible answer", f"the right answer {asked.get('answer')!r} is not among {among}")
     return gold
 
 
@@ -215,21 +204,7 @@ def _media(named: str, folder: Path, sound: bool) -> _Media:
     if not named:
         return _Media(None, "text")
     modality: Modality = "audio" if sound or PurePosixPath(named).suffix.lower() in _SOUND else "video"
-    path = PurePosixPath(named.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
-        raise _RowError("path refused", f"the path {named!r} leaves the data folder")
-    tails = [
-        path,
-        *(PurePosixPath(*path.parts[i:]) for i, p in enumerate(path.parts[:-1]) if p in ("videos", "audios")),
-    ]
-    for tail in tails:
-        found = folder / tail
-        if found.is_file():
-            inside = [folder, folder / "videos", folder / "audios"]  # these may be links to a larger disk
-            if not any(found.resolve().is_relative_to(place.resolve()) for place in inside):
-                raise _RowError("path refused", f"{named!r} is a link that leaves the data folder")
-            return _Media(str(found), modality)
-    raise _RowError("missing media", f"there is no {named} in the data folder")
+    return _Media(located(named, folder, ("videos", "audios")), modality)
 
 
 def _window(row: dict[str, Any]) -> tuple[float, float] | None:
@@ -237,7 +212,7 @@ def _window(row: dict[str, Any]) -> tuple[float, float] | None:
         return None
     numbers = re.fullmatch(r"\s*\[?\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*\]?\s*", str(row.get("time")))
     if not numbers or float(numbers[1]) >= float(numbers[2]):
-        raise _RowError("bad window", f"the time {row.get('time')!r} is no window like [12 - 34]")
+        raise RowError("bad window", f"the time {row.get('time')!r} is no window like [12 - 34]")
     return float(numbers[1]), float(numbers[2])
 
 

@@ -43,6 +43,7 @@ TASKS = (
     Task("PC", "Psychological Chat", 4, 291, hears=True, audio_only=True),
 )
 BY_CODE = {task.code: task for task in TASKS}
+QUESTIONS = sum(task.questions for task in TASKS)
 VIDEO_TASKS = tuple(task.code for task in TASKS if not task.audio_only)  # the paper's Avg is the mean over these
 LEVELS = {1: "L1 basic perception", 2: "L2 complex perception", 3: "L3 interaction", 4: "L4 response"}
 

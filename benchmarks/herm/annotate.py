@@ -1,0 +1,404 @@
+"""The data engine: pictures of people in, HERM-100K's rows, questions and training rows out.
+
+A run folder: ``images.jsonl`` and ``instances.jsonl`` grow a picture at a time and are on disk before the next is
+counted; what was interrupted goes on where it stopped. ``questions.jsonl``, ``training.jsonl``, ``viewer.html`` and,
+last of all, ``summary.json`` are made from them at the end. Pictures are done by one worker or many, here or on a
+cluster, and what comes out does not depend on how many.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+import json
+import os
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple, TextIO
+
+from omnisense import __version__
+from omnisense.benchmarks.crews import crew_of, dispatch
+from omnisense.benchmarks.herm.facts import ASPECTS, describe
+from omnisense.benchmarks.herm.questions import is_held_out, questions_of, training_of
+from omnisense.benchmarks.herm.texts import rows_of
+from omnisense.benchmarks.herm.viewer import write_viewer
+from omnisense.benchmarks.records import claim, cut_torn_line, write_atomically, write_manifest
+from omnisense.errors import InputError, MediaError, OmniSenseError, PolicyError
+from omnisense.perception.people import CocoScenes, ModelScenes, Scene, SceneReader, pixels
+
+PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_LEAST_SIDE, _THUMB_SIDE, _MOST_THUMBS = 32, 480, 10_000
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AnnotateSettings:
+    """A run of the engine.
+
+    Attributes:
+        coco: a folder with COCO-style annotations, used instead of models.
+        detector, pose: models that find people and joints, where there are no annotations.
+        captioner: a policy that describes what it is shown; None for texts by rules.
+        grounder: a policy that finds phrases in pictures; None for boxes by rules.
+        writer: a language model that makes dense captions by rules fluent; None to leave them.
+        boxes: how the grounder writes boxes.
+        held_out: share of the pictures whose questions are kept for the test.
+        seed: of the split and of all draws.
+        shown: how many pictures the viewer shows.
+    """
+
+    coco: str | None = None
+    detector: str | None = None
+    pose: str | None = None
+    captioner: str | None = None
+    grounder: str | None = None
+    writer: str | None = None
+    boxes: str = "auto"
+    held_out: float = 0.2
+    seed: int = 0
+    shown: int = 200
+
+    def make(self) -> Annotator:
+        """Load annotations and models.
+
+        Raises:
+            InputError: it is not said where people come from, or the annotations cannot be read.
+            ModelError: a model cannot be had.
+        """
+        return Annotator(self)
+
+    def lost(self, picture: Path, cause: PolicyError) -> Annotated:
+        """What stands for a picture that its worker died of."""
+        return Annotated(picture, error=str(cause))
+
+
+class Annotated(NamedTuple):
+    """What came of a picture: its rows, what was dropped, by reason, a small JPEG of it; or why there is nothing."""
+
+    picture: Path
+    image: Row | None = None
+    people: tuple[Row, ...] = ()
+    dropped: Mapping[str, int] = MappingProxyType({})
+    thumb: bytes = b""
+    error: str = ""
+
+
+class Annotator:
+    """Annotates batches of pictures."""
+
+    def __init__(self, settings: AnnotateSettings) -> None:
+        self._settings = settings
+        self._reader, self._models = _reader(settings), threading.Lock()
+        self._writer: Any = None
+        self._captioner: Any = None
+        if settings.writer:
+            from omnisense.reasoning.policy import load_policy
+
+            self._writer = load_policy(settings.writer)
+        if settings.captioner:
+            self._captioner = self._made_captioner(settings.captioner)
+
+    def _made_captioner(self, name: str) -> Any:
+        from omnisense import models
+        from omnisense.benchmarks.herm.models import Captioner
+        from omnisense.reasoning.boxes import notation_of
+        from omnisense.reasoning.policy import load_policy
+
+        policy, grounder, notation = load_policy(name), None, None
+        if "image" not in policy.modalities:
+            raise InputError(f"{name} takes no images", "Name a vision-language model.")
+        if by := self._settings.grounder:
+            grounder = policy if by == name else load_policy(by)
+            remote = by.partition(":")[0] in ("chat", "scripted")
+            notation = notation_of(self._settings.boxes, None if remote else models.ensure(by), 1280 * 28 * 28)  # type: ignore[arg-type]
+        self._crops = tempfile.TemporaryDirectory()
+        return Captioner(policy, grounder, notation, Path(self._crops.name))
+
+    def work(self, batch: Sequence[Path]) -> list[Annotated]:
+        """See :class:`omnisense.benchmarks.crews.Worker`."""
+        found = []
+        with self._models:
+            scenes = self._reader.read(batch)
+        for picture, scene in zip(batch, scenes, strict=True):
+            try:
+                if isinstance(scene, Exception):
+                    raise scene
+                found.append(self._annotated(scene))
+            except OmniSenseError as error:
+                found.append(Annotated(picture, error=error.problem))
+            except Exception as error:  # whatever is wrong with one picture must not cost the others
+                found.append(Annotated(picture, error=f"{type(error).__name__}: {error}"))
+        return found
+
+    def _annotated(self, scene: Scene) -> Annotated:
+        if min(scene.width, scene.height) < _LEAST_SIDE:
+            raise MediaError(f"too small ({scene.width}x{scene.height})", "Give larger pictures.", scene.path)
+        picture = pixels(scene.path)
+        image, people, dropped = rows_of(scene, describe(scene, picture))
+        if not people:
+            return Annotated(scene.path, image, (), {"picture: nobody in it": 1} | dict(scene.dropped))
+        counted = Counter(dropped) + Counter(scene.dropped)
+        with self._models:  # two threads work, and a model answers one at a time
+            if self._captioner is not None:
+                counted += self._captioner.describe(scene.path, image, people)
+            if self._writer is not None:
+                from omnisense.benchmarks.herm.models import rewrite
+
+                if fault := rewrite(self._writer, image):
+                    counted[f"rewritten caption: {fault.partition(' (')[0]}"] += 1
+        return Annotated(scene.path, image, tuple(people), dict(counted), _thumb(picture))
+
+
+def annotate(
+    pictures: Path,
+    output: Path,
+    settings: AnnotateSettings,
+    *,
+    limit: int = 0,
+    batch_size: int = 8,
+    workers: int = 0,
+    ray: str | None = None,
+    gpus: float = 0.0,
+    on_plan: Callable[[int, int], None] = lambda _, __: None,
+    on_done: Callable[[Annotated], None] = lambda _: None,
+) -> Row:
+    """Annotate a folder of pictures; the summary.
+
+    Args:
+        pictures: the folder, looked through with its subfolders.
+        output: the run folder; the same call goes on there.
+        settings: what is done.
+        limit: at most so many pictures; 0 for all.
+        batch_size: pictures a worker is handed at once.
+        workers, ray, gpus: see :func:`omnisense.benchmarks.crews.crew_of`.
+        on_plan: told how many pictures there are, and how many are done already; on_done: told of each that is done.
+
+    Raises:
+        InputError: no pictures, settings that do not fit the folder, or a full disk.
+        ModelError: a model cannot be had.
+    """
+    listed = _listed(pictures)
+    if limit:
+        listed = listed[:limit]
+    with Output(output, pictures, settings) as out:
+        waiting = [path for path in listed if path.stem not in out.done]
+        on_plan(len(listed), len(listed) - len(waiting))
+        if waiting:
+            crew = crew_of(settings, workers, None, ray, gpus)
+            try:
+                batches = (waiting[i : i + batch_size] for i in range(0, len(waiting), batch_size))
+                for one in _in_order(dispatch(crew, batches), waiting):
+                    out.add(one)
+                    on_done(one)
+            finally:
+                crew.close()
+        return _finish(output, pictures, settings, out)
+
+
+class Output:
+    """The run folder while it is written: a picture counts once its row is in ``images.jsonl``."""
+
+    def __init__(self, folder: Path, pictures: Path, settings: AnnotateSettings) -> None:
+        identity = asdict(settings) | {"pictures": str(pictures.resolve()), "coco_files": _digest(settings.coco)}
+        identity.pop("shown")
+        self._folder, self._lock = folder, claim(folder)
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        write_manifest(folder, {"identity": identity, "omnisense": __version__, "started": started})
+        self.failed: dict[str, str] = {}
+        self.dropped: Counter[str] = Counter()
+        self._images, self._people = folder / "images.jsonl", folder / "instances.jsonl"
+        for file in (self._images, self._people):
+            cut_torn_line(file)
+        self.done: set[str] = set()
+        for row in read_lines(self._images):
+            self.done.add(row["image_id"])
+            self.dropped.update(row["dropped"])
+        orphans = [row for row in read_lines(self._people) if row["image_id"] not in self.done]
+        if orphans:  # people of a picture that was not finished
+            kept = (row for row in read_lines(self._people) if row["image_id"] in self.done)
+            write_atomically(self._people, "".join(map(_line, kept)))
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def add(self, one: Annotated) -> None:
+        """Put a picture's rows on disk.
+
+        Raises:
+            InputError: the disk is full or gone.
+        """
+        if one.image is None:
+            self.failed[one.picture.name] = one.error
+            return
+        image = one.image | {"dropped": dict(one.dropped)}
+        try:
+            if one.thumb and len(self.done) < _MOST_THUMBS:
+                (self._folder / "thumbs").mkdir(exist_ok=True)
+                (self._folder / "thumbs" / f"{image['image_id']}.jpg").write_bytes(one.thumb)
+            _append(self._people, one.people)
+            _append(self._images, [image])
+        except OSError as error:
+            raise InputError(
+                f"the rows cannot be written ({error.strerror}); those before are kept",
+                "Make room, then run the same command again.",
+                self._folder,
+            ) from error
+        self.done.add(image["image_id"])
+        self.dropped.update(one.dropped)
+
+
+def _finish(output: Path, pictures: Path, settings: AnnotateSettings, out: Output) -> Row:
+    counts: Counter[str] = Counter()
+    dimensions: dict[str, Counter[str]] = {"questions": Counter(), "training": Counter()}
+    texts: Counter[str] = Counter()
+    with _whole(output / "questions.jsonl") as questions, _whole(output / "training.jsonl") as training:
+        for image, people in pictures_of(output):
+            counts["pictures"] += 1
+            counts["people"] += len(people)
+            counts["pictures with people"] += bool(people)
+            texts.update(key for row in people for key in ("refer", *ASPECTS, "appearance_boxes") if row[key])
+            if not people:
+                continue
+            held = is_held_out(image["image_id"], settings.held_out, settings.seed)
+            made = questions_of(image, people, settings.seed) if held else training_of(image, people, settings.seed)
+            name, file = ("questions", questions) if held else ("training", training)
+            for row in made:
+                dimensions[name][row["dimension"]] += 1
+                file.write(_line(row))
+    write_viewer(output, pictures, itertools.islice(pictures_of(output), settings.shown))
+    summary = {
+        "counts": dict(counts) | {"failed": len(out.failed)},
+        "people with": dict(texts),
+        "dropped": dict(out.dropped.most_common()),
+        "failed": out.failed,
+        "questions": dict(dimensions["questions"]),
+        "training": dict(dimensions["training"]),
+        "missing": _missing(settings),
+    }
+    write_atomically(output / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    return summary
+
+
+def pictures_of(output: Path) -> Iterator[tuple[Row, list[Row]]]:
+    """The rows of a run, a picture at a time with its people; memory does not grow with the run.
+
+    Both files are in the order in which pictures were done, so they are read side by side.
+    """
+    people = read_lines(output / "instances.jsonl")
+    ahead = next(people, None)
+    for image in read_lines(output / "images.jsonl"):
+        mine: list[Row] = []
+        while ahead is not None and ahead["image_id"] == image["image_id"]:
+            mine.append(ahead)
+            ahead = next(people, None)
+        yield image, mine
+
+
+def read_lines(file: Path) -> Iterator[Row]:
+    """The rows of a file of JSON lines; none where there is no file.
+
+    Raises:
+        InputError: a damaged line.
+    """
+    if not file.is_file():
+        return
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise InputError(f"line {number} is no JSON ({error})", "Start with another --output.", file) from error
+
+
+def _in_order(done: Iterable[list[Annotated]], pictures: Sequence[Path]) -> Iterator[Annotated]:
+    """What comes in any order, in the order of the pictures: the same files come of any number of workers."""
+    early: dict[Path, Annotated] = {}
+    at = 0
+    for batch in done:
+        early |= {one.picture: one for one in batch}
+        while at < len(pictures) and pictures[at] in early:
+            yield early.pop(pictures[at])
+            at += 1
+
+
+def _reader(settings: AnnotateSettings) -> SceneReader:
+    if settings.coco:
+        return CocoScenes(Path(settings.coco))
+    if settings.detector:
+        return ModelScenes(settings.detector, settings.pose)
+    raise InputError(
+        "it is not said where people come from",
+        "Give --coco DIR with annotations, or --detector MODEL that finds them.",
+    )
+
+
+def _missing(settings: AnnotateSettings) -> list[str]:
+    """What was not there to be used, so that nobody takes its absence for a finding."""
+    lacking = list(CocoScenes(Path(settings.coco)).missing) if settings.coco else []
+    if not settings.coco and not settings.pose:
+        lacking.append("a pose model: no poses, no colours of garments")
+    return lacking + ([] if settings.captioner else ["a captioner: texts are by rules"])
+
+
+def _listed(pictures: Path) -> list[Path]:
+    if not pictures.is_dir():
+        raise InputError("there is no such folder", "Give a folder of pictures.", pictures)
+    found = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    if not found:
+        raise InputError(
+            f"there are no pictures in it ({', '.join(sorted(PICTURES))})", "Give another folder.", pictures
+        )
+    twice = [name for name, n in Counter(path.stem for path in found).items() if n > 1]
+    if twice:
+        raise InputError(f"several pictures are called {twice[0]}", "Give each a name of its own.", pictures)
+    return found
+
+
+def _digest(coco: str | None) -> str:
+    """SHA-256 (12 digits) of the annotations."""
+    found = hashlib.sha256()
+    for file in sorted(Path(coco).glob("*.json")) if coco else ():
+        with file.open("rb") as stream:
+            found.update(hashlib.file_digest(stream, "sha256").digest())
+    return found.hexdigest()[:12]
+
+
+def _thumb(picture: Any) -> bytes:
+    from PIL import Image
+
+    small = Image.fromarray(picture)
+    small.thumbnail((_THUMB_SIDE, _THUMB_SIDE))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def _line(row: Row) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _append(file: Path, rows: Iterable[Row]) -> None:
+    with file.open("ab") as out:
+        out.write("".join(map(_line, rows)).encode())
+        out.flush()
+        os.fsync(out.fileno())
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[TextIO]:
+    """A file that is there only once all of it is written."""
+    aside = path.with_name(f".{path.name}")
+    with aside.open("w", encoding="utf-8") as file:
+        yield file
+    aside.replace(path)

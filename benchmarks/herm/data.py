@@ -1,0 +1,205 @@
+"""Questions about people in pictures: choices, one box, several boxes; and for training, texts.
+
+A row of a JSON list or of JSON lines: ``id``, ``image``, ``question``, ``answer``, ``dimension`` (of any name) and, for
+a choice, ``choices`` (by letter, or a list). The answer is a letter, a box ``[x, y, w, h]`` in fractions of the
+picture, a list of such boxes, or, to learn from, a text. Ours besides: ``field`` (of the dimension), ``group`` (what a
+split never cuts through), and boxes marked in texts (:func:`omnisense.reasoning.boxes.mark`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omnisense.benchmarks.items import Dataset, Item, Problem
+from omnisense.benchmarks.overlap import RIGHT_OVER, best_overlap
+from omnisense.benchmarks.rows import RowError, lettered, located, unused
+from omnisense.errors import InputError
+from omnisense.reasoning import boxes
+from omnisense.reasoning.question import BOXED, Question
+
+_BEYOND = 0.01  # of a side: as far as a right box may be over the edge, by rounding
+_MOST_CHOICES = 26
+Row = dict[str, Any]
+
+
+class _Asked(NamedTuple):
+    question: Question
+    gold: str
+
+
+def load(
+    path: str | Path, images: str | Path | None = None, notation: boxes.Notation | None = None, field: str = ""
+) -> Dataset:
+    """Read a question file.
+
+    Args:
+        path: a JSON or JSON lines file.
+        images: the folder of its pictures; None for the one that the file is in.
+        notation: how boxes are put to the model under test; in thousandths by default.
+        field: the group of dimensions whose rows name none.
+
+    Raises:
+        InputError: unreadable, or no list of rows.
+    """
+    file = Path(path).expanduser()
+    folder = Path(images).expanduser() if images is not None else file.parent
+    if not folder.is_dir():
+        raise InputError("there is no such folder", "Give the folder that holds the pictures.", folder)
+    notation = notation or boxes.notation_of("thousandths", None)
+    items: list[Item] = []
+    problems: list[Problem] = []
+    groups: dict[str, dict[str, None]] = {}
+    seen: dict[str, str] = {}
+    for place, row in read_rows(file):
+        item, found = _item(row, place, folder, notation)
+        problems += found
+        if item.id in seen:
+            problems.append(Problem(place, "duplicate", f"the same question as {seen[item.id]}"))
+            item = replace(item, id=unused(item.id, seen))
+        seen[item.id] = place
+        items.append(item)
+        if name := str(row.get("field") or field):
+            groups.setdefault(name, {})[item.task] = None
+    digest = hashlib.sha256(file.read_bytes())
+    digest.update(" ".join(sorted({item.question.form for item in items})).encode())
+    for media in sorted({i.media for i in items if i.media}):
+        digest.update(f"{os.path.relpath(media, folder)}:{os.path.getsize(media)}\n".encode())
+    named = {name: tuple(tasks) for name, tasks in groups.items()}
+    return Dataset(str(file), tuple(items), tuple(problems), digest.hexdigest(), (str(file),), named)
+
+
+def read_rows(file: Path) -> Iterator[tuple[str, Row]]:
+    """The rows of a file, each with its place.
+
+    Raises:
+        InputError: unreadable, not JSON, or a row is no object.
+    """
+    try:
+        text = file.read_text("utf-8")
+        if text.lstrip()[:1] == "[":
+            found = [(f"{file.name} row {n}", row) for n, row in enumerate(json.loads(text))]
+        else:
+            lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+            found = [(f"{file.name} line {n}", json.loads(line)) for n, line in lines]
+    except (OSError, ValueError) as error:
+        raise InputError(f"it cannot be read as JSON ({error})", "Give a JSON list or JSON lines.", file) from error
+    if not found:
+        raise InputError("it holds no rows", 'Give rows such as {"image": ..., "question": ..., "answer": ...}.', file)
+    for place, row in found:
+        if not isinstance(row, dict) or not {"question", "answer"} <= row.keys():
+            raise InputError(f"{place} has no question and answer", "Mend or remove the row.", file)
+        yield place, row
+
+
+def _item(row: Row, place: str, folder: Path, notation: boxes.Notation) -> tuple[Item, list[Problem]]:
+    blocking: list[RowError] = []
+    named, media, form = str(row.get("image") or ""), None, "thousandths"
+    try:
+        if named:
+            media = located(named, folder)
+            form = _form(media, notation)
+    except RowError as fault:
+        blocking.append(fault)
+    try:
+        question, gold = _asked(row, form)
+        if question.kind in BOXED and not named:
+            raise RowError("missing media", "a box is asked for, and there is no picture")
+    except RowError as fault:
+        blocking.append(fault)
+        question, gold = Question(str(row["question"]), "one"), ""
+    item = Item(
+        id=_identity(row),
+        task=str(row.get("dimension") or "all"),
+        level=0,
+        question=question,
+        gold=gold,
+        modality="image" if named else "text",
+        media=media,
+        group=str(row.get("group") or named or ""),
+        problem="; ".join(map(str, blocking)),
+        row={"answer": row["answer"]},
+    )
+    return item, [Problem(place, fault.kind, str(fault)) for fault in blocking]
+
+
+def _identity(row: Row) -> str:
+    if re.fullmatch(r"\w[\w.-]{0,79}", str(row.get("id") or "")):  # it also names a file
+        return str(row["id"])
+    parts = [row.get(key) for key in ("image", "question", "choices", "dimension", "answer")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def _form(media: str, notation: boxes.Notation) -> str:
+    if notation.unit != "pixels":
+        return notation.unit
+    from PIL import Image
+
+    try:
+        with Image.open(media) as image:
+            turned = image.getexif().get(0x0112, 1) >= 5  # stored lying on its side
+            width, height = image.size[::-1] if turned else image.size
+        return notation.form(width, height)
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise RowError("bad media", f"{Path(media).name} cannot be put to the model ({error})") from error
+
+
+def _asked(row: Row, form: str) -> _Asked:
+    text, answer, choices = str(row["question"]).strip(), row["answer"], row.get("choices")
+    if not text or not boxes.well_marked(text):
+        raise RowError("no question", "the question is empty" if not text else "a marked box is damaged")
+    text = boxes.fill(text, form)
+    if choices:
+        return _choice(text, answer, choices)
+    if isinstance(answer, list):
+        several = bool(answer) and isinstance(answer[0], (list, tuple))
+        right = [_corners(box) for box in (answer if several else [answer])]
+        return _Asked(Question(text, "boxes" if several else "box", form=form), boxes.dump(right))
+    if not isinstance(answer, str) or not answer.strip() or not boxes.well_marked(answer):
+        raise RowError("impossible answer", f"{answer!r} is no letter, box or text")
+    return _Asked(Question(text, "text"), boxes.fill(answer.strip(), form))
+
+
+def _choice(text: str, answer: Any, choices: Any) -> _Asked:
+    if isinstance(choices, dict):
+        names = sorted(map(str, choices))
+        if names != [chr(65 + i) for i in range(len(names))]:
+            raise RowError("impossible answer", f"the choices are not lettered from A on ({', '.join(names)})")
+        choices = [choices[name] for name in names]
+    if not isinstance(choices, Sequence) or isinstance(choices, str) or not 2 <= len(choices) <= _MOST_CHOICES:
+        raise RowError("impossible answer", "there are no choices to choose from")
+    question = Question(text, "one", lettered(map(str, choices)))
+    if str(answer) not in question.candidates():
+        raise RowError("impossible answer", f"the right answer {answer!r} is not among {question.letters}")
+    return _Asked(question, str(answer))
+
+
+def _corners(box: Any) -> boxes.Box:
+    """``x, y, w, h`` as corners."""
+    try:
+        x, y, w, h = map(float, box)
+    except (TypeError, ValueError):
+        raise RowError("impossible answer", f"{box!r} is no box [x, y, w, h]") from None
+    if not (w > 0 and h > 0 and x >= -_BEYOND and y >= -_BEYOND and x + w <= 1 + _BEYOND and y + h <= 1 + _BEYOND):
+        raise RowError("impossible answer", f"the box {box} is not inside the picture (fractions x, y, w, h)")
+    return max(x, 0.0), max(y, 0.0), min(x + w, 1.0), min(y + h, 1.0)
+
+
+def authors_score(item: Item, reply: str, think: bool) -> float | None:
+    """The authors' rule for boxes: the first box of the reply meets any right one. Else as the strict score.
+
+    ``think`` says nothing here: a reply with its thinking in tags is read alike.
+    """
+    from omnisense.benchmarks.score import score
+    from omnisense.reasoning.answer import parse
+
+    if item.question.kind not in BOXED:
+        return score(reply, item.question, item.gold).value
+    first = boxes.load(parse(reply, "boxes", form=item.question.form).value)[:1]
+    return float(best_overlap(first, boxes.load(item.gold)) > RIGHT_OVER)
