@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from omnisense.benchmarks.herm.annotate import Annotated
 
 _DIR = click.Path(path_type=Path, file_okay=False)
 
@@ -46,10 +43,11 @@ def annotate_command(images: Path, output: Path, as_json: bool, **given: Any) ->
     IMAGES is a folder. The run folder gets images.jsonl, instances.jsonl, questions.jsonl (of pictures that are held
     out), training.jsonl (of the others), viewer.html and summary.json.
     """
+    from omnisense.agent.progress import AnnotationProgress
     from omnisense.benchmarks.herm.annotate import AnnotateSettings, annotate
 
     how = {key: given.pop(key) for key in ("limit", "batch_size", "workers", "ray", "gpus")}
-    with _Bar() as bar:
+    with AnnotationProgress() as bar:
         found = annotate(images, output, AnnotateSettings(**given), **how, on_plan=bar.plan, on_done=bar.done)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
@@ -73,38 +71,3 @@ def _show(found: dict[str, Any], output: Path) -> None:
     for what in found["missing"]:
         click.echo(f"not there: {what}")
     click.echo(f"written to {output / 'viewer.html'}", err=True)
-
-
-class _Bar:
-    """Pictures done, with rate and remaining time, on standard error."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True, highlight=False)
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(), console=console, disable=not console.is_terminal,
-        )  # fmt: skip
-        self._people = self._failed = 0
-
-    def __enter__(self) -> _Bar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def plan(self, pictures: int, had: int) -> None:
-        """Say what will be done."""
-        click.echo(f"{pictures} pictures{f', {had} already done' if had else ''}", err=True)
-        self._task = self._bar.add_task("", total=pictures, completed=had, rate="")
-
-    def done(self, one: Annotated) -> None:
-        """Count one picture."""
-        self._people += len(one.people)
-        self._failed += bool(one.error)
-        speed = self._bar.tasks[0].speed
-        words = f"{self._people} people{f', {self._failed} failed' if self._failed else ''}"
-        self._bar.update(self._task, advance=1, description=words, rate=f"{speed:.1f}/s" if speed else "")

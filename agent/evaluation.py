@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,7 @@ from omnisense.errors import InputError
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.items import Dataset
-    from omnisense.benchmarks.records import Record
-    from omnisense.benchmarks.runner import Plan, RunSettings
+    from omnisense.benchmarks.runner import RunSettings
     from omnisense.benchmarks.worker import OwnScore
 
 _DIR = click.Path(path_type=Path, file_okay=False)
@@ -342,13 +340,14 @@ def _local_model(policy: str) -> Path | None:
 
 
 def _run_and_report(settings: RunSettings, dataset: Dataset, own_score: OwnScore, as_json: bool) -> None:
+    from omnisense.agent.progress import EvaluationProgress
     from omnisense.benchmarks.layouts import layout_of
     from omnisense.benchmarks.report import write_report
     from omnisense.benchmarks.runner import run
 
     folder = settings.folder(dataset)
     interrupted = False
-    with _Progress() as progress:
+    with EvaluationProgress() as progress:
         try:
             run(settings, dataset, own_score, progress.plan, progress.record)
         except KeyboardInterrupt:
@@ -371,56 +370,3 @@ def _leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-class _Progress:
-    """A bar with rate, remaining time and running accuracy on standard error; plain lines where that is no terminal."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True, highlight=False)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._console = console
-        self._done = self._errors = self._answered = 0
-        self._total_score = 0.0
-        self._began = self._told = time.monotonic()
-
-    def __enter__(self) -> _Progress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def plan(self, plan: Plan) -> None:
-        """Say what will be done."""
-        had = len(plan.chosen) - len(plan.pending)
-        more = f", {had} already answered" if had else ""
-        self._console.print(f"{len(plan.chosen)} questions{more}; run folder {plan.folder}", soft_wrap=True)
-        self._pending = len(plan.pending)
-        self._task = self._bar.add_task("loading", total=self._pending, rate="")
-
-    def record(self, record: Record) -> None:
-        """Count one record."""
-        self._done += 1
-        self._errors += record.status == "error"
-        self._answered += record.status == "answered"
-        self._total_score += record.strict
-        now = time.monotonic()
-        rate = self._done / max(now - self._began, 1e-6)
-        accuracy = f"accuracy {self._total_score / self._answered:.3f}" if self._answered else ""
-        words = f"{accuracy}{f', {self._errors} errors' if self._errors else ''}"
-        self._bar.update(self._task, advance=1, description=words, rate=f"{rate:.1f}/s")
-        if self._bar.disable and now - self._told > 30:
-            self._told = now
-            self._console.print(f"{self._done}/{self._pending}, {rate:.1f}/s, {words}")

@@ -60,17 +60,9 @@ def train_sft(recipe: str, changes: tuple[str, ...], output: Path | None, as_jso
 @_JSON
 def train_curriculum(recipe: str, changes: tuple[str, ...], output: Path | None, as_json: bool) -> None:
     """Run a recipe's stages, each from where the last one ended, and compare them."""
-    from omnisense.agent.training_progress import TrainingProgress, say
-    from omnisense.rl.recipe import read_recipe, stages_of
+    from omnisense.rl.recipe import read_recipe
 
-    wanted = read_recipe(recipe, changes)
-    for stage in stages_of(wanted):
-        _check(stage.recipe)  # a fault in the last stage shows before the first one is trained
-    from omnisense.rl.curriculum import train_curriculum
-
-    _show(
-        train_curriculum(wanted, _folder(output, recipe), say, [TrainingProgress()]), _folder(output, recipe), as_json
-    )
+    _train_stages(read_recipe(recipe, changes), _folder(output, recipe), as_json)
 
 
 @train_group.command("recipes")
@@ -79,14 +71,15 @@ def train_recipes(show: str | None) -> None:
     """List the recipes that ship with OmniSense, with what each one needs."""
     from importlib.resources import files
 
-    from omnisense.rl.recipe import read_recipe, shipped
+    from omnisense.rl.recipe import read_recipe, shipped, stages_of
 
     if show:
         read_recipe(show)
         click.echo(files("omnisense.rl").joinpath("recipes", f"{show}.yaml").read_text("utf-8"), nl=False)
         return
     for name, recipe in shipped().items():
-        command = "curriculum" if recipe.stages else recipe.method
+        methods = {stage.recipe.method for stage in stages_of(recipe)} if recipe.stages else {recipe.method}
+        command = methods.pop() if len(methods) == 1 else "curriculum"
         click.echo(f"{name}  (omnisense train {command} {name})")
         for line in [*recipe.about.strip().splitlines(), *recipe.needs.strip().splitlines()]:
             click.echo(f"    {line.strip()}")
@@ -154,16 +147,30 @@ def train_judge(epitome: Path, policy: str, output: Path, most: int, batch_size:
 
 def _train(recipe: str, changes: tuple[str, ...], output: Path | None, as_json: bool, method: Method) -> None:
     from omnisense.agent.training_progress import TrainingProgress, say
-    from omnisense.rl.recipe import read_recipe
+    from omnisense.rl.recipe import read_recipe, stages_of
 
     wanted = read_recipe(recipe, changes, method)
     if wanted.stages:
-        raise InputError("this recipe has stages", f"Run: omnisense train curriculum {recipe}", recipe)
+        if {stage.recipe.method for stage in stages_of(wanted)} != {method}:
+            raise InputError("its stages are of several methods", f"Run: omnisense train curriculum {recipe}", recipe)
+        _train_stages(wanted, _folder(output, recipe), as_json)
+        return
     _check(wanted)
     from omnisense.rl.train import train
 
     folder = _folder(output, recipe)
     _show(train(wanted, folder, say, [TrainingProgress()]).result, folder, as_json)
+
+
+def _train_stages(wanted: Recipe, folder: Path, as_json: bool) -> None:
+    from omnisense.agent.training_progress import TrainingProgress, say
+    from omnisense.rl.recipe import stages_of
+
+    for stage in stages_of(wanted):
+        _check(stage.recipe)  # a fault in the last stage shows before the first one is trained
+    from omnisense.rl.curriculum import train_curriculum
+
+    _show(train_curriculum(wanted, folder, say, [TrainingProgress()]), folder, as_json)
 
 
 def _check(recipe: Recipe) -> None:

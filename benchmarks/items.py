@@ -73,6 +73,7 @@ class Dataset:
         fingerprint: SHA-256 over the question files and the names and sizes of the media.
         files: the question files.
         groups: tasks by group, where the data names groups itself.
+        benchmark: whose form the questions have: ``humansense`` or ``herm``.
     """
 
     root: str
@@ -81,3 +82,4 @@ class Dataset:
     fingerprint: str
     files: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    benchmark: Literal["humansense", "herm"] = "humansense"

@@ -21,7 +21,7 @@ ALIKE = {
 }  # fmt: skip
 _LEAST_PIXELS, _SHARE, _SPREAD, _SKIN_DISTANCE = 60, 0.6, 25.0, 22.0
 _PLAIN = (("black", 0, 26), ("grey", 34, 58), ("white", 70, 101))  # what lies between may be either, by the light
-_HUES = (("pink", 20), ("red", 45), ("orange", 75), ("yellow", 105), ("green", 185), ("blue", 295), ("purple", 325),
+_HUES = (("pink", 20), ("red", 45), ("orange", 75), ("yellow", 105), ("green", 185), ("blue", 307), ("purple", 330),
          ("pink", 361))  # fmt: skip
 
 

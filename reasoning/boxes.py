@@ -145,14 +145,15 @@ _ASKED = {
     "fractions": "as [x1, y1, x2, y2] in fractions of the picture's width and height, such as [0.12, 0.30, 0.45, 0.98]",
     "bins": "as {<x1><y1><x2><y2>}, whole numbers from 0 to 100 over the picture's width and height",
     "thousandths": "as [x1, y1, x2, y2], whole numbers from 0 to 1000 over the picture's width and height",
-    "pixels": "as [x1, y1, x2, y2] in pixels of the picture, which is {} wide and {} high",
+    "pixels": "as [x1, y1, x2, y2] in pixels of the picture, which is WIDTH wide and HEIGHT high",
 }
 
 
 def wanted(form: str, several: bool) -> str:
     """What a question asks for, in words."""
     kind, _, size = form.partition(" ")
-    one = _ASKED[kind].format(*size.split("x"))
+    width, _, height = size.partition("x")
+    one = _ASKED[kind].replace("WIDTH", width).replace("HEIGHT", height)
     between = ", with <delim> between boxes" if kind == "bins" else ", as a list of such boxes"
     return f"the boxes of all of them, each {one}{between}" if several else f"one box, {one}"
 

@@ -217,6 +217,74 @@ def tiny_vlm(folder: Path) -> Path:
     return _save(model, processor, folder)
 
 
+def tiny_vlm3(folder: Path) -> Path:
+    """A Qwen3-VL of about 100,000 parameters."""
+    import torch
+    from transformers import (
+        Qwen2VLImageProcessor,
+        Qwen3VLConfig,
+        Qwen3VLForConditionalGeneration,
+        Qwen3VLProcessor,
+        Qwen3VLVideoProcessor,
+    )
+
+    torch.manual_seed(0)
+    media = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>",
+             "vision_bos_token": "<|vision_start|>", "vision_eos_token": "<|vision_end|>"}  # fmt: skip
+    tokenizer = _tokenizer(media)
+    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in media.items()}
+    pixels = {"min_pixels": 32 * 32, "max_pixels": 64 * 96, "patch_size": 16, "merge_size": 2, "temporal_patch_size": 2}
+    config = Qwen3VLConfig(
+        vision_config={"depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 16,
+                       "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32,
+                       "num_position_embeddings": 16, "deepstack_visual_indexes": [0]},
+        text_config=_TEXT | {"vocab_size": len(tokenizer), "head_dim": 16,
+                             "rope_scaling": {"mrope_section": [2, 3, 3], "rope_type": "default",
+                                              "mrope_interleaved": True}},
+        image_token_id=ids["image_token"], video_token_id=ids["video_token"],
+        vision_start_token_id=ids["vision_bos_token"], vision_end_token_id=ids["vision_eos_token"],
+    )  # fmt: skip
+    model = Qwen3VLForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    processor = Qwen3VLProcessor(
+        Qwen2VLImageProcessor(**pixels), tokenizer, Qwen3VLVideoProcessor(**pixels),
+        chat_template=_template("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>", ""),
+    )  # fmt: skip
+    return _save(model, processor, folder)
+
+
+def tiny_smolvlm(folder: Path) -> Path:
+    """A SmolVLM of about 50,000 parameters. Its processor needs the package num2words."""
+    import torch
+    from transformers import (
+        SmolVLMConfig,
+        SmolVLMForConditionalGeneration,
+        SmolVLMImageProcessor,
+        SmolVLMProcessor,
+        SmolVLMVideoProcessor,
+    )
+
+    torch.manual_seed(0)
+    media = {"image_token": "<image>", "fake_image_token": "<fake_token_around_image>",
+             "global_image_token": "<global-img>", "end_of_utterance_token": "<end_of_utterance>"}  # fmt: skip
+    tokenizer = _tokenizer(media)
+    config = SmolVLMConfig(
+        vision_config={"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2,
+                       "image_size": 32, "patch_size": 8},
+        text_config=_TEXT | {"vocab_size": len(tokenizer), "model_type": "llama",
+                             "pad_token_id": tokenizer.pad_token_id},
+        scale_factor=2, image_token_id=tokenizer.convert_tokens_to_ids("<image>"), pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    model = SmolVLMForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    side: dict[str, Any] = {"max_image_size": {"longest_edge": 32}, "size": {"longest_edge": 32}}
+    processor = SmolVLMProcessor(
+        SmolVLMImageProcessor(**side, do_image_splitting=False), tokenizer, SmolVLMVideoProcessor(**side),
+        image_seq_len=4, chat_template=_template("", "", "<image>", "<video>", ""),
+    )  # fmt: skip
+    return _save(model, processor, folder)
+
+
 def tiny_audio(folder: Path) -> Path:
     """A Qwen2-Audio of about 150,000 parameters."""
     import torch

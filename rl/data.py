@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,20 +14,29 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from omnisense.benchmarks.asking import Asker, AskSettings
+from omnisense.benchmarks.herm import data as herm
 from omnisense.benchmarks.humansense.data import load
 from omnisense.benchmarks.items import Dataset, Item
 from omnisense.errors import InputError, MediaError
 from omnisense.perception.sampling import Sampling
+from omnisense.reasoning import boxes
+from omnisense.reasoning.boxes import Notation
+from omnisense.reasoning.question import BOXED, UNSCORED
 from omnisense.rl.encoding_ahead import dump_prompt
 
-_TOLD = 20
+_TOLD, _HEAD = 20, 4096
 
 
 class DataSettings(BaseModel):
     """Which questions are trained on, and how they are put.
 
     Attributes:
-        files: folders or files in HumanSense's shape (:mod:`omnisense.benchmarks.humansense.data`).
+        files: folders or files in HumanSense's shape (:mod:`omnisense.benchmarks.humansense.data`), or files in HERM's
+            (:mod:`omnisense.benchmarks.herm.data`).
+        images: for HERM's shape, the folder of the pictures; by default the one that the file is in.
+        boxes: how boxes are written: ``auto`` for what the model is used to (:mod:`omnisense.reasoning.boxes`).
+        ratios: sample ratios by task; other tasks are left out. ``samples``: so many rows are drawn by them for an
+            epoch, 0 for as many as there are; a task that is drawn more often than it has rows starts again.
         modalities: only questions whose media are of these kinds; empty for all.
         tasks: only these tasks; empty for all.
         audio: whether the sound of videos is given.
@@ -47,6 +57,10 @@ class DataSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     files: list[Path] = Field(min_length=1)
+    images: Path | None = None
+    boxes: Literal["auto", "fractions", "bins", "thousandths", "pixels"] = "auto"
+    ratios: dict[str, float] = {}
+    samples: int = Field(default=0, ge=0)
     modalities: list[Literal["text", "image", "video", "audio"]] = []
     tasks: list[str] = []
     audio: bool = False
@@ -101,22 +115,24 @@ class Split:
             "dropped": self.dropped,
             "first_dropped": list(self.named),
             "fingerprint": self.fingerprint,
+            "benchmark": self.held_out.benchmark,
         }
 
 
-def read_split(settings: DataSettings, takes: Iterable[str], seed: int) -> Split:
+def read_split(settings: DataSettings, takes: Iterable[str], seed: int, notation: Notation | None = None) -> Split:
     """Read, filter and split.
 
     Args:
         settings: which questions.
         takes: the part types that the model takes.
         seed: of the split: a group goes to one side whatever else is in the data.
+        notation: how boxes are put to the model.
 
     Raises:
         InputError: unreadable data, or nothing left to train on.
     """
-    sets = [load(path, settings.whole_clips) for path in settings.files]
-    kept_apart = [load(path, settings.whole_clips) for path in settings.held_out_files]
+    sets = [_load(path, settings, notation) for path in settings.files]
+    kept_apart = [_load(path, settings, notation) for path in settings.held_out_files]
     drop = _Dropper(settings, frozenset(takes))
     train, held = [], [item for one in kept_apart for item in one.items if drop.keeps(item)]
     away = {item.group for item in held}
@@ -133,13 +149,53 @@ def read_split(settings: DataSettings, takes: Iterable[str], seed: int) -> Split
         reasons = ", ".join(f"{n}: {reason}" for reason, n in drop.reasons.most_common(5)) or "there are none"
         raise InputError(f"no question is left to train on ({reasons})", "Look: omnisense eval humansense --check.",
                          settings.files[0])  # fmt: skip
-    held = [item for item in held if item.question.kind != "open"]
+    train = _mixed(train, settings.ratios, settings.samples, seed) if settings.ratios else train
+    held = [item for item in held if item.question.kind not in UNSCORED]
     fingerprint = hashlib.sha256("".join(one.fingerprint for one in [*sets, *kept_apart]).encode()).hexdigest()
     shown = ", ".join(map(str, settings.held_out_files or settings.files))
+    all_sets = [*sets, *kept_apart]
     data = Dataset(
-        shown, tuple(_some(held, settings.held_out_limit, seed)), (), fingerprint, tuple(map(str, settings.files))
+        shown,
+        tuple(_some(held, settings.held_out_limit, seed)),
+        (),
+        fingerprint,
+        tuple(map(str, settings.files)),
+        {name: tasks for one in all_sets for name, tasks in one.groups.items()},
+        "herm" if all(one.benchmark == "herm" for one in all_sets) else "humansense",
     )
     return Split(tuple(_some(train, settings.limit, seed)), data, dict(drop.reasons), tuple(drop.named), fingerprint)
+
+
+def _load(path: Path, settings: DataSettings, notation: Notation | None) -> Dataset:
+    """A file in either shape: HumanSense's rows have their ``questions``, HERM's are flat."""
+    if path.is_file() and '"questions"' not in _head(path):
+        return herm.load(path, settings.images, notation)
+    return load(path, settings.whole_clips)
+
+
+def _head(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(_HEAD)
+
+
+def _mixed(items: Sequence[Item], ratios: Mapping[str, float], samples: int, seed: int) -> list[Item]:
+    """So many items, their tasks drawn by ratio; within a task each comes once before any comes again.
+
+    Raises:
+        InputError: a task that there is not, or no ratio above nought.
+    """
+    known = {item.task for item in items}
+    if strange := sorted(set(ratios) - known):
+        raise InputError(
+            f"there are no rows of {', '.join(strange)} for data.ratios", f"Choose from {', '.join(sorted(known))}."
+        )
+    draw = random.Random(f"{seed}:mixed")
+    decks = {task: draw.sample(mine, len(mine)) for task in ratios if (mine := [i for i in items if i.task == task])}
+    turns = {task: itertools.cycle(deck) for task, deck in decks.items()}
+    names, weights = zip(*sorted(ratios.items()), strict=True)
+    if min(weights) < 0 or not sum(weights):
+        raise InputError("data.ratios holds nothing to draw by", "Give positive numbers.")
+    return [next(turns[task]) for task in draw.choices(names, weights, k=samples or len(items))]
 
 
 class _Dropper:
@@ -240,6 +296,8 @@ def solution(row: dict[str, Any], think: bool) -> str:
     With ``think`` that takes a trace; else the right answer alone.
     """
     gold = {"yes": "Yes", "no": "No"}.get(row["gold"], row["gold"])
+    if row["kind"] in BOXED:
+        gold = boxes.write(boxes.load(gold), row["form"], several=row["kind"] == "boxes")
     if not think:
         return str(gold)
     return f"<think>{row['trace'].strip()}</think>\n<answer>{gold}</answer>" if row["trace"] and gold else ""

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omnisense import __version__, models
-from omnisense.benchmarks.humansense.layout import layout
+from omnisense.benchmarks.herm.data import authors_score
 from omnisense.benchmarks.humansense.paper import paper_score
 from omnisense.benchmarks.items import Dataset
+from omnisense.benchmarks.layouts import layout_of
 from omnisense.benchmarks.records import write_atomically
 from omnisense.benchmarks.report import write_comparison, write_report
 from omnisense.benchmarks.runner import RunSettings, run
@@ -55,6 +56,7 @@ def finish(
 def evaluate(recipe: Recipe, data: Dataset, candidates: Sequence[Candidate], folder: Path, say: Any) -> dict[str, Any]:
     """Every candidate on the same questions, put as in training; each against the first, and against the one before."""
     folders = []
+    name, own_score = ("herm", authors_score) if data.benchmark == "herm" else ("held-out", paper_score)
     for candidate in candidates:
         system = SystemSettings(
             policy=candidate.policy, adapter=candidate.adapter, method=recipe.evaluation.method,
@@ -62,10 +64,10 @@ def evaluate(recipe: Recipe, data: Dataset, candidates: Sequence[Candidate], fol
         )  # fmt: skip
         output = folder / "evaluation" / candidate.name
         say(f"evaluating {candidate.name} on {len(data.items)} held-out questions")
-        run(RunSettings("held-out", system, recipe.data.asking(), output), data, paper_score)
-        write_report(output, layout())
+        run(RunSettings(name, system, recipe.data.asking(), output), data, own_score)
+        write_report(output, layout_of([output]))
         folders.append(output)
-    found = write_comparison(folders, layout(), folder / "comparison")
+    found = write_comparison(folders, layout_of(folders), folder / "comparison")
     names = [candidate.name for candidate in candidates]
     runs = [(name, load_run(at)[1]) for name, at in zip(names, folders, strict=True)]
     return {
@@ -151,7 +153,7 @@ def card(recipe: Recipe, result: dict[str, Any], trained: Candidate) -> str:
     log = result["log"]
     lines = [
         *front, "", f"# {recipe.policy} after {recipe.method.upper()}", "", recipe.about.strip(), "",
-        f"Use it: `omnisense eval humansense --data DIR {use}`.", "", "## How it was made", "",
+        f"Use it: `omnisense eval {result['data']['benchmark']} --data ... {use}`.", "", "## How it was made", "",
         f"- OmniSense {__version__}, TRL's {recipe.method.upper()} trainer; the base as of {version}.",
         f"- {log['steps']} steps, {log['tokens'] or '?'} tokens, {log['seconds'] or '?'} s.",
         f"- Trained: {_trained(recipe)}.",

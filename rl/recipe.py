@@ -16,6 +16,7 @@ from omnisense.rl.data import DataSettings
 from omnisense.rl.weights import Weights
 
 Method = Literal["grpo", "sft"]
+_WHOLE = ("rewards", "ratios")
 
 
 class _Loader(yaml.SafeLoader):
@@ -193,10 +194,10 @@ def _inside(values: Any, part: str, key: str) -> Any:
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The base with the changes laid over it; tables are merged, but for the rewards, which are a whole."""
+    """The base with the changes laid over it; tables are merged, but for rewards and ratios, which are a whole."""
     found = dict(base)
     for key, value in changes.items():
-        deep = isinstance(value, Mapping) and isinstance(found.get(key), Mapping) and key != "rewards"
+        deep = isinstance(value, Mapping) and isinstance(found.get(key), Mapping) and key not in _WHOLE
         found[key] = _merged(found[key], value) if deep else value
     return found
 

@@ -25,6 +25,7 @@ from omnisense import models
 from omnisense.benchmarks.items import Item
 from omnisense.benchmarks.records import claim, write_atomically
 from omnisense.errors import InputError
+from omnisense.reasoning.boxes import notation_of
 from omnisense.reasoning.encoding import Encoder, family_of
 from omnisense.reasoning.policy import Messages, clip_of, media_of
 from omnisense.reasoning.transformers_policy import load_model
@@ -81,7 +82,8 @@ def train(
     """
     with _claimed(folder):
         source = models.ensure(recipe.policy, say)
-        split = read_split(recipe.data, family_of(source).modalities, recipe.seed)
+        notation = notation_of(recipe.data.boxes, source, recipe.data.max_pixels)
+        split = read_split(recipe.data, family_of(source).modalities, recipe.seed, notation)
         _agree(folder, recipe, split)
         final = folder / "final"
         if not (final / "log.json").is_file():

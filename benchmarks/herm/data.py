@@ -72,7 +72,7 @@ def load(
     for media in sorted({i.media for i in items if i.media}):
         digest.update(f"{os.path.relpath(media, folder)}:{os.path.getsize(media)}\n".encode())
     named = {name: tuple(tasks) for name, tasks in groups.items()}
-    return Dataset(str(file), tuple(items), tuple(problems), digest.hexdigest(), (str(file),), named)
+    return Dataset(str(file), tuple(items), tuple(problems), digest.hexdigest(), (str(file),), named, "herm")
 
 
 def read_rows(file: Path) -> Iterator[tuple[str, Row]]:

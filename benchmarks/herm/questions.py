@@ -153,8 +153,8 @@ def _deed(person: Row, others: Sequence[Row], draw: random.Random) -> Iterator[R
 def _who(person: Row, others: Sequence[Row], draw: random.Random) -> Iterator[Row]:
     """Which of the people it is; the wrong answers are the other people themselves."""
     for fact in person["facts"]:
-        wrong = [name for other in others if _lacks(other, fact) and (name := _blind(other, fact))]
-        name = _blind(person, fact)
+        wrong = [name for other in others if _lacks(other, fact) and (name := _silent(other, fact["key"]))]
+        name = _silent(person, fact["key"])
         if fact["name"] and name and len(wrong) == len(others) >= 1:
             asked = (
                 f"Who is {fact['name']}?" if not fact["name"].startswith("with ") else f"Who is seen {fact['name']}?"
@@ -234,6 +234,12 @@ def _blind(person: Row, fact: Row) -> str | None:
     """A phrase for the person that does not give the fact away."""
     hidden = fact["name"] or fact["value"]
     return next((name for name in person["refer"] if hidden not in name and fact["value"] not in name), None)
+
+
+def _silent(person: Row, key: str) -> str | None:
+    """A phrase for the person that says nothing of a key: it neither gives an answer away nor rules one out."""
+    said = [fact["name"] or fact["value"] for fact in _facts(person, key)]
+    return next((name for name in person["refer"] if not any(one in name for one in said)), None)
 
 
 def _lacks(person: Row, fact: Row) -> bool:

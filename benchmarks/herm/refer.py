@@ -8,14 +8,14 @@ known: size and place.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from omnisense.benchmarks.herm.facts import Described, Fact
 from omnisense.benchmarks.overlap import best_overlap
 from omnisense.perception.people import Person, Scene
 
-_MOST = 3  # phrases for a person
+_MOST = 4  # phrases for a person
 _APART = 0.04  # of the picture's width: as far as the one furthest to a side is from the next
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
 _LARGER = 4.0  # times the area: then one is in the foreground and the other is not
@@ -42,7 +42,8 @@ def refer(one: Described, everybody: Sequence[Described], scene: Scene) -> Refer
     if person.area < _LEAST_AREA * scene.width * scene.height:
         found.drop("too small to be referred to")
         return found
-    if len(person.joints) < _LEAST_JOINTS and person.area > _LARGE * scene.width * scene.height:
+    looked_for = any(other.person.joints for other in everybody)
+    if looked_for and len(person.joints) < _LEAST_JOINTS and person.area > _LARGE * scene.width * scene.height:
         found.drop("too little of the body is seen")
         return found
     others = [other for other in everybody if other is not one]
@@ -51,35 +52,44 @@ def refer(one: Described, everybody: Sequence[Described], scene: Scene) -> Refer
         return found
     if not others and not scene.crowds:
         found.phrases.append(f"the {one.noun}")
-    names = [fact for fact in one.facts if fact.name and fact.key != "legs"]
-    for size in (1, 2):
-        for facts in itertools.combinations(names, size):
-            if len(found.phrases) >= _MOST:
-                return found
-            if size == 2 and any(
-                set(_phrase(one, [f]).split()) <= set(p.split()) for p in found.phrases for f in facts
-            ):
-                continue  # one of its facts is enough
-            found.phrases += _told_apart(one, facts, others, scene, found)
-    if len(found.phrases) < _MOST:
-        found.phrases += _told_apart(one, (), others, scene, found)
+    names = [fact for fact in one.facts if fact.name]
+    enough: list[Fact] = []
+    for facts in _plainest_first(names):
+        if not scene.crowds and not any(fact in enough for fact in facts) and not _fitting(facts, others):
+            enough += facts if len(facts) == 1 else []
+            found.phrases.append(_phrase(one, facts))
+    for facts in [*([fact] for fact in names), []]:
+        if len(found.phrases) < _MOST:
+            found.phrases += _sharpened(one, facts, others, scene, found)
     if not found.phrases and not scene.crowds and (place := _place(person, [o.person for o in others], scene.width)):
-        found.phrases.append(f"the {place} person from the left")
+        found.phrases.append(f"the {place} {one.noun} from the left")
+    found.phrases = list(dict.fromkeys(found.phrases))[:_MOST]
     return found
 
 
-def _told_apart(
+def _fitting(facts: Sequence[Fact], others: Sequence[Described]) -> list[Described]:
+    """Those of whom it is not known that they lack one of the facts."""
+    return [other for other in others if not any(other.lacks(fact) for fact in facts)]
+
+
+def _plainest_first(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
+    """One fact at a time, then two."""
+    for size in (1, 2):
+        yield from map(list, itertools.combinations(facts, size))
+
+
+def _sharpened(
     one: Described, facts: Sequence[Fact], others: Sequence[Described], scene: Scene, found: Referred
 ) -> list[str]:
-    """The phrase of these facts, sharpened as far as it takes; none where nothing helps."""
+    """The phrase of these facts with the size or place that tells it apart; none where nothing does."""
     phrase = _phrase(one, facts)
-    rest = [other for other in others if not any(other.lacks(fact) for fact in facts)]
+    rest = _fitting(facts, others)
     if not rest and not scene.crowds:
-        return [phrase] if facts else []
+        return []  # it needs no sharpening
     in_front = [other for other in rest if other.person.area * _LARGER > one.person.area]
     if not in_front and (not scene.crowds or _before_crowd(one.person, others, scene)):
         found.drop("fitted others too: sharpened by size")
-        return [f"{phrase} in the foreground" if facts else f"the {one.noun} in the foreground"]
+        return [f"{phrase} in the foreground"]
     side = _side(one.person, [other.person for other in rest], scene.width)
     if side and not scene.crowds:
         found.drop("fitted others too: sharpened by place")

@@ -1,0 +1,208 @@
+"""HERM's recipe: the mix by ratio, boxes as the model writes them, two stages, and what a tiny model learns."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from omnisense.benchmarks.items import Item
+from omnisense.errors import InputError
+from omnisense.reasoning import tiny_models
+from omnisense.reasoning.boxes import notation_of
+from omnisense.reasoning.question import Question
+from omnisense.rl.curriculum import train_curriculum
+from omnisense.rl.data import DataSettings, read_split, rows_of, solution
+from omnisense.rl.recipe import read_recipe, shipped, stages_of
+from omnisense.rl.rewards import accuracy
+from omnisense.rl.tiny_herm import make_pictures
+from omnisense.rl.train import train
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("herm")
+    make_pictures(folder, each=16)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vlm(tmp_path_factory):
+    return tiny_models.tiny_vlm(tmp_path_factory.mktemp("vlm"))
+
+
+def recipe_on(vlm, pictures, *changes):
+    return read_recipe(
+        "herm-tiny",
+        [f"policy={vlm}", f"data.files=[{pictures}/training.jsonl]",
+         f"data.held_out_files=[{pictures}/questions.jsonl]", *changes],
+    )  # fmt: skip
+
+
+def test_a_tiny_model_learns_the_mix_and_the_second_stage_starts_from_the_first(vlm, pictures, tmp_path):
+    recipe = recipe_on(vlm, pictures, "trainer.max_steps=80", "stages.instruct.trainer.max_steps=10")
+    result = train_curriculum(recipe, tmp_path / "run", lambda _: None)
+    mix, instruct = (stage["log"]["loss"] for stage in result["stages"])
+    assert mix["last"] < 0.1 * mix["first"]
+    assert instruct["first"] < 2 * mix["last"]  # far from where the first stage began
+    started = json.loads((tmp_path / "run" / "2-instruct" / "recipe.json").read_text())["recipe"]
+    assert started["policy"] == str(tmp_path / "run" / "1-mix" / "final")
+    gain = next(pair for pair in result["comparison"]["pairs"] if pair["second"] == "instruct")["difference"]
+    assert gain["low"] > 0.3  # against the untrained copy, on pictures that no stage saw
+    assert result["comparison"]["questions"] == 32
+    page = (tmp_path / "run" / "comparison" / "comparison.md").read_text()
+    assert "basic perception" in page
+    assert "authors' rule" in page
+    assert "omnisense eval herm" in (tmp_path / "run" / "2-instruct" / "final" / "README.md").read_text()
+
+
+def test_an_interrupted_stage_ends_as_an_unbroken_one(vlm, pictures, tmp_path):
+    import torch
+    from safetensors.torch import load_file
+    from transformers import TrainerCallback
+
+    class Stop(TrainerCallback):
+        def on_step_end(self, args, state, control, **_):
+            if state.global_step == 5:
+                raise KeyboardInterrupt
+
+    changes = ("stages=[]", "trainer.max_steps=8", "trainer.save_steps=3", "evaluation.run=false")
+    train(recipe_on(vlm, pictures, *changes), tmp_path / "whole", lambda _: None)
+    said = []
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe_on(vlm, pictures, *changes), tmp_path / "cut", said.append, [Stop()])
+    train(recipe_on(vlm, pictures, *changes), tmp_path / "cut", said.append)
+    assert any("going on from" in line and "checkpoint-3" in line for line in said)
+    whole, cut = (load_file(tmp_path / name / "final" / "model.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+@pytest.mark.parametrize("family", ["tiny_vlm3", "tiny_omni", "tiny_smolvlm"])
+def test_other_families_train_by_the_same_recipe(family, pictures, tmp_path):
+    if family == "tiny_smolvlm":
+        pytest.importorskip("num2words")
+    folder = getattr(tiny_models, family)(tmp_path / "model")
+    recipe = recipe_on(folder, pictures, "stages=[]", "trainer.max_steps=12", "data.boxes=auto",
+                       "data.held_out_limit=8",
+                       "trainer.per_device_train_batch_size=8")  # fmt: skip
+    result = train(recipe, tmp_path / "run", lambda _: None).result
+    assert result["log"]["loss"]["last"] < 0.8 * result["log"]["loss"]["first"]
+    assert result["comparison"]["questions"] == 8
+    assert result["comparison"]["systems"][0]["counts"]["errors"] == 0
+
+
+def test_lora_of_the_published_size_trains_the_language_layers(vlm, pictures, tmp_path):
+    recipe = recipe_on(vlm, pictures, "stages=[]", "trainer.max_steps=4", "evaluation.run=false",
+                       "trainer.warmup_steps=1", "weights={train: adapter, r: 64, alpha: 16}",
+                       "trainer.lr_scheduler_type=cosine_with_min_lr",
+                       "trainer.lr_scheduler_kwargs={min_lr: 1e-5}")  # fmt: skip
+    train(recipe, tmp_path / "run", lambda _: None)
+    kept = json.loads((tmp_path / "run" / "final" / "adapter_config.json").read_text())
+    assert (kept["r"], kept["lora_alpha"]) == (64, 16)
+
+
+def test_what_the_engine_makes_is_trained_on(run_cli, vlm, tmp_path):
+    from omnisense.benchmarks.herm.annotate import annotate
+    from tests.benchmarks.test_annotate import TRIO, Pictures
+
+    made = Pictures(tmp_path / "in")
+    for i in range(8):
+        made.add(f"p{i}.png", TRIO[: 2 + i % 2], size=(640, 480), caption="people stand in a row")
+    annotate(made.folder / "images", tmp_path / "herm", made.write())
+    ran = run_cli(
+        "train", "sft", "herm-3b", f"policy={vlm}", "dtype=float32",
+        f"data.files=[{tmp_path}/herm/training.jsonl]", f"data.held_out_files=[{tmp_path}/herm/questions.jsonl]",
+        f"data.images={made.folder}/images", "data.samples=32",
+        "stages.instruct.data.samples=16", "trainer.max_steps=2", "trainer.per_device_train_batch_size=2",
+        "trainer.gradient_accumulation_steps=1", "trainer.warmup_steps=0", "data.held_out_limit=4",
+        "evaluation.max_new_tokens=4", "--output", str(tmp_path / "run"),
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads((tmp_path / "run" / "2-instruct" / "data.json").read_text())
+    assert told["train_tasks"]["question answering"] > told["train_tasks"].get("dense caption", 0)
+
+
+def test_tasks_are_drawn_by_their_ratios(pictures):
+    ratios = {"dense caption": 30, "referring person": 10}
+    settings = DataSettings(files=[pictures / "training.jsonl"], ratios=ratios, samples=4000, held_out=0)
+    tasks = Counter(item.task for item in read_split(settings, {"image"}, 0).train)
+    assert set(tasks) == set(ratios)
+    assert 0.73 < tasks["dense caption"] / 4000 < 0.77
+    again = read_split(settings, {"image"}, 0).train
+    assert [item.id for item in again] == [item.id for item in read_split(settings, {"image"}, 0).train]
+
+
+def test_every_row_comes_once_before_any_comes_again(pictures):
+    settings = DataSettings(files=[pictures / "training.jsonl"], ratios={"dense caption": 1}, samples=96, held_out=0)
+    train = read_split(settings, {"image"}, 0).train
+    assert set(Counter(item.id for item in train).values()) == {2}  # 48 pictures to train on
+
+
+def test_ratios_of_tasks_that_are_not_there_are_refused(pictures):
+    for ratios, what in (
+        ({"dense captoin": 1}, "no rows of dense captoin"),
+        ({"dense caption": 0}, "nothing to draw by"),
+    ):
+        with pytest.raises(InputError, match=what):
+            read_split(DataSettings(files=[pictures / "training.jsonl"], ratios=ratios), {"image"}, 0)
+
+
+@pytest.mark.parametrize(
+    ("form", "one", "several"),
+    [
+        ("bins", "{<10><20><50><80>}", "{<10><20><50><80>}"),
+        ("thousandths", "[100, 200, 500, 800]", "[[100, 200, 500, 800]]"),
+        ("pixels 640x480", "[64, 96, 320, 384]", "[[64, 96, 320, 384]]"),
+    ],
+)
+def test_a_box_is_taught_as_the_family_writes_it_and_read_back_as_right(form, one, several):
+    gold = "[[0.1, 0.2, 0.5, 0.8]]"
+    for kind, expected in (("box", one), ("boxes", several)):
+        item = Item("1", "t", 0, Question("Where?", kind, form=form), gold, "text")
+        (row,), _ = rows_of([item], DataSettings(files=["x"]).asking(), lambda _: 1, 10)
+        reply = solution(row, think=False)
+        assert reply == expected
+        columns = {key: [row[key]] for key in ("question", "kind", "options", "gold", "form")}
+        assert accuracy([[{"role": "assistant", "content": reply}]], **columns) == [1.0]
+
+
+def test_a_text_is_taught_as_it_stands_and_never_scored():
+    item = Item("1", "t", 0, Question("Describe.", "text"), "A man waves.", "text")
+    (row,), _ = rows_of([item], DataSettings(files=["x"], think=False).asking(), lambda _: 1, 10)
+    assert solution(row, think=False) == "A man waves."
+    assert json.loads(row["prompt"])[0]["content"][-1]["text"] == "Describe."
+    columns = {key: [row[key]] for key in ("question", "kind", "options", "gold", "form")}
+    assert accuracy([[{"role": "assistant", "content": "A man waves."}]], **columns) == [None]
+
+
+def test_boxes_follow_the_model(pictures, vlm):
+    settings = DataSettings(files=[pictures / "training.jsonl"])
+    forms = {
+        unit: {
+            i.question.form for i in read_split(settings, {"image"}, 0, notation_of(unit, vlm)).train if i.question.form
+        }
+        for unit in ("auto", "bins")
+    }
+    assert forms == {"auto": {"pixels 84x56"}, "bins": {"bins"}}
+
+
+def test_the_published_numbers_are_in_the_recipes():
+    for name in ("herm-3b", "herm-7b"):
+        mix, instruct = (stage.recipe for stage in stages_of(shipped()[name]))
+        assert mix.data.ratios == {"dense caption": 13.5, "instance caption": 10, "instance grounding": 27,
+                                   "referring person": 27, "referring part": 10}  # fmt: skip
+        assert instruct.data.ratios["question answering"] == 150
+        assert set(mix.data.ratios) < set(instruct.data.ratios)  # a share of the first stage is kept
+        assert (mix.weights.r, mix.weights.alpha) == (64, 16)
+        assert mix.data.max_pixels == 448 * 448
+        assert (mix.trainer["learning_rate"], mix.trainer["lr_scheduler_kwargs"]["min_lr"]) == (1e-4, 1e-5)
+        assert (instruct.trainer["learning_rate"], instruct.trainer["lr_scheduler_kwargs"]["min_lr"]) == (1e-5, 1e-6)
+        assert mix.method == instruct.method == "sft"
+
+
+def test_the_command_runs_a_recipe_of_sft_stages(run_cli):
+    listed = run_cli("train", "recipes").stdout
+    assert "omnisense train sft herm-3b" in listed
+    assert "omnisense train curriculum tiny" in listed
+    ran = run_cli("train", "grpo", "herm-tiny")
+    assert ran.returncode == 2
+    assert "this recipe is for sft" in ran.stderr
