@@ -1,13 +1,11 @@
-"""The people in a still picture, and what is around them: from COCO-style annotations, or from models that find them.
+"""The people in a still picture, and what is around them: the types, and models that find them (``coco`` reads them).
 
 Everything here is in pixels of the upright picture, as such annotations are: body angles need its true proportions.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from omnisense.errors import InputError, ModelError
+from omnisense.errors import ModelError
 from omnisense.perception.media import open_clip
 from omnisense.perception.sampling import Sampling
 
@@ -119,109 +117,12 @@ def pixels(path: Path, max_pixels: int | None = None) -> np.ndarray:
     return image
 
 
-# --- annotations in COCO's form -------------------------------------------------------------------------------------
-
-
-class CocoScenes:
-    """Scenes out of a folder with ``instances.json`` and, where there are any, keypoints and captions.
-
-    Raises:
-        InputError: there is no ``instances.json``, or a file is not COCO's.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        coco = _read(folder / "instances.json", needed=True)
-        try:
-            self._instances = _by_image(coco)
-            self._images = {Path(image["file_name"]).name: image for image in coco["images"]}
-            self._names = {kind["id"]: str(kind["name"]) for kind in coco["categories"]}
-            joints = _read(folder / "person_keypoints.json").get("annotations", [])
-            self._joints = {one["id"]: one["keypoints"] for one in joints if one.get("num_keypoints")}
-            self._captions = _by_image(_read(folder / "captions.json"))
-        except (KeyError, TypeError) as error:
-            raise InputError(f"they lack {error}", "Give COCO's annotations.", folder) from error
-        self.missing = tuple(
-            name for name in ("person_keypoints.json", "captions.json") if not (folder / name).is_file()
-        )
-
-    def read(self, pictures: Sequence[Path]) -> list[Scene | Exception]:
-        """See :class:`SceneReader`."""
-        found: list[Scene | Exception] = []
-        for path in pictures:
-            try:
-                found.append(self._scene(path))
-            except Exception as error:  # one bad picture must not cost the others
-                found.append(error)
-        return found
-
-    def _scene(self, path: Path) -> Scene:
-        clip = open_clip(path)
-        known = self._images.get(path.name)
-        if known is None:
-            raise InputError("the annotations do not have it", "Add it to instances.json.", path)
-        if (known["width"], known["height"]) != (clip.width, clip.height):
-            raise InputError(
-                f"it has {clip.width}x{clip.height} pixels and its annotations {known['width']}x{known['height']}",
-                "Annotate the picture as it is.",
-                path,
-            )
-        people, things, crowds = [], [], []
-        dropped: dict[str, int] = defaultdict(int)
-        for entry in self._instances.get(known["id"], []):
-            box = _inside(entry["bbox"], clip.width, clip.height)
-            name = self._names.get(entry["category_id"], "")
-            if box is None:
-                dropped[f"{'person' if name == 'person' else 'object'} outside the picture or without area"] += 1
-            elif name != "person":
-                things.append(Thing(name, box))
-            elif entry.get("iscrowd"):
-                crowds.append(box)
-                dropped["crowd region, nobody in it annotated singly"] += 1
-            else:
-                polygons = entry.get("segmentation")
-                outline = (
-                    tuple(np.asarray(p, dtype=float).reshape(-1, 2) for p in polygons if len(p) >= 6)
-                    if isinstance(polygons, list)
-                    else ()
-                )
-                people.append(Person(str(entry["id"]), box, _joints(self._joints.get(entry["id"])), outline))
-        captions = [" ".join(str(c["caption"]).split()) for c in self._captions.get(known["id"], [])]
-        source = {"people": "COCO boxes", "joints": "COCO keypoints", "captions": "COCO captions"}
-        return Scene(
-            path, path.stem, clip.width, clip.height, tuple(people), tuple(things), tuple(crowds),
-            tuple(captions), source, dict(dropped),
-        )  # fmt: skip
-
-
-def _read(file: Path, needed: bool = False) -> dict[str, Any]:
-    if not needed and not file.is_file():
-        return {}
+def inside(box: Sequence[float], width: int, height: int) -> BoxPx | None:
+    """``x, y, w, h`` as corners, cut to the picture; None where nothing of it is left, or it is no box."""
     try:
-        found = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"it cannot be read as JSON ({error})", "Give COCO's annotations.", file) from error
-    if not isinstance(found, dict) or "annotations" not in found:
-        raise InputError("it has no 'annotations'", "Give COCO's annotations.", file)
-    return dict(found)
-
-
-def _by_image(coco: Mapping[str, Any]) -> dict[int, list[dict[str, Any]]]:
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for entry in coco.get("annotations", []):
-        found[entry["image_id"]].append(entry)
-    return dict(found)
-
-
-def _joints(flat: Sequence[float] | None) -> dict[str, Joint]:
-    if not flat:
-        return {}
-    rows = np.asarray(flat, dtype=float).reshape(-1, 3)
-    return {name: Joint(x, y, v == 2) for name, (x, y, v) in zip(KEYPOINTS, rows.tolist(), strict=True) if v > 0}
-
-
-def _inside(box: Sequence[float], width: int, height: int) -> BoxPx | None:
-    """``x, y, w, h`` as corners, cut to the picture; None where nothing of it is left."""
-    x, y, w, h = map(float, box)
+        x, y, w, h = map(float, box)
+    except (TypeError, ValueError):
+        return None
     if not all(map(math.isfinite, (x, y, w, h))):
         return None
     x1, y1, x2, y2 = max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))
@@ -285,7 +186,7 @@ class ModelScenes:
         for label, score, (x1, y1, x2, y2) in zip(
             found["labels"].tolist(), found["scores"].tolist(), found["boxes"].tolist(), strict=True
         ):
-            box = _inside((x1, y1, x2 - x1, y2 - y1), width, height)
+            box = inside((x1, y1, x2 - x1, y2 - y1), width, height)
             if box:
                 boxes.append((self._detector.config.id2label[label], box, score))
         people = [(box, score) for name, box, score in boxes if name == "person"]
@@ -320,11 +221,14 @@ class ModelScenes:
 
 
 def _loaded(name: str, processor: Any, model: Any) -> tuple[Any, Any]:
+    import torch
+
     from omnisense import models
 
     folder = models.ensure(name)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return processor.from_pretrained(folder), model.from_pretrained(folder).eval()
+        return processor.from_pretrained(folder), model.from_pretrained(folder).eval().to(device)
     except (OSError, ValueError, KeyError) as error:
         cause = " ".join(str(error).split())[:200]
         raise ModelError(f"it cannot be loaded ({cause})", "Give a model of the right kind.", name) from error

@@ -216,12 +216,13 @@ def with_adapter(model: Any, adapter: str | Path, trainable: bool = False) -> An
     """A model with a LoRA adapter on it.
 
     Raises:
-        ModelError: the adapter does not load or does not fit.
+        ModelError: the adapter is not there, does not load or does not fit.
     """
     from peft import PeftModel
 
+    folder = models.ensure(str(adapter))  # left to itself, PEFT takes any name for a hub's and asks for half a minute
     try:
-        return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+        return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(
             f"this adapter does not load ({str(error).strip().splitlines()[0]})",

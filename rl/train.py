@@ -25,6 +25,7 @@ from omnisense import models
 from omnisense.benchmarks.items import Item
 from omnisense.benchmarks.records import claim, write_atomically
 from omnisense.errors import InputError
+from omnisense.perception.sampling import Sampling
 from omnisense.reasoning.boxes import notation_of
 from omnisense.reasoning.encoding import Encoder, family_of
 from omnisense.reasoning.policy import Messages, clip_of, media_of
@@ -40,6 +41,7 @@ from omnisense.rl.sft import OmniSFTTrainer
 
 Say = Callable[[str], None]
 _PIXELS_A_TOKEN, _SOUND_TOKENS_A_SECOND = 28 * 28, 25  # of the Qwen2.5 families; close enough for others
+_ONE_FRAME = Sampling(rule="count", count=1)  # what an image is looked at by
 _SPARE_BYTES = 1 << 20
 
 
@@ -217,20 +219,13 @@ def prompt_tokens(encoder: Encoder, prompt: Messages) -> int:
     for part in media_of(prompt):
         clip = clip_of(part)
         if part["type"] != "audio" and clip.has_video:
-            sampling = part.get("sampling") or recipe_sampling()
+            sampling = part.get("sampling") or _ONE_FRAME
             plan = sampling.plan(clip.duration_s, clip.frame_rate, clip.frame_count, clip.width, clip.height)
             pairs = (len(plan.times_s) + 1) // 2
             tokens += pairs * max(1, plan.width * plan.height // _PIXELS_A_TOKEN)
         if part["type"] == "audio" or part.get("with_audio", False):
             tokens += int(clip.duration_s * _SOUND_TOKENS_A_SECOND) if clip.has_audio else 0
     return tokens
-
-
-def recipe_sampling() -> Any:
-    """What an image is looked at by: one frame."""
-    from omnisense.perception.sampling import Sampling
-
-    return Sampling(rule="count", count=1)
 
 
 def _same_modality_on_every_process(arguments: Any, encoder: Encoder, items: Sequence[Item], audio: bool) -> None:

@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TextIO
@@ -32,10 +32,11 @@ from omnisense.benchmarks.herm.texts import rows_of
 from omnisense.benchmarks.herm.viewer import write_viewer
 from omnisense.benchmarks.records import claim, cut_torn_line, write_atomically, write_manifest
 from omnisense.errors import InputError, MediaError, OmniSenseError, PolicyError
-from omnisense.perception.people import CocoScenes, ModelScenes, Scene, SceneReader, pixels
+from omnisense.perception.coco import CAPTIONS, JOINTS, CocoScenes, write_index
+from omnisense.perception.people import ModelScenes, Scene, SceneReader, pixels
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-_LEAST_SIDE, _THUMB_SIDE, _MOST_THUMBS = 32, 480, 10_000
+_LEAST_SIDE, _THUMB_SIDE = 32, 480
 Row = dict[str, Any]
 
 
@@ -53,6 +54,7 @@ class AnnotateSettings:
         held_out: share of the pictures whose questions are kept for the test.
         seed: of the split and of all draws.
         shown: how many pictures the viewer shows.
+        index: of the annotations; the run makes it.
     """
 
     coco: str | None = None
@@ -65,6 +67,7 @@ class AnnotateSettings:
     held_out: float = 0.2
     seed: int = 0
     shown: int = 200
+    index: str | None = None
 
     def make(self) -> Annotator:
         """Load annotations and models.
@@ -191,6 +194,9 @@ def annotate(
     with Output(output, pictures, settings) as out:
         waiting = [path for path in listed if path.stem not in out.done]
         on_plan(len(listed), len(listed) - len(waiting))
+        if settings.coco:
+            write_index(Path(settings.coco), output / "coco.sqlite")
+            settings = replace(settings, index=str(output / "coco.sqlite"))
         if waiting:
             crew = crew_of(settings, workers, None, ray, gpus)
             try:
@@ -208,8 +214,8 @@ class Output:
 
     def __init__(self, folder: Path, pictures: Path, settings: AnnotateSettings) -> None:
         identity = asdict(settings) | {"pictures": str(pictures.resolve()), "coco_files": _digest(settings.coco)}
-        identity.pop("shown")
-        self._folder, self._lock = folder, claim(folder)
+        del identity["shown"], identity["index"]
+        self._folder, self._lock, self._shown = folder, claim(folder), settings.shown
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         write_manifest(folder, {"identity": identity, "omnisense": __version__, "started": started})
         self.failed: dict[str, str] = {}
@@ -243,7 +249,7 @@ class Output:
             return
         image = one.image | {"dropped": dict(one.dropped)}
         try:
-            if one.thumb and len(self.done) < _MOST_THUMBS:
+            if one.thumb and len(self.done) < self._shown:
                 (self._folder / "thumbs").mkdir(exist_ok=True)
                 (self._folder / "thumbs" / f"{image['image_id']}.jpg").write_bytes(one.thumb)
             _append(self._people, one.people)
@@ -334,7 +340,7 @@ def _in_order(done: Iterable[list[Annotated]], pictures: Sequence[Path]) -> Iter
 
 def _reader(settings: AnnotateSettings) -> SceneReader:
     if settings.coco:
-        return CocoScenes(Path(settings.coco))
+        return CocoScenes(Path(settings.coco), Path(settings.index) if settings.index else None)
     if settings.detector:
         return ModelScenes(settings.detector, settings.pose)
     raise InputError(
@@ -345,7 +351,7 @@ def _reader(settings: AnnotateSettings) -> SceneReader:
 
 def _missing(settings: AnnotateSettings) -> list[str]:
     """What was not there to be used, so that nobody takes its absence for a finding."""
-    lacking = list(CocoScenes(Path(settings.coco)).missing) if settings.coco else []
+    lacking = [name for name in (JOINTS, CAPTIONS) if settings.coco and not (Path(settings.coco) / name).is_file()]
     if not settings.coco and not settings.pose:
         lacking.append("a pose model: no poses, no colours of garments")
     return lacking + ([] if settings.captioner else ["a captioner: texts are by rules"])

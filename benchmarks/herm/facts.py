@@ -185,7 +185,8 @@ def _named(person: Person, thing: Thing, scene: Scene) -> str:
         return "at a dining table" if meets and 0.4 * _size(box) < 4 * person.area else ""
     if thing.name in _NEARBY and _size(box) > 0.3 * person.area:
         level = abs(person.box_px[3] - box[3]) < 0.35 * person.height
-        beside = _gap(person.box_px, box) < 0.35 * person.width and _share_inside(person.box_px, box) < 0.5
+        most = 0.1 if thing.name in _RIDDEN else 0.5  # who covers a bicycle may be on it
+        beside = _gap(person.box_px, box) < 0.35 * person.width and _share_inside(person.box_px, box) < most
         return f"next to {article} {thing.name}" if level and beside else ""
     return ""
 

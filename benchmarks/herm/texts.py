@@ -54,6 +54,8 @@ def _instance(scene: Scene, one: Described, found: Referred, facts: Sequence[Fac
             sources[aspect] = "; ".join(dict.fromkeys(fact.source for fact in mine))
         else:
             missing[aspect] = _NOT[aspect] if one.person.joints or aspect == "modality" else "no joints are known"
+    outline = [polygon.round(2).ravel().tolist() for polygon in one.person.outline]
+    row["segmentation"] = [{"class": "person", "polygons": outline}] if outline else []
     row["appearance_boxes"] = _grounded(facts, "appearance")
     row["modality_boxes"] = _grounded(facts, "modality")
     row["facts"] = [{"aspect": f.aspect, "key": f.key, "value": f.value, "text": f.text, "name": f.name} for f in facts]

@@ -1,7 +1,6 @@
 """The data engine: on scenes whose truth is known, on bad input, interrupted, with many workers, with models."""
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,8 @@ from omnisense.benchmarks.herm.facts import Described, Fact, describe
 from omnisense.benchmarks.herm.questions import is_held_out, training_of
 from omnisense.benchmarks.herm.refer import refer
 from omnisense.errors import InputError, ModelError
-from omnisense.perception.people import KEYPOINTS, CocoScenes, pixels
+from omnisense.perception.coco import CocoScenes
+from omnisense.perception.people import KEYPOINTS, pixels
 from tests.conftest import SHARED
 
 RGB = {
@@ -330,7 +330,7 @@ def test_boxes_outside_the_picture_are_cut_or_dropped(trio, tmp_path):
         {"id": 900, "image_id": 1, "category_id": 1, "bbox": [600, 400, 300, 300], "iscrowd": 0},
         {"id": 901, "image_id": 1, "category_id": 1, "bbox": [700, 100, 50, 50], "iscrowd": 0},
         {"id": 902, "image_id": 1, "category_id": 2, "bbox": [-50, 100, 20, 50], "iscrowd": 0},
-        {"id": 903, "image_id": 1, "category_id": 1, "bbox": [10, 10, math.nan, 50], "iscrowd": 0},
+        {"id": 903, "image_id": 1, "category_id": 1, "bbox": [10, 10, None, 50], "iscrowd": 0},
     ]
     found = run(trio, tmp_path / "out", trio.write())
     assert found["dropped"]["person outside the picture or without area"] == 2
@@ -359,8 +359,8 @@ def test_a_picture_of_another_size_than_annotated_is_refused(trio, tmp_path):
     [
         (lambda f: (f / "instances.json").unlink(), "cannot be read"),
         (lambda f: (f / "instances.json").write_text("{"), "cannot be read"),
-        (lambda f: (f / "instances.json").write_text("{}"), "no 'annotations'"),
-        (lambda f: (f / "instances.json").write_text('{"annotations": [{}]}'), "lack 'image_id'"),
+        (lambda f: (f / "instances.json").write_text("{}"), "no 'images'"),
+        (lambda f: (f / "instances.json").write_text('{"annotations": [{}]}'), "no 'images'"),
     ],
 )
 def test_annotations_that_are_none_say_so(trio, tmp_path, spoil, what):

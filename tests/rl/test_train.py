@@ -294,7 +294,7 @@ def test_the_command_trains_and_tells(run_cli, tmp_path, recipe, tiny_data):
 
 def test_the_recipes_that_ship_can_be_read_and_say_what_they_need():
     found = shipped()
-    assert set(found) == {"tiny", "smollm2", "omni-3b", "omni-7b"}
+    assert set(found) == {"tiny", "smollm2", "omni-3b", "omni-7b", "herm-tiny", "herm-3b", "herm-7b"}
     for recipe in found.values():
         assert recipe.about
         assert recipe.needs
