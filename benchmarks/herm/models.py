@@ -143,6 +143,8 @@ def rewrite(policy: Policy, image: Row) -> str:
         fault = f"new words ({', '.join(sorted(new)[:3])})"
     if not fault and len(_content(text) - _content(written)) > 0:
         fault = "something is left out"
+    if not fault and written == text:
+        fault = "nothing is changed"
     if fault:
         return fault
     image["dense_caption"] = written

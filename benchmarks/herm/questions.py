@@ -27,11 +27,15 @@ _POSES = {
     "arms": ("What does {} do with the arms?",
              ("both arms raised", "the left arm raised", "the right arm raised", "both arms down")),
 }  # fmt: skip
-_DEEDS = {  # wrong deeds, with the thing that must not be near for them to be wrong
+_DEEDS = {  # wrong deeds, with the thing that must not be near for them to be wrong; as long and short as right ones
     "holding an umbrella": "umbrella", "riding a bicycle": "bicycle", "holding a baseball bat": "baseball bat",
     "on a skateboard": "skateboard", "holding a tennis racket": "tennis racket", "holding a cell phone": "cell phone",
     "riding a horse": "horse", "holding a frisbee": "frisbee", "on a surfboard": "surfboard", "holding a kite": "kite",
     "next to a car": "car", "on skis": "skis", "holding a book": "book", "with a backpack": "backpack",
+    "at a dining table": "dining table", "wearing a baseball glove": "baseball glove", "wearing a tie": "tie",
+    "holding a cell phone at the ear": "cell phone", "next to a motorcycle": "motorcycle",
+    "holding a wine glass": "wine glass", "holding a teddy bear": "teddy bear", "holding a suitcase": "suitcase",
+    "holding a sports ball": "sports ball", "riding a motorcycle": "motorcycle", "riding an elephant": "elephant",
 }  # fmt: skip
 _DESCRIBE = {
     "appearance": "Describe how {} looks.",

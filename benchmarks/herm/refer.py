@@ -61,7 +61,11 @@ def refer(one: Described, everybody: Sequence[Described], scene: Scene) -> Refer
     for facts in [*([fact] for fact in names), []]:
         if len(found.phrases) < _MOST:
             found.phrases += _sharpened(one, facts, others, scene, found)
-    if not found.phrases and not scene.crowds and (place := _place(person, [o.person for o in others], scene.width)):
+    if (
+        not found.phrases
+        and _countable(others, scene)
+        and (place := _place(person, [o.person for o in others], scene.width))
+    ):
         found.phrases.append(f"the {place} {one.noun} from the left")
     found.phrases = list(dict.fromkeys(found.phrases))[:_MOST]
     return found
@@ -91,7 +95,7 @@ def _sharpened(
         found.drop("fitted others too: sharpened by size")
         return [f"{phrase} in the foreground"]
     side = _side(one.person, [other.person for other in rest], scene.width)
-    if side and not scene.crowds:
+    if side and _countable(rest, scene):
         found.drop("fitted others too: sharpened by place")
         return [f"{phrase} {side}"]
     if facts:
@@ -101,6 +105,12 @@ def _sharpened(
 
 def _phrase(one: Described, facts: Sequence[Fact]) -> str:
     return " ".join([f"the {one.noun}", *(fact.name for fact in sorted(facts, key=lambda f: f.aspect != "appearance"))])
+
+
+def _countable(others: Sequence[Described], scene: Scene) -> bool:
+    """Whether everybody among whom a place is told is there to be seen: no crowd, and nobody who is overlooked."""
+    least = _LEAST_AREA * scene.width * scene.height
+    return not scene.crowds and all(other.person.area >= least for other in others)
 
 
 def _side(person: Person, others: Sequence[Person], width: int) -> str:

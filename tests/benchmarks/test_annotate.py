@@ -495,6 +495,7 @@ def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
         ("A boy stands by a car and waves.", "a person's phrase is lost"),
         ("<p>A boy</p> stands by a red car and waves.", "new words (red)"),
         ("<p>A boy</p> stands and waves.", "something is left out"),
+        ("<p>A boy</p> stands by a car. The boy waves.", "nothing is changed"),
         ("no", "too short"),
     ],
 )
@@ -505,7 +506,8 @@ def test_a_rewritten_caption_adds_nothing_and_loses_nothing(written, fault):
     image = {"dense_caption": "<p>A boy</p> stands by a car. The boy waves.", "source": {"dense_caption": "rules"}}
     found = rewrite(ScriptedPolicy([written]), image)
     assert found == fault
-    assert (image["dense_caption"] == written) == (not fault)
+    assert image["source"]["dense_caption"] == ("rules" if fault else "rules; rewritten by scripted")
+    assert image["dense_caption"] == ("<p>A boy</p> stands by a car. The boy waves." if fault else written)
 
 
 # --- real pictures --------------------------------------------------------------------------------------------------
@@ -521,7 +523,7 @@ def test_real_pictures_give_rows_for_every_annotated_person(tmp_path):
     people = [person for _, rows in pictures_of(tmp_path / "out") for person in rows]
     assert {person["instance_id"] for person in people} == {str(a["id"]) for a in single}
     assert all(person[key] or key in person["missing"] for person in people for key in ("refer", "pose", "appearance"))
-    assert found["people with"]["refer"] >= 12
+    assert found["people with"]["refer"] >= 10
     assert sum(found["questions"].values()) >= 50
     assert not load(tmp_path / "out" / "questions.jsonl", folder / "images").problems
     page = (tmp_path / "out" / "viewer.html").read_text()
