@@ -336,7 +336,7 @@ def _local_model(policy: str) -> Path | None:
     """The folder of a model of this machine, for what it is used to; None for a remote or a scripted one."""
     from omnisense import models
 
-    return None if policy.partition(":")[0] in ("chat", "scripted") else models.ensure(policy, lambda _: None)
+    return None if policy.partition(":")[0] in ("chat", "scripted") else models.ensure(policy)
 
 
 def _run_and_report(settings: RunSettings, dataset: Dataset, own_score: OwnScore, as_json: bool) -> None:

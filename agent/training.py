@@ -113,9 +113,10 @@ def train_data(
 ) -> None:
     """Turn a public SET on your disk into training rows.
 
-    SET is meld, goemotions, esconv, siq2, tombench, epitome or casino. Two more start from questions in HumanSense's
-    shape: `percepts` renders their clips to text, so that text policies can train on them, and `traces` lets a policy
-    reason, and keeps what led to the right answer.
+    SET is meld, goemotions, esconv, siq2, tombench, epitome or casino; for HERM's mix coco-captions, coco-objects, or
+    llava (any conversations in LLaVA's form). Two more start from questions in HumanSense's shape: `percepts` renders
+    their clips to text, so that text policies can train on them, and `traces` lets a policy reason, and keeps what led
+    to the right answer.
     """
     from omnisense.agent.training_progress import say
     from omnisense.rl.prepare import prepare

@@ -33,20 +33,22 @@ class Boxes(NamedTuple):
 
 # --- reading --------------------------------------------------------------------------------------------------------
 
-_N = r"\s*(-?\d+(?:\.\d+)?|-?\.\d+)\s*"
+# Digits are bounded: a run of thousands would be searched anew from each of them.
+_DIGITS_OF = r"-?\d{1,7}(?:\.\d{1,17})?"
+_N = rf"\s*({_DIGITS_OF}|-?\.\d{{1,17}})\s*"
 _TAGS = re.compile(r"\{?\s*<(\d{1,4})>\s*<(\d{1,4})>\s*<(\d{1,4})>\s*<(\d{1,4})>\s*\}?")
 _FLORENCE = re.compile(r"<loc_(\d{1,4})>\s*<loc_(\d{1,4})>\s*<loc_(\d{1,4})>\s*<loc_(\d{1,4})>")
 _PALIGEMMA = re.compile(r"<loc(\d{4})>\s*<loc(\d{4})>\s*<loc(\d{4})>\s*<loc(\d{4})>")
 _QWEN = re.compile(rf"<box(?:_start)?>\s*\({_N},{_N}\)\s*,\s*\({_N},{_N}\)")
 _CORNERS = re.compile(rf"[(\[]{_N},{_N}[)\]]\s*(?:,|to|and|-|;)?\s*[(\[]{_N},{_N}[)\]]")
-_PERCENT = re.compile(r"\s*,?\s*".join([r"(\d+(?:\.\d+)?)\s*%"] * 4))
+_PERCENT = re.compile(r"\s*,?\s*".join([rf"({_DIGITS_OF})\s*%"] * 4))
 _LIST = re.compile(rf"[(\[{{<]{_N}[,\s]{_N}[,\s]{_N}[,\s]{_N},?\s*[)\]}}>]")
 _BARE = re.compile(rf"[^\d.-]*{_N}[,;\s]{_N}[,;\s]{_N}[,;\s]{_N}[^\d]*")
-_KEY = r"[\"']?(?<![a-z0-9_]){}[\"']?\s*[:=]\s*[\"']?(-?\d+(?:\.\d+)?)"
+_KEY = r"[\"']?(?<![a-z0-9_])KEY[\"']?\s*[:=]\s*[\"']?(" + _DIGITS_OF + ")"
 
 
 def _named(*keys: str) -> re.Pattern[str]:
-    return re.compile(r"[\"'\s]*[,;]?\s*".join(_KEY.format(key) for key in keys), re.IGNORECASE)
+    return re.compile(r"[\"'\s]*[,;]?\s*".join(_KEY.replace("KEY", key) for key in keys), re.IGNORECASE)
 
 
 _CORNER_KEYS = [
@@ -64,7 +66,7 @@ def read(text: str, form: str) -> Boxes:
         text: the reply, its thinking taken off.
         form: what was asked for; empty when nothing was, so that only notations which carry their unit are read.
     """
-    found, how = _found(text)
+    found, how = _found(" ".join(text.split()))  # long runs of space would make the searches slow
     if not found:
         return Boxes((), how)
     boxes: list[Box] = []
@@ -243,8 +245,10 @@ def notation_of(unit: Unit | Literal["auto"], folder: Path | None, max_pixels: i
 def _resizing(folder: Path | None) -> Callable[[int, int], tuple[int, int]]:
     """What the processor of a Qwen-VL model makes of a picture's size; others are taken to leave it alone."""
     settings: dict[str, Any] = {}
-    if folder is not None and (folder / "preprocessor_config.json").is_file():
-        settings = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))
+    for name in ("processor_config.json", "preprocessor_config.json"):  # since transformers 5, and before
+        if folder is not None and (folder / name).is_file():
+            found = json.loads((folder / name).read_text("utf-8"))
+            settings |= found.get("image_processor", found)
     size = settings.get("size") or {}
     least = settings.get("min_pixels") or size.get("shortest_edge")
     most = settings.get("max_pixels") or size.get("longest_edge")

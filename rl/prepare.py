@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from omnisense.benchmarks.score import score
 from omnisense.errors import InputError, MediaError
 from omnisense.reasoning.answer import parse
 from omnisense.reasoning.policy import Policy, clip_of, load_policy
+from omnisense.rl import general
+from omnisense.rl.general import GENERAL
 from omnisense.rl.rewards import is_well_formed
 from omnisense.rl.sources import SOURCES, Row, convert
 
@@ -38,11 +41,15 @@ def prepare(
     tries: int = 4,
     say: Say = print,
 ) -> str:
-    """Write ``NAME.json`` into the output folder; a line on what it holds.
+    """Write ``NAME.json`` (``NAME.jsonl`` for sets about pictures) into the output folder; a line on what it holds.
 
     Raises:
         InputError: an unknown set, or a source that cannot be read or gives nothing.
     """
+    if name in GENERAL:
+        found = general.convert(name, source)
+        random.Random(f"{seed}:{name}").shuffle(found)
+        return _written(output / f"{name}.jsonl", found[: most or None], source, f"licence: {GENERAL[name].licence}")
     if name == "percepts":
         rows, note = rendered(source, most, say), "rendered by our own perception"
     elif name == "traces":
@@ -52,16 +59,24 @@ def prepare(
         rows, note = traces(source, teacher, most, tries, seed, say), f"reasoning by {teacher.name}"
     else:
         rows, note = convert(name, source, seed, most), f"licence: {SOURCES[name].licence}" if name in SOURCES else ""
+    return _written(output / f"{name}.json", rows, source, note)
+
+
+def _written(file: Path, rows: Sequence[Row], source: Path, note: str) -> str:
     if not rows:
-        raise InputError(f"nothing came of {name}", "Look at the source.", source)
+        raise InputError(f"nothing came of {file.stem}", "Look at the source.", source)
+    if file.suffix == ".jsonl":
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    else:
+        text = json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         if any(row.get("video_path") for row in rows):
-            _link_clips(source, output)
-        write_atomically(output / f"{name}.json", json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+            _link_clips(source, file.parent)
+        write_atomically(file, text)
     except OSError as error:
-        raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", output) from error
-    return f"{len(rows)} rows in {output / f'{name}.json'} ({note})"
+        raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", file.parent) from error
+    return f"{len(rows)} rows in {file} ({note})"
 
 
 def rendered(source: Path, most: int, say: Say, perception: Any = None) -> list[Row]:

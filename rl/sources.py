@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from omnisense.benchmarks.humansense.data import OPEN
 from omnisense.errors import InputError
+from omnisense.rl.general import GENERAL
 
 ONE = "Multiple-choice question (select one answer choice)"
 _LAST_TURNS = 6
@@ -46,7 +47,7 @@ def convert(name: str, folder: Path, seed: int = 0, most: int = 0) -> list[Row]:
         InputError: an unknown set, or its files are not there or not as published.
     """
     if name not in SOURCES:
-        raise InputError(f"there is no set '{name}'", f"Choose from {', '.join(SOURCES)}.")
+        raise InputError(f"there is no set '{name}'", f"Choose from {', '.join([*SOURCES, *GENERAL])}.")
     draw = random.Random(f"{seed}:{name}")
     try:
         rows = list(SOURCES[name].read(folder, draw))

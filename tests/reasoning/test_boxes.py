@@ -142,6 +142,18 @@ def test_a_reply_is_read_as_it_is_meant(reply, form, expected):
     assert [list(box) for box in boxes.load(parse(reply, "boxes", form=form).value)] == expected
 
 
+@pytest.mark.parametrize(
+    "piece", [" ", "1 ", "[1, ", "<1>", "x1=1 ", '{"bbox_2d": [', "(1,1),", "9", "1% ", "-.", "[[", "<box>"]
+)
+def test_long_nonsense_is_read_quickly(piece):
+    import time
+
+    began = time.perf_counter()
+    for start in ("", "[1, 2", "{<1>"):
+        parse(start + piece * (60_000 // len(piece)), "boxes", form=PIXELS)
+    assert time.perf_counter() - began < 5
+
+
 def test_one_box_is_not_read_off_several():
     read = parse("[0.1, 0.2, 0.5, 0.8] or [0.6, 0.2, 0.9, 0.8]", "box", form=FRACTIONS)
     assert read.value == ""

@@ -206,3 +206,48 @@ def test_the_command_runs_a_recipe_of_sft_stages(run_cli):
     ran = run_cli("train", "grpo", "herm-tiny")
     assert ran.returncode == 2
     assert "this recipe is for sft" in ran.stderr
+
+
+def test_general_sets_become_rows_of_the_same_form(run_cli, tmp_path):
+    from tests.benchmarks.test_annotate import TRIO, Pictures
+
+    made = Pictures(tmp_path / "in")
+    made.add("a.png", TRIO, caption="three people  stand", things=[(2, [10, 20, 120, 90]), (3, [0, 0, 5, 5])])
+    made.write()
+    talk = [
+        {"id": "1", "image": "a.png", "conversations": [
+            {"from": "human", "value": "<image>\nWho is there?"}, {"from": "gpt", "value": "Three people."},
+            {"from": "human", "value": "Where is the first?"}, {"from": "gpt", "value": "[0.1, 0.2, 0.3, 0.4]"}]},
+        {"id": "2", "conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Hi"}]},
+    ]  # fmt: skip
+    (tmp_path / "llava").mkdir()
+    (tmp_path / "llava" / "mix.json").write_text(json.dumps(talk))
+    for name, source in (("coco-captions", "in"), ("coco-objects", "in"), ("llava", "llava")):
+        ran = run_cli("train", "data", name, tmp_path / source, tmp_path / "rows")
+        assert "1 rows" in ran.stdout, ran.stderr
+    for name in ("coco-captions", "coco-objects", "llava"):
+        file = tmp_path / "rows" / f"{name}.jsonl"
+        settings = DataSettings(files=[file], images=made.folder / "images", held_out=0)
+        (item,) = read_split(settings, {"image"}, 0).train
+        assert item.task in ("general caption", "general referring", "conversation")
+        assert item.gold in ("three people stand", "[[0.0156, 0.0417, 0.2031, 0.2292]]", "Three people.")
+
+
+@pytest.mark.shared
+def test_general_rows_of_real_annotations(shared, tmp_path):
+    from omnisense.rl.prepare import prepare
+
+    folder = shared / "people_images"
+    assert prepare("coco-captions", folder, tmp_path).startswith("65 rows")
+    prepare("coco-objects", folder, tmp_path)
+    rows = DataSettings(files=[tmp_path / "coco-objects.jsonl"], images=folder / "images", held_out=0)
+    asked = {item.question.text for item in read_split(rows, {"image"}, 0).train}
+    assert {"Where is the skateboard?", "Where is the dog?"} & asked
+
+
+def test_a_general_set_that_is_none_says_so(tmp_path):
+    from omnisense.rl.prepare import prepare
+
+    for name in ("coco-captions", "coco-objects", "llava"):
+        with pytest.raises(InputError, match=f"not {name} as published"):
+            prepare(name, tmp_path, tmp_path / "out")
