@@ -111,7 +111,7 @@ class Annotator:
 
     def _made_captioner(self, name: str) -> Any:
         from omnisense import models
-        from omnisense.benchmarks.herm.models import Captioner
+        from omnisense.benchmarks.herm.captioner import Captioner
         from omnisense.reasoning.boxes import notation_of
         from omnisense.reasoning.policy import load_policy
 
@@ -153,7 +153,7 @@ class Annotator:
             if self._captioner is not None:
                 counted += self._captioner.describe(scene.path, image, people)
             if self._writer is not None:
-                from omnisense.benchmarks.herm.models import rewrite
+                from omnisense.benchmarks.herm.captioner import rewrite
 
                 if fault := rewrite(self._writer, image):
                     counted[f"rewritten caption: {fault.partition(' (')[0]}"] += 1

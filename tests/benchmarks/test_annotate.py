@@ -445,7 +445,7 @@ def test_a_vision_language_model_runs_through_the_same_gates(trio, tmp_path):
 
 
 def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
-    from omnisense.benchmarks.herm import models as vlm
+    from omnisense.benchmarks.herm.captioner import Captioner
     from omnisense.reasoning.boxes import notation_of
 
     class Seer:
@@ -461,6 +461,10 @@ def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
                 return "[100, 450, 240, 700]"
             if asked.startswith("Question: Where is the person in a red top?"):
                 return "[390, 300, 610, 980]"
+            if asked.startswith("Question: Where is the one waving"):
+                return "[70, 360, 280, 980]"
+            if asked.startswith("Write one short phrase"):
+                return "The one waving." if "[69," in asked else "The one who stands."
             if asked.startswith("Question"):
                 return "I cannot find it."
             if "clothing" in asked:
@@ -472,17 +476,20 @@ def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
     from omnisense.benchmarks.herm.texts import rows_of
 
     image, people, _ = rows_of(scene, describe(scene, pixels(scene.path)))
+    people[0]["refer"], people[1]["refer"] = people[0]["refer"][:1], []
     seer = Seer()
     (tmp_path / "crops").mkdir()
-    dropped = vlm.Captioner(seer, seer, notation_of("thousandths", None), tmp_path / "crops").describe(
+    dropped = Captioner(seer, seer, notation_of("thousandths", None), tmp_path / "crops").describe(
         scene.path, image, people
     )
     left = people[0]
+    assert left["refer"] == ["the one waving"]  # the model's, which the grounder finds
+    assert left["source"]["refer"] == "model seer, checked by seer"
+    assert people[1]["refer"] == []  # the grounder finds nobody by what was written
     assert left["appearance"] == "They wear <p>a knitted red top</p> and <p>a scarf</p>."
     assert left["source"]["appearance"] == "model seer"
     assert left["appearance_boxes"] == {"a knitted red top": [[64.0, 216.0, 89.6, 120.0]]}
     assert left["source"]["pose"] == "COCO keypoints"  # the refusal was not taken
-    assert "the person in a red top" not in left["refer"]  # found on somebody else
     assert dropped["refer phrase: the grounder finds it elsewhere"] == 1
     assert dropped["model text: a refusal"] == 3
     assert dropped["phrase: its box could not be found on the person"] == 5
@@ -500,7 +507,7 @@ def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
     ],
 )
 def test_a_rewritten_caption_adds_nothing_and_loses_nothing(written, fault):
-    from omnisense.benchmarks.herm.models import rewrite
+    from omnisense.benchmarks.herm.captioner import rewrite
     from omnisense.reasoning.policy import ScriptedPolicy
 
     image = {"dense_caption": "<p>A boy</p> stands by a car. The boy waves.", "source": {"dense_caption": "rules"}}

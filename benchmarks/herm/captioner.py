@@ -20,6 +20,7 @@ from omnisense.perception.people import pixels
 from omnisense.perception.sampling import Sampling
 from omnisense.reasoning.boxes import Box, Notation
 from omnisense.reasoning.boxes import load as load_boxes
+from omnisense.reasoning.boxes import write as write_boxes
 from omnisense.reasoning.policy import Messages, Part, Policy, message
 from omnisense.reasoning.question import Question, question_text
 
@@ -33,6 +34,7 @@ _ASKED = {
     "sentence.",
     "relation": "Describe how the person in the middle of this picture relates to the other people in one sentence.",
 }  # fmt: skip
+_NAME = "Write one short phrase, such as 'the woman in the green coat', that names the person at {} and nobody else."
 _PHRASE = re.compile(r"<p>(.+?)</p>")
 _REFUSAL = re.compile(r"\b(?:as an ai|i cannot|i can't|i'm sorry|unable to)\b", re.IGNORECASE)
 _WHOLE = Sampling(rule="count", count=1, max_pixels=1280 * 28 * 28)
@@ -71,6 +73,7 @@ class Captioner:
                 row["appearance_boxes"] = self._grounded(path, image, row, dropped)
         if self.grounder is not None:
             self._check_phrases(path, image, people, dropped)
+            self._name(path, image, people, dropped)
         return dropped
 
     def _texts(self, path: Path, image: Row, people: Sequence[Row]) -> list[tuple[Row, str, str]]:
@@ -111,6 +114,27 @@ class Captioner:
                 else:
                     kept.append(phrase)  # also where it finds nothing: that says nothing about the phrase
             person["refer"] = kept
+            if not kept:
+                person["source"].pop("refer", None)
+
+    def _name(self, path: Path, image: Row, people: Sequence[Row], dropped: Counter[str]) -> None:
+        """Have the model write a phrase for whoever has none; it stands if the grounder finds that one person by it."""
+        assert self.notation is not None, "a grounder comes with its notation"
+        form = self.notation.form(image["width"], image["height"])
+        nameless = [person for person in people if not person["refer"]]
+        asked = [_NAME.format(write_boxes([_fractions(person["bbox"], image)], form)) for person in nameless]
+        written = self.policy.write([_about(path, words) for words in asked], max_new_tokens=_TOKENS, temperature=0.0)
+        phrases = [" ".join(text.split()).strip(" .\"'") for text in written]
+        phrases = [f"{phrase[:1].lower()}{phrase[1:]}" for phrase in phrases]
+        for person, phrase, where in zip(nameless, phrases, self._where(path, image, phrases), strict=True):
+            if fault := _fault(phrase):
+                dropped[f"model phrase: {fault}"] += 1
+            elif len(where) != 1 or best_overlap(where, [_fractions(person["bbox"], image)]) <= RIGHT_OVER:
+                dropped["model phrase: the grounder does not find that person, and nobody else, by it"] += 1
+            else:
+                person["refer"] = [phrase]
+                person["source"]["refer"] = f"model {self.policy.name}, checked by {self.grounder.name}"  # type: ignore[union-attr]
+                person["missing"].pop("refer", None)
 
     def _where(self, path: Path, image: Row, phrases: Sequence[str]) -> list[list[Box]]:
         if self.grounder is None or self.notation is None or not phrases:
