@@ -12,25 +12,21 @@ import hashlib
 import io
 import itertools
 import json
-import os
 import tempfile
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple, TextIO
+from typing import Any
 
-from omnisense import __version__
 from omnisense.benchmarks.crews import crew_of, dispatch
 from omnisense.benchmarks.herm.facts import ASPECTS, describe
+from omnisense.benchmarks.herm.output import Annotated, Output, line_of, pictures_of, whole_file
 from omnisense.benchmarks.herm.questions import is_held_out, questions_of, training_of
 from omnisense.benchmarks.herm.texts import rows_of
 from omnisense.benchmarks.herm.viewer import write_viewer
-from omnisense.benchmarks.records import claim, cut_torn_line, write_atomically, write_manifest
+from omnisense.benchmarks.records import write_atomically
 from omnisense.errors import InputError, MediaError, OmniSenseError, PolicyError
 from omnisense.perception.coco import CAPTIONS, JOINTS, CocoScenes, write_index
 from omnisense.perception.people import ModelScenes, Scene, SceneReader, pixels
@@ -81,17 +77,6 @@ class AnnotateSettings:
     def lost(self, picture: Path, cause: PolicyError) -> Annotated:
         """What stands for a picture that its worker died of."""
         return Annotated(picture, error=str(cause))
-
-
-class Annotated(NamedTuple):
-    """What came of a picture: its rows, what was dropped, by reason, a small JPEG of it; or why there is nothing."""
-
-    picture: Path
-    image: Row | None = None
-    people: tuple[Row, ...] = ()
-    dropped: Mapping[str, int] = MappingProxyType({})
-    thumb: bytes = b""
-    error: str = ""
 
 
 class Annotator:
@@ -191,7 +176,9 @@ def annotate(
     listed = _listed(pictures)
     if limit:
         listed = listed[:limit]
-    with Output(output, pictures, settings) as out:
+    identity = asdict(settings) | {"pictures": str(pictures.resolve()), "coco_files": _digest(settings.coco)}
+    del identity["shown"], identity["index"]
+    with Output(output, identity, settings.shown) as out:
         waiting = [path for path in listed if path.stem not in out.done]
         on_plan(len(listed), len(listed) - len(waiting))
         if settings.coco:
@@ -209,66 +196,11 @@ def annotate(
         return _finish(output, pictures, settings, out)
 
 
-class Output:
-    """The run folder while it is written: a picture counts once its row is in ``images.jsonl``."""
-
-    def __init__(self, folder: Path, pictures: Path, settings: AnnotateSettings) -> None:
-        identity = asdict(settings) | {"pictures": str(pictures.resolve()), "coco_files": _digest(settings.coco)}
-        del identity["shown"], identity["index"]
-        self._folder, self._lock, self._shown = folder, claim(folder), settings.shown
-        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        write_manifest(folder, {"identity": identity, "omnisense": __version__, "started": started})
-        self.failed: dict[str, str] = {}
-        self.dropped: Counter[str] = Counter()
-        self._images, self._people = folder / "images.jsonl", folder / "instances.jsonl"
-        for file in (self._images, self._people):
-            cut_torn_line(file)
-        self.done: set[str] = set()
-        for row in read_lines(self._images):
-            self.done.add(row["image_id"])
-            self.dropped.update(row["dropped"])
-        orphans = [row for row in read_lines(self._people) if row["image_id"] not in self.done]
-        if orphans:  # people of a picture that was not finished
-            kept = (row for row in read_lines(self._people) if row["image_id"] in self.done)
-            write_atomically(self._people, "".join(map(_line, kept)))
-
-    def __enter__(self) -> Output:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-    def add(self, one: Annotated) -> None:
-        """Put a picture's rows on disk.
-
-        Raises:
-            InputError: the disk is full or gone.
-        """
-        if one.image is None:
-            self.failed[one.picture.name] = one.error
-            return
-        image = one.image | {"dropped": dict(one.dropped)}
-        try:
-            if one.thumb and len(self.done) < self._shown:
-                (self._folder / "thumbs").mkdir(exist_ok=True)
-                (self._folder / "thumbs" / f"{image['image_id']}.jpg").write_bytes(one.thumb)
-            _append(self._people, one.people)
-            _append(self._images, [image])
-        except OSError as error:
-            raise InputError(
-                f"the rows cannot be written ({error.strerror}); those before are kept",
-                "Make room, then run the same command again.",
-                self._folder,
-            ) from error
-        self.done.add(image["image_id"])
-        self.dropped.update(one.dropped)
-
-
 def _finish(output: Path, pictures: Path, settings: AnnotateSettings, out: Output) -> Row:
     counts: Counter[str] = Counter()
     dimensions: dict[str, Counter[str]] = {"questions": Counter(), "training": Counter()}
     texts: Counter[str] = Counter()
-    with _whole(output / "questions.jsonl") as questions, _whole(output / "training.jsonl") as training:
+    with whole_file(output / "questions.jsonl") as questions, whole_file(output / "training.jsonl") as training:
         for image, people in pictures_of(output):
             counts["pictures"] += 1
             counts["people"] += len(people)
@@ -281,7 +213,7 @@ def _finish(output: Path, pictures: Path, settings: AnnotateSettings, out: Outpu
             name, file = ("questions", questions) if held else ("training", training)
             for row in made:
                 dimensions[name][row["dimension"]] += 1
-                file.write(_line(row))
+                file.write(line_of(row))
     write_viewer(output, pictures, itertools.islice(pictures_of(output), settings.shown))
     summary = {
         "counts": dict(counts) | {"failed": len(out.failed)},
@@ -296,37 +228,6 @@ def _finish(output: Path, pictures: Path, settings: AnnotateSettings, out: Outpu
     return summary
 
 
-def pictures_of(output: Path) -> Iterator[tuple[Row, list[Row]]]:
-    """The rows of a run, a picture at a time with its people; memory does not grow with the run.
-
-    Both files are in the order in which pictures were done, so they are read side by side.
-    """
-    people = read_lines(output / "instances.jsonl")
-    ahead = next(people, None)
-    for image in read_lines(output / "images.jsonl"):
-        mine: list[Row] = []
-        while ahead is not None and ahead["image_id"] == image["image_id"]:
-            mine.append(ahead)
-            ahead = next(people, None)
-        yield image, mine
-
-
-def read_lines(file: Path) -> Iterator[Row]:
-    """The rows of a file of JSON lines; none where there is no file.
-
-    Raises:
-        InputError: a damaged line.
-    """
-    if not file.is_file():
-        return
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise InputError(f"line {number} is no JSON ({error})", "Start with another --output.", file) from error
-
-
 def _in_order(done: Iterable[list[Annotated]], pictures: Sequence[Path]) -> Iterator[Annotated]:
     """What comes in any order, in the order of the pictures: the same files come of any number of workers."""
     early: dict[Path, Annotated] = {}
@@ -339,6 +240,16 @@ def _in_order(done: Iterable[list[Annotated]], pictures: Sequence[Path]) -> Iter
 
 
 def _reader(settings: AnnotateSettings) -> SceneReader:
+    if settings.coco and (settings.detector or settings.pose):
+        raise InputError(
+            "both annotations and models are to find people", "Leave --coco out, or --detector and --pose."
+        )
+    if settings.pose and not settings.detector:
+        raise InputError("joints are looked for in people that a detector finds", "Give --detector too.")
+    if settings.grounder and not settings.captioner:
+        raise InputError(
+            "a grounder looks for what a captioner wrote", "Give --captioner too, or leave --grounder out."
+        )
     if settings.coco:
         return CocoScenes(Path(settings.coco), Path(settings.index) if settings.index else None)
     if settings.detector:
@@ -388,23 +299,3 @@ def _thumb(picture: Any) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()
-
-
-def _line(row: Row) -> str:
-    return json.dumps(row, ensure_ascii=False) + "\n"
-
-
-def _append(file: Path, rows: Iterable[Row]) -> None:
-    with file.open("ab") as out:
-        out.write("".join(map(_line, rows)).encode())
-        out.flush()
-        os.fsync(out.fileno())
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[TextIO]:
-    """A file that is there only once all of it is written."""
-    aside = path.with_name(f".{path.name}")
-    with aside.open("w", encoding="utf-8") as file:
-        yield file
-    aside.replace(path)

@@ -9,9 +9,10 @@ from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
 from omnisense.agent.cli import cli
-from omnisense.benchmarks.herm.annotate import AnnotateSettings, annotate, pictures_of, read_lines
+from omnisense.benchmarks.herm.annotate import AnnotateSettings, annotate
 from omnisense.benchmarks.herm.data import load
 from omnisense.benchmarks.herm.facts import Described, Fact, describe
+from omnisense.benchmarks.herm.output import pictures_of, read_lines
 from omnisense.benchmarks.herm.questions import is_held_out, training_of
 from omnisense.benchmarks.herm.refer import refer
 from omnisense.errors import InputError, ModelError
@@ -242,8 +243,11 @@ def contents(folder):
 
 def test_the_same_comes_of_any_number_of_workers(dozen, tmp_path):
     settings = dozen.write()
-    run(dozen, tmp_path / "one", settings, batch_size=1)
-    run(dozen, tmp_path / "two", settings, batch_size=5, workers=2)
+    (dozen.folder / "images" / "p03x.png").write_text("no picture")
+    one = run(dozen, tmp_path / "one", settings, batch_size=1)
+    two = run(dozen, tmp_path / "two", settings, batch_size=5, workers=2)
+    assert one == two
+    assert set(two["failed"]) == {"p03x.png"}
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
@@ -375,6 +379,10 @@ def test_what_is_lacking_is_named_before_anything_is_done(trio, tmp_path):
 
     with pytest.raises(InputError, match="where people come from"):
         run(trio, tmp_path / "out", AnnotateSettings())
+    for given, what in (({"coco": "x", "detector": "y"}, "both"), ({"pose": "x"}, "Give --detector"),
+                        ({"coco": "x", "grounder": "y"}, "Give --captioner")):  # fmt: skip
+        with pytest.raises(InputError, match=what):
+            AnnotateSettings(**given).make()
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no pictures"):
         annotate(tmp_path / "empty", tmp_path / "out2", trio.write())
