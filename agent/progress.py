@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from omnisense.benchmarks.herm.annotate import Annotated
+    from omnisense.benchmarks.herm.output import Annotated
     from omnisense.benchmarks.records import Record
     from omnisense.benchmarks.runner import Plan
 

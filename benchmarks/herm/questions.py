@@ -106,7 +106,7 @@ def training_of(image: Row, people: Sequence[Row], seed: int) -> list[Row]:
                 asked = f"Where is {part} of {person['refer'][0]}?".replace("Where is a ", "Where is the ")
                 found.append(_task("referring part", asked, _fractions(at[0], image)))
     for row in questions_of(image, people, seed):
-        found.append(row | {"dimension": "question answering"})
+        found.append(_by_box(row, people, image, draw) | {"dimension": "question answering"})
     return [
         row | {"id": f"{image['image_id']}-t{i}", "image": image["image"], "group": image["image_id"]}
         for i, row in enumerate(found)
@@ -284,7 +284,22 @@ def _name(person: Row, image: Row, draw: random.Random) -> str:
     """How a training prompt names a person: by a phrase, or by the box."""
     if person["refer"] and draw.random() >= BY_BOX:
         return str(draw.choice(person["refer"]))
+    return _boxed(person, image)
+
+
+def _boxed(person: Row, image: Row) -> str:
     return f"the {person['noun']} in {boxes.mark([_corners(person['bbox'], image)])}"
+
+
+def _by_box(row: Row, people: Sequence[Row], image: Row, draw: random.Random) -> Row:
+    """A choice whose question names its person by the box now and then; what asks for a box is left as it is."""
+    if "choices" not in row or draw.random() >= BY_BOX:
+        return row
+    named = [(phrase, person) for person in people for phrase in person["refer"] if phrase in row["question"]]
+    if not named:
+        return row
+    phrase, person = max(named, key=lambda pair: len(pair[0]))
+    return row | {"question": row["question"].replace(phrase, _boxed(person, image))}
 
 
 def _with_boxes(text: str, grounded: dict[str, list[list[float]]], image: Row) -> str:

@@ -210,11 +210,12 @@ def test_some_persons_are_named_by_their_box(tmp_path):
     made.write()
     run(made, tmp_path / "out", AnnotateSettings(coco=str(made.folder), held_out=0))
     ((image, people),) = pictures_of(tmp_path / "out")
-    rows = [
-        row for seed in range(60) for row in training_of(image, people, seed) if row["dimension"] == "instance caption"
-    ]
-    share = np.mean(["<box>" in row["question"] for row in rows])
-    assert 0.15 < share < 0.25
+    rows = [row for seed in range(60) for row in training_of(image, people, seed)]
+    captions = [row for row in rows if row["dimension"] == "instance caption"]
+    assert 0.15 < np.mean(["<box>" in row["question"] for row in captions]) < 0.25
+    choices = [row for row in rows if "choices" in row]
+    assert 0.1 < np.mean(["<box>" in row["question"] for row in choices]) < 0.25
+    assert not any("<box>" in row["question"] for row in rows if isinstance(row["answer"], list))
 
 
 def test_the_split_depends_on_picture_and_seed_alone():
