@@ -236,9 +236,11 @@ _ONE = re.compile(
     r"(?:(?:that|who)\s+is\s+|is\s+)?((?:(?!and\s+(?:a|an|another|two)\b)[^.])+?)\.?",
     re.IGNORECASE,
 )
-_SEVERAL = re.compile(
-    r"\b(?:people|men|women|boys|girls|persons|friends|family|group|crowd|team|couple|children)\b", re.I
+_ANYBODY = re.compile(
+    rf"\b(?:(?:{'|'.join(_WHO)})s?|people|men|women|family|friends?|group|crowd|team|couple|children|son|daughter)\b",
+    re.IGNORECASE,
 )
+_MOST_CHARACTERS = 90
 _POSTURES = {"standing": r"\bstand", "sitting": r"\b(?:sit|sat|seated)", "crouching": r"\b(?:crouch|squat|kneel)",
              "lying down": r"\b(?:lie|lying|lay)"}  # fmt: skip
 _DOMINANT = 2.0  # times the area of the next: then a caption that speaks of one person speaks of this one
@@ -258,14 +260,12 @@ def _said_of(scene: Scene, person: Person) -> tuple[list[Fact], str]:
     said, nouns = [], []
     for caption in scene.captions:
         match = _ONE.fullmatch(caption)
-        if not match:
+        if not match or len(_ANYBODY.findall(caption)) > 1:  # it speaks of others too
             continue
         nouns.append(_WHO[match[1].lower()])
         doing = match[2].strip()
-        # From the first verb in -ing on: a clause that stands after "is".
-        start = re.match(r"(?:(?:to the|in the|on the)\s+[\w\s]+?\s)?(?:[a-z]+ing)\b", doing)
-        others = _SEVERAL.search(doing) or re.search(r"\b(?:another|his|her)\s+\w*\s*(?:friend|son|daughter)\b", doing)
-        if start and start.start() == 0 and not others and len(doing) < 90:
+        start = re.match(r"[a-z]+ing\b", doing)  # what can stand after "is"
+        if start and len(doing) < _MOST_CHARACTERS:
             said.append(doing[0].lower() + doing[1:])
     gendered = [noun for noun in nouns if noun in _GENDERED]
     noun = max(set(gendered), key=lambda n: (gendered.count(n), n)) if len(set(gendered)) == 1 else "person"

@@ -164,6 +164,32 @@ def test_lacking_is_not_the_same_as_not_known():
     assert not Described(None, "person", (), frozenset()).lacks(red)
 
 
+@pytest.mark.parametrize(
+    ("captions", "noun", "said"),
+    [
+        (
+            ["A man riding a horse.", "The man is riding a brown horse on a road."],
+            "man",
+            "is riding a horse",
+        ),
+        (["A young woman in a hat holding a cup"], "woman", ""),
+        (["A man and a woman sitting on a bench"], "person", ""),
+        (["A boy playing with his friends"], "person", ""),
+        (["A man riding a wave", "A woman riding a wave"], "person", "is riding a wave"),
+        (["Two men riding a wave", "A wave."], "person", ""),
+    ],
+)
+def test_captions_count_only_where_they_speak_of_one_person(tmp_path, captions, noun, said):
+    made = Pictures(tmp_path / "in")
+    made.add("one.png", [(320, 400, "red", False)])
+    made.captions = [{"id": i, "image_id": 1, "caption": caption} for i, caption in enumerate(captions)]
+    made.write()
+    (scene,) = CocoScenes(made.folder).read([made.folder / "images" / "one.png"])
+    (one,) = describe(scene, pixels(scene.path))
+    assert one.noun == noun
+    assert [fact.text for fact in one.facts if fact.key == "caption"] == ([said] if said else [])
+
+
 def test_questions_have_one_right_answer_and_hard_wrong_ones(trio, tmp_path):
     run(trio, tmp_path / "out", AnnotateSettings(coco=trio.write().coco, held_out=1.0))
     rows = list(read_lines(tmp_path / "out" / "questions.jsonl"))
