@@ -19,13 +19,17 @@ _DIR = click.Path(path_type=Path, file_okay=False)
 @click.option("--detector", metavar="MODEL", help="Finds people and objects, where there are no annotations.")
 @click.option("--pose", metavar="MODEL", help="Finds joints (ViTPose), where there are no annotations.")
 @click.option("--captioner", metavar="POLICY", help="A vision-language model that describes people.")
-@click.option("--grounder", metavar="POLICY", help="One that says where phrases are (may be the same).")
+@click.option(
+    "--grounder",
+    metavar="MODEL",
+    help="Finds phrases: a zero-shot detector (OWLv2, Grounding DINO), or a policy, may be the same.",
+)
 @click.option(
     "--boxes",
     type=click.Choice(["auto", "fractions", "bins", "thousandths", "pixels"]),
     default="auto",
     show_default=True,
-    help="How the grounder writes boxes.",
+    help="How captioner and grounder write boxes.",
 )
 @click.option("--writer", metavar="POLICY", help="A language model that makes captions by rules fluent.")
 @click.option("--held-out", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Pictures for the test.")

@@ -148,13 +148,13 @@ class ModelScenes:
         from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
         self.name, self._pose_name, self._min_score = detector, pose, min_score
-        self._processor, self._detector = _loaded(detector, AutoImageProcessor, AutoModelForObjectDetection)
+        self._processor, self._detector = loaded(detector, AutoImageProcessor, AutoModelForObjectDetection)
         if "person" not in self._detector.config.id2label.values():
             raise ModelError("this detector knows no 'person'", "Use one trained on COCO.", detector)
         if pose:
             from transformers import VitPoseForPoseEstimation
 
-            self._pose_processor, self._pose = _loaded(pose, AutoImageProcessor, VitPoseForPoseEstimation)
+            self._pose_processor, self._pose = loaded(pose, AutoImageProcessor, VitPoseForPoseEstimation)
 
     def read(self, pictures: Sequence[Path]) -> list[Scene | Exception]:
         """See :class:`SceneReader`."""
@@ -220,7 +220,12 @@ class ModelScenes:
         ]
 
 
-def _loaded(name: str, processor: Any, model: Any) -> tuple[Any, Any]:
+def loaded(name: str, processor: Any, model: Any) -> tuple[Any, Any]:
+    """A processor and a model of Hugging Face by folder or hub id, on the GPU where there is one.
+
+    Raises:
+        ModelError: they cannot be had, or are of another kind.
+    """
     import torch
 
     from omnisense import models

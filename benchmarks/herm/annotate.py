@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from omnisense.benchmarks.crews import crew_of, dispatch
 from omnisense.benchmarks.herm.facts import ASPECTS, describe
@@ -30,9 +30,11 @@ from omnisense.benchmarks.records import write_atomically
 from omnisense.errors import InputError, MediaError, OmniSenseError, PolicyError
 from omnisense.perception.coco import CAPTIONS, JOINTS, CocoScenes, write_index
 from omnisense.perception.people import ModelScenes, Scene, SceneReader, pixels
+from omnisense.reasoning.boxes import Unit
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _LEAST_SIDE, _THUMB_SIDE = 32, 480
+_REMOTE = ("chat", "scripted")
 Row = dict[str, Any]
 
 
@@ -44,9 +46,9 @@ class AnnotateSettings:
         coco: a folder with COCO-style annotations, used instead of models.
         detector, pose: models that find people and joints, where there are no annotations.
         captioner: a policy that describes what it is shown; None for texts by rules.
-        grounder: a policy that finds phrases in pictures; None for boxes by rules.
+        grounder: a zero-shot detector or a policy that finds phrases in pictures; None for boxes by rules.
         writer: a language model that makes dense captions by rules fluent; None to leave them.
-        boxes: how the grounder writes boxes.
+        boxes: how captioner and grounder write boxes.
         held_out: share of the pictures whose questions are kept for the test.
         seed: of the split and of all draws.
         shown: how many pictures the viewer shows.
@@ -59,7 +61,7 @@ class AnnotateSettings:
     captioner: str | None = None
     grounder: str | None = None
     writer: str | None = None
-    boxes: str = "auto"
+    boxes: Unit | Literal["auto"] = "auto"
     held_out: float = 0.2
     seed: int = 0
     shown: int = 200
@@ -95,20 +97,16 @@ class Annotator:
             self._captioner = self._made_captioner(settings.captioner)
 
     def _made_captioner(self, name: str) -> Any:
-        from omnisense import models
         from omnisense.benchmarks.herm.captioner import Captioner
-        from omnisense.reasoning.boxes import notation_of
         from omnisense.reasoning.policy import load_policy
 
-        policy, grounder, notation = load_policy(name), None, None
+        policy = load_policy(name)
         if "image" not in policy.modalities:
             raise InputError(f"{name} takes no images", "Name a vision-language model.")
-        if by := self._settings.grounder:
-            grounder = policy if by == name else load_policy(by)
-            remote = by.partition(":")[0] in ("chat", "scripted")
-            notation = notation_of(self._settings.boxes, None if remote else models.ensure(by), 1280 * 28 * 28)  # type: ignore[arg-type]
+        by = self._settings.grounder
+        grounder = _grounder(by, policy if by == name else None, self._settings) if by else None
         self._crops = tempfile.TemporaryDirectory()
-        return Captioner(policy, grounder, notation, Path(self._crops.name))
+        return Captioner(policy, _notation(name, self._settings), grounder, Path(self._crops.name))
 
     def work(self, batch: Sequence[Path]) -> list[Annotated]:
         """See :class:`omnisense.benchmarks.crews.Worker`."""
@@ -258,6 +256,26 @@ def _reader(settings: AnnotateSettings) -> SceneReader:
         "it is not said where people come from",
         "Give --coco DIR with annotations, or --detector MODEL that finds them.",
     )
+
+
+def _grounder(name: str, loaded: Any, settings: AnnotateSettings) -> Any:
+    """A zero-shot detector, or a policy that is asked where things are; ``loaded`` where it is the captioner itself."""
+    from omnisense import models
+    from omnisense.benchmarks.herm.captioner import PolicyGrounder
+    from omnisense.perception.grounding import ZeroShotGrounder, is_zero_shot
+    from omnisense.reasoning.policy import load_policy
+
+    if name.partition(":")[0] not in _REMOTE and is_zero_shot(models.ensure(name)):
+        return ZeroShotGrounder(name)
+    return PolicyGrounder(loaded or load_policy(name), _notation(name, settings))
+
+
+def _notation(policy: str, settings: AnnotateSettings) -> Any:
+    from omnisense import models
+    from omnisense.reasoning.boxes import notation_of
+
+    folder = None if policy.partition(":")[0] in _REMOTE else models.ensure(policy)
+    return notation_of(settings.boxes, folder, 1280 * 28 * 28)
 
 
 def _missing(settings: AnnotateSettings) -> list[str]:

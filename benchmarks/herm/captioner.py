@@ -16,8 +16,11 @@ from typing import Any
 from PIL import Image
 
 from omnisense.benchmarks.overlap import RIGHT_OVER, best_overlap
+from omnisense.perception.grounding import Grounder
+from omnisense.perception.media import open_clip
 from omnisense.perception.people import pixels
 from omnisense.perception.sampling import Sampling
+from omnisense.reasoning.answer import parse
 from omnisense.reasoning.boxes import Box, Notation
 from omnisense.reasoning.boxes import load as load_boxes
 from omnisense.reasoning.boxes import write as write_boxes
@@ -42,19 +45,40 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class PolicyGrounder:
+    """A policy that is asked where a phrase is, in the notation that it writes."""
+
+    policy: Policy
+    notation: Notation
+
+    @property
+    def name(self) -> str:
+        """Of the policy."""
+        return self.policy.name
+
+    def where(self, path: Path, phrases: Sequence[str]) -> list[list[Box]]:
+        """See :class:`omnisense.perception.grounding.Grounder`."""
+        clip = open_clip(path)
+        form = self.notation.form(clip.width, clip.height)
+        prompts = [_about(path, question_text(Question(f"Where is {p}?", "boxes", form=form))) for p in phrases]
+        replies = self.policy.write(prompts, max_new_tokens=_TOKENS, temperature=0.0)
+        return [load_boxes(parse(reply, "boxes", form=form).value) for reply in replies]
+
+
+@dataclass(frozen=True)
 class Captioner:
-    """A vision-language policy that describes people, and one that finds what phrases name (often the same).
+    """A vision-language policy that describes people, and what finds what its phrases name.
 
     Attributes:
         policy: writes; it must take images.
+        notation: how boxes are put to it.
         grounder: answers where a phrase is; None for no boxes.
-        notation: how the grounder writes boxes.
         crops: folder for the cut-outs that the policy is shown.
     """
 
     policy: Policy
-    grounder: Policy | None
-    notation: Notation | None
+    notation: Notation
+    grounder: Grounder | None
     crops: Path
 
     def describe(self, path: Path, image: Row, people: Sequence[Row]) -> Counter[str]:
@@ -95,7 +119,7 @@ class Captioner:
         """Boxes of the garments that the appearance names, those inside the person's box."""
         phrases = list(dict.fromkeys(_PHRASE.findall(person["appearance"])))
         found: dict[str, list[list[float]]] = {}
-        for phrase, where in zip(phrases, self._where(path, image, phrases), strict=True):
+        for phrase, where in zip(phrases, self._where(path, phrases), strict=True):
             inside = [box for box in where if _mostly_in(box, _fractions(person["bbox"], image))]
             if inside:
                 found[phrase] = [_to_pixels(box, image) for box in inside]
@@ -107,7 +131,7 @@ class Captioner:
         """A phrase that the grounder finds on somebody else, or on several, singles nobody out."""
         for person in people:
             kept = []
-            for phrase, where in zip(person["refer"], self._where(path, image, person["refer"]), strict=True):
+            for phrase, where in zip(person["refer"], self._where(path, person["refer"]), strict=True):
                 meets = best_overlap(where, [_fractions(person["bbox"], image)]) > RIGHT_OVER
                 if (len(where) == 1 and not meets) or len(where) > 1:
                     dropped["refer phrase: the grounder finds it elsewhere"] += 1
@@ -119,14 +143,13 @@ class Captioner:
 
     def _name(self, path: Path, image: Row, people: Sequence[Row], dropped: Counter[str]) -> None:
         """Have the model write a phrase for whoever has none; it stands if the grounder finds that one person by it."""
-        assert self.notation is not None, "a grounder comes with its notation"
         form = self.notation.form(image["width"], image["height"])
         nameless = [person for person in people if not person["refer"]]
         asked = [_NAME.format(write_boxes([_fractions(person["bbox"], image)], form)) for person in nameless]
         written = self.policy.write([_about(path, words) for words in asked], max_new_tokens=_TOKENS, temperature=0.0)
         phrases = [" ".join(text.split()).strip(" .\"'") for text in written]
         phrases = [f"{phrase[:1].lower()}{phrase[1:]}" for phrase in phrases]
-        for person, phrase, where in zip(nameless, phrases, self._where(path, image, phrases), strict=True):
+        for person, phrase, where in zip(nameless, phrases, self._where(path, phrases), strict=True):
             if fault := _fault(phrase):
                 dropped[f"model phrase: {fault}"] += 1
             elif len(where) != 1 or best_overlap(where, [_fractions(person["bbox"], image)]) <= RIGHT_OVER:
@@ -136,15 +159,8 @@ class Captioner:
                 person["source"]["refer"] = f"model {self.policy.name}, checked by {self.grounder.name}"  # type: ignore[union-attr]
                 person["missing"].pop("refer", None)
 
-    def _where(self, path: Path, image: Row, phrases: Sequence[str]) -> list[list[Box]]:
-        if self.grounder is None or self.notation is None or not phrases:
-            return [[] for _ in phrases]
-        from omnisense.reasoning.answer import parse
-
-        form = self.notation.form(image["width"], image["height"])
-        prompts = [_about(path, question_text(Question(f"Where is {p}?", "boxes", form=form))) for p in phrases]
-        replies = self.grounder.write(prompts, max_new_tokens=_TOKENS, temperature=0.0)
-        return [load_boxes(parse(reply, "boxes", form=form).value) for reply in replies]
+    def _where(self, path: Path, phrases: Sequence[str]) -> list[list[Box]]:
+        return self.grounder.where(path, phrases) if self.grounder and phrases else [[] for _ in phrases]
 
 
 def rewrite(policy: Policy, image: Row) -> str:

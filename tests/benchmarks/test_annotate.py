@@ -467,10 +467,14 @@ def test_models_stand_in_where_there_are_no_annotations(trio, tmp_path, detector
         run(trio, tmp_path / "out3", AnnotateSettings(detector=str(poser)))
 
 
-def test_a_vision_language_model_runs_through_the_same_gates(trio, tmp_path):
+@pytest.fixture(scope="module")
+def vlm(tmp_path_factory):
     from omnisense.reasoning.tiny_models import tiny_vlm
 
-    vlm = str(tiny_vlm(tmp_path / "vlm"))
+    return str(tiny_vlm(tmp_path_factory.mktemp("vlm")))
+
+
+def test_a_vision_language_model_runs_through_the_same_gates(trio, tmp_path, vlm):
     settings = AnnotateSettings(coco=trio.write().coco, captioner=vlm, grounder=vlm)
     found = run(trio, tmp_path / "out", settings)
     ((_, people),) = pictures_of(tmp_path / "out")
@@ -479,8 +483,53 @@ def test_a_vision_language_model_runs_through_the_same_gates(trio, tmp_path):
     assert people[0]["source"]["appearance"] == "colour measured between the joints"
 
 
+@pytest.fixture(scope="module")
+def owl(tmp_path_factory):
+    """A tiny OWL-ViT with random weights."""
+    import torch
+    from transformers import (
+        CLIPTokenizerFast,
+        OwlViTConfig,
+        OwlViTForObjectDetection,
+        OwlViTImageProcessor,
+        OwlViTProcessor,
+    )  # fmt: skip
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("owl")
+    letters = [chr(c) for c in range(33, 127)]
+    tokens = [*letters, *(f"{c}</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = CLIPTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16)
+    shared = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = OwlViTConfig(
+        text_config=shared | {"vocab_size": len(tokens), "max_position_embeddings": 16,
+                              "bos_token_id": len(tokens) - 2, "eos_token_id": len(tokens) - 1},
+        vision_config=shared | {"image_size": 64, "patch_size": 16}, projection_dim=32,
+    )  # fmt: skip
+    OwlViTForObjectDetection(config).save_pretrained(folder)
+    images = OwlViTImageProcessor(size={"height": 64, "width": 64}, crop_size={"height": 64, "width": 64})
+    OwlViTProcessor(images, tokenizer).save_pretrained(folder)
+    return folder
+
+
+def test_a_zero_shot_detector_grounds_phrases(trio, tmp_path, owl, vlm):
+    from omnisense.perception.grounding import ZeroShotGrounder, is_zero_shot
+
+    trio.write()
+    assert is_zero_shot(owl)
+    assert not is_zero_shot(Path(vlm))
+    found = ZeroShotGrounder(str(owl), min_score=0.0).where(trio.folder / "images" / "trio.png", ["a red top", "a hat"])
+    assert all(0 < len(boxes) <= 16 for boxes in found)  # one for each patch of the picture, but for those without area
+    assert all(0 <= v <= 1 for boxes in found for box in boxes for v in box)
+    assert ZeroShotGrounder(str(owl), min_score=0.0).where(trio.folder / "images" / "trio.png", ["a" * 40]) == [[]]
+    settings = AnnotateSettings(coco=str(trio.folder), captioner=vlm, grounder=str(owl))
+    assert not run(trio, tmp_path / "out", settings)["failed"]
+
+
 def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
-    from omnisense.benchmarks.herm.captioner import Captioner
+    from omnisense.benchmarks.herm.captioner import Captioner, PolicyGrounder
     from omnisense.reasoning.boxes import notation_of
 
     class Seer:
@@ -514,9 +563,9 @@ def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
     people[0]["refer"], people[1]["refer"] = people[0]["refer"][:1], []
     seer = Seer()
     (tmp_path / "crops").mkdir()
-    dropped = Captioner(seer, seer, notation_of("thousandths", None), tmp_path / "crops").describe(
-        scene.path, image, people
-    )
+    notation = notation_of("thousandths", None)
+    captioner = Captioner(seer, notation, PolicyGrounder(seer, notation), tmp_path / "crops")
+    dropped = captioner.describe(scene.path, image, people)
     left = people[0]
     assert left["refer"] == ["the one waving"]  # the model's, which the grounder finds
     assert left["source"]["refer"] == "model seer, checked by seer"
