@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.benchmarks.painted import TRIO, Pictures
 from tests.conftest import write_media
 
 ONE = "Multiple-choice question (select one answer choice)"
@@ -63,3 +64,10 @@ def clips(tmp_path: Path) -> Path:
         row("Emotion_Recognition", 4, "videos/good.mp4", time="[0.5 - 1.5]", video_or_clip="clip"),
     ]
     return write_benchmark(folder, video, [row("Psychological_Chat", 5, "audios/voice.wav")])
+
+
+@pytest.fixture
+def trio(tmp_path):
+    made = Pictures(tmp_path / "in")
+    made.add("trio.png", TRIO, caption="three people stand in a row", things=[(2, [20, 150, 30, 30])])
+    return made

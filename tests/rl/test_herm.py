@@ -102,7 +102,7 @@ def test_lora_of_the_published_size_trains_the_language_layers(vlm, pictures, tm
 
 def test_what_the_engine_makes_is_trained_on(run_cli, vlm, tmp_path):
     from omnisense.benchmarks.herm.annotate import annotate
-    from tests.benchmarks.test_annotate import TRIO, Pictures
+    from tests.benchmarks.painted import TRIO, Pictures
 
     made = Pictures(tmp_path / "in")
     for i in range(8):
@@ -209,7 +209,7 @@ def test_the_command_runs_a_recipe_of_sft_stages(run_cli):
 
 
 def test_general_sets_become_rows_of_the_same_form(run_cli, tmp_path):
-    from tests.benchmarks.test_annotate import TRIO, Pictures
+    from tests.benchmarks.painted import TRIO, Pictures
 
     made = Pictures(tmp_path / "in")
     made.add("a.png", TRIO, caption="three people  stand", things=[(2, [10, 20, 120, 90]), (3, [0, 0, 5, 5])])
