@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from omnisense.benchmarks.crews import crew_of, dispatch
 from omnisense.benchmarks.herm.facts import ASPECTS, describe
-from omnisense.benchmarks.herm.output import Annotated, Output, line_of, pictures_of, whole_file
+from omnisense.benchmarks.herm.output import INDEX, Annotated, Output, line_of, pictures_of, whole_file
 from omnisense.benchmarks.herm.questions import is_held_out, questions_of, training_of
 from omnisense.benchmarks.herm.texts import rows_of
 from omnisense.benchmarks.herm.viewer import write_viewer
@@ -180,8 +180,8 @@ def annotate(
         waiting = [path for path in listed if path.stem not in out.done]
         on_plan(len(listed), len(listed) - len(waiting))
         if settings.coco:
-            write_index(Path(settings.coco), output / "coco.sqlite")
-            settings = replace(settings, index=str(output / "coco.sqlite"))
+            write_index(Path(settings.coco), output / INDEX)
+            settings = replace(settings, index=str(output / INDEX))
         if waiting:
             crew = crew_of(settings, workers, None, ray, gpus)
             try:

@@ -46,7 +46,7 @@ def load(
         field: the group of dimensions whose rows name none.
 
     Raises:
-        InputError: unreadable, or no list of rows.
+        InputError: unreadable, no list of rows, or none of its pictures is there.
     """
     file = Path(path).expanduser()
     folder = Path(images).expanduser() if images is not None else file.parent
@@ -67,6 +67,9 @@ def load(
         items.append(item)
         if name := str(row.get("field") or field):
             groups.setdefault(name, {})[item.task] = None
+    shown = [item for item in items if item.modality == "image"]
+    if shown and all(item.media is None for item in shown):
+        raise InputError(f"not one of its {len(shown)} pictures is in {folder}", "Give their folder as --images.", file)
     digest = hashlib.sha256(file.read_bytes())
     digest.update(" ".join(sorted({item.question.form for item in items})).encode())
     for media in sorted({i.media for i in items if i.media}):

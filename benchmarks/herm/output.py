@@ -16,6 +16,7 @@ from omnisense import __version__
 from omnisense.benchmarks.records import claim, cut_torn_line, write_atomically, write_manifest
 from omnisense.errors import InputError
 
+INDEX = "coco.sqlite"  # of the annotations
 Row = dict[str, Any]
 
 
@@ -48,13 +49,16 @@ class Output:
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], thumbs: int) -> None:
         self._folder, self._lock, self._thumbs = folder, claim(folder), thumbs
+        self._images, self._people = folder / "images.jsonl", folder / "instances.jsonl"
+        for file in (self._images, self._people):
+            cut_torn_line(file)
+        if next(read_lines(self._images), None) is None:  # nothing to lose: a first try that came to nothing
+            for name in ("manifest.json", INDEX):
+                (folder / name).unlink(missing_ok=True)
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         write_manifest(folder, {"identity": identity, "omnisense": __version__, "started": started})
         self.failed: dict[str, str] = {}
         self.dropped: Counter[str] = Counter()
-        self._images, self._people = folder / "images.jsonl", folder / "instances.jsonl"
-        for file in (self._images, self._people):
-            cut_torn_line(file)
         self.done: set[str] = set()
         for row in read_lines(self._images):
             self.done.add(row["image_id"])

@@ -74,6 +74,14 @@ def test_other_settings_do_not_go_into_the_same_folder(dozen, tmp_path):
         run(dozen, tmp_path / "out", AnnotateSettings(coco=str(dozen.folder), seed=1))
 
 
+def test_a_first_try_that_came_to_nothing_does_not_hold_the_folder(dozen, tmp_path):
+    settings = dozen.write()
+    with pytest.raises(InputError):
+        run(dozen, tmp_path / "out", AnnotateSettings(coco=str(tmp_path / "nowhere")))
+    (tmp_path / "out" / "images.jsonl").write_text('{"torn')
+    assert run(dozen, tmp_path / "out", settings)["counts"]["people"] == 24
+
+
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 

@@ -100,6 +100,12 @@ def test_files_that_cannot_be_read_say_so(pictures):
         load(write(pictures, [CHOICE]), pictures / "nowhere")
 
 
+def test_a_folder_without_any_of_the_pictures_is_named(pictures, tmp_path):
+    (tmp_path / "other").mkdir()
+    with pytest.raises(InputError, match=r"not one of its 2 pictures is in .*other"):
+        load(write(pictures, [CHOICE, BOX]), tmp_path / "other")
+
+
 def test_the_authors_rule_takes_the_first_box_and_any_right_one(pictures):
     _, several = load(write(pictures, [BOX, BOXES]), notation=notation_of("fractions", None)).items
     assert authors_score(several, "[[0.5, 0.5, 1, 1]]", False) == 1
