@@ -168,11 +168,19 @@ class PolicySystem:
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
+        if self._settings.method == "write":
+            return self._written(batch)
+        boxed = [
+            p for p in batch if p.item.question.kind in BOXED
+        ]  # these are written: there is nothing to choose from
+        others = [p for p in batch if p.item.question.kind not in BOXED]
+        written, chosen = iter(self._written(boxed)), iter(_chosen(self._policy, others))
+        return [next(written if p.item.question.kind in BOXED else chosen) for p in batch]
+
+    def _written(self, batch: Sequence[Prepared]) -> list[Reply]:
         prompts: list[PreparedPrompt] = [p.work for p in batch]
-        if self._settings.method == "choose" and not all(p.item.question.kind in BOXED for p in batch):
-            if any(p.item.question.kind in BOXED for p in batch):  # boxes are written: there is nothing to choose from
-                return [reply for p in batch for reply in self.answer([p])]
-            return _chosen(self._policy, prompts, [p.item for p in batch])
+        if not prompts:
+            return []
         written = self._policy.write(
             prompts,
             max_new_tokens=self._settings.max_new_tokens,
@@ -192,11 +200,13 @@ class PolicySystem:
         return str(heard.text)
 
 
-def _chosen(policy: Policy, prompts: Sequence[Any], items: Sequence[Item]) -> list[Reply]:
+def _chosen(policy: Policy, batch: Sequence[Prepared]) -> list[Reply]:
     """The likeliest answers; where several may be right, those that the model finds likelier than chance."""
-    options = [list(i.question.options) or list(i.question.candidates()) for i in items]
-    choices = policy.choose(prompts, options)
-    return [_to_reply(choice, item) for choice, item in zip(choices, items, strict=True)]
+    if not batch:
+        return []
+    options = [list(p.item.question.options) or list(p.item.question.candidates()) for p in batch]
+    choices = policy.choose([p.work for p in batch], options)
+    return [_to_reply(choice, p.item) for choice, p in zip(choices, batch, strict=True)]
 
 
 def _to_reply(choice: Choice, item: Item) -> Reply:

@@ -9,13 +9,12 @@ cluster, and what comes out does not depend on how many.
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
 import json
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +32,7 @@ from omnisense.perception.people import ModelScenes, Scene, SceneReader, pixels
 from omnisense.reasoning.boxes import Unit
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-_LEAST_SIDE, _THUMB_SIDE = 32, 480
+_LEAST_SIDE = 32
 _REMOTE = ("chat", "scripted")
 Row = dict[str, Any]
 
@@ -140,7 +139,7 @@ class Annotator:
 
                 if fault := rewrite(self._writer, image):
                     counted[f"rewritten caption: {fault.partition(' (')[0]}"] += 1
-        return Annotated(scene.path, image, tuple(people), dict(counted), _thumb(picture))
+        return Annotated(scene.path, image, tuple(people), dict(counted))
 
 
 def annotate(
@@ -171,12 +170,11 @@ def annotate(
         InputError: no pictures, settings that do not fit the folder, or a full disk.
         ModelError: a model cannot be had.
     """
-    listed = _listed(pictures)
-    if limit:
-        listed = listed[:limit]
+    there = _listed(pictures)
+    listed = there[:limit] if limit else there
     identity = asdict(settings) | {"pictures": str(pictures.resolve()), "coco_files": _digest(settings.coco)}
     del identity["shown"], identity["index"]
-    with Output(output, identity, settings.shown) as out:
+    with Output(output, identity) as out:
         waiting = [path for path in listed if path.stem not in out.done]
         on_plan(len(listed), len(listed) - len(waiting))
         if settings.coco:
@@ -191,10 +189,10 @@ def annotate(
                     on_done(one)
             finally:
                 crew.close()
-        return _finish(output, pictures, settings, out)
+        return _finish(output, pictures, {path.stem: path for path in there}, settings, out)
 
 
-def _finish(output: Path, pictures: Path, settings: AnnotateSettings, out: Output) -> Row:
+def _finish(output: Path, pictures: Path, paths: Mapping[str, Path], settings: AnnotateSettings, out: Output) -> Row:
     counts: Counter[str] = Counter()
     dimensions: dict[str, Counter[str]] = {"questions": Counter(), "training": Counter()}
     texts: Counter[str] = Counter()
@@ -212,7 +210,8 @@ def _finish(output: Path, pictures: Path, settings: AnnotateSettings, out: Outpu
             for row in made:
                 dimensions[name][row["dimension"]] += 1
                 file.write(line_of(row))
-    write_viewer(output, pictures, itertools.islice(pictures_of(output), settings.shown))
+    with_people = (pair for pair in pictures_of(output) if pair[1])
+    write_viewer(output, pictures.name, paths, itertools.islice(with_people, settings.shown))
     summary = {
         "counts": dict(counts) | {"failed": len(out.failed)},
         "people with": dict(texts),
@@ -307,13 +306,3 @@ def _digest(coco: str | None) -> str:
         with file.open("rb") as stream:
             found.update(hashlib.file_digest(stream, "sha256").digest())
     return found.hexdigest()[:12]
-
-
-def _thumb(picture: Any) -> bytes:
-    from PIL import Image
-
-    small = Image.fromarray(picture)
-    small.thumbnail((_THUMB_SIDE, _THUMB_SIDE))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=80)
-    return buffer.getvalue()

@@ -93,11 +93,13 @@ class Captioner:
             row[aspect] = " ".join(text.split())
             row["source"][aspect] = f"model {self.policy.name}"
             row["missing"].pop(aspect, None)
+            if aspect == "dense_caption":
+                row["caption_boxes"] = {}  # they were those of the text by rules
             if aspect == "appearance":
                 row["appearance_boxes"] = self._grounded(path, image, row, dropped)
         if self.grounder is not None:
-            self._check_phrases(path, image, people, dropped)
-            self._name(path, image, people, dropped)
+            self._check_phrases(self.grounder, path, image, people, dropped)
+            self._name(self.grounder, path, image, people, dropped)
         return dropped
 
     def _texts(self, path: Path, image: Row, people: Sequence[Row]) -> list[tuple[Row, str, str]]:
@@ -117,9 +119,12 @@ class Captioner:
 
     def _grounded(self, path: Path, image: Row, person: Row, dropped: Counter[str]) -> dict[str, list[list[float]]]:
         """Boxes of the garments that the appearance names, those inside the person's box."""
+        if self.grounder is None:
+            person["missing"]["appearance_boxes"] = "no grounder looked for what the model wrote of"
+            return {}
         phrases = list(dict.fromkeys(_PHRASE.findall(person["appearance"])))
         found: dict[str, list[list[float]]] = {}
-        for phrase, where in zip(phrases, self._where(path, phrases), strict=True):
+        for phrase, where in zip(phrases, self.grounder.where(path, phrases), strict=True):
             inside = [box for box in where if _mostly_in(box, _fractions(person["bbox"], image))]
             if inside:
                 found[phrase] = [_to_pixels(box, image) for box in inside]
@@ -127,11 +132,13 @@ class Captioner:
                 dropped["phrase: its box could not be found on the person"] += 1
         return found
 
-    def _check_phrases(self, path: Path, image: Row, people: Sequence[Row], dropped: Counter[str]) -> None:
+    def _check_phrases(
+        self, grounder: Grounder, path: Path, image: Row, people: Sequence[Row], dropped: Counter[str]
+    ) -> None:
         """A phrase that the grounder finds on somebody else, or on several, singles nobody out."""
         for person in people:
             kept = []
-            for phrase, where in zip(person["refer"], self._where(path, person["refer"]), strict=True):
+            for phrase, where in zip(person["refer"], grounder.where(path, person["refer"]), strict=True):
                 meets = best_overlap(where, [_fractions(person["bbox"], image)]) > RIGHT_OVER
                 if (len(where) == 1 and not meets) or len(where) > 1:
                     dropped["refer phrase: the grounder finds it elsewhere"] += 1
@@ -141,7 +148,7 @@ class Captioner:
             if not kept:
                 person["source"].pop("refer", None)
 
-    def _name(self, path: Path, image: Row, people: Sequence[Row], dropped: Counter[str]) -> None:
+    def _name(self, grounder: Grounder, path: Path, image: Row, people: Sequence[Row], dropped: Counter[str]) -> None:
         """Have the model write a phrase for whoever has none; it stands if the grounder finds that one person by it."""
         form = self.notation.form(image["width"], image["height"])
         nameless = [person for person in people if not person["refer"]]
@@ -149,18 +156,15 @@ class Captioner:
         written = self.policy.write([_about(path, words) for words in asked], max_new_tokens=_TOKENS, temperature=0.0)
         phrases = [" ".join(text.split()).strip(" .\"'") for text in written]
         phrases = [f"{phrase[:1].lower()}{phrase[1:]}" for phrase in phrases]
-        for person, phrase, where in zip(nameless, phrases, self._where(path, phrases), strict=True):
+        for person, phrase, where in zip(nameless, phrases, grounder.where(path, phrases), strict=True):
             if fault := _fault(phrase):
                 dropped[f"model phrase: {fault}"] += 1
             elif len(where) != 1 or best_overlap(where, [_fractions(person["bbox"], image)]) <= RIGHT_OVER:
                 dropped["model phrase: the grounder does not find that person, and nobody else, by it"] += 1
             else:
                 person["refer"] = [phrase]
-                person["source"]["refer"] = f"model {self.policy.name}, checked by {self.grounder.name}"  # type: ignore[union-attr]
+                person["source"]["refer"] = f"model {self.policy.name}, checked by {grounder.name}"
                 person["missing"].pop("refer", None)
-
-    def _where(self, path: Path, phrases: Sequence[str]) -> list[list[Box]]:
-        return self.grounder.where(path, phrases) if self.grounder and phrases else [[] for _ in phrases]
 
 
 def rewrite(policy: Policy, image: Row) -> str:
@@ -216,11 +220,7 @@ def _fault(text: str) -> str:
 
 
 def _about(path: Path, words: str) -> Messages:
-    picture: Part = {
-        "type": "image",
-        "path": str(path),
-        "sampling": Sampling(rule="count", count=1, max_pixels=1280 * 28 * 28),
-    }
+    picture: Part = {"type": "image", "path": str(path), "sampling": _WHOLE}
     return [{"role": "user", "content": [picture, {"type": "text", "text": words}]}]
 
 

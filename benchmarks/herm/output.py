@@ -22,13 +22,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Annotated:
-    """What came of a picture: its rows, what was dropped, by reason, a small JPEG of it; or why there is nothing."""
+    """What came of a picture: its rows, what was dropped, by reason; or why there is nothing."""
 
     picture: Path
     image: Row | None = None
     people: tuple[Row, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
-    thumb: bytes = b""
     error: str = ""
 
 
@@ -38,7 +37,6 @@ class Output:
     Args:
         folder: of the run.
         identity: what must be the same for rows to belong to one run.
-        thumbs: how many small pictures are kept for the viewer.
 
     Attributes:
         done: ids of the pictures that are there; ``failed``: why others are not; ``dropped``: counts by reason.
@@ -47,8 +45,8 @@ class Output:
         InputError: the folder holds another run, is in use, or cannot be written.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any], thumbs: int) -> None:
-        self._folder, self._lock, self._thumbs = folder, claim(folder), thumbs
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self._folder, self._lock = folder, claim(folder)
         self._images, self._people = folder / "images.jsonl", folder / "instances.jsonl"
         for file in (self._images, self._people):
             cut_torn_line(file)
@@ -85,9 +83,6 @@ class Output:
             return
         image = one.image | {"dropped": dict(one.dropped)}
         try:
-            if one.thumb and len(self.done) < self._thumbs:
-                (self._folder / "thumbs").mkdir(exist_ok=True)
-                (self._folder / "thumbs" / f"{image['image_id']}.jpg").write_bytes(one.thumb)
             _append(self._people, one.people)
             _append(self._images, [image])
         except OSError as error:

@@ -43,6 +43,7 @@ _DESCRIBE = {
     "modality": "Describe what {} does with things and surroundings.",
     "relation": "Describe how {} is placed to the other people.",
 }
+_GROUNDED = "</p><box>"
 _PLACED = re.compile(r"\b(?:left|right)\b")
 Row = dict[str, Any]
 
@@ -87,16 +88,16 @@ def training_of(image: Row, people: Sequence[Row], seed: int) -> list[Row]:
     if image["dense_caption"]:
         found.append(_task("dense caption", "Describe the picture and the people in it in detail.",
                            _unmarked(image["dense_caption"])))  # fmt: skip
-        if image["caption_boxes"]:
-            text = _with_boxes(image["dense_caption"], image["caption_boxes"], image)
+        text = _with_boxes(image["dense_caption"], image["caption_boxes"], image)
+        if _GROUNDED in text:
             found.append(_task("instance grounding", "Describe the people in the picture, with their boxes.", text))
     for person in people:
         for aspect, asked in _DESCRIBE.items():
             if person[aspect]:
                 name = _name(person, image, draw)
                 found.append(_task("instance caption", asked.format(name), _unmarked(person[aspect])))
-        if person["appearance_boxes"]:
-            text = _with_boxes(person["appearance"], person["appearance_boxes"], image)
+        text = _with_boxes(person["appearance"], person["appearance_boxes"], image)
+        if _GROUNDED in text:
             asked = f"Describe how {_name(person, image, draw)} looks, with boxes."
             found.append(_task("instance grounding", asked, text))
         for phrase in person["refer"]:

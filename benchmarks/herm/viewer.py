@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from omnisense.benchmarks.records import write_atomically
+from omnisense.perception.people import pixels
 
 _COLOURS = (
     "#e6194b",
@@ -21,6 +24,7 @@ _COLOURS = (
     "#e632f0",
     "#1f77b4",
 )
+_THUMB_SIDE = 480
 _TEXTS = ("appearance", "pose", "modality", "relation")
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#222;background:#fbfbf8;max-width:1200px;margin:0 auto;padding:20px}
@@ -35,23 +39,35 @@ section:has(details:hover) rect{opacity:.12}@media(max-width:800px){section{grid
 Row = dict[str, Any]
 
 
-def write_viewer(folder: Path, pictures: Path, annotated: Iterable[tuple[Row, Sequence[Row]]]) -> None:
-    """Write ``viewer.html`` into a run folder.
+def write_viewer(
+    folder: Path, title: str, paths: Mapping[str, Path], annotated: Iterable[tuple[Row, Sequence[Row]]]
+) -> None:
+    """Write ``viewer.html`` into a run folder, and small copies of the pictures that it shows into ``thumbs``.
 
     Args:
-        folder: of the run; its ``thumbs`` are shown.
-        pictures: where the pictures came from, for the heading.
-        annotated: a picture's row and those of its people; pictures without people are passed over.
+        folder: of the run.
+        title: the heading.
+        paths: of the pictures, by their ids.
+        annotated: a picture's row and those of its people.
     """
     sections, styles = [], []
     for image, people in annotated:
-        if people:
-            sections.append(_section(image, people))
-            styles += [f"section:has(#d{p['instance_id']}:hover) .b{p['instance_id']}{{opacity:1}}" for p in people]
-    title = escape(pictures.name)
+        _write_thumb(paths.get(image["image_id"]), folder / "thumbs" / f"{image['image_id']}.jpg")
+        sections.append(_section(image, people))
+        styles += [f"section:has(#d{p['instance_id']}:hover) .b{p['instance_id']}{{opacity:1}}" for p in people]
+    title = escape(title)
     head = f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{_STYLE}{''.join(styles)}</style>"
     told = f"<p class=muted>{len(sections)} annotated pictures. Hover over a person's texts to see whose they are.</p>"
     write_atomically(folder / "viewer.html", f"{head}<h1>{title}</h1>{told}{''.join(sections)}\n")
+
+
+def _write_thumb(picture: Path | None, thumb: Path) -> None:
+    if picture is None or thumb.is_file():
+        return
+    small = Image.fromarray(pixels(picture))
+    small.thumbnail((_THUMB_SIDE, _THUMB_SIDE))
+    thumb.parent.mkdir(exist_ok=True)
+    small.save(thumb, quality=80)
 
 
 def _section(image: Row, people: Sequence[Row]) -> str:

@@ -14,6 +14,7 @@ from omnisense.benchmarks.herm.output import pictures_of
 from omnisense.errors import ModelError
 from omnisense.perception.coco import CocoScenes
 from omnisense.perception.people import pixels
+from omnisense.reasoning.boxes import notation_of
 from tests.benchmarks.painted import run
 
 
@@ -122,7 +123,6 @@ def test_a_zero_shot_detector_grounds_phrases(trio, tmp_path, owl, vlm):
 
 
 def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
-    from omnisense.reasoning.boxes import notation_of
 
     class Seer:
         """Sees garments where they are, and finds one phrase on the wrong person."""
@@ -169,6 +169,24 @@ def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
     assert dropped["refer phrase: the grounder finds it elsewhere"] == 1
     assert dropped["model text: a refusal"] == 3
     assert dropped["phrase: its box could not be found on the person"] == 5
+
+
+def test_texts_without_a_grounder_teach_no_boxes(trio, tmp_path):
+    """A model's text has phrases of its own: the boxes of the text by rules are not those."""
+    from omnisense.benchmarks.herm.questions import training_of
+    from omnisense.benchmarks.herm.texts import rows_of
+    from omnisense.reasoning.policy import ScriptedPolicy
+
+    trio.write()
+    (scene,) = CocoScenes(trio.folder).read([trio.folder / "images" / "trio.png"])
+    image, people, _ = rows_of(scene, describe(scene, pixels(scene.path)))
+    assert any(row["dimension"] == "instance grounding" for row in training_of(image, people, 0))
+    policy = ScriptedPolicy(["They wear <p>a knitted top</p> today."])
+    dropped = Captioner(policy, notation_of("bins", None), None, tmp_path).describe(scene.path, image, people)
+    assert not dropped
+    assert people[0]["appearance_boxes"] == {}
+    assert "no grounder" in people[0]["missing"]["appearance_boxes"]
+    assert not any(row["dimension"] == "instance grounding" for row in training_of(image, people, 0))
 
 
 @pytest.mark.parametrize(
