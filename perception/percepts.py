@@ -42,6 +42,16 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Gesture:
+    """A movement of the head: ``nod`` or ``shake``, and how many times."""
+
+    start_s: float
+    end_s: float
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True)
 class FaceTrack:
     """One face followed through the clip; the tuples below have one entry per time in ``times_s``.
 
@@ -51,8 +61,12 @@ class FaceTrack:
         start_s: when it was first seen; end_s: until when it was seen.
         landmarks: right eye, left eye, nose, right and left mouth corner as x, y, x, y, ...
         expression: scores in the order of the stream's ``expression_labels``; empty without an expression model.
-        mouth_movement: change of the mouth region since the last sample beyond that of the eye region,
-            0 (still) to 1.
+        mouth_movement: how fast the lips open and close around each time, in face heights a second. Empty without
+            a face mesh model.
+        head_pose: yaw, pitch and roll in degrees (yaw: to the viewer's right; pitch: up; roll: clockwise as the
+            viewer sees it); None where no face mesh fits. Empty without a face mesh model.
+        facing_camera: 0 (looks away) to 1 (looks into the camera), from head and iris; None and empty likewise.
+        gestures: nods and shakes of the head.
     """
 
     id: str
@@ -65,6 +79,9 @@ class FaceTrack:
     scores: tuple[float, ...]
     expression: tuple[tuple[float, ...], ...] = ()
     mouth_movement: tuple[float, ...] = ()
+    head_pose: tuple[tuple[float, float, float] | None, ...] = ()
+    facing_camera: tuple[float | None, ...] = ()
+    gestures: tuple[Gesture, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,11 +127,43 @@ class Prosody:
 
 @dataclass(frozen=True)
 class Utterance:
-    """A stretch of speech between pauses, and how it was said."""
+    """A stretch of one voice's speech between pauses, and how it was said.
+
+    Attributes:
+        voice: whose, as in the stream's ``voices``; empty where voices were not told apart.
+        emotion: scores in the order of the stream's ``emotion_labels``; empty where none was read.
+        arousal: -1 (calm) to 1 (excited) against the voice's own baseline; None where it cannot be measured.
+    """
 
     start_s: float
     end_s: float
     prosody: Prosody
+    voice: str = ""
+    emotion: tuple[float, ...] = ()
+    arousal: float | None = None
+
+
+@dataclass(frozen=True)
+class VoiceTurn:
+    """A stretch in which one voice speaks: ``voice-1``, ``voice-2``, ... in order of first words; they may overlap."""
+
+    start_s: float
+    end_s: float
+    voice: str
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Something heard: ``overlap``, ``interruption`` or ``laughter-like``.
+
+    ``voices`` are those concerned (the one who interrupts first); ``strength`` is 0 to 1 where it is measured.
+    """
+
+    start_s: float
+    end_s: float
+    kind: str
+    voices: tuple[str, ...] = ()
+    strength: float | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +175,12 @@ class AudioStream:
         pauses: silences between speech, from 0.25 s on.
         utterances: speech joined across shorter silences, with prosody.
         seconds: prosody of second 0, 1, 2, ... (fields None where nobody speaks; loudness always).
-        baseline: the clip's own normal over speech, which the ``_rel`` fields compare with.
+        baseline: the clip's own normal over speech, which the ``_rel`` fields of ``seconds`` compare with.
+        voices: who speaks when; empty where voices were not told apart (``notes`` say why).
+        voice_baselines: each voice's own normal, which the ``_rel`` fields of its utterances compare with.
+        sounds: overlaps, interruptions and laughter-like bursts.
+        emotion_labels: the order of the utterances' emotion scores; empty without a vocal emotion model.
+        notes: what was not possible, in words.
     """
 
     duration_s: float
@@ -135,6 +189,11 @@ class AudioStream:
     utterances: tuple[Utterance, ...]
     seconds: tuple[Prosody, ...]
     baseline: Prosody
+    voices: tuple[VoiceTurn, ...] = ()
+    voice_baselines: dict[str, Prosody] = field(default_factory=dict)
+    sounds: tuple[Sound, ...] = ()
+    emotion_labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 # --- what is said -------------------------------------------------------------------------------------------
@@ -142,17 +201,26 @@ class AudioStream:
 
 @dataclass(frozen=True)
 class Word:
-    """A word with its times; ``confidence`` 0 to 1 where the source of the times gives one."""
+    """A word with its times; ``confidence`` 0 to 1 where the source of the times gives one; ``speaker`` its voice."""
 
     text: str
     start_s: float
     end_s: float
     confidence: float | None = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A sentence or a stretch between pauses, with its words. ``confidence`` is the recogniser's, 0 to 1."""
+    """A sentence or a stretch between pauses, with its words. ``confidence`` is the recogniser's, 0 to 1.
+
+    Attributes:
+        speaker: the voice (``voice-1``, ...) that speaks most of it; None where voices were not told apart.
+        emotion: what its words carry, scores in the order of the transcript's ``emotion_labels``, each 0 to 1 on its
+            own; empty without a text emotion model.
+        feelings: the finer labels that count as present, the surest first.
+        sentiment: -1 (negative) to 1 (positive), of the same model.
+    """
 
     start_s: float
     end_s: float
@@ -160,21 +228,92 @@ class Segment:
     words: tuple[Word, ...] = ()
     confidence: float | None = None
     speaker: str | None = None
+    emotion: tuple[float, ...] = ()
+    feelings: tuple[str, ...] = ()
+    sentiment: float | None = None
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said. ``word_times`` names where the word times come from."""
+    """What was said. ``word_times`` names where the word times come from; ``emotion_labels`` order the scores."""
 
     language: str
     segments: tuple[Segment, ...]
     word_times: str
     notes: tuple[str, ...] = ()
+    emotion_labels: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """All segments, one line."""
         return " ".join(segment.text for segment in self.segments)
+
+
+# --- who ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Speaking:
+    """A stretch of speech given to somebody.
+
+    Attributes:
+        voice: the voice that is heard; empty where voices were not told apart.
+        face: the track of the face that speaks; None when ``off_screen``, or when it cannot be told.
+        off_screen: no mouth in view moves with it.
+        certainty: 0 (a guess between faces in view) to 1.
+    """
+
+    start_s: float
+    end_s: float
+    voice: str
+    face: str | None
+    off_screen: bool
+    certainty: float
+
+
+@dataclass(frozen=True)
+class PersonRow:
+    """One person, one row: everything known of a face, a voice, or both where they belong together.
+
+    Attributes:
+        id: ``person-1``, ... in order of appearance.
+        name: as people would say it: ``the person on the left``, ``a voice off screen``.
+        faces: the tracks of the face (several where it left and came back); empty for an unseen voice.
+        voice: empty for a face that does not speak.
+        speaking_s: seconds of speech.
+        words: how many.
+        expression: mean expression scores over the tracks, in the order of the visual stream's labels.
+        facing_camera: mean share of looking into the camera; None where unknown.
+        tone: mean vocal emotion scores, in the order of the audio stream's labels.
+        arousal: mean of the voice's utterances; None where unknown.
+        sentiment: mean of the person's sentences; None where unknown.
+        gestures: nods and shakes.
+        agreement: what the channels say together, or against each other, in words.
+    """
+
+    id: str
+    name: str
+    faces: tuple[str, ...]
+    voice: str
+    speaking_s: float
+    words: int
+    expression: tuple[float, ...] = ()
+    facing_camera: float | None = None
+    tone: tuple[float, ...] = ()
+    arousal: float | None = None
+    sentiment: float | None = None
+    gestures: tuple[Gesture, ...] = ()
+    agreement: tuple[Agreement, ...] = ()
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two or more channels over one stretch: ``conflict`` when they contradict each other; ``text`` says it."""
+
+    start_s: float
+    end_s: float
+    conflict: bool
+    text: str
 
 
 # --- all together -------------------------------------------------------------------------------------------
@@ -216,6 +355,8 @@ class Percepts:
     audio: AudioStream | Missing
     transcript: Transcript | Missing
     provenance: Provenance
+    speaking: tuple[Speaking, ...] = ()
+    people: tuple[PersonRow, ...] = ()
 
     @cached_property
     def _timeline(self) -> Timeline:

@@ -15,21 +15,28 @@ import math
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from omnisense.errors import ModelError
 from omnisense.perception.percepts import Segment, Span, Transcript, Word
-from omnisense.perception.speech_blocks import SpeechBlock, SpeechBlocks
+from omnisense.perception.speech_blocks import SpeechBlock
 from omnisense.perception.word_times import WordAligner
 
 _CHUNK_S = 30.0  # Whisper's window
 _PAD_S = 0.2
 _PAUSE_ENDS_SEGMENT_S = 0.8
 _SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
+
+
+class Reading(NamedTuple):
+    """A transcript, and the sounds of its speech (ARPAbet name, start, end) where they were asked for."""
+
+    transcript: Transcript
+    phones: list[tuple[str, float, float]]
 
 
 class Transcriber:
@@ -50,9 +57,13 @@ class Transcriber:
         self._pipeline, self.language = _load(folder, language, threads or max(1, (os.cpu_count() or 2) // 2))
         self.aligner = WordAligner()
 
-    def transcribe(self, blocks: SpeechBlocks) -> Transcript:
-        """Write down a clip's speech. No speech gives a transcript without segments."""
+    def transcribe(self, blocks: Iterable[SpeechBlock], with_phones: bool = False) -> Reading:
+        """Write down a clip's speech. No speech gives a transcript without segments.
+
+        ``with_phones`` asks for the sounds of English speech too, which who-is-talking compares with lips.
+        """
         language = self.language or ""
+        phones: list[tuple[str, float, float]] = []
         segments: list[Segment] = []
         sources: dict[str, None] = {}
         for block in blocks:
@@ -60,15 +71,21 @@ class Transcriber:
                 continue
             for chunk, found in self._recognise(block, language):
                 language = found
-                words, source = self.aligner.align(_samples(block, chunk), chunk.text, found, chunk.start_s)
-                sources[source] = None
-                segments += _sentences(words, chunk.confidence)
-        return Transcript(
+                aligned = self.aligner.align(_samples(block, chunk), chunk.text, found, chunk.start_s, with_phones)
+                sources[aligned.source] = None
+                phones += aligned.phones
+                segments += _sentences(aligned.words, chunk.confidence)
+        transcript = Transcript(
             language=language or "unknown",
             segments=tuple(segments),
             word_times=" and ".join(sources) or "none needed",
             notes=tuple(self.aligner.notes),
         )
+        return Reading(transcript, phones)
+
+    def text_of(self, block: SpeechBlock) -> str:
+        """The words of a block without their times: what can be had quickly while somebody still speaks."""
+        return " ".join(chunk.text for chunk, _ in self._recognise(block, self.language or ""))
 
     def _recognise(self, block: SpeechBlock, language: str) -> Iterator[tuple[Segment, str]]:
         with self._lock:
@@ -100,6 +117,7 @@ def _load(folder: Path, language: str | None, threads: int) -> tuple[Any, str | 
     with warnings.catch_warnings():
         # pyannote warns at length that torchcodec finds no ffmpeg; sound is decoded by PyAV here.
         warnings.simplefilter("ignore")
+        import whisperx.alignment  # noqa: F401 (now, not when the first words are aligned beside another import)
         from whisperx.asr import WhisperModel, load_model
     logging.getLogger("whisperx").setLevel(logging.ERROR)
     device = "cuda" if ctranslate2_sees_gpu() else "cpu"

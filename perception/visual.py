@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import bisect
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from omnisense.perception.faces import EXPRESSIONS, ExpressionReader, Face, FaceDetector, face_patch
-from omnisense.perception.media import Clip, Frames
+from omnisense.perception.decoding import one_ahead
+from omnisense.perception.faces import EXPRESSIONS, ExpressionReader, Face, FaceDetector
+from omnisense.perception.media import Clip
 from omnisense.perception.percepts import FaceTrack, VisualStream
 from omnisense.perception.sampling import Sampling
 
@@ -39,12 +40,12 @@ def see(
         MediaError: there are no pictures, or none can be decoded.
     """
     step_s = 0.0
-    tracker, motion = _Tracker(), _Motion()
+    tracker, motion = Tracker(), Motion()
     notes = {reader_missing} if reader_missing else set()
     times: list[float] = []
     shape = (0, 0)
     with ThreadPoolExecutor(min(os.cpu_count() or 2, 8), thread_name_prefix="faces") as pool:
-        for frames in _one_ahead(clip.iter_frames(sampling)):
+        for frames in one_ahead(clip.iter_frames(sampling)):
             shape = frames.images.shape[1:3]
             notes |= {frames.note} - {""}
             found = pool.map(detector.detect, frames.images)
@@ -52,7 +53,7 @@ def see(
                 grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
                 if motion.add(time_s, image, grey):
                     tracker.cut()
-                tracker.add(time_s, [_Sight.of(face, grey, reader) for face in faces])
+                tracker.add(time_s, [Sight.of(face, grey, reader) for face in faces])
                 times.append(time_s)
     if len(times) > 1:
         step_s = float(np.median(np.diff(times)))
@@ -69,20 +70,11 @@ def see(
     )
 
 
-def _one_ahead(batches: Iterator[Frames]) -> Iterator[Frames]:
-    """Decode the next batch while the caller works on this one."""
-    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
-        upcoming = pool.submit(next, batches, None)
-        while (batch := upcoming.result()) is not None:
-            upcoming = pool.submit(next, batches, None)
-            yield batch
-
-
 def _rounded(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(round(float(value), 4) for value in values)
 
 
-class _Motion:
+class Motion:
     """Change between neighbouring frames."""
 
     def __init__(self) -> None:
@@ -111,45 +103,39 @@ class _Motion:
 
 
 @dataclass
-class _Sight:
+class Sight:
     """One face in one frame, with what the tracker needs of the picture."""
 
     face: Face
     expression: np.ndarray | None
-    mouth: np.ndarray
-    eyes: np.ndarray
 
     @classmethod
-    def of(cls, face: Face, grey: np.ndarray, reader: ExpressionReader | None) -> _Sight:
+    def of(cls, face: Face, grey: np.ndarray, reader: ExpressionReader | None) -> Sight:
+        """A face of this frame, with its expression where there is a reader."""
         expression = reader.read(grey, face.landmarks) if reader else None
-        mouth = face_patch(grey, face.landmarks, at=1.0, width=1.2, height=0.8, size=(24, 16))
-        eyes = face_patch(grey, face.landmarks, at=0.0, width=1.8, height=0.6, size=(24, 8))
-        return cls(face, expression, mouth.astype(np.float32), eyes.astype(np.float32))
-
-    def mouth_moved(self, before: _Sight) -> float:
-        """Change of the mouth beyond that of the eyes, which share the head's movement and the light's."""
-        mouth = float(np.abs(self.mouth - before.mouth).mean())
-        return max(0.0, mouth - float(np.abs(self.eyes - before.eyes).mean())) / 255
+        return cls(face, expression)
 
 
 @dataclass
 class _Track:
+    name: str = ""
     times: list[float] = field(default_factory=list)
-    sights: list[_Sight] = field(default_factory=list)
+    sights: list[Sight] = field(default_factory=list)
 
 
-class _Tracker:
+class Tracker:
     """Links faces from frame to frame by overlap, the best pairs first (Hungarian assignment)."""
 
     def __init__(self) -> None:
         self._all: list[_Track] = []
         self._live: list[_Track] = []
+        self._named = 0
 
     def cut(self) -> None:
         """A new shot: whoever is seen next is somebody else until proven otherwise."""
         self._live = []
 
-    def add(self, time_s: float, sights: list[_Sight]) -> None:
+    def add(self, time_s: float, sights: list[Sight]) -> None:
         """Take the faces of the next frame."""
         from scipy.optimize import linear_sum_assignment
 
@@ -170,31 +156,35 @@ class _Tracker:
             track.times.append(time_s)
             track.sights.append(sight)
 
-    def tracks(self, step_s: float, end_s: float, few_frames: bool) -> Iterator[FaceTrack]:
-        """The finished tracks in order of appearance, without one-frame flickers."""
-        number = 0
+    def tracks(self, step_s: float, end_s: float, few_frames: bool, since_s: float = 0.0) -> Iterator[FaceTrack]:
+        """The tracks so far in order of appearance, without one-frame flickers; a name once given stays.
+
+        ``since_s`` leaves out what was seen before, for those who only need the latest.
+        """
         for track in self._all:
             if len(track.times) == 1 and not few_frames and track.sights[0].face.score < _FLICKER_SCORE:
                 continue
-            number += 1
-            yield _finish(track, f"face-{number}", step_s, end_s)
+            if not track.name:
+                self._named += 1
+                track.name = f"face-{self._named}"
+            if track.times[-1] >= since_s:
+                yield _finish(track, step_s, end_s, since_s)
 
 
-def _finish(track: _Track, name: str, step_s: float, end_s: float) -> FaceTrack:
-    sights = track.sights
+def _finish(track: _Track, step_s: float, end_s: float, since_s: float) -> FaceTrack:
+    first = bisect.bisect_left(track.times, since_s)
+    times, sights = track.times[first:], track.sights[first:]
     centre = float(np.mean([(s.face.box[0] + s.face.box[2]) / 2 for s in sights]))
-    moved = [0.0] + [b.mouth_moved(a) for a, b in itertools.pairwise(sights)]
     return FaceTrack(
-        id=name,
+        id=track.name,
         position="left" if centre < 1 / 3 else "right" if centre > 2 / 3 else "centre",
-        start_s=round(track.times[0], 4),
-        end_s=round(min(track.times[-1] + step_s, end_s), 4),
-        times_s=_rounded(track.times),
+        start_s=round(times[0], 4),
+        end_s=round(min(times[-1] + step_s, end_s), 4),
+        times_s=_rounded(times),
         boxes=tuple((a, b, c, d) for a, b, c, d in (_rounded(s.face.box) for s in sights)),
         landmarks=tuple(_rounded(s.face.landmarks.ravel()) for s in sights),
         scores=_rounded(s.face.score for s in sights),
         expression=tuple(_rounded(s.expression) for s in sights if s.expression is not None),
-        mouth_movement=_rounded(moved),
     )
 
 

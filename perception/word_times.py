@@ -65,6 +65,17 @@ class _Timed(NamedTuple):
     confidence: float | None = None
 
 
+class Aligned(NamedTuple):
+    """Words with times, the source of the times, and each sound of speech (ARPAbet name, start, end) where asked for.
+
+    Sounds come from PocketSphinx, whatever the words' source.
+    """
+
+    words: list[Word]
+    source: str
+    phones: list[tuple[str, float, float]]
+
+
 class WordAligner:
     """Gives each word of a text its place in the sound. Calls from several threads take turns."""
 
@@ -72,20 +83,26 @@ class WordAligner:
         self._lock = threading.Lock()
         self.notes: dict[str, None] = {}
 
-    def align(self, samples: np.ndarray, text: str, language: str, start_s: float) -> tuple[list[Word], str]:
-        """Words of ``text`` with times, and the source of the times.
+    def align(
+        self, samples: np.ndarray, text: str, language: str, start_s: float, with_phones: bool = False
+    ) -> Aligned:
+        """Words of ``text`` with times.
 
         Args:
             samples: (N,) float32 at 16 kHz, the stretch in which the text was recognised.
             text: as recognised, with punctuation, which stays on the words.
             language: its code; PocketSphinx serves ``en`` only.
             start_s: where the samples begin in the clip.
+            with_phones: whether the sounds are wanted too (English only).
         """
         with self._lock:
             timed, source = self._first_that_works(samples, text, language)
-        return [
-            Word(w.text, round(w.start_s + start_s, 3), round(w.end_s + start_s, 3), w.confidence) for w in timed
-        ], source
+            phones = _phones(samples, text) if with_phones and language == "en" else []
+        return Aligned(
+            [Word(w.text, round(w.start_s + start_s, 3), round(w.end_s + start_s, 3), w.confidence) for w in timed],
+            source,
+            [(name, begin_s + start_s, end_s + start_s) for name, begin_s, end_s in phones],
+        )
 
     def _first_that_works(self, samples: np.ndarray, text: str, language: str) -> tuple[list[_Timed], str]:
         aligner = _whisperx_aligner(language)
@@ -145,23 +162,53 @@ def _sphinx() -> Any:
 
 
 def _align_with_sphinx(samples: np.ndarray, text: str) -> list[_Timed]:
-    decoder = _sphinx()
     tokens = text.split()
     spoken = [_spoken_form(token) for token in tokens]
-    for word in {word for form in spoken for word in form}:
-        if decoder.lookup_word(word) is None:
-            decoder.add_word(word, " ".join(_LETTER_SOUNDS[c] for c in word if c in _LETTER_SOUNDS), True)
-    try:
-        decoder.set_align_text(" ".join(word for form in spoken for word in form))
-        decoder.start_utt()
-        decoder.process_raw((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
-        decoder.end_utt()
-    except RuntimeError:
+    decoder = _heard_as(samples, [word for form in spoken for word in form])
+    if decoder is None:
         return []
     found = [(s.start_frame / 100, (s.end_frame + 1) / 100) for s in decoder.seg() or [] if s.word[0] not in "<["]
     if len(found) != sum(len(form) for form in spoken):
         return []
     return _group(tokens, spoken, found)
+
+
+def _heard_as(samples: np.ndarray, words: list[str]) -> Any:
+    """The decoder after it has forced these dictionary words onto the samples; None when they do not fit."""
+    decoder = _sphinx()
+    for word in set(words):
+        if decoder.lookup_word(word) is None:
+            decoder.add_word(word, " ".join(_LETTER_SOUNDS[c] for c in word if c in _LETTER_SOUNDS), True)
+    try:
+        decoder.set_align_text(" ".join(words))
+        _listen(decoder, samples)
+    except RuntimeError:
+        return None
+    return decoder
+
+
+def _listen(decoder: Any, samples: np.ndarray) -> None:
+    decoder.start_utt()
+    decoder.process_raw((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
+    decoder.end_utt()
+
+
+def _phones(samples: np.ndarray, text: str) -> list[tuple[str, float, float]]:
+    """Each sound of the text with its times: a second pass over the words that the first has placed."""
+    decoder = _heard_as(samples, [word for token in text.split() for word in _spoken_form(token)])
+    if decoder is None:
+        return []
+    try:
+        decoder.set_alignment()
+        _listen(decoder, samples)
+        alignment = decoder.get_alignment()
+    except RuntimeError:
+        return []
+    return [
+        (phone.name, phone.start / 100, (phone.start + phone.duration) / 100)
+        for word in alignment or []
+        for phone in word
+    ]
 
 
 def _group(tokens: list[str], spoken: list[list[str]], found: list[tuple[float, float]]) -> list[_Timed]:

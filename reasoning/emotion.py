@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from omnisense.perception.percepts import AudioStream, FaceTrack, Percepts, Transcript, VisualStream
-from omnisense.perception.timeline import Event, Phase, expression_phases
+from omnisense.perception.audio import arousal
+from omnisense.perception.expressions import Phase, expression_phases
+from omnisense.perception.percepts import AudioStream, FaceTrack, Percepts, Prosody, Transcript, VisualStream
+from omnisense.perception.timeline import Event
 from omnisense.reasoning.feeling_words import Cue, feeling_cues
 
 EMOTIONS = ("sadness", "joy", "anger", "fear", "disgust", "surprise", "neutral")
@@ -27,6 +29,7 @@ _FLOOR = 0.02  # no channel may rule an emotion out for good
 _TIE = 0.5
 _POLICY_FLOOR = 0.1  # an opinion is never taken for more than about nine to one
 _MIN_VOICE_S = 6
+_UNNAMED = 0.3  # reliability of words that name no feeling
 OF_EXPRESSION = {
     "angry": "anger",
     "disgust": "disgust",
@@ -111,15 +114,17 @@ def face_channel(visual: VisualStream, events: Sequence[Event]) -> tuple[Channel
     return Channel("face", scores, round(reliability, 3), f"expression {top} {scores[top]:.2f}", seen), phases
 
 
-def words_channel(spoken: Sequence[Event], typed: str) -> Channel | None:
-    """Feelings named in what was said and typed; None when there are no words."""
+def words_channel(spoken: Sequence[Event], typed: str, transcript: Transcript | None = None) -> Channel | None:
+    """Feelings named in what was said and typed; where none is, what the sentences carry; None without words."""
     cues: list[tuple[Cue, str]] = [(cue, event.id) for event in spoken for cue in feeling_cues(quote_of(event))]
     cues += [(cue, "typed") for cue in feeling_cues(typed)]
     if not spoken and not typed:
         return None
     if not cues:
+        if transcript and set(transcript.emotion_labels) == set(EMOTIONS) and not typed:
+            return _carried(transcript, spoken)
         flat = {e: 1.0 if e == "neutral" else 0.25 for e in EMOTIONS}
-        return Channel("words", _normal(flat), 0.3, "no feeling is named")
+        return Channel("words", _normal(flat), _UNNAMED, "no feeling is named")
     scores = dict.fromkeys(EMOTIONS, 0.1) | {"neutral": 0.3}
     for cue, _ in cues:
         scores[cue.feeling] += cue.weight
@@ -134,6 +139,18 @@ def words_channel(spoken: Sequence[Event], typed: str) -> Channel | None:
     )
 
 
+def _carried(transcript: Transcript, spoken: Sequence[Event]) -> Channel:
+    """What the text emotion model reads in the sentences, each counted by its words."""
+    read = [s for s in transcript.segments if s.emotion]
+    mean = np.average([s.emotion for s in read], axis=0, weights=[max(len(s.words), 1) for s in read])
+    scores = _normal(dict(zip(transcript.emotion_labels, mean.tolist(), strict=True)))
+    top = max(scores, key=scores.__getitem__)
+    told = tuple(event.id for event in spoken)
+    # A sentence that carries something, without naming it, counts for less than a feeling that is named.
+    reliability = round(max(_UNNAMED, 0.5 * (1 - scores["neutral"])), 3)
+    return Channel("words", scores, reliability, f"no feeling is named; the sentences read like {top}", told)
+
+
 def voice_channel(audio: AudioStream, events: Sequence[Event]) -> Channel | None:
     """Arousal of the last third of the speech against the speaker's own baseline; None without enough speech."""
     spoken = [p for p in audio.seconds if p.f0_rel_st is not None and p.loudness_rel_db is not None]
@@ -142,13 +159,13 @@ def voice_channel(audio: AudioStream, events: Sequence[Event]) -> Channel | None
     latest = spoken[-max(2, len(spoken) // 3) :]
     pitch = float(np.mean([p.f0_rel_st or 0.0 for p in latest]))
     level = float(np.mean([p.loudness_rel_db or 0.0 for p in latest]))
-    arousal = math.tanh(pitch / 6 + level / 9)  # about 3 semitones or 4.5 dB for half of the scale
-    scores = _normal({e: math.exp(-2 * (arousal - a) ** 2) for e, a in _AROUSAL.items()})
+    excited = arousal(Prosody(f0_rel_st=pitch, loudness_rel_db=level)) or 0.0
+    scores = _normal({e: math.exp(-2 * (excited - a) ** 2) for e, a in _AROUSAL.items()})
     told = tuple(e.id for e in events if e.channel in ("speech", "voice"))[-2:]
     return Channel(
         "voice",
         scores,
-        round(abs(arousal), 3),
+        round(abs(excited), 3),
         f"pitch {pitch:+.1f} semitones, level {level:+.1f} dB against its own baseline",
         told,
     )
@@ -171,7 +188,8 @@ def measure(percepts: Percepts | None, events: Sequence[Event], typed: str) -> t
         channels.append(face)
     spoken = [e for e in events if e.channel == "speech"]
     if percepts is None or isinstance(percepts.transcript, Transcript) or typed:
-        channels.append(words_channel(spoken, typed))
+        read = percepts.transcript if percepts and isinstance(percepts.transcript, Transcript) else None
+        channels.append(words_channel(spoken, typed, read))
     if percepts and isinstance(percepts.audio, AudioStream):
         channels.append(voice_channel(percepts.audio, events))
     return [c for c in channels if c is not None], phases

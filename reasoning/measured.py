@@ -12,8 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from omnisense.perception.expressions import expression_phases
+from omnisense.perception.fusion import place_of
 from omnisense.perception.percepts import AudioStream, FaceTrack, Percepts, Transcript, VisualStream
-from omnisense.perception.timeline import expression_phases, likely_speaker
 from omnisense.reasoning import emotion
 from omnisense.reasoning.feeling_words import feeling_cues
 from omnisense.reasoning.question import Question, bare
@@ -105,11 +106,11 @@ def _speaking(question: Question, percepts: Percepts) -> Measured:
     if not audio.speech:
         silent = {a: 1.0 if _NOBODY.search(bare(o)) else _FLOOR for a, o in _options(question)}
         return Measured(silent if len(set(silent.values())) > 1 else {}, "no voice is heard")
-    sides = {face.id: face.position for face in visual.faces}
+    sides = {face.id: place_of(face, visual.faces).split()[-1] for face in visual.faces}
     spoke: dict[str, float] = defaultdict(float)
-    for span in audio.speech:
-        spoke[sides.get(likely_speaker(visual, span), "")] += span.duration_s
-    spoke.pop("", None)
+    for part in percepts.speaking:
+        if part.face:
+            spoke[sides[part.face]] += part.end_s - part.start_s
     total = sum(spoke.values())
     weights = {
         letter: max(sum(s / total for side, s in spoke.items() if side in bare(option).lower()), _FLOOR)

@@ -313,19 +313,22 @@ def _who(percepts: Percepts | None, events: Sequence[Event]) -> tuple[list[str],
         if main is None:
             facts.append("no face is visible")
         elif len(faces) == 1:
-            facts.append(f"one person, {face_name(main, several=False)}")
+            facts.append(f"one person, {face_name(main, faces)}")
         else:
-            facts.append(f"{len(faces)} faces in the clip, foremost {face_name(main, several=True)}")
+            facts.append(f"{len(faces)} faces in the clip, foremost {face_name(main, faces)}")
         cited |= {e.id for e in events if e.channel in ("face", "scene")}
     if percepts and isinstance(percepts.audio, AudioStream):
         base = percepts.audio.baseline
         if percepts.audio.speech:
             pitch = f", voice around {base.f0_hz:.0f} Hz" if base.f0_hz else ""
             spoken_s = sum(s.duration_s for s in percepts.audio.speech)
-            facts.append(f"somebody speaks for {spoken_s:.1f} s{pitch}")
+            voices = {turn.voice for turn in percepts.audio.voices}
+            who = f"{len(voices)} people speak" if len(voices) > 1 else "somebody speaks"
+            facts.append(f"{who} for {spoken_s:.1f} s{pitch}")
         else:
             facts.append("nobody speaks")
         cited |= {e.id for e in events if e.channel in ("speech", "voice")}
+    cited |= {e.id for e in events if e.channel == "person"}
     return facts, cited
 
 

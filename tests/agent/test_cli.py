@@ -35,7 +35,7 @@ def test_respond_for_people_fits_80_columns(run_cli, script):
     for wanted in (
         "looked",
         "listened",
-        "the face in the centre looks happy",
+        "the person in view looks happy",
         "said",
         "Appraisal",
         "strategy",

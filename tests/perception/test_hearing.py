@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from omnisense import ModelError, open_clip
-from omnisense.perception.audio import _prosody, _syllables, _Track, hear, load_pitch_model
+from omnisense.perception.audio import Ears, _prosody, _syllables, _Track, hear, load_pitch_model
 from omnisense.perception.percepts import Prosody, Span, Word
 from omnisense.perception.speech_blocks import SpeechBlock, SpeechBlocks, _cut_in_silence, voice_activity
 from omnisense.perception.transcript import _sentences
@@ -27,7 +27,7 @@ class Block:
 def test_pitch_and_loudness_are_measured_against_the_clip_itself():
     low, high = tone(2.0, hz=120, level=0.1), tone(2.0, hz=240, level=0.4)
     sound = np.concatenate([low, np.zeros(16_000, np.float32), high])
-    audio = hear(Block(sound, [Span(0, 2), Span(3, 5)]), 5.0, load_pitch_model())
+    audio = hear(Block(sound, [Span(0, 2), Span(3, 5)]), Ears(load_pitch_model())).stream
     first, second = (u.prosody for u in audio.utterances)
     assert first.f0_hz == pytest.approx(120, rel=0.03)
     assert second.f0_hz == pytest.approx(240, rel=0.03)
@@ -40,15 +40,15 @@ def test_pitch_and_loudness_are_measured_against_the_clip_itself():
 
 def test_syllables_are_counted():
     envelope = np.abs(np.sin(np.pi * 4 * np.arange(32_000) / 16_000))  # four bursts a second for two seconds
-    audio = hear(Block((tone(2.0) * envelope).astype(np.float32), [Span(0, 2)]), 2.0, load_pitch_model())
+    audio = hear(Block((tone(2.0) * envelope).astype(np.float32), [Span(0, 2)]), Ears(load_pitch_model())).stream
     assert audio.utterances[0].prosody.rate_syllables_s == pytest.approx(4, abs=1)
     assert not _syllables(np.full(2, -20.0), np.ones(2, bool)).any()
 
 
 def test_nothing_to_hear():
-    silence = hear(Block(np.zeros(32_000, np.float32), []), 2.0, load_pitch_model())
+    silence = hear(Block(np.zeros(32_000, np.float32), []), Ears(load_pitch_model())).stream
     assert (silence.speech, silence.utterances, silence.baseline) == ((), (), Prosody())
-    assert hear(Block(np.zeros(0, np.float32), []), 0.0, load_pitch_model()).duration_s == 0.0
+    assert hear(Block(np.zeros(0, np.float32), []), Ears(load_pitch_model())).stream.duration_s == 0.0
     assert _prosody(_Track(*(np.zeros(0) for _ in range(4))), np.zeros(0, bool), Span(0, 1)) == Prosody()
 
 
@@ -113,7 +113,7 @@ def test_spoken_forms(token, form):
 
 def test_words_are_aligned_where_they_are_spoken():
     clip = open_clip(DEMO)
-    words, source = WordAligner().align(clip[0.6:2.9].audio(), "I am going to fly to space!", "en", 0.6)
+    words, source, _ = WordAligner().align(clip[0.6:2.9].audio(), "I am going to fly to space!", "en", 0.6)
     assert source == "pocketsphinx forced alignment"
     assert [w.text for w in words] == ["I", "am", "going", "to", "fly", "to", "space!"]
     assert words[0].start_s == pytest.approx(0.8, abs=0.1)
@@ -121,13 +121,13 @@ def test_words_are_aligned_where_they_are_spoken():
 
 
 def test_unknown_words_and_numbers_do_not_stop_the_alignment():
-    words, source = WordAligner().align(open_clip(DEMO)[0.6:2.9].audio(), "I am \u2014 Zyxquor 3", "en", 0.0)
+    words, source, _ = WordAligner().align(open_clip(DEMO)[0.6:2.9].audio(), "I am \u2014 Zyxquor 3", "en", 0.0)
     assert [w.text for w in words] == ["I", "am", "\u2014", "Zyxquor", "3"]
     assert source in ("pocketsphinx forced alignment", SHARED_OUT)
 
 
 def test_other_languages_get_a_guess_that_is_called_one():
-    words, source = WordAligner().align(np.zeros(32_000, np.float32), "das ist gut", "de", 1.0)
+    words, source, _ = WordAligner().align(np.zeros(32_000, np.float32), "das ist gut", "de", 1.0)
     assert source == SHARED_OUT
     assert (words[0].start_s, words[-1].end_s) == (1.0, 3.0)
 
@@ -144,7 +144,9 @@ def test_the_demo_is_understood(perception):
     assert transcript.text.lower().startswith("i am going to fly to space")
     assert "nervous" in transcript.text
     assert transcript.word_times == "pocketsphinx forced alignment"
-    assert all(s.speaker is None and s.words and 0 < s.confidence <= 1 for s in transcript.segments)
+    assert all(s.speaker == "voice-1" and s.words and 0 < s.confidence <= 1 for s in transcript.segments)
+    assert [s.feelings[0] for s in transcript.segments if s.feelings] == ["joy", "nervousness"]
+    assert [s.sentiment > 0 for s in transcript.segments] == [True, True, False]
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):

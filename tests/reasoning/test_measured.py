@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from omnisense.perception.percepts import Transcript
+from omnisense.perception.percepts import Speaking, Transcript
 from omnisense.reasoning.measured import measured
 from omnisense.reasoning.question import Question
 from tests.perception.test_percepts import face, full, make_percepts
@@ -46,10 +46,10 @@ def test_words_are_known_by_their_sound():
 
 
 def test_who_speaks_by_the_mouth_that_moves():
-    still, moving = (0.0,) * 20, (0.4,) * 20
-    left, right = face("face-1", mouth=still), face("face-2", mouth=moving, position="right")
+    left, right = face("face-1"), face("face-2", position="right", x=0.7)
     base = full()
-    percepts = replace(base, visual=replace(base.visual, faces=(left, right), expression_labels=()))
+    spoken = (Speaking(1.0, 3.0, "", "face-2", False, 1.0), Speaking(5.0, 6.0, "", None, True, 0.9))
+    percepts = replace(base, visual=replace(base.visual, faces=(left, right), expression_labels=()), speaking=spoken)
     question = Question("Who is speaking?", "one", SIDES)
     assert best(question, percepts) == "B"
     assert "right" in measured(question, percepts).why

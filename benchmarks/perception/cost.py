@@ -1,0 +1,163 @@
+"""What it costs: speed on a minute of talk, memory and time over an hour, delay of live words."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from omnisense.benchmarks.speed.clips import talking_clip
+from omnisense.perception.decoding import SAMPLE_RATE_HZ
+from omnisense.perception.live import Chunk, LivePerception, Update
+from omnisense.perception.media import open_clip
+from omnisense.perception.perceive import Perception
+
+_CHUNK_S = 0.1
+
+
+def minute(perception: Perception, source: Path | None, runs: int = 3) -> dict[str, Any]:
+    """Seconds for all streams of a minute of talk at 1280 x 720, warm, over its length."""
+    with tempfile.TemporaryDirectory() as folder:
+        clip = talking_clip(Path(folder) / "minute.mp4", source=source)
+        perception.perceive(clip)
+        seconds, parts = [], {}
+        for _ in range(runs):
+            began = time.perf_counter()
+            parts = perception.perceive(clip).provenance.seconds
+            seconds.append(time.perf_counter() - began)
+    return {
+        "of real time": round(statistics.median(seconds) / 60, 3),
+        "runs": [round(s / 60, 3) for s in seconds],
+        "seconds by part, side by side": parts,
+    }
+
+
+# --- long files ---------------------------------------------------------------------------------------------
+
+
+def long_files(source: Path, minutes: tuple[int, ...]) -> dict[str, Any]:
+    """Time and memory of clips of these lengths, each in a process of its own, beside the models' memory."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        short = talking_clip(Path(folder) / "short.mp4", size=(640, 360), source=source)
+        for length in minutes:
+            path = repeated(short, Path(folder) / f"{length}.mp4", length)
+            code = f"from omnisense.benchmarks.perception.cost import one_long; one_long({str(short)!r}, {str(path)!r})"
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+            found[f"{length} min"] = json.loads(done.stdout.splitlines()[-1])
+            path.unlink()
+    return found
+
+
+def one_long(short: str, path: str) -> None:
+    """Print seconds, and the peak of memory over what a minute's clip takes with all models loaded."""
+    import resource
+
+    perception = Perception(cache=False)
+    perception.perceive(short)
+    base_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    percepts = perception.perceive(path)
+    seconds = time.perf_counter() - began
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = {
+        "of real time": round(seconds / percepts.clip.duration_s, 3),
+        "seconds": round(seconds, 1),
+        "models and a minute, MB": round(base_kb / 1024),
+        "more at the peak, MB": round((peak_kb - base_kb) / 1024),
+        "missing": percepts.missing(),
+        "voices": len({turn.voice for turn in getattr(percepts.audio, "voices", ())}),
+    }
+    print(json.dumps(result))
+
+
+def repeated(clip: Path, path: Path, times: int) -> Path:
+    """The clip's packets over and over in one file: an hour is written in seconds."""
+    import av
+
+    with av.open(str(path), "w") as out:
+        streams: dict[int, Any] = {}
+        for number in range(times):
+            with av.open(str(clip)) as source:
+                length = Fraction(source.duration, av.time_base)
+                for packet in source.demux(source.streams.video[0], source.streams.audio[0]):
+                    if packet.dts is None:
+                        continue
+                    index = packet.stream.index
+                    if index not in streams:
+                        streams[index] = out.add_stream_from_template(packet.stream)
+                    shift = round(number * length / packet.time_base)
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    packet.stream = streams[index]
+                    out.mux(packet)
+    return path
+
+
+# --- live ---------------------------------------------------------------------------------------------------
+
+
+def live(sounds: list[Path], perception: Perception) -> dict[str, Any]:
+    """Delay of words: from when each is spoken to when it is first shown, chunks of 100 ms coming in real time.
+
+    A word is spoken when the finished transcript says that it ends.
+    """
+    delays: list[float] = []
+    unseen = 0
+    for sound in sounds:
+        samples = open_clip(sound).audio()
+        listener = LivePerception(perception)
+        shown: list[tuple[float, str]] = []
+        began = time.perf_counter()
+        words = []
+        for number in range(len(samples) * 10 // SAMPLE_RATE_HZ):
+            piece = samples[number * SAMPLE_RATE_HZ // 10 : (number + 1) * SAMPLE_RATE_HZ // 10]
+            time.sleep(max(0.0, (number + 1) * _CHUNK_S - (time.perf_counter() - began)))
+            update = listener.feed(Chunk(number * _CHUNK_S, piece))
+            shown += _texts(update, time.perf_counter() - began)
+            words += [w for s in update.segments for w in s.words] if update else []
+        last = listener.finish()
+        shown += _texts(last, time.perf_counter() - began)
+        words += [w for s in last.segments for w in s.words]
+        for word, at_s in _first_shown(words, shown):
+            if at_s is None:
+                unseen += 1
+            else:
+                delays.append(at_s - word.end_s)
+    return {
+        "words": len(delays),
+        "median s": round(float(np.median(delays)), 2),
+        "95th percentile s": round(float(np.percentile(delays, 95)), 2),
+        "within 2 s": round(float((np.array(delays) <= 2.0).mean()), 3),
+        "never shown": unseen,
+    }
+
+
+def _texts(update: Update | None, at_s: float) -> list[tuple[float, str]]:
+    if update is None:
+        return []
+    said = [s.text for s in update.segments] + ([update.partial.text] if update.partial else [])
+    return [(at_s, " ".join(said))] if said else []
+
+
+def _first_shown(words: list[Any], shown: list[tuple[float, str]]) -> list[tuple[Any, float | None]]:
+    """Each word with the first time, from its start on, at which a text showed it."""
+    from omnisense.benchmarks.perception.words import spoken
+
+    texts = [(at_s, set(spoken(text).split())) for at_s, text in shown]
+    return [
+        (
+            word,
+            next(
+                (at_s for at_s, seen in texts if at_s >= word.start_s and set(spoken(word.text).split()) <= seen), None
+            ),
+        )
+        for word in words
+    ]

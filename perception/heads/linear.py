@@ -1,0 +1,68 @@
+"""A linear head: standardised features to scores, in one small file."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from omnisense.errors import ModelError
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """Scores of features (N, D): standardise, one matrix, then softmax or one sigmoid a label.
+
+    Attributes:
+        labels: the K classes; mean, scale: (D,) of the training features; weights (D, K); bias (K,).
+        thresholds: (K,) from which a label counts as present (one sigmoid a label), or empty for softmax.
+    """
+
+    labels: tuple[str, ...]
+    mean: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray
+    bias: np.ndarray
+    thresholds: np.ndarray
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """(N, D) features to (N, K) scores, 0 to 1; they sum to 1 for a softmax head."""
+        logits = ((features - self.mean) / self.scale) @ self.weights.astype(np.float32) + self.bias
+        if len(self.thresholds):
+            independent: np.ndarray = 1 / (1 + np.exp(-logits))
+            return independent
+        exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+        result: np.ndarray = exponents / exponents.sum(axis=1, keepdims=True)
+        return result
+
+    def save(self, path: Path) -> None:
+        """Write it; the weights in half precision, which changes no decision that was ever seen to matter."""
+        np.savez_compressed(
+            path,
+            labels=np.array(self.labels),
+            mean=self.mean.astype(np.float32),
+            scale=self.scale.astype(np.float32),
+            weights=self.weights.astype(np.float16),
+            bias=self.bias.astype(np.float32),
+            thresholds=self.thresholds.astype(np.float32),
+        )
+
+    @classmethod
+    def load(cls, path: Path | None = None, shipped: str = "") -> LinearHead:
+        """Read a file of :meth:`save`, or one that ships with OmniSense by its name.
+
+        Raises:
+            ModelError: it is not there or not such a file.
+        """
+        source = path or resources.files(__package__).joinpath(f"{shipped}.npz")
+        try:
+            with np.load(io.BytesIO(source.read_bytes()), allow_pickle=False) as file:
+                return cls(tuple(file["labels"].tolist()), *(file[name] for name in _ARRAYS))
+        except (OSError, KeyError, ValueError) as error:
+            raise ModelError(f"this head cannot be read ({error})", "Train it again, or reinstall.", path) from error
+
+
+_ARRAYS = ("mean", "scale", "weights", "bias", "thresholds")
