@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from omnisense import __version__
 from omnisense.agent.annotating import annotate_command
 from omnisense.agent.evaluation import eval_group, report, score_group
+from omnisense.agent.perceiving import perceive_command
+from omnisense.agent.terminal import JSON, LANGUAGE, NO_CACHE, SPEECH, make_console, must_open, print_json
+from omnisense.agent.terminal import say as say_line
 from omnisense.agent.training import train_group
 from omnisense.errors import InputError, OmniSenseError
 
@@ -36,16 +38,6 @@ _ADAPTER = click.option("--adapter", metavar="DIR", help="LoRA adapter for a loc
 _MEMORY = click.option(
     "--memory", metavar="FILE|URL", help="Where conversations are kept (SQLite file or postgres://)."
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-_SPEECH = click.option(
-    "--speech-model",
-    default="whisper-tiny.en",
-    show_default=True,
-    metavar="NAME",
-    help="Whisper model in CTranslate2 form: a listed name, folder or hub id.",
-)
-_LANGUAGE = click.option("--language", metavar="CODE", help="Language of the speech; found by itself if left out.")
-_NO_CACHE = click.option("--no-cache", is_flag=True, help="Perceive anew.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -63,11 +55,11 @@ def cli(verbose: bool) -> None:
 @_POLICY
 @_ADAPTER
 @_MEMORY
-@_SPEECH
-@_LANGUAGE
-@_NO_CACHE
+@SPEECH
+@LANGUAGE
+@NO_CACHE
 @click.option("--seed", default=0, show_default=True, help="For sampling the drafts.")
-@_JSON
+@JSON
 def respond(
     clip: Path | None,
     say: str | None,
@@ -85,65 +77,12 @@ def respond(
     if clip is None and not (say or "").strip():
         raise InputError("there is neither a clip nor a text", "Give a CLIP, or --say TEXT.")
     if clip is not None:
-        _must_open(clip)
+        must_open(clip)
     with _agent(policy, adapter, memory, speech_model, language, no_cache, seed) as agent:
         if as_json:
-            _print_json(agent.respond(clip, say, thread).to_dict())
+            print_json(agent.respond(clip, say, thread).to_dict())
         else:
-            _show_turn(_console(), agent, clip, say, thread)
-
-
-@cli.command()
-@click.argument("clip", type=click.Path(path_type=Path))
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Also write percepts.json, timeline.txt, transcript.txt and timeline.png there.",
-)
-@click.option("--streams", default="visual,audio,transcript", show_default=True, help="Which, comma-separated.")
-@click.option("--fps", default=2.0, show_default=True, help="Frames looked at a second.")
-@_SPEECH
-@_LANGUAGE
-@_NO_CACHE
-@_JSON
-def perceive(
-    clip: Path,
-    output: Path | None,
-    streams: str,
-    fps: float,
-    speech_model: str,
-    language: str | None,
-    no_cache: bool,
-    as_json: bool,
-) -> None:
-    """Show what is seen, heard and said in a CLIP."""
-    _must_open(clip)
-    from omnisense.agent.agent import StreamPerceived
-    from omnisense.perception.perceive import Perception, PerceptionSettings
-    from omnisense.perception.sampling import Sampling
-
-    settings = PerceptionSettings(
-        streams=tuple(s.strip() for s in streams.split(",") if s.strip()),
-        sampling=Sampling(fps=fps),
-        speech_model=speech_model,
-        language=language,
-    )
-    console = _console()
-    perception = Perception(settings, cache=not no_cache, say=_say)
-    if as_json:
-        percepts = perception.perceive(clip)
-        _print_json(percepts.to_dict())
-    else:
-        from omnisense.agent.show import show_percepts, show_stream
-
-        with console.status("looking, listening, reading ..."):
-            percepts = perception.perceive(clip, lambda *e: show_stream(console, StreamPerceived(*e)))
-        show_percepts(console, percepts)
-    if output:
-        _write_percepts(percepts, output)
-        if not as_json:
-            console.print(f"written to {output}", highlight=False)
+            _show_turn(make_console(), agent, clip, say, thread)
 
 
 @cli.command()
@@ -151,8 +90,8 @@ def perceive(
 @_POLICY
 @_ADAPTER
 @_MEMORY
-@_SPEECH
-@_LANGUAGE
+@SPEECH
+@LANGUAGE
 @click.option("--seed", default=0, show_default=True, help="For sampling the drafts.")
 def chat(
     thread: str,
@@ -164,7 +103,7 @@ def chat(
     seed: int,
 ) -> None:
     """Talk in the terminal: type text, or the path of a clip (text may follow it)."""
-    console = _console()
+    console = make_console()
     with _agent(policy, adapter, memory, speech_model, language, False, seed) as agent:
         turns = len(agent.history(thread))
         console.print(
@@ -192,7 +131,7 @@ def demo(policy: str, no_cache: bool) -> None:
     """Answer the clip that ships with OmniSense."""
     from importlib.resources import as_file, files
 
-    console = _console()
+    console = make_console()
     with (
         as_file(files("omnisense.agent").joinpath("demo.mp4")) as clip,
         _agent(policy, None, None, "whisper-tiny.en", None, no_cache, 0) as agent,
@@ -207,7 +146,7 @@ def models() -> None:
 
 
 @models.command("list")
-@_JSON
+@JSON
 def models_list(as_json: bool) -> None:
     """The models that have a short name."""
     from omnisense import models as catalogue
@@ -224,7 +163,7 @@ def models_list(as_json: bool) -> None:
         for name, spec in catalogue.catalogue().items()
     ]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     from rich.table import Table
 
@@ -233,7 +172,7 @@ def models_list(as_json: bool) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(row["name"], row["role"], "yes" if row["path"] else "no", row["source"])
-    _console().print(table)
+    make_console().print(table)
 
 
 @models.command("pull")
@@ -243,7 +182,7 @@ def models_pull(names: tuple[str, ...]) -> None:
     from omnisense import models as catalogue
 
     for name in (n for given in names for n in (catalogue.DEFAULTS if given == "default" else [given])):
-        click.echo(catalogue.ensure(name, _say))
+        click.echo(catalogue.ensure(name, say_line))
 
 
 @models.command("path")
@@ -259,7 +198,7 @@ def models_path(name: str) -> None:
     click.echo(found)
 
 
-for _command in (eval_group, score_group, report, train_group, annotate_command):
+for _command in (eval_group, score_group, report, train_group, annotate_command, perceive_command):
     cli.add_command(_command)
 
 
@@ -296,13 +235,6 @@ def _quieten_libraries() -> None:
         os.environ.setdefault(name, value)
 
 
-def _must_open(clip: Path) -> None:
-    """Fail before any model is loaded when a clip cannot be opened."""
-    from omnisense.perception.media import open_clip
-
-    open_clip(clip)
-
-
 @contextmanager
 def _agent(
     policy: str,
@@ -318,9 +250,9 @@ def _agent(
     from omnisense.reasoning.policy import load_policy
     from omnisense.reasoning.state import LoopSettings
 
-    perception = Perception(PerceptionSettings(speech_model=speech_model, language=language), not no_cache, _say)
+    perception = Perception(PerceptionSettings(speech_model=speech_model, language=language), not no_cache, say_line)
     with Agent(
-        load_policy(policy, adapter=adapter, say=_say),
+        load_policy(policy, adapter=adapter, say=say_line),
         perception,
         "" if memory is None else memory,
         LoopSettings(seed=seed),
@@ -373,33 +305,6 @@ def _split_line(line: str) -> tuple[Path | None, str]:
     if ("/" in first or "." in first) and Path(first).expanduser().is_file():
         return Path(first).expanduser(), rest
     return None, line
-
-
-def _write_percepts(percepts: Any, folder: Path) -> None:
-    from omnisense.agent.show import draw_timeline, transcript_text
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "percepts.json").write_text(percepts.to_json(indent=1), "utf-8")
-        (folder / "timeline.txt").write_text(percepts.render(max_tokens=100_000) + "\n", "utf-8")
-        (folder / "transcript.txt").write_text(transcript_text(percepts), "utf-8")
-        draw_timeline(percepts, folder / "timeline.png")
-    except OSError as error:
-        raise InputError(f"the output cannot be written ({error.strerror})", "Name another folder.", folder) from error
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False)
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ def _listen(blocks: Iterable[SpeechBlock], ears: Ears) -> tuple[_Track, list[Spa
 
 def _trimmed(turn: VoiceTurn, track: _Track) -> VoiceTurn | None:
     """A turn without the near-silence at its ends, which the segmentation hears as speech in very short clips."""
-    first, last = np.searchsorted(track.time_s, (turn.start_s, turn.end_s))
+    first, last = int(np.searchsorted(track.time_s, turn.start_s)), int(np.searchsorted(track.time_s, turn.end_s))
     level_db = track.level_db[first:last]
     if len(level_db) < 2:
         return turn

@@ -44,13 +44,13 @@ class VoiceEmbedder:
             ) from error
         self._network.eval()
 
-    @torch.inference_mode()
     def embed(self, samples: np.ndarray) -> np.ndarray:
         """The unit vector (192,) of (N,) float32 samples at 16 kHz, at least 0.1 s of them."""
         bands = torchaudio.compliance.kaldi.fbank(
             torch.from_numpy(samples)[None], num_mel_bins=_MEL_BINS, dither=0.0, sample_frequency=SAMPLE_RATE_HZ
         )
-        vector = self._network((bands - bands.mean(dim=0))[None])[0].numpy()
+        with torch.inference_mode():
+            vector = self._network((bands - bands.mean(dim=0))[None])[0].numpy()
         unit: np.ndarray = vector / max(float(np.linalg.norm(vector)), 1e-9)
         return unit
 

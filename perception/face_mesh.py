@@ -83,7 +83,7 @@ class FaceMesh:
     def _points(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
         patch, back = _patch(image, region, _INPUT)
         raw, presence = _run(self._mesh, patch)
-        points = raw.reshape(-1, 3).astype(np.float64)
+        points: np.ndarray = raw.reshape(-1, 3).astype(np.float64)
         scale = region.side / _INPUT
         flat = points[:, :2] @ back[:, :2].T + back[:, 2]
         return np.c_[flat, points[:, 2] * scale], float(1 / (1 + np.exp(-presence.ravel()[0])))

@@ -119,15 +119,15 @@ def people_of(
 
 def _paired(faces: Sequence[FaceTrack], turns: Sequence[VoiceTurn], speaking: Sequence[Speaking]) -> list[_Somebody]:
     """Faces joined with their voices: a voice has the faces that it is given, if it is given them most of the time."""
-    given: dict[str, Counter[str]] = defaultdict(Counter)
-    spoken: Counter[str] = Counter()
+    given: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    spoken: dict[str, float] = defaultdict(float)
     for part in speaking:
         spoken[part.voice] += part.end_s - part.start_s
         if part.face and part.voice:
             given[part.face][part.voice] += part.end_s - part.start_s
     own: dict[str, list[FaceTrack]] = defaultdict(list)
-    for face in sorted((f for f in faces if f.id in given), key=lambda f: -given[f.id].total()):
-        voice, _ = given[face.id].most_common(1)[0]
+    for face in sorted((f for f in faces if f.id in given), key=lambda f: -sum(given[f.id].values())):
+        voice = max(given[face.id], key=given[face.id].__getitem__)
         if all(face.end_s <= other.start_s or other.end_s <= face.start_s for other in own[voice]):
             own[voice].append(face)  # one who left and came back; two in view at once are two people
     for voice, tracks in list(own.items()):

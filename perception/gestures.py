@@ -13,7 +13,7 @@ from omnisense.perception.percepts import Gesture
 _DRIFT_S = 1.0
 _MIN_SWING_DEG = {"nod": 4.0, "shake": 6.0}  # from one turning point to the next; talking heads sway by less
 _MAX_SWING_S = 0.6
-_MIN_SWINGS = 3  # down, up, down: fewer is somebody who looks elsewhere
+_MIN_SWINGS = 4  # down, up, down, up: people who talk move their heads down and up once all the time
 _DOMINANT = 1.3  # against the movement about the other axis
 _HOLE_S = 0.2
 

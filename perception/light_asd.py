@@ -60,16 +60,16 @@ class LightASD:
             ) from error
         self._network.eval()
 
-    @torch.inference_mode()
     def score(self, faces: np.ndarray, samples: np.ndarray) -> np.ndarray:
         """(T,) scores, over 0 for talking, of (T, 112, 112) grey crops at 25 a second and their sound at 16 kHz."""
         sound = cepstra(samples)
         frames = min(len(faces), len(sound) // 4)
         if not frames:
             return np.zeros(0)
-        logits = self._network(
-            torch.from_numpy(sound[: frames * 4]).float()[None], torch.from_numpy(faces[:frames]).float()[None]
-        )
+        with torch.inference_mode():
+            logits = self._network(
+                torch.from_numpy(sound[: frames * 4]).float()[None], torch.from_numpy(faces[:frames]).float()[None]
+            )
         scores: np.ndarray = (logits[0, :, 1] - logits[0, :, 0]).numpy()
         return scores
 

@@ -53,7 +53,7 @@ _SAME_VOICE = 0.35  # cosine from which a voice is a known one; of the same peop
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of the present from ``start_s`` on: sound (N,) float32 at 16 kHz, a frame (H, W, 3) uint8 RGB, or both."""
+    """A piece of the present from ``start_s`` on: sound (N,) float32 at 16 kHz, a frame (H, W, 3) uint8, or both."""
 
     start_s: float
     samples: np.ndarray | None = None
@@ -216,7 +216,6 @@ class LivePerception:
             "samples" if self._heard_any else "",
             "",
         )
-        present = [None if isinstance(stream, Missing) else stream for stream in (visual, audio, transcript)]
         return Percepts(
             info,
             visual,
@@ -224,7 +223,12 @@ class LivePerception:
             transcript,
             Provenance(__version__, self.perception.versions()),
             tuple(self._said.speaking),
-            people_of(*present, self._said.speaking),  # type: ignore[arg-type]
+            people_of(
+                None if isinstance(visual, Missing) else visual,
+                None if isinstance(audio, Missing) else audio,
+                None if isinstance(transcript, Missing) else transcript,
+                self._said.speaking,
+            ),
         )
 
 

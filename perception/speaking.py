@@ -44,7 +44,7 @@ _MAX_DELAY_S, _DELAY_STEP_S = 0.6, 0.02
 _DELAY_COST = 0.1  # of correlation, for a delay of half a second: without evidence there is none
 _MARGIN_S = 0.16
 _STILL = 0.03  # lips that move by less than this (face heights a second) do not speak; those that do, by .05 to .25
-_FITS = 0.25  # correlation from which a mouth fits what is heard
+_FITS = 0.1  # correlation from which a mouth fits what is heard; of GRID's right mouths, .3 to .7
 _CLEAR = 0.25  # difference of fit at which one mouth is clearly meant
 _MIN_SPEECH_S = 0.3
 _ENOUGH_PIECES = 40  # longest stretches that the delay is looked for in
@@ -187,18 +187,19 @@ def _delay_s(pieces: Sequence[_Piece], watched: Sequence[_Lips]) -> float:
     telling = telling[:_ENOUGH_PIECES]
     if not watched or not telling:
         return 0.0
-    candidates = np.arange(-_MAX_DELAY_S, _MAX_DELAY_S + 1e-6, _DELAY_STEP_S)
+    candidates = np.arange(-_MAX_DELAY_S, _MAX_DELAY_S + 1e-6, _DELAY_STEP_S).tolist()
     totals = []
     for delay_s in candidates:
         fits = [max(_fit(piece, mouth, delay_s) for mouth in watched) for piece in telling]
         mean = float(np.average(fits, weights=[piece.span.duration_s for piece in telling]))
         totals.append(mean - _DELAY_COST * abs(delay_s) / 0.5)
-    return float(candidates[int(np.argmax(totals))])
+    best: float = candidates[int(np.argmax(totals))]
+    return best
 
 
 def _at(mouth: _Lips, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """The lips' opening and width at some times; None where most of them were not seen."""
-    here = slice(*np.searchsorted(mouth.times_s, (times_s[0] - 1.0, times_s[-1] + 1.0)))
+    here = slice(np.searchsorted(mouth.times_s, times_s[0] - 1.0), np.searchsorted(mouth.times_s, times_s[-1] + 1.0))
     seen = mouth.times_s[here]
     if len(seen) < 2:
         return None
@@ -218,12 +219,13 @@ def _fit(piece: _Piece, mouth: _Lips, delay_s: float) -> float:
         return 0.0
     if _movement(lips[0]) < _STILL:
         return 0.0
-    fit = _correlation(np.log(lips[0] + 0.004), piece.opening)  # small openings tell as much as wide ones
-    if piece.width is None:
-        return fit
-    width = _correlation(lips[1], piece.width)
-    speed = _correlation(np.diff(lips[0]), np.diff(piece.opening))
-    return (fit + _WIDTH_WEIGHT * width + _SPEED_WEIGHT * speed) / (1 + _WIDTH_WEIGHT + _SPEED_WEIGHT)
+    opening = np.log(lips[0] + 0.004)  # small openings tell as much as wide ones
+    terms = [(1.0, _correlation(opening, piece.opening))]
+    if piece.width is not None:
+        terms.append((_WIDTH_WEIGHT, _correlation(lips[1], piece.width)))
+        terms.append((_SPEED_WEIGHT, _correlation(np.diff(lips[0]), np.diff(piece.opening))))
+    known = [(weight, value) for weight, value in terms if value is not None]
+    return sum(w * v for w, v in known) / sum(w for w, _ in known) if known else 0.0
 
 
 def _movement(opening: np.ndarray) -> float:
@@ -231,8 +233,9 @@ def _movement(opening: np.ndarray) -> float:
     return float(np.abs(np.diff(opening)).mean() * WATCH_FPS)
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 1e-4 and b.std() > 1e-4 else 0.0
+def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Of two series; None where one of them does not change."""
+    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 1e-4 and b.std() > 1e-4 else None
 
 
 def _evidence(piece: _Piece, watched: Sequence[_Lips], delay_s: float, talking: TalkScorer | None) -> dict[str, _Mouth]:

@@ -156,7 +156,7 @@ def _voices(windows: Sequence[_Window], count: int | None) -> np.ndarray:
         return np.zeros((0, 0))
     kept = found[:: -(-len(found) // _MAX_CLUSTERED)]
     vectors, speech_s = np.stack([v for v, _ in kept]), np.array([s for _, s in kept])
-    labels = np.ones(1, dtype=int)
+    labels: np.ndarray = np.ones(1, dtype=int)
     if len(kept) > 1:
         tree = linkage(vectors, method="average", metric="cosine")
         labels = fcluster(tree, count, "maxclust") if count else fcluster(tree, _APART, "distance")
@@ -231,7 +231,8 @@ def _load_segmentation() -> Any:
         from pyannote.audio import Model
 
         try:
-            return Model.from_pretrained(path).eval()
+            model: Any = Model.from_pretrained(path)
+            return model.eval()
         except Exception as error:
             raise ModelError(
                 f"the speaker segmentation network cannot be read ({error})", "Install whisperx again.", path

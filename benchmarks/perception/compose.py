@@ -35,7 +35,7 @@ class Head:
         """From a clip of one person."""
         clip = open_clip(path)
         frames = clip.frames(Sampling(fps=FPS, max_pixels=None)).images
-        sound = np.resize(np.pad(clip.audio(), (0, SAMPLE_RATE_HZ)), len(frames) * SAMPLE_RATE_HZ // FPS)
+        sound: np.ndarray = np.resize(np.pad(clip.audio(), (0, SAMPLE_RATE_HZ)), len(frames) * SAMPLE_RATE_HZ // FPS)
         return cls(path.stem, frames, sound, tuple(voice_activity(sound)))
 
 

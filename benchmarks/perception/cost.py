@@ -87,9 +87,9 @@ def repeated(clip: Path, path: Path, times: int) -> Path:
         streams: dict[int, Any] = {}
         for number in range(times):
             with av.open(str(clip)) as source:
-                length = Fraction(source.duration, av.time_base)
+                length = Fraction(source.duration or 0, av.time_base)
                 for packet in source.demux(source.streams.video[0], source.streams.audio[0]):
-                    if packet.dts is None:
+                    if packet.dts is None or packet.pts is None:
                         continue
                     index = packet.stream.index
                     if index not in streams:

@@ -50,7 +50,7 @@ def _share_right(composed: Composed, percepts: Percepts) -> float:
     truth = np.concatenate(
         [np.full(len(np.arange(span.start_s, span.end_s, _STEP_S)), side) for span, side in composed.truth]
     )
-    found = np.full(len(times), "nobody", dtype=object)
+    found: np.ndarray = np.full(len(times), "nobody", dtype=object)
     for start_s, end_s, side in given:
         found[(times >= start_s) & (times < end_s)] = side
     return float((found == truth).mean())

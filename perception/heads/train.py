@@ -172,7 +172,7 @@ def labelled(path: Path, labels: int) -> tuple[list[str], np.ndarray]:
             rows = [line.rstrip("\n").split("\t") for line in file]
     except OSError as error:
         raise InputError(f"the texts cannot be read ({error})", "Give the data set's folder.", path) from error
-    truth = np.zeros((len(rows), labels), np.float32)
+    truth: np.ndarray = np.zeros((len(rows), labels), np.float32)
     for i, row in enumerate(rows):
         truth[i, [int(k) for k in row[1].split(",")]] = 1
     return [row[0] for row in rows], truth

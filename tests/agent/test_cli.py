@@ -138,7 +138,7 @@ def test_interrupting_exits_130(tmp_path):
             "-c",
             (
                 "import os, signal, omnisense.agent.cli as c\n"
-                "c._must_open = lambda clip: os.kill(os.getpid(), signal.SIGINT)\n"
+                "c.must_open = lambda clip: os.kill(os.getpid(), signal.SIGINT)\n"
                 f"import sys; sys.argv = ['omnisense', 'respond', {str(DEMO)!r}]\nc.main()"
             ),
         ],
