@@ -9,6 +9,7 @@ kept, and what was concluded.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from omnisense.errors import InputError
 from omnisense.perception.decoding import SAMPLE_RATE_HZ
 from omnisense.perception.fusion import people_of, with_speakers
 from omnisense.perception.live_faces import LiveFaces
+from omnisense.perception.live_sound import LiveSound, quietest
 from omnisense.perception.perceive import Perception
 from omnisense.perception.percepts import (
     AudioStream,
@@ -68,7 +70,7 @@ class Update:
         at_s: the stream's time up to which everything that came was taken in.
         partial: the utterance in progress; its text may still change, and it has no word times.
         segments: what was said for good since the last update.
-        events: what else happened since: faces that come and go, changes of expression, who spoke, pauses.
+        events: what else happened since: faces that come and go, changes of expression, nods, who spoke.
     """
 
     at_s: float
@@ -99,17 +101,18 @@ class LivePerception:
 
     def __init__(self, perception: Perception | None = None) -> None:
         self.perception = perception or Perception()
-        self._sound = _Sound()
+        self._sound = LiveSound()
         self._said = _Said()
         self._faces = LiveFaces(self.perception)
         self._partial: Segment | None = None
-        self._listened_s = 0.0
+        self._listened_s, self._listen_every_s = 0.0, _LISTEN_EVERY_S
+        self._listens = bool({"audio", "transcript"} & set(self.perception.settings.streams))
         self._heard_any = False
         self._events = 0
         # Writing down for good takes a second or two: it goes on beside the listening, one utterance after the other.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="write-down")
         self._pending: list[Future[tuple[list[Segment], list[Speaking]]]] = []
-        self.perception.warm()
+        self.perception.equipment.warm()
 
     def feed(self, chunk: Chunk) -> Update | None:
         """Take in the next chunk; an update when it brought something new."""
@@ -118,14 +121,14 @@ class LivePerception:
         if chunk.frame is not None and "visual" in self.perception.settings.streams:
             events += self._faces.add(chunk.start_s, chunk.frame)
         partial = self._partial
-        if chunk.samples is not None and len(chunk.samples):
+        if chunk.samples is not None and len(chunk.samples) and self._listens:
             self._heard_any = True
             if self._sound.hole_s(chunk.start_s) > _MAX_HOLE_S:
                 self._close(len(self._sound.samples))
                 self._sound.restart(chunk.start_s)
                 self._listened_s = chunk.start_s
             self._sound.add(chunk.start_s, chunk.samples)
-            if self._sound.end_s - self._listened_s >= _LISTEN_EVERY_S:
+            if self._sound.end_s - self._listened_s >= self._listen_every_s:
                 self._listen()
         segments = self._written(events)
         if segments or events or self._partial != partial:
@@ -138,6 +141,7 @@ class LivePerception:
         if self._heard_any:
             self._close(len(self._sound.samples))
         segments = self._written(events, wait=True)
+        self._pool.shutdown()
         return self._update(segments, events)
 
     def _update(self, segments: list[Segment], events: list[Event]) -> Update:
@@ -161,10 +165,13 @@ class LivePerception:
             self._close(round((speech[-1].end_s + _ENDS_AFTER_S / 2) * SAMPLE_RATE_HZ))
             return
         if length_s >= _LONGEST_S:
-            self._close(_quietest(self._sound.samples))
+            self._close(quietest(self._sound.samples))
             return
         block = SpeechBlock(self._sound.start_s, self._sound.samples, tuple(_placed(speech, self._sound.start_s)))
-        text = self._transcriber().text_of(block)
+        began = time.perf_counter()
+        text = self._transcriber().text_of(block) if self._transcriber() else ""
+        # On a machine that cannot keep up, fewer looks rather than a growing delay.
+        self._listen_every_s = max(_LISTEN_EVERY_S, 1.5 * (time.perf_counter() - began))
         if text:
             self._partial = Segment(block.speech[0].start_s, block.speech[-1].end_s, text)
 
@@ -192,7 +199,9 @@ class LivePerception:
         return segments
 
     def _transcriber(self) -> Any:
-        return self.perception.model("speech")
+        """The recogniser; None where words are not asked for."""
+        asked = "transcript" in self.perception.settings.streams
+        return self.perception.equipment.get("speech") if asked else None
 
     def percepts(self, path: str = "live") -> Percepts:
         """Everything so far: finished utterances, faces with expression and gestures, and what is missing."""
@@ -202,6 +211,10 @@ class LivePerception:
         transcript: Transcript | Missing = Missing("no sound came")
         if self._heard_any:
             audio, transcript = self._said.streams(self._sound.end_s, self.perception, self._sound.notes())
+        asked = self.perception.settings.streams
+        visual = visual if "visual" in asked else Missing("not asked for")
+        audio = audio if "audio" in asked else Missing("not asked for")
+        transcript = transcript if "transcript" in asked else Missing("not asked for")
         duration_s = round(max(self._sound.end_s, self._faces.last_s), 3)
         width, height = self._faces.size
         info = ClipInfo(
@@ -221,7 +234,7 @@ class LivePerception:
             visual,
             audio,
             transcript,
-            Provenance(__version__, self.perception.versions()),
+            Provenance(__version__, self.perception.equipment.versions()),
             tuple(self._said.speaking),
             people_of(
                 None if isinstance(visual, Missing) else visual,
@@ -246,70 +259,6 @@ def _check(chunk: Chunk) -> None:
 
 def _placed(speech: list[Span], start_s: float) -> list[Span]:
     return [Span(round(s.start_s + start_s, 3), round(s.end_s + start_s, 3)) for s in speech]
-
-
-def _quietest(samples: np.ndarray) -> int:
-    """Where to cut speech without pauses: the quietest tenth of a second of its second half."""
-    step = SAMPLE_RATE_HZ // 10
-    first = len(samples) // 2 // step
-    levels = [float(np.abs(samples[i * step : (i + 1) * step]).mean()) for i in range(first, len(samples) // step)]
-    return (first + int(np.argmin(levels))) * step + step // 2
-
-
-class _Sound:
-    """The sound that is not yet written down, in its place."""
-
-    def __init__(self) -> None:
-        self.start_s = 0.0
-        self.samples: np.ndarray = np.zeros(0, np.float32)
-        self._begun = False
-        self._filled_s, self._late = 0.0, 0
-
-    @property
-    def end_s(self) -> float:
-        """Up to where sound came."""
-        return self.start_s + len(self.samples) / SAMPLE_RATE_HZ
-
-    def hole_s(self, start_s: float) -> float:
-        """How much is missing between what came and a chunk that starts here."""
-        return start_s - self.end_s if self._begun else 0.0
-
-    def restart(self, start_s: float) -> None:
-        """Forget everything; go on from here."""
-        self.start_s, self.samples = start_s, np.zeros(0, np.float32)
-
-    def add(self, start_s: float, samples: np.ndarray) -> None:
-        """Put a chunk where it belongs; into a hole if it comes late, and nowhere if that is long past."""
-        if not self._begun:
-            self._begun, self.start_s = True, start_s
-        first = round((start_s - self.start_s) * SAMPLE_RATE_HZ)
-        if first < 0:
-            self._late += 1
-            samples, first = samples[-first:], 0
-        if 0 < abs(first - len(self.samples)) < SAMPLE_RATE_HZ // 100:
-            first = len(self.samples)  # rounding of the sender's clock
-        if first > len(self.samples):
-            self._filled_s += (first - len(self.samples)) / SAMPLE_RATE_HZ
-        total = max(len(self.samples), first + len(samples))
-        if total > len(self.samples):
-            self.samples = np.concatenate([self.samples, np.zeros(total - len(self.samples), np.float32)])
-        self.samples[first : first + len(samples)] = np.nan_to_num(samples)
-
-    def forget(self, seconds: float) -> None:
-        """Drop the first seconds."""
-        if seconds > 0:
-            count = min(round(seconds * SAMPLE_RATE_HZ), len(self.samples))
-            self.samples = self.samples[count:].copy()
-            self.start_s += count / SAMPLE_RATE_HZ
-
-    def notes(self) -> tuple[str, ...]:
-        """What was lost on the way."""
-        found = []
-        if self._filled_s:
-            found.append(f"{self._filled_s:.1f} s of sound never came and count as silence")
-        if self._late:
-            found.append(f"{self._late} chunks came too late, wholly or in part")
-        return tuple(found)
 
 
 @dataclass
@@ -350,28 +299,30 @@ class _Said:
         """Write a finished utterance down; its segments, and who spoke (``watched`` None: nobody looks)."""
         from omnisense.perception.audio import hear
 
-        turns = tuple(self._turns(block, perception))
-        heard = hear([block], replace(perception.ears(), teller=_Told(list(turns))))
+        turns = self._turns(block, perception)
+        with perception.equipment.hearing:
+            heard = hear([block], replace(perception.equipment.ears(), teller=_Told(list(turns))))
         self.turns += heard.stream.voices
         self.utterances += heard.stream.utterances
         self.speech += block.speech
-        reading = transcriber.transcribe([block], with_phones=bool(watched))
-        transcript = perception.felt(reading.transcript)
+        transcript, phones = (
+            transcriber.transcribe([block], with_phones=bool(watched)) if transcriber else (Transcript("", (), ""), [])
+        )
+        transcript = perception.felt(with_speakers(transcript, heard.stream.voices))
         self.language, self.word_times = transcript.language, transcript.word_times
         self.emotion_labels = transcript.emotion_labels or self.emotion_labels
-        transcript = with_speakers(transcript, heard.stream.voices)
         self.segments += transcript.segments
         speaking = (
             []
             if watched is None
-            else who_speaks(watched, heard.stream, (heard.time_s, heard.level_db), reading.phones, transcript)
+            else who_speaks(watched, heard.stream, (heard.time_s, heard.level_db), phones, transcript)
         )
         self.speaking += speaking
         return list(transcript.segments), speaking
 
     def _turns(self, block: SpeechBlock, perception: Perception) -> Iterator[VoiceTurn]:
         """Who speaks when in the block, its voices linked with those known; nothing without a voice model."""
-        teller = perception.ears().teller
+        teller = perception.equipment.ears().teller
         if not isinstance(teller, VoiceTeller):  # a pyannote pipeline needs the whole
             return
         turns, vectors = teller.voices(block)
@@ -394,7 +345,7 @@ class _Said:
         from omnisense.perception.audio import against_baselines
 
         utterances, baselines, overall = against_baselines(self.utterances)
-        reader = perception.ears().reader
+        reader = perception.equipment.ears().reader
         audio = AudioStream(
             duration_s=round(end_s, 3),
             speech=tuple(self.speech),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -27,6 +27,14 @@ _LOOK_BACK_S = 12.0  # what is told rests on this much
 _OVER_S = 0.5
 
 
+class _Head(NamedTuple):
+    """What is kept of a head at one moment."""
+
+    pose_deg: tuple[float, float, float] | None
+    facing: float | None
+    movement: float
+
+
 class LiveFaces:
     """Looks at frames; tells what is new as events."""
 
@@ -36,7 +44,7 @@ class LiveFaces:
         self._times: list[float] = []
         self._regions: dict[str, Region] = {}
         self._watched: dict[str, Watched] = {}
-        self._noted: dict[str, dict[float, FaceTrack]] = {}
+        self._noted: dict[str, dict[float, _Head]] = {}
         self._gestures: dict[str, list[Gesture]] = {}
         self._told: dict[str, str] = {}
         self._present: dict[str, float] = {}
@@ -47,12 +55,15 @@ class LiveFaces:
         """Take in a frame; frames that come out of order are left out."""
         if self._frames and time_s <= self.last_s:
             return []
-        frame = _shrunk(frame)
+        with self._perception.equipment.looking:
+            return self._look(time_s, _shrunk(frame))
+
+    def _look(self, time_s: float, frame: np.ndarray) -> list[Event]:
         self._frames, self.last_s, self.size = self._frames + 1, time_s, (frame.shape[1], frame.shape[0])
         self._watch(time_s, frame)
         if self._times and time_s - self._times[-1] < 1 / self._perception.settings.sampling.fps - 1e-3:
             return []
-        detector, reader, _ = self._perception.eyes()
+        detector, reader, _ = self._perception.equipment.eyes()
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         if self._motion.add(time_s, frame, grey):
             self._tracker.cut()
@@ -70,7 +81,7 @@ class LiveFaces:
         return events
 
     def _watch(self, time_s: float, frame: np.ndarray) -> None:
-        mesh = self._perception.eyes()[2]
+        mesh = self._perception.equipment.eyes()[2]
         for track, region in list(self._regions.items()) if mesh else []:
             look = mesh.look(frame, region, eyes=self._frames % 5 == 0)
             if look is None:
@@ -107,11 +118,8 @@ class LiveFaces:
     def _moves(self, track: FaceTrack, time_s: float) -> list[Event]:
         """Note where the head points now; tell of gestures that are over."""
         found = described(track, self._watched[track.id])
-        self._noted.setdefault(track.id, {})[round(time_s, 4)] = replace(
-            found,
-            head_pose=found.head_pose[-1:],
-            facing_camera=found.facing_camera[-1:],
-            mouth_movement=found.mouth_movement[-1:],
+        self._noted.setdefault(track.id, {})[round(time_s, 4)] = _Head(
+            found.head_pose[-1], found.facing_camera[-1], found.mouth_movement[-1]
         )
         known = self._gestures.setdefault(track.id, [])
         fresh = [
@@ -149,7 +157,7 @@ class LiveFaces:
             faces=tuple(self._complete(track) for track in self._tracks()),
             motion=tuple(round(m, 4) for m in self._motion.energy),
             shot_cuts_s=tuple(self._motion.cuts_s),
-            expression_labels=EXPRESSIONS if self._perception.eyes()[1] else (),
+            expression_labels=EXPRESSIONS if self._perception.equipment.eyes()[1] else (),
         )
 
     def _complete(self, track: FaceTrack) -> FaceTrack:
@@ -160,9 +168,9 @@ class LiveFaces:
         each = [noted.get(time_s) for time_s in track.times_s]
         return replace(
             track,
-            head_pose=tuple(n.head_pose[0] if n else None for n in each),
-            facing_camera=tuple(n.facing_camera[0] if n else None for n in each),
-            mouth_movement=tuple(n.mouth_movement[0] if n else 0.0 for n in each),
+            head_pose=tuple(n.pose_deg if n else None for n in each),
+            facing_camera=tuple(n.facing if n else None for n in each),
+            mouth_movement=tuple(n.movement if n else 0.0 for n in each),
             gestures=tuple(self._gestures.get(track.id, [])),
         )
 

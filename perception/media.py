@@ -75,11 +75,16 @@ class Clip:
         return batches[0] if len(batches) == 1 else decoding.join(batches)
 
     def iter_frames(
-        self, sampling: Sampling | None = None, at_s: np.ndarray | list[float] | None = None, batch_size: int = 16
+        self,
+        sampling: Sampling | None = None,
+        at_s: np.ndarray | list[float] | None = None,
+        batch_size: int = 16,
+        in_order: bool = False,
     ) -> Iterator[Frames]:
         """The same frames in batches, so that memory does not grow with the clip.
 
-        A frame's time is its own presentation time; a frame asked for twice comes once.
+        A frame's time is its own presentation time; a frame asked for twice comes once. ``in_order`` decodes straight
+        through and never ahead of what is asked for (see ``decoding.read_video``): for long clips and slow callers.
         """
         if not self.has_video:
             raise MediaError("there are no pictures in it", "Give a video or an image.", self.path)
@@ -91,7 +96,7 @@ class Clip:
         if self.kind == "image":
             yield decoding.read_image(self.path, plan)
         else:
-            yield from decoding.read_video(self, plan, batch_size)
+            yield from decoding.read_video(self, plan, batch_size, in_order)
 
     def audio(self) -> np.ndarray:
         """The sound as (N,) float32 mono at 16 kHz, aligned with the pictures; empty when no packet decodes.

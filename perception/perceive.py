@@ -7,18 +7,18 @@ import functools
 import hashlib
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from omnisense import __version__, models
-from omnisense.errors import InputError, OmniSenseError
+from omnisense.errors import OmniSenseError
+from omnisense.perception.equipment import Equipment, PerceptionSettings, file_digest
 from omnisense.perception.fusion import people_of, with_speakers
 from omnisense.perception.heads.text import with_emotions
 from omnisense.perception.media import Clip, open_clip
@@ -34,71 +34,14 @@ from omnisense.perception.percepts import (
     Transcript,
     VisualStream,
 )
-from omnisense.perception.sampling import Sampling
 from omnisense.perception.speaking import Phone, TalkScorer, who_speaks
 from omnisense.perception.speech_blocks import SpeechBlocks
 from omnisense.perception.watching import Watched
 
-if TYPE_CHECKING:
-    from omnisense.perception.audio import Ears
-
-SHIPPED = "shipped"
 Stream = VisualStream | AudioStream | Transcript | Missing
 OnStream = Callable[[str, Stream, float], None]
 _CACHE_FORMAT = 2  # raise it when an extractor's results change for the same models and settings
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PerceptionSettings:
-    """What is extracted, and with which models (a name of the model list, a folder, or a hub id each).
-
-    Attributes:
-        language: a code such as ``en``, or None to let a multilingual speech model find it.
-        face_mesh_model: for lips, head pose and gaze; None leaves them out.
-        voice_model: a speaker embedding, or a pyannote pipeline, to tell voices apart; None does not.
-        voices: how many there are, where it is known.
-        voice_emotion_model, text_emotion_model: ``shipped`` heads, or any Hugging Face audio classification model and
-            text classifier; None leaves them out.
-        speaking_model: a file or folder with Light-ASD's weights, which then help to find who is talking.
-    """
-
-    streams: tuple[str, ...] = STREAMS
-    sampling: Sampling = field(default_factory=Sampling)
-    face_model: str = "centerface"
-    expression_model: str = "mini-xception"
-    face_mesh_model: str | None = "face-mesh"
-    speech_model: str = "whisper-tiny.en"
-    language: str | None = None
-    voice_model: str | None = "campplus"
-    voices: int | None = None
-    voice_emotion_model: str | None = SHIPPED
-    text_emotion_model: str | None = SHIPPED
-    speaking_model: str | None = None
-
-    def __post_init__(self) -> None:
-        unknown = sorted(set(self.streams) - set(STREAMS))
-        if unknown or not self.streams:
-            raise InputError(
-                f"unknown stream {', '.join(unknown)}" if unknown else "no stream is asked for",
-                f"Choose from {', '.join(STREAMS)}.",
-            )
-
-    def models(self) -> dict[str, str]:
-        """The models that these settings use, by role."""
-        roles: dict[str, str] = {}
-        if "visual" in self.streams:
-            roles |= {"faces": self.face_model, "expression": self.expression_model}
-            roles |= _named({"face mesh": self.face_mesh_model, "speaking": self.speaking_model})
-        if "audio" in self.streams:
-            roles |= _named({"voices": self.voice_model, "voice emotion": self.voice_emotion_model})
-        if "transcript" in self.streams:
-            roles |= {"speech": self.speech_model} | _named({"text emotion": self.text_emotion_model})
-        return roles
-
-
-def _named(roles: dict[str, str | None]) -> dict[str, str]:
-    return {role: name for role, name in roles.items() if name is not None}
 
 
 class Perception:
@@ -115,10 +58,7 @@ class Perception:
     ) -> None:
         self.settings = settings or PerceptionSettings()
         self.cache = cache
-        self._say = say
-        self._loaded: dict[str, Any] = {}
-        self._locks = {name: _HEAVY if name in _HEAVY_ROLES else threading.RLock() for name in _ROLES}
-        self._seeing, self._hearing = threading.Lock(), threading.Lock()
+        self.equipment = Equipment(self.settings, say)
 
     def perceive(self, clip: Clip | str | Path, on_stream: OnStream | None = None) -> Percepts:
         """Extract the streams of a clip.
@@ -153,14 +93,14 @@ class Perception:
         )
         stored = self.stored(clip, info)  # a model fetched on the way has its version now
         stored.parent.mkdir(parents=True, exist_ok=True)
-        if not any(isinstance(s, Missing) and s.temporary for s in streams.values()):
+        if not any(isinstance(s, Missing) and s.temporary for s in streams.values()) and not self.equipment.lacking():
             percepts.save(stored)
         return percepts
 
     def stored(self, clip: Clip, info: ClipInfo | None = None) -> Path:
         """Where the percepts of this clip, under these settings and models, are kept."""
         info = info or _info(clip)
-        versions = self.versions()
+        versions = self.equipment.versions()
         window = [clip.start_s, clip.duration_s]
         key = json.dumps([_CACHE_FORMAT, info.sha256, window, asdict(self.settings), versions], sort_keys=True)
         return models.home() / "percepts" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
@@ -195,8 +135,10 @@ class Perception:
         from omnisense.perception.visual import see
         from omnisense.perception.watching import watch
 
-        detector, (reader, why_not), (mesh, no_mesh) = (self.model(r) for r in ("faces", "expression", "face mesh"))
-        with self._seeing:  # the interpreters serve one thread at a time
+        detector, (reader, why_not), (mesh, no_mesh) = (
+            self.equipment.get(r) for r in ("faces", "expression", "face mesh")
+        )
+        with self.equipment.looking:  # the interpreters serve one thread at a time
             stream = see(clip, self.settings.sampling, detector, reader, why_not)
             if no_mesh:
                 stream = replace(stream, notes=(*stream.notes, no_mesh))
@@ -209,32 +151,10 @@ class Perception:
             return Missing("there is no sound in it")
         from omnisense.perception.audio import hear
 
-        with self._hearing:
-            heard = hear(blocks, self.ears())
+        with self.equipment.hearing:
+            heard = hear(blocks, self.equipment.ears())
         close.loudness = (heard.time_s, heard.level_db)
         return heard.stream if heard.stream.duration_s else Missing("the audio track is empty or cannot be decoded")
-
-    def warm(self) -> None:
-        """Load every model now, where the first clip or chunk must not wait for it."""
-        streams = self.settings.streams
-        if "visual" in streams:
-            self.eyes()
-        if "audio" in streams:
-            self.ears()
-        if "transcript" in streams:
-            self.model("speech")
-            self.model("text emotion")
-
-    def ears(self) -> Ears:
-        """The models that listen."""
-        from omnisense.perception.audio import Ears
-
-        (teller, no_voices), (reader, no_emotion) = self.model("voices"), self.model("voice emotion")
-        return Ears(self.model("pitch"), teller, reader, tuple(n for n in (no_voices, no_emotion) if n))
-
-    def eyes(self) -> tuple[Any, Any, Any]:
-        """The models that look: face detector, expression reader or None, face mesh or None."""
-        return self.model("faces"), self.model("expression")[0], self.model("face mesh")[0]
 
     def _read(self, clip: Clip, blocks: SpeechBlocks, close: _Close) -> Stream:
         if not clip.has_audio:
@@ -242,7 +162,7 @@ class Perception:
         if not any(len(block.samples) for block in blocks):
             return Missing("the audio track is empty or cannot be decoded")
         seen = clip.kind == "video" and "visual" in self.settings.streams
-        reading = self.model("speech").transcribe(blocks, with_phones=seen)
+        reading = self.equipment.get("speech").transcribe(blocks, with_phones=seen)
         close.phones = reading.phones
         return self.felt(reading.transcript)
 
@@ -250,7 +170,7 @@ class Perception:
         """The transcript with what its words carry."""
         if not transcript.segments:
             return transcript
-        reader, why_not = self.model("text emotion")
+        reader, why_not = self.equipment.get("text emotion")
         if reader is None:
             return replace(transcript, notes=(*transcript.notes, why_not) if why_not else transcript.notes)
         return with_emotions(transcript, reader)
@@ -272,84 +192,16 @@ class Perception:
         return speaking, people_of(visual, audio, transcript, speaking)
 
     def _talking(self, clip: Clip, visual: VisualStream, close: _Close) -> TalkScorer | None:
-        scorer, _ = self.model("speaking")
+        scorer, _ = self.equipment.get("speaking")
         return scorer.of_clip(clip, visual, close.watched) if scorer else None
 
-    def versions(self) -> dict[str, str]:
-        """The models in use, by role, with what tells their content."""
-        return {role: _version(role, name) for role, name in self.settings.models().items()}
-
-    def model(self, role: str) -> Any:
-        """The model of a role, loaded on first use; with the reason beside it for those that may be missing."""
-        with self._locks[role]:
-            if role not in self._loaded:
-                self._loaded[role] = self._load(role)
-            return self._loaded[role]
-
-    def _load(self, role: str) -> Any:
-        """A model; for those that can be left out, the model or None, and why it is not there."""
-        settings = self.settings
-        if role == "faces":
-            from omnisense.perception.faces import FaceDetector
-
-            return FaceDetector(models.ensure(settings.face_model, self._say))
-        if role == "pitch":
-            from omnisense.perception.audio import load_pitch_model
-
-            return load_pitch_model()
-        if role == "speech":
-            from omnisense.perception.transcript import Transcriber
-
-            return Transcriber(models.ensure(settings.speech_model, self._say), settings.language)
-        name = settings.models().get(role)
-        if name is None:
-            return None, ""
-        try:
-            return _OPTIONAL[role](self, name), ""
-        except OmniSenseError as error:  # the rest still stands; the stream's notes say what is lacking
-            return None, f"no {role}: {error}"
-
-    def _load_expression(self, name: str) -> Any:
-        from omnisense.perception.faces import ExpressionReader
-
-        return ExpressionReader(models.ensure(name, self._say))
-
-    def _load_mesh(self, name: str) -> Any:
-        from omnisense.perception.face_mesh import FaceMesh
-
-        return FaceMesh(models.ensure(name, self._say))
-
-    def _load_voices(self, name: str) -> Any:
-        from omnisense.perception.voices import load_teller
-
-        return load_teller(models.ensure(name, self._say), self.settings.voices)
-
-    def _load_voice_emotion(self, name: str) -> Any:
-        from omnisense.perception.heads.voice import HuggingFaceVoiceReader, ShippedVoiceReader
-
-        if name == SHIPPED:
-            return ShippedVoiceReader(self.model("pitch"))
-        return HuggingFaceVoiceReader(models.ensure(name, self._say), name)
-
-    def _load_text_emotion(self, name: str) -> Any:
-        from omnisense.perception.heads.text import EMBEDDING, HuggingFaceTextReader, ShippedTextReader
-
-        if name == SHIPPED:
-            return ShippedTextReader(models.ensure(EMBEDDING, self._say))
-        return HuggingFaceTextReader(models.ensure(name, self._say), name)
-
-    def _load_speaking(self, name: str) -> Any:
-        from omnisense.perception.light_asd import LightASD
-
-        return LightASD(Path(name).expanduser())
-
     def _provenance(self, streams: dict[str, Any], seconds: dict[str, float]) -> Provenance:
-        used = self.versions()
+        used = self.equipment.versions()
         if isinstance(streams["transcript"], Transcript):
             used["word times"] = streams["transcript"].word_times
         if isinstance(streams["audio"], AudioStream):
             used |= {"voice activity": "silero-vad (faster-whisper)", "pitch": "swift-f0"}
-            teller, _ = self.model("voices")
+            teller, _ = self.equipment.get("voices")
             if teller and streams["audio"].voices:
                 used["who speaks when"] = teller.name
         settings = asdict(self.settings) | {"streams": list(self.settings.streams)}  # as it comes back from JSON
@@ -363,40 +215,6 @@ class _Close:
     watched: list[Watched] = field(default_factory=list)
     loudness: tuple[np.ndarray, np.ndarray] = field(default_factory=lambda: (np.zeros(0), np.zeros(0)))
     phones: list[Phone] = field(default_factory=list)
-
-
-_OPTIONAL: dict[str, Callable[[Perception, str], Any]] = {
-    "expression": Perception._load_expression,
-    "face mesh": Perception._load_mesh,
-    "voices": Perception._load_voices,
-    "voice emotion": Perception._load_voice_emotion,
-    "text emotion": Perception._load_text_emotion,
-    "speaking": Perception._load_speaking,
-}
-_ROLES = ("faces", "speech", "pitch", *_OPTIONAL)
-# Models whose libraries import torch: two threads that do so at once find each other's half-imported modules.
-_HEAVY_ROLES = ("speech", "voices", "voice emotion", "text emotion", "speaking")
-_HEAVY = threading.RLock()
-
-
-def _version(role: str, name: str) -> str:
-    """Of a model: a shipped head by its bytes, a file by its bytes, all else as the model list has it."""
-    if name == SHIPPED:
-        return _shipped_version(role)
-    if role == "speaking" and Path(name).expanduser().is_file():
-        return f"{Path(name).name}@{_digest(Path(name).expanduser())[:12]}"
-    return models.version(name)
-
-
-@functools.lru_cache(maxsize=4)
-def _shipped_version(role: str) -> str:
-    files = sorted((Path(__file__).parent / "heads").glob(f"{role.replace(' ', '_')}*.npz"))
-    return f"{SHIPPED}@{hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:12]}"
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def perceive(
@@ -443,5 +261,5 @@ def _info(clip: Clip) -> ClipInfo:
         round(clip.frame_rate, 3),
         clip.video_codec,
         clip.audio_codec,
-        _digest(clip.path),
+        file_digest(clip.path),
     )

@@ -45,7 +45,7 @@ def see(
     times: list[float] = []
     shape = (0, 0)
     with ThreadPoolExecutor(min(os.cpu_count() or 2, 8), thread_name_prefix="faces") as pool:
-        for frames in one_ahead(clip.iter_frames(sampling)):
+        for frames in one_ahead(clip.iter_frames(sampling, in_order=True)):
             shape = frames.images.shape[1:3]
             notes |= {frames.note} - {""}
             found = pool.map(detector.detect, frames.images)

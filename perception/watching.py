@@ -90,7 +90,7 @@ def _frames(clip: Clip, visual: VisualStream) -> Iterator[tuple[float, np.ndarra
     rate = min(WATCH_FPS, clip.frame_rate or WATCH_FPS)
     for start_s, end_s in _stretches(visual):
         window = clip[start_s : max(end_s, start_s + 1 / rate)]
-        for frames in one_ahead(window.iter_frames(Sampling(fps=rate))):
+        for frames in one_ahead(window.iter_frames(Sampling(fps=rate), in_order=True)):
             for time_s, image in zip(frames.times_s.tolist(), frames.images, strict=True):
                 yield time_s + start_s, image
 

