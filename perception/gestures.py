@@ -8,8 +8,8 @@ import numpy as np
 
 from omnisense.perception.percepts import Gesture
 
-# People nod and shake at 1 to 5 Hz (Hadar et al., "Head movement correlates of juncture and stress", 1983, find
-# ordinary nods around 2 Hz), over a slower drift of the head that is taken off.
+# People nod and shake at 1 to 5 Hz (Hadar et al., "Head movement correlates of juncture and stress at sentence level",
+# 1983, find ordinary nods around 2 Hz), over a slower drift of the head that is taken off.
 _DRIFT_S = 1.0
 _MIN_SWING_DEG = {"nod": 4.0, "shake": 6.0}  # from one turning point to the next; talking heads sway by less
 _MAX_SWING_S = 0.6

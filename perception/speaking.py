@@ -139,20 +139,17 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 
 def _filled(given: list[Speaking], watched: list[bool]) -> list[Speaking]:
     """Stretches in which no mouth could be watched go with the same voice's nearest stretch in which one could."""
-    filled = []
-    for part, seen in zip(given, watched, strict=True):
-        near = [
-            (max(other.start_s - part.end_s, part.start_s - other.end_s), i)
-            for i, (other, other_seen) in enumerate(zip(given, watched, strict=True))
-            if not seen and other_seen and other.voice == part.voice
-        ]
-        gap_s, at = min(near, default=(np.inf, 0))
-        if gap_s <= _NEAR_S:
-            part = replace(
-                part, face=given[at].face, off_screen=given[at].off_screen, certainty=given[at].certainty / 2
-            )
-        filled.append(part)
-    return filled
+    known = [part for part, seen in zip(given, watched, strict=True) if seen]
+
+    def filled(part: Speaking) -> Speaking:
+        same = [(max(k.start_s - part.end_s, part.start_s - k.end_s), i) for i, k in enumerate(known)]
+        gap_s, at = min(((gap, i) for gap, i in same if known[i].voice == part.voice), default=(np.inf, 0))
+        if gap_s > _NEAR_S:
+            return part
+        near = known[at]
+        return replace(part, face=near.face, off_screen=near.off_screen, certainty=round(near.certainty / 2, 2))
+
+    return [part if seen else filled(part) for part, seen in zip(given, watched, strict=True)]
 
 
 # --- evidence -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from omnisense import models
 from omnisense.perception.heads import text, train
 from omnisense.perception.heads.linear import LinearHead
 
-PUBLISHED_BERT = {text.SHIPPED: 0.46, text.SHIPPED_GROUPS: 0.64}  # Demszky et al., 2020, tables 4 and 6, on test
+PUBLISHED_BERT = {text.SHIPPED: 0.46, text.SHIPPED_GROUPS: 0.64}  # Demszky et al., 2020, on test
 
 
 def voice(emodb: Path) -> dict[str, Any]:

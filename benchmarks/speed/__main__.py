@@ -52,6 +52,7 @@ def summarise(timings: list[Timing], clip_s: float) -> dict[str, Any]:
     all_streams = median["perception", "omnisense, three streams"]
     ratios = {
         "three streams / clip length (at most 0.25)": all_streams / clip_s,
+        "with people read too / clip length (at most 0.5)": median["perception", "omnisense, people read too"] / clip_s,
         "three streams / parts one after another (at most 0.9)": all_streams / sum(parts),
         "agent overhead a turn in ms, no memory (at most 5)": 1000 * (
             median["agent, a turn", "omnisense, no memory"] - median["agent, a turn", "the policy alone"]),
