@@ -119,6 +119,7 @@ def test_only_what_is_asked_for(perception):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_two_voices_are_told_apart_live(perception, shared):
     live = LivePerception(perception)
     for chunk in pieces(open_clip(shared / "speech" / "two_speaker_call" / "sample.wav")):

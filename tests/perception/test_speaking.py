@@ -1,5 +1,7 @@
 """Who is talking: voices given to mouths."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -98,7 +100,7 @@ def test_two_real_faces_one_voice_at_a_time(shared, perception, tmp_path):
     from omnisense.benchmarks.perception.faces import _share_right
 
     heads = [Head.read(shared / "grid" / name) for name in ("brbk7n.mpg", "id2_vcd_swwp2s.mpg", "lwbsza.mpg")]
-    composed = {c.kind: c for c in list(two_faces(heads, tmp_path))[:6]}
+    composed = {c.kind: c for c in itertools.islice(two_faces(heads, tmp_path), 6)}
     assert set(composed) == {"one at a time", "moving", "silent", "elsewhere"}
     for kind in ("one at a time", "moving", "elsewhere"):
         percepts = perception.perceive(composed[kind].path)
