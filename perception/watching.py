@@ -64,12 +64,13 @@ def watch(clip: Clip, visual: VisualStream, mesh: FaceMesh) -> tuple[VisualStrea
     """
     watched = {face.id: Watched(face.id) for face in visual.faces}
     regions: dict[str, Region] = {}
+    paths = {face.id: _Path.of(face) for face in visual.faces}
     for number, (time_s, image) in enumerate(_frames(clip, visual)):
         for face in visual.faces:
             if not face.start_s - 1e-6 <= time_s <= face.end_s:
                 regions.pop(face.id, None)
                 continue
-            expected = _expected(face, time_s, image.shape[1], image.shape[0])
+            expected = paths[face.id].at(time_s, image.shape[1], image.shape[0])
             region = regions.get(face.id)
             region = region if region is not None and _overlap(region, expected) >= _MIN_OVERLAP else expected
             look = mesh.look(image, region, eyes=number % _EYES_EVERY == 0)
@@ -105,12 +106,23 @@ def _stretches(visual: VisualStream) -> list[tuple[float, float]]:
     return [(a, b) for a, b in joined if b > a]
 
 
-def _expected(face: FaceTrack, time_s: float, width: int, height: int) -> Region:
-    """Where the face should be between the frames in which it was found."""
-    boxes, marks = np.array(face.boxes), np.array(face.landmarks)
-    box = np.array([np.interp(time_s, face.times_s, boxes[:, i]) for i in range(4)])
-    landmarks = np.array([np.interp(time_s, face.times_s, marks[:, i]) for i in range(marks.shape[1])])
-    return region_of_face(box, landmarks.reshape(-1, 2), width, height)
+@dataclass(frozen=True)
+class _Path:
+    """Where a face is between the frames in which it was found: times (T,), boxes and landmarks (T, 14)."""
+
+    times_s: np.ndarray
+    marks: np.ndarray
+
+    @classmethod
+    def of(cls, face: FaceTrack) -> _Path:
+        return cls(np.array(face.times_s), np.hstack([np.array(face.boxes), np.array(face.landmarks)]))
+
+    def at(self, time_s: float, width: int, height: int) -> Region:
+        after = int(np.clip(np.searchsorted(self.times_s, time_s), 1, max(len(self.times_s) - 1, 1)))
+        here = slice(after - 1, after + 1)
+        times_s, marks = self.times_s[here], self.marks[here]
+        now = np.array([np.interp(time_s, times_s, column) for column in marks.T])
+        return region_of_face(now[:4], now[4:].reshape(-1, 2), width, height)
 
 
 def _overlap(a: Region, b: Region) -> float:
