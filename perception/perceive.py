@@ -38,6 +38,8 @@ from omnisense.perception.speaking import Phone, TalkScorer, who_speaks
 from omnisense.perception.speech_blocks import SpeechBlocks
 from omnisense.perception.watching import Watched
 
+__all__ = ["Perception", "PerceptionSettings", "perceive"]
+
 Stream = VisualStream | AudioStream | Transcript | Missing
 OnStream = Callable[[str, Stream, float], None]
 _CACHE_FORMAT = 2  # raise it when an extractor's results change for the same models and settings
