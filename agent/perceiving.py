@@ -127,7 +127,7 @@ def _chunks(clip: Clip) -> Iterator[Chunk]:
 
     frames = (
         (t, image)
-        for batch in (clip.iter_frames(Sampling(fps=_LIVE_FPS)) if clip.has_video else ())
+        for batch in (clip.iter_frames(Sampling(fps=_LIVE_FPS), in_order=True) if clip.has_video else ())
         for t, image in zip(batch.times_s.tolist(), batch.images, strict=True)
     )
     upcoming = next(frames, None)

@@ -89,10 +89,9 @@ def hear(blocks: Iterable[SpeechBlock], ears: Ears) -> Heard:
     measured = [_prosody(track, spoken, span) for span in spans]
     overall = _baseline(track, spoken, measured)
     baselines = _voice_baselines(track, spoken, spans, measured)
-    utterances = [
-        Utterance(span.start_s, span.end_s, _relative(prosody, baselines.get(span.voice, overall)), span.voice)
-        for span, prosody in zip(spans, measured, strict=True)
-    ]
+    utterances = _compared(
+        [Utterance(s.start_s, s.end_s, p, s.voice) for s, p in zip(spans, measured, strict=True)], baselines, overall
+    )
     stream = AudioStream(
         duration_s=round(heard_s, 3),
         speech=tuple(speech),
@@ -124,13 +123,18 @@ def against_baselines(
     overall = _median([u.prosody for u in utterances])
     voices = sorted({u.voice for u in utterances} - {""})
     baselines = {voice: _median([u.prosody for u in utterances if u.voice == voice]) for voice in voices}
+    return _compared(utterances, baselines, overall), baselines, overall
+
+
+def _compared(utterances: Sequence[Utterance], baselines: dict[str, Prosody], overall: Prosody) -> list[Utterance]:
+    """The utterances against their voices' baselines, with arousal where a voice has enough of them."""
     counts = Counter(u.voice for u in utterances)
     compared = []
     for utterance in utterances:
-        prosody = _relative(utterance.prosody, baselines.get(utterance.voice, overall))
+        prosody = relative(utterance.prosody, baselines.get(utterance.voice, overall))
         excited = arousal(prosody) if counts[utterance.voice] >= _MIN_UTTERANCES else None
         compared.append(replace(utterance, prosody=prosody, arousal=None if excited is None else round(excited, 3)))
-    return compared, baselines, overall
+    return compared
 
 
 def _median(prosodies: Sequence[Prosody]) -> Prosody:
@@ -195,8 +199,7 @@ def _voice_baselines(
 ) -> dict[str, Prosody]:
     baselines = {}
     for voice in sorted({span.voice for span in spans} - {""}):
-        own = [Span(s.start_s, s.end_s) for s in spans if s.voice == voice]
-        others = [Span(s.start_s, s.end_s) for s in sorted(spans, key=lambda s: s.start_s) if s.voice != voice]
+        own, others = ([s for s in spans if (s.voice == voice) == mine] for mine in (True, False))
         alone = spoken & _inside(track.time_s, own) & ~_inside(track.time_s, others)
         baselines[voice] = _baseline(
             track, alone, [p for s, p in zip(spans, measured, strict=True) if s.voice == voice]
@@ -214,30 +217,39 @@ def _seconds(
 ) -> Iterator[Prosody]:
     """Each second's prosody, against the baseline of the voice that speaks most of it."""
     for start_s in np.arange(0.0, heard_s, 1.0).tolist():
-        shares = {s.voice: min(s.end_s, start_s + 1.0) - max(s.start_s, start_s) for s in spans}
-        voice = max(shares, key=shares.__getitem__, default="")
-        baseline = baselines.get(voice, overall) if shares.get(voice, 0.0) > 0 else overall
-        yield _relative(_prosody(track, spoken, Span(start_s, min(start_s + 1.0, heard_s))), baseline)
+        voice = speaks_most(spans, start_s, start_s + 1.0)
+        prosody = _prosody(track, spoken, Span(start_s, min(start_s + 1.0, heard_s)))
+        yield relative(prosody, baselines.get(voice, overall))
+
+
+def speaks_most(spans: Sequence[VoiceTurn], start_s: float, end_s: float) -> str:
+    """The voice with the most of a stretch; empty when nobody speaks."""
+    shares: dict[str, float] = {}
+    for span in spans:
+        shared_s = min(span.end_s, end_s) - max(span.start_s, start_s)
+        if shared_s > 0:
+            shares[span.voice] = shares.get(span.voice, 0.0) + shared_s
+    return max(shares, key=shares.__getitem__, default="")
 
 
 def _felt(
     utterances: list[Utterance], blocks: Iterable[SpeechBlock], reader: VoiceReader | None
 ) -> Iterator[Utterance]:
-    """The utterances with arousal, and with emotion where there is a reader."""
+    """The utterances with emotion, where there is a reader."""
+    if reader is None:
+        yield from utterances
+        return
     from omnisense.perception.heads.voice import MAX_S, MIN_S
 
-    counts = Counter(u.voice for u in utterances)
     left = list(utterances)
     for block in blocks:
         end_s = block.start_s + len(block.samples) / SAMPLE_RATE_HZ
         while left and left[0].start_s < end_s:
             utterance = left.pop(0)
-            excited = arousal(utterance.prosody) if counts[utterance.voice] >= _MIN_UTTERANCES else None
-            utterance = replace(utterance, arousal=None if excited is None else round(excited, 3))
             first = round((utterance.start_s - block.start_s) * SAMPLE_RATE_HZ)
             length_s = min(utterance.end_s - utterance.start_s, MAX_S)
             samples = block.samples[max(first, 0) : first + round(length_s * SAMPLE_RATE_HZ)]
-            if reader and len(samples) >= MIN_S * SAMPLE_RATE_HZ and samples.any():
+            if len(samples) >= MIN_S * SAMPLE_RATE_HZ and samples.any():
                 utterance = replace(utterance, emotion=tuple(round(float(s), 4) for s in reader.read(samples)))
             yield utterance
     yield from left
@@ -268,10 +280,11 @@ def _syllables(level_db: np.ndarray, voiced: np.ndarray) -> np.ndarray:
     return marks
 
 
-def _inside(times_s: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
-    starts, ends = np.array([s.start_s for s in spans]), np.array([s.end_s for s in spans])
-    index = np.searchsorted(starts, times_s, side="right") - 1
-    return np.asarray((index >= 0) & (times_s < ends[np.maximum(index, 0)]) if len(spans) else index >= 0)
+def _inside(times_s: np.ndarray, spans: Sequence[Span | VoiceTurn]) -> np.ndarray:
+    inside: np.ndarray = np.zeros(len(times_s), dtype=bool)
+    for span in spans:
+        inside[np.searchsorted(times_s, span.start_s) : np.searchsorted(times_s, span.end_s)] = True
+    return inside
 
 
 def _utterances(turns: Sequence[VoiceTurn]) -> list[VoiceTurn]:
@@ -329,7 +342,9 @@ def _baseline(track: _Track, spoken: np.ndarray, utterances: list[Prosody]) -> P
     )
 
 
-def _relative(prosody: Prosody, baseline: Prosody) -> Prosody:
+def relative(prosody: Prosody, baseline: Prosody) -> Prosody:
+    """The prosody with its ``_rel`` fields, against a baseline."""
+
     def both(name: str) -> tuple[float, float] | None:
         mine, normal = getattr(prosody, name), getattr(baseline, name)
         return None if mine is None or normal is None else (mine, normal)

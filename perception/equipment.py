@@ -178,7 +178,7 @@ class Equipment:
 
     def lacking(self) -> list[str]:
         """Why models that were asked for are not there, of those that were looked for."""
-        return [loaded[1] for loaded in self._loaded.values() if isinstance(loaded, tuple) and loaded[1]]
+        return [loaded[1] for loaded in list(self._loaded.values()) if isinstance(loaded, tuple) and loaded[1]]
 
 
 _OPTIONAL: dict[str, Callable[[Equipment, str], Any]] = {

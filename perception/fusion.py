@@ -161,15 +161,13 @@ def _middle(face: FaceTrack) -> float:
     return float(np.mean([(box[0] + box[2]) / 2 for box in face.boxes]))
 
 
-def name_of(row: PersonRow | _Somebody, faces: Sequence[FaceTrack], voices: int) -> str:
+def _name_of(who: _Somebody, faces: Sequence[FaceTrack], voices: int) -> str:
     """A person as people would name them."""
-    tracks = row.faces
-    if tracks:
-        first = tracks[0] if isinstance(tracks[0], FaceTrack) else next(f for f in faces if f.id == tracks[0])
-        return f"the person {place_of(first, faces)}" if len(faces) > 1 else "the person in view"
+    if who.faces:
+        return f"the person {place_of(who.faces[0], faces)}" if len(faces) > 1 else "the person in view"
     if not faces:
-        return row.voice if voices > 1 else "the voice"
-    return f"a voice off screen ({row.voice})" if voices > 1 else "a voice off screen"
+        return who.voice if voices > 1 else "the voice"
+    return f"a voice off screen ({who.voice})" if voices > 1 else "a voice off screen"
 
 
 def _row(
@@ -193,7 +191,7 @@ def _row(
     voices = len({turn.voice for turn in audio.voices}) if audio else 0
     row = PersonRow(
         id=f"person-{number}",
-        name=name_of(who, faces, voices),
+        name=_name_of(who, faces, voices),
         faces=tuple(face.id for face in who.faces),
         voice=who.voice,
         speaking_s=round(

@@ -7,7 +7,7 @@ recurrent layers. Names of the parts follow the published weights (``pretrain_AV
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from omnisense.errors import ModelError
-from omnisense.perception.decoding import SAMPLE_RATE_HZ
+from omnisense.errors import MediaError, ModelError
+from omnisense.perception.decoding import SAMPLE_RATE_HZ, join
 from omnisense.perception.media import Clip
 from omnisense.perception.percepts import FaceTrack, VisualStream
 from omnisense.perception.sampling import Sampling
-from omnisense.perception.watching import WATCH_FPS, Watched
+from omnisense.perception.watching import WATCH_FPS
 
 _SIDE = 112
 _CROP_SCALE = 0.4  # room around the face in the pictures that the weights were made with
@@ -73,18 +73,18 @@ class LightASD:
         scores: np.ndarray = (logits[0, :, 1] - logits[0, :, 0]).numpy()
         return scores
 
-    def of_clip(
-        self, clip: Clip, visual: VisualStream, watched: Sequence[Watched]
-    ) -> Callable[[str, float, float], float | None]:
-        """A scorer of this clip's tracks over stretches in seconds: the mean, None where the face is not in view."""
+    def of_clip(self, clip: Clip, visual: VisualStream) -> Callable[[str, float, float], float | None]:
+        """A scorer of this clip's tracks over stretches in seconds: the mean.
+
+        None where the face is not in view, or the stretch cannot be decoded.
+        """
         tracks = {face.id: face for face in visual.faces}
-        known: dict[tuple[str, float, float], float | None] = {}
 
         def scored(track: str, start_s: float, end_s: float) -> float | None:
-            key = (track, round(start_s, 3), round(end_s, 3))
-            if key not in known:
-                known[key] = self._stretch(clip, tracks[track], start_s, end_s)
-            return known[key]
+            try:
+                return self._stretch(clip, tracks[track], start_s, end_s)
+            except MediaError:
+                return None
 
         return scored
 
@@ -93,7 +93,7 @@ class LightASD:
         if end_s - start_s < 0.2:
             return None
         window = clip[start_s:end_s]
-        frames = window.frames(Sampling(fps=WATCH_FPS))
+        frames = join(list(window.iter_frames(Sampling(fps=WATCH_FPS), in_order=True)))
         crops = [_crop(i, face, t + start_s) for t, i in zip(frames.times_s.tolist(), frames.images, strict=True)]
         wanted = np.arange(0.0, end_s - start_s, 1 / WATCH_FPS)  # films of fewer frames a second repeat theirs
         nearest = np.clip(np.searchsorted(frames.times_s, wanted, side="right") - 1, 0, None)

@@ -266,6 +266,7 @@ class _Told:
     """Voices that are told apart already, in the form that ``hear`` takes."""
 
     known: list[VoiceTurn]
+    name: str = "told before"
 
     def begin(self) -> _Told:
         """For one clip."""
@@ -288,6 +289,7 @@ class _Said:
     speech: list[Span] = field(default_factory=list)
     turns: list[VoiceTurn] = field(default_factory=list)
     speaking: list[Speaking] = field(default_factory=list)
+    seconds: dict[int, Prosody] = field(default_factory=dict)
     centres: list[np.ndarray] = field(default_factory=list)
     language: str = ""
     word_times: str = "none needed"
@@ -305,6 +307,7 @@ class _Said:
         self.turns += heard.stream.voices
         self.utterances += heard.stream.utterances
         self.speech += block.speech
+        self.seconds |= {i: p for i, p in enumerate(heard.stream.seconds) if p.f0_hz is not None}
         transcript, phones = (
             transcriber.transcribe([block], with_phones=bool(watched)) if transcriber else (Transcript("", (), ""), [])
         )
@@ -342,21 +345,27 @@ class _Said:
 
     def streams(self, end_s: float, perception: Perception, notes: tuple[str, ...]) -> tuple[AudioStream, Transcript]:
         """The streams so far, prosody against each voice's own baseline."""
-        from omnisense.perception.audio import against_baselines
+        from omnisense.perception.audio import against_baselines, relative, speaks_most
 
         utterances, baselines, overall = against_baselines(self.utterances)
-        reader = perception.equipment.ears().reader
+        ears = perception.equipment.ears()
+        if ears.teller and not isinstance(ears.teller, VoiceTeller):
+            notes = (*notes, f"voices are not told apart live: a {ears.teller.name} needs the whole clip")
+        seconds = (
+            relative(self.seconds.get(i, Prosody()), baselines.get(speaks_most(self.turns, i, i + 1.0), overall))
+            for i in range(int(np.ceil(end_s)))
+        )
         audio = AudioStream(
             duration_s=round(end_s, 3),
             speech=tuple(self.speech),
             pauses=tuple(Span(a.end_s, b.start_s) for a, b in itertools.pairwise(self.speech) if b.start_s > a.end_s),
             utterances=tuple(utterances),
-            seconds=tuple(Prosody() for _ in range(int(np.ceil(end_s)))),
+            seconds=tuple(seconds),
             baseline=overall,
             voices=tuple(self.turns),
             voice_baselines=baselines,
-            emotion_labels=reader.labels if reader else (),
-            notes=notes,
+            emotion_labels=ears.reader.labels if ears.reader else (),
+            notes=(*ears.notes, *notes),
         )
         transcript = Transcript(
             self.language or "unknown", tuple(self.segments), self.word_times, (), self.emotion_labels

@@ -15,14 +15,13 @@ from omnisense.perception.faces import EXPRESSIONS
 from omnisense.perception.percepts import FaceTrack, Gesture, Speaking, VisualStream
 from omnisense.perception.timeline import Event
 from omnisense.perception.visual import Motion, Sight, Tracker
-from omnisense.perception.watching import Watched, described
+from omnisense.perception.watching import EYES_EVERY, Watched, described, put_back
 
 if TYPE_CHECKING:
     from omnisense.perception.perceive import Perception
 
 _PRESENT_S = 1.5  # a face not seen for this long has left
 _SETTLED_S = 1.0  # an expression counts once it has held this long
-_MAX_PIXELS = 640 * 360
 _LOOK_BACK_S = 12.0  # what is told rests on this much
 _OVER_S = 0.5
 
@@ -56,7 +55,15 @@ class LiveFaces:
         if self._frames and time_s <= self.last_s:
             return []
         with self._perception.equipment.looking:
-            return self._look(time_s, _shrunk(frame))
+            return self._look(time_s, self._scaled(frame))
+
+    def _scaled(self, frame: np.ndarray) -> np.ndarray:
+        """At the size that the settings' sampling gives a file's frames."""
+        height, width = frame.shape[:2]
+        plan = self._perception.settings.sampling.plan(0.0, 0.0, 1, width, height)
+        if (plan.width, plan.height) == (width, height):
+            return frame
+        return cv2.resize(frame, (plan.width, plan.height), interpolation=cv2.INTER_AREA)
 
     def _look(self, time_s: float, frame: np.ndarray) -> list[Event]:
         self._frames, self.last_s, self.size = self._frames + 1, time_s, (frame.shape[1], frame.shape[0])
@@ -75,15 +82,15 @@ class LiveFaces:
         for track in tracks:
             if track.times_s[-1] == round(time_s, 4):
                 landmarks = np.array(track.landmarks[-1]).reshape(-1, 2)
-                region = region_of_face(np.array(track.boxes[-1]), landmarks, *self.size)
-                self._regions.setdefault(track.id, region)
+                expected = region_of_face(np.array(track.boxes[-1]), landmarks, *self.size)
+                self._regions[track.id] = put_back(self._regions.get(track.id), expected)
                 events += self._news(track, time_s)
         return events
 
     def _watch(self, time_s: float, frame: np.ndarray) -> None:
         mesh = self._perception.equipment.eyes()[2]
         for track, region in list(self._regions.items()) if mesh else []:
-            look = mesh.look(frame, region, eyes=self._frames % 5 == 0)
+            look = mesh.look(frame, region, eyes=self._frames % EYES_EVERY == 0)
             if look is None:
                 del self._regions[track]
                 continue
@@ -158,6 +165,7 @@ class LiveFaces:
             motion=tuple(round(m, 4) for m in self._motion.energy),
             shot_cuts_s=tuple(self._motion.cuts_s),
             expression_labels=EXPRESSIONS if self._perception.equipment.eyes()[1] else (),
+            notes=tuple(n for role in ("expression", "face mesh") if (n := self._perception.equipment.get(role)[1])),
         )
 
     def _complete(self, track: FaceTrack) -> FaceTrack:
@@ -173,14 +181,6 @@ class LiveFaces:
             mouth_movement=tuple(n.movement if n else 0.0 for n in each),
             gestures=tuple(self._gestures.get(track.id, [])),
         )
-
-
-def _shrunk(frame: np.ndarray) -> np.ndarray:
-    height, width = frame.shape[:2]
-    if width * height <= _MAX_PIXELS:
-        return frame
-    scale = (_MAX_PIXELS / (width * height)) ** 0.5
-    return cv2.resize(frame, (int(width * scale), int(height * scale)), interpolation=cv2.INTER_AREA)
 
 
 def _event(start_s: float, end_s: float, who: str, text: str) -> Event:

@@ -34,7 +34,7 @@ from omnisense.perception.percepts import (
     Transcript,
     VisualStream,
 )
-from omnisense.perception.speaking import Phone, TalkScorer, who_speaks
+from omnisense.perception.speaking import Phone, who_speaks
 from omnisense.perception.speech_blocks import SpeechBlocks
 from omnisense.perception.watching import Watched
 
@@ -166,7 +166,7 @@ class Perception:
         seen = clip.kind == "video" and "visual" in self.settings.streams
         reading = self.equipment.get("speech").transcribe(blocks, with_phones=seen)
         close.phones = reading.phones
-        return self.felt(reading.transcript)
+        return reading.transcript
 
     def felt(self, transcript: Transcript) -> Transcript:
         """The transcript with what its words carry."""
@@ -182,20 +182,17 @@ class Perception:
     ) -> tuple[list[Speaking], tuple[PersonRow, ...]]:
         """Join the streams: whose words these are, who is talking, and a row for each person."""
         visual, audio, transcript = (None if isinstance(streams[n], Missing) else streams[n] for n in STREAMS)
-        if audio and transcript and audio.voices:
-            transcript = with_speakers(transcript, audio.voices)
-            if transcript.emotion_labels:  # parted sentences are read again
-                transcript = self.felt(replace(transcript, emotion_labels=()))
+        if transcript:  # only now is it known where a sentence of two voices is parted
+            transcript = self.felt(with_speakers(transcript, audio.voices if audio else ()))
             streams["transcript"] = transcript
         speaking: list[Speaking] = []
         if visual and audio and (close.watched or not visual.faces):
-            talking = self._talking(clip, visual, close) if close.watched else None
+            scorer, why_not = self.equipment.get("speaking") if close.watched else (None, "")
+            if why_not:
+                streams["visual"] = visual = replace(visual, notes=(*visual.notes, why_not))
+            talking = scorer.of_clip(clip, visual) if scorer else None
             speaking = who_speaks(close.watched, audio, close.loudness, close.phones, transcript, talking)
         return speaking, people_of(visual, audio, transcript, speaking)
-
-    def _talking(self, clip: Clip, visual: VisualStream, close: _Close) -> TalkScorer | None:
-        scorer, _ = self.equipment.get("speaking")
-        return scorer.of_clip(clip, visual, close.watched) if scorer else None
 
     def _provenance(self, streams: dict[str, Any], seconds: dict[str, float]) -> Provenance:
         used = self.equipment.versions()

@@ -48,6 +48,8 @@ class _Window(NamedTuple):
 class Teller(Protocol):
     """Tells voices apart, clip by clip."""
 
+    name: str
+
     def begin(self) -> Diarization:
         """For one clip."""
 
@@ -154,13 +156,15 @@ def _voices(windows: Sequence[_Window], count: int | None) -> np.ndarray:
     ] or [(v, s) for w in windows for v, s in zip(w.vectors, w.clean_s, strict=True) if v is not None]
     if not found:
         return np.zeros((0, 0))
-    kept = found[:: -(-len(found) // _MAX_CLUSTERED)]
+    every = -(-len(found) // _MAX_CLUSTERED)
+    kept = found[::every]
     vectors, speech_s = np.stack([v for v, _ in kept]), np.array([s for _, s in kept])
     labels: np.ndarray = np.ones(1, dtype=int)
     if len(kept) > 1:
         tree = linkage(vectors, method="average", metric="cosine")
         labels = fcluster(tree, count, "maxclust") if count else fcluster(tree, _APART, "distance")
-    heard_s = np.bincount(labels, speech_s) * _STEP_S / _WINDOW_S  # every moment lies in several windows
+    # Every moment lies in several windows, of a short clip in as many as there are.
+    heard_s = np.bincount(labels, speech_s) * every / min(_WINDOW_S / _STEP_S, len(windows))
     least_s = 0.0 if count else min(_MIN_VOICE_S, heard_s.max())
     centres = np.stack([vectors[labels == k].mean(axis=0) for k in np.unique(labels) if heard_s[k] >= least_s])
     unit: np.ndarray = centres / np.linalg.norm(centres, axis=1, keepdims=True)

@@ -20,9 +20,9 @@ from omnisense.perception.percepts import FaceTrack, VisualStream
 from omnisense.perception.sampling import Sampling
 
 WATCH_FPS = 25.0  # lips close for a p within 80 ms
-_EYES_EVERY = 5
+EYES_EVERY = 5
 _NEAR_S = 0.3  # what a track's entry says of the head is the mean over this long around it
-_MIN_OVERLAP = 0.2  # a mesh that has slid off its face is put back
+_MIN_OVERLAP = 0.2
 
 
 @dataclass
@@ -71,9 +71,8 @@ def watch(clip: Clip, visual: VisualStream, mesh: FaceMesh) -> tuple[VisualStrea
                 regions.pop(face.id, None)
                 continue
             expected = paths[face.id].at(time_s, image.shape[1], image.shape[0])
-            region = regions.get(face.id)
-            region = region if region is not None and _overlap(region, expected) >= _MIN_OVERLAP else expected
-            look = mesh.look(image, region, eyes=number % _EYES_EVERY == 0)
+            region = put_back(regions.get(face.id), expected)
+            look = mesh.look(image, region, eyes=number % EYES_EVERY == 0)
             if look is None:
                 regions.pop(face.id, None)
                 continue
@@ -125,6 +124,11 @@ class _Path:
         return region_of_face(now[:4], now[4:].reshape(-1, 2), width, height)
 
 
+def put_back(region: Region | None, expected: Region) -> Region:
+    """Where to look for a face: where its mesh was, unless that has slid off it or there was none."""
+    return region if region is not None and _overlap(region, expected) >= _MIN_OVERLAP else expected
+
+
 def _overlap(a: Region, b: Region) -> float:
     """Intersection over union of two regions, their roll left aside."""
     low = np.maximum(a.centre - a.side / 2, b.centre - b.side / 2)
@@ -133,22 +137,27 @@ def _overlap(a: Region, b: Region) -> float:
     return shared / max(a.side**2 + b.side**2 - shared, 1e-9)
 
 
+def _near(times_s: np.ndarray, time_s: float) -> slice:
+    return slice(np.searchsorted(times_s, time_s - _NEAR_S), np.searchsorted(times_s, time_s + _NEAR_S, side="right"))
+
+
 def described(face: FaceTrack, watched: Watched) -> FaceTrack:
     """The track with what was watched of it, a mean around each of its times."""
     times = np.array(watched.times_s)
     poses = np.array(watched.pose_deg).reshape(-1, 3)
     looks = np.array(watched.looks).reshape(-1, 2)
-    moved = np.abs(np.diff(watched.opening, prepend=watched.opening[:1])) * WATCH_FPS
+    passed_s = np.maximum(np.diff(times, prepend=times[:1] - 1 / WATCH_FPS), 1e-3)
+    moved = np.abs(np.diff(watched.opening, prepend=watched.opening[:1])) / passed_s
     pose: list[tuple[float, float, float] | None] = []
     facing: list[float | None] = []
     movement = []
     for time_s in face.times_s:
-        near = np.abs(times - time_s) <= _NEAR_S
-        yaw, pitch, roll = poses[near].mean(axis=0).round(1).tolist() if near.any() else (0.0, 0.0, 0.0)
-        pose.append((yaw, pitch, roll) if near.any() else None)
-        glances = looks[np.abs(looks[:, 0] - time_s) <= _NEAR_S, 1]
+        near, glances = _near(times, time_s), looks[_near(looks[:, 0], time_s), 1]
+        seen = len(times[near]) > 0
+        yaw, pitch, roll = poses[near].mean(axis=0).round(1).tolist() if seen else (0.0, 0.0, 0.0)
+        pose.append((yaw, pitch, roll) if seen else None)
         facing.append(round(float(glances.mean()), 3) if len(glances) else None)
-        movement.append(round(float(moved[near].mean()), 4) if near.any() else 0.0)
+        movement.append(round(float(moved[near].mean()), 4) if seen else 0.0)
     return replace(
         face,
         head_pose=tuple(pose),

@@ -7,6 +7,7 @@ manifest, and ``perception.md``.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -36,6 +37,8 @@ _PARTS = ("words", "voices", "faces", "feelings", "cost", "live", "long")
 @click.option("--light-asd", type=click.Path(path_type=Path, exists=True), help="Light-ASD's weights, to compare.")
 def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, light_asd: Path | None) -> None:
     """Measure perception on the real clips in DATA. Parts that are measured again replace those in OUTPUT."""
+    if not importlib.util.find_spec("jiwer"):
+        raise click.UsageError("jiwer, which counts word errors, is not installed: pip install 'omnisense[benchmarks]'")
     perception = Perception(cache=False)
     measures = _measures(data, perception, tuple(int(m) for m in minutes.split(",")), light_asd)
     output.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,7 @@ class LinearHead:
         return result
 
     def save(self, path: Path) -> None:
-        """Write it; the weights in half precision, which changes no decision that was ever seen to matter."""
+        """Write it; the weights in half precision, which halves the file."""
         np.savez_compressed(
             path,
             labels=np.array(self.labels),

@@ -242,9 +242,9 @@ One sigmoid a label on features of a sentence embedding, all-MiniLM-L6-v2 (`head
 - **F1, Ekman**: {listed(groups["f1"])}.
 - **F1, 28 labels**: {listed(fine["f1"])}.
 
-**Limits.** English, written, Reddit: irony is missed as often as not, and spoken sentences are shorter and plainer. A
-sentence stands alone; what came before it does not count. `grief`, `pride` and `relief` have under a hundred and fifty
-training texts each. Feelings *named* are not feelings *had*.
+**Limits.** English, written, Reddit: spoken sentences are shorter and plainer, and irony is not looked for. A sentence
+stands alone; what came before it does not count. The rarest labels (`grief`, `pride`, `relief`) have 77 to 153 training
+texts. Feelings *named* are not feelings *had*.
 
 Made by `python -m omnisense.perception.heads.train text GOEMOTIONS`.
 """

@@ -133,7 +133,7 @@ def test_light_asd_tells_a_talking_face_from_a_still_one(shared):
 
     model, head = LightASD(weights), Head.read(shared / "grid" / "lbax4n.mpg")
     clip, face = open_clip(shared / "grid" / "lbax4n.mpg"), percepts.visual.faces[0]
-    talking = model.of_clip(clip, percepts.visual, [])(face.id, 0.3, 2.0)
+    talking = model.of_clip(clip, percepts.visual)(face.id, 0.3, 2.0)
     from omnisense.perception.light_asd import _crop
 
     still = np.repeat(_crop(head.frames[-1], face, 2.9)[None], 43, axis=0)
