@@ -38,6 +38,7 @@ DEFAULTS = (
     "centerface",
     "mini-xception",
     "face-mesh",
+    "body",
     "campplus",
     "all-minilm-l6-v2",
 )

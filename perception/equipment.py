@@ -27,7 +27,8 @@ class PerceptionSettings:
 
     Attributes:
         language: a code such as ``en``, or None to let a multilingual speech model find it.
-        face_mesh_model: for lips, head pose and gaze; None leaves them out.
+        face_mesh_model: for lips, head pose and gaze; None leaves them out, and bodies with them.
+        body_model: for hands at the face, arms and posture; None leaves them out.
         voice_model: a speaker embedding, or a pyannote pipeline, to tell voices apart; None does not.
         voices: how many there are, where it is known.
         voice_emotion_model, text_emotion_model: ``shipped`` heads, or any Hugging Face audio classification model and
@@ -40,6 +41,7 @@ class PerceptionSettings:
     face_model: str = "centerface"
     expression_model: str = "mini-xception"
     face_mesh_model: str | None = "face-mesh"
+    body_model: str | None = "body"
     speech_model: str = "whisper-tiny.en"
     language: str | None = None
     voice_model: str | None = "campplus"
@@ -62,6 +64,7 @@ class PerceptionSettings:
         if "visual" in self.streams:
             roles |= {"faces": self.face_model, "expression": self.expression_model}
             roles |= _named({"face mesh": self.face_mesh_model, "speaking": self.speaking_model})
+            roles |= _named({"body": self.body_model}) if self.face_mesh_model else {}
         if "audio" in self.streams:
             roles |= _named({"voices": self.voice_model, "voice emotion": self.voice_emotion_model})
         if "transcript" in self.streams:
@@ -126,6 +129,11 @@ class Equipment:
 
         return FaceMesh(models.ensure(name, self._say))
 
+    def _load_body(self, name: str) -> Any:
+        from omnisense.perception.body import BodyReader
+
+        return BodyReader(models.ensure(name, self._say))
+
     def _load_voices(self, name: str) -> Any:
         from omnisense.perception.voices import load_teller
 
@@ -168,9 +176,13 @@ class Equipment:
         (teller, no_voices), (reader, no_emotion) = self.get("voices"), self.get("voice emotion")
         return Ears(self.get("pitch"), teller, reader, tuple(n for n in (no_voices, no_emotion) if n))
 
-    def eyes(self) -> tuple[Any, Any, Any]:
-        """The models that look: face detector, expression reader or None, face mesh or None."""
-        return self.get("faces"), self.get("expression")[0], self.get("face mesh")[0]
+    def eyes(self) -> tuple[Any, Any, Any, Any]:
+        """The models that look: the face detector; expression reader, face mesh and body reader, or None each."""
+        return self.get("faces"), self.get("expression")[0], self.get("face mesh")[0], self.get("body")[0]
+
+    def unseeing(self) -> tuple[str, ...]:
+        """Why models that look are missing, of those that were asked for."""
+        return tuple(why_not for role in _SEEN if (why_not := self.get(role)[1]))
 
     def versions(self) -> dict[str, str]:
         """The models in use, by role, with what tells their content."""
@@ -184,11 +196,13 @@ class Equipment:
 _OPTIONAL: dict[str, Callable[[Equipment, str], Any]] = {
     "expression": Equipment._load_expression,
     "face mesh": Equipment._load_mesh,
+    "body": Equipment._load_body,
     "voices": Equipment._load_voices,
     "voice emotion": Equipment._load_voice_emotion,
     "text emotion": Equipment._load_text_emotion,
     "speaking": Equipment._load_speaking,
 }
+_SEEN = ("expression", "face mesh", "body")
 _ROLES = ("faces", "speech", "pitch", *_OPTIONAL)
 # Models whose libraries import torch: two threads that do so at once find each other's half-imported modules.
 _HEAVY_ROLES = ("speech", "voices", "voice emotion", "text emotion", "speaking")

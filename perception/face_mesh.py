@@ -8,14 +8,12 @@ on LiteRT. Points are numbered as MediaPipe numbers them.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from omnisense.errors import ModelError
+from omnisense.perception.patches import PatchNetwork, Region, placed, turned
 
-_INPUT, _EYE_INPUT = 192, 64
 _PRESENT = 0.5
 _MARGIN = 1.5  # of the region over the face, as the mesh was trained
 _EYE_MARGIN = 2.3
@@ -27,14 +25,6 @@ _UPRIGHT_PITCH_DEG = -5.0  # forehead to chin of people who look straight ahead 
 # An eyeball has a radius of about 12 mm and the opening between its lids a width of about 30.
 _EYEBALL_PER_WIDTH = 12 / 30
 _CONTACT_DEG = 10.0  # gaze this far off is still felt as half a contact
-
-
-class Region(NamedTuple):
-    """A square of the picture, in pixels: its centre, the roll of what is in it in radians, and its side."""
-
-    centre: np.ndarray
-    roll: float
-    side: float
 
 
 class Look(NamedTuple):
@@ -62,8 +52,8 @@ class FaceMesh:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._mesh = _interpreter(folder / "face_landmark.tflite")
-        self._iris = _interpreter(folder / "iris_landmark.tflite")
+        self._mesh = PatchNetwork(folder / "face_landmark.tflite", "face-mesh")
+        self._iris = PatchNetwork(folder / "iris_landmark.tflite", "face-mesh")
 
     def look(self, image: np.ndarray, region: Region, eyes: bool = True) -> Look | None:
         """The face in a region of a (H, W, 3) uint8 RGB frame, or None when no mesh fits.
@@ -81,12 +71,10 @@ class FaceMesh:
         return Look(_region_of(points), float(opening), width, pose, facing)
 
     def _points(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
-        patch, back = _patch(image, region, _INPUT)
-        raw, presence = _run(self._mesh, patch)
+        (raw, presence), back = self._mesh(image, region)
         points: np.ndarray = raw.reshape(-1, 3).astype(np.float64)
-        scale = region.side / _INPUT
-        flat = points[:, :2] @ back[:, :2].T + back[:, 2]
-        return np.c_[flat, points[:, 2] * scale], float(1 / (1 + np.exp(-presence.ravel()[0])))
+        depth = points[:, 2] * region.side / self._mesh.size
+        return np.c_[placed(points[:, :2], back), depth], float(1 / (1 + np.exp(-presence.ravel()[0])))
 
     def _gaze(self, image: np.ndarray, points: np.ndarray, eye: tuple[int, int]) -> float:
         """How far the iris is from the middle of the eye towards the picture's right, in widths of the eye."""
@@ -94,9 +82,8 @@ class FaceMesh:
         across = b - a if b[0] >= a[0] else a - b
         width = max(float(np.linalg.norm(across)), 1e-6)
         region = Region((a + b) / 2, float(np.arctan2(across[1], across[0])), width * _EYE_MARGIN)
-        patch, back = _patch(image, region, _EYE_INPUT)
-        iris = _run(self._iris, patch)[1].reshape(-1, 3)[0, :2]
-        centre = back[:, :2] @ iris + back[:, 2]
+        (_, iris), back = self._iris(image, region)
+        centre = placed(iris.reshape(-1, 3)[:1, :2], back)[0]
         return float((centre - (a + b) / 2) @ across / width**2)
 
 
@@ -110,49 +97,10 @@ def region_of_face(box: np.ndarray, landmarks: np.ndarray, width: int, height: i
     )
 
 
-def _interpreter(path: Path) -> Any:
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    try:
-        # Without the XNNPACK delegate, which announces itself on standard error.
-        made = Interpreter(
-            model_path=str(path),
-            num_threads=1,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-    except ValueError as error:
-        raise ModelError(
-            f"the face mesh cannot be read ({error})", "Run `omnisense models pull face-mesh`.", path
-        ) from error
-    made.allocate_tensors()
-    return made
-
-
-def _run(interpreter: Any, patch: np.ndarray) -> list[np.ndarray]:
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], patch.astype(np.float32)[None] / 255)
-    interpreter.invoke()
-    return [interpreter.get_tensor(output["index"]) for output in interpreter.get_output_details()]
-
-
-def _patch(image: np.ndarray, region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The region upright as (size, size, 3), and the matrix (2, 3) from its pixels back to the picture's."""
-    turn = _turn(region.roll)
-    corners = [region.centre + turn @ (np.array(c) * region.side / 2) for c in ((-1, -1), (1, -1), (-1, 1))]
-    there = cv2.getAffineTransform(
-        np.array(corners, dtype=np.float32), np.array([[0, 0], [size, 0], [0, size]], dtype=np.float32)
-    )
-    patch = cv2.warpAffine(image, there, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return patch, cv2.invertAffineTransform(there)
-
-
-def _turn(roll: float) -> np.ndarray:
-    return np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
-
-
 def _region_of(points: np.ndarray) -> Region:
     across = points[263, :2] - points[33, :2]
     roll = float(np.arctan2(across[1], across[0]))
-    turn = _turn(roll)
+    turn = turned(roll)
     upright = points[:, :2] @ turn
     low, high = upright.min(axis=0), upright.max(axis=0)
     return Region(turn @ ((low + high) / 2), roll, _MARGIN * float((high - low).max()))

@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 
 from omnisense.perception.expressions import expression_phases
-from omnisense.perception.face_mesh import Region, region_of_face
+from omnisense.perception.face_mesh import region_of_face
 from omnisense.perception.faces import EXPRESSIONS
+from omnisense.perception.gestures import HELD_GAP_S, MOVES, VERBS
+from omnisense.perception.patches import Region, put_back
 from omnisense.perception.percepts import FaceTrack, Gesture, Speaking, VisualStream
 from omnisense.perception.timeline import Event
 from omnisense.perception.visual import Motion, Sight, Tracker
-from omnisense.perception.watching import EYES_EVERY, Watched, described, put_back
+from omnisense.perception.watching import EYES_EVERY, Watched, described
 
 if TYPE_CHECKING:
     from omnisense.perception.perceive import Perception
@@ -70,7 +72,7 @@ class LiveFaces:
         self._watch(time_s, frame)
         if self._times and time_s - self._times[-1] < 1 / self._perception.settings.sampling.fps - 1e-3:
             return []
-        detector, reader, _ = self._perception.equipment.eyes()
+        detector, reader, _, body = self._perception.equipment.eyes()
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         if self._motion.add(time_s, frame, grey):
             self._tracker.cut()
@@ -81,14 +83,16 @@ class LiveFaces:
         events = self._gone(time_s)
         for track in tracks:
             if track.times_s[-1] == round(time_s, 4):
-                landmarks = np.array(track.landmarks[-1]).reshape(-1, 2)
-                expected = region_of_face(np.array(track.boxes[-1]), landmarks, *self.size)
+                box, landmarks = np.array(track.boxes[-1]), np.array(track.landmarks[-1]).reshape(-1, 2)
+                expected = region_of_face(box, landmarks, *self.size)
                 self._regions[track.id] = put_back(self._regions.get(track.id), expected)
+                if body and track.id in self._watched:
+                    self._watched[track.id].add_body(time_s, frame, box, landmarks, body)
                 events += self._news(track, time_s)
         return events
 
     def _watch(self, time_s: float, frame: np.ndarray) -> None:
-        mesh = self._perception.equipment.eyes()[2]
+        _, _, mesh, _ = self._perception.equipment.eyes()
         for track, region in list(self._regions.items()) if mesh else []:
             look = mesh.look(frame, region, eyes=self._frames % EYES_EVERY == 0)
             if look is None:
@@ -123,18 +127,25 @@ class LiveFaces:
         return events
 
     def _moves(self, track: FaceTrack, time_s: float) -> list[Event]:
-        """Note where the head points now; tell of gestures that are over."""
+        """Note where the head points now; tell of gestures that are new."""
         found = described(track, self._watched[track.id])
         self._noted.setdefault(track.id, {})[round(time_s, 4)] = _Head(
             found.head_pose[-1], found.facing_camera[-1], found.mouth_movement[-1]
         )
-        known = self._gestures.setdefault(track.id, [])
-        fresh = [
-            g for g in found.gestures if g.end_s < time_s - _OVER_S and all(g.start_s > old.end_s for old in known)
-        ]
-        known += fresh
-        verbs = {"nod": "nods", "shake": "shakes the head"}
-        return [_event(g.start_s, g.end_s, track.id, f"{track.id} {verbs[g.kind]}") for g in fresh]
+        fresh = [g for g in found.gestures if self._is_new(track.id, g, time_s)]
+        return [_event(g.start_s, g.end_s, track.id, f"{track.id} {VERBS[g.kind]}") for g in fresh]
+
+    def _is_new(self, track: str, gesture: Gesture, time_s: float) -> bool:
+        """Note a gesture, and whether it is one more: of what is held, the end moves on from look to look."""
+        if gesture.kind in MOVES and gesture.end_s >= time_s - _OVER_S:
+            return False  # it may go on
+        known = self._gestures.setdefault(track, [])
+        for at, old in enumerate(known):
+            if old.kind == gesture.kind and gesture.start_s <= old.end_s + HELD_GAP_S * (gesture.kind not in MOVES):
+                known[at] = replace(old, end_s=max(old.end_s, gesture.end_s))
+                return False
+        known.append(gesture)
+        return True
 
     def spoke(self, part: Speaking) -> Event:
         """Somebody in view has said something."""
@@ -165,7 +176,7 @@ class LiveFaces:
             motion=tuple(round(m, 4) for m in self._motion.energy),
             shot_cuts_s=tuple(self._motion.cuts_s),
             expression_labels=EXPRESSIONS if self._perception.equipment.eyes()[1] else (),
-            notes=tuple(n for role in ("expression", "face mesh") if (n := self._perception.equipment.get(role)[1])),
+            notes=self._perception.equipment.unseeing(),
         )
 
     def _complete(self, track: FaceTrack) -> FaceTrack:

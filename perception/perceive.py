@@ -95,9 +95,19 @@ class Perception:
         )
         stored = self.stored(clip, info)  # a model fetched on the way has its version now
         stored.parent.mkdir(parents=True, exist_ok=True)
-        if not any(isinstance(s, Missing) and s.temporary for s in streams.values()) and not self.equipment.lacking():
+        if self._whole(streams):
             percepts.save(stored)
         return percepts
+
+    def _whole(self, streams: dict[str, Any]) -> bool:
+        """Whether nothing is lacking that another try may have: only then are percepts worth keeping."""
+        read = streams["transcript"]
+        unfelt = isinstance(read, Transcript) and read.segments and not read.emotion_labels
+        return not (
+            any(isinstance(s, Missing) and s.temporary for s in streams.values())
+            or self.equipment.lacking()
+            or (unfelt and self.settings.text_emotion_model)
+        )
 
     def stored(self, clip: Clip, info: ClipInfo | None = None) -> Path:
         """Where the percepts of this clip, under these settings and models, are kept."""
@@ -137,15 +147,12 @@ class Perception:
         from omnisense.perception.visual import see
         from omnisense.perception.watching import watch
 
-        detector, (reader, why_not), (mesh, no_mesh) = (
-            self.equipment.get(r) for r in ("faces", "expression", "face mesh")
-        )
+        detector, reader, mesh, body = self.equipment.eyes()
         with self.equipment.looking:  # the interpreters serve one thread at a time
-            stream = see(clip, self.settings.sampling, detector, reader, why_not)
-            if no_mesh:
-                stream = replace(stream, notes=(*stream.notes, no_mesh))
+            stream = see(clip, self.settings.sampling, detector, reader)
+            stream = replace(stream, notes=(*stream.notes, *self.equipment.unseeing()))
             if mesh and stream.faces:
-                stream, close.watched = watch(clip, stream, mesh)
+                stream, close.watched = watch(clip, stream, mesh, body)
             return stream
 
     def _hear(self, clip: Clip, blocks: SpeechBlocks, close: _Close) -> Stream:
@@ -173,9 +180,13 @@ class Perception:
         if not transcript.segments:
             return transcript
         reader, why_not = self.equipment.get("text emotion")
-        if reader is None:
-            return replace(transcript, notes=(*transcript.notes, why_not) if why_not else transcript.notes)
-        return with_emotions(transcript, reader)
+        if reader is not None:
+            try:
+                return with_emotions(transcript, reader)
+            except Exception as error:  # a classifier of the user's choice may fail; the words still stand
+                _log.warning("the text emotion model failed", exc_info=True)
+                why_not = f"the text emotion model failed ({type(error).__name__}: {error})"
+        return replace(transcript, notes=(*transcript.notes, why_not)) if why_not else transcript
 
     def _relate(
         self, clip: Clip, streams: dict[str, Any], close: _Close

@@ -43,7 +43,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Gesture:
-    """A movement of the head: ``nod`` or ``shake``, and how many times."""
+    """What head, hands or body do, of the kinds in ``gestures.VERBS``, and how many times (nods and shakes)."""
 
     start_s: float
     end_s: float
@@ -66,7 +66,7 @@ class FaceTrack:
         head_pose: yaw, pitch and roll in degrees (yaw: to the viewer's right; pitch: up; roll: clockwise as the
             viewer sees it); None where no face mesh fits. Empty without a face mesh model.
         facing_camera: 0 (looks away) to 1 (looks into the camera), from head and iris; None and empty likewise.
-        gestures: nods and shakes of the head.
+        gestures: nods and shakes of the head; what hands and arms do; posture.
     """
 
     id: str
@@ -287,7 +287,7 @@ class PersonRow:
         tone: mean vocal emotion scores, in the order of the audio stream's labels.
         arousal: mean of the voice's utterances; None where unknown.
         sentiment: mean of the person's sentences; None where unknown.
-        gestures: nods and shakes.
+        gestures: of its tracks.
         agreement: what the channels say together, or against each other, in words.
     """
 

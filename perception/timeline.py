@@ -10,6 +10,7 @@ import numpy as np
 
 from omnisense.perception.expressions import Phase, expression_phases
 from omnisense.perception.fusion import CLEAR_TONE, place_of
+from omnisense.perception.gestures import POSTURES, VERBS
 from omnisense.perception.percepts import (
     AudioStream,
     FaceTrack,
@@ -163,9 +164,9 @@ def _visual_events(visual: VisualStream, duration_s: float, names: _Names) -> It
             yield _event(face.start_s, face.end_s, "face", face.id, f"{name} is visible", 0.3)
         yield from _expression_events(face, name, phases)
         for gesture in face.gestures:
-            verb = "nods" if gesture.kind == "nod" else "shakes the head"
             times = f" {gesture.count} times" if gesture.count > 1 else ""
-            yield _event(gesture.start_s, gesture.end_s, "face", face.id, f"{name} {verb}{times}", 0.7)
+            text, weight = f"{name} {VERBS[gesture.kind]}{times}", 0.3 if gesture.kind in POSTURES else 0.7
+            yield _event(gesture.start_s, gesture.end_s, "face", face.id, text, weight)
         for start_s, end_s in _looks_away(face):
             yield _event(start_s, end_s, "face", face.id, f"{name} looks away from the camera", 0.35)
 

@@ -25,23 +25,21 @@ _CUT_COLOUR_DISTANCE = 0.5
 _CUT_MOTION = 0.06
 
 
-def see(
-    clip: Clip, sampling: Sampling, detector: FaceDetector, reader: ExpressionReader | None, reader_missing: str = ""
-) -> VisualStream:
+def see(clip: Clip, sampling: Sampling, detector: FaceDetector, reader: ExpressionReader | None) -> VisualStream:
     """Look at a clip's frames.
 
     Args:
         clip: a video or image.
         sampling: which frames are looked at.
         detector: finds the faces.
-        reader: reads their expression; None leaves expressions out, and ``reader_missing`` says why.
+        reader: reads their expression; None leaves expressions out.
 
     Raises:
         MediaError: there are no pictures, or none can be decoded.
     """
     step_s = 0.0
     tracker, motion = Tracker(), Motion()
-    notes = {reader_missing} if reader_missing else set()
+    notes: set[str] = set()
     times: list[float] = []
     shape = (0, 0)
     with ThreadPoolExecutor(min(os.cpu_count() or 2, 8), thread_name_prefix="faces") as pool:

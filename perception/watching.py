@@ -1,4 +1,4 @@
-"""Faces watched closely: lips, head and eyes of every track, 25 times a second.
+"""Faces watched closely: lips, head and eyes of every track 25 times a second, body and hands more seldom.
 
 ``visual`` finds and follows faces in a few frames a second, which is enough for an expression. Speech, nods and glances
 are faster: between those frames the face mesh follows each face by itself, from one frame to the next.
@@ -12,24 +12,27 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from omnisense.perception.body import BodyReader, Stance
 from omnisense.perception.decoding import one_ahead
-from omnisense.perception.face_mesh import FaceMesh, Look, Region, region_of_face
-from omnisense.perception.gestures import head_gestures
+from omnisense.perception.face_mesh import FaceMesh, Look, region_of_face
+from omnisense.perception.gestures import acts, head_gestures, held
 from omnisense.perception.media import Clip
+from omnisense.perception.patches import Region, put_back
 from omnisense.perception.percepts import FaceTrack, VisualStream
 from omnisense.perception.sampling import Sampling
 
 WATCH_FPS = 25.0  # lips close for a p within 80 ms
 EYES_EVERY = 5
+BODY_EVERY_S = 0.4  # a look takes as long as twenty at the lips; hands stay at a face for longer
 _NEAR_S = 0.3  # what a track's entry says of the head is the mean over this long around it
-_MIN_OVERLAP = 0.2
 
 
 @dataclass
 class Watched:
     """One face, watched: times (T,) in seconds, lip opening and mouth width (T,) in face heights, pose (T, 3).
 
-    ``looks`` are the gazes: times and how much the camera was faced, 0 to 1.
+    ``looks`` are the gazes: times and how much the camera was faced, 0 to 1. ``acts`` are what arms, hands and body
+    showed (``gestures.VERBS``), with times; ``stance`` is where they were last.
     """
 
     track: str
@@ -38,6 +41,8 @@ class Watched:
     width: list[float] = field(default_factory=list)
     pose_deg: list[tuple[float, float, float]] = field(default_factory=list)
     looks: list[tuple[float, float]] = field(default_factory=list)
+    acts: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
+    stance: Stance | None = None
 
     def add(self, time_s: float, look: Look) -> None:
         """Take the next frame's mesh."""
@@ -48,16 +53,30 @@ class Watched:
         if look.facing is not None:
             self.looks.append((time_s, look.facing))
 
+    def add_body(
+        self, time_s: float, image: np.ndarray, box: np.ndarray, landmarks: np.ndarray, body: BodyReader
+    ) -> None:
+        """Look at body and hands, unless that was done a moment ago; the face in fractions of the frame."""
+        if self.acts and time_s - self.acts[-1][0] < BODY_EVERY_S - 1e-3:
+            return
+        size = np.array([image.shape[1], image.shape[0]])
+        left, top, right, bottom = (box * np.tile(size, 2)).tolist()
+        self.stance = body.look(image, (left, top, right, bottom), self.stance)
+        self.acts.append((time_s, acts(self.stance, (left, top, right, bottom), landmarks * size)))
+
     def forget(self, before_s: float) -> None:
         """Drop what was before."""
         first = bisect.bisect_left(self.times_s, before_s)
         for series in (self.times_s, self.opening, self.width, self.pose_deg):
             del series[:first]
         self.looks = [look for look in self.looks if look[0] >= before_s]
+        self.acts = [act for act in self.acts if act[0] >= before_s]
 
 
-def watch(clip: Clip, visual: VisualStream, mesh: FaceMesh) -> tuple[VisualStream, list[Watched]]:
-    """Watch every face track of a clip closely.
+def watch(
+    clip: Clip, visual: VisualStream, mesh: FaceMesh, body: BodyReader | None = None
+) -> tuple[VisualStream, list[Watched]]:
+    """Watch every face track of a clip closely, its body and hands too where there is a model for them.
 
     Returns:
         The stream with head pose, gaze, lip movement and gestures in its tracks, and what was watched.
@@ -70,8 +89,10 @@ def watch(clip: Clip, visual: VisualStream, mesh: FaceMesh) -> tuple[VisualStrea
             if not face.start_s - 1e-6 <= time_s <= face.end_s:
                 regions.pop(face.id, None)
                 continue
-            expected = paths[face.id].at(time_s, image.shape[1], image.shape[0])
-            region = put_back(regions.get(face.id), expected)
+            box, landmarks = paths[face.id].at(time_s)
+            if body:
+                watched[face.id].add_body(time_s, image, box, landmarks, body)
+            region = put_back(regions.get(face.id), region_of_face(box, landmarks, image.shape[1], image.shape[0]))
             look = mesh.look(image, region, eyes=number % EYES_EVERY == 0)
             if look is None:
                 regions.pop(face.id, None)
@@ -116,25 +137,13 @@ class _Path:
     def of(cls, face: FaceTrack) -> _Path:
         return cls(np.array(face.times_s), np.hstack([np.array(face.boxes), np.array(face.landmarks)]))
 
-    def at(self, time_s: float, width: int, height: int) -> Region:
+    def at(self, time_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """Box (4,) and landmarks (5, 2) in fractions of the frame."""
         after = int(np.clip(np.searchsorted(self.times_s, time_s), 1, max(len(self.times_s) - 1, 1)))
         here = slice(after - 1, after + 1)
         times_s, marks = self.times_s[here], self.marks[here]
         now = np.array([np.interp(time_s, times_s, column) for column in marks.T])
-        return region_of_face(now[:4], now[4:].reshape(-1, 2), width, height)
-
-
-def put_back(region: Region | None, expected: Region) -> Region:
-    """Where to look for a face: where its mesh was, unless that has slid off it or there was none."""
-    return region if region is not None and _overlap(region, expected) >= _MIN_OVERLAP else expected
-
-
-def _overlap(a: Region, b: Region) -> float:
-    """Intersection over union of two regions, their roll left aside."""
-    low = np.maximum(a.centre - a.side / 2, b.centre - b.side / 2)
-    high = np.minimum(a.centre + a.side / 2, b.centre + b.side / 2)
-    shared = float(np.clip(high - low, 0, None).prod())
-    return shared / max(a.side**2 + b.side**2 - shared, 1e-9)
+        return now[:4], now[4:].reshape(-1, 2)
 
 
 def _near(times_s: np.ndarray, time_s: float) -> slice:
@@ -163,5 +172,5 @@ def described(face: FaceTrack, watched: Watched) -> FaceTrack:
         head_pose=tuple(pose),
         facing_camera=tuple(facing),
         mouth_movement=tuple(movement),
-        gestures=tuple(head_gestures(times, poses)),
+        gestures=tuple(sorted([*head_gestures(times, poses), *held(watched.acts)], key=lambda g: g.start_s)),
     )

@@ -20,11 +20,11 @@ from typing import Any
 import click
 
 from omnisense import __version__
-from omnisense.benchmarks.perception import cost, faces, feelings, voices, words
+from omnisense.benchmarks.perception import bodies, cost, faces, feelings, voices, words
 from omnisense.perception.perceive import Perception, PerceptionSettings
 
 _DIR = click.Path(path_type=Path, file_okay=False, exists=True)
-_PARTS = ("words", "voices", "faces", "feelings", "cost", "live", "long")
+_PARTS = ("words", "voices", "faces", "bodies", "feelings", "cost", "live", "long")
 
 
 @click.command()
@@ -80,6 +80,8 @@ def _measures(
         ("voices", "voices, AMI", "speech/ami", lambda: voices.ami(speech / "ami", perception)),
         ("faces", "who is talking", "grid", lambda: faces.who_is_talking(data / "grid", perception)),
         ("faces", "expression", "faces", lambda: faces.expression(data / "faces", perception)),
+        ("bodies", "joints, COCO", "people_images", lambda: bodies.joints(data / "people_images", perception)),
+        ("bodies", "hands at the face", "faces", lambda: bodies.hands(data, perception)),
         ("feelings", "vocal emotion", "speech/emodb", lambda: feelings.voice(speech / "emodb")),
         ("feelings", "text emotion", "text/goemotions", lambda: feelings.texts(data / "text" / "goemotions")),
         ("cost", "a minute of talk", "grid", lambda: cost.minute(perception, _talking(data))),

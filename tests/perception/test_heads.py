@@ -187,3 +187,17 @@ def test_any_text_classifier_serves(tmp_path, several):
 def test_labels_without_a_sign_have_no_sentiment():
     assert text._sentiment(("a", "b"), np.array([0.5, 0.5])) is None
     assert text._sentiment(("joy", "sadness"), np.array([0.9, 0.1])) == 0.8
+
+
+def test_a_text_model_that_fails_costs_no_words(perception, monkeypatch, caplog):
+    class Broken:
+        labels, name = ("x",), "broken"
+
+        def read(self, sentences):
+            raise RuntimeError("too long for it")
+
+    monkeypatch.setitem(perception.equipment._loaded, "text emotion", (Broken(), ""))
+    transcript = perception.felt(Transcript("en", (Segment(0, 1, "good"),), "test"))
+    assert transcript.segments[0].text == "good"
+    assert transcript.notes == ("the text emotion model failed (RuntimeError: too long for it)",)
+    assert not perception._whole({"transcript": transcript})  # nor is it kept for another time

@@ -38,7 +38,7 @@ def test_head_pose_turns_with_the_picture(shared, look):
 
 @pytest.mark.models
 def test_no_mesh_fits_where_no_face_is():
-    from omnisense.perception.face_mesh import Region
+    from omnisense.perception.patches import Region
 
     mesh = FaceMesh(models.ensure("face-mesh"))
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
@@ -47,7 +47,7 @@ def test_no_mesh_fits_where_no_face_is():
 
 def test_a_mesh_that_is_none_is_refused(tmp_path):
     (tmp_path / "face_landmark.tflite").write_bytes(b"no")
-    with pytest.raises(ModelError, match="face mesh cannot be read"):
+    with pytest.raises(ModelError, match="model cannot be read"):
         FaceMesh(tmp_path)
 
 

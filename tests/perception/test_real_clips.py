@@ -61,6 +61,10 @@ def test_the_crying_woman_smiles_in_the_end(shared, perception):
     phases = expression_phases(face, stream.expression_labels)
     assert phases[-1].start_s == pytest.approx(10.0, abs=1.0)
     assert percepts.transcript.segments == ()
+    (hand,) = face.gestures  # she wipes her face; by eye, from 2.6 to 9.4 s
+    assert hand.kind == "hand at mouth"
+    assert (hand.start_s, hand.end_s) == (pytest.approx(2.6, abs=0.7), pytest.approx(9.4, abs=0.7))
+    assert "holds a hand to the mouth" in percepts.render()
 
 
 def test_nobody_is_nobody(shared, perception):

@@ -29,14 +29,14 @@ class FakeDetector:
 
 def seen(make_media, script, **settings):
     clip = open_clip(make_media("a.mp4", video_s=4.0, audio_s=None, fps=10))
-    return see(clip, Sampling(fps=5, **settings), FakeDetector(script), None, "no expression model here")
+    return see(clip, Sampling(fps=5, **settings), FakeDetector(script), None)
 
 
 def test_two_people_keep_their_tracks(make_media):
     stream = seen(make_media, lambda i: [face_at(0.8 - 0.001 * i), face_at(0.2 + 0.001 * i)][:: 1 if i % 4 else -1])
     assert [(f.id, f.position) for f in stream.faces] == [("face-1", "left"), ("face-2", "right")]
     assert all(len(f.times_s) == 20 for f in stream.faces)
-    assert stream.notes == ("no expression model here",)
+    assert stream.notes == ()
     assert stream.expression_labels == ()
 
 
