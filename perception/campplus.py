@@ -18,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own name for it)
 from omnisense.errors import ModelError
 from omnisense.perception.decoding import SAMPLE_RATE_HZ
 
+_STEP_FRAMES = 10  # lengths are cut to tenths of a second: oneDNN keeps a plan, and memory, for each that it meets
 _MEL_BINS = 80
 _GROWTH, _BOTTLENECK, _CONTEXT_FRAMES = 32, 128, 100
 _BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers and dilation of each
@@ -49,6 +50,9 @@ class VoiceEmbedder:
         bands = torchaudio.compliance.kaldi.fbank(
             torch.from_numpy(samples)[None], num_mel_bins=_MEL_BINS, dither=0.0, sample_frequency=SAMPLE_RATE_HZ
         )
+        if len(bands) >= _STEP_FRAMES:
+            spare = len(bands) % _STEP_FRAMES
+            bands = bands[spare // 2 : len(bands) - (spare - spare // 2)]
         with torch.inference_mode():
             vector = self._network((bands - bands.mean(dim=0))[None])[0].numpy()
         unit: np.ndarray = vector / max(float(np.linalg.norm(vector)), 1e-9)

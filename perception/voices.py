@@ -28,9 +28,9 @@ _STEP_S = 1.0
 _ACTIVE = 0.5
 _CLEAN_S = 0.5  # a vector of less speech than this takes no part in finding the voices
 _EMBEDDABLE_S = 0.2
-# Mean cosine distance from which two groups of vectors are two people; between the .55 and .65 that tell the same two
-# to five voices apart on EmoDB utterances strung together.
-_APART = 0.6
+# Mean cosine distance from which two groups of vectors are two people. On acted EmoDB utterances strung together (2 to
+# 4 voices), smaller ones split a voice by its emotions; the two voices of a telephone call are .67 apart.
+_APART = 0.63
 _MIN_VOICE_S = 0.5  # a group with less speech is a stray vector, unless there is no other
 _MAX_CLUSTERED = 4000  # vectors beyond this (about an hour) are thinned out for finding the voices
 _MIN_TURN_S = 0.1

@@ -99,3 +99,16 @@ def test_too_little_to_tell():
     assert head_gestures(np.zeros(0), np.zeros((0, 3))) == []
     times = np.r_[np.arange(5) * 0.04, 10 + np.arange(5) * 0.04]
     assert head_gestures(times, np.zeros((10, 3))) == []
+
+
+@pytest.mark.models
+def test_loading_announces_nothing_and_swallows_nothing(capfd):
+    import os
+
+    from omnisense.perception.patches import _unannounced
+
+    FaceMesh(models.ensure("face-mesh"))
+    assert capfd.readouterr().err == ""
+    with _unannounced():
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nsomething of another thread\n")
+    assert capfd.readouterr().err == "something of another thread\n"
