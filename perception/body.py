@@ -7,7 +7,7 @@ around it: a hand at the face says more of a person than one in the lap. What wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ class Stance(NamedTuple):
 
     Attributes:
         joints: by the names of ``people.KEYPOINTS``, in pixels; only those that are seen and in the frame.
-        hands: near the face, or followed from there.
+        hands: near the face. Whose they are is not known: somebody else's hand may be at it.
         region: where to look for the body next; None where none was found.
     """
 
@@ -74,9 +74,14 @@ class BodyReader:
             before: of the same person a moment ago.
         """
         joints, region = self._body(image, face_px, before.region if before else None)
-        hands = [found for hand in (before.hands if before else ()) if (found := self._followed(image, hand.region))]
+        around = _around(face_px, _HANDS_BELOW, _HANDS_SIDE)
+        hands: list[Hand] = []
+        for hand in before.hands if before else ():
+            found = self._hand_in(image, hand.region)
+            if found and _within(found.region, around) and not _tried(found.region, [h.region for h in hands]):
+                hands.append(found)
         if len(hands) < _HANDS:
-            hands += self._new_hands(image, face_px, hands)
+            hands += self._new_hands(image, around, hands)
         return Stance(joints, tuple(hands[:_HANDS]), region)
 
     def _body(
@@ -101,15 +106,15 @@ class BodyReader:
         }
         return joints, region
 
-    def _followed(self, image: np.ndarray, region: Region) -> Hand | None:
+    def _hand_in(self, image: np.ndarray, region: Region) -> Hand | None:
         (raw, presence, *_), back = self._hand(image, region)
         if presence.item() < _HAND:
             return None
         points = placed(raw.reshape(21, 3)[:, :2].astype(np.float64), back)
         return Hand(points, _region_of_hand(points))
 
-    def _new_hands(self, image: np.ndarray, face_px: BoxPx, known: list[Hand]) -> list[Hand]:
-        (raw, scores), back = self._palms(image, _around(face_px, _HANDS_BELOW, _HANDS_SIDE))
+    def _new_hands(self, image: np.ndarray, around: Region, known: list[Hand]) -> list[Hand]:
+        (raw, scores), back = self._palms(image, around)
         chance = 1 / (1 + np.exp(-np.clip(scores.ravel(), -60, 60)))
         found: list[Hand] = []
         tried: list[Region] = [hand.region for hand in known]
@@ -119,10 +124,10 @@ class BodyReader:
             middle = placed(self._anchors[at][None] + palm[None, :2], back)[0]
             side = float(palm[2:4].max()) * float(np.linalg.norm(back[:, 0]))
             region = _region_of_palm(middle, side, marks[2] - marks[0])
-            if any(np.linalg.norm(region.centre - other.centre) < 0.3 * other.side for other in tried):
+            if _tried(region, tried):
                 continue
             tried.append(region)
-            hand = self._followed(image, region)
+            hand = self._hand_in(image, region)
             found += [hand] if hand else []
         return found
 
@@ -131,6 +136,15 @@ def _around(face_px: BoxPx, below: float, side: float) -> Region:
     left, top, right, bottom = face_px
     height = bottom - top
     return Region(np.array([(left + right) / 2, (top + bottom) / 2 + below * height]), 0.0, side * height)
+
+
+def _within(region: Region, around: Region) -> bool:
+    return bool((np.abs(region.centre - around.centre) <= around.side / 2).all())
+
+
+def _tried(region: Region, others: Sequence[Region]) -> bool:
+    """Whether it is where one of the others is."""
+    return any(np.linalg.norm(region.centre - other.centre) < 0.3 * other.side for other in others)
 
 
 def _inside(point: np.ndarray, box_px: BoxPx) -> bool:

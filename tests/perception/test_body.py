@@ -128,8 +128,8 @@ def test_a_body_is_followed_from_look_to_look(shared, reader, perception):
     assert max(apart) < 0.5 * (box[3] - box[1])
     assert len(again.hands) == len(first.hands) == 1
     assert np.abs(again.hands[0].points - first.hands[0].points).max() < 0.3 * (box[3] - box[1])
-    # The face of somebody who is not there: the body found below it has its nose elsewhere.
-    assert reader.look(image, (400.0, 150.0, 420.0, 175.0)).region is None
+    # The face of somebody who is not there: the body found below it has its nose elsewhere, and his hand is not near.
+    assert reader.look(image, (400.0, 150.0, 420.0, 175.0), first) == Stance({}, (), None)
 
 
 @pytest.mark.shared
