@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from omnisense.benchmarks.speed.clips import talking_clip
+from omnisense.benchmarks.speed.memory import peak_mb
 from omnisense.perception.decoding import SAMPLE_RATE_HZ
 from omnisense.perception.live import Chunk, LivePerception, Update
 from omnisense.perception.media import open_clip
@@ -59,20 +60,17 @@ def long_files(source: Path, minutes: tuple[int, ...]) -> dict[str, Any]:
 
 def one_long(short: str, path: str) -> None:
     """Print seconds, and the peak of memory over what a minute's clip takes with all models loaded."""
-    import resource
-
     perception = Perception(cache=False)
     perception.perceive(short)
-    base_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    base_mb = peak_mb()
     began = time.perf_counter()
     percepts = perception.perceive(path)
     seconds = time.perf_counter() - began
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     result = {
         "of real time": round(seconds / percepts.clip.duration_s, 3),
         "seconds": round(seconds, 1),
-        "models and a minute, MB": round(base_kb / 1024),
-        "more at the peak, MB": round((peak_kb - base_kb) / 1024),
+        "models and a minute, MB": round(base_mb),
+        "more at the peak, MB": round(peak_mb() - base_mb),
         "missing": percepts.missing(),
         "voices": len({turn.voice for turn in getattr(percepts.audio, "voices", ())}),
     }

@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import os
 import platform
-import resource
 import shutil
 import statistics
 import tempfile
@@ -26,6 +25,7 @@ import click
 from PIL import Image
 
 from omnisense.benchmarks.herm.annotate import AnnotateSettings, annotate
+from omnisense.benchmarks.speed.memory import peak_mb
 
 _DIR = click.Path(path_type=Path, file_okay=False, exists=True)
 _FULL = 1000
@@ -88,12 +88,12 @@ def _copies(images: Path, coco: Path, folder: Path, count: int) -> None:
 
 
 def _engine(folder: Path) -> tuple[float, float]:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before_mb = peak_mb()
     with tempfile.TemporaryDirectory() as output:
         began = time.perf_counter()
         annotate(folder / "images", Path(output), AnnotateSettings(coco=str(folder)))
         seconds = time.perf_counter() - began
-    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return seconds, peak_mb() - before_mb
 
 
 def _decoding(folder: Path) -> tuple[float, float]:

@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import platform
 import random
-import resource
 import statistics
 import tempfile
 import time
@@ -32,6 +31,7 @@ from omnisense.benchmarks.items import Item
 from omnisense.benchmarks.report import write_report
 from omnisense.benchmarks.runner import RunSettings, run
 from omnisense.benchmarks.score import score
+from omnisense.benchmarks.speed.memory import peak_mb
 from omnisense.benchmarks.systems import Baseline, Prepared, Reply, SystemSettings
 from omnisense.benchmarks.worker import Worker, WorkerSettings
 from omnisense.reasoning.policy import ScriptedPolicy, message
@@ -186,9 +186,9 @@ def _peak_mb(folder: Path, count: int) -> float:
     """Memory that the run adds to what the questions themselves take."""
     dataset = load(_data(folder, count))
     settings = _instant(folder, count)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before_mb = peak_mb()
     run(settings, dataset, paper_score)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return peak_mb() - before_mb
 
 
 def _report_s(folder: Path, count: int) -> float:

@@ -24,6 +24,7 @@ from typing import Any
 import click
 import numpy as np
 
+from omnisense.benchmarks.speed.memory import peak_mb
 from omnisense.perception.media import SAMPLE_RATE_HZ
 from omnisense.perception.sampling import Sampling
 from omnisense.perception.writing import write_clip
@@ -264,7 +265,7 @@ def _scoring_mb(way: str) -> float:
         add_scoring_head(model)
         scored = model(ids, shift_labels=ids[:, -_REPLY:], last_positions=_REPLY, fused_lm_head=True)
         scored.log_probs.sum().backward()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+    return peak_mb() - before
 
 
 def _resident_mb() -> float:
