@@ -28,6 +28,7 @@ def test_respond_json_is_one_object(run_cli, script):
 
 
 @pytest.mark.models
+@pytest.mark.slow
 def test_respond_for_people_fits_80_columns(run_cli, script):
     code, out, err = run_cli("respond", DEMO, "--policy", script)
     assert code == 0
@@ -68,6 +69,7 @@ def test_perceive_writes_a_picture(run_cli, tmp_path):
 
 
 @pytest.mark.parametrize("streams", ["audio", "visual"])
+@pytest.mark.slow
 def test_a_picture_of_few_streams(run_cli, streams, tmp_path):
     code, out, _ = run_cli("perceive", DEMO, "--streams", streams, "--output", tmp_path)
     assert code == 0

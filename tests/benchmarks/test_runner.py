@@ -229,6 +229,7 @@ def test_a_question_that_kills_or_hangs_its_worker_costs_one_record(tmp_path):
     assert {r.error["kind"] for r in failed} == {"worker died"}
 
 
+@pytest.mark.slow
 def test_a_lost_ray_actor_costs_one_record(tmp_path):
     pytest.importorskip("ray")
     rows = [row("Emo_Strategy", n, question=f"number {n}: what is felt?") for n in range(1, 11)]

@@ -115,6 +115,7 @@ def test_the_answer_graph_answers_every_kind(question, answer):
 
 @pytest.mark.models
 @pytest.mark.shared
+@pytest.mark.slow
 def test_the_agent_reads_answers_off_the_clip(shared, tmp_path):
     from omnisense.benchmarks.humansense.build import Builder
 

@@ -55,6 +55,7 @@ def test_a_tiny_model_learns_the_mix_and_the_second_stage_starts_from_the_first(
     assert "omnisense eval herm" in (tmp_path / "run" / "2-instruct" / "final" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_an_interrupted_stage_ends_as_an_unbroken_one(vlm, pictures, tmp_path):
     import torch
     from safetensors.torch import load_file
@@ -77,6 +78,7 @@ def test_an_interrupted_stage_ends_as_an_unbroken_one(vlm, pictures, tmp_path):
 
 
 @pytest.mark.parametrize("family", ["tiny_vlm3", "tiny_omni", "tiny_smolvlm"])
+@pytest.mark.slow
 def test_other_families_train_by_the_same_recipe(family, pictures, tmp_path):
     if family == "tiny_smolvlm":
         pytest.importorskip("num2words")
@@ -100,6 +102,7 @@ def test_lora_of_the_published_size_trains_the_language_layers(vlm, pictures, tm
     assert (kept["r"], kept["lora_alpha"]) == (64, 16)
 
 
+@pytest.mark.slow
 def test_what_the_engine_makes_is_trained_on(run_cli, vlm, tmp_path):
     from omnisense.benchmarks.herm.annotate import annotate
     from tests.benchmarks.painted import TRIO, Pictures
@@ -208,6 +211,7 @@ def test_the_command_runs_a_recipe_of_sft_stages(run_cli):
     assert "this recipe is for sft" in ran.stderr
 
 
+@pytest.mark.slow
 def test_general_sets_become_rows_of_the_same_form(run_cli, tmp_path):
     from tests.benchmarks.painted import TRIO, Pictures
 

@@ -199,6 +199,7 @@ def test_a_reward_that_fails_stops_the_run_and_what_was_learnt_is_kept(recipe, t
     assert last_whole(tmp_path / "checkpoints").name == "checkpoint-1"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_what_was_learnt_is_kept(recipe, tmp_path, monkeypatch):
     from omnisense.rl.omni import OmniGRPOTrainer
 
@@ -261,6 +262,7 @@ def test_what_cannot_be_trained_is_said_before_it_is_tried(recipe, tmp_path, cha
         train(recipe(*change.split("\x00")), tmp_path, lambda _: None)
 
 
+@pytest.mark.slow
 def test_the_command_says_it_in_a_line(run_cli, tmp_path, tiny, tiny_data):
     rows = read(tiny_data / "video.json")
     for number, row in enumerate(rows):
@@ -277,6 +279,7 @@ def test_the_command_says_it_in_a_line(run_cli, tmp_path, tiny, tiny_data):
     assert "acuracy" in ran.stderr
 
 
+@pytest.mark.slow
 def test_the_command_trains_and_tells(run_cli, tmp_path, recipe, tiny_data):
     quick = recipe("evaluation={run: true, max_new_tokens: 2}", "trainer.max_steps=2")
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(json.loads(quick.model_dump_json())))
