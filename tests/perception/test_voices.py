@@ -53,7 +53,6 @@ def test_the_two_speakers_of_the_call(shared, teller):
 
 @pytest.mark.shared
 @pytest.mark.models
-@pytest.mark.slow
 def test_a_voice_keeps_its_label_across_blocks(shared, teller):
     """The call twice over, in blocks of ten seconds: still the same two voices."""
     folder = shared / "speech" / "two_speaker_call"

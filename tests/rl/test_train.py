@@ -199,7 +199,6 @@ def test_a_reward_that_fails_stops_the_run_and_what_was_learnt_is_kept(recipe, t
     assert last_whole(tmp_path / "checkpoints").name == "checkpoint-1"
 
 
-@pytest.mark.slow
 def test_a_full_disk_is_told_and_what_was_learnt_is_kept(recipe, tmp_path, monkeypatch):
     from omnisense.rl.omni import OmniGRPOTrainer
 
