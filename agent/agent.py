@@ -13,13 +13,14 @@ from langgraph.graph import START
 
 from omnisense.agent.memory import default_memory, open_memory
 from omnisense.errors import InputError, MediaError, OmniSenseError
-from omnisense.perception.media import Clip, open_clip
-from omnisense.perception.perceive import Perception
-from omnisense.perception.percepts import STREAMS, Percepts
-from omnisense.reasoning.graph import STAGES, build_graph
-from omnisense.reasoning.nodes import OnStream
-from omnisense.reasoning.policy import DEFAULT_POLICY, Policy, load_policy
-from omnisense.reasoning.state import LoopSettings
+from omnisense.perception.media.clip import Clip, open_clip
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.types import STREAMS, Percepts
+from omnisense.reasoning.loop.graph import STAGES, build_graph
+from omnisense.reasoning.loop.nodes import OnStream
+from omnisense.reasoning.loop.state import LoopSettings
+from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.load import DEFAULT_POLICY, load_policy
 
 _APPRAISALS = ("characteristics", "emotion", "context", "need", "strategy")
 _TURN_START: dict[str, Any] = {

@@ -20,28 +20,30 @@ from omnisense.errors import InputError, MediaError, ModelError, OmniSenseError,
 
 if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
-    from omnisense.perception.media import Clip, open_clip
-    from omnisense.perception.perceive import perceive
-    from omnisense.perception.percepts import Percepts
-    from omnisense.perception.sampling import Sampling
-    from omnisense.reasoning.chat_model_policy import ChatModelPolicy
-    from omnisense.reasoning.policy import Policy, ScriptedPolicy, load_policy
-    from omnisense.reasoning.transformers_policy import TransformersPolicy
+    from omnisense.perception.media.clip import Clip, open_clip
+    from omnisense.perception.media.sampling import Sampling
+    from omnisense.perception.pipeline import perceive
+    from omnisense.perception.types import Percepts
+    from omnisense.reasoning.policies.base import Policy
+    from omnisense.reasoning.policies.chat_model import ChatModelPolicy
+    from omnisense.reasoning.policies.load import load_policy
+    from omnisense.reasoning.policies.scripted import ScriptedPolicy
+    from omnisense.reasoning.policies.transformers import TransformersPolicy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LAZY = {
     "Agent": "omnisense.agent.agent",
-    "ChatModelPolicy": "omnisense.reasoning.chat_model_policy",
-    "Clip": "omnisense.perception.media",
-    "Percepts": "omnisense.perception.percepts",
-    "Policy": "omnisense.reasoning.policy",
-    "Sampling": "omnisense.perception.sampling",
-    "ScriptedPolicy": "omnisense.reasoning.policy",
-    "TransformersPolicy": "omnisense.reasoning.transformers_policy",
-    "load_policy": "omnisense.reasoning.policy",
-    "open_clip": "omnisense.perception.media",
-    "perceive": "omnisense.perception.perceive",
+    "ChatModelPolicy": "omnisense.reasoning.policies.chat_model",
+    "Clip": "omnisense.perception.media.clip",
+    "Percepts": "omnisense.perception.types",
+    "Policy": "omnisense.reasoning.policies.base",
+    "Sampling": "omnisense.perception.media.sampling",
+    "ScriptedPolicy": "omnisense.reasoning.policies.scripted",
+    "TransformersPolicy": "omnisense.reasoning.policies.transformers",
+    "load_policy": "omnisense.reasoning.policies.load",
+    "open_clip": "omnisense.perception.media.clip",
+    "perceive": "omnisense.perception.pipeline",
 }
 
 __all__ = [

@@ -14,10 +14,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from omnisense.benchmarks.items import Dataset
-from omnisense.benchmarks.records import write_atomically
-from omnisense.rl.data import Split
-from omnisense.rl.finish import Candidate, card, evaluate
+from omnisense.benchmarks.harness.dataset import Dataset
+from omnisense.benchmarks.harness.records import write_atomically
+from omnisense.rl.data.dataset import Split
+from omnisense.rl.evaluate import Candidate, card, evaluate
 from omnisense.rl.recipe import Recipe, stages_of
 from omnisense.rl.train import Say, Trained, train
 

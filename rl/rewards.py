@@ -14,10 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from omnisense.benchmarks.score import score
+from omnisense.benchmarks.harness.scorer import score
 from omnisense.errors import InputError, OmniSenseError
-from omnisense.reasoning.answer import is_think_then_answer, parse
-from omnisense.reasoning.question import UNSCORED, Question
+from omnisense.reasoning.answers.parser import is_think_then_answer, parse
+from omnisense.reasoning.answers.question import UNSCORED, Question
 
 Completions = Sequence[Sequence[Mapping[str, str]]]
 Reward = Callable[..., list[float | None]]
@@ -150,7 +150,7 @@ def build_rewards(wanted: Mapping[str, Any]) -> tuple[list[Guarded], list[float]
     Raises:
         InputError: an unknown name or setting.
     """
-    from omnisense.rl.judged import Context, Empathy, Logic
+    from omnisense.rl.judge_rewards import Context, Empathy, Logic
 
     ours: dict[str, Any] = {
         "accuracy": accuracy, "format": think_then_answer, "length": Length,

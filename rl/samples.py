@@ -10,11 +10,11 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from omnisense.benchmarks.records import write_atomically
-from omnisense.benchmarks.worker import strip
-from omnisense.reasoning.policy import Seen, text_of
-from omnisense.rl.omni import OmniGRPOTrainer
+from omnisense.benchmarks.harness.records import write_atomically
+from omnisense.benchmarks.harness.worker import strip
+from omnisense.reasoning.policies.messages import Seen, text_of
 from omnisense.rl.rewards import reply_of
+from omnisense.rl.trainer import OmniGRPOTrainer
 
 
 class Samples(TrainerCallback):

@@ -12,20 +12,20 @@ import torch
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from omnisense.reasoning.encoding import ALONG_TOKENS, Encoder, collate, on_device
+from omnisense.reasoning.policies.encoding import ALONG_TOKENS, Encoder, collate, on_device
 from omnisense.rl.checkpoints import ExactCheckpoints
-from omnisense.rl.encoding_ahead import EncodingAhead
-from omnisense.rl.own_forward import add_scoring_head, bare_model
+from omnisense.rl.full_forward import add_scoring_head, bare_model
+from omnisense.rl.prompt_prefetch import EncodingAhead
 
 
 class OmniSFTTrainer(ExactCheckpoints, SFTTrainer):
     """TRL's SFT trainer for models that see and hear.
 
     Args:
-        model: from :func:`omnisense.reasoning.transformers_policy.load_model`, bare or with a PEFT adapter on it.
+        model: from :func:`omnisense.reasoning.policies.transformers.load_model`, bare or with a PEFT adapter on it.
         encoder: from the same function.
         args: TRL's configuration.
-        train_dataset: ``prompt`` as :func:`omnisense.rl.encoding_ahead.dump_prompt` writes it, and the ``reply``.
+        train_dataset: ``prompt`` as :func:`omnisense.rl.prompt_prefetch.dump_prompt` writes it, and the ``reply``.
         threads: prompts that are decoded at once.
         more: ``callbacks`` and ``optimizers``, as TRL takes them.
     """

@@ -15,9 +15,9 @@ from typing import Any
 import click
 import numpy as np
 
-from omnisense.perception.media import SAMPLE_RATE_HZ
-from omnisense.perception.writing import write_clip
-from omnisense.rl.sources import ONE
+from omnisense.perception.media.clip import SAMPLE_RATE_HZ
+from omnisense.perception.media.encode import write_clip
+from omnisense.rl.data.converters import ONE
 
 _FPS, _SECONDS, _HEIGHT, _WIDTH = 4, 2, 56, 84
 _EACH = 24
@@ -86,7 +86,7 @@ def _write_wav(path: Path, samples: np.ndarray) -> None:
 @click.option("--each", default=_EACH, show_default=True, help="Clips of each kind.")
 def main(folder: Path, seed: int, each: int) -> None:
     """Make a tiny model and tiny questions in FOLDER (the recipe expects `tiny`)."""
-    from omnisense.reasoning.tiny_models import tiny_omni
+    from omnisense.testing.tiny_models import tiny_omni
 
     tiny_omni(folder / "model")
     make_data(folder, seed, each)

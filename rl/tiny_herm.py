@@ -78,7 +78,7 @@ def _picture(top: str, side: str, noise: np.random.Generator) -> np.ndarray:
 @click.option("--each", default=_EACH, show_default=True, help="Pictures of each kind.")
 def main(folder: Path, seed: int, each: int) -> None:
     """Make a tiny model and tiny pictures in FOLDER (the recipe expects `tiny-herm`)."""
-    from omnisense.reasoning.tiny_models import tiny_vlm
+    from omnisense.testing.tiny_models import tiny_vlm
 
     tiny_vlm(folder / "model")
     make_pictures(folder, seed, each)

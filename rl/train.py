@@ -22,22 +22,22 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 from trl import GRPOConfig, SFTConfig
 
 from omnisense import models
-from omnisense.benchmarks.items import Item
-from omnisense.benchmarks.records import claim, write_atomically
+from omnisense.benchmarks.harness.dataset import Item
+from omnisense.benchmarks.harness.records import claim, write_atomically
 from omnisense.errors import InputError
-from omnisense.perception.sampling import Sampling
-from omnisense.reasoning.boxes import notation_of
-from omnisense.reasoning.encoding import Encoder, family_of
-from omnisense.reasoning.policy import Messages, clip_of, media_of
-from omnisense.reasoning.transformers_policy import load_model
+from omnisense.perception.media.sampling import Sampling
+from omnisense.reasoning.answers.boxes import notation_of
+from omnisense.reasoning.policies.encoding import Encoder, family_of
+from omnisense.reasoning.policies.messages import Messages, clip_of, media_of
+from omnisense.reasoning.policies.transformers import load_model
 from omnisense.rl.checkpoints import last_whole
-from omnisense.rl.data import Split, read_split, rows_of, solution
-from omnisense.rl.finish import Candidate, finish
-from omnisense.rl.omni import OmniGRPOTrainer
+from omnisense.rl.data.dataset import Split, read_split, rows_of, solution
+from omnisense.rl.evaluate import Candidate, finish
 from omnisense.rl.recipe import Recipe
 from omnisense.rl.rewards import build_rewards
 from omnisense.rl.samples import Samples
 from omnisense.rl.sft import OmniSFTTrainer
+from omnisense.rl.trainer import OmniGRPOTrainer
 
 Say = Callable[[str], None]
 _PIXELS_A_TOKEN, _SOUND_TOKENS_A_SECOND = 28 * 28, 25  # of the Qwen2.5 families; close enough for others

@@ -53,7 +53,7 @@ class Weights(BaseModel):
                 parameter.requires_grad_(self.towers or not _TOWERS.search(name))
             return model
         if adapter is not None:
-            from omnisense.reasoning.transformers_policy import with_adapter
+            from omnisense.reasoning.policies.transformers import with_adapter
 
             return with_adapter(model, adapter, trainable=True)
         from peft import LoraConfig, get_peft_model

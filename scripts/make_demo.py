@@ -19,7 +19,7 @@ import wave
 import cv2
 import numpy as np
 
-from omnisense.perception.writing import write_clip
+from omnisense.perception.media.encode import write_clip
 
 TEXT = "I am going to fly to space! I worked so hard for it, and I am so happy. I am a little nervous, too."
 VOICE = ["espeak-ng", "-v", "en-us+f3", "-s", "150", "-p", "55", "-g", "2", "--stdout", TEXT]

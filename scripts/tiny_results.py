@@ -14,10 +14,10 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from omnisense.reasoning.tiny_models import tiny_omni
 from omnisense.rl.curriculum import train_curriculum
 from omnisense.rl.recipe import Recipe, read_recipe
 from omnisense.rl.tiny import make_data
+from omnisense.testing.tiny_models import tiny_omni
 
 _KINDS = {"video": ["video"], "audio": ["audio"], "both": ["both"], "mix": ["video", "audio", "both"]}
 _SEEDS = (1, 2, 3)

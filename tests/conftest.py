@@ -63,7 +63,7 @@ def grid(shared: Path) -> list[tuple[Path, str]]:
 @pytest.fixture(scope="session")
 def perception() -> object:
     """One Perception for all tests that use real models: loading takes seconds."""
-    from omnisense.perception.perceive import Perception
+    from omnisense.perception.pipeline import Perception
 
     return Perception(cache=False)
 
@@ -181,7 +181,7 @@ def run_cli() -> Callable[..., Ran]:
 
     def run(*arguments: object, stdin: str | None = None, **environment: str) -> Ran:
         done = subprocess.run(
-            [sys.executable, "-m", "omnisense.agent.cli", *map(str, arguments)],
+            [sys.executable, "-m", "omnisense.agent.cli.main", *map(str, arguments)],
             capture_output=True,
             text=True,
             input=stdin,

@@ -3,7 +3,7 @@
 A row of a JSON list or of JSON lines: ``id``, ``image``, ``question``, ``answer``, ``dimension`` (of any name) and, for
 a choice, ``choices`` (by letter, or a list). The answer is a letter, a box ``[x, y, w, h]`` in fractions of the
 picture, a list of such boxes, or, to learn from, a text. Ours besides: ``field`` (of the dimension), ``group`` (what a
-split never cuts through), and boxes marked in texts (:func:`omnisense.reasoning.boxes.mark`).
+split never cuts through), and boxes marked in texts (:func:`omnisense.reasoning.answers.boxes.mark`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omnisense.benchmarks.items import Dataset, Item, Problem
-from omnisense.benchmarks.overlap import RIGHT_OVER, best_overlap
-from omnisense.benchmarks.rows import RowError, lettered, located, unused
+from omnisense.benchmarks.harness.dataset import Dataset, Item, Problem
+from omnisense.benchmarks.harness.overlap import RIGHT_OVER, best_overlap
+from omnisense.benchmarks.harness.rows import RowError, lettered, located, unused
 from omnisense.errors import InputError
-from omnisense.reasoning import boxes
-from omnisense.reasoning.question import BOXED, Question
+from omnisense.reasoning.answers import boxes
+from omnisense.reasoning.answers.question import BOXED, Question
 
 _BEYOND = 0.01  # of a side: as far as a right box may be over the edge, by rounding
 _MOST_CHOICES = 26
@@ -199,8 +199,8 @@ def authors_score(item: Item, reply: str, think: bool) -> float | None:
 
     ``think`` says nothing here: a reply with its thinking in tags is read alike.
     """
-    from omnisense.benchmarks.score import score
-    from omnisense.reasoning.answer import parse
+    from omnisense.benchmarks.harness.scorer import score
+    from omnisense.reasoning.answers.parser import parse
 
     if item.question.kind not in BOXED:
         return score(reply, item.question, item.gold).value

@@ -25,9 +25,9 @@ import click
 import numpy as np
 
 from omnisense.errors import InputError
-from omnisense.perception.media import SAMPLE_RATE_HZ, open_clip
-from omnisense.perception.sampling import Sampling
-from omnisense.perception.writing import write_clip
+from omnisense.perception.media.clip import SAMPLE_RATE_HZ, open_clip
+from omnisense.perception.media.encode import write_clip
+from omnisense.perception.media.sampling import Sampling
 
 _ONE = "Multiple-choice question (select one answer choice)"
 _SEVERAL = "Multiple-choice question (select one or more answer choices)"

@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from omnisense.benchmarks.humansense.paper import PATTERNS
+from omnisense.benchmarks.harness.dataset import Dataset, Item, Modality, Problem
+from omnisense.benchmarks.harness.rows import RowError, located, unused
+from omnisense.benchmarks.harness.scorer import canonical
+from omnisense.benchmarks.humansense.official_score import PATTERNS
 from omnisense.benchmarks.humansense.tasks import task_of
-from omnisense.benchmarks.items import Dataset, Item, Modality, Problem
-from omnisense.benchmarks.rows import RowError, located, unused
-from omnisense.benchmarks.score import canonical
 from omnisense.errors import InputError
-from omnisense.reasoning.question import Kind, Question, bare
+from omnisense.reasoning.answers.question import Kind, Question, bare
 
 QUESTION_FILES = ("HumanSense_VQA.json", "HumanSense_AQA.json")
 TRAINING_FILES = ("merged_video_wo_audio.json", "merged_audio.json", "merged_video_w_audio.json")

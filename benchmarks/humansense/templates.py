@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnisense.benchmarks.items import Item
+from omnisense.benchmarks.harness.dataset import Item
 from omnisense.errors import InputError
 
 

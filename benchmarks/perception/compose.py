@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from omnisense.perception.decoding import SAMPLE_RATE_HZ
-from omnisense.perception.media import open_clip
-from omnisense.perception.percepts import Span
-from omnisense.perception.sampling import Sampling
-from omnisense.perception.speech_blocks import voice_activity
-from omnisense.perception.writing import write_clip
+from omnisense.perception.audio.chunks import voice_activity
+from omnisense.perception.media.clip import open_clip
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.perception.media.encode import write_clip
+from omnisense.perception.media.sampling import Sampling
+from omnisense.perception.types import Span
 
 FPS = 25
 # one at a time: whoever is not heard stands still; moving: both talk on, one is heard; silent: both talk, neither is

@@ -16,10 +16,10 @@ import numpy as np
 
 from omnisense.benchmarks.speed.clips import talking_clip
 from omnisense.benchmarks.speed.memory import peak_mb
-from omnisense.perception.decoding import SAMPLE_RATE_HZ
-from omnisense.perception.live import Chunk, LivePerception, Update
-from omnisense.perception.media import open_clip
-from omnisense.perception.perceive import Perception
+from omnisense.perception.media.clip import open_clip
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.streaming.session import Chunk, LivePerception, Update
 
 _CHUNK_S = 0.1
 
@@ -149,7 +149,7 @@ def _texts(update: Update | None, at_s: float) -> list[tuple[float, str]]:
 
 def _first_shown(words: list[Any], shown: list[tuple[float, str]]) -> list[tuple[Any, float | None]]:
     """Each word with the first time, from its start on, at which a text showed it."""
-    from omnisense.benchmarks.perception.words import spoken
+    from omnisense.benchmarks.perception.transcription import spoken
 
     texts = [(at_s, set(spoken(text).split())) for at_s, text in shown]
     return [

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from omnisense.benchmarks.perception.compose import Composed, Head, two_faces
-from omnisense.perception.expressions import expression_phases
-from omnisense.perception.perceive import Perception
-from omnisense.perception.percepts import Percepts, VisualStream
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.types import Percepts, VisualStream
+from omnisense.perception.vision.expressions import expression_phases
 
 _STEP_S = 0.01
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from omnisense.perception.media import SAMPLE_RATE_HZ, open_clip
-from omnisense.perception.sampling import Sampling
-from omnisense.perception.writing import write_clip
+from omnisense.perception.media.clip import SAMPLE_RATE_HZ, open_clip
+from omnisense.perception.media.encode import write_clip
+from omnisense.perception.media.sampling import Sampling
 
 FPS = 25
 

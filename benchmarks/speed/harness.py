@@ -21,21 +21,22 @@ from typing import Any
 
 import click
 
-from omnisense.benchmarks.asking import AskSettings
-from omnisense.benchmarks.crews import RayCrew, dispatch
+from omnisense.benchmarks.harness.dataset import Item
+from omnisense.benchmarks.harness.executors import RayCrew, dispatch
+from omnisense.benchmarks.harness.prompting import AskSettings
+from omnisense.benchmarks.harness.report import write_report
+from omnisense.benchmarks.harness.run import RunSettings, run
+from omnisense.benchmarks.harness.scorer import score
+from omnisense.benchmarks.harness.systems import Baseline, Prepared, Reply, SystemSettings
+from omnisense.benchmarks.harness.worker import Worker, WorkerSettings
 from omnisense.benchmarks.humansense.data import load
-from omnisense.benchmarks.humansense.layout import layout
-from omnisense.benchmarks.humansense.paper import paper_score
+from omnisense.benchmarks.humansense.official_score import paper_score
+from omnisense.benchmarks.humansense.report_spec import layout
 from omnisense.benchmarks.humansense.tasks import TASKS
-from omnisense.benchmarks.items import Item
-from omnisense.benchmarks.report import write_report
-from omnisense.benchmarks.runner import RunSettings, run
-from omnisense.benchmarks.score import score
 from omnisense.benchmarks.speed.memory import peak_mb
-from omnisense.benchmarks.systems import Baseline, Prepared, Reply, SystemSettings
-from omnisense.benchmarks.worker import Worker, WorkerSettings
-from omnisense.reasoning.policy import ScriptedPolicy, message
-from omnisense.reasoning.question import Question, question_text
+from omnisense.reasoning.answers.question import Question, question_text
+from omnisense.reasoning.policies.messages import message
+from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
 FULL = 3882
 _WORDS = "well I think that you were there when she said it and he looked away for a while".split()
@@ -105,7 +106,7 @@ class _BusySystem(Baseline):
     """A system that takes one core for a while over each question."""
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
-        """See :class:`omnisense.benchmarks.systems.System`."""
+        """See :class:`omnisense.benchmarks.harness.systems.System`."""
         for _ in batch:
             _spin(400_000)
         return super().answer(batch)

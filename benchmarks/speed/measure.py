@@ -22,11 +22,12 @@ import numpy as np
 from omnisense import models
 from omnisense.agent.agent import Agent
 from omnisense.benchmarks.speed.clips import FPS
-from omnisense.perception.faces import FaceDetector
-from omnisense.perception.media import Clip, open_clip
-from omnisense.perception.perceive import Perception, PerceptionSettings
-from omnisense.perception.sampling import Sampling
-from omnisense.reasoning.policy import ScriptedPolicy, message
+from omnisense.perception.media.clip import Clip, open_clip
+from omnisense.perception.media.sampling import Sampling
+from omnisense.perception.pipeline import Perception, PerceptionSettings
+from omnisense.perception.vision.face_detector import FaceDetector
+from omnisense.reasoning.policies.messages import message
+from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
 
 class Timing(NamedTuple):
@@ -195,7 +196,7 @@ def start_up(runs: int) -> list[Timing]:
         return lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
 
     return in_turn("start-up", {
-        "omnisense --help": run("-m", "omnisense.agent.cli", "--help"),
+        "omnisense --help": run("-m", "omnisense.agent.cli.main", "--help"),
         "import omnisense": run("-c", "import omnisense"),
         "python alone": run("-c", "pass"),
     }, runs)  # fmt: skip

@@ -25,9 +25,9 @@ import click
 import numpy as np
 
 from omnisense.benchmarks.speed.memory import peak_mb
-from omnisense.perception.media import SAMPLE_RATE_HZ
-from omnisense.perception.sampling import Sampling
-from omnisense.perception.writing import write_clip
+from omnisense.perception.media.clip import SAMPLE_RATE_HZ
+from omnisense.perception.media.encode import write_clip
+from omnisense.perception.media.sampling import Sampling
 
 _STEPS, _WARM = 6, 2
 _TOKENS = 64
@@ -69,7 +69,7 @@ def measure(folder: Path, runs: int) -> dict[str, Any]:
 
 def step_seconds(folder: Path, runs: int) -> dict[str, list[float]]:
     """Seconds of single steps, the first ones of each round left out."""
-    from omnisense.reasoning.tiny_models import tiny_omni, tiny_text
+    from omnisense.testing.tiny_models import tiny_omni, tiny_text
 
     text, omni = tiny_text(folder / "text"), tiny_omni(folder / "omni", width=128, layers=8)
     clips = [_clip(folder / f"clip{i}.mp4", seed=i) for i in range(_CLIPS)]
@@ -95,9 +95,9 @@ def step_seconds(folder: Path, runs: int) -> dict[str, list[float]]:
 
 def encoding_once(folder: Path, runs: int) -> dict[str, float]:
     """Seconds to encode a group's prompts: as one, and each completion's anew."""
-    from omnisense.reasoning.tiny_models import tiny_omni
-    from omnisense.reasoning.transformers_policy import load_model
-    from omnisense.rl.encoding_ahead import EncodingAhead, dump_prompt, read_prompt
+    from omnisense.reasoning.policies.transformers import load_model
+    from omnisense.rl.prompt_prefetch import EncodingAhead, dump_prompt, read_prompt
+    from omnisense.testing.tiny_models import tiny_omni
 
     encoder = load_model(tiny_omni(folder / "encoder"), "float32")[1]
     part = {
@@ -168,7 +168,7 @@ def _clip(path: Path, seconds: int = 2, seed: int = 0, height: int = 120, width:
 
 
 def _length(folder: Path, prompt: Any) -> int:
-    from omnisense.reasoning.transformers_policy import load_model
+    from omnisense.reasoning.policies.transformers import load_model
 
     return int(load_model(folder, "float32")[1].encode(prompt)[0].length)
 
@@ -191,9 +191,9 @@ def _by_length(completions: Any, **_: Any) -> list[float]:
 def _ours(folder: Path, prompts: Any, work: Path) -> Any:
     from datasets import Dataset
 
-    from omnisense.reasoning.transformers_policy import load_model
-    from omnisense.rl.encoding_ahead import dump_prompt
-    from omnisense.rl.omni import OmniGRPOTrainer
+    from omnisense.reasoning.policies.transformers import load_model
+    from omnisense.rl.prompt_prefetch import dump_prompt
+    from omnisense.rl.trainer import OmniGRPOTrainer
 
     model, encoder = load_model(folder, "float32")
     data = Dataset.from_list([{"prompt": dump_prompt(prompt)} for prompt in prompts])
@@ -204,8 +204,8 @@ def _trl(folder: Path, prompts: Any, work: Path) -> Any:
     from datasets import Dataset
     from trl import GRPOTrainer
 
-    from omnisense.reasoning.policy import text_of
-    from omnisense.reasoning.transformers_policy import load_model
+    from omnisense.reasoning.policies.messages import text_of
+    from omnisense.reasoning.policies.transformers import load_model
 
     model, encoder = load_model(folder, "float32")
     plain = [{"prompt": [{"role": m["role"], "content": text_of(m)} for m in prompt]} for prompt in prompts]
@@ -246,7 +246,7 @@ def _scoring_mb(way: str) -> float:
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    from omnisense.rl.own_forward import add_scoring_head
+    from omnisense.rl.full_forward import add_scoring_head
 
     torch.manual_seed(0)
     config = Qwen2Config(

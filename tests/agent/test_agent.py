@@ -11,8 +11,8 @@ import pytest
 from omnisense import Agent, InputError, MediaError, PolicyError, ScriptedPolicy, open_clip
 from omnisense.agent.agent import Finished, StageDone, StreamPerceived, Token
 from omnisense.agent.memory import open_memory
-from omnisense.reasoning.graph import STAGES
-from omnisense.reasoning.policy import text_of
+from omnisense.reasoning.loop.graph import STAGES
+from omnisense.reasoning.policies.messages import text_of
 from tests.conftest import DEMO
 
 GOOD = "I hear you, and it sounds like a lot to hold."
@@ -59,7 +59,7 @@ def test_a_clip_that_cannot_be_opened_leaves_no_turn(tmp_path):
 
 
 def test_a_clip_in_which_nothing_is_perceived_needs_a_text(make_media):
-    from omnisense.perception.perceive import Perception, PerceptionSettings
+    from omnisense.perception.pipeline import Perception, PerceptionSettings
 
     blind = Perception(PerceptionSettings(streams=("transcript",), speech_model="owner/absent"))
     path = make_media("a.mp4")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.painted import TRIO, Pictures
+from tests.benchmarks.herm.painted import TRIO, Pictures
 from tests.conftest import write_media
 
 ONE = "Multiple-choice question (select one answer choice)"

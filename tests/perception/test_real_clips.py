@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from omnisense.perception.expressions import expression_phases
+from omnisense.perception.vision.expressions import expression_phases
 
 pytestmark = [pytest.mark.shared, pytest.mark.models]
 DIGITS = dict(

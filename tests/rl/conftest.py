@@ -8,12 +8,12 @@ import pytest
 from datasets import Dataset
 from trl import GRPOConfig
 
-from omnisense.perception.sampling import Sampling
-from omnisense.reasoning.tiny_models import tiny_omni, tiny_text
-from omnisense.reasoning.transformers_policy import load_model
-from omnisense.rl.encoding_ahead import dump_prompt
-from omnisense.rl.omni import OmniGRPOTrainer
+from omnisense.perception.media.sampling import Sampling
+from omnisense.reasoning.policies.transformers import load_model
+from omnisense.rl.prompt_prefetch import dump_prompt
+from omnisense.rl.trainer import OmniGRPOTrainer
 from omnisense.rl.weights import Weights
+from omnisense.testing.tiny_models import tiny_omni, tiny_text
 from tests.conftest import write_media
 
 FEW = Sampling(rule="count", count=4, max_pixels=56 * 84)

@@ -5,17 +5,17 @@ from collections import Counter
 
 import pytest
 
-from omnisense.benchmarks.items import Item
+from omnisense.benchmarks.harness.dataset import Item
 from omnisense.errors import InputError
-from omnisense.reasoning import tiny_models
-from omnisense.reasoning.boxes import notation_of
-from omnisense.reasoning.question import Question
+from omnisense.reasoning.answers.boxes import notation_of
+from omnisense.reasoning.answers.question import Question
 from omnisense.rl.curriculum import train_curriculum
-from omnisense.rl.data import DataSettings, read_split, rows_of, solution
+from omnisense.rl.data.dataset import DataSettings, read_split, rows_of, solution
 from omnisense.rl.recipe import read_recipe, shipped, stages_of
 from omnisense.rl.rewards import accuracy
 from omnisense.rl.tiny_herm import make_pictures
 from omnisense.rl.train import train
+from omnisense.testing import tiny_models
 
 
 @pytest.fixture(scope="session")
@@ -104,8 +104,8 @@ def test_lora_of_the_published_size_trains_the_language_layers(vlm, pictures, tm
 
 @pytest.mark.slow
 def test_what_the_engine_makes_is_trained_on(run_cli, vlm, tmp_path):
-    from omnisense.benchmarks.herm.annotate import annotate
-    from tests.benchmarks.painted import TRIO, Pictures
+    from omnisense.benchmarks.herm.engine.annotate import annotate
+    from tests.benchmarks.herm.painted import TRIO, Pictures
 
     made = Pictures(tmp_path / "in")
     for i in range(8):
@@ -213,7 +213,7 @@ def test_the_command_runs_a_recipe_of_sft_stages(run_cli):
 
 @pytest.mark.slow
 def test_general_sets_become_rows_of_the_same_form(run_cli, tmp_path):
-    from tests.benchmarks.painted import TRIO, Pictures
+    from tests.benchmarks.herm.painted import TRIO, Pictures
 
     made = Pictures(tmp_path / "in")
     made.add("a.png", TRIO, caption="three people  stand", things=[(2, [10, 20, 120, 90]), (3, [0, 0, 5, 5])])
@@ -239,7 +239,7 @@ def test_general_sets_become_rows_of_the_same_form(run_cli, tmp_path):
 
 @pytest.mark.shared
 def test_general_rows_of_real_annotations(shared, tmp_path):
-    from omnisense.rl.prepare import prepare
+    from omnisense.rl.data.prepare import prepare
 
     folder = shared / "people_images"
     assert prepare("coco-captions", folder, tmp_path).startswith("65 rows")
@@ -250,7 +250,7 @@ def test_general_rows_of_real_annotations(shared, tmp_path):
 
 
 def test_a_general_set_that_is_none_says_so(tmp_path):
-    from omnisense.rl.prepare import prepare
+    from omnisense.rl.data.prepare import prepare
 
     for name in ("coco-captions", "coco-objects", "llava"):
         with pytest.raises(InputError, match=f"not {name} as published"):

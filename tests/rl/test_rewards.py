@@ -6,13 +6,13 @@ import pickle
 import numpy as np
 import pytest
 
-from omnisense.benchmarks.score import score
+from omnisense.benchmarks.harness.scorer import score
 from omnisense.errors import InputError
-from omnisense.reasoning.policy import ScriptedPolicy
-from omnisense.reasoning.question import Question
-from omnisense.rl import judged
-from omnisense.rl.calibration import FILES, Calibration, calibrate
-from omnisense.rl.judged import Context, Empathy, Logic
+from omnisense.reasoning.answers.question import Question
+from omnisense.reasoning.policies.scripted import ScriptedPolicy
+from omnisense.rl import judge_rewards as judged
+from omnisense.rl.judge_calibration import FILES, Calibration, calibrate
+from omnisense.rl.judge_rewards import Context, Empathy, Logic
 from omnisense.rl.rewards import Guarded, Length, RewardError, accuracy, build_rewards, think_then_answer
 
 OPTIONS = ["A. happy", "B. sad", "C. angry", "D. afraid"]
@@ -229,7 +229,7 @@ def test_a_judge_is_calibrated_on_other_posts_than_it_is_measured_on(judge, tmp_
 
 def test_a_judge_that_tells_nothing_pays_everyone_alike():
     rng = np.random.default_rng(0)
-    from omnisense.rl.calibration import _features, _fit
+    from omnisense.rl.judge_calibration import _features, _fit
 
     labels = rng.integers(0, 3, 300)
     weights = _fit(_features(np.full((300, 3), 1 / 3)), labels)

@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from omnisense.errors import InputError, MediaError
-from omnisense.reasoning.policy import load_policy
+from omnisense.reasoning.policies.load import load_policy
 from omnisense.rl.checkpoints import last_whole
 from omnisense.rl.curriculum import train_curriculum
-from omnisense.rl.finish import summary_of
+from omnisense.rl.evaluate import summary_of
 from omnisense.rl.recipe import read_recipe, shipped, stages_of
 from omnisense.rl.rewards import RewardError
 from omnisense.rl.tiny import make_data
@@ -200,7 +200,7 @@ def test_a_reward_that_fails_stops_the_run_and_what_was_learnt_is_kept(recipe, t
 
 
 def test_a_full_disk_is_told_and_what_was_learnt_is_kept(recipe, tmp_path, monkeypatch):
-    from omnisense.rl.omni import OmniGRPOTrainer
+    from omnisense.rl.trainer import OmniGRPOTrainer
 
     saved = OmniGRPOTrainer._save_checkpoint
 

@@ -12,13 +12,13 @@ import torch
 from peft import LoraConfig
 
 from omnisense.errors import InputError, MediaError
-from omnisense.reasoning.encoding import collate
-from omnisense.reasoning.tiny_models import tiny_audio, tiny_omni3, tiny_vlm
-from omnisense.reasoning.transformers_policy import load_model
-from omnisense.rl.encoding_ahead import EncodingAhead, dump_prompt, read_prompt
-from omnisense.rl.omni import OmniGRPOTrainer
-from omnisense.rl.own_forward import bare_model
+from omnisense.reasoning.policies.encoding import collate
+from omnisense.reasoning.policies.transformers import load_model
+from omnisense.rl.full_forward import bare_model
+from omnisense.rl.prompt_prefetch import EncodingAhead, dump_prompt, read_prompt
+from omnisense.rl.trainer import OmniGRPOTrainer
 from omnisense.rl.weights import LANGUAGE_LAYERS, Weights
+from omnisense.testing.tiny_models import tiny_audio, tiny_omni3, tiny_vlm
 from tests.rl.conftest import by_length, logged, state_of, trainer_on
 
 LORA = LoraConfig(r=4, lora_alpha=8, target_modules=LANGUAGE_LAYERS)
@@ -255,7 +255,7 @@ _TWO = """
 import sys, torch
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from omnisense.rl.encoding_ahead import read_prompt
+from omnisense.rl.prompt_prefetch import read_prompt
 from tests.rl.conftest import by_position, state_of, trainer_on
 folder, output, size = Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 prompts = [read_prompt(line) for line in Path(sys.argv[5]).read_text().splitlines()]
@@ -364,5 +364,5 @@ def test_the_trainer_stays_thin():
     import omnisense.rl as rl
 
     folder = Path(rl.__file__).parent
-    lines = [(folder / name).read_text().splitlines() for name in ("omni.py", "own_forward.py", "checkpoints.py")]
+    lines = [(folder / name).read_text().splitlines() for name in ("trainer.py", "full_forward.py", "checkpoints.py")]
     assert sum(bool(line.strip()) for file in lines for line in file) < 300

@@ -1,0 +1,92 @@
+"""Progress of long commands on standard error: a bar with rate and remaining time, plain lines where there is none."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from omnisense.benchmarks.harness.records import Record
+    from omnisense.benchmarks.harness.run import Plan
+    from omnisense.benchmarks.herm.engine.output import Annotated
+
+
+def progress_bar() -> tuple[Progress, Console]:
+    """A bar with words, a count, a rate and the remaining time; silent where standard error is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal), console
+
+
+class EvaluationProgress:
+    """A bar with rate, remaining time and running accuracy on standard error; plain lines where that is no terminal."""
+
+    def __init__(self) -> None:
+        self._bar, self._console = progress_bar()
+        self._done = self._errors = self._answered = 0
+        self._total_score = 0.0
+        self._began = self._told = time.monotonic()
+
+    def __enter__(self) -> EvaluationProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def plan(self, plan: Plan) -> None:
+        """Say what will be done."""
+        had = len(plan.chosen) - len(plan.pending)
+        more = f", {had} already answered" if had else ""
+        self._console.print(f"{len(plan.chosen)} questions{more}; run folder {plan.folder}", soft_wrap=True)
+        self._pending = len(plan.pending)
+        self._task = self._bar.add_task("loading", total=self._pending, rate="")
+
+    def record(self, record: Record) -> None:
+        """Count one record."""
+        self._done += 1
+        self._errors += record.status == "error"
+        self._answered += record.status == "answered"
+        self._total_score += record.strict
+        now = time.monotonic()
+        rate = self._done / max(now - self._began, 1e-6)
+        accuracy = f"accuracy {self._total_score / self._answered:.3f}" if self._answered else ""
+        words = f"{accuracy}{f', {self._errors} errors' if self._errors else ''}"
+        self._bar.update(self._task, advance=1, description=words, rate=f"{rate:.1f}/s")
+        if self._bar.disable and now - self._told > 30:
+            self._told = now
+            self._console.print(f"{self._done}/{self._pending}, {rate:.1f}/s, {words}")
+
+
+class AnnotationProgress:
+    """Pictures done, with rate and remaining time, on standard error."""
+
+    def __init__(self) -> None:
+        self._bar, self._console = progress_bar()
+        self._people = self._failed = 0
+
+    def __enter__(self) -> AnnotationProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def plan(self, pictures: int, had: int) -> None:
+        """Say what will be done."""
+        self._console.print(f"{pictures} pictures{f', {had} already done' if had else ''}")
+        self._task = self._bar.add_task("", total=pictures, completed=had, rate="")
+
+    def done(self, one: Annotated) -> None:
+        """Count one picture."""
+        self._people += len(one.people)
+        self._failed += bool(one.error)
+        speed = self._bar.tasks[0].speed
+        words = f"{self._people} people{f', {self._failed} failed' if self._failed else ''}"
+        self._bar.update(self._task, advance=1, description=words, rate=f"{speed:.1f}/s" if speed else "")

@@ -1,0 +1,131 @@
+"""How a question is put: which media, which words, and what of it the record keeps."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from omnisense.benchmarks.harness.dataset import Item
+from omnisense.perception.media.sampling import Sampling
+from omnisense.reasoning.answers.boxes import UNITS
+from omnisense.reasoning.answers.question import BOXED, Question, question_text
+from omnisense.reasoning.policies.messages import Messages, Part, message
+
+
+@dataclass(frozen=True)
+class AskSettings:
+    """The setting of a run.
+
+    Attributes:
+        media: whether the clip is shown at all; without it the run measures what the wording alone gives away.
+        audio: whether the sound of a video is given, for the tasks that hear. Audio-only questions always have it.
+        transcript: where what is said comes from: nowhere, the data (``asr_en``), or our own speech recognition.
+        think: whether to ask for think and answer tags.
+        thought_pattern: whether to point to characteristics, chat content and events first.
+        sampling: which frames are shown.
+        system: a system turn, such as the one a model was trained with; empty for none.
+        templates: a folder of the authors' checkout whose prompts are used instead of ours.
+    """
+
+    media: bool = True
+    audio: bool = False
+    transcript: Literal["none", "data", "own"] = "none"
+    think: bool = False
+    thought_pattern: bool = False
+    sampling: Sampling = field(default_factory=Sampling.humansense)
+    system: str = ""
+    templates: str | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as it goes to a model, and the SHA-256 (12 digits) of its words."""
+
+    messages: Messages
+    prompt_sha: str
+    ours: bool = True
+
+
+class Asker:
+    """Puts items into prompts.
+
+    Raises:
+        InputError: the templates folder holds no template file.
+    """
+
+    def __init__(self, settings: AskSettings) -> None:
+        self.settings = settings
+        self._templates = None
+        if settings.templates:
+            from omnisense.benchmarks.humansense.templates import Templates
+
+            self._templates = Templates.read(Path(settings.templates), settings.think)
+
+    def ask(self, item: Item, transcript: str | None = None) -> Asked:
+        """The prompt of an item.
+
+        Args:
+            item: what is asked.
+            transcript: what our own speech recognition heard, where the setting asks for it.
+        """
+        said = self._said(item, transcript)
+        words = self._templates.fill(item, said, self.settings.thought_pattern) if self._templates else None
+        text = words or question_text(
+            item.question,
+            think=self.settings.think,
+            thought_pattern=self.settings.thought_pattern,
+            transcript=said,
+            percepts=item.percepts if self.settings.media else "",
+        )
+        content: list[Part] = [*self._media_parts(item), {"type": "text", "text": text}]
+        system = [message("system", self.settings.system)] if self.settings.system else []
+        sha = hashlib.sha256(f"{self.settings.system}\n{text}".encode()).hexdigest()[:12]
+        return Asked([*system, {"role": "user", "content": content}], sha, ours=words is None)
+
+    def fingerprint(self, boxed: bool = False) -> str:
+        """SHA-256 (12 digits) of the words for one question of each kind: it changes when any wording does.
+
+        ``boxed``: with those that ask for boxes.
+        """
+        options = tuple(f"{letter}. {letter}" for letter in "ABCDE")
+        samples = [("one", n) for n in (2, 3, 4, 5)] + [("several", 4), ("number", 0), ("yes_no", 0)]
+        words = []
+        for kind, n in samples:
+            question = Question("?", kind, options[:n])  # type: ignore[arg-type]
+            words.append(self.ask(Item("", "", 0, question, "", "text", transcript="-", hears=True)).prompt_sha)
+        if boxed:
+            asked = [Question("?", kind, form=form) for kind in BOXED for form in (*UNITS[:3], "pixels 4x3")]  # type: ignore[arg-type]
+            words += [self.ask(Item("", "", 0, question, "", "text")).prompt_sha for question in asked]
+        return hashlib.sha256("".join(words).encode()).hexdigest()[:12]
+
+    def _said(self, item: Item, own: str | None) -> str:
+        if item.modality == "text" and self.settings.media:
+            return item.transcript  # the transcript stands for the clip
+        if not item.hears or self.settings.transcript == "none":
+            return ""
+        return item.transcript if self.settings.transcript == "data" else own or ""
+
+    def _media_parts(self, item: Item) -> list[Part]:
+        if not self.settings.media or item.media is None:
+            return []
+        part = media_part(item)
+        part["sampling"] = self.settings.sampling
+        if item.modality == "video":
+            part["with_audio"] = self.settings.audio and item.hears
+        return [part]
+
+
+def media_part(item: Item) -> Part:
+    """An item's media, or the window of it that is shown, as a part of a message."""
+    assert item.media is not None, "an item of text has no media"
+    part: Part = {"type": item.modality, "path": item.media}
+    if item.start_s is not None and item.end_s is not None:
+        part |= {"start_s": item.start_s, "end_s": item.end_s}
+    return part
+
+
+def text_only(settings: AskSettings) -> AskSettings:
+    """The same setting without media, sound and transcript: what can be had from the wording alone."""
+    return replace(settings, media=False, audio=False, transcript="none")

@@ -1,0 +1,226 @@
+"""Reports of runs: ``report.json``, ``report.md``, and ``report.html``, one file that opens from disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from omnisense.benchmarks.harness import charts
+from omnisense.benchmarks.harness.records import Record, write_atomically
+from omnisense.benchmarks.harness.summary import Layout, compare_runs, load_run, summarise
+
+_BESIDE = ("Qwen2.5-Omni-7B", "GPT-4o", "InternVL3-8B")  # of the published rows, on the radar
+
+
+def write_report(folder: Path, layout: Layout) -> dict[str, Any]:
+    """Write the reports of one run into its folder, and give back what is in ``report.json``.
+
+    Raises:
+        InputError: it is no run folder, or a record is damaged.
+    """
+    manifest, records = load_run(folder)
+    summary = summarise(manifest, records, layout)
+    write_atomically(folder / "report.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(folder / "report.md", as_markdown([summary], layout, []))
+    write_atomically(folder / "report.html", _as_html([summary], layout, [], manifest, records, folder))
+    return summary
+
+
+def write_comparison(folders: Sequence[Path], layout: Layout, output: Path) -> dict[str, Any]:
+    """Write ``comparison.json``, ``.md`` and ``.html`` of several runs, each against the first.
+
+    Raises:
+        InputError: one is no run folder.
+    """
+    loaded = [load_run(folder) for folder in folders]
+    names = _distinct([manifest["system"] for manifest, _ in loaded])
+    summaries = [
+        summarise(manifest | {"system": name}, records, layout)
+        for name, (manifest, records) in zip(names, loaded, strict=True)
+    ]
+    pairs = compare_runs([(name, records) for name, (_, records) in zip(names, loaded, strict=True)])
+    output.mkdir(parents=True, exist_ok=True)
+    found = {"runs": summaries, "comparisons": pairs}
+    write_atomically(output / "comparison.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(output / "comparison.md", as_markdown(summaries, layout, pairs))
+    write_atomically(output / "comparison.html", _as_html(summaries, layout, pairs, {}, [], output))
+    return found
+
+
+def as_markdown(summaries: Sequence[dict[str, Any]], layout: Layout, pairs: Sequence[dict[str, Any]]) -> str:
+    """The figures as Markdown tables."""
+    lines = [f"# {layout.title}: {', '.join(s['system'] for s in summaries)}", ""]
+    for s in summaries:
+        c = s["counts"]
+        lines.append(
+            f"- **{s['system']}**: {c['answered']} of {c['questions']} questions answered, {c['errors']} errors, "
+            f"{c['unparseable']} answers could not be read ({s['rates']['unparseable']:.1%}); frames reached the model "
+            f"on {c['with_frames']}, sound on {c['with_sound']}."
+        )
+        lines += [f"  Not asked: {n} ({why})." for why, n in c["not_asked"].items()]
+    head = [f"{s['system']} {way}" for s in summaries for way in ("strict", layout.own_score)]
+    lines += ["", _row(["", "n", *head]), _row(["---"] * (len(head) + 2))]
+    for label, path in _figures(summaries, layout):
+        found = [(_dig(s["strict"], path), _dig(s["paper"], path)) for s in summaries]
+        lines.append(_row([label, _size(summaries, path), *(_shown(e) for pair in found for e in pair)]))
+    lines += [
+        "",
+        "Accuracy with its 95% bootstrap interval. Errors are neither right nor wrong and are left out; what could not "
+        "be read is wrong in the strict score. Over few questions, or replies that all score alike, such intervals are "
+        "too narrow.",
+    ]
+    for pair in pairs:
+        d = pair["difference"]
+        lines += ["", f"**{pair['second']}** against **{pair['first']}** on {pair['questions']} questions: "
+                  f"{d['mean']:+.3f} ({d['low']:+.3f} to {d['high']:+.3f}), p = {pair['p_value']:.4f} (sign-flip "
+                  f"permutation); better on {pair['better']}, worse on {pair['worse']}."
+                  if d["mean"] is not None else
+                  f"**{pair['second']}** and **{pair['first']}** answered no question in common."]  # fmt: skip
+    lines += [f"\nErrors: {n} x {cause}" for s in summaries for cause, n in s["errors"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _figures(summaries: Sequence[dict[str, Any]], layout: Layout) -> list[tuple[str, tuple[str, ...]]]:
+    """Rows of the table: a label, and where its estimate stands in a summary's scores."""
+    present = {code for s in summaries for code in s["strict"]["tasks"]}
+    ordered = [c for c in layout.tasks if c in present] + sorted(present - set(layout.tasks))
+    rows = [(f"{c} {layout.tasks.get(c, '')}".strip(), ("tasks", c)) for c in ordered]
+    rows += [(name, ("groups", name)) for name in layout.groups]
+    macros = dict.fromkeys(name for s in summaries for name in s["strict"]["macros"])
+    rows += [(name, ("macros", name)) for name in macros]
+    return [*rows, ("all questions alike", ("micro",))]
+
+
+def _dig(scores: Mapping[str, Any], path: Sequence[str]) -> Any:
+    for key in path:
+        scores = scores.get(key) or {}
+    return scores if scores.get("mean") is not None else None
+
+
+def _shown(estimate: Mapping[str, Any] | None) -> str:
+    return f"{estimate['mean']:.3f} ({estimate['low']:.3f}-{estimate['high']:.3f})" if estimate else "–"
+
+
+def _size(summaries: Sequence[dict[str, Any]], path: Sequence[str]) -> str:
+    """What an estimate is over: so many questions, or tasks."""
+    n = next((e["n"] for s in summaries if (e := _dig(s["strict"], path))), 0)
+    what = " task" if path[0] in ("groups", "macros") else ""
+    return f"{n}{what}{'s' if what and n > 1 else ''}" if n else ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    return [f"{name} #{i + 1}" if names.count(name) > 1 else name for i, name in enumerate(names)]
+
+
+# --- HTML -----------------------------------------------------------------------------------------------------------
+
+
+def _as_html(
+    summaries: Sequence[dict[str, Any]],
+    layout: Layout,
+    pairs: Sequence[dict[str, Any]],
+    manifest: Mapping[str, Any],
+    records: Sequence[Record],
+    folder: Path,
+) -> str:
+    import jinja2
+
+    template = files("omnisense.benchmarks.harness").joinpath("report.html.j2").read_text("utf-8")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    codes = [path[1] for _, path in _figures(summaries, layout) if path[0] == "tasks"]
+    return environment.from_string(template).render(
+        layout=layout,
+        summaries=summaries,
+        pairs=pairs,
+        rows=[
+            {
+                "label": label,
+                "code": path[-1],
+                "kind": path[0],
+                "cells": [_shown(_dig(s[way], path)) for s in summaries for way in ("strict", "paper")],
+                "n": _size(summaries, path),
+            }
+            for label, path in _figures(summaries, layout)
+        ],
+        codes=codes,
+        known=[code for code in codes if code in layout.tasks],
+        radar=charts.radar(codes, _radar_series(summaries, layout, codes)),
+        levels=charts.bars(_level_bars(summaries[0])),
+        lengths=charts.bars(_length_bars(summaries[0]["by_length"])),
+        calibration=_calibration_chart(summaries[0]),
+        confusion=summaries[0]["confusion"],
+        manifest=json.dumps(manifest, indent=1, ensure_ascii=False) if manifest else "",
+        records=_embedded(records, folder),
+    )
+
+
+def _radar_series(
+    summaries: Sequence[dict[str, Any]], layout: Layout, codes: Sequence[str]
+) -> dict[str, list[float | None]]:
+    series: dict[str, list[float | None]] = {}
+    for s in summaries[: len(charts.COLOURS)]:
+        series[s["system"]] = [(_dig(s["strict"], ("tasks", code)) or {}).get("mean") for code in codes]
+    room = len(charts.COLOURS) - len(series)
+    rows = [row for row in layout.published if row["model"] in _BESIDE and row["split"] == "full"]
+    if all(code in layout.tasks for code in codes):
+        for row in rows[:room]:
+            series[f"{row['model']} (paper)"] = [row[code] for code in codes]
+    return series
+
+
+def _level_bars(summary: dict[str, Any]) -> list[tuple[str, float, float | None, float | None, str]]:
+    strict = summary["strict"]
+    found = [(name, e, "tasks") for name, e in strict["groups"].items()]
+    found.append(("all questions alike", strict["micro"], "questions"))
+    return [
+        (name, e["mean"], e["low"], e["high"], f"({e['n']} {what})") for name, e, what in found if e["mean"] is not None
+    ]
+
+
+def _length_bars(bins: Sequence[dict[str, Any]]) -> list[tuple[str, float, float | None, float | None, str]]:
+    return [
+        (
+            f"{b['low']:.0f}-{b['high']:.0f} s" if b["high"] < 1e6 else f"over {b['low']:.0f} s",
+            b["accuracy"],
+            None,
+            None,
+            f"({b['n']} questions)",
+        )
+        for b in bins
+    ]
+
+
+def _calibration_chart(summary: dict[str, Any]) -> dict[str, Any] | None:
+    found = summary["calibration"]
+    if found is None:
+        return None
+    rows = [
+        (
+            f"sure to {b['low']:.0%}-{b['high']:.0%}",
+            b["accuracy"],
+            None,
+            None,
+            f"(said {b['confidence']:.1%}, {b['n']})",
+        )
+        for b in found["bins"]
+    ]
+    return {"chart": charts.bars(rows), "error": found["error"], "n": found["n"]}
+
+
+def _embedded(records: Sequence[Record], folder: Path) -> str:
+    """Records as JSON inside a script element: nothing in a reply may close that element."""
+    rows = []
+    for record in records:
+        row = asdict(record)
+        row["strip"] = f"frames/{record.id}.jpg" if (folder / "frames" / f"{record.id}.jpg").is_file() else ""
+        kept = ("strict", "paper")  # where nought is not nothing
+        rows.append({k: v for k, v in row.items() if v is not None and (v not in ("", (), 0) or k in kept)})
+    return json.dumps(rows, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", " ").replace("\u2029", " ")

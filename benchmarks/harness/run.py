@@ -1,0 +1,278 @@
+"""Run a benchmark: every question asked once, every answer on disk before the next is counted, resumed by default."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from omnisense import __version__, models
+from omnisense.benchmarks.harness.dataset import Dataset, Item
+from omnisense.benchmarks.harness.executors import crew_of, dispatch
+from omnisense.benchmarks.harness.prompting import Asker, AskSettings
+from omnisense.benchmarks.harness.records import Record, RunFolder, read_records
+from omnisense.benchmarks.harness.systems import SystemSettings, build
+from omnisense.benchmarks.harness.worker import OwnScore, WorkerSettings
+from omnisense.errors import InputError, PolicyError
+from omnisense.reasoning.answers.parser import PARSER_VERSION
+from omnisense.reasoning.answers.question import BOXED, UNSCORED
+
+_PACKAGES = ("torch", "transformers", "whisperx", "av", "decord2", "langgraph", "numpy", "ray")
+_ALL_FAIL = 12  # a run whose first questions all fail for the same reason is stopped
+OnRecord = Callable[[Record], None]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """A run.
+
+    Attributes:
+        benchmark: its name, for the manifest.
+        system, asking: what is tested, and how it is asked.
+        output: the run folder; None for one named after what is run.
+        tasks: codes of the tasks to run; empty for all.
+        limit: at most so many questions, spread over the tasks as they come.
+        workers: processes (or actors, with ``ray``); 0 for this process itself.
+        timeout_s: with workers, how long one may give no sign of life.
+        ray: address of a Ray cluster, or ``local``; None for none. ``gpus``: for each actor.
+        shard: ``i/n``: only the i-th of n parts, into the same folder.
+        retry_errors: ask the questions again that ended in errors.
+    """
+
+    benchmark: str
+    system: SystemSettings = field(default_factory=SystemSettings)
+    asking: AskSettings = field(default_factory=AskSettings)
+    output: Path | None = None
+    tasks: tuple[str, ...] = ()
+    limit: int | None = None
+    workers: int = 0
+    timeout_s: float | None = None
+    ray: str | None = None
+    gpus: float = 0.0
+    shard: str = ""
+    retry_errors: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name in reports: the system, and what of the setting sets it apart."""
+        parts = {"text only": not self.asking.media, "thinking": self.asking.think, "with sound": self.asking.audio}
+        told = [name for name, on in parts.items() if on and self.system.kind == "policy"]
+        return self.system.label + (f", {', '.join(told)}" if told else "")
+
+    def folder(self, dataset: Dataset) -> Path:
+        """Where the run is kept: the same settings and data always name the same folder."""
+        if self.output is not None:
+            return self.output
+        digest = hashlib.sha256(repr(sorted(self.identity(dataset).items())).encode()).hexdigest()[:8]
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", self.label).strip("-")[-60:]
+        return Path("runs") / self.benchmark / f"{name}-{digest}"
+
+    def identity(self, dataset: Dataset) -> dict[str, Any]:
+        """What must be the same for records to belong to one run."""
+        system = self.system.to_dict()
+        system.pop("batch_size")  # how many are answered at once is no part of what is asked
+        found = {"benchmark": self.benchmark, "data": dataset.fingerprint, "system": system}
+        if self.system.kind == "policy":
+            boxed = any(item.question.kind in BOXED for item in dataset.items)
+            return found | {"asking": asdict(self.asking), "prompts": Asker(self.asking).fingerprint(boxed)}
+        return found | ({"perception": asdict(self.system.perception())} if self.system.kind == "agent" else {})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do: the questions it is about, those still to be asked, and those it cannot ask."""
+
+    folder: Path
+    chosen: tuple[Item, ...]
+    pending: tuple[Item, ...]
+    not_asked: dict[str, int]
+
+
+def run(
+    settings: RunSettings,
+    dataset: Dataset,
+    own_score: OwnScore,
+    on_plan: Callable[[Plan], None] | None = None,
+    on_record: OnRecord | None = None,
+) -> Plan:
+    """Ask all questions that have no record yet.
+
+    Args:
+        settings: the run.
+        dataset: the questions.
+        own_score: the benchmark's own scoring.
+        on_plan: told once what will be done; on_record: each record as soon as it is on disk.
+
+    Raises:
+        InputError: settings that do not fit together or do not fit the run folder, or a disk that is full.
+        ModelError, PolicyError: the system cannot be had, or fails on everything.
+        KeyboardInterrupt: interrupted; all records so far are kept.
+    """
+    chosen, not_asked = _select(settings, dataset)
+    folder = settings.folder(dataset)
+    manifest = _manifest(settings, dataset, len(chosen), not_asked)
+    if settings.shard:
+        part, parts = _shard(settings.shard)
+        chosen = chosen[part - 1 :: parts]
+    with RunFolder(folder, manifest, settings.shard) as out:
+        if settings.retry_errors:
+            out.forget_errors()
+        answered = {record.id for record in read_records(folder)}
+        pending = tuple(item for item in chosen if item.id not in answered)
+        plan = Plan(folder, chosen, pending, not_asked)
+        if on_plan:
+            on_plan(plan)
+        if pending:
+            _answer_all(settings, dataset, chosen, answered, out, own_score, on_record or (lambda _: None))
+    return plan
+
+
+def _answer_all(
+    settings: RunSettings,
+    dataset: Dataset,
+    chosen: Sequence[Item],
+    answered: set[str],
+    out: RunFolder,
+    own_score: OwnScore,
+    on_record: OnRecord,
+) -> None:
+    counted = dataset.items if settings.system.policy == "majority" else ()
+    maker = WorkerSettings(settings.system, settings.asking, own_score, counted)
+    crew = crew_of(maker, settings.workers, settings.timeout_s, settings.ray, settings.gpus)
+    first: list[Record] = []
+    try:
+        for done in dispatch(crew, _batches(chosen, answered, settings.system.batch_size)):
+            out.append(done)
+            for one in done:
+                on_record(one.record)
+            if len(first) < _ALL_FAIL:
+                first += [one.record for one in done]
+                _stop_if_all_fail(first)
+    finally:
+        crew.close()
+
+
+def _batches(chosen: Sequence[Item], answered: set[str], size: int) -> Iterator[list[Item]]:
+    """Items of one modality and like length, the longest first: what does not fit in memory fails early.
+
+    Batches are cut over all questions and then stripped of the answered ones, so that a run that is taken up again asks
+    in the same company as one that was not interrupted, but for the batches it was interrupted in.
+    """
+    order = sorted(chosen, key=lambda item: (item.modality, item.hears, -round(item.length_s), item.id))
+    start = 0
+    while start < len(order):
+        kind = (order[start].modality, order[start].hears)
+        batch = [item for item in order[start : start + size] if (item.modality, item.hears) == kind]
+        start += len(batch)
+        if waiting := [item for item in batch if item.id not in answered]:
+            yield waiting
+
+
+def _stop_if_all_fail(first: Sequence[Record]) -> None:
+    kinds = Counter(record.error["kind"] if record.error else "" for record in first)
+    if len(first) >= _ALL_FAIL and len(kinds) == 1 and "" not in kinds and first[0].error:
+        raise PolicyError(
+            f"the first {len(first)} questions all failed ({first[0].error['kind']}: {first[0].error['cause']})",
+            "Mend that, then run again with --retry-errors.",
+        )
+
+
+def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Item, ...], dict[str, int]]:
+    known = {item.task for item in dataset.items}
+    if strange := sorted(set(settings.tasks) - known):
+        raise InputError(
+            f"there is no task {', '.join(strange)} in the data", f"Choose from {', '.join(sorted(known))}."
+        )
+    items = [item for item in dataset.items if not settings.tasks or item.task in settings.tasks]
+    takes = build(settings.system, settings.asking).modalities if settings.asking.media else frozenset({"text"})
+    if settings.asking.media and settings.asking.audio and "audio" not in takes:
+        raise InputError(
+            f"{settings.system.label} does not hear (it takes {', '.join(sorted(takes))})", "Leave --audio out."
+        )
+    not_asked: Counter[str] = Counter()
+    chosen = []
+    for item in items:
+        if item.question.kind in UNSCORED:
+            not_asked["an open reply has no right answer"] += 1
+        elif item.question.kind in BOXED and settings.system.kind == "agent":
+            not_asked["our agent gives no boxes"] += 1
+        elif settings.asking.media and item.modality not in takes:
+            not_asked[f"{item.modality} is nothing the system takes"] += 1
+        else:
+            chosen.append(item)
+    if not chosen:
+        raise InputError(
+            f"none of the {len(items)} questions can be put to {settings.system.label}: "
+            f"it takes {', '.join(sorted(takes))}",
+            "Use --text-only, --agent, or a model that takes the media.",
+        )
+    if settings.limit:
+        chosen = _spread(chosen, settings.limit)
+    return tuple(chosen), dict(not_asked)
+
+
+def _spread(items: Sequence[Item], limit: int) -> list[Item]:
+    """So many items, taken from the tasks in turn."""
+    turns: dict[str, int] = {}
+    ranked = []
+    for place, item in enumerate(items):
+        turns[item.task] = turns.get(item.task, -1) + 1
+        ranked.append((turns[item.task], place, item))
+    return [item for _, _, item in sorted(ranked, key=lambda entry: entry[:2])[:limit]]
+
+
+def _shard(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise InputError(f"'{text}' is no shard", "Write i/n, from 1/n to n/n.")
+    return int(match[1]), int(match[2])
+
+
+def _manifest(settings: RunSettings, dataset: Dataset, questions: int, not_asked: dict[str, int]) -> dict[str, Any]:
+    return {
+        "identity": json.loads(json.dumps(settings.identity(dataset))),  # as it will be read back
+        "system": settings.label,
+        "data": {
+            "path": dataset.root,
+            "files": [Path(file).name for file in dataset.files],
+            "questions": len(dataset.items),
+            "problems": len(dataset.problems),
+            "groups": {name: list(tasks) for name, tasks in dataset.groups.items()},
+        },
+        "selection": {
+            "tasks": list(settings.tasks),
+            "limit": settings.limit,
+            "questions": questions,
+            "not_asked": not_asked,
+        },
+        "batch_size": settings.system.batch_size,
+        "model": _model_version(settings.system),
+        "parser": PARSER_VERSION,
+        "omnisense": __version__,
+        "python": platform.python_version(),
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "machine": {"system": platform.system(), "cpu_count": os.cpu_count()},
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _model_version(system: SystemSettings) -> str:
+    """Not part of a run's identity: a folder's stamps differ between the machines of one run."""
+    remote = system.kind == "baseline" or system.policy.partition(":")[0] in ("chat", "scripted")
+    return system.policy if remote else models.version(system.policy)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

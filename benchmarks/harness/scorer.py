@@ -1,0 +1,67 @@
+"""The strict scorer: the one function that evaluation reports and that training rewards. Pure and fast."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from omnisense.benchmarks.harness.overlap import best_overlap, matched
+from omnisense.reasoning.answers import boxes
+from omnisense.reasoning.answers.parser import Answer, parse
+from omnisense.reasoning.answers.question import BOXED, UNSCORED, Question
+
+
+class Score(NamedTuple):
+    """``value`` from 0 to 1, what was read off the reply, and why it earns that value."""
+
+    value: float
+    answer: Answer
+    reason: str
+
+
+def score(reply: str, question: Question, gold: str) -> Score:
+    """Score a reply.
+
+    Args:
+        reply: as the model wrote it.
+        question: what was asked.
+        gold: the right answer in canonical form (:func:`canonical`).
+
+    Returns:
+        1 for the right answer; where several options are right, 0.5 for some of them and no wrong one; else 0. Boxes
+        are right when every right one is met by one of its own (IoU over 0.5) and none is left over, as in generalised
+        referring (He et al., GREC, 2023: F1 of 1). A reply that cannot be read, or that can be read in two ways, earns
+        0 and says why.
+
+    Raises:
+        ValueError: the question is open, so that there is nothing to score by.
+    """
+    if question.kind in UNSCORED:
+        raise ValueError("an open reply has no right answer")
+    answer = parse(reply, question.kind, question.options, question.form)
+    if not answer.value:
+        return Score(0.0, answer, f"unparseable: {answer.how}")
+    if question.kind in BOXED:
+        return Score(*_overlap(answer, gold))
+    if answer.value == gold:
+        return Score(1.0, answer, f"{answer.value} is right")
+    if question.kind == "several" and set(answer.value) < set(gold):
+        return Score(0.5, answer, f"{answer.value} is part of {gold}")
+    return Score(0.0, answer, f"{answer.value}, and {gold} is right")
+
+
+def canonical(gold: str, question: Question) -> str:
+    """A dataset's gold answer in the form that the parser gives back; empty when it cannot be an answer."""
+    value = parse(str(gold), question.kind, question.options).value
+    if question.kind == "number":
+        return value if value in question.candidates() else ""
+    return value
+
+
+def _overlap(answer: Answer, gold: str) -> tuple[float, Answer, str]:
+    given, right = boxes.load(answer.value), boxes.load(gold)
+    met = matched(given, right)
+    if len(right) == 1:
+        reason = f"IoU {best_overlap(given, right):.2f}"
+    else:
+        reason = f"{met} of {len(right)} found by {len(given)} boxes"
+    return float(met == len(right) == len(given)), answer, reason

@@ -1,0 +1,323 @@
+"""Systems under test: policies, our agent, and baselines, behind one small interface."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from omnisense.benchmarks.harness.dataset import Item
+from omnisense.benchmarks.harness.prompting import Asker, AskSettings, media_part
+from omnisense.errors import InputError, MediaError, PolicyError
+from omnisense.reasoning.answers import boxes
+from omnisense.reasoning.answers.graph import AnswerGraph, evidence_of
+from omnisense.reasoning.answers.question import BOXED, bare, question_text
+from omnisense.reasoning.policies.base import Choice, Policy
+from omnisense.reasoning.policies.load import load_policy
+from omnisense.reasoning.policies.messages import PreparedPrompt, Seen, clip_of, message
+
+if TYPE_CHECKING:
+    from omnisense.perception.pipeline import PerceptionSettings
+
+BASELINES = ("random", "majority", "longest")
+_EVERYTHING = frozenset({"text", "image", "video", "audio"})
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An item with its media decoded and its prompt made.
+
+    ``work`` is what the system itself needs; the rest is for the record.
+    """
+
+    item: Item
+    work: Any = None
+    seen: Seen = field(default_factory=Seen)
+    prompt_sha: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a system said, and where it has them, the probabilities of the answers it chose from."""
+
+    text: str
+    probabilities: dict[str, float] | None = None
+
+
+class System(Protocol):
+    """What a run needs of a system under test."""
+
+    name: str
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """What it takes; known without loading a model."""
+        ...
+
+    def load(self) -> None:
+        """Load models now.
+
+        Raises:
+            ModelError, InputError: it cannot be had; the run does not start.
+        """
+        ...
+
+    def prepare(self, item: Item) -> Prepared:
+        """Decode and encode an item's media. Called from several threads while another batch is answered.
+
+        Raises:
+            OmniSenseError: this item cannot be asked.
+        """
+        ...
+
+    def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
+        """Answer prepared items, one batch at a time."""
+        ...
+
+
+@dataclass(frozen=True)
+class SystemSettings:
+    """A system by name, and everything that changes its answers. Travels to workers.
+
+    Attributes:
+        kind: a policy by itself, our agent around one, or a baseline.
+        policy: a policy's name (see :func:`omnisense.load_policy`), or the baseline's.
+        adapter: a LoRA folder.
+        modalities: what a chat model takes besides text.
+        method: ``write`` lets the model write; ``choose`` compares the likelihood of the answers.
+        max_new_tokens, temperature, seed: of writing.
+        batch_size: items answered at once.
+        speech_model: for the agent and for our own transcripts.
+    """
+
+    kind: Literal["policy", "agent", "baseline"] = "policy"
+    policy: str = "smollm2-135m-instruct"
+    adapter: str | None = None
+    modalities: tuple[str, ...] = ()
+    method: Literal["write", "choose"] = "write"
+    max_new_tokens: int = 64
+    temperature: float = 0.0
+    seed: int = 0
+    batch_size: int = 8
+    speech_model: str = "whisper-tiny.en"
+
+    @property
+    def label(self) -> str:
+        """The name in reports."""
+        name = self.policy + (f"+{self.adapter}" if self.adapter else "")
+        return f"agent ({name})" if self.kind == "agent" else name
+
+    def perception(self) -> PerceptionSettings:
+        """How the agent perceives clips."""
+        from omnisense.perception.pipeline import PerceptionSettings
+
+        return PerceptionSettings(speech_model=self.speech_model)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for the manifest."""
+        return asdict(self)
+
+
+def build(settings: SystemSettings, asking: AskSettings, items: Sequence[Item] = ()) -> System:
+    """The system that settings name; ``items`` are what the majority baseline counts."""
+    if settings.kind == "baseline":
+        return Baseline(settings, items)
+    policy = load_policy(
+        settings.policy,
+        adapter=settings.adapter,
+        modalities=settings.modalities,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+    )
+    return AgentSystem(settings, policy) if settings.kind == "agent" else PolicySystem(settings, asking, policy)
+
+
+class PolicySystem:
+    """A policy that is put the question, with the media it takes."""
+
+    def __init__(self, settings: SystemSettings, asking: AskSettings, policy: Policy) -> None:
+        self.name, self._settings, self._policy = settings.label, settings, policy
+        self._asker = Asker(asking)
+        self._hears_for_itself = asking.media and asking.transcript == "own"
+        self._ears: Any = None
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """See :class:`System`."""
+        return self._policy.modalities
+
+    def load(self) -> None:
+        """See :class:`System`."""
+        self._policy.prepare([message("user", "hello")])
+        if self._hears_for_itself:
+            from omnisense.perception.pipeline import Perception, PerceptionSettings
+
+            self._ears = Perception(
+                PerceptionSettings(streams=("transcript",), speech_model=self._settings.speech_model)
+            )
+
+    def prepare(self, item: Item) -> Prepared:
+        """See :class:`System`."""
+        asked = self._asker.ask(item, self._transcript(item) if self._ears and item.hears else None)
+        prompt = self._policy.prepare(asked.messages)
+        notes = () if asked.ours or not self._asker.settings.templates else ("no template for this kind: our prompt",)
+        return Prepared(item, prompt, prompt.seen, asked.prompt_sha, notes)
+
+    def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
+        """See :class:`System`."""
+        if self._settings.method == "write":
+            return self._written(batch)
+        boxed = [
+            p for p in batch if p.item.question.kind in BOXED
+        ]  # these are written: there is nothing to choose from
+        others = [p for p in batch if p.item.question.kind not in BOXED]
+        written, chosen = iter(self._written(boxed)), iter(_chosen(self._policy, others))
+        return [next(written if p.item.question.kind in BOXED else chosen) for p in batch]
+
+    def _written(self, batch: Sequence[Prepared]) -> list[Reply]:
+        prompts: list[PreparedPrompt] = [p.work for p in batch]
+        if not prompts:
+            return []
+        written = self._policy.write(
+            prompts,
+            max_new_tokens=self._settings.max_new_tokens,
+            temperature=self._settings.temperature,
+            seed=self._settings.seed,
+        )
+        return [Reply(text) for text in written]
+
+    def _transcript(self, item: Item) -> str:
+        from omnisense.perception.types import Missing
+
+        if item.media is None:
+            return item.transcript
+        heard = self._ears.perceive(clip_of(media_part(item))).transcript
+        if isinstance(heard, Missing):
+            raise PolicyError(f"there is no transcript ({heard.reason})", "Use --transcript data or none.")
+        return str(heard.text)
+
+
+def _chosen(policy: Policy, batch: Sequence[Prepared]) -> list[Reply]:
+    """The likeliest answers; where several may be right, those that the model finds likelier than chance."""
+    if not batch:
+        return []
+    options = [list(p.item.question.options) or list(p.item.question.candidates()) for p in batch]
+    choices = policy.choose([p.work for p in batch], options)
+    return [_to_reply(choice, p.item) for choice, p in zip(choices, batch, strict=True)]
+
+
+def _to_reply(choice: Choice, item: Item) -> Reply:
+    names = item.question.candidates()
+    probabilities = dict(zip(names, choice.probabilities, strict=True))
+    if item.question.kind != "several":
+        return Reply(names[choice.index], {k: round(v, 5) for k, v in probabilities.items()})
+    likelier = [name for name, p in probabilities.items() if p > 1 / len(names)]
+    return Reply("".join(likelier) or names[choice.index])
+
+
+class AgentSystem:
+    """Our own agent: the clip perceived to text, then the answer graph over a policy."""
+
+    modalities = _EVERYTHING
+
+    def __init__(self, settings: SystemSettings, policy: Policy) -> None:
+        self.name, self._settings = settings.label, settings
+        self._graph = AnswerGraph(policy, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
+        self._policy = policy
+        self._perception: Any = None
+
+    def load(self) -> None:
+        """See :class:`System`."""
+        from omnisense.perception.pipeline import Perception
+
+        self._policy.prepare([message("user", "hello")])
+        self._perception = Perception(self._settings.perception())
+
+    def prepare(self, item: Item) -> Prepared:
+        """Perceive the clip."""
+        from omnisense.perception.types import STREAMS, AudioStream, VisualStream
+
+        if item.media is None:
+            told = "\n".join(text for text in (item.percepts, item.transcript) if text)
+            return Prepared(item, (None, told), prompt_sha=_sha(item, evidence_of(None, told)))
+        clip = clip_of(media_part(item))
+        percepts = self._perception.perceive(clip)
+        if len(percepts.missing()) == len(STREAMS):
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in percepts.missing().items())
+            raise MediaError(f"nothing could be perceived in it ({reasons})", "Give another clip.", clip.path)
+        times_s = percepts.visual.times_s if isinstance(percepts.visual, VisualStream) else ()
+        heard_s = clip.duration_s if isinstance(percepts.audio, AudioStream) else 0.0
+        notes = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())
+        sha = _sha(item, evidence_of(percepts))
+        return Prepared(item, (percepts, ""), Seen(tuple(times_s), (), round(heard_s, 3)), sha, notes)
+
+    def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
+        """See :class:`System`."""
+        answers = [self._graph.answer(p.item.question, *p.work) for p in batch]
+        return [Reply(text, probabilities) for text, probabilities in answers]
+
+
+def _sha(item: Item, evidence: str) -> str:
+    """Of the evidence and the question as the answer graph puts them."""
+    return hashlib.sha256(f"{evidence}\n{question_text(item.question)}".encode()).hexdigest()[:12]
+
+
+class Baseline:
+    """Answers without looking: at random, what is right most often in its task, or the longest option.
+
+    ``majority`` counts the right answers of the very data it is run on (of boxes it takes the median): what knowing
+    their distribution is worth, and not something a system could know.
+    """
+
+    def __init__(self, settings: SystemSettings, items: Sequence[Item]) -> None:
+        if settings.policy not in BASELINES:
+            raise InputError(f"there is no baseline '{settings.policy}'", f"Choose from {', '.join(BASELINES)}.")
+        self.name, self.modalities, self._seed = settings.policy, _EVERYTHING, settings.seed
+        self._answer = getattr(self, f"_{settings.policy}")
+        counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        for item in items:
+            if item.gold:
+                counts[item.task, item.question.kind][item.gold] += 1
+        self._most = {key: sorted(count, key=lambda g: (-count[g], g)) for key, count in counts.items()}
+
+    def load(self) -> None:
+        """There is nothing to load."""
+
+    def prepare(self, item: Item) -> Prepared:
+        """See :class:`System`."""
+        return Prepared(item)
+
+    def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
+        """See :class:`System`."""
+        return [Reply(self._answer(p.item)) for p in batch]
+
+    def _random(self, item: Item) -> str:
+        draw = random.Random(f"{self._seed}:{item.id}")
+        if item.question.kind in BOXED:
+            (x1, x2), (y1, y2) = (sorted((draw.random(), draw.random())) for _ in range(2))
+            return boxes.write([(x1, y1, x2, y2)], "fractions")
+        if item.question.kind != "several":
+            return draw.choice(item.question.candidates())
+        letters = item.question.letters
+        return "".join(sorted(draw.sample(letters, draw.randint(1, len(letters)))))
+
+    def _majority(self, item: Item) -> str:
+        if item.question.kind in BOXED:
+            known = [box for gold in self._most.get((item.task, item.question.kind), []) for box in boxes.load(gold)]
+            return boxes.write([[statistics.median(side) for side in zip(*known, strict=True)]], "fractions")
+        fitting = [g for g in self._most.get((item.task, item.question.kind), []) if self._fits(g, item)]
+        return fitting[0] if fitting else self._random(item)
+
+    def _fits(self, gold: str, item: Item) -> bool:
+        return not item.question.options or set(gold) <= set(item.question.letters)
+
+    def _longest(self, item: Item) -> str:
+        if not item.question.options:
+            return self._random(item)
+        lengths = [len(bare(option)) for option in item.question.options]
+        return item.question.letters[lengths.index(max(lengths))]

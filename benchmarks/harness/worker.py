@@ -1,0 +1,173 @@
+"""A worker holds one system and turns batches of items into records; errors become records of their own kind."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from omnisense.benchmarks.harness.dataset import Item
+from omnisense.benchmarks.harness.prompting import AskSettings
+from omnisense.benchmarks.harness.records import Done, Record
+from omnisense.benchmarks.harness.scorer import score
+from omnisense.benchmarks.harness.systems import Prepared, Reply, System, SystemSettings, build
+from omnisense.errors import InputError, MediaError, OmniSenseError, PolicyError
+from omnisense.reasoning.answers.parser import PARSER_VERSION
+from omnisense.reasoning.policies.messages import Seen
+
+OwnScore = Callable[[Item, str, bool], float | None]
+_STRIP_FRAMES, _STRIP_HEIGHT = 8, 96
+_PICTURE_HEIGHT = 360  # of a single picture: boxes are drawn over it
+
+
+class _Failure(NamedTuple):
+    error: Exception
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker is made from, here or in another process.
+
+    Attributes:
+        system, asking: of the run.
+        own_score: the benchmark's own scoring of a reply (item, reply, whether thinking was asked for).
+        counted: items for baselines that count right answers.
+    """
+
+    system: SystemSettings
+    asking: AskSettings
+    own_score: OwnScore
+    counted: tuple[Item, ...] = ()
+
+    def make(self) -> Worker:
+        """Load the system.
+
+        Raises:
+            OmniSenseError: it cannot be had.
+        """
+        system = build(self.system, self.asking, self.counted)
+        system.load()
+        # Our agent answers with think and answer tags, whatever was asked for.
+        return Worker(system, self.own_score, self.asking.think or self.system.kind == "agent")
+
+    def lost(self, item: Item, cause: PolicyError) -> Done:
+        """The record of a question that its worker died of."""
+        return Done(failed(item, cause, "worker died"))
+
+
+class Worker:
+    """Answers batches. Two threads may call :meth:`work`: one batch is prepared while the other is answered."""
+
+    def __init__(self, system: System, own_score: OwnScore, think: bool) -> None:
+        self.system, self._own_score, self._think = system, own_score, think
+        self._answering = threading.Lock()
+
+    def work(self, batch: Sequence[Item]) -> list[Done]:
+        """A record for each item of a batch, in its order."""
+        done: dict[str, Done] = {}
+        prepared: list[Prepared] = []
+        for item in batch:
+            if item.problem:
+                done[item.id] = Done(failed(item, InputError(item.problem, "Mend the data."), "bad question"))
+                continue
+            try:
+                prepared.append(self.system.prepare(item))
+            except Exception as error:  # whatever is wrong with one clip must not cost the others
+                done[item.id] = Done(failed(item, error))
+        with self._answering:
+            began = time.perf_counter()
+            replies = self._answers(prepared)
+            seconds = (time.perf_counter() - began) / max(len(prepared), 1)
+        for p, reply in zip(prepared, replies, strict=True):
+            if isinstance(reply, _Failure):
+                done[p.item.id] = Done(failed(p.item, reply.error))
+            else:
+                done[p.item.id] = Done(self._record(p, reply, seconds), strip(p.seen))
+        return [done[item.id] for item in batch]
+
+    def _answers(self, batch: list[Prepared]) -> list[Reply | _Failure]:
+        """Replies; a batch that fails is halved until the items that fail stand alone."""
+        if not batch:
+            return []
+        try:
+            replies: list[Reply | _Failure] = [*self.system.answer(batch)]
+            if len(replies) != len(batch):
+                raise PolicyError(f"the system gave {len(replies)} replies to {len(batch)} questions", "Mend it.")
+            return replies
+        except Exception as error:  # also running out of memory, which a smaller batch may not
+            if len(batch) == 1:
+                return [_Failure(error)]
+        half = len(batch) // 2
+        return self._answers(batch[:half]) + self._answers(batch[half:])
+
+    def _record(self, prepared: Prepared, reply: Reply, seconds: float) -> Record:
+        item, seen = prepared.item, prepared.seen
+        value, answer, reason = score(reply.text, item.question, item.gold)
+        return Record(
+            **_about(item) | {"length_s": round(item.length_s or seen.audio_s, 2)},
+            status="answered",
+            reply=reply.text,
+            thinking=answer.thinking,
+            answer=answer.value,
+            how=answer.how,
+            strict=value,
+            reason=reason,
+            paper=self._own_score(item, reply.text, self._think),
+            probabilities=reply.probabilities,
+            prompt=prepared.prompt_sha,
+            frames=len(seen.times_s),
+            times_s=tuple(round(t, 3) for t in seen.times_s),
+            audio_s=seen.audio_s,
+            parser=PARSER_VERSION,
+            notes=prepared.notes,
+            seconds=round(seconds, 4),
+        )
+
+
+def failed(item: Item, error: Exception, kind: str = "") -> Record:
+    """The record of a question that the system was never heard on."""
+    kind = kind or ("bad media" if isinstance(error, MediaError) else type(error).__name__)
+    lasting = isinstance(error, MediaError | InputError)
+    where = getattr(error, "path", None)
+    cause = f"{where}: {error.problem}" if isinstance(error, OmniSenseError) and where else str(error) or repr(error)
+    return Record(**_about(item), status="error", error={"kind": kind, "cause": cause[:500], "retryable": not lasting})
+
+
+def _about(item: Item) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "task": item.task,
+        "level": item.level,
+        "kind": item.question.kind,
+        "gold": item.gold,
+        "question": item.question.text,
+        "options": item.question.options,
+        "form": item.question.form,
+        "length_s": round(item.length_s, 2),
+    }
+
+
+def strip(seen: Seen) -> bytes | None:
+    """Up to eight of the frames that the model saw, side by side, as a small JPEG; a single picture larger."""
+    from PIL import Image
+
+    frames = [frame for block in seen.images for frame in block]
+    if not frames:
+        return None
+    picked = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, _STRIP_FRAMES).round().astype(int))]
+    small = [Image.fromarray(frame) for frame in picked]
+    height = _STRIP_HEIGHT if len(frames) > 1 else min(_PICTURE_HEIGHT, small[0].height)
+    small = [im.resize((max(1, im.width * height // im.height), height)) for im in small]
+    sheet = Image.new("RGB", (sum(im.width for im in small), height))
+    x = 0
+    for im in small:
+        sheet.paste(im, (x, 0))
+        x += im.width
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""The data engine of HERM: annotations, questions and training rows from images of people."""

@@ -1,0 +1,36 @@
+"""How HumanSense's figures are put together, and the published ones to stand beside."""
+
+from __future__ import annotations
+
+import csv
+from importlib.resources import files
+from typing import Any
+
+from omnisense.benchmarks.harness.summary import Layout
+from omnisense.benchmarks.humansense.tasks import LEVELS, TASKS, VIDEO_TASKS
+
+
+def layout() -> Layout:
+    """The fifteen tasks on four levels; the paper's Avg is the mean over the thirteen with video."""
+    return Layout(
+        title="HumanSense",
+        tasks={task.code: task.name for task in TASKS},
+        groups={name: [task.code for task in TASKS if task.level == level] for level, name in LEVELS.items()},
+        macros={
+            "13 video tasks (the paper's Avg)": VIDEO_TASKS,
+            "15 tasks": [task.code for task in TASKS],
+        },
+        own_score="paper",
+        published=published(),
+    )
+
+
+def published() -> list[dict[str, Any]]:
+    """The rows of the paper's table (arXiv 2508.10576): model, kind, split, and accuracy by task; None where blank."""
+    text = files("omnisense.benchmarks.humansense").joinpath("published.csv").read_text("utf-8")
+    rows = []
+    for row in csv.DictReader(text.splitlines()):
+        scores = {code: float(row[code]) if row[code] else None for code in [t.code for t in TASKS]}
+        average = float(row["Avg"]) if row["Avg"] else None
+        rows.append({"model": row["model"], "kind": row["kind"], "split": row["split"], "average": average} | scores)
+    return rows

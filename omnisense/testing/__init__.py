@@ -1,0 +1,1 @@
+"""Helpers for tests: tiny models built on the spot."""

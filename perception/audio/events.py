@@ -1,0 +1,69 @@
+"""Events between and beside the words: overlaps, interruptions, laughter-like bursts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from omnisense.perception.types import Sound, VoiceTurn
+
+_MIN_OVERLAP_S = 0.2  # less is how people take turns (Stivers et al., PNAS 2009: gaps of 0 to 200 ms)
+_YIELDS_S = 1.0  # whoever is interrupted falls silent within this
+_GOES_ON_S = 1.0  # and whoever interrupts holds the floor at least this long; less is a "mhm"
+
+# Laughter: calls of voice four to five a second, even, well above the pitch of the same person's speech (Bachorowski et
+# al., "The acoustic features of human laughter", JASA 2001: 4.4 calls a second; pitch about twice that of speech).
+_CALL_GAP_S = (0.13, 0.33)
+_MIN_CALLS = 5
+_EVEN = 0.25  # standard deviation over mean of the gaps
+_CALL_DB = 6.0
+_ABOVE_SPEECH_ST = 5.0
+
+
+def overlaps(turns: Sequence[VoiceTurn]) -> Iterator[Sound]:
+    """Stretches in which two voices speak at once, as interruptions where one takes the floor of the other."""
+    for i, first in enumerate(turns):
+        for second in turns[i + 1 :]:
+            if second.start_s >= first.end_s:
+                break  # turns come in order of time
+            shared_s = min(first.end_s, second.end_s) - second.start_s
+            if second.voice == first.voice or shared_s < _MIN_OVERLAP_S:
+                continue
+            takes = second.end_s - first.end_s >= _GOES_ON_S and shared_s <= _YIELDS_S
+            began_before = second.start_s - first.start_s >= _MIN_OVERLAP_S
+            kind = "interruption" if takes and began_before else "overlap"
+            yield Sound(second.start_s, round(second.start_s + shared_s, 3), kind, (second.voice, first.voice))
+
+
+def laughter_like(
+    time_s: np.ndarray, level_db: np.ndarray, f0_hz: np.ndarray, usual_f0_hz: float | None
+) -> Iterator[Sound]:
+    """Runs of even, high calls.
+
+    Args:
+        time_s, level_db, f0_hz: (F,) frames, 16 ms apart; pitch NaN where there is none.
+        usual_f0_hz: the median pitch of the speech around; without it nothing can be said.
+    """
+    from scipy.ndimage import uniform_filter1d
+    from scipy.signal import find_peaks
+
+    if usual_f0_hz is None or len(time_s) < 32:
+        return
+    peaks, _ = find_peaks(uniform_filter1d(level_db, 3), prominence=_CALL_DB)
+    high = 12 * np.log2(np.nan_to_num(f0_hz, nan=1.0) / usual_f0_hz) >= _ABOVE_SPEECH_ST
+    calls = [int(p) for p in peaks if high[max(p - 2, 0) : p + 3].any()]
+    run: list[int] = []
+    for call in [*calls, -1]:
+        gap_s = time_s[call] - time_s[run[-1]] if run and call >= 0 else 0.0
+        if run and call >= 0 and _CALL_GAP_S[0] <= gap_s <= _CALL_GAP_S[1]:
+            run.append(call)
+            continue
+        if len(run) >= _MIN_CALLS:
+            gaps = np.diff(time_s[run])
+            unevenness = float(gaps.std() / gaps.mean())
+            if unevenness <= _EVEN:
+                start_s, end_s = float(time_s[run[0]]) - 0.08, float(time_s[run[-1]]) + 0.08
+                strength = round(1 - unevenness / _EVEN / 2, 2)
+                yield Sound(round(max(start_s, 0.0), 3), round(end_s, 3), "laughter-like", (), strength)
+        run = [call] if call >= 0 else []

@@ -1,0 +1,192 @@
+"""What the words carry: the emotions of a sentence, and how positive it is.
+
+The heads that ship sit on a sentence embedding (all-MiniLM-L6-v2): means, maxima and minima over the words at several
+of its layers, since what the top layer keeps is what a sentence is about, and feeling words show further down. They
+were trained on GoEmotions (Demszky et al., ACL 2020), with its 28 labels and with its grouping by Ekman's
+emotions. Any Hugging Face text classifier serves instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from omnisense.errors import ModelError
+from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.types import Transcript
+
+SHIPPED, SHIPPED_GROUPS = "text_emotion", "text_emotion_ekman"
+EMBEDDING = "all-minilm-l6-v2"
+MAX_TOKENS = 64
+_MEANS, _MAXIMA, _MINIMA = (0, 2, 4, 6), (4, 6), (6,)  # layers; 0 is the words before any
+# GoEmotions' own groupings (Demszky et al., 2020, section 4 and its repository's mappings).
+EKMAN = {
+    "anger": ("anger", "annoyance", "disapproval"),
+    "disgust": ("disgust",),
+    "fear": ("fear", "nervousness"),
+    "joy": ("joy amusement approval excitement gratitude love optimism relief pride admiration desire caring").split(),
+    "sadness": ("sadness", "disappointment", "embarrassment", "grief", "remorse"),
+    "surprise": ("surprise", "realization", "confusion", "curiosity"),
+    "neutral": ("neutral",),
+}
+_POSITIVE = {*EKMAN["joy"], "positive", "happiness", "happy", "pos"}
+_NEGATIVE = {*EKMAN["anger"], *EKMAN["disgust"], *EKMAN["fear"], *EKMAN["sadness"], "negative", "sad", "angry", "neg"}
+
+
+class TextEmotion(NamedTuple):
+    """One sentence: scores (K,) in the reader's labels, the feelings that count as present, sentiment -1 to 1."""
+
+    scores: np.ndarray
+    feelings: tuple[str, ...]
+    sentiment: float | None
+
+
+class TextReader(Protocol):
+    """Reads the emotion of sentences."""
+
+    labels: tuple[str, ...]
+    name: str
+
+    def read(self, sentences: Sequence[str]) -> list[TextEmotion]:
+        """One a sentence."""
+
+
+def with_emotions(transcript: Transcript, reader: TextReader) -> Transcript:
+    """The transcript with the emotions of its segments."""
+    found = reader.read([segment.text for segment in transcript.segments])
+    segments = tuple(
+        replace(
+            segment,
+            emotion=tuple(round(float(s), 4) for s in emotion.scores),
+            feelings=emotion.feelings,
+            sentiment=emotion.sentiment,
+        )
+        for segment, emotion in zip(transcript.segments, found, strict=True)
+    )
+    return replace(transcript, segments=segments, emotion_labels=reader.labels)
+
+
+class SentenceEmbedder:
+    """Features (N, 2688) of sentences from a MiniLM folder.
+
+    Raises:
+        ModelError: the folder holds no such model.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoModel, AutoTokenizer
+
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder)
+            self._model = AutoModel.from_pretrained(folder).eval()
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"the sentence embedding cannot be read ({str(error).splitlines()[0][:120]})",
+                f"Run `omnisense models pull {EMBEDDING}`.",
+                folder,
+            ) from error
+
+    def embed(self, sentences: Sequence[str], batch_size: int = 128) -> np.ndarray:
+        """Features (N, 2688) float32, in the order of the sentences; of long ones, the first 64 tokens count."""
+        rows: dict[int, np.ndarray] = {}
+        order = np.argsort([len(s) for s in sentences], kind="stable")  # alike lengths share a batch
+        for at in range(0, len(order), batch_size):
+            chosen = order[at : at + batch_size].tolist()
+            rows |= dict(zip(chosen, self._features([sentences[i] for i in chosen]), strict=True))
+        return np.stack([rows[i] for i in range(len(sentences))])
+
+    def _features(self, sentences: list[str]) -> np.ndarray:
+        import torch
+
+        inputs = self._tokenizer(sentences, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+        with torch.inference_mode():
+            layers = self._model(**inputs, output_hidden_states=True).hidden_states
+            here = inputs["attention_mask"][..., None].bool()
+            pooled = [(layers[i] * here).sum(1) / here.sum(1) for i in _MEANS]
+            pooled += [layers[i].masked_fill(~here, -torch.inf).amax(1) for i in _MAXIMA]
+            pooled += [layers[i].masked_fill(~here, torch.inf).amin(1) for i in _MINIMA]
+            features: np.ndarray = torch.cat(pooled, dim=1).float().numpy()
+        return features
+
+
+class ShippedTextReader:
+    """The heads that ship with OmniSense; ``text_emotion.md`` beside them says what they were trained on.
+
+    Scores are of Ekman's emotions and ``neutral``, one sigmoid each; feelings are of GoEmotions' 28 labels.
+    """
+
+    name = SHIPPED
+
+    def __init__(self, folder: Path) -> None:
+        self._embedder = SentenceEmbedder(folder)
+        self._fine, self._groups = LinearHead.load(shipped=SHIPPED), LinearHead.load(shipped=SHIPPED_GROUPS)
+        self.labels = self._groups.labels
+
+    def read(self, sentences: Sequence[str]) -> list[TextEmotion]:
+        """One a sentence."""
+        if not sentences:
+            return []
+        features = self._embedder.embed(sentences)
+        fine, groups = self._fine.scores(features), self._groups.scores(features)
+        return [
+            TextEmotion(
+                group, _present(self._fine.labels, row, self._fine.thresholds), _sentiment(self._fine.labels, row)
+            )
+            for row, group in zip(fine, groups, strict=True)
+        ]
+
+
+class HuggingFaceTextReader:
+    """Any Hugging Face text classifier, with one label or several a text.
+
+    Raises:
+        ModelError: the folder holds no such model.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+            self._model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"this is no text classifier ({str(error).splitlines()[0][:120]})",
+                "Name a model with a tokenizer and a classification head.",
+                folder,
+            ) from error
+        names = self._model.config.id2label
+        self.labels, self.name = tuple(str(names[k]).lower() for k in range(len(names))), name
+        self._several = self._model.config.problem_type == "multi_label_classification"
+
+    def read(self, sentences: Sequence[str]) -> list[TextEmotion]:
+        """One a sentence."""
+        import torch
+
+        found = []
+        for sentence in sentences:
+            inputs = self._tokenizer(sentence, truncation=True, max_length=512, return_tensors="pt")
+            with torch.inference_mode():
+                logits = self._model(**inputs).logits[0].float()
+            scores = (logits.sigmoid() if self._several else logits.softmax(dim=-1)).numpy()
+            present = _present(self.labels, scores, np.full(len(scores), 0.5))
+            found.append(TextEmotion(scores, present, _sentiment(self.labels, scores)))
+        return found
+
+
+def _present(labels: Sequence[str], scores: np.ndarray, thresholds: np.ndarray) -> tuple[str, ...]:
+    """The labels over their thresholds, the surest first."""
+    over = [k for k in np.argsort(-scores) if scores[k] >= thresholds[k]]
+    return tuple(labels[k] for k in over)
+
+
+def _sentiment(labels: Sequence[str], scores: np.ndarray) -> float | None:
+    """Positive less negative scores over the sum of all; None where the labels do not say which is which."""
+    good = sum(float(s) for label, s in zip(labels, scores, strict=True) if label in _POSITIVE)
+    bad = sum(float(s) for label, s in zip(labels, scores, strict=True) if label in _NEGATIVE)
+    known = {label for label in labels if label in _POSITIVE} and {label for label in labels if label in _NEGATIVE}
+    return round((good - bad) / max(float(np.sum(scores)), 1e-9), 3) if known else None

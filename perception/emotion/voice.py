@@ -1,0 +1,139 @@
+"""How it sounds: the emotion of a voice, from one utterance.
+
+The head that ships sits on standard features: cepstra with their movement (of Kaldi's mel bands), pitch statistics, the
+range of loudness, and the long-term spectrum, in which effort shows as high bands that gain on low ones (after the
+parameter sets of Eyben et al., "The Geneva Minimalistic Acoustic Parameter Set", 2016). Any Hugging Face
+audio classification model serves instead.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from omnisense.errors import ModelError
+from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+
+SHIPPED = "voice_emotion"
+MIN_S = 0.5  # less speech than this says nothing of a feeling
+MAX_S = 15.0
+_MEL_BANDS, _CEPSTRA = 40, 20
+_F0_RANGE_HZ = (60.0, 500.0)
+_VOICED = 0.5
+_SPEECH_NEPERS = 6.0  # frames whose mean log band lies this far under the loudest are pauses
+
+
+class VoiceReader(Protocol):
+    """Reads the emotion of one utterance."""
+
+    labels: tuple[str, ...]
+    name: str
+
+    def read(self, samples: np.ndarray) -> np.ndarray:
+        """Scores (K,) of (N,) float32 samples at 16 kHz; ``MIN_S`` at least."""
+
+
+class ShippedVoiceReader:
+    """The head that ships with OmniSense; ``voice_emotion.md`` beside it says what it was trained on.
+
+    Args:
+        pitch: a ``swift_f0.SwiftF0``.
+    """
+
+    def __init__(self, pitch: Any, head: LinearHead | None = None) -> None:
+        import torchaudio  # noqa: F401 (now, not when the first utterance is read beside another import)
+
+        self._pitch, self._head = pitch, head or LinearHead.load(shipped=SHIPPED)
+        self.labels, self.name = self._head.labels, SHIPPED
+
+    def read(self, samples: np.ndarray) -> np.ndarray:
+        """Scores (K,) that sum to 1."""
+        scores: np.ndarray = self._head.scores(voice_features(samples, self._pitch)[None])[0]
+        return scores
+
+
+class HuggingFaceVoiceReader:
+    """Any Hugging Face audio classification model.
+
+    Raises:
+        ModelError: the folder holds no such model.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
+
+        try:
+            self._model = AutoModelForAudioClassification.from_pretrained(folder).eval()
+            self._extractor = AutoFeatureExtractor.from_pretrained(folder)
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"this is no audio classification model ({str(error).splitlines()[0][:120]})",
+                "Name a model with a feature extractor and a classification head.",
+                folder,
+            ) from error
+        names = self._model.config.id2label
+        self.labels, self.name = tuple(str(names[k]).lower() for k in range(len(names))), name
+
+    def read(self, samples: np.ndarray) -> np.ndarray:
+        """Scores (K,) that sum to 1."""
+        import torch
+
+        inputs = self._extractor(samples, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
+        with torch.inference_mode():
+            scores: np.ndarray = self._model(**inputs).logits[0].float().softmax(dim=-1).numpy()
+        return scores
+
+
+def voice_features(samples: np.ndarray, pitch: Any) -> np.ndarray:
+    """Features (189,) of one utterance, (N,) float32 at 16 kHz; they do not depend on how loud it was recorded."""
+    import torch
+    import torchaudio
+    from scipy.fft import dct
+
+    level = float(np.sqrt(np.mean(samples**2))) + 1e-8
+    bands = torchaudio.compliance.kaldi.fbank(
+        torch.from_numpy((samples * (0.1 / level)).astype(np.float32))[None],
+        num_mel_bins=_MEL_BANDS,
+        dither=0.0,
+        sample_frequency=SAMPLE_RATE_HZ,
+    ).numpy()
+    loudness = bands.mean(axis=1)
+    spoken = loudness > np.percentile(loudness, 95) - _SPEECH_NEPERS
+    cepstra = dct(bands, type=2, axis=1, norm="ortho")[:, :_CEPSTRA]
+    movement = np.gradient(cepstra, axis=0)
+    spectrum = 10 * np.log10(np.exp(bands[spoken]).mean(axis=0) + 1e-9)
+    return np.concatenate(
+        [
+            _statistics(cepstra[spoken]),
+            _statistics(movement[spoken])[_CEPSTRA:],  # their mean is the difference of two frames
+            _pitch_statistics(samples, pitch),
+            [loudness.std(), np.percentile(loudness, 90) - np.percentile(loudness, 10), spoken.mean()],
+            spectrum - spectrum.mean(),
+        ]
+    ).astype(np.float32)
+
+
+def _statistics(values: np.ndarray) -> np.ndarray:
+    return np.concatenate(
+        [values.mean(axis=0), values.std(axis=0), *(np.percentile(values, q, axis=0) for q in (10, 90))]
+    )
+
+
+def _pitch_statistics(samples: np.ndarray, pitch: Any) -> np.ndarray:
+    found = pitch.detect(samples.astype(np.float32), SAMPLE_RATE_HZ, fmin=_F0_RANGE_HZ[0], fmax=_F0_RANGE_HZ[1])
+    voiced = found.confidence > _VOICED
+    if voiced.sum() < 4:
+        return np.r_[np.zeros(5), voiced.mean()]
+    semitones = 12 * np.log2(found.pitch_hz[voiced] / 100)
+    return np.array(
+        [
+            np.median(semitones),
+            semitones.std(),
+            *np.percentile(semitones, (10, 90)),
+            np.abs(np.diff(semitones)).mean(),
+            voiced.mean(),
+        ]
+    )

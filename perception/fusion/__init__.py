@@ -1,0 +1,1 @@
+"""The streams joined: who is speaking, one summary per person, one timeline."""

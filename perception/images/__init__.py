@@ -1,0 +1,1 @@
+"""Still images: annotations of people, COCO files, colors and grounding."""

@@ -1,0 +1,1 @@
+"""Media files: opening clips, choosing frames, decoding and encoding."""

@@ -1,0 +1,236 @@
+"""Clips: media files by path, probed once and decoded on demand (see ``decoding``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from omnisense.errors import MediaError
+from omnisense.perception.media import decode
+from omnisense.perception.media.decode import IMAGE_FORMATS, REMEDY, SAMPLE_RATE_HZ, Frames, MediaWindow
+from omnisense.perception.media.sampling import Sampling
+
+__all__ = ["SAMPLE_RATE_HZ", "Clip", "Frames", "open_clip"]
+
+
+# Playlists would make the demuxer open other files and addresses; a text file is read as terminal art.
+_PLAYLIST_SIGNATURES = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml")
+_TEXT_DEMUXERS = {"tty", "srt", "webvtt", "ass", "subviewer", "microdvd", "txt"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip(MediaWindow):
+    """A media file, or a window of one. Make it with :func:`open_clip`; slice it as ``clip[12.0:34.0]``.
+
+    Times are in seconds from the start of the clip (of the window, for a window). ``width`` and ``height`` are
+    as displayed, after the rotation that phones store beside the pictures.
+    """
+
+    kind: Literal["video", "audio", "image"]
+    has_video: bool
+    has_audio: bool
+    width: int = 0
+    height: int = 0
+    frame_rate: float = 0.0
+    frame_count: int = 0
+    video_codec: str = ""
+    audio_codec: str = ""
+
+    def __getitem__(self, window: slice) -> Clip:
+        """The window ``[start : stop]`` in seconds; either end may be left out."""
+        if window.step is not None:
+            raise MediaError("a clip's window has no step", "Write clip[12.0:34.0].", self.path)
+        start_s = 0.0 if window.start is None else float(window.start)
+        stop_s = self.duration_s if window.stop is None else min(float(window.stop), self.duration_s)
+        if not 0 <= start_s < stop_s:
+            raise MediaError(
+                f"the window {start_s:g}-{stop_s:g} s lies outside its {self.duration_s:.2f} s",
+                "Give 0 <= start < stop <= duration.",
+                self.path,
+            )
+        share = (stop_s - start_s) / self.duration_s
+        return replace(
+            self,
+            start_s=self.start_s + start_s,
+            duration_s=stop_s - start_s,
+            frame_count=max(1, round(self.frame_count * share)) if self.frame_count else 0,
+        )
+
+    def frames(self, sampling: Sampling | None = None, at_s: np.ndarray | list[float] | None = None) -> Frames:
+        """All frames of a sampling (2 a second by default), or those shown at the given times, in one array.
+
+        Raises:
+            MediaError: there are no pictures, or none can be decoded.
+        """
+        batches = list(self.iter_frames(sampling, at_s, batch_size=1_000_000))
+        return batches[0] if len(batches) == 1 else decode.join(batches)
+
+    def iter_frames(
+        self,
+        sampling: Sampling | None = None,
+        at_s: np.ndarray | list[float] | None = None,
+        batch_size: int = 16,
+        in_order: bool = False,
+    ) -> Iterator[Frames]:
+        """The same frames in batches, so that memory does not grow with the clip.
+
+        A frame's time is its own presentation time; a frame asked for twice comes once. ``in_order`` decodes straight
+        through and never ahead of what is asked for (see ``decode.read_video``): for long clips and slow callers.
+        """
+        if not self.has_video:
+            raise MediaError("there are no pictures in it", "Give a video or an image.", self.path)
+        plan = (sampling or Sampling()).plan(
+            self.duration_s, self.frame_rate, self.frame_count, self.width, self.height
+        )
+        if at_s is not None:
+            plan = plan._replace(times_s=np.unique(np.asarray(at_s, dtype=float)))
+        if self.kind == "image":
+            yield decode.read_image(self.path, plan)
+        else:
+            yield from decode.read_video(self, plan, batch_size, in_order)
+
+    def audio(self) -> np.ndarray:
+        """The sound as (N,) float32 mono at 16 kHz, aligned with the pictures; empty when no packet decodes.
+
+        Raises:
+            MediaError: there is no audio track.
+        """
+        if not self.has_audio:
+            raise MediaError("there is no sound in it", "Give a file with an audio track.", self.path)
+        return decode.read_audio(self)
+
+
+def open_clip(path: str | Path) -> Clip:
+    """Probe a video, audio file or image.
+
+    Raises:
+        MediaError: missing, a folder, empty, not media, or damaged beyond reading.
+    """
+    path = Path(path).expanduser()
+    _check_file(path)
+    return _open_image(path) or _open_av(path)
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise MediaError("there is no such file", "Check the path.", path)
+    if path.is_dir():
+        raise MediaError("this is a folder", "Give one media file.", path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(256)
+    except OSError as error:
+        raise MediaError(f"it cannot be read ({error.strerror})", "Check its permissions.", path) from error
+    if not head:
+        raise MediaError("the file is empty", "Record or copy it again.", path)
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLIST_SIGNATURES):
+        raise MediaError("this is a playlist or document, not media", "Give the media file itself.", path)
+
+
+def _open_image(path: Path) -> Clip | None:
+    from PIL import Image, UnidentifiedImageError
+
+    Image.init()
+    try:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
+            if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # an animation is video
+                return None
+            width, height = image.size
+            if image.getexif().get(0x0112, 1) >= 5:  # EXIF orientations 5 to 8 swap the sides
+                width, height = height, width
+            return Clip(
+                path=path,
+                kind="image",
+                duration_s=0.0,
+                has_video=True,
+                has_audio=False,
+                width=width,
+                height=height,
+                frame_rate=1.0,
+                frame_count=1,
+                video_codec=str(image.format).lower(),
+            )
+    except UnidentifiedImageError:
+        return None
+    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
+        raise MediaError(f"this image cannot be read ({error})", REMEDY, path) from error
+
+
+def _open_av(path: Path) -> Clip:
+    import av
+
+    try:
+        with decode.open_container(path) as container:
+            if set(container.format.name.split(",")) & _TEXT_DEMUXERS:
+                raise MediaError("this is text, not media", "Give a video, audio file or image.", path)
+            video = next((s for s in container.streams.video if s.codec_context and s.codec_context.width), None)
+            audio = next((s for s in container.streams.audio if s.codec_context and s.codec_context.sample_rate), None)
+            return _probe(path, container, video, audio)
+    except MediaError:
+        raise
+    except (av.error.FFmpegError, ValueError, OSError, OverflowError) as error:
+        raise MediaError(f"it is not a media file or is damaged ({decode.reason_of(error)})", REMEDY, path) from error
+
+
+def _probe(path: Path, container: Any, video: Any, audio: Any) -> Clip:
+    import av
+
+    if video is None and audio is None:
+        raise MediaError("it holds neither pictures nor sound that can be decoded", REMEDY, path)
+    duration_s = container.duration / av.time_base if container.duration and container.duration > 0 else 0.0
+    origin_s = container.start_time / av.time_base if container.start_time else 0.0
+    if duration_s <= 0:
+        duration_s = _measure_duration(container, origin_s)
+    if duration_s <= 0:
+        raise MediaError("it has a header but nothing to play", "Record or export it again.", path)
+    facts: dict[str, Any] = {}
+    if video is not None:
+        rate = float(video.average_rate or video.base_rate or 25)
+        width, height = video.codec_context.width, video.codec_context.height
+        rotation = _rotation(container, video)
+        if rotation in (90, 270):
+            width, height = height, width
+        facts = {
+            "width": width,
+            "height": height,
+            "frame_rate": rate,
+            "rotation_deg": rotation,
+            "frame_count": video.frames or max(1, round(duration_s * rate)),
+            "video_codec": video.codec_context.name,
+        }
+    if audio is not None:
+        facts["audio_codec"] = audio.codec_context.name
+    return Clip(
+        path=path,
+        kind="video" if video is not None else "audio",
+        duration_s=duration_s,
+        has_video=video is not None,
+        has_audio=audio is not None,
+        origin_s=origin_s,
+        **facts,
+    )
+
+
+def _measure_duration(container: Any, origin_s: float) -> float:
+    """Length of a file whose header does not say it: the last packet's end, found without decoding."""
+    end_s = origin_s
+    for packet in container.demux():
+        if packet.pts is not None:
+            end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    container.seek(0)
+    return end_s - origin_s
+
+
+def _rotation(container: Any, video: Any) -> int:
+    """Clockwise degrees by which the pictures must be turned for display (0, 90, 180 or 270)."""
+    import av
+
+    try:
+        frame = next(container.decode(video), None)
+    except av.error.FFmpegError:  # the first packet is damaged: later ones may still decode
+        return 0
+    return 0 if frame is None else -round(frame.rotation / 90) * 90 % 360

@@ -1,0 +1,319 @@
+"""Decoding: frames and sound out of files, past what is damaged.
+
+Video goes through decord first (fast random access); where decord fails, PyAV decodes on past damaged packets, and the
+frames say so. Sound goes through PyAV, still pictures through Pillow. Nothing here shells out to an ffmpeg binary, and
+frames come in batches, so that a long file is never held whole.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from omnisense.errors import MediaError
+from omnisense.perception.media.sampling import FramePlan
+
+SAMPLE_RATE_HZ = 16_000
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+REMEDY = "Check that it plays elsewhere; re-encode it (for instance to H.264 in MP4) or record it again."
+_PREROLL_S = 0.5  # decoders of overlapping transforms (MP2, AAC) need a few packets before they are exact
+_IMPORTING = threading.Lock()
+_SAME_TIME_S = 0.00075  # rounding of timestamps: under any frame's duration, over NTSC's drift in a second
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaWindow:
+    """A stretch of a media file, and what decoding it needs to know.
+
+    Attributes:
+        path: the file.
+        start_s, duration_s: the window, in seconds; ``start_s`` counts from the clip's zero.
+        origin_s: the file's own clock at the clip's zero.
+        rotation_deg: clockwise turn for display, stored beside the images: 0, 90, 180 or 270.
+    """
+
+    path: Path
+    duration_s: float
+    start_s: float = 0.0
+    origin_s: float = 0.0
+    rotation_deg: int = 0
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Decoded frames: times (T,) in seconds from the clip's start, images (T, H, W, 3) uint8 RGB.
+
+    ``decoder`` is ``decord``, ``pyav`` or ``pillow``; ``note`` says why it was not decord, or what was skipped.
+    """
+
+    times_s: np.ndarray
+    images: np.ndarray
+    decoder: str
+    note: str = ""
+
+
+def open_container(path: Path) -> Any:
+    """Open a file with PyAV, for reading."""
+    import av
+
+    # Tags in odd encodings must not make a file unreadable; PyAV 19 made that its rule and dropped the option.
+    lenient: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
+    return av.open(str(path), **lenient)
+
+
+def reason_of(error: BaseException) -> str:
+    """The last line of a library's error, which is where they name the cause."""
+    text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
+    return text.splitlines()[-1][:120]
+
+
+# --- pictures -----------------------------------------------------------------------------------------------
+
+
+def read_image(path: Path, plan: FramePlan) -> Frames:
+    """A still picture, upright, as one frame at 0 s."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
+            picture = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
+        raise MediaError(f"this image cannot be decoded ({error})", REMEDY, path) from error
+    if picture.size != (plan.width, plan.height):
+        picture = picture.resize((plan.width, plan.height))
+    return Frames(np.zeros(1), np.asarray(picture)[None], "pillow")
+
+
+def read_video(clip: MediaWindow, plan: FramePlan, batch_size: int, in_order: bool = False) -> Iterator[Frames]:
+    """decord as long as it works; from the first batch that it cannot give, PyAV to the end.
+
+    ``in_order`` takes PyAV from the start. Of few frames decord is faster, for it jumps; but beside busy threads its
+    own decoder falls behind, is handed ever more packets meanwhile, and then fills memory with frames that nobody has
+    asked for yet (10 GB for a quarter of an hour was seen).
+    """
+    if in_order:
+        found = False
+        for frames in _pyav_batches(clip, plan, batch_size, ""):
+            found = True
+            yield frames
+        if not found:
+            raise MediaError("not one frame can be decoded", REMEDY, clip.path)
+        return
+    done = 0
+    last_s = -math.inf
+    try:
+        for upto, frames in _decord_batches(clip, plan, batch_size):
+            done, last_s = upto, float(frames.times_s[-1])
+            yield frames
+        return
+    except _DecordFailedError as error:
+        note = f"decord: {error}"
+    rest = plan._replace(times_s=plan.times_s[done:])
+    decoded = done > 0
+    for frames in _pyav_batches(clip, rest, batch_size, note):
+        fresh = frames.times_s > last_s
+        if fresh.any():
+            decoded = True
+            yield replace(frames, times_s=frames.times_s[fresh], images=frames.images[fresh])
+    if not decoded:
+        raise MediaError(f"not one frame can be decoded ({note})", REMEDY, clip.path)
+
+
+def _decord() -> Any:
+    """decord; clips may be opened in several threads at once, and its first import must happen in one."""
+    with _IMPORTING:
+        return _imported_decord()
+
+
+@functools.lru_cache(maxsize=1)
+def _imported_decord() -> Any:
+    """decord, kept from loading CUDA libraries that decoding on the CPU does not need.
+
+    decord2 3.4 loads everything under site-packages/nvidia with global symbols when it is imported. libnvblas is
+    among it and takes over BLAS: torch, imported later, then crashes in its first matrix product. A None in
+    ``sys.modules`` makes decord believe that the package is not there.
+    """
+    hidden = sys.modules.get("nvidia")
+    sys.modules["nvidia"] = None  # type: ignore[assignment]
+    try:
+        import decord
+    finally:
+        del sys.modules["nvidia"]
+        if hidden is not None:
+            sys.modules["nvidia"] = hidden
+    decord.logging.set_level(decord.logging.QUIET)
+    return decord
+
+
+class _DecordFailedError(Exception):
+    pass
+
+
+def _decord_batches(clip: MediaWindow, plan: FramePlan, batch_size: int) -> Iterator[tuple[int, Frames]]:
+    """Batches and how many of the planned times are done after each; any failure of decord ends it."""
+    decord = _decord()
+    try:
+        # It turns pictures upright by itself. One thread a core: its own choice takes more, and is a tenth slower.
+        threads = min(os.cpu_count() or 1, 8)
+        reader = decord.VideoReader(str(clip.path), width=plan.width, height=plan.height, num_threads=threads)
+        shown_from_s = reader.get_frame_timestamp(list(range(len(reader))))[:, 0] - clip.origin_s
+    except Exception as error:  # decord raises RuntimeError, DECORDError and IndexError for damaged files
+        raise _DecordFailedError(reason_of(error)) from error
+    if shown_from_s[0] < -_SAME_TIME_S or np.any(np.diff(shown_from_s) <= 0):
+        # Frames that an edit list hides count in decord's index and not in its decoder, and packets without times get
+        # none: either way it would hand out other frames than those asked for.
+        raise _DecordFailedError("its frame index does not fit this file")
+    indices = _frames_shown_at(shown_from_s, plan.times_s + clip.start_s)
+    firsts = np.flatnonzero(np.diff(indices, prepend=-1))  # a frame asked for twice comes once
+    for at in range(0, len(firsts), batch_size):
+        chosen = indices[firsts[at : at + batch_size]]
+        try:
+            images = reader.get_batch(chosen.tolist()).asnumpy()
+        except Exception as error:
+            raise _DecordFailedError(reason_of(error)) from error
+        done = firsts[at + batch_size] if at + batch_size < len(firsts) else len(indices)
+        times_s = np.maximum(shown_from_s[chosen] - clip.start_s, 0.0)
+        yield int(done), Frames(times_s, images, "decord")
+
+
+def _frames_shown_at(shown_from_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Index of the frame on screen at each time: the last that began by then (allowing for rounding)."""
+    found = np.searchsorted(shown_from_s, times_s + _SAME_TIME_S, side="right") - 1
+    return np.clip(found, 0, len(shown_from_s) - 1)
+
+
+def _upright(images: np.ndarray, rotation_deg: int) -> np.ndarray:
+    if not rotation_deg:
+        return images
+    return np.ascontiguousarray(np.rot90(images, k=-rotation_deg // 90, axes=(1, 2)))
+
+
+def _pyav_batches(clip: MediaWindow, plan: FramePlan, batch_size: int, note: str) -> Iterator[Frames]:
+    width, height = (plan.height, plan.width) if clip.rotation_deg in (90, 270) else (plan.width, plan.height)
+    times: list[float] = []
+    images: list[np.ndarray] = []
+    for frame, shown_from_s in _pyav_frames(clip, plan.times_s):
+        times.append(max(shown_from_s, 0.0))
+        images.append(frame.to_ndarray(format="rgb24", width=width, height=height))
+        if len(times) == batch_size:
+            yield Frames(np.array(times), _upright(np.stack(images), clip.rotation_deg), "pyav", note)
+            times, images = [], []
+    if times:
+        yield Frames(np.array(times), _upright(np.stack(images), clip.rotation_deg), "pyav", note)
+
+
+def _pyav_frames(clip: MediaWindow, times_s: np.ndarray) -> Iterator[tuple[Any, float]]:
+    """The frames shown at ``times_s``, by one pass over the window; damaged packets are stepped over."""
+
+    wanted = list(times_s)
+    shown: tuple[Any, float] | None = None
+    with open_container(clip.path) as container:
+        stream = next(s for s in container.streams.video if s.codec_context.width)
+        # Slice threads (the default), never frame threads: those run ahead and log damaged packets through a Python
+        # callback, which waits for the interpreter's lock while the decoder's destructor holds it and waits for them.
+        _seek(container, clip)
+        for frame in _decode(container, stream):
+            if frame.time is None:
+                continue
+            time_s = frame.time - clip.origin_s - clip.start_s
+            if shown is not None and wanted and wanted[0] + _SAME_TIME_S < time_s:
+                yield shown
+                while wanted and wanted[0] + _SAME_TIME_S < time_s:
+                    wanted.pop(0)
+            if not wanted:
+                return
+            shown = (frame, time_s)
+    if shown is not None and wanted:
+        yield shown
+
+
+def _seek(container: Any, clip: MediaWindow) -> None:
+    import av
+
+    # Raw MP3 and AAC streams only guess where a time lies: they are read from the start, which costs little.
+    if clip.start_s > _PREROLL_S and container.format.name not in ("mp3", "aac"):
+        container.seek(int((clip.start_s - _PREROLL_S + clip.origin_s) * av.time_base), backward=True)
+
+
+def _decode(container: Any, stream: Any) -> Iterator[Any]:
+    import av
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.error.FFmpegError:  # the container ends in the middle of a packet
+            return
+        try:
+            yield from packet.decode()
+        except av.error.FFmpegError:
+            continue
+
+
+def one_ahead(batches: Iterator[Frames]) -> Iterator[Frames]:
+    """Decode the next batch while the caller works on this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
+        upcoming = pool.submit(next, batches, None)
+        while (batch := upcoming.result()) is not None:
+            upcoming = pool.submit(next, batches, None)
+            yield batch
+
+
+def join(batches: list[Frames]) -> Frames:
+    """Batches as one."""
+    notes = "; ".join(sorted({b.note for b in batches if b.note}))
+    decoders = " then ".join(dict.fromkeys(b.decoder for b in batches))
+    return Frames(
+        np.concatenate([b.times_s for b in batches]), np.concatenate([b.images for b in batches]), decoders, notes
+    )
+
+
+# --- sound --------------------------------------------------------------------------------------------------
+
+
+def read_audio(clip: MediaWindow) -> np.ndarray:
+    """The sound of a clip's window: (N,) float32 mono at 16 kHz."""
+    length = round(clip.duration_s * SAMPLE_RATE_HZ)
+    pieces: list[np.ndarray] = []
+    filled = 0
+    for begin, samples in _resampled_audio(clip):
+        # A track that starts late, or lost packets, leave a hole: silence keeps sound and picture together.
+        if filled and abs(begin - filled) < SAMPLE_RATE_HZ // 20:
+            begin = filled
+        samples = samples[max(0, filled - begin) :]
+        begin = min(max(begin, filled), length)
+        pieces += [np.zeros(begin - filled, np.float32), samples]
+        filled = begin + len(samples)
+        if filled >= length:
+            break
+    sound = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    return np.nan_to_num(sound[:length]).astype(np.float32, copy=False)
+
+
+def _resampled_audio(clip: MediaWindow) -> Iterator[tuple[int, np.ndarray]]:
+    """Pieces of sound and the sample at which each belongs, counted from the window's start."""
+    import av
+
+    with open_container(clip.path) as container:
+        stream = next(s for s in container.streams.audio if s.codec_context.sample_rate)
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+        _seek(container, clip)
+        next_s = 0.0  # for formats without timestamps
+        for frame in itertools.chain(_decode(container, stream), [None]):
+            for out in resampler.resample(frame):
+                time_s = next_s if out.time is None else out.time - clip.origin_s - clip.start_s
+                next_s = time_s + out.samples / SAMPLE_RATE_HZ
+                yield round(time_s * SAMPLE_RATE_HZ), out.to_ndarray()[0]

@@ -1,0 +1,251 @@
+"""Word times for a recognised text: three sources, the best that is here, always named.
+
+1. WhisperX's wav2vec2 aligner, when its model is already on this machine (it is never fetched behind the user's back).
+2. PocketSphinx forced alignment, for English: its acoustic model ships in its package.
+3. The stretch's time shared out by word length, which is a guess and called so.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from omnisense.perception.types import Word
+
+SHARED_OUT = "guess: time shared out by word length"
+_SPHINX = "pocketsphinx forced alignment"
+_WHISPERX = "whisperx wav2vec2 alignment"
+# Sounds for the letters of words that are not in PocketSphinx's dictionary (names, coinages). Crude on purpose:
+# the neighbours pin the word down, and only its borders are used.
+_LETTER_SOUNDS = dict(
+    zip(
+        "abcdefghijklmnopqrstuvwxyz",
+        [
+            "AE",
+            "B",
+            "K",
+            "D",
+            "EH",
+            "F",
+            "G",
+            "HH",
+            "IH",
+            "JH",
+            "K",
+            "L",
+            "M",
+            "N",
+            "AA",
+            "P",
+            "K",
+            "R",
+            "S",
+            "T",
+            "AH",
+            "V",
+            "W",
+            "K S",
+            "IY",
+            "Z",
+        ],
+        strict=True,
+    )
+)
+
+
+class _Timed(NamedTuple):
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float | None = None
+
+
+class Aligned(NamedTuple):
+    """Words with times, the source of the times, and each sound of speech (ARPAbet name, start, end) where asked for.
+
+    Sounds come from PocketSphinx, whatever the words' source.
+    """
+
+    words: list[Word]
+    source: str
+    phones: list[tuple[str, float, float]]
+
+
+class WordAligner:
+    """Gives each word of a text its place in the sound. Calls from several threads take turns."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.notes: dict[str, None] = {}
+
+    def align(
+        self, samples: np.ndarray, text: str, language: str, start_s: float, with_phones: bool = False
+    ) -> Aligned:
+        """Words of ``text`` with times.
+
+        Args:
+            samples: (N,) float32 at 16 kHz, the stretch in which the text was recognised.
+            text: as recognised, with punctuation, which stays on the words.
+            language: its code; PocketSphinx serves ``en`` only.
+            start_s: where the samples begin in the clip.
+            with_phones: whether the sounds are wanted too (English only).
+        """
+        with self._lock:
+            timed, source = self._first_that_works(samples, text, language)
+            phones = _phones(samples, text) if with_phones and language == "en" else []
+        return Aligned(
+            [Word(w.text, round(w.start_s + start_s, 3), round(w.end_s + start_s, 3), w.confidence) for w in timed],
+            source,
+            [(name, begin_s + start_s, end_s + start_s) for name, begin_s, end_s in phones],
+        )
+
+    def _first_that_works(self, samples: np.ndarray, text: str, language: str) -> tuple[list[_Timed], str]:
+        aligner = _whisperx_aligner(language)
+        if aligner is not None:
+            try:
+                return _align_with_whisperx(aligner, samples, text), _WHISPERX
+            except (LookupError, RuntimeError, ValueError) as error:  # nltk data missing; text not in its alphabet
+                self.notes[f"whisperx could not align: {str(error).strip().splitlines()[0][:100]}"] = None
+        if language == "en":
+            timed = _align_with_sphinx(samples, text)
+            if timed:
+                return timed, _SPHINX
+            self.notes["pocketsphinx could not align a stretch; its word times are a guess"] = None
+        return _share_out(len(samples) / 16_000, text), SHARED_OUT
+
+
+# --- WhisperX -----------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=2)
+def _whisperx_aligner(language: str) -> tuple[Any, Any] | None:
+    from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TORCH, load_align_model
+
+    if language in DEFAULT_ALIGN_MODELS_TORCH:
+        import torch
+        import torchaudio
+
+        bundle = getattr(torchaudio.pipelines, DEFAULT_ALIGN_MODELS_TORCH[language])
+        here = (Path(torch.hub.get_dir()) / "checkpoints" / Path(bundle._path).name).is_file()
+    else:
+        from omnisense import models
+
+        here = language in DEFAULT_ALIGN_MODELS_HF and models.find(DEFAULT_ALIGN_MODELS_HF[language]) is not None
+    return load_align_model(language, "cpu", model_cache_only=True) if here else None
+
+
+def _align_with_whisperx(aligner: tuple[Any, Any], samples: np.ndarray, text: str) -> list[_Timed]:
+    from whisperx.alignment import align
+
+    length_s = len(samples) / 16_000
+    result = align([{"text": text, "start": 0.0, "end": length_s}], *aligner, samples, "cpu")
+    words = result["word_segments"]
+    if not words or any("start" not in w for w in words):
+        raise ValueError("some words have no letters that it knows")
+    return [_Timed(w["word"], w["start"], w["end"], round(float(w["score"]), 3)) for w in words]
+
+
+# --- PocketSphinx -------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=1)
+def _sphinx() -> Any:
+    from pocketsphinx import Decoder
+
+    # Wider beams than its recogniser's own: a synthetic or strained voice falls out of those, at no gain in time.
+    return Decoder(samprate=16_000, lm=None, bestpath=False, loglevel="FATAL", beam=1e-80, wbeam=1e-60, pbeam=1e-80)
+
+
+def _align_with_sphinx(samples: np.ndarray, text: str) -> list[_Timed]:
+    tokens = text.split()
+    spoken = [_spoken_form(token) for token in tokens]
+    decoder = _heard_as(samples, [word for form in spoken for word in form])
+    if decoder is None:
+        return []
+    found = [(s.start_frame / 100, (s.end_frame + 1) / 100) for s in decoder.seg() or [] if s.word[0] not in "<["]
+    if len(found) != sum(len(form) for form in spoken):
+        return []
+    return _group(tokens, spoken, found)
+
+
+def _heard_as(samples: np.ndarray, words: list[str]) -> Any:
+    """The decoder after it has forced these dictionary words onto the samples; None when they do not fit."""
+    decoder = _sphinx()
+    for word in set(words):
+        if decoder.lookup_word(word) is None:
+            decoder.add_word(word, " ".join(_LETTER_SOUNDS[c] for c in word if c in _LETTER_SOUNDS), True)
+    try:
+        decoder.set_align_text(" ".join(words))
+        _listen(decoder, samples)
+    except RuntimeError:
+        return None
+    return decoder
+
+
+def _listen(decoder: Any, samples: np.ndarray) -> None:
+    decoder.start_utt()
+    decoder.process_raw((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
+    decoder.end_utt()
+
+
+def _phones(samples: np.ndarray, text: str) -> list[tuple[str, float, float]]:
+    """Each sound of the text with its times: a second pass over the words that the first has placed."""
+    decoder = _heard_as(samples, [word for token in text.split() for word in _spoken_form(token)])
+    if decoder is None:
+        return []
+    try:
+        decoder.set_alignment()
+        _listen(decoder, samples)
+        alignment = decoder.get_alignment()
+    except RuntimeError:
+        return []
+    return [
+        (phone.name, phone.start / 100, (phone.start + phone.duration) / 100)
+        for word in alignment or []
+        for phone in word
+    ]
+
+
+def _group(tokens: list[str], spoken: list[list[str]], found: list[tuple[float, float]]) -> list[_Timed]:
+    timed, at, last_end_s = [], 0, 0.0
+    for token, form in zip(tokens, spoken, strict=True):
+        parts = found[at : at + len(form)]
+        at += len(form)
+        start_s, end_s = (parts[0][0], parts[-1][1]) if parts else (last_end_s, last_end_s)  # a bare dash
+        timed.append(_Timed(token, start_s, end_s))
+        last_end_s = end_s
+    return timed
+
+
+def _spoken_form(token: str) -> list[str]:
+    """Dictionary words for a written token: ``F2`` is "f two", ``well-known`` two words, ``don't`` one."""
+    words = []
+    for part in re.findall(r"[a-z']+|\d[\d,]*(?:\.\d+)?", token.lower().replace("\u2019", "'")):
+        if part[0].isdigit():
+            words += re.findall(r"[a-z]+", _number_words(part))
+        elif part.strip("'"):
+            words.append(part if _sphinx().lookup_word(part) else part.strip("'"))
+    return words
+
+
+def _number_words(number: str) -> str:
+    import inflect
+
+    words = inflect.engine().number_to_words(number.replace(",", ""))
+    return words if isinstance(words, str) else " ".join(words)
+
+
+def _share_out(length_s: float, text: str) -> list[_Timed]:
+    tokens = text.split()
+    if len(tokens) == 1 and len(text) > 8:  # written without spaces
+        tokens = list(text)
+    ends = np.cumsum([len(token) + 1 for token in tokens]) / sum(len(token) + 1 for token in tokens) * length_s
+    return [
+        _Timed(token, float(start), float(end))
+        for token, start, end in zip(tokens, [0.0, *ends[:-1]], ends, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Perception of a live stream of audio and frames."""

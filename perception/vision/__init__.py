@@ -1,0 +1,1 @@
+"""What is seen: faces, their landmarks and expressions, bodies and gestures."""

@@ -1,0 +1,1 @@
+"""Questions and answers: formatting a question, parsing a reply, answering from perception."""

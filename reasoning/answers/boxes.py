@@ -1,0 +1,265 @@
+"""Boxes in text: the notations that models write, read back to fractions of the picture, and written for training.
+
+Plain numbers such as ``[12, 34, 56, 78]`` mean different things to different models, so a question says what it asks
+for (its *form*): ``fractions`` (0 to 1), ``bins`` (0 to 100), ``thousandths`` (0 to 1000), or ``pixels 640x480`` of the
+picture as the model is shown it. Notations that carry their unit are read whatever was asked for. A reply whose unit
+cannot be told is not read: a guess could turn a wrong box into a right one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from omnisense.errors import InputError
+
+Box = tuple[float, float, float, float]
+Unit = Literal["fractions", "bins", "thousandths", "pixels"]
+UNITS: tuple[Unit, ...] = ("fractions", "bins", "thousandths", "pixels")
+_UPPER = {"fractions": 1.0, "bins": 100.0, "thousandths": 1000.0}
+_DIGITS = 4
+_BEYOND = 0.02  # of a side: as far as rounding and resizing carry a box over the edge
+
+
+class Boxes(NamedTuple):
+    """Boxes as fractions of the picture (x1, y1, x2, y2), and how they were read or why none were."""
+
+    boxes: tuple[Box, ...]
+    how: str
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+# Digits are bounded: a run of thousands would be searched anew from each of them.
+_DIGITS_OF = r"-?\d{1,7}(?:\.\d{1,17})?"
+_N = rf"\s*({_DIGITS_OF}|-?\.\d{{1,17}})\s*"
+_TAGS = re.compile(r"\{?\s*<(\d{1,4})>\s*<(\d{1,4})>\s*<(\d{1,4})>\s*<(\d{1,4})>\s*\}?")
+_FLORENCE = re.compile(r"<loc_(\d{1,4})>\s*<loc_(\d{1,4})>\s*<loc_(\d{1,4})>\s*<loc_(\d{1,4})>")
+_PALIGEMMA = re.compile(r"<loc(\d{4})>\s*<loc(\d{4})>\s*<loc(\d{4})>\s*<loc(\d{4})>")
+_QWEN = re.compile(rf"<box(?:_start)?>\s*\({_N},{_N}\)\s*,\s*\({_N},{_N}\)")
+_CORNERS = re.compile(rf"[(\[]{_N},{_N}[)\]]\s*(?:,|to|and|-|;)?\s*[(\[]{_N},{_N}[)\]]")
+_PERCENT = re.compile(r"\s*,?\s*".join([rf"({_DIGITS_OF})\s*%"] * 4))
+_LIST = re.compile(rf"[(\[{{<]{_N}[,\s]{_N}[,\s]{_N}[,\s]{_N},?\s*[)\]}}>]")
+_BARE = re.compile(rf"[^\d.-]*{_N}[,;\s]{_N}[,;\s]{_N}[,;\s]{_N}[^\d]*")
+_KEY = r"[\"']?(?<![a-z0-9_])KEY[\"']?\s*[:=]\s*[\"']?(" + _DIGITS_OF + ")"
+
+
+def _named(*keys: str) -> re.Pattern[str]:
+    return re.compile(r"[\"'\s]*[,;]?\s*".join(_KEY.replace("KEY", key) for key in keys), re.IGNORECASE)
+
+
+_CORNER_KEYS = [
+    _named("x_?1", "y_?1", "x_?2", "y_?2"),
+    _named("x_?min", "y_?min", "x_?max", "y_?max"),
+    _named("left", "top", "right", "bottom"),
+]
+_SIZE_KEYS = [_named("x", "y", "w(?:idth)?", "h(?:eight)?"), _named("left", "top", "width", "height")]
+
+
+def read(text: str, form: str) -> Boxes:
+    """The boxes that a reply names, in its order, each once.
+
+    Args:
+        text: the reply, its thinking taken off.
+        form: what was asked for; empty when nothing was, so that only notations which carry their unit are read.
+    """
+    found, how = _found(" ".join(text.split()))  # long runs of space would make the searches slow
+    if not found:
+        return Boxes((), how)
+    boxes: list[Box] = []
+    for numbers, unit in found:
+        box, fault = _to_fractions(numbers, unit or _unit_of(numbers, form))
+        if box is None:
+            return Boxes((), fault)
+        boxes.append(box)
+    return Boxes(tuple(dict.fromkeys(boxes)), how)
+
+
+def _found(text: str) -> tuple[list[tuple[list[float], str]], str]:
+    """Four numbers each, with their unit where the notation carries it, and the notation's name."""
+    if tags := _TAGS.findall(text):
+        return [(list(map(float, t)), "bins") for t in tags], "bins"
+    if tags := _FLORENCE.findall(text):
+        return [(list(map(float, t)), "thousandths") for t in tags], "location tokens"
+    if tags := _PALIGEMMA.findall(text):
+        turned = [[float(t[i]) for i in (1, 0, 3, 2)] for t in tags]  # it writes y before x
+        return [(numbers, "1024ths") for numbers in turned], "location tokens"
+    if tags := _QWEN.findall(text):
+        return [(list(map(float, t)), "thousandths") for t in tags], "box tags"
+    if percents := _PERCENT.findall(text):
+        return [(list(map(float, p)), "bins") for p in percents], "percentages"
+    for pattern in _CORNER_KEYS:
+        if keyed := pattern.findall(text):
+            return [(list(map(float, k)), "") for k in keyed], "named corners"
+    for pattern in _SIZE_KEYS:
+        if keyed := pattern.findall(text):
+            sized = [list(map(float, k)) for k in keyed]
+            return [([x, y, x + w, y + h], "") for x, y, w, h in sized], "a named corner and size"
+    if corners := _CORNERS.findall(text):
+        return [(list(map(float, c)), "") for c in corners], "pairs of corners"
+    if lists := _LIST.findall(text):
+        return [(list(map(float, n)), "") for n in lists], "lists of four"
+    if bare := _BARE.fullmatch(text):
+        return [(list(map(float, bare.groups())), "")], "four numbers"
+    return [], "no box is named"
+
+
+def _unit_of(numbers: Sequence[float], form: str) -> str:
+    """What plain numbers count: nothing but fractions lies within 0 to 1."""
+    return "fractions" if max(numbers) <= 1 else form
+
+
+def _to_fractions(numbers: Sequence[float], unit: str) -> tuple[Box | None, str]:
+    kind, _, size = unit.partition(" ")
+    if kind == "pixels" and size:
+        width, height = map(float, size.split("x"))
+    elif kind in _UPPER or kind == "1024ths":
+        width = height = _UPPER.get(kind, 1024.0)
+    else:
+        return None, "numbers without a unit"
+    shown = f"[{', '.join(f'{n:g}' for n in numbers)}]"
+    x1, y1, x2, y2 = (n / side for n, side in zip(numbers, (width, height) * 2, strict=True))
+    if min(x1, y1) < -_BEYOND or max(x2, y2) > 1 + _BEYOND:
+        return None, f"{shown} lies outside the picture in {kind}"
+    if not (x1 < x2 and y1 < y2):
+        return None, f"{shown} is no box: its corners are out of order"
+    x1, y1, x2, y2 = (round(min(max(v, 0.0), 1.0), _DIGITS) for v in (x1, y1, x2, y2))
+    return ((x1, y1, x2, y2), "") if x1 < x2 and y1 < y2 else (None, f"{shown} has no area")
+
+
+def dump(boxes: Sequence[Sequence[float]]) -> str:
+    """Boxes in canonical form: JSON, fractions of the picture to four digits."""
+    return json.dumps([[round(float(v), _DIGITS) for v in box] for box in boxes])
+
+
+def load(text: str) -> list[Box]:
+    """The boxes that :func:`dump` wrote; none for an empty text."""
+    return [(float(a), float(b), float(c), float(d)) for a, b, c, d in json.loads(text or "[]")]
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+_MARK = re.compile(r"<box>(.*?)</box>")
+_ASKED = {
+    "fractions": "as [x1, y1, x2, y2] in fractions of the picture's width and height, such as [0.12, 0.30, 0.45, 0.98]",
+    "bins": "as {<x1><y1><x2><y2>}, whole numbers from 0 to 100 over the picture's width and height",
+    "thousandths": "as [x1, y1, x2, y2], whole numbers from 0 to 1000 over the picture's width and height",
+    "pixels": "as [x1, y1, x2, y2] in pixels of the picture, which is WIDTH wide and HEIGHT high",
+}
+
+
+def wanted(form: str, several: bool) -> str:
+    """What a question asks for, in words."""
+    kind, _, size = form.partition(" ")
+    width, _, height = size.partition("x")
+    one = _ASKED[kind].replace("WIDTH", width).replace("HEIGHT", height)
+    between = ", with <delim> between boxes" if kind == "bins" else ", as a list of such boxes"
+    return f"the boxes of all of them, each {one}{between}" if several else f"one box, {one}"
+
+
+def write(boxes: Sequence[Sequence[float]], form: str, several: bool = False) -> str:
+    """Boxes (fractions of the picture) as a model is to write them.
+
+    Args:
+        boxes: at least one.
+        form: the notation.
+        several: whether a list is wanted even of a single box.
+    """
+    kind, _, size = form.partition(" ")
+    if kind == "bins":
+        return "<delim>".join("{" + "".join(f"<{round(v * 100)}>" for v in box) + "}" for box in boxes)
+    width, height = map(int, size.split("x")) if size else (1000, 1000)
+    sides = (width, height) * 2
+    digits = (lambda v, _: f"{v:.3f}") if kind == "fractions" else (lambda v, side: str(round(v * side)))
+    lists = [f"[{', '.join(map(digits, box, sides))}]" for box in boxes]
+    return lists[0] if len(lists) == 1 and not several else f"[{', '.join(lists)}]"
+
+
+def mark(boxes: Sequence[Sequence[float]]) -> str:
+    """Boxes inside a text of a data file, in no model's notation: :func:`fill` puts them into one."""
+    return f"<box>{dump(boxes)}</box>"
+
+
+def fill(text: str, form: str) -> str:
+    """A text whose marked boxes are written in a form."""
+    return _MARK.sub(lambda found: write(load(found[1]), form), text)
+
+
+def well_marked(text: str) -> bool:
+    """Whether every marked box of a text can be filled in."""
+    try:
+        return all(load(found) for found in _MARK.findall(text))
+    except (ValueError, TypeError):
+        return False
+
+
+# --- what a model is used to ----------------------------------------------------------------------------------------
+
+
+class Notation(NamedTuple):
+    """What plain numbers mean to a model, and the size at which it sees a picture of some width and height."""
+
+    unit: Unit
+    shown: Callable[[int, int], tuple[int, int]]
+
+    def form(self, width: int, height: int) -> str:
+        """The form for a picture of so many pixels."""
+        if self.unit != "pixels":
+            return self.unit
+        shown = self.shown(width, height)
+        return f"pixels {shown[0]}x{shown[1]}"
+
+
+def notation_of(unit: Unit | Literal["auto"], folder: Path | None, max_pixels: int | None = None) -> Notation:
+    """How boxes are put to a model.
+
+    Args:
+        unit: ``auto`` takes what the model's family was trained on, and thousandths where that is not known.
+        folder: of the model; None for a remote one.
+        max_pixels: what pictures are scaled down to before the model's own processor sees them.
+
+    Raises:
+        InputError: an unknown unit.
+    """
+    from omnisense.perception.media.sampling import Sampling
+
+    if unit not in (*UNITS, "auto"):
+        raise InputError(f"there is no notation '{unit}'", f"Choose from auto, {', '.join(UNITS)}.")
+    capped = Sampling(rule="count", count=1, max_pixels=max_pixels)
+    resized = _resizing(folder)
+
+    def shown(width: int, height: int) -> tuple[int, int]:
+        plan = capped.plan(0.0, 0.0, 1, width, height)
+        return resized(plan.width, plan.height)
+
+    if unit == "auto":
+        from omnisense.reasoning.policies.encoding import family_of
+
+        unit = family_of(folder).boxes if folder else "thousandths"
+    return Notation(unit, shown)
+
+
+def _resizing(folder: Path | None) -> Callable[[int, int], tuple[int, int]]:
+    """What the processor of a Qwen-VL model makes of a picture's size; others are taken to leave it alone."""
+    settings: dict[str, Any] = {}
+    for name in ("processor_config.json", "preprocessor_config.json"):  # since transformers 5, and before
+        if folder is not None and (folder / name).is_file():
+            found = json.loads((folder / name).read_text("utf-8"))
+            settings |= found.get("image_processor", found)
+    size = settings.get("size") or {}
+    least = settings.get("min_pixels") or size.get("shortest_edge")
+    most = settings.get("max_pixels") or size.get("longest_edge")
+    if not (least and most and settings.get("merge_size")):
+        return lambda width, height: (width, height)
+    from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
+
+    multiple = int(settings["patch_size"]) * int(settings["merge_size"])
+
+    def resized(width: int, height: int) -> tuple[int, int]:
+        high, wide = smart_resize(height, width, multiple, least, most)
+        return int(wide), int(high)
+
+    return resized

@@ -1,0 +1,1 @@
+"""The conversational loop: appraisal, strategy, reply, self-check and safety."""

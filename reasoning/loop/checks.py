@@ -1,0 +1,210 @@
+"""What a good reply must pass: deterministic checks, so that a weak model cannot wave its own text through."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from omnisense.reasoning.loop.emotion_lexicon import feeling_cues
+from omnisense.reasoning.loop.paraphrase import content_words
+
+_MIN_WORDS, _MAX_WORDS = 4, 70
+_COPIED_WORDS = 8  # this many of the speaker's words in a row, outside quotation marks, is parroting
+_ACKNOWLEDGES = re.compile(
+    r"\b(hear|heard|sounds?|sorry|glad|happy for|understand|makes? sense|can see|i see|notice|look(s|ed)?"
+    r"|feel(ing|s)?|must be|thank you|congratulations|wonderful|great news|hard|difficult|tough|natural"
+    r"|you told me|you said)\b",
+    re.IGNORECASE,
+)
+_ADVISES = re.compile(
+    r"\b(you should|you could|you need to|you must|you ought|you have to|try to|try (a|an|the)\b|why don'?t you"
+    r"|have you (considered|tried)|i (suggest|recommend|advise)|my advice|make sure|consider \w+ing|it'?s important)\b",
+    re.IGNORECASE,
+)
+_LEAVES_ITS_ROLE = re.compile(
+    r"\b(as an? (ai|language model|assistant)|i'?m (just |only |not )?an? (ai|assistant|doctor|friend|bot|person|dog)"
+    r"|language model|the (person|user|speaker|timeline|evidence)|chatbot|smollm|assistant:|user:"
+    r"|my (husband|wife|mother|father|baby|dog|cat|kids?|children|family|boss)|when i was|i used to"
+    r"|\(laughs?\))\b|\[|\{|<\||https?:",
+    re.IGNORECASE,
+)
+_NEGATES = re.compile(
+    r"\b(not|never|no|nothing|nobody|without|cannot|don't|can't|won't|isn't|doesn't|aren't|didn't|but)\b", re.IGNORECASE
+)
+# What the agent may say of itself: it listens and it cares. Small models otherwise invent a life or make promises.
+_OF_ITSELF = re.compile(
+    r"I('m| am) (here|so glad|so happy|very glad|glad|happy|proud|so proud|sorry|with you|listening)\b"
+    r"|I (hear|see|hope|understand|can (hear|see|imagine|understand))\b|I('d| would) love to (hear|know|listen)\b"
+    r"|I want to (hear|listen|understand)\b"
+)
+_HYPOTHETICAL = re.compile(r"\b(had|wish|would have|could have|if only|supposed)\b", re.IGNORECASE)
+_CLAIMS = re.compile(
+    r"(and |but |so )?you('re| are| have| need| will| can|'ve|'ll| seem| must| were| look| feel| just)\b", re.IGNORECASE
+)
+# Words that a supportive sentence may use on top of what was said and seen.
+_SUPPORTIVE = frozenset(
+    """able afraid alone always anger angry anything beautiful believe better brave calm care caring celebrate
+    clear comfort congratulations courage day deal deep deeply deserve difficult easy emotion emotions enjoy
+    enough even everything exciting feel feeling feelings felt fine first gentle gentleness give glad going good
+    grateful great happen happened happening happiness happy hard hear heard hearing heart heavy help here hold
+    honest hope hug important joy joyful keep kind know life like listen listening little long look looks lot
+    make makes many matter matters maybe mean means mind moment moments more much natural need needs nervous
+    never nice now okay one pain painful part people place pleased pleasure presence proud ready really relief
+    right sad sadness safe saying see sense share shared sharing sit smile smiling something sometimes soon
+    sorry sound sounds special stay still strength strong support sure take takes taking talk talking tell
+    telling thank thankful thanks thing things think thinking through time times today together told tough
+    treasure trust trusting understand understandable upset want wanted warm way well whatever whenever wish
+    with wonder wonderful words work world worry worth""".split()
+)
+_ALLOWED_WITH = {
+    "sadness": {"fear", "surprise"},
+    "fear": {"sadness", "surprise"},
+    "anger": {"sadness", "fear"},
+    "disgust": {"sadness", "anger"},
+    "joy": {"surprise"},
+    "surprise": {"joy", "fear"},
+    "neutral": {"joy", "surprise"},
+    "unknown": {"joy", "surprise"},
+}
+
+
+class Fault(NamedTuple):
+    """Something wrong with a reply; ``cost`` is what it takes off a score of 1."""
+
+    name: str
+    why: str
+    cost: float
+
+
+@dataclass(frozen=True)
+class ReplyContext:
+    """What a reply is judged against.
+
+    Attributes:
+        said: everything the person said and typed this turn.
+        feelings: the appraised emotion and those that it goes with or followed.
+        opening: for a small model, the opening that its reply continues. What follows is then held to what is known:
+            small models make things up with an easy mind.
+        asks: whether the strategy is to ask, so that the continuation must be a question (and otherwise need not).
+        known: words that the continuation may take up besides supportive ones.
+    """
+
+    said: str
+    feelings: Collection[str]
+    opening: str = ""
+    asks: bool = False
+    known: frozenset[str] = frozenset()
+
+
+def feelings_that_fit(value: str, others: Collection[str] = ()) -> set[str]:
+    """The feelings a reply may speak of when ``value`` was appraised and ``others`` were seen too."""
+    return {value, *others} | _ALLOWED_WITH.get(value, set())
+
+
+def find_faults(reply: str, context: ReplyContext) -> list[Fault]:
+    """All faults of a reply; an empty list is a pass."""
+    text = reply.strip().replace("\u2019", "'")
+    words = text.split()
+    if not words:
+        return [Fault("empty", "there is no reply", 1.0)]
+    faults = [*_shape(text, words), *_order(text), *_honesty(text, context)]
+    if context.opening and text.startswith(context.opening.replace("\u2019", "'")):
+        faults += _continuation(text[len(context.opening) :].strip(), context)
+    return faults
+
+
+def score(faults: Collection[Fault]) -> float:
+    """1 for a reply without faults, less what they cost, at least 0."""
+    return round(max(0.0, 1.0 - sum(fault.cost for fault in faults)), 3)
+
+
+def _shape(text: str, words: list[str]) -> list[Fault]:
+    faults = []
+    if len(words) < _MIN_WORDS:
+        faults.append(Fault("short", f"{len(words)} words", 0.5))
+    if len(words) > _MAX_WORDS:
+        faults.append(Fault("long", f"{len(words)} words, over {_MAX_WORDS}", 0.4))
+    repeated = _repeated(text)
+    if repeated:
+        faults.append(Fault("repetition", f'"{repeated}" comes twice', 0.5))
+    if text[-1] not in ".!?\"'\u201d":
+        faults.append(Fault("unfinished", "the last sentence does not end", 0.4))
+    questions = text.count("?")
+    if questions > 1:
+        faults.append(Fault("questions", f"{questions} questions, one is enough", 0.3))
+    return faults
+
+
+def _repeated(text: str) -> str:
+    words = re.findall(r"[a-z']+", text.lower())
+    seen = set()
+    for i in range(len(words) - 3):
+        gram = tuple(words[i : i + 4])
+        if gram in seen:
+            return " ".join(gram)
+        seen.add(gram)
+    sentences = [s.strip().lower() for s in re.split(r"[.!?]+", text) if len(s.split()) > 1]
+    return next((s for i, s in enumerate(sentences) if s in sentences[:i]), "")
+
+
+def _order(text: str) -> list[Fault]:
+    acknowledged, advised = _ACKNOWLEDGES.search(text), _ADVISES.search(text)
+    if advised and (not acknowledged or advised.start() < acknowledged.start()):
+        return [Fault("advice first", f'"{advised.group(0)}" before any acknowledgement', 0.5)]
+    return [] if acknowledged else [Fault("no acknowledgement", "it does not take up what the person feels", 0.3)]
+
+
+def _honesty(text: str, context: ReplyContext) -> list[Fault]:
+    faults = []
+    role = _LEAVES_ITS_ROLE.search(text)
+    if role:
+        faults.append(Fault("role", f'"{role.group(0)}" does not speak to the person', 0.6))
+    copied = _copied(text, context.said)
+    if copied:
+        faults.append(Fault("copy", f'repeats "{copied}" word for word', 0.4))
+    wrong = [
+        c
+        for c in feeling_cues(re.sub(r'"[^"]*"', " ", text))
+        if c.feeling not in context.feelings
+        and c.text not in content_words(context.said)
+        and not (c.feeling == "joy" and "glad you" in text.lower())
+    ]
+    if wrong:
+        faults.append(Fault("wrong feeling", f'"{wrong[0].text}" does not fit what was perceived', 0.4))
+    return faults
+
+
+def _continuation(text: str, context: ReplyContext) -> list[Fault]:
+    """Faults of the sentence that a small model added to its opening."""
+    if not text:
+        return [Fault("nothing added", "it stops after the opening", 0.3)]
+    faults = []
+    new = sorted(word for word in content_words(text) - context.known - _SUPPORTIVE if "'" not in word)
+    if new:
+        faults.append(Fault("invented", f"{', '.join(new[:4])}: nobody said or showed that", min(0.6, 0.3 * len(new))))
+    if not content_words(text) & _SUPPORTIVE:
+        faults.append(Fault("empty words", f'"{text}" offers nothing', 0.3))
+    if context.asks and not text.endswith("?"):
+        faults.append(Fault("no question", "the strategy is to ask, and it does not", 0.3))
+    if re.search(r"\bI\b", _OF_ITSELF.sub(" ", text)):
+        faults.append(Fault("self", f'"{text}" tells of the agent what is not so', 0.3))
+    if _HYPOTHETICAL.search(text):
+        faults.append(Fault("hypothetical", f'"{text}" speaks of what is not', 0.3))
+    if _NEGATES.search(text.replace("not alone", "")):
+        faults.append(Fault("negation", f'"{text}" denies or forbids something', 0.3))
+    if _CLAIMS.match(text) and "not alone" not in text:
+        faults.append(Fault("claim", f'"{text}" tells the person what they are', 0.3))
+    return faults
+
+
+def _copied(text: str, said: str) -> str:
+    unquoted = re.sub(r'"[^"]*"', " ", text)
+    words = re.findall(r"[a-z']+", unquoted.lower())
+    spoken = " " + " ".join(re.findall(r"[a-z']+", said.lower().replace("\u2019", "'"))) + " "
+    for i in range(len(words) - _COPIED_WORDS + 1):
+        run = " ".join(words[i : i + _COPIED_WORDS])
+        if f" {run} " in spoken:
+            return run
+    return ""

@@ -1,0 +1,109 @@
+"""Saying back what somebody said: the clause that carries most, turned from "I" to "you".
+
+Restatement is one of the support strategies of Hill's helping-skills model (Hill, "Helping Skills", 2009; used for
+ESConv, Liu et al., 2021). Here it is rule-based, so that a small model has something true to build on.
+"""
+
+from __future__ import annotations
+
+import re
+
+from omnisense.reasoning.loop.emotion_lexicon import feeling_cues
+
+_MAX_WORDS = 14
+_TURNED = {
+    "i": "you",
+    "i'm": "you're",
+    "i've": "you've",
+    "i'll": "you'll",
+    "i'd": "you'd",
+    "me": "you",
+    "my": "your",
+    "mine": "yours",
+    "myself": "yourself",
+    "we": "you",
+    "we're": "you're",
+    "we've": "you've",
+    "our": "your",
+    "us": "you",
+    "am": "are",
+    "was": "was",
+}
+_FIRST_PERSON = {"i", "i'm", "i've", "i'd", "i'll", "my", "we", "we're", "we've", "our"}
+_SPEAKS_OF_SELF = _FIRST_PERSON | {"me", "us", "myself"}
+_LEADS = re.compile(
+    r"^(and|but|so|well|oh|yeah|yes|no|because|you know|then|also|actually|honestly)[,\s]+", re.IGNORECASE
+)
+_STOP = frozenset(
+    """a about all am an and any are as at be because been but by can could did do does don't for from get got had
+    has have he her him his how i i'm if in is it it's its just let me my no not of on or our out she so some
+    that the their them then there they this to too up us very was we were what when where which who why will
+    with would you your yours you're""".split()
+)
+
+
+def content_words(text: str) -> set[str]:
+    """The words of a text that carry its topic, in lower case."""
+    words = re.findall(r"[a-z][a-z']+", text.lower().replace("\u2019", "'"))
+    return {word for word in words if word not in _STOP and len(word) > 2}
+
+
+def restate(text: str) -> str:
+    """The most telling first-person clause as ``you got the job``; empty when there is none that turns cleanly."""
+    best, best_weight = "", 0.0
+    for position, clause in enumerate(_clauses(text)):
+        words = clause.split()
+        if not 3 <= len(words) <= _MAX_WORDS or not _SPEAKS_OF_SELF & {w.lower() for w in words}:
+            continue
+        cues = feeling_cues(clause)
+        if not (words[0].lower() in _FIRST_PERSON or cues) or "you" in clause.lower().split():
+            continue
+        # What happened says more than the bare feeling: "nobody listens to me" before "I am so angry"; and what is told
+        # first is often what the rest is about.
+        cause = content_words(clause) - {word for cue in cues for word in cue.text.split()}
+        weight = 1.0 + 0.5 * sum(cue.weight for cue in cues) + 0.4 * len(cause) + (0.3 if position == 0 else 0.0)
+        if weight > best_weight:
+            best, best_weight = clause, weight
+    return _turn(best) if best else ""
+
+
+def excerpt(text: str, max_words: int = 10) -> str:
+    """The first sentence, or its first words, without its final punctuation: fit to stand in quotes."""
+    sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+", text.strip()) if s.strip()]
+    if not sentences:
+        return ""
+    words = max(sentences[:3], key=lambda s: len(content_words(s))).rstrip(".!?,;: ").split()
+    return " ".join(words[:max_words]) + ("..." if len(words) > max_words else "")
+
+
+def _clauses(text: str) -> list[str]:
+    sentences = re.split(r"(?<=[.!?])\s+|;", text.replace("\u2019", "'").strip())
+    clauses: list[str] = []
+    for sentence in sentences:
+        if sentence.rstrip().endswith("?"):
+            continue
+        whole = re.sub(r"[.!]+$", "", sentence.strip())
+        clauses += re.split(
+            r",\s+|\s+(?:but|though|although)\s+|\s+and\s+(?=(?:i|i'm|we|my)\b)", whole, flags=re.IGNORECASE
+        )
+    stripped = []
+    for clause in clauses:
+        while (shorter := _LEADS.sub("", clause)) != clause:
+            clause = shorter
+        stripped.append(clause.strip(" ,.!"))
+    return [c for c in stripped if c]
+
+
+def _turn(clause: str) -> str:
+    words = clause.split()
+    turned = []
+    for i, word in enumerate(words):
+        bare, tail = re.fullmatch(r"(.*?)([,.]*)", word).groups()  # type: ignore[union-attr]
+        low = bare.lower()
+        if low == "was" and i and words[i - 1].lower() == "i":
+            turned.append("were" + tail)
+        elif low in _TURNED:
+            turned.append(_TURNED[low] + tail)
+        else:
+            turned.append((low if i == 0 and bare[1:].islower() and not bare.isupper() else bare) + tail)
+    return " ".join(turned)

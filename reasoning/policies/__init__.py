@@ -1,0 +1,1 @@
+"""Policies: language and omni models behind ``write`` and ``choose``."""

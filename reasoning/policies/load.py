@@ -1,0 +1,50 @@
+"""Policies by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from omnisense import models
+from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.scripted import ScriptedPolicy
+
+DEFAULT_POLICY = "smollm2-135m-instruct"
+
+
+def load_policy(
+    name: str = DEFAULT_POLICY,
+    *,
+    adapter: str | Path | None = None,
+    modalities: Iterable[str] = (),
+    batch_size: int = 8,
+    seed: int = 0,
+    say: Callable[[str], None] | None = None,
+) -> Policy:
+    """A policy by name.
+
+    Args:
+        name: a language model of ``omnisense models list``, a folder, a hub id ``owner/name``;
+            ``chat:PROVIDER:MODEL`` for any LangChain chat model (``chat:openai:gpt-4.1-mini``,
+            ``chat:ollama:qwen2.5``); ``scripted`` or ``scripted:FILE.json``.
+        adapter: a LoRA folder to load on top of a local model.
+        modalities: what a chat model takes besides text: ``image``, ``audio``. Local models say it themselves.
+        batch_size: prompts that a local model computes at once; requests under way at once for a chat model.
+        seed: for sampling.
+        say: receives a line when the model has to be fetched.
+
+    Raises:
+        ModelError: no such model, or it cannot be fetched.
+        InputError: the name's form is wrong.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "scripted":
+        return ScriptedPolicy.from_file(rest) if rest else ScriptedPolicy()
+    if kind == "chat":
+        from omnisense.reasoning.policies.chat_model import ChatModelPolicy
+
+        return ChatModelPolicy.from_name(rest, modalities=set(modalities), max_concurrency=batch_size)
+    from omnisense.reasoning.policies.transformers import TransformersPolicy
+
+    models.find(name)  # an unknown name fails now, not after a clip has been perceived
+    return TransformersPolicy(name, adapter=adapter, batch_size=batch_size, seed=seed, say=say)

@@ -1,0 +1,101 @@
+"""Chat messages with typed parts, media by reference, and what of the media reaches a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+from omnisense.errors import MediaError
+from omnisense.perception.media.clip import Clip, open_clip
+from omnisense.perception.media.sampling import Sampling
+
+_BEYOND_S = 1.0  # windows are written in whole seconds and may round up past the end
+
+
+class Part(TypedDict, total=False):
+    """A typed piece of a message: text, or media by reference (``path``), never bytes.
+
+    ``start_s`` and ``end_s`` give a window of the media; ``sampling`` which frames of it are looked at; ``with_audio``
+    whether a video's sound goes with its pictures (by default it does, if the model hears).
+    """
+
+    type: Literal["text", "image", "video", "audio"]
+    text: str
+    path: str
+    start_s: float
+    end_s: float
+    sampling: Sampling
+    with_audio: bool
+
+
+class Message(TypedDict):
+    """A chat message in Hugging Face's form with typed parts."""
+
+    role: Literal["system", "user", "assistant"]
+    content: list[Part]
+
+
+Messages = list[Message]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What of a prompt's media reaches the model.
+
+    Attributes:
+        times_s: the times of the frames.
+        images: the frames, as (T, H, W, 3) uint8 arrays.
+        audio_s: seconds of sound.
+    """
+
+    times_s: tuple[float, ...] = ()
+    images: tuple[Any, ...] = ()
+    audio_s: float = 0.0
+
+
+class PreparedPrompt(list[Message]):
+    """A prompt whose media were decoded and encoded ahead, by :meth:`Policy.prepare`, for the same policy."""
+
+    def __init__(self, messages: Messages, inputs: Any = None, seen: Seen | None = None) -> None:
+        super().__init__(messages)
+        self.inputs, self.seen = inputs, seen or Seen()
+
+
+def message(role: Literal["system", "user", "assistant"], text: str) -> Message:
+    """A message of one text part."""
+    return {"role": role, "content": [{"type": "text", "text": text}]}
+
+
+def text_of(content: Message) -> str:
+    """The text parts of a message, joined."""
+    return "\n".join(part["text"] for part in content["content"] if part["type"] == "text")
+
+
+def media_of(prompt: Messages) -> list[Part]:
+    """The parts of a prompt that are not text, in order."""
+    return [part for m in prompt for part in m["content"] if part["type"] != "text"]
+
+
+def clip_of(part: Part) -> Clip:
+    """The clip, or the window of one, that a media part refers to.
+
+    Raises:
+        MediaError: it cannot be opened, or the window lies outside it.
+    """
+    clip = open_clip(part["path"])
+    if "start_s" not in part:
+        return clip
+    if part["end_s"] > clip.duration_s + _BEYOND_S:
+        raise MediaError(
+            f"the window {part['start_s']:g}-{part['end_s']:g} s ends beyond its {clip.duration_s:.2f} s",
+            "Give a window inside it; if the file has been cut already, leave the window out (--whole-clips).",
+            clip.path,
+        )
+    return clip[part["start_s"] : part["end_s"]]
+
+
+def cut_at(text: str, stop: Sequence[str]) -> str:
+    """A reply up to the first of the texts that end it."""
+    ends = [at for s in stop if (at := text.find(s)) >= 0]
+    return text[: min(ends)] if ends else text

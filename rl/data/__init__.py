@@ -1,0 +1,1 @@
+"""Training data: reading and splitting question files, and converters that make them."""

@@ -1,0 +1,69 @@
+"""Figures: intervals that cover what they should, a test that agrees with the exact one, calibration."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, bootstrap
+
+from omnisense.benchmarks.harness.statistics import Accuracies, binned, calibration_error, compare
+
+
+def test_means_of_every_kind():
+    found = Accuracies({"a": [1, 0, 1, 1], "b": [0, 0], "c": []})
+    assert found.tasks == ["a", "b"]
+    assert found.task("a")[:2] == (4, 0.75)
+    assert found.macro(["a", "b"])[:2] == (2, 0.375)
+    assert found.micro()[:2] == (6, 0.5)
+    assert found.macro(["a", "c"]) == (0, None, None, None)  # a mean over fewer tasks would be another figure
+    assert Accuracies({}).micro() == (0, None, None, None)
+
+
+def test_intervals_agree_with_scipys():
+    values = np.random.default_rng(3).integers(0, 2, 200).astype(float)
+    ours = Accuracies({"a": values}).task("a")
+    theirs = bootstrap((values,), np.mean, method="percentile", random_state=0).confidence_interval
+    assert ours.low == pytest.approx(theirs.low, abs=0.01)
+    assert ours.high == pytest.approx(theirs.high, abs=0.01)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for trial in range(200):
+        found = Accuracies({t: rng.random(80) < p for t, p in (("a", 0.3), ("b", 0.7))}, seed=trial).macro(["a", "b"])
+        covered += found.low <= 0.5 <= found.high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_the_permutation_test_agrees_with_the_exact_sign_test():
+    ids = [str(i) for i in range(100)]
+    first = dict.fromkeys(ids, 0.0)
+    second = {i: float(int(i) < 30) for i in ids} | {str(i): 0.0 for i in range(90, 100)}
+    first |= {str(i): 1.0 for i in range(90, 100)}
+    result = compare(first, second, dict.fromkeys(ids, "a"))
+    assert (result.better, result.worse) == (30, 10)
+    assert result.difference.mean == pytest.approx(0.2)
+    assert result.p_value == pytest.approx(binomtest(30, 40).pvalue, abs=0.003)
+
+
+def test_only_shared_questions_are_compared():
+    result = compare({"1": 1, "2": 0, "3": 1}, {"2": 0, "3": 1, "4": 0}, dict.fromkeys("1234", "a"))
+    assert (result.difference.n, result.difference.mean, result.p_value) == (2, 0.0, 1.0)
+    assert compare({"1": 1}, {"2": 1}, {"1": "a", "2": "a"}).difference.mean is None
+
+
+def test_two_runs_of_one_system_seldom_differ():
+    rng = np.random.default_rng(1)
+    ids = [str(i) for i in range(120)]
+
+    def a_run():
+        return dict(zip(ids, (rng.random(120) < 0.5).astype(float).tolist(), strict=True))
+
+    found = [compare(a_run(), a_run(), dict.fromkeys(ids, "a"), seed=n).p_value < 0.05 for n in range(60)]
+    assert sum(found) <= 8
+
+
+def test_calibration():
+    bins = binned([0.55, 0.6, 0.95, 1.0], [1, 0, 1, 1], [0.5, 0.7, 0.9, 1.0])
+    assert [(b.n, b.accuracy) for b in bins] == [(2, 0.5), (2, 1.0)]
+    assert calibration_error(bins) == pytest.approx((abs(0.575 - 0.5) + abs(0.975 - 1)) / 2)
+    assert calibration_error([]) == 0

@@ -1,0 +1,152 @@
+"""Systems under test: baselines, prompts from the authors' templates, own transcripts, the agent."""
+
+import pytest
+
+from omnisense.benchmarks.harness.prompting import Asker, AskSettings, text_only
+from omnisense.benchmarks.harness.systems import AgentSystem, Baseline, PolicySystem, SystemSettings
+from omnisense.benchmarks.humansense.data import load
+from omnisense.errors import InputError
+from omnisense.reasoning.answers.graph import AnswerGraph
+from omnisense.reasoning.answers.question import Question
+from omnisense.reasoning.policies.messages import text_of
+from omnisense.reasoning.policies.scripted import ScriptedPolicy
+from tests.benchmarks.conftest import NUMBER, SEVERAL, YES_NO, row, write_benchmark
+
+
+def items(tmp_path, *rows):
+    return load(write_benchmark(tmp_path / "data", list(rows))).items
+
+
+def replies(policy, asked):
+    system = Baseline(SystemSettings(kind="baseline", policy=policy), asked)
+    return [r.text for r in system.answer([system.prepare(i) for i in asked])]
+
+
+def test_baselines(tmp_path):
+    asked = items(
+        tmp_path,
+        row("Emo_Strategy", 1, answer="C"),
+        row("Emo_Strategy", 2, answer="C"),
+        row("Emo_Strategy", 3, answer="A"),
+        row("Lie_Detection", 4, pattern=YES_NO, answer="No"),
+        row("Human_Counting", 5, pattern=NUMBER, answer="7"),
+        row("Emo_Strategy", 6, pattern=SEVERAL, answer="A, D"),
+    )
+    assert replies("majority", asked) == ["C", "C", "C", "no", "7", "AD"]
+    assert replies("longest", asked)[:3] == ["D", "D", "D"]
+    chance = replies("random", asked)
+    assert chance == replies("random", asked)
+    assert chance[3] in ("yes", "no")
+    assert 0 <= int(chance[4]) <= 10
+    with pytest.raises(InputError, match="no baseline 'best'"):
+        replies("best", asked)
+
+
+def test_random_is_random_over_many(tmp_path):
+    asked = items(tmp_path, *[row("Emo_Strategy", n) for n in range(400)])
+    counts = [replies("random", asked).count(letter) for letter in "ABCD"]
+    assert all(70 <= count <= 130 for count in counts)
+
+
+def test_text_only_gives_nothing_of_the_clip_away(clips, many):
+    asking = text_only(AskSettings(audio=True, transcript="data"))
+    for item in (load(clips).items[1], load(many).items[0]):
+        (turn,) = Asker(asking).ask(item).messages
+        assert [part["type"] for part in turn["content"]] == ["text"]
+        assert item.transcript
+        assert item.transcript not in text_of(turn)
+    text = Asker(AskSettings()).ask(load(many).items[0]).messages[0]
+    assert "Line 0." in text_of(text)  # in the ordinary setting the transcript stands for the clip
+
+
+def test_the_authors_templates_are_read_from_a_checkout(tmp_path):
+    folder = tmp_path / "checkout" / "HumanSense_bench" / "src" / "benchmark"
+    folder.mkdir(parents=True)
+    (folder / "PROMPT_TEMPLATE.py").write_text(
+        "raise SystemExit('templates are read, never run')\n"
+        "PROMPT_TEMPLATE_SINGLE4 = '''Q {} O {} {} {} {} !'''\nPROMPT_TEMPLATE_QA = 'N {}'\n"
+    )
+    (folder / "Benchmark.py").write_text('asr = "HEARD:" + question["asr_en"]\nsyst = """LOOK:"""\n')
+    asked = items(tmp_path, row("Emo_Strategy", 1, asr_en="hi"), row("Human_Counting", 2, pattern=NUMBER, answer="1"),
+                  row("Lie_Detection", 3, pattern=YES_NO, answer="No"))  # fmt: skip
+    asker = Asker(AskSettings(templates=str(tmp_path / "checkout"), transcript="data", thought_pattern=True))
+    first, second, third = (asker.ask(item) for item in asked)
+    words = "LOOK:HEARD:hiQ Question 1: what is felt? O A. happy B. sad C. angry D. surprised !"
+    assert text_of(first.messages[0]) == words
+    assert text_of(second.messages[0]) == "LOOK:N Question 2: what is felt?"
+    assert (first.ours, third.ours) == (False, True)  # they have none for yes and no
+    assert "Yes or No" in text_of(third.messages[0])
+    for bad in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(InputError, match=r"no PROMPT_TEMPLATE\.py"):
+            Asker(AskSettings(templates=str(bad)))
+    with pytest.raises(InputError, match=r"no PROMPT_TEMPLATE_think\.py"):
+        Asker(AskSettings(templates=str(folder), think=True))
+
+
+def test_choosing_gives_probabilities(tmp_path):
+    asked = items(tmp_path, row("Emo_Strategy", 1), row("Emo_Strategy", 2, pattern=SEVERAL, answer="AC"))
+    system = PolicySystem(SystemSettings(method="choose"), AskSettings(), ScriptedPolicy(choices=["C. angry", 0]))
+    one, several = system.answer([system.prepare(item) for item in asked])
+    assert (one.text, one.probabilities["C"]) == ("C", 0.8)
+    assert (several.text, several.probabilities) == ("A", None)
+
+
+def test_the_answer_graph_thinks_in_writing_and_falls_back_on_choosing():
+    question = Question("What is felt?", "one", ("A. joy", "B. grief"))
+    wrote = AnswerGraph(ScriptedPolicy(["<think>tears</think><answer>B</answer>"])).answer(question, None, "She weeps.")
+    assert wrote == ("<think>tears</think><answer>B</answer>", None)
+    policy = ScriptedPolicy(["I cannot say"], choices=[1])
+    text, probabilities = AnswerGraph(policy).answer(question, None, "She weeps.")
+    assert text == "<think>I cannot say</think><answer>B</answer>"
+    assert probabilities["B"] > probabilities["A"]
+    assert "She weeps." in text_of(policy.calls[-1][0])
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [(Question("How many?", "number"), "10"), (Question("Is it so?", "yes_no"), "no"),
+     (Question("Which?", "several", ("A. x", "B. y", "C. z")), "AC")],
+)  # fmt: skip
+def test_the_answer_graph_answers_every_kind(question, answer):
+    picks = {"10": lambda _, options: len(options) - 1, "no": lambda *_: 1,
+             "AC": lambda prompt, _: int("y?" in text_of(prompt[0]))}[answer]  # fmt: skip
+    text, _ = AnswerGraph(ScriptedPolicy(["hm"], choices=picks)).answer(question, None)
+    assert text.endswith(f"<answer>{answer}</answer>")
+
+
+@pytest.mark.models
+@pytest.mark.shared
+@pytest.mark.slow
+def test_the_agent_reads_answers_off_the_clip(shared, tmp_path):
+    from omnisense.benchmarks.humansense.build import Builder
+
+    counts = Builder(shared, tmp_path / "bench", 0, 1).build()
+    assert counts["Talkingperson_Recognition"] == 42
+    dataset = load(tmp_path / "bench")
+    assert not [p for p in dataset.problems if p.kind != "unknown task"]
+    by_text = {}
+    for item in dataset.items:
+        by_text.setdefault(item.question.text, []).append(item)
+    said = by_text["What does the person say?"][0]
+    shown = [i for i in by_text["What emotion does the person's face show?"] if i.start_s in (0.0, 12.0)][::2]
+    system = AgentSystem(SystemSettings(kind="agent"), ScriptedPolicy(["I cannot say"]))
+    system.load()
+    for item in (said, *shown):
+        (reply,) = system.answer([system.prepare(item)])
+        assert reply.text.endswith(f"<answer>{item.gold}</answer>")
+        assert reply.probabilities[item.gold] > 0.4
+
+
+@pytest.mark.models
+@pytest.mark.shared
+def test_our_own_transcript_goes_into_the_prompt(shared, tmp_path):
+    import shutil
+
+    (tmp_path / "data" / "videos").mkdir(parents=True)
+    shutil.copyfile(shared / "grid" / "lbbc2a.mpg", tmp_path / "data" / "videos" / "g.mpg")
+    (item,) = items(tmp_path, row("Emo_Strategy", 1, "videos/g.mpg"))
+    policy = ScriptedPolicy(["B"])
+    system = PolicySystem(SystemSettings(), AskSettings(transcript="own"), policy)
+    system.load()
+    system.answer([system.prepare(item)])
+    assert "blue" in text_of(policy.calls[-1][0]).lower()

@@ -1,0 +1,213 @@
+"""The data engine as a whole: resumed, with many workers, on bad input and on real pictures."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from omnisense.agent.cli.main import cli
+from omnisense.benchmarks.herm.data import load
+from omnisense.benchmarks.herm.engine.annotate import AnnotateSettings, annotate
+from omnisense.benchmarks.herm.engine.output import pictures_of
+from omnisense.errors import InputError
+from tests.benchmarks.herm.painted import RGB, TRIO, Pictures, run
+from tests.conftest import SHARED
+
+FILES = ("images.jsonl", "instances.jsonl", "questions.jsonl", "training.jsonl", "viewer.html")
+
+
+@pytest.fixture
+def dozen(tmp_path):
+    made = Pictures(tmp_path / "in")
+    for i in range(12):
+        made.add(f"p{i:02}.png", TRIO[: 1 + i % 3], caption="people stand in a row")
+    return made
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def test_the_same_comes_of_any_number_of_workers(dozen, tmp_path):
+    settings = dozen.write()
+    (dozen.folder / "images" / "p03x.png").write_text("no picture")
+    one = run(dozen, tmp_path / "one", settings, batch_size=1)
+    two = run(dozen, tmp_path / "two", settings, batch_size=5, workers=2)
+    assert one == two
+    assert set(two["failed"]) == {"p03x.png"}
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_the_same_comes_of_a_cluster(dozen, tmp_path):
+    settings = dozen.write()
+    run(dozen, tmp_path / "one", settings)
+    run(dozen, tmp_path / "ray", settings, ray="local", workers=2, batch_size=3)
+    assert contents(tmp_path / "one") == contents(tmp_path / "ray")
+
+
+def test_an_interrupted_run_goes_on(dozen, tmp_path):
+    settings = dozen.write()
+    run(dozen, tmp_path / "whole", settings)
+
+    def stop(one, seen=[]):  # noqa: B006
+        seen.append(one)
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(dozen, tmp_path / "cut", settings, batch_size=2, on_done=stop)
+    with (tmp_path / "cut" / "instances.jsonl").open("a") as file:  # a kill between the people and their picture
+        file.write('{"image_id": "p05", "instance_id": "9"}\n{"image_id": "p0')
+    again = []
+    run(dozen, tmp_path / "cut", settings, on_done=again.append)
+    assert [one.picture.name for one in again] == [f"p{i:02}.png" for i in range(5, 12)]
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
+def test_other_settings_do_not_go_into_the_same_folder(dozen, tmp_path):
+    run(dozen, tmp_path / "out", dozen.write())
+    with pytest.raises(InputError, match="seed"):
+        run(dozen, tmp_path / "out", AnnotateSettings(coco=str(dozen.folder), seed=1))
+
+
+def test_a_first_try_that_came_to_nothing_does_not_hold_the_folder(dozen, tmp_path):
+    settings = dozen.write()
+    with pytest.raises(InputError):
+        run(dozen, tmp_path / "out", AnnotateSettings(coco=str(tmp_path / "nowhere")))
+    (tmp_path / "out" / "images.jsonl").write_text('{"torn')
+    assert run(dozen, tmp_path / "out", settings)["counts"]["people"] == 24
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+
+def test_bad_pictures_cost_only_themselves(trio, tmp_path, capsys):
+    trio.add("cmyk.jpg", TRIO, mode="CMYK")
+    trio.add("grey.png", TRIO, mode="L")
+    trio.add("one.png", [], size=(1, 1))
+    trio.add("broken.png", TRIO)
+    trio.add("nobody.png", [])
+    folder = trio.folder / "images"
+    (folder / "broken.png").write_bytes((folder / "trio.png").read_bytes()[:300])
+    (folder / "text.jpg").write_text("this is no picture")
+    (folder / "stranger.png").write_bytes((folder / "trio.png").read_bytes())
+    Image.new("L", (20_000, 20_000)).save(folder / "huge.png")
+    trio.images.append({"id": 99, "file_name": "huge.png", "width": 20_000, "height": 20_000})
+    trio.write()
+    result = CliRunner().invoke(
+        cli, ["annotate", str(folder), "--coco", str(trio.folder), "--output", str(tmp_path / "out"), "--json"]
+    )
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert found["counts"] == {"pictures": 4, "people": 9, "pictures with people": 3, "failed": 5}
+    failed = found["failed"]
+    assert "truncated" in failed["broken.png"]
+    assert "too small (1x1)" in failed["one.png"]
+    assert "exceeds limit" in failed["huge.png"]
+    assert "annotations do not have it" in failed["stranger.png"]
+    assert set(failed) == {"broken.png", "one.png", "huge.png", "text.jpg", "stranger.png"}
+    assert found["dropped"]["picture: nobody in it"] == 1
+    people = {image["image"]: rows for image, rows in pictures_of(tmp_path / "out")}
+    assert people["cmyk.jpg"][0]["refer"][0] == "the person in a red top"
+    assert not any("red" in phrase for phrase in people["grey.png"][0]["refer"])
+
+
+def test_sixty_people_are_all_there(tmp_path):
+    made = Pictures(tmp_path / "in")
+    made.add("many.png", [(40 + i % 30 * 40, 100 + i // 30 * 120, list(RGB)[i % 5], i % 7 == 0) for i in range(60)],
+             size=(1280, 720))  # fmt: skip
+    found = run(made, tmp_path / "out", made.write())
+    assert found["counts"]["people"] == 60
+    ((_, people),) = pictures_of(tmp_path / "out")
+    phrases = [phrase for person in people for phrase in person["refer"]]
+    assert len(phrases) == len(set(phrases))
+
+
+def test_boxes_outside_the_picture_are_cut_or_dropped(trio, tmp_path):
+    trio.boxes += [
+        {"id": 900, "image_id": 1, "category_id": 1, "bbox": [600, 400, 300, 300], "iscrowd": 0},
+        {"id": 901, "image_id": 1, "category_id": 1, "bbox": [700, 100, 50, 50], "iscrowd": 0},
+        {"id": 902, "image_id": 1, "category_id": 2, "bbox": [-50, 100, 20, 50], "iscrowd": 0},
+        {"id": 903, "image_id": 1, "category_id": 1, "bbox": [10, 10, None, 50], "iscrowd": 0},
+    ]
+    found = run(trio, tmp_path / "out", trio.write())
+    assert found["dropped"]["person outside the picture or without area"] == 2
+    assert found["dropped"]["object outside the picture or without area"] == 1
+    ((_, people),) = pictures_of(tmp_path / "out")
+    assert people[-1]["bbox"] == [600, 400, 40, 80]
+
+
+def test_missing_captions_and_joints_are_said(trio, tmp_path):
+    found = run(trio, tmp_path / "out", trio.write(joints=False, captions=False))
+    assert found["missing"][:2] == ["person_keypoints.json", "captions.json"]
+    ((image, people),) = pictures_of(tmp_path / "out")
+    assert people[1]["refer"] == ["the second person from the left"]
+    assert people[0]["missing"]["pose"] == "no joints are known"
+    assert not image["dense_caption"].startswith("Three")
+
+
+def test_a_picture_of_another_size_than_annotated_is_refused(trio, tmp_path):
+    trio.images[0]["width"] = 320
+    found = run(trio, tmp_path / "out", trio.write())
+    assert "640x480 pixels and its annotations 320x480" in found["failed"]["trio.png"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (lambda f: (f / "instances.json").unlink(), "cannot be read"),
+        (lambda f: (f / "instances.json").write_text("{"), "cannot be read"),
+        (lambda f: (f / "instances.json").write_text("{}"), "no 'images'"),
+        (lambda f: (f / "instances.json").write_text('{"annotations": [{}]}'), "no 'images'"),
+    ],
+)
+def test_annotations_that_are_none_say_so(trio, tmp_path, spoil, what):
+    settings = trio.write()
+    spoil(trio.folder)
+    with pytest.raises(InputError, match=what):
+        run(trio, tmp_path / "out", settings)
+
+
+def test_what_is_lacking_is_named_before_anything_is_done(trio, tmp_path):
+    from omnisense.testing.tiny_models import tiny_text
+
+    with pytest.raises(InputError, match="where people come from"):
+        run(trio, tmp_path / "out", AnnotateSettings())
+    for given, what in (({"coco": "x", "detector": "y"}, "both"), ({"pose": "x"}, "Give --detector"),
+                        ({"coco": "x", "grounder": "y"}, "Give --captioner")):  # fmt: skip
+        with pytest.raises(InputError, match=what):
+            AnnotateSettings(**given).make()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no pictures"):
+        annotate(tmp_path / "empty", tmp_path / "out2", trio.write())
+    with pytest.raises(InputError, match="takes no images"):
+        run(
+            trio,
+            tmp_path / "out3",
+            AnnotateSettings(coco=str(trio.folder), captioner=str(tiny_text(tmp_path / "text"))),
+        )
+
+
+# --- real pictures --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.shared
+def test_real_pictures_give_rows_for_every_annotated_person(tmp_path):
+    folder = SHARED / "people_images"
+    found = annotate(folder / "images", tmp_path / "out", AnnotateSettings(coco=str(folder), held_out=1.0))
+    assert found["counts"] == {"pictures": 13, "people": 62, "pictures with people": 10, "failed": 0}
+    coco = json.loads((folder / "instances.json").read_text())
+    single = [a for a in coco["annotations"] if a["category_id"] == 1 and not a["iscrowd"]]
+    people = [person for _, rows in pictures_of(tmp_path / "out") for person in rows]
+    assert {person["instance_id"] for person in people} == {str(a["id"]) for a in single}
+    assert all(person[key] or key in person["missing"] for person in people for key in ("refer", "pose", "appearance"))
+    assert found["people with"]["refer"] >= 10
+    assert sum(found["questions"].values()) >= 50
+    assert not load(tmp_path / "out" / "questions.jsonl", folder / "images").problems
+    page = (tmp_path / "out" / "viewer.html").read_text()
+    assert page.count("<section>") == 10
+    assert "the boy on a skateboard in the foreground" in page

@@ -1,0 +1,211 @@
+"""The engine with models: tiny ones with random weights, and scripted ones that see."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from omnisense.benchmarks.herm.engine.annotate import AnnotateSettings
+from omnisense.benchmarks.herm.engine.captioner import Captioner, PolicyGrounder
+from omnisense.benchmarks.herm.engine.facts import describe
+from omnisense.benchmarks.herm.engine.output import pictures_of
+from omnisense.errors import ModelError
+from omnisense.perception.images.coco import CocoScenes
+from omnisense.perception.images.scene import pixels
+from omnisense.reasoning.answers.boxes import notation_of
+from tests.benchmarks.herm.painted import run
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    """A tiny YOLOS with random weights, biased to see people."""
+    import torch
+    from transformers import YolosConfig, YolosForObjectDetection, YolosImageProcessor
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("yolos")
+    config = YolosConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+                         image_size=[64, 64], patch_size=16, num_detection_tokens=4,
+                         id2label={0: "person", 1: "frisbee"}, label2id={"person": 0, "frisbee": 1})  # fmt: skip
+    model = YolosForObjectDetection(config)
+    model.class_labels_classifier.layers[-1].bias.data = torch.tensor([9.0, 0.0, 0.0])
+    model.save_pretrained(folder)
+    YolosImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def poser(tmp_path_factory):
+    import torch
+    from transformers import VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation, VitPoseImageProcessor
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("vitpose")
+    backbone = VitPoseBackboneConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=[64, 48],
+                                     patch_size=[16, 16], out_indices=[1])  # fmt: skip
+    VitPoseForPoseEstimation(VitPoseConfig(backbone_config=backbone, num_labels=17)).save_pretrained(folder)
+    VitPoseImageProcessor(size={"height": 64, "width": 48}).save_pretrained(folder)
+    return folder
+
+
+def test_models_stand_in_where_there_are_no_annotations(trio, tmp_path, detector, poser):
+    found = run(trio, tmp_path / "out", AnnotateSettings(detector=str(detector), pose=str(poser)))
+    assert found["counts"]["people"] == 4
+    ((_, people),) = pictures_of(tmp_path / "out")
+    assert people[0]["source"]["bbox"] == f"detector {detector}"
+    without = run(trio, tmp_path / "out2", AnnotateSettings(detector=str(detector)))
+    assert "a pose model: no poses, no colours of garments" in without["missing"]
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        run(trio, tmp_path / "out3", AnnotateSettings(detector=str(poser)))
+
+
+@pytest.fixture(scope="module")
+def vlm(tmp_path_factory):
+    from omnisense.testing.tiny_models import tiny_vlm
+
+    return str(tiny_vlm(tmp_path_factory.mktemp("vlm")))
+
+
+def test_a_vision_language_model_runs_through_the_same_gates(trio, tmp_path, vlm):
+    settings = AnnotateSettings(coco=trio.write().coco, captioner=vlm, grounder=vlm)
+    found = run(trio, tmp_path / "out", settings)
+    ((_, people),) = pictures_of(tmp_path / "out")
+    # a model of random weights writes nothing that passes: what rules wrote stays, and the drops are counted
+    assert sum(n for reason, n in found["dropped"].items() if reason.startswith("model text")) == 1 + 3 * 4
+    assert people[0]["source"]["appearance"] == "colour measured between the joints"
+
+
+@pytest.fixture(scope="module")
+def owl(tmp_path_factory):
+    """A tiny OWL-ViT with random weights."""
+    import torch
+    from transformers import (
+        CLIPTokenizerFast,
+        OwlViTConfig,
+        OwlViTForObjectDetection,
+        OwlViTImageProcessor,
+        OwlViTProcessor,
+    )  # fmt: skip
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("owl")
+    letters = [chr(c) for c in range(33, 127)]
+    tokens = [*letters, *(f"{c}</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = CLIPTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16)
+    shared = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = OwlViTConfig(
+        text_config=shared | {"vocab_size": len(tokens), "max_position_embeddings": 16,
+                              "bos_token_id": len(tokens) - 2, "eos_token_id": len(tokens) - 1},
+        vision_config=shared | {"image_size": 64, "patch_size": 16}, projection_dim=32,
+    )  # fmt: skip
+    OwlViTForObjectDetection(config).save_pretrained(folder)
+    images = OwlViTImageProcessor(size={"height": 64, "width": 64}, crop_size={"height": 64, "width": 64})
+    OwlViTProcessor(images, tokenizer).save_pretrained(folder)
+    return folder
+
+
+def test_a_zero_shot_detector_grounds_phrases(trio, tmp_path, owl, vlm):
+    from omnisense.perception.images.grounding import ZeroShotGrounder, is_zero_shot
+
+    trio.write()
+    assert is_zero_shot(owl)
+    assert not is_zero_shot(Path(vlm))
+    found = ZeroShotGrounder(str(owl), min_score=0.0).where(trio.folder / "images" / "trio.png", ["a red top", "a hat"])
+    assert all(0 < len(boxes) <= 16 for boxes in found)  # one for each patch of the picture, but for those without area
+    assert all(0 <= v <= 1 for boxes in found for box in boxes for v in box)
+    assert ZeroShotGrounder(str(owl), min_score=0.0).where(trio.folder / "images" / "trio.png", ["a" * 40]) == [[]]
+    settings = AnnotateSettings(coco=str(trio.folder), captioner=vlm, grounder=str(owl))
+    assert not run(trio, tmp_path / "out", settings)["failed"]
+
+
+def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
+
+    class Seer:
+        """Sees garments where they are, and finds one phrase on the wrong person."""
+
+        name, modalities = "seer", frozenset({"text", "image"})
+
+        def write(self, prompts, **_):
+            return [self._one(prompt[0]["content"][1]["text"]) for prompt in prompts]
+
+        def _one(self, asked):
+            if asked.startswith("Question: Where is a knitted red top"):
+                return "[100, 450, 240, 700]"
+            if asked.startswith("Question: Where is the person in a red top?"):
+                return "[390, 300, 610, 980]"
+            if asked.startswith("Question: Where is the one waving"):
+                return "[70, 360, 280, 980]"
+            if asked.startswith("Write one short phrase"):
+                return "The one waving." if "[69," in asked else "The one who stands."
+            if asked.startswith("Question"):
+                return "I cannot find it."
+            if "clothing" in asked:
+                return "They wear <p>a knitted red top</p> and <p>a scarf</p>."
+            return "I'm sorry, I am unable to." if "pose" in asked else "Somebody does something here."
+
+    trio.write()
+    (scene,) = CocoScenes(trio.folder).read([trio.folder / "images" / "trio.png"])
+    from omnisense.benchmarks.herm.engine.descriptions import rows_of
+
+    image, people, _ = rows_of(scene, describe(scene, pixels(scene.path)))
+    people[0]["refer"], people[1]["refer"] = people[0]["refer"][:1], []
+    seer = Seer()
+    (tmp_path / "crops").mkdir()
+    notation = notation_of("thousandths", None)
+    captioner = Captioner(seer, notation, PolicyGrounder(seer, notation), tmp_path / "crops")
+    dropped = captioner.describe(scene.path, image, people)
+    left = people[0]
+    assert left["refer"] == ["the one waving"]  # the model's, which the grounder finds
+    assert left["source"]["refer"] == "model seer, checked by seer"
+    assert people[1]["refer"] == []  # the grounder finds nobody by what was written
+    assert left["appearance"] == "They wear <p>a knitted red top</p> and <p>a scarf</p>."
+    assert left["source"]["appearance"] == "model seer"
+    assert left["appearance_boxes"] == {"a knitted red top": [[64.0, 216.0, 89.6, 120.0]]}
+    assert left["source"]["pose"] == "COCO keypoints"  # the refusal was not taken
+    assert dropped["refer phrase: the grounder finds it elsewhere"] == 1
+    assert dropped["model text: a refusal"] == 3
+    assert dropped["phrase: its box could not be found on the person"] == 5
+
+
+def test_texts_without_a_grounder_teach_no_boxes(trio, tmp_path):
+    """A model's text has phrases of its own: the boxes of the text by rules are not those."""
+    from omnisense.benchmarks.herm.engine.descriptions import rows_of
+    from omnisense.benchmarks.herm.engine.questions import training_of
+    from omnisense.reasoning.policies.scripted import ScriptedPolicy
+
+    trio.write()
+    (scene,) = CocoScenes(trio.folder).read([trio.folder / "images" / "trio.png"])
+    image, people, _ = rows_of(scene, describe(scene, pixels(scene.path)))
+    assert any(row["dimension"] == "instance grounding" for row in training_of(image, people, 0))
+    policy = ScriptedPolicy(["They wear <p>a knitted top</p> today."])
+    dropped = Captioner(policy, notation_of("bins", None), None, tmp_path).describe(scene.path, image, people)
+    assert not dropped
+    assert people[0]["appearance_boxes"] == {}
+    assert "no grounder" in people[0]["missing"]["appearance_boxes"]
+    assert not any(row["dimension"] == "instance grounding" for row in training_of(image, people, 0))
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        ("<p>A boy</p> stands by a car and waves.", ""),
+        ("A boy stands by a car and waves.", "a person's phrase is lost"),
+        ("<p>A boy</p> stands by a red car and waves.", "new words (red)"),
+        ("<p>A boy</p> stands and waves.", "something is left out"),
+        ("<p>A boy</p> stands by a car. The boy waves.", "nothing is changed"),
+        ("no", "too short"),
+    ],
+)
+def test_a_rewritten_caption_adds_nothing_and_loses_nothing(written, fault):
+    from omnisense.benchmarks.herm.engine.captioner import rewrite
+    from omnisense.reasoning.policies.scripted import ScriptedPolicy
+
+    image = {"dense_caption": "<p>A boy</p> stands by a car. The boy waves.", "source": {"dense_caption": "rules"}}
+    found = rewrite(ScriptedPolicy([written]), image)
+    assert found == fault
+    assert image["source"]["dense_caption"] == ("rules" if fault else "rules; rewritten by scripted")
+    assert image["dense_caption"] == ("<p>A boy</p> stands by a car. The boy waves." if fault else written)

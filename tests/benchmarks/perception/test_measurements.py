@@ -1,0 +1,151 @@
+"""The measures of perception: what they count, on cases whose answer is known."""
+
+import json
+
+import numpy as np
+import pytest
+
+from omnisense.benchmarks.perception import cost, faces
+from omnisense.benchmarks.perception import diarization as voices
+from omnisense.benchmarks.perception import transcription as words
+from omnisense.benchmarks.perception.__main__ import as_table
+from omnisense.benchmarks.perception.compose import Composed, Head, two_faces
+from omnisense.perception.media.clip import open_clip
+from omnisense.perception.types import AudioStream, Prosody, Segment, Span, Speaking, Transcript, VoiceTurn, Word
+from tests.conftest import tone
+from tests.perception.test_pipeline import face, full, make_percepts
+
+
+class Fixed:
+    """A perception that always says the same."""
+
+    def __init__(self, percepts):
+        self.percepts = percepts
+
+    def perceive(self, clip):
+        return self.percepts
+
+
+def said(*segments):
+    return Fixed(make_percepts(transcript=Transcript("en", tuple(segments), "test")))
+
+
+def test_words_are_compared_as_they_are_spoken():
+    assert words.spoken("Bin blue at F2, now!") == "bin blue at f two now"
+
+
+def test_grid_counts_words_and_their_starts(tmp_path):
+    (tmp_path / "transcripts.csv").write_text("file,transcript\na.mpg,bin blue at f two now\nb.mpg,set white\n")
+    (tmp_path / "swwp2s.align").write_text("0 12500 sil\n12500 25000 set\n25000 50000 white\n")
+    found = words.grid(tmp_path, said(Segment(0, 1, "Set white.", (Word("Set", 0.53, 0.9), Word("white.", 1.05, 1.5)))))
+    assert found["wer"] == pytest.approx(6 / 8)  # of eight words, six are not "set white"
+    assert found["word start error ms"] == 40.0
+    assert found["worst ms"] == 50.0
+
+
+def test_words_of_the_wrong_speaker_are_errors(tmp_path):
+    (tmp_path / "sample.stm").write_text("sample 1 Ann 0 1 one two\nsample 1 Bob 1 2 three four\n")
+    right = words.speaker_attributed(
+        tmp_path, said(Segment(0, 1, "three four", speaker="v2"), Segment(0, 1, "one two", speaker="v1"))
+    )
+    assert right["speaker-attributed wer"] == 0.0
+    assert right["speakers"] == "2 of 2"
+    wrong = words.speaker_attributed(tmp_path, said(Segment(0, 1, "one two three four", speaker="v1")))
+    assert wrong["wer"] == 0.0
+    assert wrong["speaker-attributed wer"] == 1.0  # two words too many for one speaker, two too few for the other
+
+
+def test_diarization_error_has_a_collar_on_both_sides(tmp_path):
+    (tmp_path / "x.rttm").write_text(
+        "SPEAKER x 1 0.0 2.0 <NA> <NA> a <NA> <NA>\nSPEAKER x 1 2.0 2.0 <NA> <NA> b <NA> <NA>\n"
+    )
+
+    def rates(border_s):
+        turns = (VoiceTurn(0.0, border_s, "v1"), VoiceTurn(border_s, 4.0, "v2"))
+        audio = AudioStream(4.0, (), (), (), (), Prosody(), voices=turns)
+        return voices._scored(tmp_path / "x", tmp_path / "x.rttm", "x", Fixed(make_percepts(audio=audio)))
+
+    assert rates(2.2)["der, 0.25 s collar"] == 0.0
+    assert rates(2.2)["der"] == pytest.approx(0.05)
+    assert rates(2.5)["der, 0.25 s collar"] > 0.05
+    assert rates(2.2)["voices"] == "2 of 2"
+
+
+def heads():
+    rng = np.random.default_rng(0)
+    return [
+        Head(
+            str(i), rng.integers(0, 255, (50, 32, 32, 3), dtype=np.uint8), tone(2.0, hz=120 + 40 * i), (Span(0.5, 1.5),)
+        )
+        for i in range(3)
+    ]
+
+
+def test_composed_clips_are_what_they_say(tmp_path):
+    composed = list(two_faces(heads()[:3], tmp_path))
+    assert len(composed) == 3 * 6
+    by_kind = {c.kind: c for c in composed[:6]}
+    clip = open_clip(by_kind["one at a time"].path)
+    assert (clip.width, clip.height, round(clip.duration_s)) == (64, 32, 4)
+    assert [who for _, who in by_kind["one at a time"].truth] == ["right", "left"]
+    assert [span.start_s for span, _ in by_kind["moving"].truth] == [0.5, 2.5]
+    assert [who for _, who in by_kind["elsewhere"].truth] == ["elsewhere", "elsewhere"]
+    assert by_kind["silent"].truth == ()
+    assert np.abs(open_clip(by_kind["silent"].path).audio()).max() < 1e-3
+    still = clip.frames(at_s=[0.2, 1.5]).images.astype(int)
+    assert np.abs(still[0, :, :28] - still[1, :, :28]).mean() < 5 < np.abs(still[0, :, 36:] - still[1, :, 36:]).mean()
+
+
+def test_speech_time_is_shared_out_to_sides(tmp_path):
+    visual = full().visual
+    percepts = make_percepts(
+        visual=type(visual)(
+            visual.times_s, 640, 360, (face("face-1", x=0.1), face("face-2", x=0.7)), visual.motion, (), ()
+        )
+    )
+    truth = ((Span(0.0, 2.0), "left"), (Span(3.0, 5.0), "right"), (Span(6.0, 7.0), "elsewhere"))
+    spoken = (
+        Speaking(0.0, 1.0, "", "face-1", False, 1.0),
+        Speaking(3.0, 5.0, "", "face-1", False, 1.0),
+        Speaking(6.0, 7.0, "", None, True, 1.0),
+    )
+    given = type(percepts)(**{**percepts.__dict__, "speaking": spoken})
+    assert faces._share_right(Composed(tmp_path, "moving", truth), given) == pytest.approx(2 / 5, abs=0.01)
+    assert faces._share_right(Composed(tmp_path, "silent", ()), given) == pytest.approx(4.0)
+
+
+def test_a_file_is_repeated_packet_by_packet(make_media, tmp_path):
+    clip = make_media("short.mp4", video_s=2.0, audio_s=2.0)
+    longer = open_clip(cost.repeated(clip, tmp_path / "long.mp4", 5))
+    assert longer.duration_s == pytest.approx(10.0, abs=0.3)
+    assert len(longer.audio()) / 16_000 == pytest.approx(10.0, abs=0.3)
+    assert len(longer.frames(at_s=[0.1, 9.5]).times_s) == 2
+
+
+def test_a_word_is_shown_when_its_text_is_from_its_start_on():
+    spoken = [Word("Hello.", 0.0, 0.5), Word("you", 2.0, 2.3), Word("there", 5.0, 5.5)]
+    shown = [(1.0, "hello you"), (3.0, "Hello, you!")]
+    assert [at for _, at in cost._first_shown(spoken, shown)] == [1.0, 3.0, None]
+
+
+def test_the_table_has_a_row_a_figure_and_the_manifest():
+    manifest = {"machine": "2 cores", "command": "c", "models": {"faces": "x@1"}, "packages": {"torch": "2"}}
+    table = as_table({"words": {"wer": 0.1, "took s": 3}, "long": {"15 min": {"a": 1, "b": {}}}}, manifest)
+    assert "| words | wer | 0.1 |" in table
+    assert "| long | 15 min | a: 1; b: none |" in table
+    assert "took" not in table
+    assert "faces: x@1" in table
+
+
+def test_what_is_not_there_is_left_out(tmp_path, capsys):
+    from click.testing import CliRunner
+
+    from omnisense.benchmarks.perception.__main__ import main
+
+    (tmp_path / "data").mkdir()
+    result = CliRunner().invoke(
+        main, [str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--part", "words", "--part", "voices"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "grid is not there" in (tmp_path / "out" / "perception.md").read_text()
+    assert json.loads((tmp_path / "out" / "perception.json").read_text())["figures"]["voices, AMI"]

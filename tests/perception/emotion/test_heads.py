@@ -1,0 +1,203 @@
+"""The shipped heads, their cards, and Hugging Face classifiers in their place."""
+
+import csv
+import re
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from omnisense import ModelError, models, open_clip
+from omnisense.perception.audio.prosody import load_pitch_model
+from omnisense.perception.emotion import text, voice
+from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.types import Segment, Transcript
+from tests.conftest import tone
+
+CARDS = files("omnisense.perception.emotion")
+
+
+def test_a_head_survives_its_file(tmp_path):
+    rng = np.random.default_rng(0)
+    for thresholds in (np.zeros(0), np.array([0.2, 0.9])):
+        head = LinearHead(("a", "b"), rng.normal(size=3), np.ones(3), rng.normal(size=(3, 2)), np.zeros(2), thresholds)
+        head.save(tmp_path / "head.npz")
+        features = rng.normal(size=(4, 3)).astype(np.float32)
+        again = LinearHead.load(tmp_path / "head.npz")
+        assert again.labels == ("a", "b")
+        assert np.allclose(again.scores(features), head.scores(features), atol=2e-3)
+        assert np.allclose(head.scores(features).sum(axis=1), 1) != bool(len(thresholds))
+    (tmp_path / "head.npz").write_bytes(b"no")
+    with pytest.raises(ModelError, match="head cannot be read"):
+        LinearHead.load(tmp_path / "head.npz")
+
+
+# --- voice ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_the_voice_head_and_its_card_are_made_again(shared, tmp_path):
+    from omnisense.perception.emotion.train import train_voice
+
+    figures = train_voice(shared / "speech" / "emodb", tmp_path)
+    assert figures["uar"] >= 0.8
+    assert (tmp_path / "voice_emotion.md").read_text() == (CARDS / "voice_emotion.md").read_text()
+    made, shipped = LinearHead.load(tmp_path / "voice_emotion.npz"), LinearHead.load(shipped="voice_emotion")
+    assert np.allclose(made.weights, shipped.weights, atol=1e-2)
+
+
+def test_the_cards_state_figures_over_the_bar():
+    uar = float(re.search(r"\*\*(0\.\d+)\*\* \(chance", (CARDS / "voice_emotion.md").read_text().replace("\n ", ""))[1])
+    fine, ekman = (float(f) for f in re.findall(r"\*\*(0\.\d{3})\*\*", (CARDS / "text_emotion.md").read_text())[:2])
+    assert uar >= 0.8
+    assert fine >= 0.85 * 0.46
+    assert ekman >= 0.85 * 0.64
+
+
+@pytest.mark.shared
+def test_the_shipped_voice_reader_hears_what_was_acted(shared):
+    reader = voice.ShippedVoiceReader(load_pitch_model())
+    with (shared / "speech" / "emodb" / "labels.csv").open() as file:
+        rows = list(csv.DictReader(file))[::11]
+    right = 0
+    for row in rows:
+        scores = reader.read(open_clip(shared / "speech" / "emodb" / row["file"]).audio())
+        assert scores.sum() == pytest.approx(1, abs=1e-5)
+        right += reader.labels[scores.argmax()] == row["emotion"]
+    assert right / len(rows) > 0.85  # it was trained on these: that the features are what they were then
+
+
+def test_the_level_of_a_recording_does_not_count():
+    pitch = load_pitch_model()
+    sound = np.concatenate([tone(0.5, hz=150), tone(0.5, hz=220, level=0.1)])
+    assert np.allclose(voice.voice_features(sound, pitch), voice.voice_features(sound * 0.3, pitch), atol=0.15)
+    assert np.isfinite(voice.voice_features(np.random.default_rng(0).normal(size=8000).astype(np.float32), pitch)).all()
+
+
+def test_any_audio_classification_model_serves(tmp_path):
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
+
+    config = Wav2Vec2Config(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        conv_dim=(8, 8),
+        conv_stride=(5, 4),
+        conv_kernel=(10, 8),
+        num_feat_extract_layers=2,
+        num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2,
+        classifier_proj_size=8,
+        id2label={0: "Angry", 1: "Calm", 2: "Happy"},
+        label2id={"Angry": 0, "Calm": 1, "Happy": 2},
+    )
+    Wav2Vec2ForSequenceClassification(config).save_pretrained(tmp_path)
+    Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
+    reader = voice.HuggingFaceVoiceReader(tmp_path, "tiny")
+    scores = reader.read(tone(1.0))
+    assert reader.labels == ("angry", "calm", "happy")
+    assert scores.shape == (3,)
+    assert scores.sum() == pytest.approx(1, abs=1e-5)
+    with pytest.raises(ModelError, match="no audio classification model"):
+        voice.HuggingFaceVoiceReader(tmp_path / "nowhere", "x")
+
+
+# --- text -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return text.ShippedTextReader(models.ensure(text.EMBEDDING))
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("sentence", "emotion", "sign"),
+    [
+        ("Thank you so much, this means the world to me!", "joy", 1),
+        ("I am so sad, I miss her every day.", "sadness", -1),
+        ("How dare you, this makes me furious!", "anger", -1),
+        ("I'm terrified of what might happen.", "fear", -1),
+        ("Wow, I did not expect that at all!", "surprise", 0),
+        ("The train leaves at nine.", "neutral", 0),
+    ],
+)
+def test_sentences_are_read(reader, sentence, emotion, sign):
+    (found,) = reader.read([sentence])
+    assert reader.labels[found.scores.argmax()] == emotion
+    assert not sign or np.sign(found.sentiment) == sign
+    assert set(found.feelings) <= {label for group in text.EKMAN.values() for label in group}
+
+
+@pytest.mark.models
+def test_sentences_do_not_depend_on_their_neighbours(reader):
+    sentences = ["I love it.", "No.", "What a long and winding sentence this is, about nothing in particular!", ""]
+    together = reader.read(sentences)
+    for sentence, found in zip(sentences, together, strict=True):
+        assert np.allclose(reader.read([sentence])[0].scores, found.scores, atol=1e-4)
+    assert reader.read([]) == []
+
+
+@pytest.mark.models
+@pytest.mark.shared
+@pytest.mark.slow
+def test_the_text_heads_reach_their_card(shared):
+    from omnisense.benchmarks.perception.emotion import texts
+
+    figures = texts(shared / "text" / "goemotions")
+    card = (CARDS / "text_emotion.md").read_text()
+    for name in (text.SHIPPED, text.SHIPPED_GROUPS):
+        assert f"**{figures[name]['macro-F1']:.3f}**" in card
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_any_text_classifier_serves(tmp_path, several):
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+    labels = {0: "NEGATIVE", 1: "POSITIVE"}
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        id2label=labels,
+        label2id={v: k for k, v in labels.items()},
+        problem_type="multi_label_classification" if several else None,
+    )
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    reader = text.HuggingFaceTextReader(tmp_path, "tiny")
+    (found,) = reader.read(["good"])
+    assert reader.labels == ("negative", "positive")
+    assert -1 <= found.sentiment <= 1
+    assert several or found.scores.sum() == pytest.approx(1, abs=1e-5)
+    transcript = Transcript("en", (Segment(0, 1, "good"), Segment(1, 2, "bad")), "test")
+    read = text.with_emotions(transcript, reader)
+    assert read.emotion_labels == reader.labels
+    assert all(len(s.emotion) == 2 for s in read.segments)
+    with pytest.raises(ModelError, match="no text classifier"):
+        text.HuggingFaceTextReader(tmp_path / "nowhere", "x")
+
+
+def test_labels_without_a_sign_have_no_sentiment():
+    assert text._sentiment(("a", "b"), np.array([0.5, 0.5])) is None
+    assert text._sentiment(("joy", "sadness"), np.array([0.9, 0.1])) == 0.8
+
+
+def test_a_text_model_that_fails_costs_no_words(perception, monkeypatch, caplog):
+    class Broken:
+        labels, name = ("x",), "broken"
+
+        def read(self, sentences):
+            raise RuntimeError("too long for it")
+
+    monkeypatch.setitem(perception.equipment._loaded, "text emotion", (Broken(), ""))
+    transcript = perception.felt(Transcript("en", (Segment(0, 1, "good"),), "test"))
+    assert transcript.segments[0].text == "good"
+    assert transcript.notes == ("the text emotion model failed (RuntimeError: too long for it)",)
+    assert not perception._whole({"transcript": transcript})  # nor is it kept for another time

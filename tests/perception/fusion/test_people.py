@@ -1,0 +1,179 @@
+"""One person, one row; channels that agree or contradict each other; what is rendered first."""
+
+from dataclasses import replace
+
+import pytest
+
+from omnisense.perception.fusion.people import _agreements, people_of, place_of, with_speakers
+from omnisense.perception.types import (
+    Gesture,
+    Percepts,
+    Segment,
+    Sound,
+    Span,
+    Speaking,
+    Transcript,
+    Utterance,
+    VoiceTurn,
+    Word,
+)
+from tests.perception.test_pipeline import LABELS, face, full
+
+TONES = ("anger", "happiness", "neutral", "sadness")
+
+
+def words(text, start_s, step_s=0.5):
+    return tuple(Word(w, start_s + i * step_s, start_s + (i + 1) * step_s) for i, w in enumerate(text.split()))
+
+
+def two_people() -> Percepts:
+    """A smiling woman on the left with a sad voice, a man on the right who answers, a voice from elsewhere."""
+    base = full()
+    smile, calm = [(0.95, 0.02, 0.03)] * 20, [(0.05, 0.05, 0.9)] * 20
+    left = replace(face("face-1", expression=smile), facing_camera=(0.9,) * 20, gestures=(Gesture(6.0, 7.0, "nod", 2),))
+    right = replace(face("face-2", expression=calm, position="right", x=0.7), facing_camera=(0.1,) * 20)
+    voices = (VoiceTurn(1.0, 3.0, "voice-1"), VoiceTurn(5.0, 6.0, "voice-2"), VoiceTurn(8.0, 9.0, "voice-3"))
+    audio = replace(
+        base.audio,
+        voices=voices,
+        speech=tuple(Span(v.start_s, v.end_s) for v in voices),
+        emotion_labels=TONES,
+        utterances=(
+            Utterance(1.0, 3.0, base.audio.utterances[0].prosody, "voice-1", (0.02, 0.02, 0.02, 0.94), -0.6),
+            Utterance(5.0, 6.0, base.audio.utterances[0].prosody, "voice-2", (0.1, 0.1, 0.8, 0.0), 0.2),
+        ),
+        sounds=(Sound(5.0, 5.3, "interruption", ("voice-2", "voice-1")),),
+    )
+    transcript = Transcript(
+        "en",
+        (
+            Segment(1.0, 3.0, "I am fine really.", words("I am fine really.", 1.0), 0.9, "voice-1", (), ("joy",), 0.6),
+            Segment(5.0, 6.0, "Are you?", words("Are you?", 5.0), 0.9, "voice-2", (), ("neutral",), 0.0),
+        ),
+        "test",
+    )
+    speaking = (
+        Speaking(1.0, 3.0, "voice-1", "face-1", False, 0.9),
+        Speaking(5.0, 6.0, "voice-2", "face-2", False, 0.9),
+        Speaking(8.0, 9.0, "voice-3", None, True, 1.0),
+    )
+    visual = replace(base.visual, faces=(left, right), expression_labels=LABELS)
+    people = people_of(visual, audio, transcript, speaking)
+    return replace(base, visual=visual, audio=audio, transcript=transcript, speaking=speaking, people=people)
+
+
+def test_one_person_one_row():
+    left, right, away = two_people().people
+    assert (left.name, left.faces, left.voice, left.words) == ("the person on the left", ("face-1",), "voice-1", 4)
+    assert (right.name, right.faces, right.voice) == ("the person on the right", ("face-2",), "voice-2")
+    assert (away.name, away.faces, away.voice) == ("a voice off screen (voice-3)", (), "voice-3")
+    assert left.speaking_s == 2.0
+    assert left.facing_camera == pytest.approx(0.9)
+    assert left.arousal == -0.6
+    assert left.tone[TONES.index("sadness")] == pytest.approx(0.94)
+    assert left.gestures[0].kind == "nod"
+    assert Percepts.from_json(two_people().to_json()) == two_people()
+
+
+def test_channels_that_contradict_each_other_are_said_out_loud():
+    (conflict,) = two_people().people[0].agreement
+    assert conflict.conflict
+    assert conflict.text == "the person on the left sounds sad, but looks happy and says something kind or glad"
+    assert "conflict: the person on the left sounds sad, but looks happy" in two_people().render()
+
+
+def test_channels_that_agree_are_said_too():
+    spoken = (Segment(1.0, 3.0, "Wonderful!", (), 0.9, "voice-1", (), (), 0.8),)
+    (found,) = _agreements("she", [face(expression=[(0.9, 0.05, 0.05)] * 20)], [], spoken, LABELS, ())
+    assert not found.conflict
+    assert found.text == "she looks happy and says something kind or glad"
+    neutral = (Segment(1.0, 3.0, "Well.", (), 0.9, "voice-1", (), (), 0.1),)
+    assert _agreements("she", [face(expression=[(0.9, 0.05, 0.05)] * 20)], [], neutral, LABELS, ()) == []
+
+
+def test_the_timeline_tells_who_says_what_and_how_people_look():
+    text = two_people().render()
+    for line in (
+        'the person on the left says (words of joy): "I am fine really."',
+        'the person on the right says, higher and louder and faster than usual: "Are you?"',
+        "the person on the right interrupts the person on the left",
+        "the person on the left nods 2 times",
+        "person-1, the person on the left: speaks 2.0 s, 4 words; mostly looks happy; faces the camera",
+        "mostly looks elsewhere",
+        "person-3, a voice off screen (voice-3): speaks 1.0 s, 0 words",
+    ):
+        assert line in text
+
+
+def test_what_matters_comes_first_when_space_is_short():
+    short = two_people().render(max_tokens=110)
+    assert "conflict:" in short
+    assert "I am fine really." in short
+    assert "left out)" in short
+    assert "cuts to another shot" not in short
+
+
+def test_a_face_that_left_and_came_back_is_one_person_by_its_voice():
+    visual = replace(full().visual, faces=(face("face-1", n=6), face("face-2", start_s=5.0, n=10)))
+    audio = replace(full().audio, voices=(VoiceTurn(1.0, 3.0, "voice-1"), VoiceTurn(6.0, 8.0, "voice-1")))
+    speaking = [
+        Speaking(1.0, 3.0, "voice-1", "face-1", False, 1.0),
+        Speaking(6.0, 8.0, "voice-1", "face-2", False, 1.0),
+    ]
+    (person,) = people_of(visual, audio, None, speaking)
+    assert person.faces == ("face-1", "face-2")
+    together = replace(visual, faces=(face("face-1"), face("face-2", x=0.7)))  # two at once are two people
+    assert len(people_of(together, audio, None, speaking)) == 2
+
+
+def test_a_voice_that_is_mostly_off_screen_is_not_a_face():
+    audio = replace(full().audio, voices=(VoiceTurn(0.0, 10.0, "voice-1"),))
+    speaking = [Speaking(0.0, 1.0, "voice-1", "face-1", False, 0.2), Speaking(1.0, 10.0, "voice-1", None, True, 1.0)]
+    rows = people_of(replace(full().visual, faces=(face("face-1"),)), audio, None, speaking)
+    assert [(r.faces, r.voice) for r in rows] == [(("face-1",), ""), ((), "voice-1")]
+
+
+def test_nobody():
+    assert people_of(None, None, None, []) == ()
+
+
+def test_places_are_named_as_people_would():
+    def places(*xs):
+        faces = [face(f"face-{i}", x=x) for i, x in enumerate(xs)]
+        return [place_of(f, faces) for f in faces]
+
+    assert places(0.1, 0.3) == ["on the left", "on the right"]
+    assert places(0.7, 0.1, 0.4) == ["on the right", "on the left", "in the middle"]
+    assert places(0.0, 0.2, 0.4, 0.6) == ["on the left", "second from the left", "third from the left", "on the right"]
+    assert place_of(face(position="centre"), [face(position="centre")]) == "in the centre"
+
+
+# --- whose words ----------------------------------------------------------------------------------------------
+
+
+def test_a_sentence_that_two_voices_share_is_parted():
+    turns = [VoiceTurn(0.0, 1.0, "voice-1"), VoiceTurn(1.0, 3.0, "voice-2")]
+    transcript = Transcript("en", (Segment(0.0, 3.0, "a b c d e f", words("a b c d e f", 0.0), 0.8),), "test")
+    found = with_speakers(transcript, turns).segments
+    assert [(s.speaker, s.text) for s in found] == [("voice-1", "a b"), ("voice-2", "c d e f")]
+    assert all(w.speaker == s.speaker for s in found for w in s.words)
+    assert with_speakers(transcript, []) == transcript
+
+
+def test_a_stray_word_stays_with_its_sentence():
+    turns = [VoiceTurn(0.0, 1.0, "voice-1"), VoiceTurn(1.0, 1.5, "voice-2"), VoiceTurn(1.5, 3.0, "voice-1")]
+    transcript = Transcript("en", (Segment(0.0, 3.0, "a b c d e f", words("a b c d e f", 0.0)),), "test")
+    assert [s.speaker for s in with_speakers(transcript, turns).segments] == ["voice-1"]
+
+
+def test_where_voices_overlap_the_sentence_decides():
+    turns = [VoiceTurn(0.0, 2.0, "voice-1"), VoiceTurn(1.0, 4.0, "voice-2")]
+    transcript = Transcript("en", (Segment(1.0, 4.0, "a b c d e f", words("a b c d e f", 1.0)),), "test")
+    assert [s.speaker for s in with_speakers(transcript, turns).segments] == ["voice-2"]
+
+
+def test_words_far_from_any_voice_have_no_speaker():
+    transcript = Transcript("en", (Segment(5.0, 5.5, "a", words("a", 5.0)),), "test")
+    assert with_speakers(transcript, [VoiceTurn(0.0, 1.0, "voice-1")]).segments[0].speaker is None
+    near = with_speakers(transcript, [VoiceTurn(4.0, 4.8, "voice-1")])
+    assert near.segments[0].speaker == "voice-1"

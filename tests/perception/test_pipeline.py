@@ -1,0 +1,200 @@
+"""Percepts as a whole: JSON, timeline, missing streams, cache."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from omnisense import InputError, Percepts, perceive
+from omnisense.perception.fusion.timeline import manner
+from omnisense.perception.pipeline import Perception, PerceptionSettings
+from omnisense.perception.types import (
+    AudioStream,
+    ClipInfo,
+    FaceTrack,
+    Missing,
+    Prosody,
+    Provenance,
+    Segment,
+    Span,
+    Transcript,
+    Utterance,
+    VisualStream,
+    Word,
+)
+from omnisense.perception.vision.expressions import _runs, expression_phases
+from tests.conftest import DEMO
+
+LABELS = ("happy", "sad", "neutral")
+
+
+def face(name="face-1", expression=(), mouth=None, start_s=0.0, n=20, position="left", x=0.1):
+    times = tuple(start_s + i * 0.5 for i in range(n))
+    return FaceTrack(
+        name,
+        position,
+        start_s,
+        start_s + n * 0.5,
+        times,
+        ((x, 0.1, x + 0.2, 0.5),) * n,
+        ((0.0,) * 10,) * n,
+        (0.9,) * n,
+        tuple(expression),
+        tuple(mouth or (0.0,) * n),
+    )
+
+
+def make_percepts(visual=None, audio=None, transcript=None):
+    return Percepts(
+        ClipInfo("/x/clip.mp4", "video", 10.0, 0.0, 640, 360, 25.0, "h264", "aac", "0" * 64),
+        visual or Missing("there are no pictures in it"),
+        audio or Missing("there is no sound in it"),
+        transcript or Missing("no model", temporary=True),
+        Provenance("0", {"faces": "centerface@1"}, {"a": 1}, {"visual": 1.0}),
+    )
+
+
+def full():
+    expression = [(0.1, 0.8, 0.1)] * 10 + [(0.9, 0.05, 0.05)] * 10
+    visual = VisualStream(
+        tuple(i * 0.5 for i in range(20)), 640, 360, (face(expression=expression),), (0.01,) * 20, (5.0,), LABELS
+    )
+    audio = AudioStream(
+        10.0,
+        (Span(1.0, 3.0), Span(5.0, 6.0)),
+        (Span(3.0, 5.0),),
+        (Utterance(1.0, 3.0, Prosody(200.0, -20.0, 4.0)),),
+        (Prosody(),) * 5 + (Prosody(220.0, -14.0, 6.0, 3.0, 6.0, 1.5),) * 2 + (Prosody(),) * 3,
+        Prosody(200.0, -20.0, 4.0),
+    )
+    transcript = Transcript(
+        "en",
+        (
+            Segment(1.0, 3.0, "I am fine.", (Word("I", 1.0, 1.2), Word("am", 1.2, 1.5), Word("fine.", 1.5, 3.0))),
+            Segment(5.0, 6.0, "Really!", (Word("Really!", 5.0, 6.0, 0.8),), 0.9),
+        ),
+        "test",
+    )
+    return make_percepts(visual, audio, transcript)
+
+
+@pytest.mark.parametrize("percepts", [full(), make_percepts()])
+def test_json_both_ways(percepts):
+    assert Percepts.from_json(percepts.to_json()) == percepts
+    assert json.loads(percepts.to_json()) == percepts.to_dict()
+    with pytest.raises(ValidationError):
+        Percepts.from_json('{"clip": 1}')
+
+
+def test_the_timeline_fuses_the_streams():
+    text = full().render()
+    assert "the face on the left looks sad (0.80)" in text
+    assert "the face on the left looks happy (0.90)" in text
+    assert 'somebody says: "I am fine."' in text
+    assert 'somebody says, higher and louder and faster than usual: "Really!"' in text
+    assert "a pause of 2.0 s" in text
+    assert "cuts to another shot" in text
+    events = full().timeline().events
+    assert [e.id for e in events] == [f"e{i + 1}" for i in range(len(events))]
+    assert [e.start_s for e in events] == sorted(e.start_s for e in events)
+
+
+def test_missing_streams_are_said():
+    text = make_percepts().render()
+    assert "No visual stream: there are no pictures in it." in text
+    assert "No transcript stream: no model." in text
+
+
+def test_render_keeps_to_its_budget_and_drops_the_lesser_events_first():
+    short = full().render(max_tokens=60)
+    assert len(short) < 60 * 4
+    assert '"I am fine."' in short
+    assert "a pause" not in short
+    assert "left out)" in short
+
+
+def test_phases_ignore_single_frames():
+    flicker = [(0.9, 0.05, 0.05)] * 8 + [(0.0, 0.9, 0.1)] + [(0.9, 0.05, 0.05)] * 11
+    assert [p.expression for p in expression_phases(face(expression=flicker), LABELS)] == ["happy"]
+    assert expression_phases(face(), LABELS) == []
+    assert _runs([1, 1, 1, 2, 3, 3, 3, 3], 2) == [(0, 2, 1), (3, 7, 3)]
+
+
+def test_manner_needs_a_clear_difference():
+    assert manner(Prosody(f0_rel_st=1.0, loudness_rel_db=1.0, rate_rel=1.1), "; ") == ""
+    assert manner(Prosody(f0_rel_st=-3.0, rate_rel=0.5), "; ") == "; lower and slower than usual"
+
+
+# --- perceive -----------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_cannot_be_had_is_a_missing_stream_and_is_not_cached():
+    settings = PerceptionSettings(face_model="owner/no-such-model", streams=("visual", "audio"))
+    for _ in range(2):
+        percepts = Perception(settings).perceive(DEMO)
+        assert "owner/no-such-model" in percepts.missing()["visual"]
+        assert percepts.audio.speech
+        assert not percepts.provenance.from_cache
+
+
+def test_a_broken_extractor_is_named_and_the_rest_comes(monkeypatch):
+    import omnisense.perception.audio.prosody as audio
+
+    def broken(*_):
+        raise ZeroDivisionError("of our own making")
+
+    monkeypatch.setattr(audio, "hear", broken)
+    percepts = Perception(PerceptionSettings(streams=("audio", "transcript"))).perceive(DEMO)
+    assert "ZeroDivisionError: of our own making" in percepts.missing()["audio"]
+    assert "audio" in percepts.missing()
+
+
+def test_streams_that_were_not_asked_for():
+    percepts = perceive(DEMO, streams=["audio"])
+    assert percepts.missing() == {"visual": "not asked for", "transcript": "not asked for"}
+    with pytest.raises(InputError, match="smell"):
+        perceive(DEMO, streams=["smell"])
+
+
+@pytest.mark.models
+def test_the_cache_follows_content_settings_and_models(own_home, tmp_path):
+    settings = PerceptionSettings(streams=("visual", "audio"))
+    first = Perception(settings).perceive(DEMO)
+    again = Perception(settings).perceive(DEMO)
+    assert not first.provenance.from_cache
+    assert again.provenance.from_cache
+    assert again.visual == first.visual
+    copy = tmp_path / "elsewhere.mp4"
+    copy.write_bytes(DEMO.read_bytes())
+    moved = Perception(settings).perceive(copy)
+    assert moved.provenance.from_cache
+    assert moved.clip.path == str(copy)
+    from omnisense import Sampling, open_clip
+
+    assert (
+        not Perception(PerceptionSettings(streams=("visual", "audio"), sampling=Sampling(fps=1)))
+        .perceive(DEMO)
+        .provenance.from_cache
+    )
+    assert not Perception(settings).perceive(open_clip(DEMO)[1.0:3.0]).provenance.from_cache
+    for stored in (own_home / "percepts").glob("*.json"):
+        stored.write_text("{")
+    assert not Perception(settings).perceive(DEMO).provenance.from_cache
+
+
+@pytest.mark.models
+def test_a_window_counts_its_own_time(perception):
+    from omnisense import open_clip
+
+    percepts = perception.perceive(open_clip(DEMO)[6.8:9.6])
+    assert percepts.transcript.segments[0].start_s < 0.6
+    assert percepts.visual.times_s[0] < 0.05
+    assert "nervous" in percepts.transcript.text
+
+
+@pytest.mark.models
+def test_progress_is_reported_for_each_stream(perception):
+    done = {}
+    perception.perceive(DEMO, lambda name, stream, seconds: done.update({name: seconds}))
+    assert set(done) == {"visual", "audio", "transcript"}
+    assert all(seconds > 0 for seconds in done.values())

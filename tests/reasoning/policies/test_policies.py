@@ -1,0 +1,307 @@
+"""Policies: the script, the tiny transformers model built on the spot, and LangChain chat models."""
+
+import json
+
+import pytest
+
+from omnisense import InputError, ModelError, PolicyError, ScriptedPolicy, TransformersPolicy, load_policy
+from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.chat_model import ChatModelPolicy
+from omnisense.reasoning.policies.messages import message, text_of
+
+HI = [message("user", "Hi there")]
+LONG = [
+    message("system", "Be kind."),
+    message("user", "Tell me something about the sea and the people who live by it."),
+]
+
+
+# --- scripted -----------------------------------------------------------------------------------------------
+
+
+def test_the_script_is_followed_and_recorded():
+    policy = ScriptedPolicy(["one", "two"], [1, "c"], repeat=False)
+    assert isinstance(policy, Policy)
+    assert policy.write([HI, LONG]) == ["one", "two"]
+    taken = policy.choose([HI, HI], [["a", "b"], ["a", "b", "c"]])
+    assert [c.index for c in taken] == [1, 2]
+    assert all(sum(c.probabilities) == pytest.approx(1) for c in taken)
+    assert len(policy.calls) == 4
+    with pytest.raises(PolicyError, match="run out"):
+        policy.write([HI])
+
+
+def test_scripts_may_be_functions_and_choices_must_exist():
+    policy = ScriptedPolicy(lambda m: text_of(m[-1]).upper(), lambda m, options: options[-1])
+    pieces = []
+    assert policy.write([HI], on_token=pieces.append) == ["HI THERE"]
+    assert "".join(pieces).strip() == "HI THERE"
+    assert policy.choose([HI], [["x"]])[0].probabilities == (1.0,)
+    with pytest.raises(PolicyError, match="not among"):
+        ScriptedPolicy(choices=["z"]).choose([HI], [["a"]])
+
+
+def test_scripts_from_files(tmp_path):
+    (tmp_path / "s.json").write_text(json.dumps({"replies": ["from a file"], "choices": [1]}))
+    assert load_policy(f"scripted:{tmp_path / 's.json'}").write([HI]) == ["from a file"]
+    (tmp_path / "s.json").write_text('{"answers": []}')
+    for path in (tmp_path / "s.json", tmp_path / "absent.json"):
+        with pytest.raises(InputError, match=path.name):
+            ScriptedPolicy.from_file(path)
+
+
+# --- transformers -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory):
+    """A Llama of a few thousand parameters with a word tokenizer and a chat template, saved as a folder."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny")
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    vocabulary = {token: i for i, token in enumerate(["<|end|>", "<|start|>", *sorted(letters)])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", bos_token="<|start|>")
+    fast.chat_template = (
+        "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
+    )
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        bos_token_id=1,
+        eos_token_id=0,
+        pad_token_id=0,
+    )
+    model = LlamaForCausalLM(config)
+    for parameter in model.parameters():
+        parameter.data *= 3  # untrained logits are nearly flat; these differ
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_model):
+    return TransformersPolicy(tiny_model)
+
+
+OPTIONS = [["yes", "no, not at all"], ["Paris", "London it is", "Rome"]]
+
+
+def test_choices_equal_a_plain_forward(tiny):
+    """The cached, padded, batched path gives the likelihoods of one row at a time."""
+    import torch
+
+    model, encoder = tiny.load()
+    tokenizer = encoder.tokenizer
+    for prompt, options, choice in zip([HI, LONG], OPTIONS, tiny.choose([HI, LONG], OPTIONS), strict=True):
+        flat = [{"role": m["role"], "content": text_of(m)} for m in prompt]
+        head = tokenizer(
+            tokenizer.apply_chat_template(flat, tokenize=False, add_generation_prompt=True), add_special_tokens=False
+        )["input_ids"]
+        means = []
+        for option in options:
+            tail = tokenizer(option, add_special_tokens=False)["input_ids"]
+            with torch.no_grad():
+                logs = torch.log_softmax(model(torch.tensor([head + tail])).logits[0].double(), -1)
+            means.append(sum(logs[len(head) - 1 + i, t] for i, t in enumerate(tail)) / len(tail))
+        expected = torch.softmax(torch.stack(means), 0)
+        assert torch.allclose(torch.tensor(choice.probabilities, dtype=torch.float64), expected, atol=1e-5)
+        assert choice.index == int(expected.argmax())
+
+
+def test_batches_do_not_change_choices_or_greedy_replies(tiny, tiny_model):
+    prompts, options = [HI, LONG, HI], [OPTIONS[0], OPTIONS[1], ["a", "b"]]
+    together = tiny.choose(prompts, options)
+    alone = [tiny.choose([p], [o])[0] for p, o in zip(prompts, options, strict=True)]
+    for one, other in zip(together, alone, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+    written = tiny.write(prompts, max_new_tokens=8)
+    assert written == [tiny.write([p], max_new_tokens=8)[0] for p in prompts]
+    assert written == TransformersPolicy(tiny_model, batch_size=1).write(prompts, max_new_tokens=8)
+
+
+def test_seeds_sampling_stop_and_streaming(tiny):
+    sampled = [tiny.write([HI, LONG], max_new_tokens=12, temperature=1.5, seed=s) for s in (1, 1, 2)]
+    assert sampled[0] == sampled[1] != sampled[2]
+    pieces = []
+    reply = tiny.write([LONG, HI], max_new_tokens=12, on_token=pieces.append)[0]
+    assert "".join(pieces) == reply.rstrip("\N{REPLACEMENT CHARACTER}") or reply.startswith("".join(pieces))
+    stop = next(c for c in reply if c.isascii() and c.isprintable())
+    assert stop not in tiny.write([LONG], max_new_tokens=12, stop=[stop])[0]
+
+
+def test_sampling_leaves_the_users_random_state_alone(tiny):
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    tiny.write([HI], max_new_tokens=4, temperature=1.0)
+    assert torch.rand(1) == expected
+
+
+def test_an_assistant_message_is_continued(tiny):
+    text = tiny.prepare([*HI, message("assistant", "I hear")]).inputs.text
+    assert text.endswith("<|start|>assistant\nI hear")
+    assert tiny.write([[*HI, message("assistant", "I hear")]], max_new_tokens=3)
+
+
+def test_text_models_refuse_media_and_empty_options(tiny):
+    with pytest.raises(PolicyError, match="video"):
+        tiny.write([[{"role": "user", "content": [{"type": "video", "path": "x.mp4"}]}]])
+    with pytest.raises(PolicyError, match="options"):
+        tiny.choose([HI], [[]])
+    with pytest.raises(PolicyError, match="empty"):
+        tiny.choose([HI], [["", "a"]])
+
+
+def test_a_lora_adapter_changes_the_model(tiny, tiny_model, tmp_path):
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    adapted = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(tiny_model),
+        LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False),
+    )
+    adapted.save_pretrained(tmp_path / "lora")
+    policy = TransformersPolicy(tiny_model, adapter=tmp_path / "lora")
+    one, other = policy.choose([HI], [OPTIONS[1]])[0], tiny.choose([HI], [OPTIONS[1]])[0]
+    assert not torch.allclose(torch.tensor(one.probabilities), torch.tensor(other.probabilities), atol=1e-4)
+    with pytest.raises(ModelError, match="adapter"):
+        TransformersPolicy(tiny_model, adapter=tmp_path / "nothing").load()
+
+
+def test_models_that_cannot_be_used(tmp_path, tiny_model):
+    import shutil
+
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        TransformersPolicy(tmp_path).load()
+    shutil.copytree(tiny_model, tmp_path / "bare")
+    (tmp_path / "bare" / "chat_template.jinja").unlink()
+    with pytest.raises(ModelError, match="chat template"):
+        TransformersPolicy(tmp_path / "bare").load()
+    with pytest.raises(ModelError, match="models list"):
+        TransformersPolicy("no-such-name").load()
+
+
+def test_small_models_say_so(tiny):
+    assert tiny.small
+    assert not ScriptedPolicy().small
+
+
+@pytest.mark.models
+def test_the_offline_default_writes_and_chooses():
+    policy = load_policy()
+    [reply] = policy.write([[message("user", "Say hello in one short sentence.")]], max_new_tokens=20)
+    assert len(reply.split()) >= 2
+    question = [message("user", "The capital of France is which city? Answer with one word.")]
+    assert policy.choose([question], [["Paris", "banana"]])[0].index == 0
+
+
+# --- LangChain ----------------------------------------------------------------------------------------------
+
+
+def fake_chat_model(reply, structured=True, fail=0):
+    """A chat model that answers with a function of the messages, as LangChain's own base class runs it."""
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+    from langchain_core.outputs import ChatGeneration, ChatResult
+    from langchain_core.runnables import RunnableLambda
+
+    class Fake(BaseChatModel):
+        temperature: float = 0.0
+        failures: int = fail
+        seen: list = []
+
+        @property
+        def _llm_type(self):
+            return "fake"
+
+        def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+            self.seen.append((messages, stop, kwargs))
+            if self.failures:
+                self.failures -= 1
+                raise ConnectionError("the line is dead")
+            return ChatResult(generations=[ChatGeneration(message=AIMessage(reply(messages)))])
+
+        def with_structured_output(self, schema, **kwargs):
+            if not structured:
+                raise NotImplementedError
+            enum = schema["properties"]["option"]["enum"]
+            return RunnableLambda(lambda messages: {"option": enum[-1], "confidence": 0.7})
+
+    return Fake()
+
+
+def test_chat_models_write():
+    model = fake_chat_model(lambda m: f"echo {m[-1].content} STOP tail")
+    policy = ChatModelPolicy(model)
+    assert isinstance(policy, Policy)
+    assert policy.write([HI, LONG], temperature=0.3, stop=["STOP"])[0] == "echo Hi there "
+    _, stop, settings = model.seen[0]
+    assert (stop, settings["temperature"]) == (["STOP"], 0.3)
+    pieces = []
+    assert policy.write([HI], on_token=pieces.append) == ["".join(pieces)]
+
+
+def test_a_prefilled_reply_becomes_a_request():
+    model = fake_chat_model(lambda m: m[-1].content)
+    assert (
+        'Go on from here, without repeating it: "I hear"'
+        in ChatModelPolicy(model).write([[*HI, message("assistant", "I hear")]])[0]
+    )
+
+
+def test_chat_models_choose_by_schema():
+    choices = ChatModelPolicy(fake_chat_model(str)).choose([HI, LONG, HI], [["a", "b"], ["x", "y", "z"], ["a", "b"]])
+    assert [c.index for c in choices] == [1, 2, 1]
+    assert choices[1].probabilities == pytest.approx((0.15, 0.15, 0.7))
+
+
+def test_chat_models_without_schemas_answer_in_json():
+    policy = ChatModelPolicy(fake_chat_model(lambda m: 'Sure: {"option": "B", "confidence": "high"}', structured=False))
+    choice = policy.choose([HI], [["a", "b"]])[0]
+    assert choice.index == 1
+    assert choice.probabilities == pytest.approx((0.05, 0.95))
+    with pytest.raises(PolicyError, match="not among"):
+        ChatModelPolicy(fake_chat_model(lambda m: "no idea", structured=False)).choose([HI], [["a", "b"]])
+
+
+def test_failures_are_tried_again_and_then_said():
+    assert ChatModelPolicy(fake_chat_model(lambda m: "up again", fail=2), attempts=3).write([HI]) == ["up again"]
+    with pytest.raises(PolicyError, match="the line is dead"):
+        ChatModelPolicy(fake_chat_model(str, fail=5), attempts=2).write([HI])
+
+
+def test_media_go_as_content_blocks_when_the_model_takes_them():
+    from tests.conftest import DEMO
+
+    prompt = [{"role": "user", "content": [{"type": "text", "text": "look"}, {"type": "video", "path": str(DEMO)}]}]
+    model = fake_chat_model(lambda m: "seen")
+    policy = ChatModelPolicy(model, modalities={"image", "audio"})
+    assert policy.write([prompt]) == ["seen"]
+    blocks = model.seen[0][0][0].content
+    kinds = [block["type"] for block in blocks]
+    assert kinds.count("image") == 8
+    assert kinds.count("audio") == 1
+    with pytest.raises(PolicyError, match="was not said to take video"):
+        ChatModelPolicy(model).write([prompt])
+
+
+@pytest.mark.parametrize("name", ["chat:", "chat:gpt", "chat:no_such_provider:x"])
+def test_chat_names_that_cannot_be_used(name):
+    with pytest.raises(InputError):
+        load_policy(name)

@@ -1,0 +1,260 @@
+"""From question files and public sets to training rows."""
+
+import gzip
+import json
+
+import pytest
+
+from omnisense.benchmarks.humansense.data import OPEN, load
+from omnisense.errors import InputError
+from omnisense.reasoning.policies.scripted import ScriptedPolicy
+from omnisense.rl.data.converters import ONE, SOURCES, convert
+from omnisense.rl.data.dataset import DataSettings, read_split, rows_of, solution
+from omnisense.rl.data.prepare import prepare, rendered, traces
+from omnisense.rl.prompt_prefetch import read_prompt
+
+EVERYTHING = ("text", "image", "video", "audio")
+
+
+def row(number, media="", **asked):
+    base = {"task_type": "Emotion_Recognition", "question": f"What is felt {number}?", "question_pattern": ONE,
+            "options": ["A. joy", "B. grief"], "answer": "A", "asr_en": f"words {number}"}  # fmt: skip
+    return ({"video_path": media} if media else {}) | {"questions": base | asked}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to_file(rows, name="rows.json"):
+        (tmp_path / name).write_text(json.dumps(rows))
+        return tmp_path / name
+
+    return to_file
+
+
+def split(file, takes=EVERYTHING, seed=0, **settings):
+    return read_split(DataSettings(files=[file], **settings), takes, seed)
+
+
+# --- split and filters ------------------------------------------------------------------------------------------------
+
+
+def test_a_group_is_never_cut(write):
+    file = write([row(i, group=f"dialogue {i // 5}") for i in range(400)])
+    found = split(file, held_out=0.3)
+    train, held = ({item.group for item in items} for items in (found.train, found.held_out.items))
+    assert not train & held
+    assert 0.15 < len(held) / 80 < 0.45
+    assert len(found.train) + len(found.held_out.items) == 400
+
+
+def test_a_group_stays_on_its_side_when_more_data_comes(write):
+    few = split(write([row(i, group=str(i)) for i in range(50)]), held_out=0.3)
+    more = split(write([row(i, group=str(i)) for i in range(80)], "more.json"), held_out=0.3)
+    assert {item.group for item in few.held_out.items} <= {item.group for item in more.held_out.items}
+    assert split(write([row(i, group=str(i)) for i in range(50)]), held_out=0.3).train == few.train
+
+
+def test_without_a_group_the_clip_or_the_words_hold_questions_together(write, make_media):
+    make_media("a.mp4")
+    items = load(write([row(1, "a.mp4"), row(2, "a.mp4"), row(3), row(4, group="g")])).items
+    assert [item.group for item in items] == ["a.mp4", "a.mp4", "words 3", "g"]
+
+
+def test_what_cannot_be_trained_on_is_dropped_counted_and_named(write, tmp_path, make_media):
+    make_media("fine.mp4")
+    make_media("long.mp4", video_s=4.0, audio_s=None)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    rows = [
+        row(1, "fine.mp4"), row(2, "gone.mp4"), row(3, "broken.mp4"), row(4, "long.mp4"), row(5, answer="Q"), row(6),
+        row(7, question_pattern="Haiku"),
+    ]  # fmt: skip
+    found = split(write(rows), held_out=0, max_clip_s=3.0)
+    assert [item.question.text for item in found.train] == ["What is felt 1?", "What is felt 6?"]
+    assert sum(found.dropped.values()) == 5
+    told = " ".join(found.dropped)
+    assert all(part in told for part in ("gone.mp4", "broken media", "longer than 3 s", "not among AB", "unknown"))
+    assert any("broken.mp4" in name for name in found.named)
+    deaf = split(write(rows), takes=("text",), held_out=0)
+    assert deaf.dropped["the model takes no video"] == 3
+    assert len(split(write(rows), takes=("text",), held_out=0, text_only=True, max_clip_s=3.0).train) == 4
+
+
+def test_nothing_left_is_an_error_that_says_why(write):
+    with pytest.raises(InputError, match="not among AB"):
+        split(write([row(1, answer="Z")]))
+
+
+def test_held_out_files_of_their_own_share_no_group(write):
+    mine = write([row(i, group=str(i)) for i in range(6)])
+    theirs = write([row(i, group=str(i), question="Other?") for i in (4, 5)], "theirs.json")
+    found = read_split(DataSettings(files=[mine], held_out_files=[theirs]), EVERYTHING, 0)
+    assert len(found.held_out.items) == 2
+    assert len(found.train) == 4
+    assert found.dropped == {"its group is held out": 2}
+
+
+def test_modalities_tasks_and_limits(write, make_media):
+    make_media("a.mp4")
+    make_media("b.wav", video_s=None, audio_codec="pcm_s16le")
+    file = write([row(1, "a.mp4"), row(2, "b.wav"), *(row(i) for i in range(3, 20)), row(30, task_type="Other")])
+    assert [i.modality for i in split(file, held_out=0, modalities=["audio"]).train] == ["audio"]
+    assert len(split(file, held_out=0, tasks=["Other"]).train) == 1
+    limited = split(file, held_out=0, limit=5)
+    assert len(limited.train) == 5
+    assert limited.train == split(file, held_out=0, limit=5).train
+
+
+def test_open_replies_are_trained_on_and_not_evaluated(write):
+    rows = [row(i, question_pattern=OPEN, group=str(i)) for i in range(30)]
+    found = split(write(rows), held_out=0.5)
+    assert not found.held_out.items
+    (first, *_), _ = rows_of(found.train, DataSettings(files=["x"]).asking(), len, 99)
+    assert first["kind"] == "open"
+    assert first["gold"] == ""
+    assert "your reply to the person" in first["prompt"]
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def test_rows_hold_media_by_reference_and_what_rewards_read(write, make_media):
+    make_media("a.mp4")
+    settings = DataSettings(files=[write([row(1, "a.mp4", think="She smiles.")])], audio=True, frames=4, held_out=0)
+    found = read_split(settings, EVERYTHING, 0)
+    (one,), long = rows_of(found.train, settings.asking(), lambda _: 10, 10)
+    video, text = read_prompt(one["prompt"])[0]["content"]
+    assert video["path"].endswith("a.mp4")
+    assert (video["sampling"].rule, video["sampling"].count, video["with_audio"]) == ("count", 4, False)
+    assert "<think>" in text["text"]
+    assert (one["kind"], one["options"], one["gold"], one["evidence"]) == (
+        "one",
+        ["A. joy", "B. grief"],
+        "A",
+        "words 1",
+    )
+    assert solution(one, think=True) == "<think>She smiles.</think>\n<answer>A</answer>"
+    assert solution(one, think=False) == "A"
+    assert solution(one | {"trace": ""}, think=True) == ""
+    assert not long
+    assert rows_of(found.train, settings.asking(), lambda _: 11, 10) == ([], [found.train[0].id])
+
+
+# --- public sets ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "at_least", "task"),
+    [("meld", 11_000, "Emotion_Recognition"), ("goemotions", 26_000, "Emotion_Recognition"),
+     ("esconv", 4_000, "Emo_Strategy"), ("siq2", 6_000, "Social_Reasoning"), ("tombench", 1_100, "Theory_of_Mind"),
+     ("epitome", 9_000, "Empathy"), ("casino", 1_700, "Rapport_Recognition")],
+)  # fmt: skip
+def test_every_set_becomes_rows_that_can_be_asked(shared, tmp_path, name, at_least, task):
+    told = prepare(name, shared / "text" / name, tmp_path)
+    assert SOURCES[name].licence in told
+    items = load(tmp_path / f"{name}.json").items
+    faults = [item.problem for item in items if item.problem]
+    assert not faults[:3]
+    assert len(items) >= at_least
+    asked = [item for item in items if item.question.kind == "one"]
+    golds = [item.gold for item in asked if len(item.question.options) == 4]
+    if name not in ("epitome", "casino"):  # their options are scales, in their order
+        assert all(0.2 < golds.count(letter) / len(golds) < 0.3 for letter in "ABCD")
+    assert {item.row["task_type"] for item in asked} == {task}
+    assert all(item.group and item.trace.endswith(f"that is {item.gold}.") for item in asked)
+    assert (name == "epitome") == any(item.question.kind == "open" for item in items)
+
+
+@pytest.mark.shared
+def test_meld_asks_about_the_last_line_of_what_is_shown(shared):
+    rows = convert("meld", shared / "text" / "meld", seed=3)
+    for one in rows[:50]:
+        asked = one["questions"]
+        speaker = asked["question"].removeprefix("What does ").removesuffix(" feel in the last line?")
+        assert asked["asr_en"].splitlines()[-1].startswith(f"{speaker}:")
+    assert rows == convert("meld", shared / "text" / "meld", seed=3)
+    assert len(convert("meld", shared / "text" / "meld", most=7)) == 7
+
+
+def test_clips_are_taken_where_the_user_has_them(tmp_path, make_media):
+    source = tmp_path / "siq2"
+    (source / "video").mkdir(parents=True)
+    make_media("siq2/video/v1.mp4")
+    line = {
+        "q": "Why?",
+        "vid_name": "v1",
+        "ts": "0.00-1.50",
+        "answer_idx": 2,
+        "a0": "a",
+        "a1": "b",
+        "a2": "c",
+        "a3": "d",
+    }
+    with gzip.open(source / "qa_train.json.gz", "wt") as out:
+        out.write("".join(json.dumps(line | {"vid_name": name}) + "\n" for name in ("v1", "v2")))
+    prepare("siq2", source, tmp_path / "out")
+    prepare("siq2", source, tmp_path / "out")  # again is no harm
+    with_clip, without = sorted(load(tmp_path / "out" / "siq2.json").items, key=lambda item: item.modality == "text")
+    assert (with_clip.modality, with_clip.start_s, with_clip.end_s) == ("video", 0.0, 1.5)
+    assert without.media is None
+    assert not with_clip.problem
+
+
+@pytest.mark.parametrize("name", [*SOURCES, "nosuch"])
+def test_a_folder_that_is_not_the_set(tmp_path, name):
+    with pytest.raises(InputError):
+        prepare(name, tmp_path, tmp_path / "out")
+
+
+def test_a_set_with_a_damaged_line_is_named(tmp_path):
+    (tmp_path / "qa_train.json").write_text('{"q": "Why?"}\n')
+    with pytest.raises(InputError, match="KeyError"):
+        prepare("siq2", tmp_path, tmp_path / "out")
+
+
+# --- perception and traces --------------------------------------------------------------------------------------------
+
+
+class Rendered:
+    """Percepts, for the test."""
+
+    def perceive(self, clip):
+        return self
+
+    def render(self, tokens):
+        return "0.0 s one person, smiling"
+
+
+def test_clips_become_text_for_text_policies(write, tmp_path, make_media):
+    make_media("a.mp4")
+    file = write([row(1, "a.mp4"), row(2)])
+    rows = rendered(file, 0, print, Rendered())
+    (tmp_path / "text.json").write_text(json.dumps(rows))
+    found = split(tmp_path / "text.json", takes=("text",), held_out=0)
+    assert not found.dropped
+    (one, _), _ = rows_of(found.train, DataSettings(files=["x"]).asking(), len, 99)
+    assert "What was seen and heard in the clip:\\n0.0 s one person, smiling" in one["prompt"]
+    assert one["evidence"] == "0.0 s one person, smiling\nwords 1"
+    assert one["id"] == load(file).items[0].id
+
+
+def test_traces_are_what_led_to_the_right_answer_in_the_right_form(write, tmp_path):
+    replies = iter(
+        [
+            "<think>joy in it</think><answer>A</answer>",
+            "<think>no</think><answer>B</answer>",
+            "A",
+            "<think>still no</think><answer>B</answer>",
+            "<think>now yes</think><answer>A</answer>",
+        ]
+    )
+    teacher = ScriptedPolicy(lambda prompt: next(replies))
+    rows = traces(write([row(1), row(2), row(3)]), teacher, 0, 2, 0, lambda _: None)
+    assert [one["questions"]["think"] for one in rows] == ["joy in it", "now yes"]
+    (tmp_path / "traces.json").write_text(json.dumps(rows))
+    assert [item.trace for item in load(tmp_path / "traces.json").items] == ["joy in it", "now yes"]
+
+
+def test_traces_need_somebody_who_reasons(write, tmp_path):
+    with pytest.raises(InputError, match="--policy"):
+        prepare("traces", write([row(1)]), tmp_path / "out")
