@@ -18,25 +18,26 @@ import numpy as np
 
 from omnisense import __version__, models
 from omnisense.errors import OmniSenseError
+from omnisense.files import sha256_of
 from omnisense.perception.audio.chunks import SpeechBlocks
 from omnisense.perception.emotion.text import with_emotions
 from omnisense.perception.fusion.active_speaker import Phone, who_speaks
 from omnisense.perception.fusion.people import people_of, with_speakers
 from omnisense.perception.media.clip import Clip, open_clip
-from omnisense.perception.registry import Equipment, PerceptionSettings, file_digest
+from omnisense.perception.registry import ModelRegistry, PerceptionSettings
 from omnisense.perception.types import (
     STREAMS,
     AudioStream,
     ClipInfo,
     Missing,
     Percepts,
-    PersonRow,
+    PersonSummary,
     Provenance,
-    Speaking,
+    SpeakerSegment,
     Transcript,
     VisualStream,
 )
-from omnisense.perception.vision.landmarks import Watched
+from omnisense.perception.vision.landmarks import LandmarkTrack
 
 __all__ = ["Perception", "PerceptionSettings", "perceive"]
 
@@ -60,7 +61,7 @@ class Perception:
     ) -> None:
         self.settings = settings or PerceptionSettings()
         self.cache = cache
-        self.equipment = Equipment(self.settings, say)
+        self.registry = ModelRegistry(self.settings, say)
 
     def perceive(self, clip: Clip | str | Path, on_stream: OnStream | None = None) -> Percepts:
         """Extract the streams of a clip.
@@ -105,14 +106,14 @@ class Perception:
         unfelt = isinstance(read, Transcript) and read.segments and not read.emotion_labels
         return not (
             any(isinstance(s, Missing) and s.temporary for s in streams.values())
-            or self.equipment.lacking()
+            or self.registry.missing_models()
             or (unfelt and self.settings.text_emotion_model)
         )
 
     def stored(self, clip: Clip, info: ClipInfo | None = None) -> Path:
         """Where the percepts of this clip, under these settings and models, are kept."""
         info = info or _info(clip)
-        versions = self.equipment.versions()
+        versions = self.registry.versions()
         window = [clip.start_s, clip.duration_s]
         key = json.dumps([_CACHE_FORMAT, info.sha256, window, asdict(self.settings), versions], sort_keys=True)
         return models.home() / "percepts" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
@@ -144,24 +145,24 @@ class Perception:
     def _see(self, clip: Clip, close: _Close) -> Stream:
         if not clip.has_video:
             return Missing("there are no pictures in it")
-        from omnisense.perception.vision.landmarks import watch
-        from omnisense.perception.vision.tracking import see
+        from omnisense.perception.vision.landmarks import track_landmarks
+        from omnisense.perception.vision.tracking import track_faces
 
-        detector, reader, mesh, body = self.equipment.eyes()
-        with self.equipment.looking:  # the interpreters serve one thread at a time
-            stream = see(clip, self.settings.sampling, detector, reader)
-            stream = replace(stream, notes=(*stream.notes, *self.equipment.unseeing()))
+        detector, reader, mesh, body = self.registry.vision_models()
+        with self.registry.vision_lock:  # the interpreters serve one thread at a time
+            stream = track_faces(clip, self.settings.sampling, detector, reader)
+            stream = replace(stream, notes=(*stream.notes, *self.registry.missing_vision_models()))
             if mesh and stream.faces:
-                stream, close.watched = watch(clip, stream, mesh, body)
+                stream, close.watched = track_landmarks(clip, stream, mesh, body)
             return stream
 
     def _hear(self, clip: Clip, blocks: SpeechBlocks, close: _Close) -> Stream:
         if not clip.has_audio:
             return Missing("there is no sound in it")
-        from omnisense.perception.audio.prosody import hear
+        from omnisense.perception.audio.prosody import analyze_audio
 
-        with self.equipment.hearing:
-            heard = hear(blocks, self.equipment.ears())
+        with self.registry.audio_lock:
+            heard = analyze_audio(blocks, self.registry.audio_models())
         close.loudness = (heard.time_s, heard.level_db)
         return heard.stream if heard.stream.duration_s else Missing("the audio track is empty or cannot be decoded")
 
@@ -171,7 +172,7 @@ class Perception:
         if not any(len(block.samples) for block in blocks):
             return Missing("the audio track is empty or cannot be decoded")
         seen = clip.kind == "video" and "visual" in self.settings.streams
-        reading = self.equipment.get("speech").transcribe(blocks, with_phones=seen)
+        reading = self.registry.get("speech").transcribe(blocks, with_phones=seen)
         close.phones = reading.phones
         return reading.transcript
 
@@ -179,7 +180,7 @@ class Perception:
         """The transcript with what its words carry."""
         if not transcript.segments:
             return transcript
-        reader, why_not = self.equipment.get("text emotion")
+        reader, why_not = self.registry.get("text emotion")
         if reader is not None:
             try:
                 return with_emotions(transcript, reader)
@@ -190,15 +191,15 @@ class Perception:
 
     def _relate(
         self, clip: Clip, streams: dict[str, Any], close: _Close
-    ) -> tuple[list[Speaking], tuple[PersonRow, ...]]:
+    ) -> tuple[list[SpeakerSegment], tuple[PersonSummary, ...]]:
         """Join the streams: whose words these are, who is talking, and a row for each person."""
         visual, audio, transcript = (None if isinstance(streams[n], Missing) else streams[n] for n in STREAMS)
         if transcript:  # only now is it known where a sentence of two voices is parted
             transcript = self.felt(with_speakers(transcript, audio.voices if audio else ()))
             streams["transcript"] = transcript
-        speaking: list[Speaking] = []
+        speaking: list[SpeakerSegment] = []
         if visual and audio and (close.watched or not visual.faces):
-            scorer, why_not = self.equipment.get("speaking") if close.watched else (None, "")
+            scorer, why_not = self.registry.get("speaking") if close.watched else (None, "")
             if why_not:
                 streams["visual"] = visual = replace(visual, notes=(*visual.notes, why_not))
             talking = scorer.of_clip(clip, visual) if scorer else None
@@ -206,14 +207,14 @@ class Perception:
         return speaking, people_of(visual, audio, transcript, speaking)
 
     def _provenance(self, streams: dict[str, Any], seconds: dict[str, float]) -> Provenance:
-        used = self.equipment.versions()
+        used = self.registry.versions()
         if isinstance(streams["transcript"], Transcript):
             used["word times"] = streams["transcript"].word_times
         if isinstance(streams["audio"], AudioStream):
             used |= {"voice activity": "silero-vad (faster-whisper)", "pitch": "swift-f0"}
-            teller, _ = self.equipment.get("voices")
-            if teller and streams["audio"].voices:
-                used["who speaks when"] = teller.name
+            diarizer, _ = self.registry.get("voices")
+            if diarizer and streams["audio"].voices:
+                used["who speaks when"] = diarizer.name
         settings = asdict(self.settings) | {"streams": list(self.settings.streams)}  # as it comes back from JSON
         return Provenance(__version__, used, settings, seconds)
 
@@ -222,7 +223,7 @@ class Perception:
 class _Close:
     """What was seen and heard closely: needed to join the streams, too fine to keep."""
 
-    watched: list[Watched] = field(default_factory=list)
+    watched: list[LandmarkTrack] = field(default_factory=list)
     loudness: tuple[np.ndarray, np.ndarray] = field(default_factory=lambda: (np.zeros(0), np.zeros(0)))
     phones: list[Phone] = field(default_factory=list)
 
@@ -271,5 +272,5 @@ def _info(clip: Clip) -> ClipInfo:
         round(clip.frame_rate, 3),
         clip.video_codec,
         clip.audio_codec,
-        file_digest(clip.path),
+        sha256_of(clip.path),
     )

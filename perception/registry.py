@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from omnisense import models
 from omnisense.errors import InputError, OmniSenseError
+from omnisense.files import sha256_of
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.types import STREAMS
 
 if TYPE_CHECKING:
-    from omnisense.perception.audio.prosody import Ears
+    from omnisense.perception.audio.prosody import AudioModels
 
 SHIPPED = "shipped"
 
@@ -30,7 +31,7 @@ class PerceptionSettings:
         face_mesh_model: for lips, head pose and gaze; None leaves them out, and bodies with them.
         body_model: for hands at the face, arms and posture; None leaves them out.
         voice_model: a speaker embedding, or a pyannote pipeline, to tell voices apart; None does not.
-        voices: how many there are, where it is known.
+        num_speakers: how many there are, where it is known.
         voice_emotion_model, text_emotion_model: ``shipped`` heads, or any Hugging Face audio classification model and
             text classifier; None leaves them out.
         speaking_model: a file or folder with Light-ASD's weights, which then help to find who is talking.
@@ -44,11 +45,11 @@ class PerceptionSettings:
     body_model: str | None = "body"
     speech_model: str = "whisper-tiny.en"
     language: str | None = None
-    voice_model: str | None = "campplus"
-    voices: int | None = None
+    speaker_model: str | None = "campplus"
+    num_speakers: int | None = None
     voice_emotion_model: str | None = SHIPPED
     text_emotion_model: str | None = SHIPPED
-    speaking_model: str | None = None
+    asd_model: str | None = None
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.streams) - set(STREAMS))
@@ -63,10 +64,10 @@ class PerceptionSettings:
         roles: dict[str, str] = {}
         if "visual" in self.streams:
             roles |= {"faces": self.face_model, "expression": self.expression_model}
-            roles |= _named({"face mesh": self.face_mesh_model, "speaking": self.speaking_model})
+            roles |= _named({"face mesh": self.face_mesh_model, "speaking": self.asd_model})
             roles |= _named({"body": self.body_model}) if self.face_mesh_model else {}
         if "audio" in self.streams:
-            roles |= _named({"voices": self.voice_model, "voice emotion": self.voice_emotion_model})
+            roles |= _named({"voices": self.speaker_model, "voice emotion": self.voice_emotion_model})
         if "transcript" in self.streams:
             roles |= {"speech": self.speech_model} | _named({"text emotion": self.text_emotion_model})
         return roles
@@ -76,10 +77,10 @@ def _named(roles: dict[str, str | None]) -> dict[str, str]:
     return {role: name for role, name in roles.items() if name is not None}
 
 
-class Equipment:
+class ModelRegistry:
     """The models of some settings, shared by all calls and threads.
 
-    ``looking`` and ``hearing`` are to be held while models that serve one thread at a time are in use.
+    ``vision_lock`` and ``audio_lock`` are to be held while models that serve one thread at a time are in use.
     """
 
     def __init__(self, settings: PerceptionSettings, say: models.Say | None = None) -> None:
@@ -87,7 +88,7 @@ class Equipment:
         self._say = say
         self._loaded: dict[str, Any] = {}
         self._locks = {name: _HEAVY if name in _HEAVY_ROLES else threading.RLock() for name in _ROLES}
-        self.looking, self.hearing = threading.Lock(), threading.Lock()
+        self.vision_lock, self.audio_lock = threading.Lock(), threading.Lock()
 
     def get(self, role: str) -> Any:
         """The model of a role, loaded on first use; with the reason beside it for those that may be missing."""
@@ -135,9 +136,9 @@ class Equipment:
         return BodyReader(models.ensure(name, self._say))
 
     def _load_voices(self, name: str) -> Any:
-        from omnisense.perception.audio.diarization import load_teller
+        from omnisense.perception.audio.diarization import load_diarizer
 
-        return load_teller(models.ensure(name, self._say), self.settings.voices)
+        return load_diarizer(models.ensure(name, self._say), self.settings.num_speakers)
 
     def _load_voice_emotion(self, name: str) -> Any:
         from omnisense.perception.emotion.voice import HuggingFaceVoiceReader, ShippedVoiceReader
@@ -158,29 +159,29 @@ class Equipment:
 
         return LightASD(Path(name).expanduser())
 
-    def warm(self) -> None:
+    def load_all(self) -> None:
         """Load every model now, where the first clip or chunk must not wait for it."""
         streams = self.settings.streams
         if "visual" in streams:
-            self.eyes()
+            self.vision_models()
         if "audio" in streams:
-            self.ears()
+            self.audio_models()
         if "transcript" in streams:
             self.get("speech")
             self.get("text emotion")
 
-    def ears(self) -> Ears:
+    def audio_models(self) -> AudioModels:
         """The models that listen."""
-        from omnisense.perception.audio.prosody import Ears
+        from omnisense.perception.audio.prosody import AudioModels
 
-        (teller, no_voices), (reader, no_emotion) = self.get("voices"), self.get("voice emotion")
-        return Ears(self.get("pitch"), teller, reader, tuple(n for n in (no_voices, no_emotion) if n))
+        (diarizer, no_voices), (reader, no_emotion) = self.get("voices"), self.get("voice emotion")
+        return AudioModels(self.get("pitch"), diarizer, reader, tuple(n for n in (no_voices, no_emotion) if n))
 
-    def eyes(self) -> tuple[Any, Any, Any, Any]:
+    def vision_models(self) -> tuple[Any, Any, Any, Any]:
         """The models that look: the face detector; expression reader, face mesh and body reader, or None each."""
         return self.get("faces"), self.get("expression")[0], self.get("face mesh")[0], self.get("body")[0]
 
-    def unseeing(self) -> tuple[str, ...]:
+    def missing_vision_models(self) -> tuple[str, ...]:
         """Why models that look are missing, of those that were asked for."""
         return tuple(why_not for role in _SEEN if (why_not := self.get(role)[1]))
 
@@ -188,19 +189,19 @@ class Equipment:
         """The models in use, by role, with what tells their content."""
         return {role: _version(role, name) for role, name in self.settings.models().items()}
 
-    def lacking(self) -> list[str]:
+    def missing_models(self) -> list[str]:
         """Why models that were asked for are not there, of those that were looked for."""
         return [loaded[1] for loaded in list(self._loaded.values()) if isinstance(loaded, tuple) and loaded[1]]
 
 
-_OPTIONAL: dict[str, Callable[[Equipment, str], Any]] = {
-    "expression": Equipment._load_expression,
-    "face mesh": Equipment._load_mesh,
-    "body": Equipment._load_body,
-    "voices": Equipment._load_voices,
-    "voice emotion": Equipment._load_voice_emotion,
-    "text emotion": Equipment._load_text_emotion,
-    "speaking": Equipment._load_speaking,
+_OPTIONAL: dict[str, Callable[[ModelRegistry, str], Any]] = {
+    "expression": ModelRegistry._load_expression,
+    "face mesh": ModelRegistry._load_mesh,
+    "body": ModelRegistry._load_body,
+    "voices": ModelRegistry._load_voices,
+    "voice emotion": ModelRegistry._load_voice_emotion,
+    "text emotion": ModelRegistry._load_text_emotion,
+    "speaking": ModelRegistry._load_speaking,
 }
 _SEEN = ("expression", "face mesh", "body")
 _ROLES = ("faces", "speech", "pitch", *_OPTIONAL)
@@ -214,7 +215,7 @@ def _version(role: str, name: str) -> str:
     if name == SHIPPED:
         return _shipped_version(role)
     if role == "speaking" and Path(name).expanduser().is_file():
-        return f"{Path(name).name}@{file_digest(Path(name).expanduser())[:12]}"
+        return f"{Path(name).name}@{sha256_of(Path(name).expanduser())[:12]}"
     return models.version(name)
 
 
@@ -222,9 +223,3 @@ def _version(role: str, name: str) -> str:
 def _shipped_version(role: str) -> str:
     files = sorted((Path(__file__).parent / "emotion").glob(f"{role.replace(' ', '_')}*.npz"))
     return f"{SHIPPED}@{hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:12]}"
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omnisense.files import write_atomically
+
 if TYPE_CHECKING:
     from omnisense.perception.fusion.timeline import Timeline
 
@@ -144,7 +146,7 @@ class Utterance:
 
 
 @dataclass(frozen=True)
-class VoiceTurn:
+class SpeakerTurn:
     """A stretch in which one voice speaks: ``voice-1``, ``voice-2``, ... in order of first words; they may overlap."""
 
     start_s: float
@@ -153,7 +155,7 @@ class VoiceTurn:
 
 
 @dataclass(frozen=True)
-class Sound:
+class AudioEvent:
     """Something heard: ``overlap``, ``interruption`` or ``laughter-like``.
 
     ``voices`` are those concerned (the one who interrupts first); ``strength`` is 0 to 1 where it is measured.
@@ -189,9 +191,9 @@ class AudioStream:
     utterances: tuple[Utterance, ...]
     seconds: tuple[Prosody, ...]
     baseline: Prosody
-    voices: tuple[VoiceTurn, ...] = ()
+    voices: tuple[SpeakerTurn, ...] = ()
     voice_baselines: dict[str, Prosody] = field(default_factory=dict)
-    sounds: tuple[Sound, ...] = ()
+    sounds: tuple[AudioEvent, ...] = ()
     emotion_labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -253,7 +255,7 @@ class Transcript:
 
 
 @dataclass(frozen=True)
-class Speaking:
+class SpeakerSegment:
     """A stretch of speech given to somebody.
 
     Attributes:
@@ -272,7 +274,7 @@ class Speaking:
 
 
 @dataclass(frozen=True)
-class PersonRow:
+class PersonSummary:
     """One person, one row: everything known of a face, a voice, or both where they belong together.
 
     Attributes:
@@ -355,8 +357,8 @@ class Percepts:
     audio: AudioStream | Missing
     transcript: Transcript | Missing
     provenance: Provenance
-    speaking: tuple[Speaking, ...] = ()
-    people: tuple[PersonRow, ...] = ()
+    speaking: tuple[SpeakerSegment, ...] = ()
+    people: tuple[PersonSummary, ...] = ()
 
     @cached_property
     def _timeline(self) -> Timeline:
@@ -394,9 +396,7 @@ class Percepts:
 
     def save(self, path: Path) -> None:
         """Write the JSON in one step: a reader sees the old file or the new one, never half of it."""
-        part = path.with_name(f".{path.name}.{id(self)}.part")
-        part.write_text(self.to_json(), "utf-8")
-        part.replace(path)
+        write_atomically(path, self.to_json())
 
 
 def _adapter() -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from omnisense.benchmarks.harness.dataset import Dataset
-from omnisense.benchmarks.harness.records import write_atomically
+from omnisense.files import write_atomically
 from omnisense.rl.data.dataset import Split
 from omnisense.rl.evaluate import Candidate, card, evaluate
 from omnisense.rl.recipe import Recipe, stages_of
@@ -44,7 +44,7 @@ def train_curriculum(
         return {}
     last = stages[-1].recipe
     held = _held_by_all([trained.split for trained in done])
-    compared = evaluate(last, held, candidates, folder, say) if recipe.evaluation.run and held.items else None
+    compared = evaluate(last, held, candidates, folder, say) if recipe.evaluation.run and held.samples else None
     result = {
         "stages": [
             {"name": stage.name, "method": stage.recipe.method, **(trained.result or {})}
@@ -69,6 +69,6 @@ def _started_from(recipe: Recipe, last: Candidate) -> Recipe:
 
 def _held_by_all(splits: Sequence[Split]) -> Dataset:
     """What is held out in some stage and trained on in none."""
-    seen = {item.group for split in splits for item in split.train if item.group}
-    items = {item.id: item for split in splits for item in split.held_out.items if item.group not in seen}
-    return replace(splits[-1].held_out, items=tuple(items.values()))
+    seen = {sample.group for split in splits for sample in split.train if sample.group}
+    samples = {sample.id: sample for split in splits for sample in split.held_out.samples if sample.group not in seen}
+    return replace(splits[-1].held_out, samples=tuple(samples.values()))

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from omnisense import __version__, models
 from omnisense.benchmarks.harness.dataset import Dataset
-from omnisense.benchmarks.harness.records import write_atomically
 from omnisense.benchmarks.harness.report import write_comparison, write_report
 from omnisense.benchmarks.harness.run import RunSettings, run
-from omnisense.benchmarks.harness.suite import layout_of
+from omnisense.benchmarks.harness.suite import report_spec_of
 from omnisense.benchmarks.harness.summary import compare_runs, load_run
 from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.benchmarks.herm.data import authors_score
-from omnisense.benchmarks.humansense.official_score import paper_score
+from omnisense.benchmarks.humansense.official_score import official_score
+from omnisense.files import write_atomically
 from omnisense.rl.data.dataset import Split
 from omnisense.rl.recipe import Recipe
 
@@ -43,7 +43,7 @@ def finish(
     """Evaluate, draw and describe; ``result.json`` is written last, and its presence says that all is done."""
     draw_curves(log, folder / "curves.png")
     compared = None
-    if recipe.evaluation.run and split.held_out.items:
+    if recipe.evaluation.run and split.held_out.samples:
         compared = evaluate(recipe, split.held_out, candidates, folder, say)
     elif recipe.evaluation.run:
         say("nothing is held out, so base and trained policy are not compared")
@@ -56,22 +56,22 @@ def finish(
 def evaluate(recipe: Recipe, data: Dataset, candidates: Sequence[Candidate], folder: Path, say: Any) -> dict[str, Any]:
     """Every candidate on the same questions, put as in training; each against the first, and against the one before."""
     folders = []
-    name, own_score = ("herm", authors_score) if data.benchmark == "herm" else ("held-out", paper_score)
+    name, scorer = ("herm", authors_score) if data.benchmark == "herm" else ("held-out", official_score)
     for candidate in candidates:
         system = SystemSettings(
             policy=candidate.policy, adapter=candidate.adapter, method=recipe.evaluation.method,
             max_new_tokens=recipe.evaluation.max_new_tokens, batch_size=recipe.evaluation.batch_size,
         )  # fmt: skip
         output = folder / "evaluation" / candidate.name
-        say(f"evaluating {candidate.name} on {len(data.items)} held-out questions")
-        run(RunSettings(name, system, recipe.data.asking(), output), data, own_score)
-        write_report(output, layout_of([output]))
+        say(f"evaluating {candidate.name} on {len(data.samples)} held-out questions")
+        run(RunSettings(name, system, recipe.data.prompting(), output), data, scorer)
+        write_report(output, report_spec_of([output]))
         folders.append(output)
-    found = write_comparison(folders, layout_of(folders), folder / "comparison")
+    found = write_comparison(folders, report_spec_of(folders), folder / "comparison")
     names = [candidate.name for candidate in candidates]
     runs = [(name, load_run(at)[1]) for name, at in zip(names, folders, strict=True)]
     return {
-        "questions": len(data.items),
+        "questions": len(data.samples),
         "systems": [
             {
                 "name": name,
@@ -133,7 +133,7 @@ def draw_curves(log: Sequence[dict[str, Any]], path: Path) -> None:
     if not series:
         return
     rows = math.ceil(len(series) / 3)
-    figure = Figure(figsize=(12, 2.6 * rows), layout="constrained")
+    figure = Figure(figsize=(12, 2.6 * rows), spec="constrained")
     for place, (title, points) in enumerate(series.items(), 1):
         axes = figure.add_subplot(rows, 3, place)
         axes.plot(*zip(*points, strict=True), linewidth=1.2, color="#1f5fa8")

@@ -22,7 +22,7 @@ def bare_model(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "peft_config") else model
 
 
-class _OwnForward:
+class _FullForward:
     """Stands in for a model where TRL adds its head: TRL's backbone is the model's own forward up to the head."""
 
     def __init__(self, model: Any, own: Callable[..., Any]) -> None:
@@ -63,7 +63,7 @@ def add_scoring_head(model: Any, temperature: float = 1.0, outputs: tuple[str, .
         temperature, outputs: as TRL's ``add_fused_lm_head`` takes them.
     """
     own = types.MethodType(type(model).forward, model)
-    stand_in = type("_OwnForward", (_OwnForward,), {"forward": type(model).forward})(model, own)
+    stand_in = type("_OwnForward", (_FullForward,), {"forward": type(model).forward})(model, own)
     add_fused_lm_head(stand_in, temperature=temperature, outputs=outputs)
 
     @functools.wraps(type(model).forward)

@@ -47,7 +47,7 @@ class Calibration:
             made_for = str(found["judge"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"it is no calibration ({error})", "Make one with `omnisense train judge`.", path
+                f"it is no calibration ({error})", "Make one with `omnisense train calibrate-judge`.", path
             ) from error
         if made_for != judge:
             raise InputError(f"it was made for the judge '{made_for}', not '{judge}'", "Make one for this judge.", path)
@@ -65,13 +65,13 @@ class Calibration:
         return [tuple(row) for row in _probabilities(_features(rows), self._weights[mechanism]).tolist()]
 
 
-def calibrate(epitome: Path, judge: str, most: int = 600, seed: int = 0, batch_size: int = 8) -> Calibration:
+def calibrate(epitome: Path, judge: str, limit: int = 600, seed: int = 0, batch_size: int = 8) -> Calibration:
     """Fit on three quarters of the posts and measure on the rest.
 
     Args:
         epitome: a folder with EPITOME's three files, plain or gzipped.
         judge: the policy that grades.
-        most: at most so many pairs; each is asked three times.
+        limit: at most so many pairs; each is asked three times.
         seed: of the choice and the split, by seeker's post.
         batch_size: pairs that are judged at once.
 
@@ -82,7 +82,7 @@ def calibrate(epitome: Path, judge: str, most: int = 600, seed: int = 0, batch_s
     posts = sorted({pair["post_id"] for pair in pairs})
     random.Random(seed).shuffle(posts)
     place = {post: i for i, post in enumerate(posts)}
-    chosen = sorted(pairs, key=lambda pair: place[pair["post_id"]])[:most]
+    chosen = sorted(pairs, key=lambda pair: place[pair["post_id"]])[:limit]
     cut = place[chosen[int(len(chosen) * 0.75)]["post_id"]]
     fitted = np.array([place[pair["post_id"]] < cut for pair in chosen])
     levels = Empathy(judge=judge, batch_size=batch_size).levels(

@@ -124,8 +124,8 @@ class Empathy(_Judged):
     None where the question is not open; 0 for an empty reply.
 
     Attributes:
-        calibration: a file of ``omnisense train judge``, that turns the judge's probabilities into those of EPITOME's
-            annotators; without one the judge's own are taken.
+        calibration: a file of ``omnisense train calibrate-judge``, that turns the judge's probabilities into those of
+            EPITOME's annotators; without one the judge's own are taken.
     """
 
     MECHANISMS: ClassVar = {

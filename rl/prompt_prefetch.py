@@ -12,14 +12,14 @@ import threadpoolctl
 
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.policies.encoding import EncodedPrompt, Encoder
-from omnisense.reasoning.policies.messages import Messages, Seen
+from omnisense.reasoning.policies.messages import MediaUsage, Messages
 
 
 class Encoded(NamedTuple):
     """A prompt's tensors, and what of its media is in them."""
 
     prompt: EncodedPrompt
-    seen: Seen
+    seen: MediaUsage
 
 
 def dump_prompt(prompt: Messages) -> str:
@@ -37,7 +37,7 @@ def read_prompt(text: str) -> Messages:
     return prompt
 
 
-class EncodingAhead:
+class PromptPrefetcher:
     """Encodes prompts in worker threads, each distinct one once.
 
     Args:

@@ -10,9 +10,9 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from omnisense.benchmarks.harness.records import write_atomically
 from omnisense.benchmarks.harness.worker import strip
-from omnisense.reasoning.policies.messages import Seen, text_of
+from omnisense.files import write_atomically
+from omnisense.reasoning.policies.messages import MediaUsage, text_of
 from omnisense.rl.rewards import reply_of
 from omnisense.rl.trainer import OmniGRPOTrainer
 
@@ -41,7 +41,7 @@ class Samples(TrainerCallback):
         write_atomically(self._folder / f"{name}.html", _page(name, cells))
 
 
-def _cell(logs: Any, i: int, seen: Seen) -> str:
+def _cell(logs: Any, i: int, seen: MediaUsage) -> str:
     earned = ", ".join(f"{name} {values[i]:.3g}" for name, values in logs["rewards"].items())
     reasons = "; ".join(f"{name}: {values[i]}" for name, values in logs["extra"].items() if values[i] is not None)
     asked = "\n".join(text_of(message) for message in logs["prompt"][i])

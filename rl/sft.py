@@ -15,7 +15,7 @@ from trl import SFTConfig, SFTTrainer
 from omnisense.reasoning.policies.encoding import ALONG_TOKENS, Encoder, collate, on_device
 from omnisense.rl.checkpoints import ExactCheckpoints
 from omnisense.rl.full_forward import add_scoring_head, bare_model
-from omnisense.rl.prompt_prefetch import EncodingAhead
+from omnisense.rl.prompt_prefetch import PromptPrefetcher
 
 
 class OmniSFTTrainer(ExactCheckpoints, SFTTrainer):
@@ -33,7 +33,7 @@ class OmniSFTTrainer(ExactCheckpoints, SFTTrainer):
     def __init__(
         self, model: Any, encoder: Encoder, args: SFTConfig, train_dataset: Dataset, *, threads: int = 4, **more: Any
     ) -> None:
-        self._bare, self._ahead = bare_model(model), EncodingAhead(encoder, threads)
+        self._bare, self._ahead = bare_model(model), PromptPrefetcher(encoder, threads)
         args.remove_unused_columns = False
         args.dataset_kwargs = {"skip_prepare_dataset": True}
         if encoder.family.modalities != {"text"} and args.ddp_find_unused_parameters is None:

@@ -22,9 +22,10 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 from trl import GRPOConfig, SFTConfig
 
 from omnisense import models
-from omnisense.benchmarks.harness.dataset import Item
-from omnisense.benchmarks.harness.records import claim, write_atomically
+from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.records import claim
 from omnisense.errors import InputError
+from omnisense.files import write_atomically
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.answers.boxes import notation_of
 from omnisense.reasoning.policies.encoding import Encoder, family_of
@@ -113,7 +114,10 @@ def _fit(
     set_seed(recipe.seed)
     model, encoder = load_model(source, recipe.dtype)
     rows, too_long = rows_of(
-        split.train, recipe.data.asking(), lambda prompt: prompt_tokens(encoder, prompt), recipe.data.max_prompt_tokens
+        split.train,
+        recipe.data.prompting(),
+        lambda prompt: prompt_tokens(encoder, prompt),
+        recipe.data.max_prompt_tokens,
     )
     if recipe.method == "sft":
         rows = [
@@ -228,12 +232,12 @@ def prompt_tokens(encoder: Encoder, prompt: Messages) -> int:
     return tokens
 
 
-def _same_modality_on_every_process(arguments: Any, encoder: Encoder, items: Sequence[Item], audio: bool) -> None:
+def _same_modality_on_every_process(arguments: Any, encoder: Encoder, samples: Sequence[Sample], audio: bool) -> None:
     """ZeRO-3 and FSDP gather a tower's weights on all processes at once, and wait for ever for one that does not."""
     sharded = bool(arguments.fsdp) or os.environ.get("ACCELERATE_USE_FSDP") == "true"
     plugin = arguments.deepspeed_plugin
     sharded = sharded or (plugin is not None and plugin.zero_stage == 3)
-    kinds = {(item.modality, audio and item.hears and item.modality == "video") for item in items}
+    kinds = {(sample.modality, audio and sample.hears and sample.modality == "video") for sample in samples}
     if sharded and arguments.world_size > 1 and len(kinds) > 1 and encoder.family.modalities != {"text"}:
         named = ", ".join(sorted(f"{kind} with sound" if sound else kind for kind, sound in kinds))
         raise InputError(

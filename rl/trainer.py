@@ -28,10 +28,10 @@ from omnisense.reasoning.policies.encoding import (
     media_token_ids,
     on_device,
 )
-from omnisense.reasoning.policies.messages import Seen
+from omnisense.reasoning.policies.messages import MediaUsage
 from omnisense.rl.checkpoints import ExactCheckpoints
 from omnisense.rl.full_forward import add_scoring_head, bare_model
-from omnisense.rl.prompt_prefetch import EncodingAhead, read_prompt
+from omnisense.rl.prompt_prefetch import PromptPrefetcher, read_prompt
 
 
 class OmniGRPOTrainer(ExactCheckpoints, GRPOTrainer):
@@ -70,9 +70,9 @@ class OmniGRPOTrainer(ExactCheckpoints, GRPOTrainer):
     ) -> None:
         adapted = hasattr(model, "peft_config") or more.get("peft_config") is not None
         _check(args, encoder, needs_reference=args.beta > 0 and not adapted and ref_model is None)
-        self._encoder, self.ahead = encoder, EncodingAhead(encoder, threads)
+        self._encoder, self.ahead = encoder, PromptPrefetcher(encoder, threads)
         self._rows: list[EncodedPrompt] = []
-        self.seen: list[Seen] = []
+        self.seen: list[MediaUsage] = []
         args.generation_kwargs = {"suppress_tokens": media_token_ids(model.config) or None} | (
             args.generation_kwargs or {}
         )

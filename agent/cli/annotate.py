@@ -16,11 +16,11 @@ _DIR = click.Path(path_type=Path, file_okay=False)
 @click.argument("images", type=_DIR)
 @click.option("--output", required=True, type=_DIR, metavar="DIR", help="Run folder; the same command goes on there.")
 @click.option("--coco", metavar="DIR", help="instances.json, person_keypoints.json, captions.json: used, not models.")
-@click.option("--detector", metavar="MODEL", help="Finds people and objects, where there are no annotations.")
-@click.option("--pose", metavar="MODEL", help="Finds joints (ViTPose), where there are no annotations.")
-@click.option("--captioner", metavar="POLICY", help="A vision-language model that describes people.")
+@click.option("--detector-model", metavar="MODEL", help="Finds people and objects, where there are no annotations.")
+@click.option("--pose-model", metavar="MODEL", help="Finds joints (ViTPose), where there are no annotations.")
+@click.option("--captioner-model", metavar="POLICY", help="A vision-language model that describes people.")
 @click.option(
-    "--grounder",
+    "--grounder-model",
     metavar="MODEL",
     help="Finds phrases: a zero-shot detector (OWLv2, Grounding DINO), or a policy, may be the same.",
 )
@@ -31,8 +31,10 @@ _DIR = click.Path(path_type=Path, file_okay=False)
     show_default=True,
     help="How captioner and grounder write boxes.",
 )
-@click.option("--writer", metavar="POLICY", help="A language model that makes captions by rules fluent.")
-@click.option("--held-out", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Pictures for the test.")
+@click.option("--writer-model", metavar="POLICY", help="A language model that makes captions by rules fluent.")
+@click.option(
+    "--test-fraction", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Pictures for the test."
+)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--limit", type=click.IntRange(0), default=0, help="At most so many pictures. [default: all]")
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)

@@ -18,7 +18,7 @@ from omnisense.errors import InputError
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset
     from omnisense.benchmarks.harness.run import RunSettings
-    from omnisense.benchmarks.harness.worker import OwnScore
+    from omnisense.benchmarks.harness.worker import OfficialScore
 
 _DIR = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path)
@@ -59,7 +59,7 @@ _ASKING_OF_PICTURES = _options(
 )
 _ASKING = _options(
     click.option("--audio", is_flag=True, help="Give the sound of videos, for the tasks that hear."),
-    click.option("--transcript", type=click.Choice(["none", "data", "own"]), default="none", show_default=True,
+    click.option("--transcript", type=click.Choice(["none", "data", "asr"]), default="none", show_default=True,
                  help="Put what is said before the question: from the data, or by our speech recognition."),
     click.option("--think", is_flag=True, help="Ask for <think> and <answer>."),
     click.option("--thought-pattern", is_flag=True, help="Point to characteristics, chat content and events first."),
@@ -91,25 +91,25 @@ def eval_group() -> None:
 
 @eval_group.command("humansense")
 @click.option("--data", required=True, type=_FILE, metavar="DIR", help="Folder with HumanSense_VQA.json and its media.")
-@click.option("--whole-clips", is_flag=True, help="Pass over the rows' time windows: the files are cut already.")
-@click.option("--check", is_flag=True, help="Say what is there and what is wrong with it; run nothing.")
+@click.option("--ignore-windows", is_flag=True, help="Pass over the rows' time windows: the files are cut already.")
+@click.option("--validate", is_flag=True, help="Say what is there and what is wrong with it; run nothing.")
 @_SYSTEM
 @_ASKING
 @_RUN
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def eval_humansense(data: Path, whole_clips: bool, check: bool, as_json: bool, **given: Any) -> None:
+def eval_humansense(data: Path, ignore_windows: bool, validate: bool, as_json: bool, **given: Any) -> None:
     """Run HumanSense; run the same command again to go on where it stopped."""
     from omnisense.benchmarks.humansense.data import load
-    from omnisense.benchmarks.humansense.official_score import paper_score
+    from omnisense.benchmarks.humansense.official_score import official_score
     from omnisense.benchmarks.humansense.tasks import QUESTIONS
 
-    dataset = load(data, whole_clips)
-    if check:
-        _check(dataset, as_json, QUESTIONS)
+    dataset = load(data, ignore_windows)
+    if validate:
+        _validate(dataset, as_json, QUESTIONS)
         return
     settings = _settings(given, "humansense")
     _say_what_cannot_be_asked(dataset)
-    _run_and_report(settings, dataset, paper_score, as_json)
+    _run_and_report(settings, dataset, official_score, as_json)
 
 
 @eval_group.command("herm")
@@ -123,25 +123,25 @@ def eval_humansense(data: Path, whole_clips: bool, check: bool, as_json: bool, *
     help="How boxes are asked for, and what plain numbers in a reply mean.",
 )
 @click.option("--field", "fields", multiple=True, metavar="NAME=LIST", help="A field and its dimensions; repeatable.")
-@click.option("--check", is_flag=True, help="Say what is there and what is wrong with it; run nothing.")
+@click.option("--validate", is_flag=True, help="Say what is there and what is wrong with it; run nothing.")
 @_SYSTEM
 @_ASKING_OF_PICTURES
 @_RUN
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def eval_herm(
-    data: Path, images: Path | None, boxes: Any, fields: tuple[str, ...], check: bool, as_json: bool, **given: Any
+    data: Path, images: Path | None, boxes: Any, fields: tuple[str, ...], validate: bool, as_json: bool, **given: Any
 ) -> None:
     """Run questions about people in pictures, in HERM-Bench's form: choices, one box, several boxes."""
     from omnisense.benchmarks.herm.data import authors_score, load
     from omnisense.reasoning.answers.boxes import notation_of
 
     given |= {"audio": False, "transcript": "none", "frames": "1", "templates": None}
-    settings = None if check else _settings(given, "herm")
+    settings = None if validate else _settings(given, "herm")
     folder = _local_model(given["policy"]) if settings and given["policy"] and not given["as_agent"] else None
     dataset = load(data, images, notation_of(boxes, folder, given["max_pixels"]))
     dataset = replace(dataset, groups=_fields(fields, dataset) or dataset.groups)
     if settings is None:
-        _check(dataset, as_json)
+        _validate(dataset, as_json)
         return
     _say_what_cannot_be_asked(dataset)
     _run_and_report(settings, dataset, authors_score, as_json)
@@ -183,12 +183,14 @@ def score_humansense(official_results: Path, model: str, think: bool) -> None:
 def report(runs: tuple[Path, ...], compare: bool, output: Path, as_json: bool) -> None:
     """Write the reports of runs anew, or compare them."""
     from omnisense.benchmarks.harness.report import write_comparison, write_report
-    from omnisense.benchmarks.harness.suite import layout_of
+    from omnisense.benchmarks.harness.suite import report_spec_of
 
     if compare and len(runs) < 2:
         raise InputError("there is one run to compare", "Give at least two.")
     found: Any = (
-        write_comparison(runs, layout_of(runs), output) if compare else [write_report(r, layout_of([r])) for r in runs]
+        write_comparison(runs, report_spec_of(runs), output)
+        if compare
+        else [write_report(r, report_spec_of([r])) for r in runs]
     )
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
@@ -202,7 +204,7 @@ def report(runs: tuple[Path, ...], compare: bool, output: Path, as_json: bool) -
 
 
 def _settings(given: dict[str, Any], benchmark: str) -> RunSettings:
-    from omnisense.benchmarks.harness.prompting import AskSettings, text_only
+    from omnisense.benchmarks.harness.prompting import PromptSettings, text_only
     from omnisense.benchmarks.harness.run import RunSettings
     from omnisense.benchmarks.harness.systems import SystemSettings
 
@@ -213,7 +215,7 @@ def _settings(given: dict[str, Any], benchmark: str) -> RunSettings:
     _refuse_what_would_be_ignored(given)
     if given["timeout"] and not given["workers"]:
         raise InputError("--timeout needs workers that can be replaced", "Give --workers N too.")
-    asking = AskSettings(
+    prompting = PromptSettings(
         audio=given["audio"],
         transcript=given["transcript"],
         think=given["think"],
@@ -237,7 +239,7 @@ def _settings(given: dict[str, Any], benchmark: str) -> RunSettings:
     return RunSettings(
         benchmark=benchmark,
         system=system,
-        asking=text_only(asking) if given["text_only"] else asking,
+        prompting=text_only(prompting) if given["text_only"] else prompting,
         output=given["output"],
         tasks=tuple(_listed(given["tasks"])),
         limit=given["limit"],
@@ -281,7 +283,7 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _check(dataset: Dataset, as_json: bool, full: int = 0) -> None:
+def _validate(dataset: Dataset, as_json: bool, full: int = 0) -> None:
     """What is there by level and task, and every problem; exit code 1 when there are any.
 
     ``full``: how many questions the whole benchmark has, where that is known.
@@ -289,10 +291,10 @@ def _check(dataset: Dataset, as_json: bool, full: int = 0) -> None:
     from omnisense.benchmarks.humansense.tasks import BY_CODE, LEVELS
 
     counts: dict[tuple[int, str], list[int]] = {}
-    for item in dataset.items:
-        found = counts.setdefault((item.level, item.task), [0, 0])
+    for sample in dataset.samples:
+        found = counts.setdefault((sample.level, sample.task), [0, 0])
         found[0] += 1
-        found[1] += bool(item.problem)
+        found[1] += bool(sample.problem)
     if as_json:
         tasks = [
             {"level": level, "task": task, "questions": n, "cannot_be_asked": bad}
@@ -306,7 +308,7 @@ def _check(dataset: Dataset, as_json: bool, full: int = 0) -> None:
             of = f" of {known.questions}" if known else ""
             name = f"{LEVELS.get(level, 'unknown task')}: {task} {known.name if known else ''}".rstrip()
             click.echo(f"{name if full else task:<46} {n:>5}{of} questions{f', {bad} cannot be asked' if bad else ''}")
-        click.echo(f"{'all':<46} {len(dataset.items):>5}{f' of {full}' if full else ''} questions")
+        click.echo(f"{'all':<46} {len(dataset.samples):>5}{f' of {full}' if full else ''} questions")
         for problem in dataset.problems:
             click.echo(f"{problem.where}: {problem.kind}: {problem.what}", err=True)
     if any(problem.kind != "unknown task" for problem in dataset.problems):
@@ -314,13 +316,13 @@ def _check(dataset: Dataset, as_json: bool, full: int = 0) -> None:
 
 
 def _say_what_cannot_be_asked(dataset: Dataset) -> None:
-    if blocked := sum(1 for item in dataset.items if item.problem):
-        click.echo(f"{blocked} questions cannot be asked and become errors; --check says why", err=True)
+    if blocked := sum(1 for sample in dataset.samples if sample.problem):
+        click.echo(f"{blocked} questions cannot be asked and become errors; --validate says why", err=True)
 
 
 def _fields(named: Sequence[str], dataset: Dataset) -> dict[str, tuple[str, ...]]:
     """Fields as the command line gives them: ``basic perception=appearance,pose``."""
-    known = {item.task for item in dataset.items}
+    known = {sample.task for sample in dataset.samples}
     found: dict[str, tuple[str, ...]] = {}
     for one in named:
         name, _, listed = one.partition("=")
@@ -339,22 +341,22 @@ def _local_model(policy: str) -> Path | None:
     return None if policy.partition(":")[0] in ("chat", "scripted") else models.ensure(policy)
 
 
-def _run_and_report(settings: RunSettings, dataset: Dataset, own_score: OwnScore, as_json: bool) -> None:
+def _run_and_report(settings: RunSettings, dataset: Dataset, official_score: OfficialScore, as_json: bool) -> None:
     from omnisense.agent.cli.progress import EvaluationProgress
     from omnisense.benchmarks.harness.report import write_report
     from omnisense.benchmarks.harness.run import run
-    from omnisense.benchmarks.harness.suite import layout_of
+    from omnisense.benchmarks.harness.suite import report_spec_of
 
     folder = settings.folder(dataset)
     interrupted = False
     with EvaluationProgress() as progress:
         try:
-            run(settings, dataset, own_score, progress.plan, progress.record)
+            run(settings, dataset, official_score, progress.plan, progress.record)
         except KeyboardInterrupt:
             interrupted = True
     if not (folder / "manifest.json").is_file():  # stopped before anything began
         _leave(130)
-    summary = write_report(folder, layout_of([folder]))
+    summary = write_report(folder, report_spec_of([folder]))
     click.echo(json.dumps(summary, ensure_ascii=False) if as_json else (folder / "report.md").read_text("utf-8"))
     click.echo(f"written to {folder / 'report.html'}", err=True)
     if interrupted:

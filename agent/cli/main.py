@@ -18,6 +18,7 @@ from omnisense.agent.cli.options import JSON, LANGUAGE, NO_CACHE, SPEECH, make_c
 from omnisense.agent.cli.options import say as say_line
 from omnisense.agent.cli.perceive import perceive_command
 from omnisense.agent.cli.train import train_group
+from omnisense.compat import set_library_defaults
 from omnisense.errors import InputError, OmniSenseError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def cli(verbose: bool) -> None:
 
 @cli.command()
 @click.argument("clip", type=click.Path(path_type=Path), required=False)
-@click.option("--say", metavar="TEXT", help="What the person wrote, with the clip or without one.")
+@click.option("--text", metavar="TEXT", help="What the person wrote, with the clip or without one.")
 @click.option("--thread", metavar="ID", help="Continue this conversation.")
 @_POLICY
 @_ADAPTER
@@ -62,7 +63,7 @@ def cli(verbose: bool) -> None:
 @JSON
 def respond(
     clip: Path | None,
-    say: str | None,
+    text: str | None,
     thread: str | None,
     policy: str,
     adapter: str | None,
@@ -73,16 +74,16 @@ def respond(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Answer a CLIP, a text (--say), or both."""
-    if clip is None and not (say or "").strip():
-        raise InputError("there is neither a clip nor a text", "Give a CLIP, or --say TEXT.")
+    """Answer a CLIP, a text (--text), or both."""
+    if clip is None and not (text or "").strip():
+        raise InputError("there is neither a clip nor a text", "Give a CLIP, or --text TEXT.")
     if clip is not None:
         must_open(clip)
     with _agent(policy, adapter, memory, speech_model, language, no_cache, seed) as agent:
         if as_json:
-            print_json(agent.respond(clip, say, thread).to_dict())
+            print_json(agent.respond(clip, text, thread).to_dict())
         else:
-            _show_turn(make_console(), agent, clip, say, thread)
+            _show_turn(make_console(), agent, clip, text, thread)
 
 
 @cli.command()
@@ -204,7 +205,7 @@ for _command in (eval_group, score_group, report, train_group, annotate_command,
 
 def main() -> None:
     """Run the command and turn errors into exit codes: no traceback for what a user can mend."""
-    _quieten_libraries()
+    set_library_defaults()
     try:
         cli.main(standalone_mode=False)
     except OmniSenseError as error:
@@ -218,21 +219,6 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:  # the reader, `head` for instance, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _quieten_libraries() -> None:
-    """Keep libraries' own remarks out of what users read; -v and our errors say what matters."""
-    import warnings
-
-    warnings.simplefilter("ignore")
-    for name, value in {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TRANSFORMERS_VERBOSITY": "error",
-        "GLOG_minloglevel": "3",
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    }.items():
-        os.environ.setdefault(name, value)
 
 
 @contextmanager
@@ -260,12 +246,12 @@ def _agent(
         yield agent
 
 
-def _show_turn(console: Console, agent: Agent, clip: Path | None, say: str | None, thread: str | None) -> None:
+def _show_turn(console: Console, agent: Agent, clip: Path | None, text: str | None, thread: str | None) -> None:
     from omnisense.agent.agent import Finished, StageDone, StreamPerceived
     from omnisense.agent.cli.render import show_appraisal, show_percepts, show_reply, show_stage, show_stream
 
     with console.status("looking, listening, reading, thinking ..."):
-        for event in agent.stream(clip, say, thread):
+        for event in agent.stream(clip, text, thread):
             if isinstance(event, StreamPerceived):
                 show_stream(console, event)
             elif isinstance(event, StageDone):

@@ -34,9 +34,9 @@ _LIVE_FPS = 10
 @click.option("--fps", default=2.0, show_default=True, help="Frames looked at a second, for faces and expression.")
 @SPEECH
 @LANGUAGE
-@click.option("--voices", type=click.IntRange(1), metavar="N", help="How many people speak, where it is known.")
+@click.option("--num-speakers", type=click.IntRange(1), metavar="N", help="How many people speak, where it is known.")
 @click.option(
-    "--voice-model",
+    "--speaker-model",
     default="campplus",
     show_default=True,
     metavar="NAME",
@@ -46,7 +46,7 @@ _LIVE_FPS = 10
     "--voice-emotion", default="shipped", show_default=True, metavar="NAME", help="Or any audio classification model."
 )
 @click.option("--text-emotion", default="shipped", show_default=True, metavar="NAME", help="Or any text classifier.")
-@click.option("--light-asd", "speaking_model", metavar="PATH", help="Light-ASD's weights, to help find who is talking.")
+@click.option("--asd-model", metavar="PATH", help="Light-ASD's weights, to help find who is talking.")
 @click.option("--live", is_flag=True, help="Play the clip in real time, and show what is known as it happens.")
 @NO_CACHE
 @JSON

@@ -103,13 +103,22 @@ def train_config(name: str) -> None:
 @click.argument("name", metavar="SET")
 @click.argument("source", type=_DIR)
 @click.argument("output", type=_DIR)
-@click.option("--most", type=click.IntRange(0), default=0, help="At most so many rows. [default: all]")
+@click.option("--limit", type=click.IntRange(0), default=0, help="At most so many rows. [default: all]")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--policy", metavar="NAME", help="For traces: the policy that reasons.")
 @click.option("--adapter", metavar="DIR", help="For traces: its LoRA adapter.")
-@click.option("--tries", type=click.IntRange(1), default=4, show_default=True, help="For traces: replies a question.")
+@click.option(
+    "--num-attempts", type=click.IntRange(1), default=4, show_default=True, help="For traces: replies a question."
+)
 def train_data(
-    name: str, source: Path, output: Path, most: int, seed: int, policy: str | None, adapter: str | None, tries: int
+    name: str,
+    source: Path,
+    output: Path,
+    limit: int,
+    seed: int,
+    policy: str | None,
+    adapter: str | None,
+    num_attempts: int,
 ) -> None:
     """Turn a public SET on your disk into training rows.
 
@@ -121,22 +130,24 @@ def train_data(
     from omnisense.agent.cli.training_progress import say
     from omnisense.rl.data.prepare import prepare
 
-    told = prepare(name, source, output, most=most, seed=seed, policy=policy, adapter=adapter, tries=tries, say=say)
+    told = prepare(
+        name, source, output, limit=limit, seed=seed, policy=policy, adapter=adapter, num_attempts=num_attempts, say=say
+    )
     click.echo(told)
 
 
-@train_group.command("judge")
+@train_group.command("calibrate-judge")
 @click.option("--epitome", required=True, type=_DIR, metavar="DIR", help="Folder with EPITOME's three files.")
 @click.option("--policy", required=True, metavar="NAME", help="The judge.")
 @click.option("--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
-@click.option("--most", type=click.IntRange(40), default=600, show_default=True, help="Pairs that are judged.")
+@click.option("--limit", type=click.IntRange(40), default=600, show_default=True, help="Pairs that are judged.")
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def train_judge(epitome: Path, policy: str, output: Path, most: int, batch_size: int, seed: int) -> None:
+def train_judge(epitome: Path, policy: str, output: Path, limit: int, batch_size: int, seed: int) -> None:
     """Calibrate a judge of empathy on EPITOME's labels, and show how far it agrees with them."""
     from omnisense.rl.judge_calibration import calibrate
 
-    found = calibrate(epitome, policy, most, seed, batch_size)
+    found = calibrate(epitome, policy, limit, seed, batch_size)
     found.write(output)
     for name, agreement in found.card["held_out"].items():
         click.echo(

@@ -12,7 +12,7 @@ Modality = Literal["video", "audio", "image", "text"]
 
 
 @dataclass(frozen=True)
-class Item:
+class Sample:
     """One question of a benchmark.
 
     Attributes:
@@ -77,7 +77,7 @@ class Dataset:
     """
 
     root: str
-    items: tuple[Item, ...]
+    samples: tuple[Sample, ...]
     problems: tuple[Problem, ...]
     fingerprint: str
     files: tuple[str, ...]

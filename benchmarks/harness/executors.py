@@ -35,7 +35,7 @@ class Worker(Protocol):
         ...
 
 
-class Maker(Protocol):
+class WorkerFactory(Protocol):
     """What workers are made from; it travels to other processes and machines."""
 
     def make(self) -> Worker:
@@ -55,11 +55,11 @@ class Event(NamedTuple):
     done: list[Any] | None
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Workers, by number."""
 
     size: int
-    maker: Maker
+    factory: WorkerFactory
 
     def send(self, worker: int, key: int, batch: Batch) -> None:
         """Hand a batch to a worker; never blocks."""
@@ -78,14 +78,14 @@ class Crew(Protocol):
         ...
 
 
-def dispatch(crew: Crew, batches: Iterable[Batch]) -> Iterator[list[Any]]:
+def dispatch(executor: Executor, batches: Iterable[Batch]) -> Iterator[list[Any]]:
     """Have all batches done; gives back each as it is done. At most two a worker are in memory.
 
     Raises:
         ModelError: workers keep dying without getting anything done.
     """
     waiting, keys, again = iter(batches), itertools.count(), deque[tuple[Batch, int]]()
-    under_way: list[dict[int, tuple[Batch, int]]] = [{} for _ in range(crew.size)]
+    under_way: list[dict[int, tuple[Batch, int]]] = [{} for _ in range(executor.size)]
     losses = 0
     while True:
         for worker, mine in enumerate(under_way):
@@ -96,10 +96,10 @@ def dispatch(crew: Crew, batches: Iterable[Batch]) -> Iterator[list[Any]]:
                     break
                 key = next(keys)
                 mine[key] = entry
-                crew.send(worker, key, entry[0])
+                executor.send(worker, key, entry[0])
         if not any(under_way):
             return
-        event = crew.wait()
+        event = executor.wait()
         if event.done is not None:
             losses = 0
             under_way[event.worker].pop(event.key)
@@ -112,11 +112,11 @@ def dispatch(crew: Crew, batches: Iterable[Batch]) -> Iterator[list[Any]]:
         for batch, deaths in lost.values():
             if len(batch) == 1 and deaths:
                 cause = PolicyError("its worker died, or gave no sign of life, twice over it", "Look at the clip.")
-                yield [crew.maker.lost(batch[0], cause)]
+                yield [executor.factory.lost(batch[0], cause)]
                 losses = 0
             else:
-                again.extend(([item], 1) for item in batch)
-        crew.replace(event.worker)
+                again.extend(([sample], 1) for sample in batch)
+        executor.replace(event.worker)
 
 
 def _answering(worker: Worker, inbox: queue.SimpleQueue[Any], deliver: Any) -> None:
@@ -133,23 +133,23 @@ def _start_threads(worker: Worker, inbox: queue.SimpleQueue[Any], deliver: Any) 
         threading.Thread(target=_answering, args=(worker, inbox, deliver), daemon=True).start()
 
 
-class LocalCrew:
+class LocalExecutor:
     """One worker in this process."""
 
     size = 1
 
-    def __init__(self, maker: Maker) -> None:
-        self.maker, worker = maker, maker.make()
+    def __init__(self, factory: WorkerFactory) -> None:
+        self.factory, worker = factory, factory.make()
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._outbox: queue.Queue[Any] = queue.Queue()
         _start_threads(worker, self._inbox, lambda key, result: self._outbox.put((key, result)))
 
     def send(self, worker: int, key: int, batch: Batch) -> None:
-        """See :class:`Crew`."""
+        """See :class:`Executor`."""
         self._inbox.put((key, batch))
 
     def wait(self) -> Event:
-        """See :class:`Crew`."""
+        """See :class:`Executor`."""
         key, result = self._outbox.get()
         if isinstance(result, BaseException):
             raise result
@@ -162,7 +162,7 @@ class LocalCrew:
         """The threads end with the process."""
 
 
-class ProcessCrew:
+class ProcessExecutor:
     """Workers in processes of their own on this machine: a clip that crashes its decoder does not end the run.
 
     Args:
@@ -172,8 +172,8 @@ class ProcessCrew:
             Loading the model counts too.
     """
 
-    def __init__(self, maker: Maker, size: int, timeout_s: float | None = None) -> None:
-        self.size, self.maker, self._timeout_s = size, maker, timeout_s
+    def __init__(self, factory: WorkerFactory, size: int, timeout_s: float | None = None) -> None:
+        self.size, self.factory, self._timeout_s = size, factory, timeout_s
         self._heard_s = [time.monotonic()] * size  # when each worker last got its first batch or gave one back
         self._working = [0] * size
         self._context = multiprocessing.get_context("spawn")
@@ -182,13 +182,13 @@ class ProcessCrew:
     def _start(self, worker: int) -> tuple[Any, Connection]:
         ours, theirs = self._context.Pipe()
         threads = max(1, (os.cpu_count() or 1) // self.size)
-        process = self._context.Process(target=_serve, args=(theirs, self.maker, worker, threads), daemon=True)
+        process = self._context.Process(target=_serve, args=(theirs, self.factory, worker, threads), daemon=True)
         process.start()
         theirs.close()
         return process, ours
 
     def send(self, worker: int, key: int, batch: Batch) -> None:
-        """See :class:`Crew`."""
+        """See :class:`Executor`."""
         if not self._working[worker]:
             self._heard_s[worker] = time.monotonic()
         self._working[worker] += 1
@@ -198,7 +198,7 @@ class ProcessCrew:
             return
 
     def wait(self) -> Event:
-        """See :class:`Crew`."""
+        """See :class:`Executor`."""
         connections = [connection for _, connection in self._members]
         while not (found := wait(connections, timeout=1.0 if self._timeout_s else None)):
             self._kill_the_silent()
@@ -221,7 +221,7 @@ class ProcessCrew:
                 process.kill()  # its connection ends, and wait() says that it is lost
 
     def replace(self, worker: int) -> None:
-        """See :class:`Crew`."""
+        """See :class:`Executor`."""
         self._working[worker] = 0
         process, connection = self._members[worker]
         connection.close()
@@ -230,7 +230,7 @@ class ProcessCrew:
         self._members[worker] = self._start(worker)
 
     def close(self) -> None:
-        """See :class:`Crew`."""
+        """See :class:`Executor`."""
         for process, connection in self._members:
             connection.close()
             process.kill()
@@ -245,14 +245,14 @@ def own_gpu(worker: int) -> str | None:
     return gpus[worker % len(gpus)] if len(gpus) > 1 else None
 
 
-def _serve(connection: Connection, maker: Maker, worker_number: int, threads: int) -> None:
+def _serve(connection: Connection, factory: WorkerFactory, worker_number: int, threads: int) -> None:
     """The life of a worker process. It ends when its run does, however that ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle
     if gpu := own_gpu(worker_number):
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
-        worker = maker.make()
+        worker = factory.make()
     except BaseException as error:
         connection.send((-1, error))
         return
@@ -274,7 +274,7 @@ def _serve(connection: Connection, maker: Maker, worker_number: int, threads: in
             os._exit(0)  # the run is over; whatever is being computed is for nobody
 
 
-class RayCrew:
+class RayExecutor:
     """Workers as actors of a Ray cluster; what is done comes back to the one writer here.
 
     Args:
@@ -284,25 +284,25 @@ class RayCrew:
         gpus: a share of GPUs for each actor.
     """
 
-    def __init__(self, maker: Maker, size: int, address: str, gpus: float = 0.0) -> None:
+    def __init__(self, factory: WorkerFactory, size: int, address: str, gpus: float = 0.0) -> None:
         try:
             import ray
         except ImportError as error:
             raise ModelError("ray is not installed", "Run `pip install 'omnisense[ray]'`.") from error
-        self.size, self.maker, self._ray = size, maker, ray
+        self.size, self.factory, self._ray = size, factory, ray
         where = None if address == "local" else address
         ray.init(address=where, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
         options = {"num_cpus": 1, "num_gpus": gpus, "max_concurrency": _AHEAD, "max_restarts": 0}
         self._kind = ray.remote(**options)(_RayWorker)
-        self._members = [self._kind.remote(maker) for _ in range(size)]
+        self._members = [self._kind.remote(factory) for _ in range(size)]
         self._under_way: dict[Any, tuple[int, int]] = {}
 
     def send(self, worker: int, key: int, batch: Batch) -> None:
-        """See :class:`Crew`."""
+        """See :class:`Executor`."""
         self._under_way[self._members[worker].work.remote(list(batch))] = (worker, key)
 
     def wait(self) -> Event:
-        """See :class:`Crew`."""
+        """See :class:`Executor`."""
         reference = self._ray.wait(list(self._under_way), num_returns=1)[0][0]
         worker, key = self._under_way.pop(reference)
         try:
@@ -316,8 +316,8 @@ class RayCrew:
         return Event(worker, key, result)
 
     def replace(self, worker: int) -> None:
-        """See :class:`Crew`."""
-        self._members[worker] = self._kind.remote(self.maker)
+        """See :class:`Executor`."""
+        self._members[worker] = self._kind.remote(self.factory)
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
@@ -325,10 +325,10 @@ class RayCrew:
 
 
 class _RayWorker:
-    def __init__(self, maker: Maker) -> None:
+    def __init__(self, factory: WorkerFactory) -> None:
         self._error: BaseException | None = None
         try:
-            self._worker = maker.make()
+            self._worker = factory.make()
         except Exception as error:  # handed on as a value: a dead actor would be taken for a lost one
             self._error = error
 
@@ -336,10 +336,10 @@ class _RayWorker:
         return self._error or self._worker.work(batch)
 
 
-def crew_of(
-    maker: Maker, workers: int, timeout_s: float | None = None, ray: str | None = None, gpus: float = 0
-) -> Crew:
+def make_executor(
+    factory: WorkerFactory, workers: int, timeout_s: float | None = None, ray: str | None = None, gpus: float = 0
+) -> Executor:
     """A crew in this process; with ``workers``, in so many of their own; with ``ray``, on a cluster."""
     if ray is not None:
-        return RayCrew(maker, max(workers, 1), ray, gpus)
-    return ProcessCrew(maker, workers, timeout_s) if workers else LocalCrew(maker)
+        return RayExecutor(factory, max(workers, 1), ray, gpus)
+    return ProcessExecutor(factory, workers, timeout_s) if workers else LocalExecutor(factory)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from omnisense.benchmarks.harness.dataset import Item
+from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.answers.boxes import UNITS
 from omnisense.reasoning.answers.question import BOXED, Question, question_text
@@ -15,7 +15,7 @@ from omnisense.reasoning.policies.messages import Messages, Part, message
 
 
 @dataclass(frozen=True)
-class AskSettings:
+class PromptSettings:
     """The setting of a run.
 
     Attributes:
@@ -31,7 +31,7 @@ class AskSettings:
 
     media: bool = True
     audio: bool = False
-    transcript: Literal["none", "data", "own"] = "none"
+    transcript: Literal["none", "data", "asr"] = "none"
     think: bool = False
     thought_pattern: bool = False
     sampling: Sampling = field(default_factory=Sampling.humansense)
@@ -40,7 +40,7 @@ class AskSettings:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Prompt:
     """A question as it goes to a model, and the SHA-256 (12 digits) of its words."""
 
     messages: Messages
@@ -48,14 +48,14 @@ class Asked:
     ours: bool = True
 
 
-class Asker:
+class PromptBuilder:
     """Puts items into prompts.
 
     Raises:
         InputError: the templates folder holds no template file.
     """
 
-    def __init__(self, settings: AskSettings) -> None:
+    def __init__(self, settings: PromptSettings) -> None:
         self.settings = settings
         self._templates = None
         if settings.templates:
@@ -63,26 +63,26 @@ class Asker:
 
             self._templates = Templates.read(Path(settings.templates), settings.think)
 
-    def ask(self, item: Item, transcript: str | None = None) -> Asked:
+    def ask(self, sample: Sample, transcript: str | None = None) -> Prompt:
         """The prompt of an item.
 
         Args:
             item: what is asked.
             transcript: what our own speech recognition heard, where the setting asks for it.
         """
-        said = self._said(item, transcript)
-        words = self._templates.fill(item, said, self.settings.thought_pattern) if self._templates else None
+        said = self._said(sample, transcript)
+        words = self._templates.fill(sample, said, self.settings.thought_pattern) if self._templates else None
         text = words or question_text(
-            item.question,
+            sample.question,
             think=self.settings.think,
             thought_pattern=self.settings.thought_pattern,
             transcript=said,
-            percepts=item.percepts if self.settings.media else "",
+            percepts=sample.percepts if self.settings.media else "",
         )
-        content: list[Part] = [*self._media_parts(item), {"type": "text", "text": text}]
+        content: list[Part] = [*self._media_parts(sample), {"type": "text", "text": text}]
         system = [message("system", self.settings.system)] if self.settings.system else []
         sha = hashlib.sha256(f"{self.settings.system}\n{text}".encode()).hexdigest()[:12]
-        return Asked([*system, {"role": "user", "content": content}], sha, ours=words is None)
+        return Prompt([*system, {"role": "user", "content": content}], sha, ours=words is None)
 
     def fingerprint(self, boxed: bool = False) -> str:
         """SHA-256 (12 digits) of the words for one question of each kind: it changes when any wording does.
@@ -94,38 +94,38 @@ class Asker:
         words = []
         for kind, n in samples:
             question = Question("?", kind, options[:n])  # type: ignore[arg-type]
-            words.append(self.ask(Item("", "", 0, question, "", "text", transcript="-", hears=True)).prompt_sha)
+            words.append(self.ask(Sample("", "", 0, question, "", "text", transcript="-", hears=True)).prompt_sha)
         if boxed:
             asked = [Question("?", kind, form=form) for kind in BOXED for form in (*UNITS[:3], "pixels 4x3")]  # type: ignore[arg-type]
-            words += [self.ask(Item("", "", 0, question, "", "text")).prompt_sha for question in asked]
+            words += [self.ask(Sample("", "", 0, question, "", "text")).prompt_sha for question in asked]
         return hashlib.sha256("".join(words).encode()).hexdigest()[:12]
 
-    def _said(self, item: Item, own: str | None) -> str:
-        if item.modality == "text" and self.settings.media:
-            return item.transcript  # the transcript stands for the clip
-        if not item.hears or self.settings.transcript == "none":
+    def _said(self, sample: Sample, own: str | None) -> str:
+        if sample.modality == "text" and self.settings.media:
+            return sample.transcript  # the transcript stands for the clip
+        if not sample.hears or self.settings.transcript == "none":
             return ""
-        return item.transcript if self.settings.transcript == "data" else own or ""
+        return sample.transcript if self.settings.transcript == "data" else own or ""
 
-    def _media_parts(self, item: Item) -> list[Part]:
-        if not self.settings.media or item.media is None:
+    def _media_parts(self, sample: Sample) -> list[Part]:
+        if not self.settings.media or sample.media is None:
             return []
-        part = media_part(item)
+        part = media_part(sample)
         part["sampling"] = self.settings.sampling
-        if item.modality == "video":
-            part["with_audio"] = self.settings.audio and item.hears
+        if sample.modality == "video":
+            part["with_audio"] = self.settings.audio and sample.hears
         return [part]
 
 
-def media_part(item: Item) -> Part:
+def media_part(sample: Sample) -> Part:
     """An item's media, or the window of it that is shown, as a part of a message."""
-    assert item.media is not None, "an item of text has no media"
-    part: Part = {"type": item.modality, "path": item.media}
-    if item.start_s is not None and item.end_s is not None:
-        part |= {"start_s": item.start_s, "end_s": item.end_s}
+    assert sample.media is not None, "an item of text has no media"
+    part: Part = {"type": sample.modality, "path": sample.media}
+    if sample.start_s is not None and sample.end_s is not None:
+        part |= {"start_s": sample.start_s, "end_s": sample.end_s}
     return part
 
 
-def text_only(settings: AskSettings) -> AskSettings:
+def text_only(settings: PromptSettings) -> PromptSettings:
     """The same setting without media, sound and transcript: what can be had from the wording alone."""
     return replace(settings, media=False, audio=False, transcript="none")

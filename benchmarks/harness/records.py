@@ -16,6 +16,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from omnisense.errors import InputError
+from omnisense.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -209,16 +210,6 @@ def read_records(folder: Path) -> list[Record]:
         for record in _read_file(file):
             by_id.setdefault(record.id, record)
     return [by_id[key] for key in sorted(by_id)]
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a kill leaves either the old one or the new one."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def _read_file(file: Path) -> list[Record]:

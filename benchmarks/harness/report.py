@@ -10,27 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from omnisense.benchmarks.harness import charts
-from omnisense.benchmarks.harness.records import Record, write_atomically
-from omnisense.benchmarks.harness.summary import Layout, compare_runs, load_run, summarise
+from omnisense.benchmarks.harness.records import Record
+from omnisense.benchmarks.harness.summary import ReportSpec, compare_runs, load_run, summarise
+from omnisense.files import write_atomically
 
 _BESIDE = ("Qwen2.5-Omni-7B", "GPT-4o", "InternVL3-8B")  # of the published rows, on the radar
 
 
-def write_report(folder: Path, layout: Layout) -> dict[str, Any]:
+def write_report(folder: Path, spec: ReportSpec) -> dict[str, Any]:
     """Write the reports of one run into its folder, and give back what is in ``report.json``.
 
     Raises:
         InputError: it is no run folder, or a record is damaged.
     """
     manifest, records = load_run(folder)
-    summary = summarise(manifest, records, layout)
+    summary = summarise(manifest, records, spec)
     write_atomically(folder / "report.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
-    write_atomically(folder / "report.md", as_markdown([summary], layout, []))
-    write_atomically(folder / "report.html", _as_html([summary], layout, [], manifest, records, folder))
+    write_atomically(folder / "report.md", as_markdown([summary], spec, []))
+    write_atomically(folder / "report.html", _as_html([summary], spec, [], manifest, records, folder))
     return summary
 
 
-def write_comparison(folders: Sequence[Path], layout: Layout, output: Path) -> dict[str, Any]:
+def write_comparison(folders: Sequence[Path], spec: ReportSpec, output: Path) -> dict[str, Any]:
     """Write ``comparison.json``, ``.md`` and ``.html`` of several runs, each against the first.
 
     Raises:
@@ -39,21 +40,21 @@ def write_comparison(folders: Sequence[Path], layout: Layout, output: Path) -> d
     loaded = [load_run(folder) for folder in folders]
     names = _distinct([manifest["system"] for manifest, _ in loaded])
     summaries = [
-        summarise(manifest | {"system": name}, records, layout)
+        summarise(manifest | {"system": name}, records, spec)
         for name, (manifest, records) in zip(names, loaded, strict=True)
     ]
     pairs = compare_runs([(name, records) for name, (_, records) in zip(names, loaded, strict=True)])
     output.mkdir(parents=True, exist_ok=True)
     found = {"runs": summaries, "comparisons": pairs}
     write_atomically(output / "comparison.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    write_atomically(output / "comparison.md", as_markdown(summaries, layout, pairs))
-    write_atomically(output / "comparison.html", _as_html(summaries, layout, pairs, {}, [], output))
+    write_atomically(output / "comparison.md", as_markdown(summaries, spec, pairs))
+    write_atomically(output / "comparison.html", _as_html(summaries, spec, pairs, {}, [], output))
     return found
 
 
-def as_markdown(summaries: Sequence[dict[str, Any]], layout: Layout, pairs: Sequence[dict[str, Any]]) -> str:
+def as_markdown(summaries: Sequence[dict[str, Any]], spec: ReportSpec, pairs: Sequence[dict[str, Any]]) -> str:
     """The figures as Markdown tables."""
-    lines = [f"# {layout.title}: {', '.join(s['system'] for s in summaries)}", ""]
+    lines = [f"# {spec.title}: {', '.join(s['system'] for s in summaries)}", ""]
     for s in summaries:
         c = s["counts"]
         lines.append(
@@ -62,9 +63,9 @@ def as_markdown(summaries: Sequence[dict[str, Any]], layout: Layout, pairs: Sequ
             f"on {c['with_frames']}, sound on {c['with_sound']}."
         )
         lines += [f"  Not asked: {n} ({why})." for why, n in c["not_asked"].items()]
-    head = [f"{s['system']} {way}" for s in summaries for way in ("strict", layout.own_score)]
+    head = [f"{s['system']} {way}" for s in summaries for way in ("strict", spec.official_score)]
     lines += ["", _row(["", "n", *head]), _row(["---"] * (len(head) + 2))]
-    for label, path in _figures(summaries, layout):
+    for label, path in _figures(summaries, spec):
         found = [(_dig(s["strict"], path), _dig(s["paper"], path)) for s in summaries]
         lines.append(_row([label, _size(summaries, path), *(_shown(e) for pair in found for e in pair)]))
     lines += [
@@ -84,12 +85,12 @@ def as_markdown(summaries: Sequence[dict[str, Any]], layout: Layout, pairs: Sequ
     return "\n".join(lines) + "\n"
 
 
-def _figures(summaries: Sequence[dict[str, Any]], layout: Layout) -> list[tuple[str, tuple[str, ...]]]:
+def _figures(summaries: Sequence[dict[str, Any]], spec: ReportSpec) -> list[tuple[str, tuple[str, ...]]]:
     """Rows of the table: a label, and where its estimate stands in a summary's scores."""
     present = {code for s in summaries for code in s["strict"]["tasks"]}
-    ordered = [c for c in layout.tasks if c in present] + sorted(present - set(layout.tasks))
-    rows = [(f"{c} {layout.tasks.get(c, '')}".strip(), ("tasks", c)) for c in ordered]
-    rows += [(name, ("groups", name)) for name in layout.groups]
+    ordered = [c for c in spec.tasks if c in present] + sorted(present - set(spec.tasks))
+    rows = [(f"{c} {spec.tasks.get(c, '')}".strip(), ("tasks", c)) for c in ordered]
+    rows += [(name, ("groups", name)) for name in spec.groups]
     macros = dict.fromkeys(name for s in summaries for name in s["strict"]["macros"])
     rows += [(name, ("macros", name)) for name in macros]
     return [*rows, ("all questions alike", ("micro",))]
@@ -125,7 +126,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 def _as_html(
     summaries: Sequence[dict[str, Any]],
-    layout: Layout,
+    spec: ReportSpec,
     pairs: Sequence[dict[str, Any]],
     manifest: Mapping[str, Any],
     records: Sequence[Record],
@@ -135,9 +136,9 @@ def _as_html(
 
     template = files("omnisense.benchmarks.harness").joinpath("report.html.j2").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    codes = [path[1] for _, path in _figures(summaries, layout) if path[0] == "tasks"]
+    codes = [path[1] for _, path in _figures(summaries, spec) if path[0] == "tasks"]
     return environment.from_string(template).render(
-        layout=layout,
+        spec=spec,
         summaries=summaries,
         pairs=pairs,
         rows=[
@@ -148,11 +149,11 @@ def _as_html(
                 "cells": [_shown(_dig(s[way], path)) for s in summaries for way in ("strict", "paper")],
                 "n": _size(summaries, path),
             }
-            for label, path in _figures(summaries, layout)
+            for label, path in _figures(summaries, spec)
         ],
         codes=codes,
-        known=[code for code in codes if code in layout.tasks],
-        radar=charts.radar(codes, _radar_series(summaries, layout, codes)),
+        known=[code for code in codes if code in spec.tasks],
+        radar=charts.radar(codes, _radar_series(summaries, spec, codes)),
         levels=charts.bars(_level_bars(summaries[0])),
         lengths=charts.bars(_length_bars(summaries[0]["by_length"])),
         calibration=_calibration_chart(summaries[0]),
@@ -163,14 +164,14 @@ def _as_html(
 
 
 def _radar_series(
-    summaries: Sequence[dict[str, Any]], layout: Layout, codes: Sequence[str]
+    summaries: Sequence[dict[str, Any]], spec: ReportSpec, codes: Sequence[str]
 ) -> dict[str, list[float | None]]:
     series: dict[str, list[float | None]] = {}
     for s in summaries[: len(charts.COLOURS)]:
         series[s["system"]] = [(_dig(s["strict"], ("tasks", code)) or {}).get("mean") for code in codes]
     room = len(charts.COLOURS) - len(series)
-    rows = [row for row in layout.published if row["model"] in _BESIDE and row["split"] == "full"]
-    if all(code in layout.tasks for code in codes):
+    rows = [row for row in spec.published if row["model"] in _BESIDE and row["split"] == "full"]
+    if all(code in spec.tasks for code in codes):
         for row in rows[:room]:
             series[f"{row['model']} (paper)"] = [row[code] for code in codes]
     return series

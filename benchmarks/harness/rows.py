@@ -15,7 +15,7 @@ class RowError(Exception):
         self.kind = kind
 
 
-def located(named: str, folder: Path, below: Sequence[str] = ()) -> str:
+def resolve_media(named: str, folder: Path, below: Sequence[str] = ()) -> str:
     """The path of a media file that a row names.
 
     Args:

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from omnisense import __version__, models
-from omnisense.benchmarks.harness.dataset import Dataset, Item
-from omnisense.benchmarks.harness.executors import crew_of, dispatch
-from omnisense.benchmarks.harness.prompting import Asker, AskSettings
+from omnisense.benchmarks.harness.dataset import Dataset, Sample
+from omnisense.benchmarks.harness.executors import dispatch, make_executor
+from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings
 from omnisense.benchmarks.harness.records import Record, RunFolder, read_records
 from omnisense.benchmarks.harness.systems import SystemSettings, build
-from omnisense.benchmarks.harness.worker import OwnScore, WorkerSettings
+from omnisense.benchmarks.harness.worker import OfficialScore, WorkerSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answers.parser import PARSER_VERSION
 from omnisense.reasoning.answers.question import BOXED, UNSCORED
@@ -50,7 +50,7 @@ class RunSettings:
 
     benchmark: str
     system: SystemSettings = field(default_factory=SystemSettings)
-    asking: AskSettings = field(default_factory=AskSettings)
+    prompting: PromptSettings = field(default_factory=PromptSettings)
     output: Path | None = None
     tasks: tuple[str, ...] = ()
     limit: int | None = None
@@ -64,7 +64,11 @@ class RunSettings:
     @property
     def label(self) -> str:
         """The name in reports: the system, and what of the setting sets it apart."""
-        parts = {"text only": not self.asking.media, "thinking": self.asking.think, "with sound": self.asking.audio}
+        parts = {
+            "text only": not self.prompting.media,
+            "thinking": self.prompting.think,
+            "with sound": self.prompting.audio,
+        }
         told = [name for name, on in parts.items() if on and self.system.kind == "policy"]
         return self.system.label + (f", {', '.join(told)}" if told else "")
 
@@ -82,8 +86,11 @@ class RunSettings:
         system.pop("batch_size")  # how many are answered at once is no part of what is asked
         found = {"benchmark": self.benchmark, "data": dataset.fingerprint, "system": system}
         if self.system.kind == "policy":
-            boxed = any(item.question.kind in BOXED for item in dataset.items)
-            return found | {"asking": asdict(self.asking), "prompts": Asker(self.asking).fingerprint(boxed)}
+            boxed = any(sample.question.kind in BOXED for sample in dataset.samples)
+            return found | {
+                "asking": asdict(self.prompting),
+                "prompts": PromptBuilder(self.prompting).fingerprint(boxed),
+            }
         return found | ({"perception": asdict(self.system.perception())} if self.system.kind == "agent" else {})
 
 
@@ -92,15 +99,15 @@ class Plan:
     """What a run will do: the questions it is about, those still to be asked, and those it cannot ask."""
 
     folder: Path
-    chosen: tuple[Item, ...]
-    pending: tuple[Item, ...]
+    chosen: tuple[Sample, ...]
+    pending: tuple[Sample, ...]
     not_asked: dict[str, int]
 
 
 def run(
     settings: RunSettings,
     dataset: Dataset,
-    own_score: OwnScore,
+    official_score: OfficialScore,
     on_plan: Callable[[Plan], None] | None = None,
     on_record: OnRecord | None = None,
 ) -> Plan:
@@ -127,30 +134,30 @@ def run(
         if settings.retry_errors:
             out.forget_errors()
         answered = {record.id for record in read_records(folder)}
-        pending = tuple(item for item in chosen if item.id not in answered)
+        pending = tuple(sample for sample in chosen if sample.id not in answered)
         plan = Plan(folder, chosen, pending, not_asked)
         if on_plan:
             on_plan(plan)
         if pending:
-            _answer_all(settings, dataset, chosen, answered, out, own_score, on_record or (lambda _: None))
+            _answer_all(settings, dataset, chosen, answered, out, official_score, on_record or (lambda _: None))
     return plan
 
 
 def _answer_all(
     settings: RunSettings,
     dataset: Dataset,
-    chosen: Sequence[Item],
+    chosen: Sequence[Sample],
     answered: set[str],
     out: RunFolder,
-    own_score: OwnScore,
+    official_score: OfficialScore,
     on_record: OnRecord,
 ) -> None:
-    counted = dataset.items if settings.system.policy == "majority" else ()
-    maker = WorkerSettings(settings.system, settings.asking, own_score, counted)
-    crew = crew_of(maker, settings.workers, settings.timeout_s, settings.ray, settings.gpus)
+    counted = dataset.samples if settings.system.policy == "majority" else ()
+    factory = WorkerSettings(settings.system, settings.prompting, official_score, counted)
+    executor = make_executor(factory, settings.workers, settings.timeout_s, settings.ray, settings.gpus)
     first: list[Record] = []
     try:
-        for done in dispatch(crew, _batches(chosen, answered, settings.system.batch_size)):
+        for done in dispatch(executor, _batches(chosen, answered, settings.system.batch_size)):
             out.append(done)
             for one in done:
                 on_record(one.record)
@@ -158,22 +165,22 @@ def _answer_all(
                 first += [one.record for one in done]
                 _stop_if_all_fail(first)
     finally:
-        crew.close()
+        executor.close()
 
 
-def _batches(chosen: Sequence[Item], answered: set[str], size: int) -> Iterator[list[Item]]:
+def _batches(chosen: Sequence[Sample], answered: set[str], size: int) -> Iterator[list[Sample]]:
     """Items of one modality and like length, the longest first: what does not fit in memory fails early.
 
     Batches are cut over all questions and then stripped of the answered ones, so that a run that is taken up again asks
     in the same company as one that was not interrupted, but for the batches it was interrupted in.
     """
-    order = sorted(chosen, key=lambda item: (item.modality, item.hears, -round(item.length_s), item.id))
+    order = sorted(chosen, key=lambda sample: (sample.modality, sample.hears, -round(sample.length_s), sample.id))
     start = 0
     while start < len(order):
         kind = (order[start].modality, order[start].hears)
-        batch = [item for item in order[start : start + size] if (item.modality, item.hears) == kind]
+        batch = [sample for sample in order[start : start + size] if (sample.modality, sample.hears) == kind]
         start += len(batch)
-        if waiting := [item for item in batch if item.id not in answered]:
+        if waiting := [sample for sample in batch if sample.id not in answered]:
             yield waiting
 
 
@@ -186,32 +193,32 @@ def _stop_if_all_fail(first: Sequence[Record]) -> None:
         )
 
 
-def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Item, ...], dict[str, int]]:
-    known = {item.task for item in dataset.items}
+def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Sample, ...], dict[str, int]]:
+    known = {sample.task for sample in dataset.samples}
     if strange := sorted(set(settings.tasks) - known):
         raise InputError(
             f"there is no task {', '.join(strange)} in the data", f"Choose from {', '.join(sorted(known))}."
         )
-    items = [item for item in dataset.items if not settings.tasks or item.task in settings.tasks]
-    takes = build(settings.system, settings.asking).modalities if settings.asking.media else frozenset({"text"})
-    if settings.asking.media and settings.asking.audio and "audio" not in takes:
+    samples = [sample for sample in dataset.samples if not settings.tasks or sample.task in settings.tasks]
+    takes = build(settings.system, settings.prompting).modalities if settings.prompting.media else frozenset({"text"})
+    if settings.prompting.media and settings.prompting.audio and "audio" not in takes:
         raise InputError(
             f"{settings.system.label} does not hear (it takes {', '.join(sorted(takes))})", "Leave --audio out."
         )
     not_asked: Counter[str] = Counter()
     chosen = []
-    for item in items:
-        if item.question.kind in UNSCORED:
+    for sample in samples:
+        if sample.question.kind in UNSCORED:
             not_asked["an open reply has no right answer"] += 1
-        elif item.question.kind in BOXED and settings.system.kind == "agent":
+        elif sample.question.kind in BOXED and settings.system.kind == "agent":
             not_asked["our agent gives no boxes"] += 1
-        elif settings.asking.media and item.modality not in takes:
-            not_asked[f"{item.modality} is nothing the system takes"] += 1
+        elif settings.prompting.media and sample.modality not in takes:
+            not_asked[f"{sample.modality} is nothing the system takes"] += 1
         else:
-            chosen.append(item)
+            chosen.append(sample)
     if not chosen:
         raise InputError(
-            f"none of the {len(items)} questions can be put to {settings.system.label}: "
+            f"none of the {len(samples)} questions can be put to {settings.system.label}: "
             f"it takes {', '.join(sorted(takes))}",
             "Use --text-only, --agent, or a model that takes the media.",
         )
@@ -220,14 +227,14 @@ def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Item, ...], 
     return tuple(chosen), dict(not_asked)
 
 
-def _spread(items: Sequence[Item], limit: int) -> list[Item]:
+def _spread(samples: Sequence[Sample], limit: int) -> list[Sample]:
     """So many items, taken from the tasks in turn."""
     turns: dict[str, int] = {}
     ranked = []
-    for place, item in enumerate(items):
-        turns[item.task] = turns.get(item.task, -1) + 1
-        ranked.append((turns[item.task], place, item))
-    return [item for _, _, item in sorted(ranked, key=lambda entry: entry[:2])[:limit]]
+    for place, sample in enumerate(samples):
+        turns[sample.task] = turns.get(sample.task, -1) + 1
+        ranked.append((turns[sample.task], place, sample))
+    return [sample for _, _, sample in sorted(ranked, key=lambda entry: entry[:2])[:limit]]
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -244,7 +251,7 @@ def _manifest(settings: RunSettings, dataset: Dataset, questions: int, not_asked
         "data": {
             "path": dataset.root,
             "files": [Path(file).name for file in dataset.files],
-            "questions": len(dataset.items),
+            "questions": len(dataset.samples),
             "problems": len(dataset.problems),
             "groups": {name: list(tasks) for name, tasks in dataset.groups.items()},
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from omnisense.benchmarks.harness.overlap import best_overlap, matched
+from omnisense.perception.geometry import best_iou, count_matches
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.parser import Answer, parse
 from omnisense.reasoning.answers.question import BOXED, UNSCORED, Question
@@ -59,9 +59,9 @@ def canonical(gold: str, question: Question) -> str:
 
 def _overlap(answer: Answer, gold: str) -> tuple[float, Answer, str]:
     given, right = boxes.load(answer.value), boxes.load(gold)
-    met = matched(given, right)
+    met = count_matches(given, right)
     if len(right) == 1:
-        reason = f"IoU {best_overlap(given, right):.2f}"
+        reason = f"IoU {best_iou(given, right):.2f}"
     else:
         reason = f"{met} of {len(right)} found by {len(given)} boxes"
     return float(met == len(right) == len(given)), answer, reason

@@ -19,7 +19,7 @@ _CONFIDENCES = tuple(i / 10 for i in range(11))
 
 
 @dataclass(frozen=True)
-class Layout:
+class ReportSpec:
     """How a benchmark's figures are put together.
 
     Attributes:
@@ -35,7 +35,7 @@ class Layout:
     tasks: Mapping[str, str]
     groups: Mapping[str, Sequence[str]]
     macros: Mapping[str, Sequence[str]]
-    own_score: str
+    official_score: str
     published: Sequence[Mapping[str, Any]]
 
 
@@ -48,7 +48,7 @@ def load_run(folder: Path) -> tuple[dict[str, Any], list[Record]]:
     return read_manifest(folder), [_reread(record) for record in read_records(folder)]
 
 
-def summarise(manifest: Mapping[str, Any], records: Sequence[Record], layout: Layout) -> dict[str, Any]:
+def summarise(manifest: Mapping[str, Any], records: Sequence[Record], spec: ReportSpec) -> dict[str, Any]:
     """The report as plain values.
 
     Strict scores are over answered questions: what could not be read counts as wrong, and what failed before it was
@@ -60,7 +60,7 @@ def summarise(manifest: Mapping[str, Any], records: Sequence[Record], layout: La
     strict = _accuracies(answered, lambda record: record.strict)
     own = _accuracies([r for r in answered if r.paper is not None], lambda record: record.paper or 0.0)
     return {
-        "benchmark": layout.title,
+        "benchmark": spec.title,
         "system": manifest["system"],
         "counts": {
             "questions": manifest["selection"]["questions"],
@@ -75,8 +75,8 @@ def summarise(manifest: Mapping[str, Any], records: Sequence[Record], layout: La
             "error": len(errors) / max(len(records), 1),
             "unparseable": len(unread) / max(len(answered), 1),
         },
-        "strict": _scores(strict, layout),
-        "paper": _scores(own, layout),
+        "strict": _scores(strict, spec),
+        "paper": _scores(own, spec),
         "errors": dict(Counter(f"{r.error['kind']}: {r.error['cause']}" for r in errors if r.error).most_common(20)),
         "unparseable": dict(Counter(r.how for r in unread).most_common(20)),
         "notes": dict(Counter(note for r in answered for note in r.notes).most_common(20)),
@@ -138,13 +138,13 @@ def _accuracies(records: Iterable[Record], value: Any) -> Accuracies:
     return Accuracies(by_task)
 
 
-def _scores(found: Accuracies, layout: Layout) -> dict[str, Any]:
-    order = [code for code in layout.tasks if code in found.tasks] + [t for t in found.tasks if t not in layout.tasks]
-    groups = {name: [code for code in codes if code in found.tasks] for name, codes in layout.groups.items()}
+def _scores(found: Accuracies, spec: ReportSpec) -> dict[str, Any]:
+    order = [code for code in spec.tasks if code in found.tasks] + [t for t in found.tasks if t not in spec.tasks]
+    groups = {name: [code for code in codes if code in found.tasks] for name, codes in spec.groups.items()}
     return {
         "tasks": {code: found.task(code)._asdict() for code in order},
         "groups": {name: found.macro(codes)._asdict() for name, codes in groups.items() if codes},
-        "macros": {name: _whole(found.macro(codes)) for name, codes in layout.macros.items()}
+        "macros": {name: _whole(found.macro(codes)) for name, codes in spec.macros.items()}
         | {f"mean over the {len(order)} tasks here": found.macro(order)._asdict()},
         "micro": found.micro()._asdict(),
     }

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from omnisense.benchmarks.harness.dataset import Item
-from omnisense.benchmarks.harness.prompting import Asker, AskSettings, media_part
+from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings, media_part
 from omnisense.errors import InputError, MediaError, PolicyError
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.graph import AnswerGraph, evidence_of
-from omnisense.reasoning.answers.question import BOXED, bare, question_text
+from omnisense.reasoning.answers.question import BOXED, question_text, strip_letter
 from omnisense.reasoning.policies.base import Choice, Policy
 from omnisense.reasoning.policies.load import load_policy
-from omnisense.reasoning.policies.messages import PreparedPrompt, Seen, clip_of, message
+from omnisense.reasoning.policies.messages import MediaUsage, PreparedPrompt, clip_of, message
 
 if TYPE_CHECKING:
     from omnisense.perception.pipeline import PerceptionSettings
@@ -34,9 +34,9 @@ class Prepared:
     ``work`` is what the system itself needs; the rest is for the record.
     """
 
-    item: Item
+    sample: Sample
     work: Any = None
-    seen: Seen = field(default_factory=Seen)
+    seen: MediaUsage = field(default_factory=MediaUsage)
     prompt_sha: str = ""
     notes: tuple[str, ...] = ()
 
@@ -67,7 +67,7 @@ class System(Protocol):
         """
         ...
 
-    def prepare(self, item: Item) -> Prepared:
+    def prepare(self, sample: Sample) -> Prepared:
         """Decode and encode an item's media. Called from several threads while another batch is answered.
 
         Raises:
@@ -123,10 +123,10 @@ class SystemSettings:
         return asdict(self)
 
 
-def build(settings: SystemSettings, asking: AskSettings, items: Sequence[Item] = ()) -> System:
-    """The system that settings name; ``items`` are what the majority baseline counts."""
+def build(settings: SystemSettings, prompting: PromptSettings, samples: Sequence[Sample] = ()) -> System:
+    """The system that settings name; ``samples`` are what the majority baseline counts."""
     if settings.kind == "baseline":
-        return Baseline(settings, items)
+        return Baseline(settings, samples)
     policy = load_policy(
         settings.policy,
         adapter=settings.adapter,
@@ -134,16 +134,16 @@ def build(settings: SystemSettings, asking: AskSettings, items: Sequence[Item] =
         batch_size=settings.batch_size,
         seed=settings.seed,
     )
-    return AgentSystem(settings, policy) if settings.kind == "agent" else PolicySystem(settings, asking, policy)
+    return AgentSystem(settings, policy) if settings.kind == "agent" else PolicySystem(settings, prompting, policy)
 
 
 class PolicySystem:
     """A policy that is put the question, with the media it takes."""
 
-    def __init__(self, settings: SystemSettings, asking: AskSettings, policy: Policy) -> None:
+    def __init__(self, settings: SystemSettings, prompting: PromptSettings, policy: Policy) -> None:
         self.name, self._settings, self._policy = settings.label, settings, policy
-        self._asker = Asker(asking)
-        self._hears_for_itself = asking.media and asking.transcript == "own"
+        self._prompts = PromptBuilder(prompting)
+        self._hears_for_itself = prompting.media and prompting.transcript == "asr"
         self._ears: Any = None
 
     @property
@@ -161,23 +161,23 @@ class PolicySystem:
                 PerceptionSettings(streams=("transcript",), speech_model=self._settings.speech_model)
             )
 
-    def prepare(self, item: Item) -> Prepared:
+    def prepare(self, sample: Sample) -> Prepared:
         """See :class:`System`."""
-        asked = self._asker.ask(item, self._transcript(item) if self._ears and item.hears else None)
+        asked = self._prompts.ask(sample, self._transcript(sample) if self._ears and sample.hears else None)
         prompt = self._policy.prepare(asked.messages)
-        notes = () if asked.ours or not self._asker.settings.templates else ("no template for this kind: our prompt",)
-        return Prepared(item, prompt, prompt.seen, asked.prompt_sha, notes)
+        notes = () if asked.ours or not self._prompts.settings.templates else ("no template for this kind: our prompt",)
+        return Prepared(sample, prompt, prompt.seen, asked.prompt_sha, notes)
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
         if self._settings.method == "write":
             return self._written(batch)
         boxed = [
-            p for p in batch if p.item.question.kind in BOXED
+            p for p in batch if p.sample.question.kind in BOXED
         ]  # these are written: there is nothing to choose from
-        others = [p for p in batch if p.item.question.kind not in BOXED]
+        others = [p for p in batch if p.sample.question.kind not in BOXED]
         written, chosen = iter(self._written(boxed)), iter(_chosen(self._policy, others))
-        return [next(written if p.item.question.kind in BOXED else chosen) for p in batch]
+        return [next(written if p.sample.question.kind in BOXED else chosen) for p in batch]
 
     def _written(self, batch: Sequence[Prepared]) -> list[Reply]:
         prompts: list[PreparedPrompt] = [p.work for p in batch]
@@ -191,12 +191,12 @@ class PolicySystem:
         )
         return [Reply(text) for text in written]
 
-    def _transcript(self, item: Item) -> str:
+    def _transcript(self, sample: Sample) -> str:
         from omnisense.perception.types import Missing
 
-        if item.media is None:
-            return item.transcript
-        heard = self._ears.perceive(clip_of(media_part(item))).transcript
+        if sample.media is None:
+            return sample.transcript
+        heard = self._ears.perceive(clip_of(media_part(sample))).transcript
         if isinstance(heard, Missing):
             raise PolicyError(f"there is no transcript ({heard.reason})", "Use --transcript data or none.")
         return str(heard.text)
@@ -206,15 +206,15 @@ def _chosen(policy: Policy, batch: Sequence[Prepared]) -> list[Reply]:
     """The likeliest answers; where several may be right, those that the model finds likelier than chance."""
     if not batch:
         return []
-    options = [list(p.item.question.options) or list(p.item.question.candidates()) for p in batch]
+    options = [list(p.sample.question.options) or list(p.sample.question.candidates()) for p in batch]
     choices = policy.choose([p.work for p in batch], options)
-    return [_to_reply(choice, p.item) for choice, p in zip(choices, batch, strict=True)]
+    return [_to_reply(choice, p.sample) for choice, p in zip(choices, batch, strict=True)]
 
 
-def _to_reply(choice: Choice, item: Item) -> Reply:
-    names = item.question.candidates()
+def _to_reply(choice: Choice, sample: Sample) -> Reply:
+    names = sample.question.candidates()
     probabilities = dict(zip(names, choice.probabilities, strict=True))
-    if item.question.kind != "several":
+    if sample.question.kind != "several":
         return Reply(names[choice.index], {k: round(v, 5) for k, v in probabilities.items()})
     likelier = [name for name, p in probabilities.items() if p > 1 / len(names)]
     return Reply("".join(likelier) or names[choice.index])
@@ -238,14 +238,14 @@ class AgentSystem:
         self._policy.prepare([message("user", "hello")])
         self._perception = Perception(self._settings.perception())
 
-    def prepare(self, item: Item) -> Prepared:
+    def prepare(self, sample: Sample) -> Prepared:
         """Perceive the clip."""
         from omnisense.perception.types import STREAMS, AudioStream, VisualStream
 
-        if item.media is None:
-            told = "\n".join(text for text in (item.percepts, item.transcript) if text)
-            return Prepared(item, (None, told), prompt_sha=_sha(item, evidence_of(None, told)))
-        clip = clip_of(media_part(item))
+        if sample.media is None:
+            told = "\n".join(text for text in (sample.percepts, sample.transcript) if text)
+            return Prepared(sample, (None, told), prompt_sha=_sha(sample, evidence_of(None, told)))
+        clip = clip_of(media_part(sample))
         percepts = self._perception.perceive(clip)
         if len(percepts.missing()) == len(STREAMS):
             reasons = "; ".join(f"{name}: {reason}" for name, reason in percepts.missing().items())
@@ -253,18 +253,18 @@ class AgentSystem:
         times_s = percepts.visual.times_s if isinstance(percepts.visual, VisualStream) else ()
         heard_s = clip.duration_s if isinstance(percepts.audio, AudioStream) else 0.0
         notes = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())
-        sha = _sha(item, evidence_of(percepts))
-        return Prepared(item, (percepts, ""), Seen(tuple(times_s), (), round(heard_s, 3)), sha, notes)
+        sha = _sha(sample, evidence_of(percepts))
+        return Prepared(sample, (percepts, ""), MediaUsage(tuple(times_s), (), round(heard_s, 3)), sha, notes)
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
-        answers = [self._graph.answer(p.item.question, *p.work) for p in batch]
+        answers = [self._graph.answer(p.sample.question, *p.work) for p in batch]
         return [Reply(text, probabilities) for text, probabilities in answers]
 
 
-def _sha(item: Item, evidence: str) -> str:
+def _sha(sample: Sample, evidence: str) -> str:
     """Of the evidence and the question as the answer graph puts them."""
-    return hashlib.sha256(f"{evidence}\n{question_text(item.question)}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{evidence}\n{question_text(sample.question)}".encode()).hexdigest()[:12]
 
 
 class Baseline:
@@ -274,50 +274,52 @@ class Baseline:
     their distribution is worth, and not something a system could know.
     """
 
-    def __init__(self, settings: SystemSettings, items: Sequence[Item]) -> None:
+    def __init__(self, settings: SystemSettings, samples: Sequence[Sample]) -> None:
         if settings.policy not in BASELINES:
             raise InputError(f"there is no baseline '{settings.policy}'", f"Choose from {', '.join(BASELINES)}.")
         self.name, self.modalities, self._seed = settings.policy, _EVERYTHING, settings.seed
         self._answer = getattr(self, f"_{settings.policy}")
         counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-        for item in items:
-            if item.gold:
-                counts[item.task, item.question.kind][item.gold] += 1
+        for sample in samples:
+            if sample.gold:
+                counts[sample.task, sample.question.kind][sample.gold] += 1
         self._most = {key: sorted(count, key=lambda g: (-count[g], g)) for key, count in counts.items()}
 
     def load(self) -> None:
         """There is nothing to load."""
 
-    def prepare(self, item: Item) -> Prepared:
+    def prepare(self, sample: Sample) -> Prepared:
         """See :class:`System`."""
-        return Prepared(item)
+        return Prepared(sample)
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
-        return [Reply(self._answer(p.item)) for p in batch]
+        return [Reply(self._answer(p.sample)) for p in batch]
 
-    def _random(self, item: Item) -> str:
-        draw = random.Random(f"{self._seed}:{item.id}")
-        if item.question.kind in BOXED:
+    def _random(self, sample: Sample) -> str:
+        draw = random.Random(f"{self._seed}:{sample.id}")
+        if sample.question.kind in BOXED:
             (x1, x2), (y1, y2) = (sorted((draw.random(), draw.random())) for _ in range(2))
             return boxes.write([(x1, y1, x2, y2)], "fractions")
-        if item.question.kind != "several":
-            return draw.choice(item.question.candidates())
-        letters = item.question.letters
+        if sample.question.kind != "several":
+            return draw.choice(sample.question.candidates())
+        letters = sample.question.letters
         return "".join(sorted(draw.sample(letters, draw.randint(1, len(letters)))))
 
-    def _majority(self, item: Item) -> str:
-        if item.question.kind in BOXED:
-            known = [box for gold in self._most.get((item.task, item.question.kind), []) for box in boxes.load(gold)]
+    def _majority(self, sample: Sample) -> str:
+        if sample.question.kind in BOXED:
+            known = [
+                box for gold in self._most.get((sample.task, sample.question.kind), []) for box in boxes.load(gold)
+            ]
             return boxes.write([[statistics.median(side) for side in zip(*known, strict=True)]], "fractions")
-        fitting = [g for g in self._most.get((item.task, item.question.kind), []) if self._fits(g, item)]
-        return fitting[0] if fitting else self._random(item)
+        fitting = [g for g in self._most.get((sample.task, sample.question.kind), []) if self._fits(g, sample)]
+        return fitting[0] if fitting else self._random(sample)
 
-    def _fits(self, gold: str, item: Item) -> bool:
-        return not item.question.options or set(gold) <= set(item.question.letters)
+    def _fits(self, gold: str, sample: Sample) -> bool:
+        return not sample.question.options or set(gold) <= set(sample.question.letters)
 
-    def _longest(self, item: Item) -> str:
-        if not item.question.options:
-            return self._random(item)
-        lengths = [len(bare(option)) for option in item.question.options]
-        return item.question.letters[lengths.index(max(lengths))]
+    def _longest(self, sample: Sample) -> str:
+        if not sample.question.options:
+            return self._random(sample)
+        lengths = [len(strip_letter(option)) for option in sample.question.options]
+        return sample.question.letters[lengths.index(max(lengths))]

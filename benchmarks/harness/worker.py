@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from omnisense.benchmarks.harness.dataset import Item
-from omnisense.benchmarks.harness.prompting import AskSettings
+from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.prompting import PromptSettings
 from omnisense.benchmarks.harness.records import Done, Record
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.systems import Prepared, Reply, System, SystemSettings, build
 from omnisense.errors import InputError, MediaError, OmniSenseError, PolicyError
 from omnisense.reasoning.answers.parser import PARSER_VERSION
-from omnisense.reasoning.policies.messages import Seen
+from omnisense.reasoning.policies.messages import MediaUsage
 
-OwnScore = Callable[[Item, str, bool], float | None]
+OfficialScore = Callable[[Sample, str, bool], float | None]
 _STRIP_FRAMES, _STRIP_HEIGHT = 8, 96
 _PICTURE_HEIGHT = 360  # of a single picture: boxes are drawn over it
 
@@ -40,9 +40,9 @@ class WorkerSettings:
     """
 
     system: SystemSettings
-    asking: AskSettings
-    own_score: OwnScore
-    counted: tuple[Item, ...] = ()
+    prompting: PromptSettings
+    official_score: OfficialScore
+    counted: tuple[Sample, ...] = ()
 
     def make(self) -> Worker:
         """Load the system.
@@ -50,45 +50,45 @@ class WorkerSettings:
         Raises:
             OmniSenseError: it cannot be had.
         """
-        system = build(self.system, self.asking, self.counted)
+        system = build(self.system, self.prompting, self.counted)
         system.load()
         # Our agent answers with think and answer tags, whatever was asked for.
-        return Worker(system, self.own_score, self.asking.think or self.system.kind == "agent")
+        return Worker(system, self.official_score, self.prompting.think or self.system.kind == "agent")
 
-    def lost(self, item: Item, cause: PolicyError) -> Done:
+    def lost(self, sample: Sample, cause: PolicyError) -> Done:
         """The record of a question that its worker died of."""
-        return Done(failed(item, cause, "worker died"))
+        return Done(failed(sample, cause, "worker died"))
 
 
 class Worker:
     """Answers batches. Two threads may call :meth:`work`: one batch is prepared while the other is answered."""
 
-    def __init__(self, system: System, own_score: OwnScore, think: bool) -> None:
-        self.system, self._own_score, self._think = system, own_score, think
+    def __init__(self, system: System, official_score: OfficialScore, think: bool) -> None:
+        self.system, self._own_score, self._think = system, official_score, think
         self._answering = threading.Lock()
 
-    def work(self, batch: Sequence[Item]) -> list[Done]:
+    def work(self, batch: Sequence[Sample]) -> list[Done]:
         """A record for each item of a batch, in its order."""
         done: dict[str, Done] = {}
         prepared: list[Prepared] = []
-        for item in batch:
-            if item.problem:
-                done[item.id] = Done(failed(item, InputError(item.problem, "Mend the data."), "bad question"))
+        for sample in batch:
+            if sample.problem:
+                done[sample.id] = Done(failed(sample, InputError(sample.problem, "Mend the data."), "bad question"))
                 continue
             try:
-                prepared.append(self.system.prepare(item))
+                prepared.append(self.system.prepare(sample))
             except Exception as error:  # whatever is wrong with one clip must not cost the others
-                done[item.id] = Done(failed(item, error))
+                done[sample.id] = Done(failed(sample, error))
         with self._answering:
             began = time.perf_counter()
             replies = self._answers(prepared)
             seconds = (time.perf_counter() - began) / max(len(prepared), 1)
         for p, reply in zip(prepared, replies, strict=True):
             if isinstance(reply, _Failure):
-                done[p.item.id] = Done(failed(p.item, reply.error))
+                done[p.sample.id] = Done(failed(p.sample, reply.error))
             else:
-                done[p.item.id] = Done(self._record(p, reply, seconds), strip(p.seen))
-        return [done[item.id] for item in batch]
+                done[p.sample.id] = Done(self._record(p, reply, seconds), strip(p.seen))
+        return [done[sample.id] for sample in batch]
 
     def _answers(self, batch: list[Prepared]) -> list[Reply | _Failure]:
         """Replies; a batch that fails is halved until the items that fail stand alone."""
@@ -106,10 +106,10 @@ class Worker:
         return self._answers(batch[:half]) + self._answers(batch[half:])
 
     def _record(self, prepared: Prepared, reply: Reply, seconds: float) -> Record:
-        item, seen = prepared.item, prepared.seen
-        value, answer, reason = score(reply.text, item.question, item.gold)
+        sample, seen = prepared.sample, prepared.seen
+        value, answer, reason = score(reply.text, sample.question, sample.gold)
         return Record(
-            **_about(item) | {"length_s": round(item.length_s or seen.audio_s, 2)},
+            **_about(sample) | {"length_s": round(sample.length_s or seen.audio_s, 2)},
             status="answered",
             reply=reply.text,
             thinking=answer.thinking,
@@ -117,7 +117,7 @@ class Worker:
             how=answer.how,
             strict=value,
             reason=reason,
-            paper=self._own_score(item, reply.text, self._think),
+            paper=self._own_score(sample, reply.text, self._think),
             probabilities=reply.probabilities,
             prompt=prepared.prompt_sha,
             frames=len(seen.times_s),
@@ -129,30 +129,32 @@ class Worker:
         )
 
 
-def failed(item: Item, error: Exception, kind: str = "") -> Record:
+def failed(sample: Sample, error: Exception, kind: str = "") -> Record:
     """The record of a question that the system was never heard on."""
     kind = kind or ("bad media" if isinstance(error, MediaError) else type(error).__name__)
     lasting = isinstance(error, MediaError | InputError)
     where = getattr(error, "path", None)
     cause = f"{where}: {error.problem}" if isinstance(error, OmniSenseError) and where else str(error) or repr(error)
-    return Record(**_about(item), status="error", error={"kind": kind, "cause": cause[:500], "retryable": not lasting})
+    return Record(
+        **_about(sample), status="error", error={"kind": kind, "cause": cause[:500], "retryable": not lasting}
+    )
 
 
-def _about(item: Item) -> dict[str, Any]:
+def _about(sample: Sample) -> dict[str, Any]:
     return {
-        "id": item.id,
-        "task": item.task,
-        "level": item.level,
-        "kind": item.question.kind,
-        "gold": item.gold,
-        "question": item.question.text,
-        "options": item.question.options,
-        "form": item.question.form,
-        "length_s": round(item.length_s, 2),
+        "id": sample.id,
+        "task": sample.task,
+        "level": sample.level,
+        "kind": sample.question.kind,
+        "gold": sample.gold,
+        "question": sample.question.text,
+        "options": sample.question.options,
+        "form": sample.question.form,
+        "length_s": round(sample.length_s, 2),
     }
 
 
-def strip(seen: Seen) -> bytes | None:
+def strip(seen: MediaUsage) -> bytes | None:
     """Up to eight of the frames that the model saw, side by side, as a small JPEG; a single picture larger."""
     from PIL import Image
 

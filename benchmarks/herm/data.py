@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omnisense.benchmarks.harness.dataset import Dataset, Item, Problem
-from omnisense.benchmarks.harness.overlap import RIGHT_OVER, best_overlap
-from omnisense.benchmarks.harness.rows import RowError, lettered, located, unused
+from omnisense.benchmarks.harness.dataset import Dataset, Problem, Sample
+from omnisense.benchmarks.harness.rows import RowError, lettered, resolve_media, unused
 from omnisense.errors import InputError
+from omnisense.perception.geometry import IOU_THRESHOLD, best_iou
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.question import BOXED, Question
 
@@ -53,29 +53,29 @@ def load(
     if not folder.is_dir():
         raise InputError("there is no such folder", "Give the folder that holds the pictures.", folder)
     notation = notation or boxes.notation_of("thousandths", None)
-    items: list[Item] = []
+    samples: list[Sample] = []
     problems: list[Problem] = []
     groups: dict[str, dict[str, None]] = {}
     seen: dict[str, str] = {}
     for place, row in read_rows(file):
-        item, found = _item(row, place, folder, notation)
+        sample, found = _item(row, place, folder, notation)
         problems += found
-        if item.id in seen:
-            problems.append(Problem(place, "duplicate", f"the same question as {seen[item.id]}"))
-            item = replace(item, id=unused(item.id, seen))
-        seen[item.id] = place
-        items.append(item)
+        if sample.id in seen:
+            problems.append(Problem(place, "duplicate", f"the same question as {seen[sample.id]}"))
+            sample = replace(sample, id=unused(sample.id, seen))
+        seen[sample.id] = place
+        samples.append(sample)
         if name := str(row.get("field") or field):
-            groups.setdefault(name, {})[item.task] = None
-    shown = [item for item in items if item.modality == "image"]
-    if shown and all(item.media is None for item in shown):
+            groups.setdefault(name, {})[sample.task] = None
+    shown = [sample for sample in samples if sample.modality == "image"]
+    if shown and all(sample.media is None for sample in shown):
         raise InputError(f"not one of its {len(shown)} pictures is in {folder}", "Give their folder as --images.", file)
     digest = hashlib.sha256(file.read_bytes())
-    digest.update(" ".join(sorted({item.question.form for item in items})).encode())
-    for media in sorted({i.media for i in items if i.media}):
+    digest.update(" ".join(sorted({sample.question.form for sample in samples})).encode())
+    for media in sorted({i.media for i in samples if i.media}):
         digest.update(f"{os.path.relpath(media, folder)}:{os.path.getsize(media)}\n".encode())
     named = {name: tuple(tasks) for name, tasks in groups.items()}
-    return Dataset(str(file), tuple(items), tuple(problems), digest.hexdigest(), (str(file),), named, "herm")
+    return Dataset(str(file), tuple(samples), tuple(problems), digest.hexdigest(), (str(file),), named, "herm")
 
 
 def read_rows(file: Path) -> Iterator[tuple[str, Row]]:
@@ -101,12 +101,12 @@ def read_rows(file: Path) -> Iterator[tuple[str, Row]]:
         yield place, row
 
 
-def _item(row: Row, place: str, folder: Path, notation: boxes.Notation) -> tuple[Item, list[Problem]]:
+def _item(row: Row, place: str, folder: Path, notation: boxes.Notation) -> tuple[Sample, list[Problem]]:
     blocking: list[RowError] = []
     named, media, form = str(row.get("image") or ""), None, "thousandths"
     try:
         if named:
-            media = located(named, folder)
+            media = resolve_media(named, folder)
             form = _form(media, notation)
     except RowError as fault:
         blocking.append(fault)
@@ -117,7 +117,7 @@ def _item(row: Row, place: str, folder: Path, notation: boxes.Notation) -> tuple
     except RowError as fault:
         blocking.append(fault)
         question, gold = Question(str(row["question"]), "one"), ""
-    item = Item(
+    sample = Sample(
         id=_identity(row),
         task=str(row.get("dimension") or "all"),
         level=0,
@@ -129,7 +129,7 @@ def _item(row: Row, place: str, folder: Path, notation: boxes.Notation) -> tuple
         problem="; ".join(map(str, blocking)),
         row={"answer": row["answer"]},
     )
-    return item, [Problem(place, fault.kind, str(fault)) for fault in blocking]
+    return sample, [Problem(place, fault.kind, str(fault)) for fault in blocking]
 
 
 def _identity(row: Row) -> str:
@@ -194,7 +194,7 @@ def _corners(box: Any) -> boxes.Box:
     return max(x, 0.0), max(y, 0.0), min(x + w, 1.0), min(y + h, 1.0)
 
 
-def authors_score(item: Item, reply: str, think: bool) -> float | None:
+def authors_score(sample: Sample, reply: str, think: bool) -> float | None:
     """The authors' rule for boxes: the first box of the reply meets any right one. Else as the strict score.
 
     ``think`` says nothing here: a reply with its thinking in tags is read alike.
@@ -202,7 +202,7 @@ def authors_score(item: Item, reply: str, think: bool) -> float | None:
     from omnisense.benchmarks.harness.scorer import score
     from omnisense.reasoning.answers.parser import parse
 
-    if item.question.kind not in BOXED:
-        return score(reply, item.question, item.gold).value
-    first = boxes.load(parse(reply, "boxes", form=item.question.form).value)[:1]
-    return float(best_overlap(first, boxes.load(item.gold)) > RIGHT_OVER)
+    if sample.question.kind not in BOXED:
+        return score(reply, sample.question, sample.gold).value
+    first = boxes.load(parse(reply, "boxes", form=sample.question.form).value)[:1]
+    return float(best_iou(first, boxes.load(sample.gold)) > IOU_THRESHOLD)

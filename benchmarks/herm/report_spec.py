@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from omnisense.benchmarks.harness.summary import Layout
+from omnisense.benchmarks.harness.summary import ReportSpec
 
 
-def layout(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Layout:
+def spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> ReportSpec:
     """The dimensions in order of name, and their fields."""
-    return Layout(
+    return ReportSpec(
         title="HERM-Bench",
         tasks=dict.fromkeys(sorted(set(tasks)), ""),
         groups=groups,
         macros={},
-        own_score="authors' rule",
+        official_score="authors' rule",
         published=(),
     )

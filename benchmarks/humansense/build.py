@@ -1,6 +1,6 @@
 """Build a benchmark in HumanSense's official format, to run where the official data cannot be had.
 
-``python -m omnisense.benchmarks.humansense.build SOURCES OUTPUT`` reads a folder with some or all of: ``grid/``
+``python -m omnisense.benchmarks.humansense.build CONVERTERS OUTPUT`` reads a folder with some or all of: ``grid/``
 (talking heads with transcripts), ``faces/`` (a woman who weeps and then smiles), ``pedestrians/``, ``speech/emodb/``
 and ``text/`` (dialogue sets), and writes ``HumanSense_VQA.json``, ``HumanSense_AQA.json``, ``videos/``, ``audios/``.
 
@@ -296,12 +296,12 @@ def _side_by_side(left: Path, right: Path) -> np.ndarray:
 @click.argument("sources", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("output", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--seed", default=0, show_default=True)
-@click.option("--most", default=60, show_default=True, help="At most so many questions from each text set.")
+@click.option("--limit", default=60, show_default=True, help="At most so many questions from each text set.")
 def main(sources: Path, output: Path, seed: int, most: int) -> None:
     """Build a benchmark in the official format from SOURCES into OUTPUT."""
     for task, count in Builder(sources, output, seed, most).build().items():
         click.echo(f"{task:<28} {count:>5}")
-    click.echo(f"written to {output}; look at it with: omnisense eval humansense --data {output} --check")
+    click.echo(f"written to {output}; look at it with: omnisense eval humansense --data {output} --validate")
 
 
 if __name__ == "__main__":

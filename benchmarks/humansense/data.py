@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from omnisense.benchmarks.harness.dataset import Dataset, Item, Modality, Problem
-from omnisense.benchmarks.harness.rows import RowError, located, unused
+from omnisense.benchmarks.harness.dataset import Dataset, Modality, Problem, Sample
+from omnisense.benchmarks.harness.rows import RowError, resolve_media, unused
 from omnisense.benchmarks.harness.scorer import canonical
 from omnisense.benchmarks.humansense.official_score import PATTERNS
 from omnisense.benchmarks.humansense.tasks import task_of
 from omnisense.errors import InputError
-from omnisense.reasoning.answers.question import Kind, Question, bare
+from omnisense.reasoning.answers.question import Kind, Question, strip_letter
 
 QUESTION_FILES = ("HumanSense_VQA.json", "HumanSense_AQA.json")
 TRAINING_FILES = ("merged_video_wo_audio.json", "merged_audio.json", "merged_video_w_audio.json")
@@ -37,12 +37,12 @@ class _Media(NamedTuple):
     modality: Modality
 
 
-def load(path: str | Path, whole_clips: bool = False) -> Dataset:
+def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
     """Read a folder with the official question files (or the training files), or one such file.
 
     Media are looked for beside the file, under the path that the row gives or its part from ``videos/`` or ``audios/``
-    on. ``whole_clips`` passes over the rows' time windows, for files that are cut already; the authors' released loop
-    does so too.
+    on. ``ignore_windows`` passes over the rows' time windows, for files that are cut already; the authors' released
+    loop does so too.
 
     Raises:
         InputError: nothing to read there, or a file is not a list of rows.
@@ -50,28 +50,28 @@ def load(path: str | Path, whole_clips: bool = False) -> Dataset:
     root = Path(path).expanduser()
     files = _question_files(root)
     folder = root if root.is_dir() else root.parent
-    items: list[Item] = []
+    samples: list[Sample] = []
     problems: list[Problem] = []
     seen: dict[str, str] = {}
-    digest = hashlib.sha256(b"whole clips" if whole_clips else b"")
+    digest = hashlib.sha256(b"whole clips" if ignore_windows else b"")
     for file in files:
         digest.update(file.read_bytes())
         for place, row in _rows(file):
             sound = file.name in (QUESTION_FILES[1], TRAINING_FILES[1])
-            item, found = _item(row, place, folder, sound, whole_clips)
+            sample, found = _item(row, place, folder, sound, ignore_windows)
             problems += found
-            if item.id in seen:  # kept, as the authors count it too
-                problems.append(Problem(place, "duplicate", f"the same question as {seen[item.id]}"))
-                item = replace(item, id=unused(item.id, seen))
-            seen[item.id] = place
-            items.append(item)
-    for media in sorted({i.media for i in items if i.media}):
+            if sample.id in seen:  # kept, as the authors count it too
+                problems.append(Problem(place, "duplicate", f"the same question as {seen[sample.id]}"))
+                sample = replace(sample, id=unused(sample.id, seen))
+            seen[sample.id] = place
+            samples.append(sample)
+    for media in sorted({i.media for i in samples if i.media}):
         size = os.path.getsize(media) if os.path.isfile(media) else -1
         digest.update(f"{os.path.relpath(media, folder)}:{size}\n".encode())
-    strange = Counter(item.task for item in items if not item.level)
+    strange = Counter(sample.task for sample in samples if not sample.level)
     problems += [Problem(task, "unknown task", f"its {n} questions keep that name") for task, n in strange.items()]
     names = tuple(str(file) for file in files)
-    return Dataset(str(root), tuple(items), tuple(problems), digest.hexdigest(), names)
+    return Dataset(str(root), tuple(samples), tuple(problems), digest.hexdigest(), names)
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"{file.name} row {number}", row
 
 
-def _item(row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip: bool) -> tuple[Item, list[Problem]]:
+def _item(row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip: bool) -> tuple[Sample, list[Problem]]:
     asked = row["questions"]
     task = task_of(str(asked.get("task_type", "")))
     blocking: list[RowError] = []
@@ -133,7 +133,7 @@ def _item(row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip
     window = None if whole_clip else tried(lambda: _window(row), None)
     problems = [Problem(place, fault.kind, str(fault)) for fault in blocking]
     start_s, end_s = window or (None, None)
-    item = Item(
+    sample = Sample(
         id=_identity(row, named),
         task=task.code,
         level=task.level,
@@ -152,7 +152,7 @@ def _item(row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip
         problem="; ".join(str(fault) for fault in blocking),
         row={key: asked[key] for key in _SCORED_BY if key in asked},
     )
-    return item, problems
+    return sample, problems
 
 
 def _identity(row: dict[str, Any], named: str) -> str:
@@ -181,7 +181,7 @@ def _question(asked: dict[str, Any]) -> Question:
 
 def _lettered(options: list[str]) -> tuple[str, ...]:
     """Options with their letters in front, A first."""
-    texts = [bare(option) for option in options]
+    texts = [strip_letter(option) for option in options]
     if all(option[:1] == chr(65 + i) for i, option in enumerate(options) if texts[i] != option):
         return tuple(
             option if text != option else f"{chr(65 + i)}. {option}"
@@ -204,7 +204,7 @@ def _media(named: str, folder: Path, sound: bool) -> _Media:
     if not named:
         return _Media(None, "text")
     modality: Modality = "audio" if sound or PurePosixPath(named).suffix.lower() in _SOUND else "video"
-    return _Media(located(named, folder, ("videos", "audios")), modality)
+    return _Media(resolve_media(named, folder, ("videos", "audios")), modality)
 
 
 def _window(row: dict[str, Any]) -> tuple[float, float] | None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from omnisense.benchmarks.harness.dataset import Item
+from omnisense.benchmarks.harness.dataset import Sample
 
 PATTERNS = {
     "Multiple-choice question (select one answer choice)": "one",
@@ -110,9 +110,9 @@ class PaperScorer:
         return int(_without(said, ".,，") == _without(text, ".,，"))
 
 
-def paper_score(item: Item, reply: str, think: bool) -> float | None:
+def official_score(sample: Sample, reply: str, think: bool) -> float | None:
     """The authors' score of one reply; None where their script would not count it, or would stop at it."""
-    counted = PaperScorer(think).score(item.row, reply)
+    counted = PaperScorer(think).score(sample.row, reply)
     return None if counted is None or counted.fault else counted.value
 
 

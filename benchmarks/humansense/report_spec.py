@@ -6,13 +6,13 @@ import csv
 from importlib.resources import files
 from typing import Any
 
-from omnisense.benchmarks.harness.summary import Layout
+from omnisense.benchmarks.harness.summary import ReportSpec
 from omnisense.benchmarks.humansense.tasks import LEVELS, TASKS, VIDEO_TASKS
 
 
-def layout() -> Layout:
+def spec() -> ReportSpec:
     """The fifteen tasks on four levels; the paper's Avg is the mean over the thirteen with video."""
-    return Layout(
+    return ReportSpec(
         title="HumanSense",
         tasks={task.code: task.name for task in TASKS},
         groups={name: [task.code for task in TASKS if task.level == level] for level, name in LEVELS.items()},
@@ -20,7 +20,7 @@ def layout() -> Layout:
             "13 video tasks (the paper's Avg)": VIDEO_TASKS,
             "15 tasks": [task.code for task in TASKS],
         },
-        own_score="paper",
+        official_score="paper",
         published=published(),
     )
 

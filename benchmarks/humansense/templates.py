@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnisense.benchmarks.harness.dataset import Item
+from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.errors import InputError
 
 
@@ -37,9 +37,9 @@ class Templates:
         around = _strings(runner) if runner.is_file() else {}
         return cls(texts, around.get("asr", ""), around.get("syst", ""))
 
-    def fill(self, item: Item, transcript: str, thought_pattern: bool) -> str | None:
+    def fill(self, sample: Sample, transcript: str, thought_pattern: bool) -> str | None:
         """The words of an item's prompt; None when the authors have no template for its kind."""
-        question = item.question
+        question = sample.question
         name = {"several": "INDEFINITE", "number": "QA", "yes_no": "YES_NO"}.get(question.kind)
         template = self.by_name.get(f"PROMPT_TEMPLATE_{name or f'SINGLE{len(question.options)}'}")
         if template is None:

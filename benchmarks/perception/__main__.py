@@ -38,7 +38,7 @@ _PARTS = ("words", "voices", "faces", "bodies", "feelings", "cost", "live", "lon
 )
 @click.option("--part", "parts", multiple=True, type=click.Choice(_PARTS), help="Only this; several times for more.")
 @click.option("--minutes", default="15,60", show_default=True, help="Lengths of the long files.")
-@click.option("--light-asd", type=click.Path(path_type=Path, exists=True), help="Light-ASD's weights, to compare.")
+@click.option("--asd-model", type=click.Path(path_type=Path, exists=True), help="Light-ASD's weights, to compare.")
 def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, light_asd: Path | None) -> None:
     """Measure perception on the real clips in DATA. Parts that are measured again replace those in OUTPUT."""
     if not importlib.util.find_spec("jiwer"):
@@ -93,7 +93,7 @@ def _measures(
         ("long", "long files", "grid", lambda: cost.long_files(_talking(data), minutes)),
     ]
     if light_asd:
-        helped = Perception(PerceptionSettings(speaking_model=str(light_asd)), cache=False)
+        helped = Perception(PerceptionSettings(asd_model=str(light_asd)), cache=False)
         measures.append(
             ("faces", "who is talking, with Light-ASD", "grid", lambda: faces.who_is_talking(data / "grid", helped))
         )
@@ -115,7 +115,7 @@ def _manifest(perception: Perception) -> dict[str, Any]:
         "omnisense": __version__,
         "command": "python -m omnisense.benchmarks.perception DATA",
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "models": perception.equipment.versions(),
+        "models": perception.registry.versions(),
         "packages": {name: version(name) for name in packages},
     }
 

@@ -12,7 +12,7 @@ from omnisense.perception.images.coco import CocoScenes
 from omnisense.perception.images.scene import BoxPx, Joint, Person, Scene, pixels
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.types import Gesture, VisualStream
-from omnisense.perception.vision.body import Stance
+from omnisense.perception.vision.body import BodyState
 from omnisense.perception.vision.face_detector import Face
 
 _NEAR = 0.5  # heights of the face: a joint further off than this is missed
@@ -40,9 +40,9 @@ def joints(pictures: Path, perception: Perception) -> dict[str, Any]:
     }
 
 
-def _matched(scene: Scene, perception: Perception) -> list[tuple[Person, Stance, float]]:
+def _matched(scene: Scene, perception: Perception) -> list[tuple[Person, BodyState, float]]:
     """Annotated people whose head is where a face is, with what the body reader makes of that face."""
-    detector, _, _, reader = perception.equipment.eyes()
+    detector, _, _, reader = perception.registry.vision_models()
     image = pixels(scene.path)
     matches = []
     for face in detector.detect(image):

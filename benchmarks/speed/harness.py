@@ -21,17 +21,17 @@ from typing import Any
 
 import click
 
-from omnisense.benchmarks.harness.dataset import Item
-from omnisense.benchmarks.harness.executors import RayCrew, dispatch
-from omnisense.benchmarks.harness.prompting import AskSettings
+from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.executors import RayExecutor, dispatch
+from omnisense.benchmarks.harness.prompting import PromptSettings
 from omnisense.benchmarks.harness.report import write_report
 from omnisense.benchmarks.harness.run import RunSettings, run
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.systems import Baseline, Prepared, Reply, SystemSettings
 from omnisense.benchmarks.harness.worker import Worker, WorkerSettings
 from omnisense.benchmarks.humansense.data import load
-from omnisense.benchmarks.humansense.official_score import paper_score
-from omnisense.benchmarks.humansense.report_spec import layout
+from omnisense.benchmarks.humansense.official_score import official_score
+from omnisense.benchmarks.humansense.report_spec import spec
 from omnisense.benchmarks.humansense.tasks import TASKS
 from omnisense.benchmarks.speed.memory import peak_mb
 from omnisense.reasoning.answers.question import Question, question_text
@@ -114,13 +114,13 @@ class _BusySystem(Baseline):
 
 class _BusySettings(WorkerSettings):
     def make(self) -> Worker:
-        return Worker(_BusySystem(self.system, ()), self.own_score, False)
+        return Worker(_BusySystem(self.system, ()), self.official_score, False)
 
 
 def workers(folder: Path, runs: int, count: int = 320) -> dict[str, float]:
     """The same questions by one and by two Ray workers, in turn, start-up left out."""
-    items = load(_data(folder, count)).items
-    batches = [items[at : at + 4] for at in range(0, count, 4)]
+    samples = load(_data(folder, count)).samples
+    batches = [samples[at : at + 4] for at in range(0, count, 4)]
     rates: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(runs):
         for number, found in rates.items():
@@ -129,16 +129,16 @@ def workers(folder: Path, runs: int, count: int = 320) -> dict[str, float]:
     return {"one_per_s": one, "two_per_s": two, "efficiency": two / (2 * one)}
 
 
-def _items_a_second(batches: Sequence[Sequence[Item]], number: int) -> float:
+def _items_a_second(batches: Sequence[Sequence[Sample]], number: int) -> float:
     """Questions a second from the time when every worker has answered a batch."""
-    settings = _BusySettings(SystemSettings(kind="baseline", policy="random"), AskSettings(), paper_score)
-    crew = RayCrew(settings, number, "local")
+    settings = _BusySettings(SystemSettings(kind="baseline", policy="random"), PromptSettings(), official_score)
+    executor = RayExecutor(settings, number, "local")
     times = []
     try:
-        for done in dispatch(crew, batches):
+        for done in dispatch(executor, batches):
             times.append((time.perf_counter(), len(done)))
     finally:
-        crew.close()
+        executor.close()
     warm = 2 * number
     return sum(n for _, n in times[warm:]) / (times[-1][0] - times[warm - 1][0])
 
@@ -179,7 +179,7 @@ def _harness_s(folder: Path, count: int) -> float:
     dataset = load(_data(folder, count))
     settings = _instant(folder, count)
     began = time.perf_counter()
-    run(settings, dataset, paper_score)
+    run(settings, dataset, official_score)
     return time.perf_counter() - began
 
 
@@ -188,15 +188,15 @@ def _peak_mb(folder: Path, count: int) -> float:
     dataset = load(_data(folder, count))
     settings = _instant(folder, count)
     before_mb = peak_mb()
-    run(settings, dataset, paper_score)
+    run(settings, dataset, official_score)
     return peak_mb() - before_mb
 
 
 def _report_s(folder: Path, count: int) -> float:
     settings = _instant(folder, count)
-    run(settings, load(_data(folder, count)), paper_score)
+    run(settings, load(_data(folder, count)), official_score)
     began = time.perf_counter()
-    write_report(settings.output or folder, layout())
+    write_report(settings.output or folder, spec())
     return time.perf_counter() - began
 
 

@@ -72,7 +72,7 @@ def perception(path: Path, runs: int) -> list[Timing]:
     clip = open_clip(path)
     everything = Perception(cache=False)
     plain = PerceptionSettings(
-        face_mesh_model=None, voice_model=None, voice_emotion_model=None, text_emotion_model=None
+        face_mesh_model=None, speaker_model=None, voice_emotion_model=None, text_emotion_model=None
     )
     streams = Perception(plain, cache=False)
     plan = Sampling().plan(clip.duration_s, clip.frame_rate, clip.frame_count, clip.width, clip.height)

@@ -96,7 +96,7 @@ def step_seconds(folder: Path, runs: int) -> dict[str, list[float]]:
 def encoding_once(folder: Path, runs: int) -> dict[str, float]:
     """Seconds to encode a group's prompts: as one, and each completion's anew."""
     from omnisense.reasoning.policies.transformers import load_model
-    from omnisense.rl.prompt_prefetch import EncodingAhead, dump_prompt, read_prompt
+    from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, read_prompt
     from omnisense.testing.tiny_models import tiny_omni
 
     encoder = load_model(tiny_omni(folder / "encoder"), "float32")[1]
@@ -109,7 +109,7 @@ def encoding_once(folder: Path, runs: int) -> dict[str, float]:
     group = [dump_prompt(_prompt([part]))] * _COMPLETIONS
     once, each = [], []
     for _ in range(runs + 1):
-        ahead = EncodingAhead(encoder, threads=1)
+        ahead = PromptPrefetcher(encoder, threads=1)
         began = time.perf_counter()
         ahead.take(group)
         once.append(time.perf_counter() - began)

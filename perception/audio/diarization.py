@@ -9,19 +9,17 @@ the first window of an hour to the last. With the user's access, a pyannote pipe
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from omnisense.compat import without_pyannote_warnings
 from omnisense.errors import ModelError
 from omnisense.perception.audio.chunks import SpeechBlock
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
-from omnisense.perception.types import VoiceTurn
+from omnisense.perception.types import SpeakerTurn
 
 _WINDOW_S = 5.0  # what the segmentation network was trained on
 _STEP_S = 1.0
@@ -45,7 +43,7 @@ class _Window(NamedTuple):
     clean_s: tuple[float, ...]
 
 
-class Teller(Protocol):
+class Diarizer(Protocol):
     """Tells voices apart, clip by clip."""
 
     name: str
@@ -60,7 +58,7 @@ class Diarization(Protocol):
     def add(self, block: SpeechBlock) -> None:
         """Hear the next block."""
 
-    def turns(self) -> list[VoiceTurn]:
+    def turns(self) -> list[SpeakerTurn]:
         """Who spoke when in all that was heard so far, in order of time."""
 
 
@@ -75,15 +73,15 @@ class VoiceTeller:
     name = "whisperx segmentation, CAM++ vectors, agglomerative clustering"
 
     def __init__(self, folder: Path, count: int | None = None) -> None:
-        from omnisense.perception.audio.speaker_embedding import VoiceEmbedder
+        from omnisense.perception.audio.speaker_embedding import SpeakerEmbedder
 
-        self._segmentation, self._embedder, self.count = _load_segmentation(), VoiceEmbedder(folder), count
+        self._segmentation, self._embedder, self.count = _load_segmentation(), SpeakerEmbedder(folder), count
 
     def begin(self) -> Diarization:
         """For one clip."""
         return _Clustered(self)
 
-    def voices(self, block: SpeechBlock) -> tuple[list[VoiceTurn], dict[str, np.ndarray]]:
+    def voices(self, block: SpeechBlock) -> tuple[list[SpeakerTurn], dict[str, np.ndarray]]:
         """One block by itself: its turns and each voice's vector, with names of the block's own."""
         heard = _Clustered(self)
         heard.add(block)
@@ -121,8 +119,8 @@ class VoiceTeller:
 
 
 class _Clustered:
-    def __init__(self, teller: VoiceTeller) -> None:
-        self._teller = teller
+    def __init__(self, diarizer: VoiceTeller) -> None:
+        self._teller = diarizer
         self._windows: list[_Window] = []
         self._end_s = 0.0
 
@@ -130,10 +128,10 @@ class _Clustered:
         self._windows += self._teller.windows(block)
         self._end_s = block.start_s + len(block.samples) / SAMPLE_RATE_HZ
 
-    def turns(self) -> list[VoiceTurn]:
+    def turns(self) -> list[SpeakerTurn]:
         return self.voices()[0]
 
-    def voices(self) -> tuple[list[VoiceTurn], dict[str, np.ndarray]]:
+    def voices(self) -> tuple[list[SpeakerTurn], dict[str, np.ndarray]]:
         """The turns, and each voice's vector."""
         centres = _voices(self._windows, self._teller.count)
         if not len(centres):
@@ -201,16 +199,16 @@ def _speaking(windows: Sequence[_Window], centres: np.ndarray) -> tuple[np.ndarr
     return (rank < many[:, None]) & (activity > 0), frame_s
 
 
-def _named(speaking: tuple[np.ndarray, float], end_s: float) -> tuple[list[VoiceTurn], list[int]]:
+def _named(speaking: tuple[np.ndarray, float], end_s: float) -> tuple[list[SpeakerTurn], list[int]]:
     """Turns named in order of first words, and the table's column of each name."""
     table, frame_s = speaking
-    turns: list[VoiceTurn] = []
+    turns: list[SpeakerTurn] = []
     order = [k for k in np.argsort([int(np.argmax(c)) if c.any() else len(c) for c in table.T]) if table[:, k].any()]
     for number, column in enumerate(order, start=1):
         edges = np.flatnonzero(np.diff(np.r_[0, table[:, column].astype(int), 0]))
         runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
         spans = [(a * frame_s, min(b * frame_s, end_s)) for a, b in runs]
-        turns += [VoiceTurn(round(a, 3), round(b, 3), f"voice-{number}") for a, b in _bridged(spans)]
+        turns += [SpeakerTurn(round(a, 3), round(b, 3), f"voice-{number}") for a, b in _bridged(spans)]
     return sorted(turns, key=lambda turn: (turn.start_s, turn.end_s)), [int(k) for k in order]
 
 
@@ -231,7 +229,7 @@ def _load_segmentation() -> Any:
 
     root = importlib.util.find_spec("whisperx")
     path = Path(str(root.origin)).parent / "assets" / "pytorch_model.bin" if root else Path("whisperx")
-    with _quiet():
+    with without_pyannote_warnings():
         from pyannote.audio import Model
 
         try:
@@ -241,20 +239,6 @@ def _load_segmentation() -> Any:
             raise ModelError(
                 f"the speaker segmentation network cannot be read ({error})", "Install whisperx again.", path
             ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """pyannote warns at length of torchcodec, Lightning of the checkpoint's age; neither is the user's to mend."""
-    log = logging.getLogger("lightning.pytorch.utilities.migration.utils")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
 
 
 # --- pyannote -----------------------------------------------------------------------------------------------
@@ -267,7 +251,7 @@ class PyannoteTeller:
     """
 
     def __init__(self, folder: Path, count: int | None = None) -> None:
-        with _quiet():
+        with without_pyannote_warnings():
             from pyannote.audio import Pipeline
 
             try:
@@ -293,20 +277,20 @@ class _Whole:
     def add(self, block: SpeechBlock) -> None:
         self._pieces.append(block.samples)
 
-    def turns(self) -> list[VoiceTurn]:
+    def turns(self) -> list[SpeakerTurn]:
         import torch
 
         sound = {"waveform": torch.from_numpy(np.concatenate(self._pieces))[None], "sample_rate": SAMPLE_RATE_HZ}
-        with _quiet():
+        with without_pyannote_warnings():
             result = self._pipeline(sound, num_speakers=self._count)
         annotation = getattr(result, "speaker_diarization", result)  # pyannote 4 wraps it
         names: dict[str, str] = {}
         return [
-            VoiceTurn(round(s.start, 3), round(s.end, 3), names.setdefault(label, f"voice-{len(names) + 1}"))
+            SpeakerTurn(round(s.start, 3), round(s.end, 3), names.setdefault(label, f"voice-{len(names) + 1}"))
             for s, _, label in annotation.itertracks(yield_label=True)
         ]
 
 
-def load_teller(folder: Path, count: int | None = None) -> VoiceTeller | PyannoteTeller:
+def load_diarizer(folder: Path, count: int | None = None) -> VoiceTeller | PyannoteTeller:
     """The one that a folder is for: a pyannote pipeline has a ``config.yaml``, the embedding its weights."""
     return PyannoteTeller(folder, count) if (folder / "config.yaml").is_file() else VoiceTeller(folder, count)

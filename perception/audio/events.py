@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from omnisense.perception.types import Sound, VoiceTurn
+from omnisense.perception.types import AudioEvent, SpeakerTurn
 
 _MIN_OVERLAP_S = 0.2  # less is how people take turns (Stivers et al., PNAS 2009: gaps of 0 to 200 ms)
 _YIELDS_S = 1.0  # whoever is interrupted falls silent within this
@@ -21,7 +21,7 @@ _CALL_DB = 6.0
 _ABOVE_SPEECH_ST = 5.0
 
 
-def overlaps(turns: Sequence[VoiceTurn]) -> Iterator[Sound]:
+def overlaps(turns: Sequence[SpeakerTurn]) -> Iterator[AudioEvent]:
     """Stretches in which two voices speak at once, as interruptions where one takes the floor of the other."""
     for i, first in enumerate(turns):
         for second in turns[i + 1 :]:
@@ -33,12 +33,12 @@ def overlaps(turns: Sequence[VoiceTurn]) -> Iterator[Sound]:
             takes = second.end_s - first.end_s >= _GOES_ON_S and shared_s <= _YIELDS_S
             began_before = second.start_s - first.start_s >= _MIN_OVERLAP_S
             kind = "interruption" if takes and began_before else "overlap"
-            yield Sound(second.start_s, round(second.start_s + shared_s, 3), kind, (second.voice, first.voice))
+            yield AudioEvent(second.start_s, round(second.start_s + shared_s, 3), kind, (second.voice, first.voice))
 
 
 def laughter_like(
     time_s: np.ndarray, level_db: np.ndarray, f0_hz: np.ndarray, usual_f0_hz: float | None
-) -> Iterator[Sound]:
+) -> Iterator[AudioEvent]:
     """Runs of even, high calls.
 
     Args:
@@ -65,5 +65,5 @@ def laughter_like(
             if unevenness <= _EVEN:
                 start_s, end_s = float(time_s[run[0]]) - 0.08, float(time_s[run[-1]]) + 0.08
                 strength = round(1 - unevenness / _EVEN / 2, 2)
-                yield Sound(round(max(start_s, 0.0), 3), round(end_s, 3), "laughter-like", (), strength)
+                yield AudioEvent(round(max(start_s, 0.0), 3), round(end_s, 3), "laughter-like", (), strength)
         run = [call] if call >= 0 else []

@@ -18,12 +18,12 @@ import numpy as np
 from omnisense.perception.audio.chunks import SpeechBlock
 from omnisense.perception.audio.events import laughter_like, overlaps
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
-from omnisense.perception.types import AudioStream, Prosody, Span, Utterance, VoiceTurn
+from omnisense.perception.types import AudioStream, Prosody, Span, SpeakerTurn, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from omnisense.perception.audio.diarization import Teller
+    from omnisense.perception.audio.diarization import Diarizer
     from omnisense.perception.emotion.voice import VoiceReader
 
 _MIN_PAUSE_S = 0.25  # shorter silences belong to stop consonants
@@ -40,7 +40,7 @@ _MIN_UTTERANCES = 2  # within one utterance pitch and level just run down: there
 
 
 @dataclass(frozen=True)
-class Ears:
+class AudioModels:
     """The models that listen.
 
     Attributes:
@@ -51,12 +51,12 @@ class Ears:
     """
 
     pitch: Any
-    teller: Teller | None = None
+    diarizer: Diarizer | None = None
     reader: VoiceReader | None = None
     notes: tuple[str, ...] = ()
 
 
-class Heard(NamedTuple):
+class AudioAnalysis(NamedTuple):
     """The stream, and the loudness it was measured from: times (F,) in seconds, levels (F,) in dB."""
 
     stream: AudioStream
@@ -74,7 +74,7 @@ class _Track:
     syllable: np.ndarray
 
 
-def hear(blocks: Iterable[SpeechBlock], ears: Ears) -> Heard:
+def analyze_audio(blocks: Iterable[SpeechBlock], ears: AudioModels) -> AudioAnalysis:
     """Measure a clip's sound.
 
     Args:
@@ -83,9 +83,9 @@ def hear(blocks: Iterable[SpeechBlock], ears: Ears) -> Heard:
     """
     track, speech, heard_s, turns = _listen(blocks, ears)
     if not heard_s:
-        return Heard(AudioStream(0.0, (), (), (), (), Prosody()), np.zeros(0), np.zeros(0))
+        return AudioAnalysis(AudioStream(0.0, (), (), (), (), Prosody()), np.zeros(0), np.zeros(0))
     spoken = _inside(track.time_s, speech)
-    spans = _utterances(turns or [VoiceTurn(s.start_s, s.end_s, "") for s in speech])
+    spans = _utterances(turns or [SpeakerTurn(s.start_s, s.end_s, "") for s in speech])
     measured = [_prosody(track, spoken, span) for span in spans]
     overall = _baseline(track, spoken, measured)
     baselines = _voice_baselines(track, spoken, spans, measured)
@@ -113,7 +113,7 @@ def hear(blocks: Iterable[SpeechBlock], ears: Ears) -> Heard:
         emotion_labels=ears.reader.labels if ears.reader else (),
         notes=ears.notes,
     )
-    return Heard(stream, track.time_s, track.level_db)
+    return AudioAnalysis(stream, track.time_s, track.level_db)
 
 
 def against_baselines(
@@ -161,12 +161,12 @@ def arousal(prosody: Prosody) -> float | None:
     return float(np.tanh(prosody.f0_rel_st / 6 + prosody.loudness_rel_db / 9))
 
 
-def _listen(blocks: Iterable[SpeechBlock], ears: Ears) -> tuple[_Track, list[Span], float, list[VoiceTurn]]:
+def _listen(blocks: Iterable[SpeechBlock], ears: AudioModels) -> tuple[_Track, list[Span], float, list[SpeakerTurn]]:
     """One walk through the sound: frame-wise measurements, speech, the length heard, and the voices' turns."""
     tracks: list[_Track] = []
     speech: list[Span] = []
     heard_s = 0.0
-    voices = ears.teller.begin() if ears.teller else None
+    voices = ears.diarizer.begin() if ears.diarizer else None
     for block in blocks:
         speech += block.speech
         heard_s = block.start_s + len(block.samples) / SAMPLE_RATE_HZ
@@ -180,7 +180,7 @@ def _listen(blocks: Iterable[SpeechBlock], ears: Ears) -> tuple[_Track, list[Spa
     return track, speech, heard_s, turns
 
 
-def _trimmed(turn: VoiceTurn, track: _Track) -> VoiceTurn | None:
+def _trimmed(turn: SpeakerTurn, track: _Track) -> SpeakerTurn | None:
     """A turn without the near-silence at its ends, which the segmentation hears as speech in very short clips."""
     first, last = int(np.searchsorted(track.time_s, turn.start_s)), int(np.searchsorted(track.time_s, turn.end_s))
     level_db = track.level_db[first:last]
@@ -195,7 +195,7 @@ def _trimmed(turn: VoiceTurn, track: _Track) -> VoiceTurn | None:
 
 
 def _voice_baselines(
-    track: _Track, spoken: np.ndarray, spans: Sequence[VoiceTurn], measured: Sequence[Prosody]
+    track: _Track, spoken: np.ndarray, spans: Sequence[SpeakerTurn], measured: Sequence[Prosody]
 ) -> dict[str, Prosody]:
     baselines = {}
     for voice in sorted({span.voice for span in spans} - {""}):
@@ -211,7 +211,7 @@ def _seconds(
     track: _Track,
     spoken: np.ndarray,
     heard_s: float,
-    spans: Sequence[VoiceTurn],
+    spans: Sequence[SpeakerTurn],
     baselines: dict[str, Prosody],
     overall: Prosody,
 ) -> Iterator[Prosody]:
@@ -222,7 +222,7 @@ def _seconds(
         yield relative(prosody, baselines.get(voice, overall))
 
 
-def speaks_most(spans: Sequence[VoiceTurn], start_s: float, end_s: float) -> str:
+def speaks_most(spans: Sequence[SpeakerTurn], start_s: float, end_s: float) -> str:
     """The voice with the most of a stretch; empty when nobody speaks."""
     shares: dict[str, float] = {}
     for span in spans:
@@ -280,16 +280,16 @@ def _syllables(level_db: np.ndarray, voiced: np.ndarray) -> np.ndarray:
     return marks
 
 
-def _inside(times_s: np.ndarray, spans: Sequence[Span | VoiceTurn]) -> np.ndarray:
+def _inside(times_s: np.ndarray, spans: Sequence[Span | SpeakerTurn]) -> np.ndarray:
     inside: np.ndarray = np.zeros(len(times_s), dtype=bool)
     for span in spans:
         inside[np.searchsorted(times_s, span.start_s) : np.searchsorted(times_s, span.end_s)] = True
     return inside
 
 
-def _utterances(turns: Sequence[VoiceTurn]) -> list[VoiceTurn]:
+def _utterances(turns: Sequence[SpeakerTurn]) -> list[SpeakerTurn]:
     """Each voice's turns, joined across short silences."""
-    groups: list[VoiceTurn] = []
+    groups: list[SpeakerTurn] = []
     last: dict[str, int] = {}
     for turn in turns:
         at = last.get(turn.voice)
@@ -306,7 +306,7 @@ def _pauses(speech: list[Span]) -> list[Span]:
     return [gap for gap in gaps if gap.duration_s >= _MIN_PAUSE_S]
 
 
-def _prosody(track: _Track, spoken: np.ndarray, span: Span | VoiceTurn) -> Prosody:
+def _prosody(track: _Track, spoken: np.ndarray, span: Span | SpeakerTurn) -> Prosody:
     first, last = int(np.searchsorted(track.time_s, span.start_s)), int(np.searchsorted(track.time_s, span.end_s))
     here = slice(first, last)
     if first == last:

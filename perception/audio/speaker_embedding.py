@@ -25,7 +25,7 @@ _BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers and dilation of each
 _EMBEDDING = 192
 
 
-class VoiceEmbedder:
+class SpeakerEmbedder:
     """Speaker vectors from CAM++ weights (``campplus.pt`` in a folder).
 
     Raises:

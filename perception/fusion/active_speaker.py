@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from omnisense.perception.types import AudioStream, Span, Speaking, Transcript, VoiceTurn
-from omnisense.perception.vision.landmarks import WATCH_FPS, Watched
+from omnisense.perception.types import AudioStream, Span, SpeakerSegment, SpeakerTurn, Transcript
+from omnisense.perception.vision.landmarks import WATCH_FPS, LandmarkTrack
 
 # How far open the mouth is for a sound, 0 closed to 1 wide (lip heights of English vowels and consonants, as ranked by
 # Montgomery and Jackson, "Physical characteristics of the lips underlying vowel lipreading performance", JASA 1983).
@@ -69,13 +69,13 @@ class _Piece:
 
 
 def who_speaks(
-    watched: Sequence[Watched],
+    watched: Sequence[LandmarkTrack],
     audio: AudioStream,
     loudness: tuple[np.ndarray, np.ndarray],
     phones: Sequence[Phone],
     transcript: Transcript | None = None,
     talking: TalkScorer | None = None,
-) -> list[Speaking]:
+) -> list[SpeakerSegment]:
     """Give each stretch of speech to a face, or off screen.
 
     Args:
@@ -101,11 +101,11 @@ def who_speaks(
     return _filled(given, [bool(found) for found in evidence])
 
 
-def _stretches(audio: AudioStream, transcript: Transcript | None) -> list[VoiceTurn]:
+def _stretches(audio: AudioStream, transcript: Transcript | None) -> list[SpeakerTurn]:
     """Turns of voices, or without voices the voice activity, cut where a sentence ends."""
-    turns = audio.voices or tuple(VoiceTurn(s.start_s, s.end_s, "") for s in audio.speech)
+    turns = audio.voices or tuple(SpeakerTurn(s.start_s, s.end_s, "") for s in audio.speech)
     cuts = [(a.end_s, b.start_s) for a, b in itertools.pairwise(transcript.segments)] if transcript else []
-    parts: list[VoiceTurn] = []
+    parts: list[SpeakerTurn] = []
     for turn in turns:
         inside = [
             begins_s
@@ -113,11 +113,11 @@ def _stretches(audio: AudioStream, transcript: Transcript | None) -> list[VoiceT
             if turn.start_s < ends_s and turn.start_s + _MIN_SPEECH_S < begins_s < turn.end_s - _MIN_SPEECH_S
         ]
         edges = [turn.start_s, *inside, turn.end_s]
-        parts += [VoiceTurn(a, b, turn.voice) for a, b in itertools.pairwise(edges)]
+        parts += [SpeakerTurn(a, b, turn.voice) for a, b in itertools.pairwise(edges)]
     return parts
 
 
-def _piece(turn: VoiceTurn, phones: Sequence[Phone], loudness: tuple[np.ndarray, np.ndarray]) -> _Piece:
+def _piece(turn: SpeakerTurn, phones: Sequence[Phone], loudness: tuple[np.ndarray, np.ndarray]) -> _Piece:
     times_s = np.arange(turn.start_s - _MARGIN_S, turn.end_s + _MARGIN_S, 1 / WATCH_FPS)
     span = Span(turn.start_s, turn.end_s)
     here = [p for p in phones if p[2] > times_s[0] and p[1] < times_s[-1] and p[0] != "SIL"]
@@ -137,11 +137,11 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     return np.convolve(np.pad(values, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
 
 
-def _filled(given: list[Speaking], watched: list[bool]) -> list[Speaking]:
+def _filled(given: list[SpeakerSegment], watched: list[bool]) -> list[SpeakerSegment]:
     """Stretches in which no mouth could be watched go with the same voice's nearest stretch in which one could."""
     known = [part for part, seen in zip(given, watched, strict=True) if seen]
 
-    def filled(part: Speaking) -> Speaking:
+    def filled(part: SpeakerSegment) -> SpeakerSegment:
         same = [(max(k.start_s - part.end_s, part.start_s - k.end_s), i) for i, k in enumerate(known)]
         gap_s, at = min(((gap, i) for gap, i in same if known[i].voice == part.voice), default=(np.inf, 0))
         if gap_s > _NEAR_S:
@@ -267,11 +267,11 @@ def _support(mouth: _Mouth) -> float:
 # --- decision -----------------------------------------------------------------------------------------------
 
 
-def _given(piece: _Piece, mouths: dict[str, _Mouth], of_voice: dict[str, float] | None) -> Speaking:
+def _given(piece: _Piece, mouths: dict[str, _Mouth], of_voice: dict[str, float] | None) -> SpeakerSegment:
     """The stretch's speaker: its own evidence and, with less weight, what the voice shows over the clip."""
 
-    def made(face: str | None, off_screen: bool, certainty: float) -> Speaking:
-        return Speaking(
+    def made(face: str | None, off_screen: bool, certainty: float) -> SpeakerSegment:
+        return SpeakerSegment(
             round(piece.span.start_s, 3),
             round(piece.span.end_s, 3),
             piece.voice,

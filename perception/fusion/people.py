@@ -13,13 +13,13 @@ from omnisense.perception.types import (
     Agreement,
     AudioStream,
     FaceTrack,
-    PersonRow,
+    PersonSummary,
     Segment,
-    Speaking,
+    SpeakerSegment,
+    SpeakerTurn,
     Transcript,
     Utterance,
     VisualStream,
-    VoiceTurn,
     Word,
 )
 
@@ -37,7 +37,7 @@ _VALENCE = {
 # --- whose words --------------------------------------------------------------------------------------------
 
 
-def with_speakers(transcript: Transcript, turns: Sequence[VoiceTurn]) -> Transcript:
+def with_speakers(transcript: Transcript, turns: Sequence[SpeakerTurn]) -> Transcript:
     """The transcript with a voice for each word and segment; a segment that two voices share is parted."""
     if not turns:
         return transcript
@@ -57,7 +57,7 @@ def with_speakers(transcript: Transcript, turns: Sequence[VoiceTurn]) -> Transcr
     return replace(transcript, segments=tuple(segments))
 
 
-def _heard_as(words: Sequence[Word], turns: Sequence[VoiceTurn]) -> list[Word]:
+def _heard_as(words: Sequence[Word], turns: Sequence[SpeakerTurn]) -> list[Word]:
     """Each word with the voice that has the most of its time; where voices overlap, the one with the most words."""
     if not words:
         return []
@@ -70,7 +70,7 @@ def _heard_as(words: Sequence[Word], turns: Sequence[VoiceTurn]) -> list[Word]:
     ]
 
 
-def _voices_of(word: Word, turns: Sequence[VoiceTurn]) -> list[str]:
+def _voices_of(word: Word, turns: Sequence[SpeakerTurn]) -> list[str]:
     """The voices with (nearly) the most of the word's time; else the nearest; else none."""
     shares: dict[str, float] = defaultdict(float)
     for turn in turns:
@@ -105,8 +105,8 @@ def people_of(
     visual: VisualStream | None,
     audio: AudioStream | None,
     transcript: Transcript | None,
-    speaking: Sequence[Speaking],
-) -> tuple[PersonRow, ...]:
+    speaking: Sequence[SpeakerSegment],
+) -> tuple[PersonSummary, ...]:
     """A row for each person seen or heard, in order of appearance."""
     faces = visual.faces if visual else ()
     somebodies = _paired(faces, audio.voices if audio else (), speaking)
@@ -117,7 +117,9 @@ def people_of(
     return tuple(rows)
 
 
-def _paired(faces: Sequence[FaceTrack], turns: Sequence[VoiceTurn], speaking: Sequence[Speaking]) -> list[_Somebody]:
+def _paired(
+    faces: Sequence[FaceTrack], turns: Sequence[SpeakerTurn], speaking: Sequence[SpeakerSegment]
+) -> list[_Somebody]:
     """Faces joined with their voices: a voice has the faces that it is given, if it is given them most of the time."""
     given: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     spoken: dict[str, float] = defaultdict(float)
@@ -177,8 +179,8 @@ def _row(
     visual: VisualStream | None,
     audio: AudioStream | None,
     transcript: Transcript | None,
-    speaking: Sequence[Speaking],
-) -> PersonRow:
+    speaking: Sequence[SpeakerSegment],
+) -> PersonSummary:
     ids = {face.id for face in who.faces}
     utterances = [u for u in audio.utterances if who.voice and u.voice == who.voice] if audio else []
     segments = [s for s in transcript.segments if who.voice and s.speaker == who.voice] if transcript else []
@@ -189,7 +191,7 @@ def _row(
     excited = [u.arousal for u in utterances if u.arousal is not None]
     sentiments = [s.sentiment for s in segments if s.sentiment is not None]
     voices = len({turn.voice for turn in audio.voices}) if audio else 0
-    row = PersonRow(
+    row = PersonSummary(
         id=f"person-{number}",
         name=_name_of(who, faces, voices),
         faces=tuple(face.id for face in who.faces),

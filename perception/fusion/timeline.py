@@ -10,14 +10,14 @@ import numpy as np
 
 from omnisense.perception.fusion.people import CLEAR_TONE, place_of
 from omnisense.perception.types import (
+    AudioEvent,
     AudioStream,
     FaceTrack,
     Missing,
     Percepts,
-    PersonRow,
+    PersonSummary,
     Prosody,
     Segment,
-    Sound,
     Span,
     Transcript,
     Utterance,
@@ -217,7 +217,7 @@ def _audio_events(audio: AudioStream, has_words: bool, names: _Names) -> Iterato
             yield _event(utterance.start_s, utterance.end_s, "voice", rests_on, text, 0.7)
 
 
-def _sound_in_words(sound: Sound, names: dict[str, str]) -> tuple[str, float]:
+def _sound_in_words(sound: AudioEvent, names: dict[str, str]) -> tuple[str, float]:
     people = [names.get(voice, voice) for voice in sound.voices]
     if sound.kind == "interruption":
         return f"{people[0]} interrupts {people[1]}", 0.6
@@ -245,7 +245,7 @@ def _speech_event(segment: Segment, audio: AudioStream | Missing, names: _Names)
 # --- who ----------------------------------------------------------------------------------------------------
 
 
-def _person_events(person: PersonRow, percepts: Percepts) -> Iterator[Event]:
+def _person_events(person: PersonSummary, percepts: Percepts) -> Iterator[Event]:
     """One row of what is known of a person, and where the channels agree or contradict each other."""
     end_s = percepts.clip.duration_s
     facts = _facts(person, percepts)
@@ -257,7 +257,7 @@ def _person_events(person: PersonRow, percepts: Percepts) -> Iterator[Event]:
         yield _event(part.start_s, part.end_s, "person", person.id, f"{lead}{part.text}", weight)
 
 
-def _facts(person: PersonRow, percepts: Percepts) -> list[str]:
+def _facts(person: PersonSummary, percepts: Percepts) -> list[str]:
     visual, audio = percepts.visual, percepts.audio
     facts = []
     if person.speaking_s:

@@ -7,12 +7,9 @@ frames come in batches, so that a long file is never held whole.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 import os
-import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from omnisense.compat import import_decord
 from omnisense.errors import MediaError
 from omnisense.perception.media.sampling import FramePlan
 
@@ -28,7 +26,6 @@ SAMPLE_RATE_HZ = 16_000
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 REMEDY = "Check that it plays elsewhere; re-encode it (for instance to H.264 in MP4) or record it again."
 _PREROLL_S = 0.5  # decoders of overlapping transforms (MP2, AAC) need a few packets before they are exact
-_IMPORTING = threading.Lock()
 _SAME_TIME_S = 0.00075  # rounding of timestamps: under any frame's duration, over NTSC's drift in a second
 
 
@@ -130,39 +127,13 @@ def read_video(clip: MediaWindow, plan: FramePlan, batch_size: int, in_order: bo
         raise MediaError(f"not one frame can be decoded ({note})", REMEDY, clip.path)
 
 
-def _decord() -> Any:
-    """decord; clips may be opened in several threads at once, and its first import must happen in one."""
-    with _IMPORTING:
-        return _imported_decord()
-
-
-@functools.lru_cache(maxsize=1)
-def _imported_decord() -> Any:
-    """decord, kept from loading CUDA libraries that decoding on the CPU does not need.
-
-    decord2 3.4 loads everything under site-packages/nvidia with global symbols when it is imported. libnvblas is
-    among it and takes over BLAS: torch, imported later, then crashes in its first matrix product. A None in
-    ``sys.modules`` makes decord believe that the package is not there.
-    """
-    hidden = sys.modules.get("nvidia")
-    sys.modules["nvidia"] = None  # type: ignore[assignment]
-    try:
-        import decord
-    finally:
-        del sys.modules["nvidia"]
-        if hidden is not None:
-            sys.modules["nvidia"] = hidden
-    decord.logging.set_level(decord.logging.QUIET)
-    return decord
-
-
 class _DecordFailedError(Exception):
     pass
 
 
 def _decord_batches(clip: MediaWindow, plan: FramePlan, batch_size: int) -> Iterator[tuple[int, Frames]]:
     """Batches and how many of the planned times are done after each; any failure of decord ends it."""
-    decord = _decord()
+    decord = import_decord()
     try:
         # It turns pictures upright by itself. One thread a core: its own choice takes more, and is a tenth slower.
         threads = min(os.cpu_count() or 1, 8)

@@ -14,13 +14,13 @@ import logging
 import math
 import os
 import threading
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from omnisense.compat import without_pyannote_warnings
 from omnisense.errors import ModelError
 from omnisense.perception.audio.chunks import SpeechBlock
 from omnisense.perception.speech.align import WordAligner
@@ -114,9 +114,7 @@ def _load(folder: Path, language: str | None, threads: int) -> tuple[Any, str | 
             "Name a model of `omnisense models list`, or convert one with ct2-transformers-converter.",
             folder,
         )
-    with warnings.catch_warnings():
-        # pyannote warns at length that torchcodec finds no ffmpeg; sound is decoded by PyAV here.
-        warnings.simplefilter("ignore")
+    with without_pyannote_warnings():
         import whisperx.alignment  # noqa: F401 (now, not when the first words are aligned beside another import)
         from whisperx.asr import WhisperModel, load_model
     logging.getLogger("whisperx").setLevel(logging.ERROR)

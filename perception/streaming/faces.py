@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 
 from omnisense.perception.fusion.timeline import Event
-from omnisense.perception.types import FaceTrack, Gesture, Speaking, VisualStream
+from omnisense.perception.types import FaceTrack, Gesture, SpeakerSegment, VisualStream
 from omnisense.perception.vision.expressions import expression_phases
 from omnisense.perception.vision.face_detector import EXPRESSIONS
 from omnisense.perception.vision.face_mesh import region_of_face
-from omnisense.perception.vision.gestures import HELD_GAP_S, MOVES, VERBS
-from omnisense.perception.vision.landmarks import EYES_EVERY, Watched, described
+from omnisense.perception.vision.gestures import HEAD_GESTURES, HELD_GAP_S, VERBS
+from omnisense.perception.vision.landmarks import EYES_EVERY, LandmarkTrack, described
 from omnisense.perception.vision.patches import Region, put_back
 from omnisense.perception.vision.tracking import Motion, Sight, Tracker
 
@@ -44,7 +44,7 @@ class LiveFaces:
         self._tracker, self._motion = Tracker(), Motion()
         self._times: list[float] = []
         self._regions: dict[str, Region] = {}
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[str, LandmarkTrack] = {}
         self._noted: dict[str, dict[float, _Head]] = {}
         self._gestures: dict[str, list[Gesture]] = {}
         self._told: dict[str, str] = {}
@@ -56,7 +56,7 @@ class LiveFaces:
         """Take in a frame; frames that come out of order are left out."""
         if self._frames and time_s <= self.last_s:
             return []
-        with self._perception.equipment.looking:
+        with self._perception.registry.vision_lock:
             return self._look(time_s, self._scaled(frame))
 
     def _scaled(self, frame: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ class LiveFaces:
         self._watch(time_s, frame)
         if self._times and time_s - self._times[-1] < 1 / self._perception.settings.sampling.fps - 1e-3:
             return []
-        detector, reader, _, body = self._perception.equipment.eyes()
+        detector, reader, _, body = self._perception.registry.vision_models()
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         if self._motion.add(time_s, frame, grey):
             self._tracker.cut()
@@ -92,14 +92,14 @@ class LiveFaces:
         return events
 
     def _watch(self, time_s: float, frame: np.ndarray) -> None:
-        _, _, mesh, _ = self._perception.equipment.eyes()
+        _, _, mesh, _ = self._perception.registry.vision_models()
         for track, region in list(self._regions.items()) if mesh else []:
             look = mesh.look(frame, region, eyes=self._frames % EYES_EVERY == 0)
             if look is None:
                 del self._regions[track]
                 continue
             self._regions[track] = look.region
-            self._watched.setdefault(track, Watched(track)).add(time_s, look)
+            self._watched.setdefault(track, LandmarkTrack(track)).add(time_s, look)
 
     def _gone(self, time_s: float) -> list[Event]:
         events = []
@@ -137,17 +137,19 @@ class LiveFaces:
 
     def _is_new(self, track: str, gesture: Gesture, time_s: float) -> bool:
         """Note a gesture, and whether it is one more: of what is held, the end moves on from look to look."""
-        if gesture.kind in MOVES and gesture.end_s >= time_s - _OVER_S:
+        if gesture.kind in HEAD_GESTURES and gesture.end_s >= time_s - _OVER_S:
             return False  # it may go on
         known = self._gestures.setdefault(track, [])
         for at, old in enumerate(known):
-            if old.kind == gesture.kind and gesture.start_s <= old.end_s + HELD_GAP_S * (gesture.kind not in MOVES):
+            if old.kind == gesture.kind and gesture.start_s <= old.end_s + HELD_GAP_S * (
+                gesture.kind not in HEAD_GESTURES
+            ):
                 known[at] = replace(old, end_s=max(old.end_s, gesture.end_s))
                 return False
         known.append(gesture)
         return True
 
-    def spoke(self, part: Speaking) -> Event:
+    def spoke(self, part: SpeakerSegment) -> Event:
         """Somebody in view has said something."""
         return Event("", part.start_s, part.end_s, "person", part.face or "", f"{part.face} speaks ({part.voice})", 0.7)
 
@@ -155,7 +157,7 @@ class LiveFaces:
         step_s = float(np.median(np.diff(self._times[-20:]))) if len(self._times) > 1 else 0.0
         return list(self._tracker.tracks(step_s, self.last_s, len(self._times) < 4, since_s))
 
-    def watched(self) -> list[Watched]:
+    def watched(self) -> list[LandmarkTrack]:
         """The faces' lips, as far back as is kept; copies, for whoever works beside."""
         return [copy.deepcopy(watched) for watched in self._watched.values()]
 
@@ -175,8 +177,8 @@ class LiveFaces:
             faces=tuple(self._complete(track) for track in self._tracks()),
             motion=tuple(round(m, 4) for m in self._motion.energy),
             shot_cuts_s=tuple(self._motion.cuts_s),
-            expression_labels=EXPRESSIONS if self._perception.equipment.eyes()[1] else (),
-            notes=self._perception.equipment.unseeing(),
+            expression_labels=EXPRESSIONS if self._perception.registry.vision_models()[1] else (),
+            notes=self._perception.registry.missing_vision_models(),
         )
 
     def _complete(self, track: FaceTrack) -> FaceTrack:

@@ -37,13 +37,13 @@ from omnisense.perception.types import (
     Provenance,
     Segment,
     Span,
-    Speaking,
+    SpeakerSegment,
+    SpeakerTurn,
     Transcript,
     Utterance,
     VisualStream,
-    VoiceTurn,
 )
-from omnisense.perception.vision.landmarks import Watched
+from omnisense.perception.vision.landmarks import LandmarkTrack
 
 _LISTEN_EVERY_S = 0.8
 _ENDS_AFTER_S = 0.7  # silence that ends an utterance
@@ -111,8 +111,8 @@ class LivePerception:
         self._events = 0
         # Writing down for good takes a second or two: it goes on beside the listening, one utterance after the other.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="write-down")
-        self._pending: list[Future[tuple[list[Segment], list[Speaking]]]] = []
-        self.perception.equipment.warm()
+        self._pending: list[Future[tuple[list[Segment], list[SpeakerSegment]]]] = []
+        self.perception.registry.load_all()
 
     def feed(self, chunk: Chunk) -> Update | None:
         """Take in the next chunk; an update when it brought something new."""
@@ -201,7 +201,7 @@ class LivePerception:
     def _transcriber(self) -> Any:
         """The recogniser; None where words are not asked for."""
         asked = "transcript" in self.perception.settings.streams
-        return self.perception.equipment.get("speech") if asked else None
+        return self.perception.registry.get("speech") if asked else None
 
     def percepts(self, path: str = "live") -> Percepts:
         """Everything so far: finished utterances, faces with expression and gestures, and what is missing."""
@@ -234,7 +234,7 @@ class LivePerception:
             visual,
             audio,
             transcript,
-            Provenance(__version__, self.perception.equipment.versions()),
+            Provenance(__version__, self.perception.registry.versions()),
             tuple(self._said.speaking),
             people_of(
                 None if isinstance(visual, Missing) else visual,
@@ -263,9 +263,9 @@ def _placed(speech: list[Span], start_s: float) -> list[Span]:
 
 @dataclass
 class _Told:
-    """Voices that are told apart already, in the form that ``hear`` takes."""
+    """Voices that are told apart already, in the form that ``analyze_audio`` takes."""
 
-    known: list[VoiceTurn]
+    known: list[SpeakerTurn]
     name: str = "told before"
 
     def begin(self) -> _Told:
@@ -275,7 +275,7 @@ class _Told:
     def add(self, block: SpeechBlock) -> None:
         """Nothing is left to hear."""
 
-    def turns(self) -> list[VoiceTurn]:
+    def turns(self) -> list[SpeakerTurn]:
         """What was known."""
         return self.known
 
@@ -287,8 +287,8 @@ class _Said:
     segments: list[Segment] = field(default_factory=list)
     utterances: list[Utterance] = field(default_factory=list)
     speech: list[Span] = field(default_factory=list)
-    turns: list[VoiceTurn] = field(default_factory=list)
-    speaking: list[Speaking] = field(default_factory=list)
+    turns: list[SpeakerTurn] = field(default_factory=list)
+    speaking: list[SpeakerSegment] = field(default_factory=list)
     seconds: dict[int, Prosody] = field(default_factory=dict)
     centres: list[np.ndarray] = field(default_factory=list)
     language: str = ""
@@ -296,14 +296,14 @@ class _Said:
     emotion_labels: tuple[str, ...] = ()
 
     def take(
-        self, block: SpeechBlock, perception: Perception, transcriber: Any, watched: list[Watched] | None
-    ) -> tuple[list[Segment], list[Speaking]]:
+        self, block: SpeechBlock, perception: Perception, transcriber: Any, watched: list[LandmarkTrack] | None
+    ) -> tuple[list[Segment], list[SpeakerSegment]]:
         """Write a finished utterance down; its segments, and who spoke (``watched`` None: nobody looks)."""
-        from omnisense.perception.audio.prosody import hear
+        from omnisense.perception.audio.prosody import analyze_audio
 
         turns = self._turns(block, perception)
-        with perception.equipment.hearing:
-            heard = hear([block], replace(perception.equipment.ears(), teller=_Told(list(turns))))
+        with perception.registry.audio_lock:
+            heard = analyze_audio([block], replace(perception.registry.audio_models(), diarizer=_Told(list(turns))))
         self.turns += heard.stream.voices
         self.utterances += heard.stream.utterances
         self.speech += block.speech
@@ -323,12 +323,12 @@ class _Said:
         self.speaking += speaking
         return list(transcript.segments), speaking
 
-    def _turns(self, block: SpeechBlock, perception: Perception) -> Iterator[VoiceTurn]:
+    def _turns(self, block: SpeechBlock, perception: Perception) -> Iterator[SpeakerTurn]:
         """Who speaks when in the block, its voices linked with those known; nothing without a voice model."""
-        teller = perception.equipment.ears().teller
-        if not isinstance(teller, VoiceTeller):  # a pyannote pipeline needs the whole
+        diarizer = perception.registry.audio_models().diarizer
+        if not isinstance(diarizer, VoiceTeller):  # a pyannote pipeline needs the whole
             return
-        turns, vectors = teller.voices(block)
+        turns, vectors = diarizer.voices(block)
         known: dict[str, str] = {}
         for name, vector in vectors.items():
             likeness = [float(centre @ vector / np.linalg.norm(centre)) for centre in self.centres]
@@ -341,16 +341,16 @@ class _Said:
                 self.centres[at] = self.centres[at] + vector
             known[name] = f"voice-{at + 1}"
         for turn in turns:
-            yield VoiceTurn(round(turn.start_s, 3), round(turn.end_s, 3), known[turn.voice])
+            yield SpeakerTurn(round(turn.start_s, 3), round(turn.end_s, 3), known[turn.voice])
 
     def streams(self, end_s: float, perception: Perception, notes: tuple[str, ...]) -> tuple[AudioStream, Transcript]:
         """The streams so far, prosody against each voice's own baseline."""
         from omnisense.perception.audio.prosody import against_baselines, relative, speaks_most
 
         utterances, baselines, overall = against_baselines(self.utterances)
-        ears = perception.equipment.ears()
-        if ears.teller and not isinstance(ears.teller, VoiceTeller):
-            notes = (*notes, f"voices are not told apart live: a {ears.teller.name} needs the whole clip")
+        ears = perception.registry.audio_models()
+        if ears.diarizer and not isinstance(ears.diarizer, VoiceTeller):
+            notes = (*notes, f"voices are not told apart live: a {ears.diarizer.name} needs the whole clip")
         seconds = (
             relative(self.seconds.get(i, Prosody()), baselines.get(speaks_most(self.turns, i, i + 1.0), overall))
             for i in range(int(np.ceil(end_s)))

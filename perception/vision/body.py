@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from omnisense.perception.geometry import contains_point
 from omnisense.perception.images.scene import KEYPOINTS, BoxPx, Joint
 from omnisense.perception.vision.patches import PatchNetwork, Region, placed, put_back, turned
 
@@ -37,7 +38,7 @@ class Hand(NamedTuple):
     region: Region
 
 
-class Stance(NamedTuple):
+class BodyState(NamedTuple):
     """One person in one frame.
 
     Attributes:
@@ -65,7 +66,7 @@ class BodyReader:
         )
         self._anchors = _anchors(self._palms.size)
 
-    def look(self, image: np.ndarray, face_px: BoxPx, before: Stance | None = None) -> Stance:
+    def look(self, image: np.ndarray, face_px: BoxPx, before: BodyState | None = None) -> BodyState:
         """The body and hands that belong to a face.
 
         Args:
@@ -82,7 +83,7 @@ class BodyReader:
                 hands.append(found)
         if len(hands) < _HANDS:
             hands += self._new_hands(image, around, hands)
-        return Stance(joints, tuple(hands[:_HANDS]), region)
+        return BodyState(joints, tuple(hands[:_HANDS]), region)
 
     def _body(
         self, image: np.ndarray, face_px: BoxPx, before: Region | None
@@ -92,7 +93,9 @@ class BodyReader:
             (raw, presence, *_), back = self._pose(image, region)
             marks: np.ndarray = raw.reshape(-1, 5).astype(np.float64)
             points = placed(marks[:, :2], back)
-            if presence.item() < _PRESENT or not _inside(points[0], face_px):  # somebody else's body has another nose
+            if presence.item() < _PRESENT or not contains_point(
+                face_px, points[0]
+            ):  # somebody else's body has another nose
                 return {}, None
             reach = points[_REACH] - points[_HIPS]
             roll = float(np.arctan2(reach[1], reach[0]) + np.pi / 2)
@@ -145,11 +148,6 @@ def _within(region: Region, around: Region) -> bool:
 def _tried(region: Region, others: Sequence[Region]) -> bool:
     """Whether it is where one of the others is."""
     return any(np.linalg.norm(region.centre - other.centre) < 0.3 * other.side for other in others)
-
-
-def _inside(point: np.ndarray, box_px: BoxPx) -> bool:
-    left, top, right, bottom = box_px
-    return bool(left <= point[0] <= right and top <= point[1] <= bottom)
 
 
 def _region_of_palm(centre: np.ndarray, side: float, up: np.ndarray) -> Region:

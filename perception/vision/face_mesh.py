@@ -27,7 +27,7 @@ _EYEBALL_PER_WIDTH = 12 / 30
 _CONTACT_DEG = 10.0  # gaze this far off is still felt as half a contact
 
 
-class Look(NamedTuple):
+class FaceMeshResult(NamedTuple):
     """What a mesh says of one face in one frame.
 
     Attributes:
@@ -55,7 +55,7 @@ class FaceMesh:
         self._mesh = PatchNetwork(folder / "face_landmark.tflite", "face-mesh")
         self._iris = PatchNetwork(folder / "iris_landmark.tflite", "face-mesh")
 
-    def look(self, image: np.ndarray, region: Region, eyes: bool = True) -> Look | None:
+    def look(self, image: np.ndarray, region: Region, eyes: bool = True) -> FaceMeshResult | None:
         """The face in a region of a (H, W, 3) uint8 RGB frame, or None when no mesh fits.
 
         ``eyes`` False leaves out the gaze, which takes two thirds of the time.
@@ -68,7 +68,7 @@ class FaceMesh:
         width = float(np.linalg.norm(points[_LIP_CORNERS[0], :2] - points[_LIP_CORNERS[1], :2])) / height
         pose = _pose_deg(points)
         facing = _facing(pose, [self._gaze(image, points, eye) for eye in _EYES]) if eyes else None
-        return Look(_region_of(points), float(opening), width, pose, facing)
+        return FaceMeshResult(_region_of(points), float(opening), width, pose, facing)
 
     def _points(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
         (raw, presence), back = self._mesh(image, region)

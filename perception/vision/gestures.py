@@ -14,7 +14,7 @@ from omnisense.perception.types import Gesture
 from omnisense.perception.vision.pose import pose_of
 
 if TYPE_CHECKING:
-    from omnisense.perception.vision.body import Stance
+    from omnisense.perception.vision.body import BodyState
 
 # People nod and shake at 1 to 5 Hz (Hadar et al., "Head movement correlates of juncture and stress at sentence level",
 # 1983, find ordinary nods around 2 Hz), over a slower drift of the head that is taken off.
@@ -42,7 +42,7 @@ VERBS = {
     "crouching": "crouches",
     "lying down": "lies down",
 }
-MOVES = ("nod", "shake")  # all others are held
+HEAD_GESTURES = ("nod", "shake")  # all others are held
 POSTURES = ("standing", "sitting", "crouching", "lying down")
 _AT_FACE = 5  # of a hand's 21 points inside the face's box: fewer than two fingers are beside it
 _NEAR = 0.15  # in heights of the face
@@ -95,7 +95,7 @@ def _swings(times_s: np.ndarray, angle: np.ndarray, other: np.ndarray, kind: str
     return gestures
 
 
-def acts(stance: Stance, face_px: BoxPx, landmarks_px: np.ndarray) -> tuple[str, ...]:
+def acts(stance: BodyState, face_px: BoxPx, landmarks_px: np.ndarray) -> tuple[str, ...]:
     """What arms, hands and body show in one frame, of the kinds in ``VERBS``; empty where nothing that is known.
 
     Args:

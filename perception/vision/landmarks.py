@@ -16,8 +16,8 @@ from omnisense.perception.media.clip import Clip
 from omnisense.perception.media.decode import one_ahead
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.types import FaceTrack, VisualStream
-from omnisense.perception.vision.body import BodyReader, Stance
-from omnisense.perception.vision.face_mesh import FaceMesh, Look, region_of_face
+from omnisense.perception.vision.body import BodyReader, BodyState
+from omnisense.perception.vision.face_mesh import FaceMesh, FaceMeshResult, region_of_face
 from omnisense.perception.vision.gestures import acts, head_gestures, held
 from omnisense.perception.vision.patches import Region, put_back
 
@@ -28,7 +28,7 @@ _NEAR_S = 0.3  # what a track's entry says of the head is the mean over this lon
 
 
 @dataclass
-class Watched:
+class LandmarkTrack:
     """One face, watched: times (T,) in seconds, lip opening and mouth width (T,) in face heights, pose (T, 3).
 
     ``looks`` are the gazes: times and how much the camera was faced, 0 to 1. ``acts`` are what arms, hands and body
@@ -42,9 +42,9 @@ class Watched:
     pose_deg: list[tuple[float, float, float]] = field(default_factory=list)
     looks: list[tuple[float, float]] = field(default_factory=list)
     acts: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
-    stance: Stance | None = None
+    stance: BodyState | None = None
 
-    def add(self, time_s: float, look: Look) -> None:
+    def add(self, time_s: float, look: FaceMeshResult) -> None:
         """Take the next frame's mesh."""
         self.times_s.append(time_s)
         self.opening.append(look.opening)
@@ -73,15 +73,15 @@ class Watched:
         self.acts = [act for act in self.acts if act[0] >= before_s]
 
 
-def watch(
+def track_landmarks(
     clip: Clip, visual: VisualStream, mesh: FaceMesh, body: BodyReader | None = None
-) -> tuple[VisualStream, list[Watched]]:
+) -> tuple[VisualStream, list[LandmarkTrack]]:
     """Watch every face track of a clip closely, its body and hands too where there is a model for them.
 
     Returns:
         The stream with head pose, gaze, lip movement and gestures in its tracks, and what was watched.
     """
-    watched = {face.id: Watched(face.id) for face in visual.faces}
+    watched = {face.id: LandmarkTrack(face.id) for face in visual.faces}
     regions: dict[str, Region] = {}
     paths = {face.id: _Path.of(face) for face in visual.faces}
     for number, (time_s, image) in enumerate(_frames(clip, visual)):
@@ -150,7 +150,7 @@ def _near(times_s: np.ndarray, time_s: float) -> slice:
     return slice(np.searchsorted(times_s, time_s - _NEAR_S), np.searchsorted(times_s, time_s + _NEAR_S, side="right"))
 
 
-def described(face: FaceTrack, watched: Watched) -> FaceTrack:
+def described(face: FaceTrack, watched: LandmarkTrack) -> FaceTrack:
     """The track with what was watched of it, a mean around each of its times."""
     times = np.array(watched.times_s)
     poses = np.array(watched.pose_deg).reshape(-1, 3)

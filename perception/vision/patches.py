@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
+from omnisense.compat import without_xnnpack_banner
 from omnisense.errors import ModelError
+from omnisense.perception.geometry import best_iou
 
-_STDERR = 2
-_ANNOUNCING = threading.Lock()
 _MIN_OVERLAP = 0.2  # a region that shares less with where its face is has slid off
 
 
@@ -38,7 +33,7 @@ class PatchNetwork:
     def __init__(self, path: Path, name: str) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        with _unannounced():
+        with without_xnnpack_banner():
             try:
                 self._interpreter: Any = Interpreter(model_path=str(path), num_threads=1)
             except ValueError as error:
@@ -62,30 +57,6 @@ class PatchNetwork:
         return [self._interpreter.get_tensor(index) for index in self._outputs], back
 
 
-@contextlib.contextmanager
-def _unannounced() -> Iterator[None]:
-    """Keep XNNPACK, which is four times as fast as LiteRT without it, from announcing itself on standard error.
-
-    LiteRT has no setting for that. Whatever else is written there meanwhile follows afterwards.
-    """
-    with _ANNOUNCING, tempfile.TemporaryFile() as written:
-        try:
-            real = os.dup(_STDERR)
-        except OSError:  # there is none to write to
-            yield
-            return
-        os.dup2(written.fileno(), _STDERR)
-        try:
-            yield
-        finally:
-            os.dup2(real, _STDERR)
-            os.close(real)
-            written.seek(0)
-            for line in written:
-                if b"XNNPACK delegate" not in line:
-                    os.write(_STDERR, line)
-
-
 def placed(points: np.ndarray, back: np.ndarray) -> np.ndarray:
     """Points (N, 2) of a patch in the picture's pixels."""
     there: np.ndarray = points @ back[:, :2].T + back[:, 2]
@@ -94,15 +65,13 @@ def placed(points: np.ndarray, back: np.ndarray) -> np.ndarray:
 
 def put_back(region: Region | None, expected: Region) -> Region:
     """Where to look for what is followed: where it was, unless that has slid off it or there was none."""
-    return region if region is not None and _overlap(region, expected) >= _MIN_OVERLAP else expected
+    return region if region is not None and best_iou([_box(region)], [_box(expected)]) >= _MIN_OVERLAP else expected
 
 
-def _overlap(a: Region, b: Region) -> float:
-    """Intersection over union of two regions, their roll left aside."""
-    low = np.maximum(a.centre - a.side / 2, b.centre - b.side / 2)
-    high = np.minimum(a.centre + a.side / 2, b.centre + b.side / 2)
-    shared = float(np.clip(high - low, 0, None).prod())
-    return shared / max(a.side**2 + b.side**2 - shared, 1e-9)
+def _box(region: Region) -> list[float]:
+    """The square that a region would be without its roll."""
+    half = region.side / 2
+    return [*(region.centre - half), *(region.centre + half)]
 
 
 def _patch(image: np.ndarray, region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from omnisense.perception.geometry import iou
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.media.decode import one_ahead
 from omnisense.perception.media.sampling import Sampling
@@ -25,7 +26,9 @@ _CUT_COLOUR_DISTANCE = 0.5
 _CUT_MOTION = 0.06
 
 
-def see(clip: Clip, sampling: Sampling, detector: FaceDetector, reader: ExpressionReader | None) -> VisualStream:
+def track_faces(
+    clip: Clip, sampling: Sampling, detector: FaceDetector, reader: ExpressionReader | None
+) -> VisualStream:
     """Look at a clip's frames.
 
     Args:
@@ -140,7 +143,7 @@ class Tracker:
         self._live = [track for track in self._live if time_s - track.times[-1] <= _LOST_AFTER_S]
         boxes = np.array([s.face.box for s in sights]).reshape(-1, 4)
         last = np.array([t.sights[-1].face.box for t in self._live]).reshape(-1, 4)
-        overlap = _iou(last, boxes)
+        overlap = iou(last, boxes)
         followed: dict[int, _Track] = {}
         for row, col in zip(*linear_sum_assignment(-overlap), strict=True):
             if overlap[row, col] >= _MIN_IOU:
@@ -184,12 +187,3 @@ def _finish(track: _Track, step_s: float, end_s: float, since_s: float) -> FaceT
         scores=_rounded(s.face.score for s in sights),
         expression=tuple(_rounded(s.expression) for s in sights if s.expression is not None),
     )
-
-
-def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of every pair: (M, 4) and (N, 4) to (M, N)."""
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(axis=1) for x in (a, b))
-    result: np.ndarray = shared / np.maximum(area_a[:, None] + area_b[None] - shared, 1e-12)
-    return result

@@ -14,7 +14,7 @@ from langgraph.graph import END, START, StateGraph
 from omnisense.perception.types import Percepts
 from omnisense.reasoning.answers.measured import Measured, measured
 from omnisense.reasoning.answers.parser import parse
-from omnisense.reasoning.answers.question import Question, bare, question_text
+from omnisense.reasoning.answers.question import Question, question_text, strip_letter
 from omnisense.reasoning.policies.base import Choice, Policy
 from omnisense.reasoning.policies.messages import Messages, message
 
@@ -108,7 +108,7 @@ class AnswerGraph:
         """Each option is asked for by itself; at least the likeliest is taken."""
         question, likely = state["question"], {}
         for letter, option in zip(question.letters, question.options, strict=True):
-            single = Question(f"{question.text}\nIs this right: {bare(option)}?", "yes_no")
+            single = Question(f"{question.text}\nIs this right: {strip_letter(option)}?", "yes_no")
             likely[letter] = self._opinion(state["evidence"], single, ("yes", "no"), ())["yes"]
         taken = [letter for letter, p in likely.items() if p > 0.5]
         return "".join(taken) or max(likely, key=likely.__getitem__)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from omnisense.perception.fusion.people import place_of
 from omnisense.perception.types import AudioStream, FaceTrack, Percepts, Transcript, VisualStream
 from omnisense.perception.vision.expressions import expression_phases
-from omnisense.reasoning.answers.question import Question, bare
+from omnisense.reasoning.answers.question import Question, strip_letter
 from omnisense.reasoning.loop import emotion
 from omnisense.reasoning.loop.emotion_lexicon import feeling_cues
 
@@ -53,7 +53,7 @@ def _options(question: Question) -> Iterator[tuple[str, str]]:
 def _felt(question: Question, percepts: Percepts) -> Measured:
     if not _FEELING.search(question.text) or _TO_SHOW.search(question.text):
         return Measured({}, "")
-    feelings = {letter: _feeling(bare(option)) for letter, option in _options(question)}
+    feelings = {letter: _feeling(strip_letter(option)) for letter, option in _options(question)}
     if len(set(feelings.values()) - {""}) < 2:
         return Measured({}, "")
     if _FIRST.search(question.text) and isinstance(percepts.visual, VisualStream):
@@ -88,7 +88,7 @@ def _said(question: Question, percepts: Percepts) -> Measured:
     heard = _spelled(percepts.transcript.text)
     weights = {}
     for letter, option in _options(question):
-        likeness = difflib.SequenceMatcher(None, heard, _spelled(bare(option)), autojunk=False).ratio()
+        likeness = difflib.SequenceMatcher(None, heard, _spelled(strip_letter(option)), autojunk=False).ratio()
         weights[letter] = max(likeness**8, _FLOOR**2)  # of two near misses the nearer one should clearly win
     return Measured(weights if heard else {}, f'heard: "{percepts.transcript.text}"')
 
@@ -104,7 +104,7 @@ def _speaking(question: Question, percepts: Percepts) -> Measured:
     if not _SPEAKS.search(question.text) or not isinstance(visual, VisualStream) or not isinstance(audio, AudioStream):
         return Measured({}, "")
     if not audio.speech:
-        silent = {a: 1.0 if _NOBODY.search(bare(o)) else _FLOOR for a, o in _options(question)}
+        silent = {a: 1.0 if _NOBODY.search(strip_letter(o)) else _FLOOR for a, o in _options(question)}
         return Measured(silent if len(set(silent.values())) > 1 else {}, "no voice is heard")
     sides = {face.id: place_of(face, visual.faces).split()[-1] for face in visual.faces}
     spoke: dict[str, float] = defaultdict(float)
@@ -113,7 +113,7 @@ def _speaking(question: Question, percepts: Percepts) -> Measured:
             spoke[sides[part.face]] += part.end_s - part.start_s
     total = sum(spoke.values())
     weights = {
-        letter: max(sum(s / total for side, s in spoke.items() if side in bare(option).lower()), _FLOOR)
+        letter: max(sum(s / total for side, s in spoke.items() if side in strip_letter(option).lower()), _FLOOR)
         for letter, option in _options(question)
         if total
     }

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from omnisense.reasoning.answers import boxes
-from omnisense.reasoning.answers.question import BOXED, UNSCORED, Kind, bare
+from omnisense.reasoning.answers.question import BOXED, UNSCORED, Kind, strip_letter
 
 PARSER_VERSION = 2  # raise it when any reply comes to be read otherwise; every record carries it
 
@@ -303,7 +303,7 @@ def _contained(text: str, known: tuple[str, ...]) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _texts(options: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_norm(bare(unicodedata.normalize("NFKC", option))) for option in options)
+    return tuple(_norm(strip_letter(unicodedata.normalize("NFKC", option))) for option in options)
 
 
 def _norm(text: str) -> str:

@@ -43,7 +43,7 @@ class Question:
         return ("yes", "no") if self.kind == "yes_no" else tuple(self.letters)
 
 
-def bare(option: str) -> str:
+def strip_letter(option: str) -> str:
     """An option without the letter in front: ``B) sad`` gives ``sad``."""
     head, rest = option[:1], option[1:].lstrip()
     if head.isalpha() and rest[:1] in (".", ")", ":", "、"):

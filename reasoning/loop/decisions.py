@@ -30,7 +30,7 @@ NEEDS: dict[str, dict[str, float]] = {
     "unknown": {"company": 3, "space": 2, "information": 1},
 }
 # Support moves after Hill's helping skills as ESConv names them (Liu et al., 2021), by need.
-MOVES: dict[str, dict[str, float]] = {
+SUPPORT_STRATEGIES: dict[str, dict[str, float]] = {
     "to be heard": {"reflect the feeling": 4, "validate": 3, "ask one open question": 3},
     "comfort": {"reflect the feeling": 3, "reassure": 4, "validate": 2},
     "company": {"reassure": 2, "ask one open question": 4, "reflect the feeling": 2},

@@ -62,7 +62,7 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Felt:
+class EmotionEstimate:
     """The pooled result.
 
     Attributes:
@@ -195,7 +195,9 @@ def measure(percepts: Percepts | None, events: Sequence[Event], typed: str) -> t
     return [c for c in channels if c is not None], phases
 
 
-def pool(channels: Sequence[Channel], policy: Mapping[str, float] | None, phases: Sequence[Phase] = ()) -> Felt:
+def pool(
+    channels: Sequence[Channel], policy: Mapping[str, float] | None, phases: Sequence[Phase] = ()
+) -> EmotionEstimate:
     """Pool measured channels with the policy's probabilities over ``EMOTIONS`` (None: it was not asked)."""
     weights = {c.name: WEIGHTS[c.name] * c.reliability for c in channels}
     experts = [(weights[c.name], c.probabilities) for c in channels]
@@ -209,7 +211,7 @@ def pool(channels: Sequence[Channel], policy: Mapping[str, float] | None, phases
         seen = _product(experts[: len(channels)])
         open_to_choice = {e for e in EMOTIONS if seen[e] >= _TIE * max(seen.values())}
     value = max(open_to_choice, key=probabilities.__getitem__)
-    return Felt(
+    return EmotionEstimate(
         value=value,
         strength=_strength(value, channels, probabilities),
         since_s=_since(value, phases),

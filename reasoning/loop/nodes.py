@@ -10,7 +10,7 @@ from typing import Any
 from omnisense.perception.fusion.timeline import Event, face_name
 from omnisense.perception.types import AudioStream, Percepts, VisualStream
 from omnisense.reasoning.loop import checks, emotion, prompts, safety
-from omnisense.reasoning.loop.decisions import MOVES, NEEDS, SHOWN, Decider, Decision
+from omnisense.reasoning.loop.decisions import NEEDS, SHOWN, SUPPORT_STRATEGIES, Decider, Decision
 from omnisense.reasoning.loop.paraphrase import content_words, restate
 from omnisense.reasoning.loop.state import (
     LoopSettings,
@@ -164,7 +164,7 @@ class Nodes:
 
     def strategy(self, state: State) -> State:
         """Which feeling to show and which support move to make."""
-        prior = dict(MOVES[state["need"]["value"]])
+        prior = dict(SUPPORT_STRATEGIES[state["need"]["value"]])
         if state["emotion"]["value"] in ("neutral", "unknown"):  # there is no feeling to validate or soothe
             prior = {move: prior.get(move, 0.0) + 1.0 for move in ("ask one open question", "offer information")}
         decision = self._decide(state, "How should a caring friend respond?", list(prior), prior)

@@ -17,11 +17,11 @@ from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.policies.base import Choice, OnToken
 from omnisense.reasoning.policies.messages import (
+    MediaUsage,
     Message,
     Messages,
     Part,
     PreparedPrompt,
-    Seen,
     clip_of,
     cut_at,
     message,
@@ -86,12 +86,12 @@ class ChatModelPolicy:
 
     def prepare(self, prompt: Messages) -> PreparedPrompt:
         """The prompt as the service takes it: frames as JPEG, sound as WAV."""
-        seen: list[Seen] = []
+        seen: list[MediaUsage] = []
         inputs = [{"role": m["role"], "content": _content(m, self.modalities, seen)} for m in prompt]
         return PreparedPrompt(
             prompt,
             inputs,
-            Seen(
+            MediaUsage(
                 tuple(t for part in seen for t in part.times_s),
                 tuple(images for part in seen for images in part.images),
                 sum(part.audio_s for part in seen),
@@ -220,13 +220,13 @@ def _without_prefill(prompt: Messages) -> Messages:
     return [*prompt[:-1], message("user", f'Go on from here, without repeating it: "{text_of(prompt[-1])}"')]
 
 
-def _content(source: Message, modalities: frozenset[str], seen: list[Seen]) -> Any:
+def _content(source: Message, modalities: frozenset[str], seen: list[MediaUsage]) -> Any:
     if all(part["type"] == "text" for part in source["content"]):
         return text_of(source)  # plain text is what every service takes
     return [block for part in source["content"] for block in _blocks(part, modalities, seen)]
 
 
-def _blocks(part: Part, modalities: frozenset[str], seen: list[Seen]) -> list[dict[str, Any]]:
+def _blocks(part: Part, modalities: frozenset[str], seen: list[MediaUsage]) -> list[dict[str, Any]]:
     if part["type"] == "text":
         return [{"type": "text", "text": part["text"]}]
     if part["type"] not in modalities:
@@ -239,12 +239,12 @@ def _blocks(part: Part, modalities: frozenset[str], seen: list[Seen]) -> list[di
     if part["type"] in ("image", "video"):
         frames = clip.frames(part.get("sampling") or Sampling(rule="count", count=_MEDIA_FRAMES))
         blocks = [_media_block("image", _jpeg(image), "image/jpeg") for image in frames.images]
-        seen.append(Seen(tuple(frames.times_s.tolist()), (frames.images,)))
+        seen.append(MediaUsage(tuple(frames.times_s.tolist()), (frames.images,)))
     hears = "audio" in modalities and clip.has_audio and part.get("with_audio", True)
     if part["type"] == "audio" or (part["type"] == "video" and hears):
         sound = clip.audio()
         blocks.append(_media_block("audio", _wav(sound), "audio/wav"))
-        seen.append(Seen(audio_s=len(sound) / SAMPLE_RATE_HZ))
+        seen.append(MediaUsage(audio_s=len(sound) / SAMPLE_RATE_HZ))
     return blocks
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from omnisense.errors import PolicyError
 from omnisense.perception.media.clip import SAMPLE_RATE_HZ
-from omnisense.reasoning.policies.messages import Messages, Part, Seen, clip_of, media_of, text_of
+from omnisense.reasoning.policies.messages import MediaUsage, Messages, Part, clip_of, media_of, text_of
 
 
 class Family(NamedTuple):
@@ -117,7 +117,7 @@ class Encoder:
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
 
-    def encode(self, prompt: Messages) -> tuple[EncodedPrompt, Seen]:
+    def encode(self, prompt: Messages) -> tuple[EncodedPrompt, MediaUsage]:
         """One prompt as tensors, and what of its media is in them.
 
         Raises:
@@ -134,7 +134,7 @@ class Encoder:
             text = self._template([{"role": m["role"], "content": text_of(m)} for m in prompt])
             # The template has written the special tokens already.
             inputs = self.tokenizer(text, return_tensors="pt", add_special_tokens=False, return_token_type_ids=False)
-            return EncodedPrompt(text, dict(inputs)), Seen()
+            return EncodedPrompt(text, dict(inputs)), MediaUsage()
         media = _Media(self.family, hasattr(self.processor, "video_processor"))
         conversation = [
             {"role": m["role"], "content": [p for x in m["content"] for p in media.take(x)]} for m in prompt
@@ -246,14 +246,14 @@ class _Media:
             found |= {"load_audio_from_video": True, "audio_from_video_indices": self._sound_of}
         return found
 
-    def seen(self) -> Seen:
+    def seen(self) -> MediaUsage:
         """What the tensors hold."""
         images = (
             [np.stack(self._images)] if len({i.shape for i in self._images}) == 1 else [i[None] for i in self._images]
         )
         most_s = 30.0 if self._family.fixed_sound else float("inf")
         heard_s = sum(min(len(sound) / SAMPLE_RATE_HZ, most_s) for sound in self._sounds)
-        return Seen(tuple(self._times_s), (*self._videos, *images), round(heard_s, 3))
+        return MediaUsage(tuple(self._times_s), (*self._videos, *images), round(heard_s, 3))
 
 
 def _rate(times_s: np.ndarray, duration_s: float) -> float:

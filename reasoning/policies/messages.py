@@ -40,7 +40,7 @@ Messages = list[Message]
 
 
 @dataclass(frozen=True)
-class Seen:
+class MediaUsage:
     """What of a prompt's media reaches the model.
 
     Attributes:
@@ -57,9 +57,9 @@ class Seen:
 class PreparedPrompt(list[Message]):
     """A prompt whose media were decoded and encoded ahead, by :meth:`Policy.prepare`, for the same policy."""
 
-    def __init__(self, messages: Messages, inputs: Any = None, seen: Seen | None = None) -> None:
+    def __init__(self, messages: Messages, inputs: Any = None, seen: MediaUsage | None = None) -> None:
         super().__init__(messages)
-        self.inputs, self.seen = inputs, seen or Seen()
+        self.inputs, self.seen = inputs, seen or MediaUsage()
 
 
 def message(role: Literal["system", "user", "assistant"], text: str) -> Message:
@@ -89,7 +89,7 @@ def clip_of(part: Part) -> Clip:
     if part["end_s"] > clip.duration_s + _BEYOND_S:
         raise MediaError(
             f"the window {part['start_s']:g}-{part['end_s']:g} s ends beyond its {clip.duration_s:.2f} s",
-            "Give a window inside it; if the file has been cut already, leave the window out (--whole-clips).",
+            "Give a window inside it; if the file has been cut already, leave the window out (--ignore-windows).",
             clip.path,
         )
     return clip[part["start_s"] : part["end_s"]]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from omnisense.benchmarks.humansense.data import OPEN
 from omnisense.errors import InputError
-from omnisense.rl.data.image_converters import GENERAL
+from omnisense.rl.data.image_converters import IMAGE_CONVERTERS
 
 ONE = "Multiple-choice question (select one answer choice)"
 _LAST_TURNS = 6
@@ -26,7 +26,7 @@ _MOST_CHARACTERS = 1200
 Row = dict[str, Any]
 
 
-class Source(NamedTuple):
+class Converter(NamedTuple):
     """A public set: how it is read, its licence, and the file or folder by which it is known."""
 
     read: Callable[[Path, random.Random], Iterator[Row]]
@@ -34,28 +34,28 @@ class Source(NamedTuple):
     about: str
 
 
-def convert(name: str, folder: Path, seed: int = 0, most: int = 0) -> list[Row]:
+def convert(name: str, folder: Path, seed: int = 0, limit: int = 0) -> list[Row]:
     """The rows of a set, shuffled.
 
     Args:
         name: a key of :data:`SOURCES`.
         folder: where its files are.
         seed: of the order, of wrong options and of their places.
-        most: at most so many rows; 0 for all.
+        limit: at most so many rows; 0 for all.
 
     Raises:
         InputError: an unknown set, or its files are not there or not as published.
     """
-    if name not in SOURCES:
-        raise InputError(f"there is no set '{name}'", f"Choose from {', '.join([*SOURCES, *GENERAL])}.")
+    if name not in CONVERTERS:
+        raise InputError(f"there is no set '{name}'", f"Choose from {', '.join([*CONVERTERS, *IMAGE_CONVERTERS])}.")
     draw = random.Random(f"{seed}:{name}")
     try:
-        rows = list(SOURCES[name].read(folder, draw))
+        rows = list(CONVERTERS[name].read(folder, draw))
     except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
         cause = f"{type(error).__name__}: {error}"
-        raise InputError(f"this is not {name} as published ({cause})", SOURCES[name].about, folder) from error
+        raise InputError(f"this is not {name} as published ({cause})", CONVERTERS[name].about, folder) from error
     draw.shuffle(rows)
-    return rows[:most] if most else rows
+    return rows[:limit] if limit else rows
 
 
 def meld(folder: Path, draw: random.Random) -> Iterator[Row]:
@@ -187,14 +187,14 @@ def casino(folder: Path, draw: random.Random) -> Iterator[Row]:
                     yield _choice("Rapport_Recognition", asked, likes, None, said, group, right=felt)
 
 
-SOURCES = {
-    "meld": Source(meld, "GPL-3.0", "Give the folder with train_sent_emo.csv; clips go into its video/."),
-    "goemotions": Source(goemotions, "Apache-2.0", "Give the folder with train.tsv and labels.txt (emotions.txt)."),
-    "esconv": Source(esconv, "CC BY-NC 4.0", "Give the folder with trainWithStrategy_short.tsv."),
-    "siq2": Source(siq2, "MIT", "Give the folder with qa_train.json; clips go into its video/."),
-    "tombench": Source(tombench, "MIT", "Give the folder with its .jsonl files."),
-    "epitome": Source(epitome, "for non-commercial research", "Give the folder with its three -reddit.csv files."),
-    "casino": Source(casino, "CC BY 4.0", "Give the folder with casino_train.json."),
+CONVERTERS = {
+    "meld": Converter(meld, "GPL-3.0", "Give the folder with train_sent_emo.csv; clips go into its video/."),
+    "goemotions": Converter(goemotions, "Apache-2.0", "Give the folder with train.tsv and labels.txt (emotions.txt)."),
+    "esconv": Converter(esconv, "CC BY-NC 4.0", "Give the folder with trainWithStrategy_short.tsv."),
+    "siq2": Converter(siq2, "MIT", "Give the folder with qa_train.json; clips go into its video/."),
+    "tombench": Converter(tombench, "MIT", "Give the folder with its .jsonl files."),
+    "epitome": Converter(epitome, "for non-commercial research", "Give the folder with its three -reddit.csv files."),
+    "casino": Converter(casino, "CC BY 4.0", "Give the folder with casino_train.json."),
 }
 
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from omnisense.benchmarks.harness.dataset import Dataset, Item
-from omnisense.benchmarks.harness.prompting import Asker, AskSettings
+from omnisense.benchmarks.harness.dataset import Dataset, Sample
+from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings
 from omnisense.benchmarks.herm import data as herm
 from omnisense.benchmarks.humansense.data import load
 from omnisense.errors import InputError, MediaError
@@ -71,7 +71,7 @@ class DataSettings(BaseModel):
     frames: Literal["humansense"] | int = "humansense"
     max_pixels: int = Field(default=360 * 420, ge=1)
     system: str = ""
-    whole_clips: bool = False
+    ignore_windows: bool = False
     held_out: float = Field(default=0.1, ge=0, lt=1)
     held_out_files: list[Path] = []
     limit: int = Field(default=0, ge=0)
@@ -79,14 +79,14 @@ class DataSettings(BaseModel):
     max_prompt_tokens: int = Field(default=16_384, ge=1)
     max_clip_s: float = Field(default=600.0, gt=0)
 
-    def asking(self) -> AskSettings:
+    def prompting(self) -> PromptSettings:
         """The setting, as the evaluation knows it: training and evaluation put the same prompts."""
         frames = (
             Sampling(rule="humansense", max_pixels=self.max_pixels)
             if self.frames == "humansense"
             else Sampling(rule="count", count=self.frames, max_pixels=self.max_pixels)
         )
-        return AskSettings(
+        return PromptSettings(
             media=not self.text_only, audio=self.audio and not self.text_only, transcript=self.transcript,
             think=self.think, thought_pattern=self.thought_pattern, sampling=frames, system=self.system,
         )  # fmt: skip
@@ -99,7 +99,7 @@ class Split:
     ``dropped`` counts by reason; ``named`` gives the first of them by name.
     """
 
-    train: tuple[Item, ...]
+    train: tuple[Sample, ...]
     held_out: Dataset
     dropped: dict[str, int]
     named: tuple[str, ...]
@@ -109,9 +109,9 @@ class Split:
         """As plain values, for the run folder."""
         return {
             "train": len(self.train),
-            "held_out": len(self.held_out.items),
-            "train_tasks": dict(Counter(item.task for item in self.train)),
-            "held_out_tasks": dict(Counter(item.task for item in self.held_out.items)),
+            "held_out": len(self.held_out.samples),
+            "train_tasks": dict(Counter(sample.task for sample in self.train)),
+            "held_out_tasks": dict(Counter(sample.task for sample in self.held_out.samples)),
             "dropped": self.dropped,
             "first_dropped": list(self.named),
             "fingerprint": self.fingerprint,
@@ -134,23 +134,23 @@ def read_split(settings: DataSettings, takes: Iterable[str], seed: int, notation
     sets = [_load(path, settings, notation) for path in settings.files]
     kept_apart = [_load(path, settings, notation) for path in settings.held_out_files]
     drop = _Dropper(settings, frozenset(takes))
-    train, held = [], [item for one in kept_apart for item in one.items if drop.keeps(item)]
-    away = {item.group for item in held}
-    for item in (item for one in sets for item in one.items):
-        if not drop.keeps(item):
+    train, held = [], [sample for one in kept_apart for sample in one.samples if drop.keeps(sample)]
+    away = {sample.group for sample in held}
+    for sample in (sample for one in sets for sample in one.samples):
+        if not drop.keeps(sample):
             continue
-        if item.group in away and item.group:
-            drop.count("its group is held out", item)
-        elif not kept_apart and _drawn(item.group or item.id, settings.held_out, seed):
-            held.append(item)
+        if sample.group in away and sample.group:
+            drop.count("its group is held out", sample)
+        elif not kept_apart and _drawn(sample.group or sample.id, settings.held_out, seed):
+            held.append(sample)
         else:
-            train.append(item)
+            train.append(sample)
     if not train:
         reasons = ", ".join(f"{n}: {reason}" for reason, n in drop.reasons.most_common(5)) or "there are none"
-        raise InputError(f"no question is left to train on ({reasons})", "Look: omnisense eval humansense --check.",
+        raise InputError(f"no question is left to train on ({reasons})", "Look: omnisense eval humansense --validate.",
                          settings.files[0])  # fmt: skip
     train = _mixed(train, settings.ratios, settings.samples, seed) if settings.ratios else train
-    held = [item for item in held if item.question.kind not in UNSCORED]
+    held = [sample for sample in held if sample.question.kind not in UNSCORED]
     fingerprint = hashlib.sha256("".join(one.fingerprint for one in [*sets, *kept_apart]).encode()).hexdigest()
     shown = ", ".join(map(str, settings.held_out_files or settings.files))
     all_sets = [*sets, *kept_apart]
@@ -170,7 +170,7 @@ def _load(path: Path, settings: DataSettings, notation: Notation | None) -> Data
     """A file in either shape: HumanSense's rows have their ``questions``, HERM's are flat."""
     if path.is_file() and '"questions"' not in _head(path):
         return herm.load(path, settings.images, notation)
-    return load(path, settings.whole_clips)
+    return load(path, settings.ignore_windows)
 
 
 def _head(path: Path) -> str:
@@ -178,24 +178,24 @@ def _head(path: Path) -> str:
         return file.read(_HEAD)
 
 
-def _mixed(items: Sequence[Item], ratios: Mapping[str, float], samples: int, seed: int) -> list[Item]:
+def _mixed(samples: Sequence[Sample], ratios: Mapping[str, float], count: int, seed: int) -> list[Sample]:
     """So many items, their tasks drawn by ratio; within a task each comes once before any comes again.
 
     Raises:
         InputError: a task that there is not, or no ratio above nought.
     """
-    known = {item.task for item in items}
+    known = {sample.task for sample in samples}
     if strange := sorted(set(ratios) - known):
         raise InputError(
             f"there are no rows of {', '.join(strange)} for data.ratios", f"Choose from {', '.join(sorted(known))}."
         )
     draw = random.Random(f"{seed}:mixed")
-    decks = {task: draw.sample(mine, len(mine)) for task in ratios if (mine := [i for i in items if i.task == task])}
+    decks = {task: draw.sample(mine, len(mine)) for task in ratios if (mine := [i for i in samples if i.task == task])}
     turns = {task: itertools.cycle(deck) for task, deck in decks.items()}
     names, weights = zip(*sorted(ratios.items()), strict=True)
     if min(weights) < 0 or not sum(weights):
         raise InputError("data.ratios holds nothing to draw by", "Give positive numbers.")
-    return [next(turns[task]) for task in draw.choices(names, weights, k=samples or len(items))]
+    return [next(turns[task]) for task in draw.choices(names, weights, k=count or len(samples))]
 
 
 class _Dropper:
@@ -207,30 +207,30 @@ class _Dropper:
         self.reasons: Counter[str] = Counter()
         self.named: list[str] = []
 
-    def count(self, reason: str, item: Item) -> None:
+    def count(self, reason: str, sample: Sample) -> None:
         """Note that an item is dropped."""
         self.reasons[reason] += 1
         if len(self.named) < _TOLD:
-            self.named.append(f"{item.media or item.id}: {reason}")
+            self.named.append(f"{sample.media or sample.id}: {reason}")
 
-    def keeps(self, item: Item) -> bool:
+    def keeps(self, sample: Sample) -> bool:
         """Whether an item can be trained on; if not, it is counted."""
         settings, media = self._settings, not self._settings.text_only
-        if (settings.modalities and item.modality not in settings.modalities) or (
-            settings.tasks and item.task not in settings.tasks
+        if (settings.modalities and sample.modality not in settings.modalities) or (
+            settings.tasks and sample.task not in settings.tasks
         ):
             return False  # not asked for, so not dropped either
         reason = ""
-        if item.problem:
-            reason = item.problem
-        elif media and item.modality not in self._takes:
-            reason = f"the model takes no {item.modality}"
-        elif media and item.length_s > settings.max_clip_s:
+        if sample.problem:
+            reason = sample.problem
+        elif media and sample.modality not in self._takes:
+            reason = f"the model takes no {sample.modality}"
+        elif media and sample.length_s > settings.max_clip_s:
             reason = f"longer than {settings.max_clip_s:g} s"
-        elif media and item.media:
-            reason = self._probed(item.media)
+        elif media and sample.media:
+            reason = self._probed(sample.media)
         if reason:
-            self.count(reason, item)
+            self.count(reason, sample)
         return not reason
 
     def _probed(self, path: str) -> str:
@@ -250,12 +250,12 @@ def _drawn(group: str, share: float, seed: int) -> bool:
     return random.Random(f"{seed}:{group}").random() < share
 
 
-def _some(items: Sequence[Item], limit: int, seed: int) -> Sequence[Item]:
-    return random.Random(f"{seed}:some").sample(list(items), limit) if limit and limit < len(items) else items
+def _some(samples: Sequence[Sample], limit: int, seed: int) -> Sequence[Sample]:
+    return random.Random(f"{seed}:some").sample(list(samples), limit) if limit and limit < len(samples) else samples
 
 
 def rows_of(
-    items: Iterable[Item], asking: AskSettings, length: Callable[[Any], int], most: int
+    samples: Iterable[Sample], prompting: PromptSettings, length: Callable[[Any], int], most: int
 ) -> tuple[list[Any], list[str]]:
     """Training rows for items, and the ids of those whose prompts are too long.
 
@@ -268,23 +268,23 @@ def rows_of(
     A row holds the ``prompt`` as JSON with its media by reference, and what rewards read: ``id``, ``question``,
     ``kind``, ``options``, ``gold``, ``evidence`` (what is known of the clip in words) and ``trace``.
     """
-    asker, rows, too_long = Asker(asking), [], []
-    for item in items:
-        prompt = asker.ask(item).messages
+    prompts, rows, too_long = PromptBuilder(prompting), [], []
+    for sample in samples:
+        prompt = prompts.ask(sample).messages
         if length(prompt) > most:
-            too_long.append(item.id)
+            too_long.append(sample.id)
             continue
         rows.append(
             {
                 "prompt": dump_prompt(prompt),
-                "id": item.id,
-                "question": item.question.text,
-                "kind": item.question.kind,
-                "options": list(item.question.options),
-                "form": item.question.form,
-                "gold": item.gold,
-                "evidence": "\n".join(text for text in (item.percepts, item.transcript) if text),
-                "trace": item.trace,
+                "id": sample.id,
+                "question": sample.question.text,
+                "kind": sample.question.kind,
+                "options": list(sample.question.options),
+                "form": sample.question.form,
+                "gold": sample.gold,
+                "evidence": "\n".join(text for text in (sample.percepts, sample.transcript) if text),
+                "trace": sample.trace,
             }
         )
     return rows, too_long

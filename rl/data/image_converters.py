@@ -22,7 +22,7 @@ _BOXED = re.compile(r"\[\s*[\d.]+\s*,\s*[\d.]+\s*,\s*[\d.]+\s*,\s*[\d.]+\s*\]")
 Row = dict[str, Any]
 
 
-class GeneralSet(NamedTuple):
+class ImageConverter(NamedTuple):
     """A set: how it is read, its licence, and what its folder must hold."""
 
     read: Callable[[Path], Iterator[Row]]
@@ -41,10 +41,10 @@ def convert(name: str, folder: Path) -> list[Row]:
         InputError: its files are not there, or not as published.
     """
     try:
-        return list(GENERAL[name].read(folder))
+        return list(IMAGE_CONVERTERS[name].read(folder))
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         cause = f"{type(error).__name__}: {error}"
-        raise InputError(f"this is not {name} as published ({cause})", GENERAL[name].about, folder) from error
+        raise InputError(f"this is not {name} as published ({cause})", IMAGE_CONVERTERS[name].about, folder) from error
 
 
 def coco_captions(folder: Path) -> Iterator[Row]:
@@ -99,8 +99,8 @@ def _row(task: str, image: str, question: str, answer: Any, number: Any) -> Row:
     return {"id": name, "image": image, "question": question, "answer": answer, "dimension": task, "group": image}
 
 
-GENERAL = {
-    "coco-captions": GeneralSet(coco_captions, "CC BY 4.0 (COCO Consortium)", f"Give the folder with {CAPTIONS}."),
-    "coco-objects": GeneralSet(coco_objects, "CC BY 4.0 (COCO Consortium)", f"Give the folder with {INSTANCES}."),
-    "llava": GeneralSet(llava, "that of the set in LLaVA's form", "Give a folder with its JSON files."),
+IMAGE_CONVERTERS = {
+    "coco-captions": ImageConverter(coco_captions, "CC BY 4.0 (COCO Consortium)", f"Give the folder with {CAPTIONS}."),
+    "coco-objects": ImageConverter(coco_objects, "CC BY 4.0 (COCO Consortium)", f"Give the folder with {INSTANCES}."),
+    "llava": ImageConverter(llava, "that of the set in LLaVA's form", "Give a folder with its JSON files."),
 }

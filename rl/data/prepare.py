@@ -9,20 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from omnisense.benchmarks.harness.dataset import Item
-from omnisense.benchmarks.harness.prompting import Asker, AskSettings, media_part
-from omnisense.benchmarks.harness.records import write_atomically
+from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings, media_part
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.humansense.data import load
 from omnisense.benchmarks.humansense.official_score import PATTERNS
 from omnisense.errors import InputError, MediaError
+from omnisense.files import write_atomically
 from omnisense.reasoning.answers.parser import parse
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.load import load_policy
 from omnisense.reasoning.policies.messages import clip_of
 from omnisense.rl.data import image_converters as general
-from omnisense.rl.data.converters import SOURCES, Row, convert
-from omnisense.rl.data.image_converters import GENERAL
+from omnisense.rl.data.converters import CONVERTERS, Row, convert
+from omnisense.rl.data.image_converters import IMAGE_CONVERTERS
 from omnisense.rl.rewards import is_well_formed
 
 _PERCEPTS_TOKENS = 500
@@ -36,11 +36,11 @@ def prepare(
     source: Path,
     output: Path,
     *,
-    most: int = 0,
+    limit: int = 0,
     seed: int = 0,
     policy: str | None = None,
     adapter: str | None = None,
-    tries: int = 4,
+    num_attempts: int = 4,
     say: Say = print,
 ) -> str:
     """Write ``NAME.json`` (``NAME.jsonl`` for sets about pictures) into the output folder; a line on what it holds.
@@ -48,19 +48,24 @@ def prepare(
     Raises:
         InputError: an unknown set, or a source that cannot be read or gives nothing.
     """
-    if name in GENERAL:
+    if name in IMAGE_CONVERTERS:
         found = general.convert(name, source)
         random.Random(f"{seed}:{name}").shuffle(found)
-        return _written(output / f"{name}.jsonl", found[: most or None], source, f"licence: {GENERAL[name].licence}")
+        return _written(
+            output / f"{name}.jsonl", found[: limit or None], source, f"licence: {IMAGE_CONVERTERS[name].licence}"
+        )
     if name == "percepts":
-        rows, note = rendered(source, most, say), "rendered by our own perception"
+        rows, note = rendered(source, limit, say), "rendered by our own perception"
     elif name == "traces":
         if not policy:
             raise InputError("it is not said who reasons", "Give --policy NAME.")
         teacher = load_policy(policy, adapter=adapter, seed=seed)
-        rows, note = traces(source, teacher, most, tries, seed, say), f"reasoning by {teacher.name}"
+        rows, note = traces(source, teacher, limit, num_attempts, seed, say), f"reasoning by {teacher.name}"
     else:
-        rows, note = convert(name, source, seed, most), f"licence: {SOURCES[name].licence}" if name in SOURCES else ""
+        rows, note = (
+            convert(name, source, seed, limit),
+            f"licence: {CONVERTERS[name].licence}" if name in CONVERTERS else "",
+        )
     return _written(output / f"{name}.json", rows, source, note)
 
 
@@ -81,12 +86,12 @@ def _written(file: Path, rows: Sequence[Row], source: Path, note: str) -> str:
     return f"{len(rows)} rows in {file} ({note})"
 
 
-def rendered(source: Path, most: int, say: Say, perception: Any = None) -> list[Row]:
+def rendered(source: Path, limit: int, say: Say, perception: Any = None) -> list[Row]:
     """Questions about clips as questions about text: what perception finds stands for the clip.
 
     Args:
         source: a folder or file in HumanSense's shape.
-        most: at most so many rows; 0 for all.
+        limit: at most so many rows; 0 for all.
         say: told of clips that could not be perceived.
         perception: to perceive with; a new one by default.
     """
@@ -94,72 +99,74 @@ def rendered(source: Path, most: int, say: Say, perception: Any = None) -> list[
 
     perception = perception or Perception()
     rows = []
-    for item in _askable(source, most):
+    for sample in _askable(source, limit):
         seen = ""
-        if item.media is not None:
+        if sample.media is not None:
             try:
-                percepts = perception.perceive(clip_of(media_part(item)))
+                percepts = perception.perceive(clip_of(media_part(sample)))
             except MediaError as error:
                 say(f"left out: {error}")
                 continue
             seen = percepts.render(_PERCEPTS_TOKENS)
-        rows.append(_row(replace(item, percepts=seen or item.percepts)))
+        rows.append(_row(replace(sample, percepts=seen or sample.percepts)))
     return rows
 
 
-def traces(source: Path, policy: Policy, most: int, tries: int, seed: int, say: Say) -> list[Row]:
+def traces(source: Path, policy: Policy, limit: int, num_attempts: int, seed: int, say: Say) -> list[Row]:
     """Reasoning that a policy wrote and that led to the right answer in the right form (Zelikman et al., 2022).
 
     Args:
         source: a folder or file in HumanSense's shape.
         policy: who reasons; it is shown the media that it takes.
-        most: at most so many questions; 0 for all.
-        tries: replies to each question; the first that is right is kept.
+        limit: at most so many questions; 0 for all.
+        num_attempts: replies to each question; the first that is right is kept.
         seed: of the sampling.
         say: told how many questions were solved.
     """
-    asker = Asker(AskSettings(think=True, audio="audio" in policy.modalities, transcript="data"))
-    items = [item for item in _askable(source, most) if item.gold and item.modality in policy.modalities]
+    prompts = PromptBuilder(PromptSettings(think=True, audio="audio" in policy.modalities, transcript="data"))
+    samples = [sample for sample in _askable(source, limit) if sample.gold and sample.modality in policy.modalities]
     solved: dict[str, str] = {}
-    for attempt in range(tries):
-        open_ones = [item for item in items if item.id not in solved]
+    for attempt in range(num_attempts):
+        open_ones = [sample for sample in samples if sample.id not in solved]
         replies = policy.write(
-            [asker.ask(item).messages for item in open_ones],
+            [prompts.ask(sample).messages for sample in open_ones],
             max_new_tokens=_TRACE_TOKENS, temperature=_TEMPERATURE, seed=seed + attempt,
         )  # fmt: skip
-        for item, reply in zip(open_ones, replies, strict=True):
-            if is_well_formed(reply) and score(reply, item.question, item.gold).value == 1:
-                solved[item.id] = parse(reply, "open").thinking
-        say(f"try {attempt + 1} of {tries}: {len(solved)} of {len(items)} solved")
-    return [_row(replace(item, trace=solved[item.id])) for item in items if item.id in solved]
+        for sample, reply in zip(open_ones, replies, strict=True):
+            if is_well_formed(reply) and score(reply, sample.question, sample.gold).value == 1:
+                solved[sample.id] = parse(reply, "open").thinking
+        say(f"try {attempt + 1} of {num_attempts}: {len(solved)} of {len(samples)} solved")
+    return [_row(replace(sample, trace=solved[sample.id])) for sample in samples if sample.id in solved]
 
 
-def _askable(source: Path, most: int) -> Sequence[Item]:
-    items = [item for item in load(source).items if not item.problem]
-    return items[:most] if most else items
+def _askable(source: Path, limit: int) -> Sequence[Sample]:
+    samples = [sample for sample in load(source).samples if not sample.problem]
+    return samples[:limit] if limit else samples
 
 
-def _row(item: Item) -> Row:
+def _row(sample: Sample) -> Row:
     """An item as a row, its clip by the path that its folder knows it by; without clip where a text stands for it."""
     asked = {
-        **item.row,
-        "question": item.question.text,
-        "question_pattern": _PATTERN_OF.get(item.question.kind, item.row.get("question_pattern")),
-        "group": item.group,
+        **sample.row,
+        "question": sample.question.text,
+        "question_pattern": _PATTERN_OF.get(sample.question.kind, sample.row.get("question_pattern")),
+        "group": sample.group,
         **{
             key: value
-            for key, value in (("asr_en", item.transcript), ("percepts", item.percepts), ("think", item.trace))
+            for key, value in (("asr_en", sample.transcript), ("percepts", sample.percepts), ("think", sample.trace))
             if value
         },
     }
-    if item.media is None or item.percepts:
-        return {"id": item.id, "questions": asked}
-    path = Path(item.media)
+    if sample.media is None or sample.percepts:
+        return {"id": sample.id, "questions": asked}
+    path = Path(sample.media)
     place = next((Path(*path.parts[i:]) for i in range(len(path.parts)) if path.parts[i] in ("videos", "audios")), path)
     window = (
-        {"video_or_clip": "clip", "time": f"[{item.start_s:g} - {item.end_s:g}]"} if item.start_s is not None else {}
+        {"video_or_clip": "clip", "time": f"[{sample.start_s:g} - {sample.end_s:g}]"}
+        if sample.start_s is not None
+        else {}
     )
-    return {"id": item.id, "video_path": str(place), **window, "questions": asked}
+    return {"id": sample.id, "video_path": str(place), **window, "questions": asked}
 
 
 def _link_clips(source: Path, output: Path) -> None:

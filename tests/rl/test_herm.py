@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from omnisense.benchmarks.harness.dataset import Item
+from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.boxes import notation_of
 from omnisense.reasoning.answers.question import Question
@@ -127,17 +127,17 @@ def test_what_the_engine_makes_is_trained_on(run_cli, vlm, tmp_path):
 def test_tasks_are_drawn_by_their_ratios(pictures):
     ratios = {"dense caption": 30, "referring person": 10}
     settings = DataSettings(files=[pictures / "training.jsonl"], ratios=ratios, samples=4000, held_out=0)
-    tasks = Counter(item.task for item in read_split(settings, {"image"}, 0).train)
+    tasks = Counter(sample.task for sample in read_split(settings, {"image"}, 0).train)
     assert set(tasks) == set(ratios)
     assert 0.73 < tasks["dense caption"] / 4000 < 0.77
     again = read_split(settings, {"image"}, 0).train
-    assert [item.id for item in again] == [item.id for item in read_split(settings, {"image"}, 0).train]
+    assert [sample.id for sample in again] == [sample.id for sample in read_split(settings, {"image"}, 0).train]
 
 
 def test_every_row_comes_once_before_any_comes_again(pictures):
     settings = DataSettings(files=[pictures / "training.jsonl"], ratios={"dense caption": 1}, samples=96, held_out=0)
     train = read_split(settings, {"image"}, 0).train
-    assert set(Counter(item.id for item in train).values()) == {2}  # 48 pictures to train on
+    assert set(Counter(sample.id for sample in train).values()) == {2}  # 48 pictures to train on
 
 
 def test_ratios_of_tasks_that_are_not_there_are_refused(pictures):
@@ -160,8 +160,8 @@ def test_ratios_of_tasks_that_are_not_there_are_refused(pictures):
 def test_a_box_is_taught_as_the_family_writes_it_and_read_back_as_right(form, one, several):
     gold = "[[0.1, 0.2, 0.5, 0.8]]"
     for kind, expected in (("box", one), ("boxes", several)):
-        item = Item("1", "t", 0, Question("Where?", kind, form=form), gold, "text")
-        (row,), _ = rows_of([item], DataSettings(files=["x"]).asking(), lambda _: 1, 10)
+        sample = Sample("1", "t", 0, Question("Where?", kind, form=form), gold, "text")
+        (row,), _ = rows_of([sample], DataSettings(files=["x"]).prompting(), lambda _: 1, 10)
         reply = solution(row, think=False)
         assert reply == expected
         columns = {key: [row[key]] for key in ("question", "kind", "options", "gold", "form")}
@@ -169,8 +169,8 @@ def test_a_box_is_taught_as_the_family_writes_it_and_read_back_as_right(form, on
 
 
 def test_a_text_is_taught_as_it_stands_and_never_scored():
-    item = Item("1", "t", 0, Question("Describe.", "text"), "A man waves.", "text")
-    (row,), _ = rows_of([item], DataSettings(files=["x"], think=False).asking(), lambda _: 1, 10)
+    sample = Sample("1", "t", 0, Question("Describe.", "text"), "A man waves.", "text")
+    (row,), _ = rows_of([sample], DataSettings(files=["x"], think=False).prompting(), lambda _: 1, 10)
     assert solution(row, think=False) == "A man waves."
     assert json.loads(row["prompt"])[0]["content"][-1]["text"] == "Describe."
     columns = {key: [row[key]] for key in ("question", "kind", "options", "gold", "form")}
@@ -232,9 +232,9 @@ def test_general_sets_become_rows_of_the_same_form(run_cli, tmp_path):
     for name in ("coco-captions", "coco-objects", "llava"):
         file = tmp_path / "rows" / f"{name}.jsonl"
         settings = DataSettings(files=[file], images=made.folder / "images", held_out=0)
-        (item,) = read_split(settings, {"image"}, 0).train
-        assert item.task in ("general caption", "general referring", "conversation")
-        assert item.gold in ("three people stand", "[[0.0156, 0.0417, 0.2031, 0.2292]]", "Three people.")
+        (sample,) = read_split(settings, {"image"}, 0).train
+        assert sample.task in ("general caption", "general referring", "conversation")
+        assert sample.gold in ("three people stand", "[[0.0156, 0.0417, 0.2031, 0.2292]]", "Three people.")
 
 
 @pytest.mark.shared
@@ -245,7 +245,7 @@ def test_general_rows_of_real_annotations(shared, tmp_path):
     assert prepare("coco-captions", folder, tmp_path).startswith("65 rows")
     prepare("coco-objects", folder, tmp_path)
     rows = DataSettings(files=[tmp_path / "coco-objects.jsonl"], images=folder / "images", held_out=0)
-    asked = {item.question.text for item in read_split(rows, {"image"}, 0).train}
+    asked = {sample.question.text for sample in read_split(rows, {"image"}, 0).train}
     assert {"Where is the skateboard?", "Where is the dog?"} & asked
 
 

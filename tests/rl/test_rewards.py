@@ -212,7 +212,7 @@ def write_epitome(folder, pairs=160):
 
 def test_a_judge_is_calibrated_on_other_posts_than_it_is_measured_on(judge, tmp_path):
     write_epitome(tmp_path)
-    found = calibrate(tmp_path, "x", most=160)
+    found = calibrate(tmp_path, "x", limit=160)
     for agreement in found.card["held_out"].values():
         assert agreement["accuracy"] == 1.0
         assert agreement["rank_correlation"] > 0.99

@@ -15,7 +15,7 @@ from omnisense.errors import InputError, MediaError
 from omnisense.reasoning.policies.encoding import collate
 from omnisense.reasoning.policies.transformers import load_model
 from omnisense.rl.full_forward import bare_model
-from omnisense.rl.prompt_prefetch import EncodingAhead, dump_prompt, read_prompt
+from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, read_prompt
 from omnisense.rl.trainer import OmniGRPOTrainer
 from omnisense.rl.weights import LANGUAGE_LAYERS, Weights
 from omnisense.testing.tiny_models import tiny_audio, tiny_omni3, tiny_vlm
@@ -174,7 +174,7 @@ def test_a_clip_that_vanishes_stops_the_run_and_is_named(tiny, tmp_path):
 
 
 def test_what_is_expected_is_not_encoded_again(trainer, prompts):
-    ahead = EncodingAhead(trainer._encoder, 2)
+    ahead = PromptPrefetcher(trainer._encoder, 2)
     rows = [dump_prompt(prompts[0]["video"])] * 4 + [dump_prompt(prompts[0]["text"])] * 4
     ahead.expect(rows)
     ahead.expect(rows)

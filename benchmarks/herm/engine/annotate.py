@@ -19,14 +19,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from omnisense.benchmarks.harness.executors import crew_of, dispatch
-from omnisense.benchmarks.harness.records import write_atomically
+from omnisense.benchmarks.harness.executors import dispatch, make_executor
 from omnisense.benchmarks.herm.engine.descriptions import rows_of
 from omnisense.benchmarks.herm.engine.facts import ASPECTS, describe
 from omnisense.benchmarks.herm.engine.output import INDEX, Annotated, Output, line_of, pictures_of, whole_file
 from omnisense.benchmarks.herm.engine.questions import is_held_out, questions_of, training_of
 from omnisense.benchmarks.herm.engine.viewer import write_viewer
 from omnisense.errors import InputError, MediaError, OmniSenseError, PolicyError
+from omnisense.files import write_atomically
 from omnisense.perception.images.coco import CAPTIONS, JOINTS, CocoScenes, write_index
 from omnisense.perception.images.scene import ModelScenes, Scene, SceneReader, pixels
 from omnisense.reasoning.answers.boxes import Unit
@@ -43,25 +43,25 @@ class AnnotateSettings:
 
     Attributes:
         coco: a folder with COCO-style annotations, used instead of models.
-        detector, pose: models that find people and joints, where there are no annotations.
-        captioner: a policy that describes what it is shown; None for texts by rules.
-        grounder: a zero-shot detector or a policy that finds phrases in pictures; None for boxes by rules.
-        writer: a language model that makes dense captions by rules fluent; None to leave them.
+        detector_model, pose_model: models that find people and joints, where there are no annotations.
+        captioner_model: a policy that describes what it is shown; None for texts by rules.
+        grounder_model: a zero-shot detector or a policy that finds phrases in pictures; None for boxes by rules.
+        writer_model: a language model that makes dense captions by rules fluent; None to leave them.
         boxes: how captioner and grounder write boxes.
-        held_out: share of the pictures whose questions are kept for the test.
+        test_fraction: share of the pictures whose questions are kept for the test.
         seed: of the split and of all draws.
         shown: how many pictures the viewer shows.
         index: of the annotations; the run makes it.
     """
 
     coco: str | None = None
-    detector: str | None = None
-    pose: str | None = None
-    captioner: str | None = None
-    grounder: str | None = None
-    writer: str | None = None
+    detector_model: str | None = None
+    pose_model: str | None = None
+    captioner_model: str | None = None
+    grounder_model: str | None = None
+    writer_model: str | None = None
     boxes: Unit | Literal["auto"] = "auto"
-    held_out: float = 0.2
+    test_fraction: float = 0.2
     seed: int = 0
     shown: int = 200
     index: str | None = None
@@ -88,12 +88,12 @@ class Annotator:
         self._reader, self._models = _reader(settings), threading.Lock()
         self._writer: Any = None
         self._captioner: Any = None
-        if settings.writer:
+        if settings.writer_model:
             from omnisense.reasoning.policies.load import load_policy
 
-            self._writer = load_policy(settings.writer)
-        if settings.captioner:
-            self._captioner = self._made_captioner(settings.captioner)
+            self._writer = load_policy(settings.writer_model)
+        if settings.captioner_model:
+            self._captioner = self._made_captioner(settings.captioner_model)
 
     def _made_captioner(self, name: str) -> Any:
         from omnisense.benchmarks.herm.engine.captioner import Captioner
@@ -102,7 +102,7 @@ class Annotator:
         policy = load_policy(name)
         if "image" not in policy.modalities:
             raise InputError(f"{name} takes no images", "Name a vision-language model.")
-        by = self._settings.grounder
+        by = self._settings.grounder_model
         grounder = _grounder(by, policy if by == name else None, self._settings) if by else None
         self._crops = tempfile.TemporaryDirectory()
         return Captioner(policy, _notation(name, self._settings), grounder, Path(self._crops.name))
@@ -163,7 +163,7 @@ def annotate(
         settings: what is done.
         limit: at most so many pictures; 0 for all.
         batch_size: pictures a worker is handed at once.
-        workers, ray, gpus: see :func:`omnisense.benchmarks.harness.executors.crew_of`.
+        workers, ray, gpus: see :func:`omnisense.benchmarks.harness.executors.make_executor`.
         on_plan: told how many pictures there are, and how many are done already; on_done: told of each that is done.
 
     Raises:
@@ -181,14 +181,14 @@ def annotate(
             write_index(Path(settings.coco), output / INDEX)
             settings = replace(settings, index=str(output / INDEX))
         if waiting:
-            crew = crew_of(settings, workers, None, ray, gpus)
+            executor = make_executor(settings, workers, None, ray, gpus)
             try:
                 batches = (waiting[i : i + batch_size] for i in range(0, len(waiting), batch_size))
-                for one in _in_order(dispatch(crew, batches), waiting):
+                for one in _in_order(dispatch(executor, batches), waiting):
                     out.add(one)
                     on_done(one)
             finally:
-                crew.close()
+                executor.close()
         return _finish(output, pictures, {path.stem: path for path in there}, settings, out)
 
 
@@ -204,7 +204,7 @@ def _finish(output: Path, pictures: Path, paths: Mapping[str, Path], settings: A
             texts.update(key for row in people for key in ("refer", *ASPECTS, "appearance_boxes") if row[key])
             if not people:
                 continue
-            held = is_held_out(image["image_id"], settings.held_out, settings.seed)
+            held = is_held_out(image["image_id"], settings.test_fraction, settings.seed)
             made = questions_of(image, people, settings.seed) if held else training_of(image, people, settings.seed)
             name, file = ("questions", questions) if held else ("training", training)
             for row in made:
@@ -237,23 +237,23 @@ def _in_order(done: Iterable[list[Annotated]], pictures: Sequence[Path]) -> Iter
 
 
 def _reader(settings: AnnotateSettings) -> SceneReader:
-    if settings.coco and (settings.detector or settings.pose):
+    if settings.coco and (settings.detector_model or settings.pose_model):
         raise InputError(
-            "both annotations and models are to find people", "Leave --coco out, or --detector and --pose."
+            "both annotations and models are to find people", "Leave --coco out, or --detector-model and --pose-model."
         )
-    if settings.pose and not settings.detector:
-        raise InputError("joints are looked for in people that a detector finds", "Give --detector too.")
-    if settings.grounder and not settings.captioner:
+    if settings.pose_model and not settings.detector_model:
+        raise InputError("joints are looked for in people that a detector finds", "Give --detector-model too.")
+    if settings.grounder_model and not settings.captioner_model:
         raise InputError(
-            "a grounder looks for what a captioner wrote", "Give --captioner too, or leave --grounder out."
+            "a grounder looks for what a captioner wrote", "Give --captioner-model too, or leave --grounder-model out."
         )
     if settings.coco:
         return CocoScenes(Path(settings.coco), Path(settings.index) if settings.index else None)
-    if settings.detector:
-        return ModelScenes(settings.detector, settings.pose)
+    if settings.detector_model:
+        return ModelScenes(settings.detector_model, settings.pose_model)
     raise InputError(
         "it is not said where people come from",
-        "Give --coco DIR with annotations, or --detector MODEL that finds them.",
+        "Give --coco DIR with annotations, or --detector-model MODEL that finds them.",
     )
 
 
@@ -280,9 +280,9 @@ def _notation(policy: str, settings: AnnotateSettings) -> Any:
 def _missing(settings: AnnotateSettings) -> list[str]:
     """What was not there to be used, so that nobody takes its absence for a finding."""
     lacking = [name for name in (JOINTS, CAPTIONS) if settings.coco and not (Path(settings.coco) / name).is_file()]
-    if not settings.coco and not settings.pose:
+    if not settings.coco and not settings.pose_model:
         lacking.append("a pose model: no poses, no colours of garments")
-    return lacking + ([] if settings.captioner else ["a captioner: texts are by rules"])
+    return lacking + ([] if settings.captioner_model else ["a captioner: texts are by rules"])
 
 
 def _listed(pictures: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from omnisense.benchmarks.harness.overlap import RIGHT_OVER, best_overlap
+from omnisense.perception.geometry import IOU_THRESHOLD, best_iou
 from omnisense.perception.images.grounding import Grounder
 from omnisense.perception.images.scene import pixels
 from omnisense.perception.media.clip import open_clip
@@ -140,7 +140,7 @@ class Captioner:
         for person in people:
             kept = []
             for phrase, where in zip(person["refer"], grounder.where(path, person["refer"]), strict=True):
-                meets = best_overlap(where, [_fractions(person["bbox"], image)]) > RIGHT_OVER
+                meets = best_iou(where, [_fractions(person["bbox"], image)]) > IOU_THRESHOLD
                 if (len(where) == 1 and not meets) or len(where) > 1:
                     dropped["refer phrase: the grounder finds it elsewhere"] += 1
                 else:
@@ -160,7 +160,7 @@ class Captioner:
         for person, phrase, where in zip(nameless, phrases, grounder.where(path, phrases), strict=True):
             if fault := _fault(phrase):
                 dropped[f"model phrase: {fault}"] += 1
-            elif len(where) != 1 or best_overlap(where, [_fractions(person["bbox"], image)]) <= RIGHT_OVER:
+            elif len(where) != 1 or best_iou(where, [_fractions(person["bbox"], image)]) <= IOU_THRESHOLD:
                 dropped["model phrase: the grounder does not find that person, and nobody else, by it"] += 1
             else:
                 person["refer"] = [phrase]

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from omnisense.perception.geometry import containment
 from omnisense.perception.images.colors import ALIKE, colour_of
 from omnisense.perception.images.scene import BoxPx, Person, Scene, Thing
 from omnisense.perception.vision.pose import part_box, part_polygons, pose_of
@@ -166,7 +167,7 @@ def _named(person: Person, thing: Thing, scene: Scene) -> str:
         at_ear = " at the ear" if thing.name == "cell phone" and near_ear else ""
         return f"holding {article} {thing.name}{at_ear}" if mine < 0.35 and mine < others / 2 else ""
     if thing.name in _WORN:
-        return _WORN[thing.name] if _share_inside(box, person.box_px) > 0.85 and _owner(box, scene) is person else ""
+        return _WORN[thing.name] if containment(box, person.box_px) > 0.85 and _owner(box, scene) is person else ""
     ankles = [joints[name] for name in ("left_ankle", "right_ankle") if name in joints]
     if thing.name in _UNDERFOOT and ankles:
         foot = min(ankles, key=lambda ankle: _from(ankle[:2], box))
@@ -186,7 +187,7 @@ def _named(person: Person, thing: Thing, scene: Scene) -> str:
     if thing.name in _NEARBY and _size(box) > 0.3 * person.area:
         level = abs(person.box_px[3] - box[3]) < 0.35 * person.height
         most = 0.1 if thing.name in _RIDDEN else 0.5  # who covers a bicycle may be on it
-        beside = _gap(person.box_px, box) < 0.35 * person.width and _share_inside(person.box_px, box) < most
+        beside = _gap(person.box_px, box) < 0.35 * person.width and containment(person.box_px, box) < most
         return f"next to {article} {thing.name}" if level and beside else ""
     return ""
 
@@ -205,7 +206,7 @@ def _reach(person: Person, box: BoxPx) -> float:
 
 def _owner(box: BoxPx, scene: Scene) -> Person:
     """Of several people whose boxes hold a worn thing, the one whose box it fills most."""
-    holders = [person for person in scene.people if _share_inside(box, person.box_px) > 0.85]
+    holders = [person for person in scene.people if containment(box, person.box_px) > 0.85]
     return min(holders, key=lambda person: person.area)
 
 
@@ -301,9 +302,3 @@ def _from(point: Sequence[float], box: BoxPx) -> float:
 
 def _size(box: BoxPx) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _share_inside(inner: BoxPx, outer: BoxPx) -> float:
-    width = min(inner[2], outer[2]) - max(inner[0], outer[0])
-    height = min(inner[3], outer[3]) - max(inner[1], outer[1])
-    return max(width, 0.0) * max(height, 0.0) / max(_size(inner), 1e-9)

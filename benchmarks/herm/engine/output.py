@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from omnisense import __version__
-from omnisense.benchmarks.harness.records import claim, cut_torn_line, write_atomically, write_manifest
+from omnisense.benchmarks.harness.records import claim, cut_torn_line, write_manifest
 from omnisense.errors import InputError
+from omnisense.files import write_atomically
 
 INDEX = "coco.sqlite"  # of the annotations
 Row = dict[str, Any]

@@ -11,8 +11,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from omnisense.benchmarks.harness.overlap import best_overlap
 from omnisense.benchmarks.herm.engine.facts import Described, Fact
+from omnisense.perception.geometry import best_iou
 from omnisense.perception.images.scene import Person, Scene
 
 _MOST = 4  # phrases for a person
@@ -136,4 +136,4 @@ def _before_crowd(person: Person, others: Sequence[Described], scene: Scene) -> 
 
 def _hides(other: Person, person: Person) -> bool:
     """Whether two boxes are almost one: a phrase for one would mark the other as well."""
-    return best_overlap([other.box_px], [person.box_px]) > 0.6
+    return best_iou([other.box_px], [person.box_px]) > 0.6

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from omnisense.benchmarks.harness.records import write_atomically
+from omnisense.files import write_atomically
 from omnisense.perception.images.scene import pixels
 
 _COLOURS = (

@@ -16,7 +16,7 @@ def script(tmp_path):
 
 @pytest.mark.models
 def test_respond_json_is_one_object(run_cli, script):
-    code, out, _ = run_cli("respond", DEMO, "--say", "Look at me!", "--policy", script, "--json")
+    code, out, _ = run_cli("respond", DEMO, "--text", "Look at me!", "--policy", script, "--json")
     assert code == 0
     assert out.count("\n") == 1
     answer = json.loads(out)
@@ -100,7 +100,7 @@ def test_chat_takes_clips(run_cli, script, tmp_path):
 def test_respond_in_a_thread(run_cli, script, tmp_path):
     for text in ("My name is Ana.", "What is my name?"):
         code, out, _ = run_cli(
-            "respond", "--say", text, "--thread", "t", "--policy", script, "--memory", tmp_path / "m.sqlite", "--json"
+            "respond", "--text", text, "--thread", "t", "--policy", script, "--memory", tmp_path / "m.sqlite", "--json"
         )
         assert code == 0
     assert json.loads(out)["appraisal"]["context"]["recalled"] == "My name is Ana."
@@ -110,10 +110,10 @@ def test_respond_in_a_thread(run_cli, script, tmp_path):
     ("arguments", "says"),
     [
         (["respond"], "neither a clip nor a text"),
-        (["respond", "--say", "x", "--policy", "no-such-model"], "models list"),
-        (["respond", "--say", "x", "--policy", "chat:nowhere"], "chat:PROVIDER:MODEL"),
-        (["respond", "--say", "x", "--policy", "scripted:/absent.json"], "/absent.json"),
-        (["respond", "--say", "x", "--policy", "scripted", "--memory", "/proc/none/m.sqlite"], "--memory"),
+        (["respond", "--text", "x", "--policy", "no-such-model"], "models list"),
+        (["respond", "--text", "x", "--policy", "chat:nowhere"], "chat:PROVIDER:MODEL"),
+        (["respond", "--text", "x", "--policy", "scripted:/absent.json"], "/absent.json"),
+        (["respond", "--text", "x", "--policy", "scripted", "--memory", "/proc/none/m.sqlite"], "--memory"),
         (["perceive", str(DEMO), "--streams", "smell"], "unknown stream smell"),
         (["perceive", str(DEMO), "--fps", "0"], "positive number of frames"),
         (["perceive"], "Missing argument"),

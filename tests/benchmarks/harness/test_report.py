@@ -12,24 +12,24 @@ from omnisense.benchmarks.harness.run import RunSettings, run
 from omnisense.benchmarks.harness.summary import load_run, summarise
 from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.benchmarks.humansense.data import load
-from omnisense.benchmarks.humansense.official_score import paper_score
-from omnisense.benchmarks.humansense.report_spec import layout, published
+from omnisense.benchmarks.humansense.official_score import official_score
+from omnisense.benchmarks.humansense.report_spec import published, spec
 from omnisense.benchmarks.humansense.tasks import TASKS, VIDEO_TASKS
 from tests.benchmarks.conftest import row, write_benchmark
 
 
 def evaluate(data, output, policy="random", **more):
     system = SystemSettings(kind="baseline", policy=policy, **more)
-    return run(RunSettings("humansense", system, output=output), load(data), paper_score).folder
+    return run(RunSettings("humansense", system, output=output), load(data), official_score).folder
 
 
 def scripted(data, output, tmp_path, replies, think=False):
     (tmp_path / "script.json").write_text(json.dumps({"replies": replies}))
-    from omnisense.benchmarks.harness.prompting import AskSettings
+    from omnisense.benchmarks.harness.prompting import PromptSettings
 
     system = SystemSettings(policy=f"scripted:{tmp_path / 'script.json'}")
-    settings = RunSettings("humansense", system, AskSettings(think=think), output=output)
-    return run(settings, load(data), paper_score).folder
+    settings = RunSettings("humansense", system, PromptSettings(think=think), output=output)
+    return run(settings, load(data), official_score).folder
 
 
 def test_published_rows_recompute_to_the_papers_average():
@@ -42,7 +42,7 @@ def test_published_rows_recompute_to_the_papers_average():
 def test_all_fifteen_tasks_give_the_papers_average_and_levels(tmp_path):
     rows = [row(task.name, n, answer="A") for task in TASKS for n in range(2)]
     folder = scripted(write_benchmark(tmp_path / "d", rows), tmp_path / "run", tmp_path, ["A", "B"])
-    summary = write_report(folder, layout())
+    summary = write_report(folder, spec())
     macros = summary["strict"]["macros"]
     assert macros["13 video tasks (the paper's Avg)"]["n"] == 13
     assert macros["15 tasks"]["n"] == 15
@@ -55,7 +55,7 @@ def test_all_fifteen_tasks_give_the_papers_average_and_levels(tmp_path):
 def test_errors_are_neither_right_nor_wrong(clips, tmp_path):
     bad = [row("Emo_Strategy", n, "videos/gone.mp4") for n in range(3)] + [row("Emo_Strategy", 9, answer="B")]
     folder = scripted(write_benchmark(tmp_path / "d", bad), tmp_path / "run", tmp_path, ["B"])
-    summary = write_report(folder, layout())
+    summary = write_report(folder, spec())
     assert summary["counts"] | {"not_asked": {}} == {
         "questions": 4, "answered": 1, "errors": 3, "unparseable": 0, "not_asked": {}, "with_frames": 0,
         "with_sound": 0,
@@ -68,7 +68,7 @@ def test_errors_are_neither_right_nor_wrong(clips, tmp_path):
 def test_a_reply_cannot_break_the_page(many, tmp_path):
     evil = "</script><script>document.title='broken'</script><img src=x onerror=alert(1)>\u2028 &lt; B"
     folder = scripted(many, tmp_path / "run", tmp_path, [evil])
-    write_report(folder, layout())
+    write_report(folder, spec())
     page = (folder / "report.html").read_text()
     assert "<img src=x" not in page
     assert len(re.findall(r"<script[ >]", page)) == 2
@@ -79,7 +79,7 @@ def test_a_reply_cannot_break_the_page(many, tmp_path):
 def test_a_run_without_a_single_record_has_a_report(many, tmp_path):
     folder = evaluate(many, tmp_path / "run")
     (folder / "records.jsonl").write_text("")
-    counts = write_report(folder, layout())["counts"]
+    counts = write_report(folder, spec())["counts"]
     assert (counts["questions"], counts["answered"]) == (60, 0)
     assert "</html>" in (folder / "report.html").read_text()
 
@@ -91,7 +91,7 @@ def test_records_of_an_older_parser_are_read_anew(many, tmp_path):
     file.write_text("".join(json.dumps(line | {"parser": 0, "strict": 0.0, "answer": ""}) + "\n" for line in lines))
     manifest, records = load_run(folder)
     assert {r.answer for r in records} == {"B"}
-    assert summarise(manifest, records, layout())["strict"]["micro"]["mean"] == 0.25
+    assert summarise(manifest, records, spec())["strict"]["micro"]["mean"] == 0.25
 
 
 def test_compare_on_the_command_line(many, tmp_path, run_cli):
@@ -113,7 +113,7 @@ def test_compare_on_the_command_line(many, tmp_path, run_cli):
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
 def test_the_page_works_in_a_browser(many, tmp_path):
     folder = scripted(many, tmp_path / "run", tmp_path, ["<think>because</think><answer>B</answer>", "??"], think=True)
-    write_report(folder, layout())
+    write_report(folder, spec())
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}"]  # fmt: skip
     done = subprocess.run(

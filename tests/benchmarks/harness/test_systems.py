@@ -2,7 +2,7 @@
 
 import pytest
 
-from omnisense.benchmarks.harness.prompting import Asker, AskSettings, text_only
+from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings, text_only
 from omnisense.benchmarks.harness.systems import AgentSystem, Baseline, PolicySystem, SystemSettings
 from omnisense.benchmarks.humansense.data import load
 from omnisense.errors import InputError
@@ -13,8 +13,8 @@ from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from tests.benchmarks.conftest import NUMBER, SEVERAL, YES_NO, row, write_benchmark
 
 
-def items(tmp_path, *rows):
-    return load(write_benchmark(tmp_path / "data", list(rows))).items
+def samples(tmp_path, *rows):
+    return load(write_benchmark(tmp_path / "data", list(rows))).samples
 
 
 def replies(policy, asked):
@@ -23,7 +23,7 @@ def replies(policy, asked):
 
 
 def test_baselines(tmp_path):
-    asked = items(
+    asked = samples(
         tmp_path,
         row("Emo_Strategy", 1, answer="C"),
         row("Emo_Strategy", 2, answer="C"),
@@ -43,19 +43,19 @@ def test_baselines(tmp_path):
 
 
 def test_random_is_random_over_many(tmp_path):
-    asked = items(tmp_path, *[row("Emo_Strategy", n) for n in range(400)])
+    asked = samples(tmp_path, *[row("Emo_Strategy", n) for n in range(400)])
     counts = [replies("random", asked).count(letter) for letter in "ABCD"]
     assert all(70 <= count <= 130 for count in counts)
 
 
 def test_text_only_gives_nothing_of_the_clip_away(clips, many):
-    asking = text_only(AskSettings(audio=True, transcript="data"))
-    for item in (load(clips).items[1], load(many).items[0]):
-        (turn,) = Asker(asking).ask(item).messages
+    prompting = text_only(PromptSettings(audio=True, transcript="data"))
+    for sample in (load(clips).samples[1], load(many).samples[0]):
+        (turn,) = PromptBuilder(prompting).ask(sample).messages
         assert [part["type"] for part in turn["content"]] == ["text"]
-        assert item.transcript
-        assert item.transcript not in text_of(turn)
-    text = Asker(AskSettings()).ask(load(many).items[0]).messages[0]
+        assert sample.transcript
+        assert sample.transcript not in text_of(turn)
+    text = PromptBuilder(PromptSettings()).ask(load(many).samples[0]).messages[0]
     assert "Line 0." in text_of(text)  # in the ordinary setting the transcript stands for the clip
 
 
@@ -67,10 +67,12 @@ def test_the_authors_templates_are_read_from_a_checkout(tmp_path):
         "PROMPT_TEMPLATE_SINGLE4 = '''Q {} O {} {} {} {} !'''\nPROMPT_TEMPLATE_QA = 'N {}'\n"
     )
     (folder / "Benchmark.py").write_text('asr = "HEARD:" + question["asr_en"]\nsyst = """LOOK:"""\n')
-    asked = items(tmp_path, row("Emo_Strategy", 1, asr_en="hi"), row("Human_Counting", 2, pattern=NUMBER, answer="1"),
+    asked = samples(tmp_path, row("Emo_Strategy", 1, asr_en="hi"), row("Human_Counting", 2, pattern=NUMBER, answer="1"),
                   row("Lie_Detection", 3, pattern=YES_NO, answer="No"))  # fmt: skip
-    asker = Asker(AskSettings(templates=str(tmp_path / "checkout"), transcript="data", thought_pattern=True))
-    first, second, third = (asker.ask(item) for item in asked)
+    prompts = PromptBuilder(
+        PromptSettings(templates=str(tmp_path / "checkout"), transcript="data", thought_pattern=True)
+    )
+    first, second, third = (prompts.ask(sample) for sample in asked)
     words = "LOOK:HEARD:hiQ Question 1: what is felt? O A. happy B. sad C. angry D. surprised !"
     assert text_of(first.messages[0]) == words
     assert text_of(second.messages[0]) == "LOOK:N Question 2: what is felt?"
@@ -78,15 +80,15 @@ def test_the_authors_templates_are_read_from_a_checkout(tmp_path):
     assert "Yes or No" in text_of(third.messages[0])
     for bad in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(InputError, match=r"no PROMPT_TEMPLATE\.py"):
-            Asker(AskSettings(templates=str(bad)))
+            PromptBuilder(PromptSettings(templates=str(bad)))
     with pytest.raises(InputError, match=r"no PROMPT_TEMPLATE_think\.py"):
-        Asker(AskSettings(templates=str(folder), think=True))
+        PromptBuilder(PromptSettings(templates=str(folder), think=True))
 
 
 def test_choosing_gives_probabilities(tmp_path):
-    asked = items(tmp_path, row("Emo_Strategy", 1), row("Emo_Strategy", 2, pattern=SEVERAL, answer="AC"))
-    system = PolicySystem(SystemSettings(method="choose"), AskSettings(), ScriptedPolicy(choices=["C. angry", 0]))
-    one, several = system.answer([system.prepare(item) for item in asked])
+    asked = samples(tmp_path, row("Emo_Strategy", 1), row("Emo_Strategy", 2, pattern=SEVERAL, answer="AC"))
+    system = PolicySystem(SystemSettings(method="choose"), PromptSettings(), ScriptedPolicy(choices=["C. angry", 0]))
+    one, several = system.answer([system.prepare(sample) for sample in asked])
     assert (one.text, one.probabilities["C"]) == ("C", 0.8)
     assert (several.text, several.probabilities) == ("A", None)
 
@@ -125,16 +127,16 @@ def test_the_agent_reads_answers_off_the_clip(shared, tmp_path):
     dataset = load(tmp_path / "bench")
     assert not [p for p in dataset.problems if p.kind != "unknown task"]
     by_text = {}
-    for item in dataset.items:
-        by_text.setdefault(item.question.text, []).append(item)
+    for sample in dataset.samples:
+        by_text.setdefault(sample.question.text, []).append(sample)
     said = by_text["What does the person say?"][0]
     shown = [i for i in by_text["What emotion does the person's face show?"] if i.start_s in (0.0, 12.0)][::2]
     system = AgentSystem(SystemSettings(kind="agent"), ScriptedPolicy(["I cannot say"]))
     system.load()
-    for item in (said, *shown):
-        (reply,) = system.answer([system.prepare(item)])
-        assert reply.text.endswith(f"<answer>{item.gold}</answer>")
-        assert reply.probabilities[item.gold] > 0.4
+    for sample in (said, *shown):
+        (reply,) = system.answer([system.prepare(sample)])
+        assert reply.text.endswith(f"<answer>{sample.gold}</answer>")
+        assert reply.probabilities[sample.gold] > 0.4
 
 
 @pytest.mark.models
@@ -144,9 +146,9 @@ def test_our_own_transcript_goes_into_the_prompt(shared, tmp_path):
 
     (tmp_path / "data" / "videos").mkdir(parents=True)
     shutil.copyfile(shared / "grid" / "lbbc2a.mpg", tmp_path / "data" / "videos" / "g.mpg")
-    (item,) = items(tmp_path, row("Emo_Strategy", 1, "videos/g.mpg"))
+    (sample,) = samples(tmp_path, row("Emo_Strategy", 1, "videos/g.mpg"))
     policy = ScriptedPolicy(["B"])
-    system = PolicySystem(SystemSettings(), AskSettings(transcript="own"), policy)
+    system = PolicySystem(SystemSettings(), PromptSettings(transcript="asr"), policy)
     system.load()
-    system.answer([system.prepare(item)])
+    system.answer([system.prepare(sample)])
     assert "blue" in text_of(policy.calls[-1][0]).lower()

@@ -177,8 +177,8 @@ def test_what_is_lacking_is_named_before_anything_is_done(trio, tmp_path):
 
     with pytest.raises(InputError, match="where people come from"):
         run(trio, tmp_path / "out", AnnotateSettings())
-    for given, what in (({"coco": "x", "detector": "y"}, "both"), ({"pose": "x"}, "Give --detector"),
-                        ({"coco": "x", "grounder": "y"}, "Give --captioner")):  # fmt: skip
+    for given, what in (({"coco": "x", "detector": "y"}, "both"), ({"pose": "x"}, "Give --detector-model"),
+                        ({"coco": "x", "grounder": "y"}, "Give --captioner-model")):  # fmt: skip
         with pytest.raises(InputError, match=what):
             AnnotateSettings(**given).make()
     (tmp_path / "empty").mkdir()
@@ -188,7 +188,7 @@ def test_what_is_lacking_is_named_before_anything_is_done(trio, tmp_path):
         run(
             trio,
             tmp_path / "out3",
-            AnnotateSettings(coco=str(trio.folder), captioner=str(tiny_text(tmp_path / "text"))),
+            AnnotateSettings(coco=str(trio.folder), captioner_model=str(tiny_text(tmp_path / "text"))),
         )
 
 
@@ -198,7 +198,7 @@ def test_what_is_lacking_is_named_before_anything_is_done(trio, tmp_path):
 @pytest.mark.shared
 def test_real_pictures_give_rows_for_every_annotated_person(tmp_path):
     folder = SHARED / "people_images"
-    found = annotate(folder / "images", tmp_path / "out", AnnotateSettings(coco=str(folder), held_out=1.0))
+    found = annotate(folder / "images", tmp_path / "out", AnnotateSettings(coco=str(folder), test_fraction=1.0))
     assert found["counts"] == {"pictures": 13, "people": 62, "pictures with people": 10, "failed": 0}
     coco = json.loads((folder / "instances.json").read_text())
     single = [a for a in coco["annotations"] if a["category_id"] == 1 and not a["iscrowd"]]

@@ -104,7 +104,7 @@ def test_captions_count_only_where_they_speak_of_one_person(tmp_path, captions, 
 
 
 def test_questions_have_one_right_answer_and_hard_wrong_ones(trio, tmp_path):
-    run(trio, tmp_path / "out", AnnotateSettings(coco=trio.write().coco, held_out=1.0))
+    run(trio, tmp_path / "out", AnnotateSettings(coco=trio.write().coco, test_fraction=1.0))
     rows = list(read_lines(tmp_path / "out" / "questions.jsonl"))
     by = {row["question"]: row for row in rows}
     colour = by["What colour is the top of the person with the right arm raised?"]
@@ -138,7 +138,7 @@ def test_a_picture_is_in_the_test_or_in_training_never_both(tmp_path):
             "question answering"} == set(found["training"])  # fmt: skip
     dataset = load(tmp_path / "out" / "training.jsonl", made.folder / "images")
     assert not dataset.problems
-    kinds = {item.task: item.question.kind for item in dataset.items}
+    kinds = {sample.task: sample.question.kind for sample in dataset.samples}
     assert kinds["dense caption"] == "text"
     assert kinds["referring person"] == "box"
 
@@ -147,7 +147,7 @@ def test_some_persons_are_named_by_their_box(tmp_path):
     made = Pictures(tmp_path / "in")
     made.add("a.png", TRIO)
     made.write()
-    run(made, tmp_path / "out", AnnotateSettings(coco=str(made.folder), held_out=0))
+    run(made, tmp_path / "out", AnnotateSettings(coco=str(made.folder), test_fraction=0))
     ((image, people),) = pictures_of(tmp_path / "out")
     rows = [row for seed in range(60) for row in training_of(image, people, seed)]
     captions = [row for row in rows if row["dimension"] == "instance caption"]

@@ -35,18 +35,18 @@ def write(folder, rows, name="q.jsonl"):
 @pytest.mark.parametrize("name", ["q.jsonl", "q.json"])
 def test_the_three_kinds_are_read(pictures, name):
     found = load(write(pictures, [CHOICE | {"dimension": "dress", "field": "x"}, BOX, BOXES], name))
-    one, box, several = found.items
+    one, box, several = found.samples
     assert (one.question.kind, one.question.options, one.gold) == ("one", ("A. a hat", "B. a coat"), "B")
     assert (box.question.kind, box.gold, box.task) == ("box", "[[0.1, 0.2, 0.5, 0.8]]", "position")
     assert (several.question.kind, several.gold) == ("boxes", "[[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]]")
     assert found.groups == {"x": ("dress",), "basic perception": ("position",)}
     assert not found.problems
-    assert all(item.modality == "image" for item in found.items)
+    assert all(sample.modality == "image" for sample in found.samples)
 
 
 def test_choices_may_be_a_list(pictures):
     found = load(write(pictures, [CHOICE | {"choices": ["a hat", "a coat"]}]))
-    assert found.items[0].question.options == ("A. a hat", "B. a coat")
+    assert found.samples[0].question.options == ("A. a hat", "B. a coat")
 
 
 def test_a_text_answer_is_there_to_learn_from(pictures):
@@ -55,10 +55,10 @@ def test_a_text_answer_is_there_to_learn_from(pictures):
         "question": "Describe the person in <box>[[0.5, 0, 1, 1]]</box>.",
         "answer": "A man waves.",
     }
-    item = load(write(pictures, [row]), notation=notation_of("bins", None)).items[0]
-    assert item.question.kind == "text"
-    assert item.question.text == "Describe the person in {<50><0><100><100>}."
-    assert item.gold == "A man waves."
+    sample = load(write(pictures, [row]), notation=notation_of("bins", None)).samples[0]
+    assert sample.question.kind == "text"
+    assert sample.question.text == "Describe the person in {<50><0><100><100>}."
+    assert sample.gold == "A man waves."
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_a_text_answer_is_there_to_learn_from(pictures):
 )  # fmt: skip
 def test_a_row_that_cannot_be_asked_is_kept_with_its_problem(pictures, row, what):
     found = load(write(pictures, [row, CHOICE]))
-    assert what in found.items[0].problem
+    assert what in found.samples[0].problem
     assert what in found.problems[0].what
-    assert not found.items[1].problem
+    assert not found.samples[1].problem
 
 
 def test_files_that_cannot_be_read_say_so(pictures):
@@ -107,7 +107,7 @@ def test_a_folder_without_any_of_the_pictures_is_named(pictures, tmp_path):
 
 
 def test_the_authors_rule_takes_the_first_box_and_any_right_one(pictures):
-    _, several = load(write(pictures, [BOX, BOXES]), notation=notation_of("fractions", None)).items
+    _, several = load(write(pictures, [BOX, BOXES]), notation=notation_of("fractions", None)).samples
     assert authors_score(several, "[[0.5, 0.5, 1, 1]]", False) == 1
     assert authors_score(several, "[[0.5, 0, 1, 0.5], [0.5, 0.5, 1, 1]]", False) == 0
     assert authors_score(several, "nowhere", False) == 0
@@ -118,8 +118,8 @@ def test_pixels_are_those_of_the_upright_picture(tmp_path):
     exif = image.getexif()
     exif[0x0112] = 6  # lies on its side
     image.save(tmp_path / "a.png", exif=exif)
-    item = load(write(tmp_path, [BOX]), notation=notation_of("pixels", None)).items[0]
-    assert item.question.form == "pixels 48x64"
+    sample = load(write(tmp_path, [BOX]), notation=notation_of("pixels", None)).samples[0]
+    assert sample.question.form == "pixels 48x64"
 
 
 def run(*arguments):
@@ -209,7 +209,7 @@ def test_the_agent_is_not_asked_for_boxes(questions, tmp_path):
 
 
 def test_check_lists_what_is_wrong(questions):
-    result = run("eval", "herm", "--data", questions, "--check")
+    result = run("eval", "herm", "--data", questions, "--validate")
     assert result.exit_code == 1
     assert "there is no none.png" in result.stderr
     assert "position" in result.stdout

@@ -51,14 +51,14 @@ def poser(tmp_path_factory):
 
 
 def test_models_stand_in_where_there_are_no_annotations(trio, tmp_path, detector, poser):
-    found = run(trio, tmp_path / "out", AnnotateSettings(detector=str(detector), pose=str(poser)))
+    found = run(trio, tmp_path / "out", AnnotateSettings(detector_model=str(detector), pose_model=str(poser)))
     assert found["counts"]["people"] == 4
     ((_, people),) = pictures_of(tmp_path / "out")
     assert people[0]["source"]["bbox"] == f"detector {detector}"
-    without = run(trio, tmp_path / "out2", AnnotateSettings(detector=str(detector)))
+    without = run(trio, tmp_path / "out2", AnnotateSettings(detector_model=str(detector)))
     assert "a pose model: no poses, no colours of garments" in without["missing"]
     with pytest.raises(ModelError, match="cannot be loaded"):
-        run(trio, tmp_path / "out3", AnnotateSettings(detector=str(poser)))
+        run(trio, tmp_path / "out3", AnnotateSettings(detector_model=str(poser)))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def vlm(tmp_path_factory):
 
 
 def test_a_vision_language_model_runs_through_the_same_gates(trio, tmp_path, vlm):
-    settings = AnnotateSettings(coco=trio.write().coco, captioner=vlm, grounder=vlm)
+    settings = AnnotateSettings(coco=trio.write().coco, captioner_model=vlm, grounder_model=vlm)
     found = run(trio, tmp_path / "out", settings)
     ((_, people),) = pictures_of(tmp_path / "out")
     # a model of random weights writes nothing that passes: what rules wrote stays, and the drops are counted
@@ -118,7 +118,7 @@ def test_a_zero_shot_detector_grounds_phrases(trio, tmp_path, owl, vlm):
     assert all(0 < len(boxes) <= 16 for boxes in found)  # one for each patch of the picture, but for those without area
     assert all(0 <= v <= 1 for boxes in found for box in boxes for v in box)
     assert ZeroShotGrounder(str(owl), min_score=0.0).where(trio.folder / "images" / "trio.png", ["a" * 40]) == [[]]
-    settings = AnnotateSettings(coco=str(trio.folder), captioner=vlm, grounder=str(owl))
+    settings = AnnotateSettings(coco=str(trio.folder), captioner_model=vlm, grounder_model=str(owl))
     assert not run(trio, tmp_path / "out", settings)["failed"]
 
 

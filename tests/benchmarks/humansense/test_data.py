@@ -1,4 +1,4 @@
-"""Reading and checking the official files, by the reader and by ``--check``."""
+"""Reading and checking the official files, by the reader and by ``--validate``."""
 
 import json
 
@@ -23,9 +23,9 @@ def test_the_table_of_tasks():
 
 def test_official_folder(clips):
     dataset = load(clips)
-    by_task = {item.question.text: item for item in dataset.items}
+    by_task = {sample.question.text: sample for sample in dataset.samples}
     assert len(by_task) == 5
-    first, talking, _, window, voice = dataset.items
+    first, talking, _, window, voice = dataset.samples
     assert first.media == str(clips / "videos" / "good.mp4")
     assert (first.modality, first.gold, first.length_s, first.hears) == ("video", "B", 2.0, False)
     assert (talking.hears, talking.transcript) == (True, "hello")
@@ -35,9 +35,9 @@ def test_official_folder(clips):
 
 
 def test_windows_can_be_passed_over(clips):
-    cut, whole = load(clips), load(clips, whole_clips=True)
-    assert (cut.items[3].start_s, whole.items[3].start_s) == (0.5, None)
-    assert cut.items[3].id == whole.items[3].id
+    cut, whole = load(clips), load(clips, ignore_windows=True)
+    assert (cut.samples[3].start_s, whole.samples[3].start_s) == (0.5, None)
+    assert cut.samples[3].id == whole.samples[3].id
     assert cut.fingerprint != whole.fingerprint
 
 
@@ -45,8 +45,8 @@ def test_ids_do_not_depend_on_order_and_twins_are_told_apart(tmp_path):
     rows = [row("Emo_Strategy", n) for n in (1, 2, 2)]
     there = load(write_benchmark(tmp_path / "a", rows))
     back = load(write_benchmark(tmp_path / "b", rows[::-1]))
-    assert {i.id for i in there.items} == {i.id for i in back.items}
-    assert len({i.id for i in there.items}) == 3
+    assert {i.id for i in there.samples} == {i.id for i in back.samples}
+    assert len({i.id for i in there.samples}) == 3
     assert [p.kind for p in there.problems] == ["duplicate"]
     assert there.fingerprint != back.fingerprint
 
@@ -80,10 +80,10 @@ def test_what_is_wrong_with_a_row_is_said_and_the_row_kept(tmp_path, fields, kin
     (folder / "videos" / "link.mp4").symlink_to(tmp_path / "secret.mp4")
     media = fields.pop("media", "")
     dataset = load(write_benchmark(folder, [row("Emo_Strategy", 1, media, **fields)]))
-    (item,), (problem,) = dataset.items, dataset.problems
+    (sample,), (problem,) = dataset.samples, dataset.problems
     assert problem.kind == kind
     assert what in problem.what
-    assert what in item.problem
+    assert what in sample.problem
     assert problem.where == "HumanSense_VQA.json row 0"
 
 
@@ -95,15 +95,15 @@ def test_a_media_folder_may_be_a_link(tmp_path, clips):
 
 
 def test_options_without_letters_get_them(tmp_path):
-    (item,) = load(write_benchmark(tmp_path, [row("Emo_Strategy", 1, options=["joy", "grief"])])).items
-    assert item.question.options == ("A. joy", "B. grief")
+    (sample,) = load(write_benchmark(tmp_path, [row("Emo_Strategy", 1, options=["joy", "grief"])])).samples
+    assert sample.question.options == ("A. joy", "B. grief")
 
 
 def test_training_files_are_read_too(tmp_path):
     (tmp_path / "merged_audio.json").write_text(json.dumps([row("Fraud_Recognition", 1)]))
-    (item,) = load(tmp_path).items
-    assert item.task == "FR2"
-    assert load(tmp_path / "merged_audio.json").items == (item,)
+    (sample,) = load(tmp_path).samples
+    assert sample.task == "FR2"
+    assert load(tmp_path / "merged_audio.json").samples == (sample,)
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", "[1]", '[{"questions": []}]'])
@@ -114,16 +114,16 @@ def test_files_that_are_no_list_of_rows(tmp_path, text, run_cli):
 
 
 def test_check(run_cli, clips, tmp_path):
-    good = run_cli("eval", "humansense", "--data", clips, "--check")
+    good = run_cli("eval", "humansense", "--data", clips, "--validate")
     assert good.returncode == 0, good.stderr
     assert "L4 response: PC Psychological Chat" in good.stdout
     rows = [row("Emo_Strategy", 1, "videos/gone.mp4"), row("New_Task", 2)]
-    bad = run_cli("eval", "humansense", "--data", write_benchmark(tmp_path / "bad", rows), "--check")
+    bad = run_cli("eval", "humansense", "--data", write_benchmark(tmp_path / "bad", rows), "--validate")
     assert bad.returncode == 1
     assert "1 of 300 questions, 1 cannot be asked" in bad.stdout
     assert "row 0: missing media" in bad.stderr
     assert "New_Task: unknown task: its 1 questions keep that name" in bad.stderr
-    found = json.loads(run_cli("eval", "humansense", "--data", tmp_path / "bad", "--check", "--json").stdout)
+    found = json.loads(run_cli("eval", "humansense", "--data", tmp_path / "bad", "--validate", "--json").stdout)
     assert [p["kind"] for p in found["problems"]] == ["missing media", "unknown task"]
-    nothing = run_cli("eval", "humansense", "--data", tmp_path / "nowhere", "--check")
+    nothing = run_cli("eval", "humansense", "--data", tmp_path / "nowhere", "--validate")
     assert (nothing.returncode, "Traceback" in nothing.stderr) == (2, False)

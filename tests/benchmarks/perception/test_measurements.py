@@ -11,7 +11,16 @@ from omnisense.benchmarks.perception import transcription as words
 from omnisense.benchmarks.perception.__main__ import as_table
 from omnisense.benchmarks.perception.compose import Composed, Head, two_faces
 from omnisense.perception.media.clip import open_clip
-from omnisense.perception.types import AudioStream, Prosody, Segment, Span, Speaking, Transcript, VoiceTurn, Word
+from omnisense.perception.types import (
+    AudioStream,
+    Prosody,
+    Segment,
+    Span,
+    SpeakerSegment,
+    SpeakerTurn,
+    Transcript,
+    Word,
+)
 from tests.conftest import tone
 from tests.perception.test_pipeline import face, full, make_percepts
 
@@ -61,7 +70,7 @@ def test_diarization_error_has_a_collar_on_both_sides(tmp_path):
     )
 
     def rates(border_s):
-        turns = (VoiceTurn(0.0, border_s, "v1"), VoiceTurn(border_s, 4.0, "v2"))
+        turns = (SpeakerTurn(0.0, border_s, "v1"), SpeakerTurn(border_s, 4.0, "v2"))
         audio = AudioStream(4.0, (), (), (), (), Prosody(), voices=turns)
         return voices._scored(tmp_path / "x", tmp_path / "x.rttm", "x", Fixed(make_percepts(audio=audio)))
 
@@ -105,9 +114,9 @@ def test_speech_time_is_shared_out_to_sides(tmp_path):
     )
     truth = ((Span(0.0, 2.0), "left"), (Span(3.0, 5.0), "right"), (Span(6.0, 7.0), "elsewhere"))
     spoken = (
-        Speaking(0.0, 1.0, "", "face-1", False, 1.0),
-        Speaking(3.0, 5.0, "", "face-1", False, 1.0),
-        Speaking(6.0, 7.0, "", None, True, 1.0),
+        SpeakerSegment(0.0, 1.0, "", "face-1", False, 1.0),
+        SpeakerSegment(3.0, 5.0, "", "face-1", False, 1.0),
+        SpeakerSegment(6.0, 7.0, "", None, True, 1.0),
     )
     given = type(percepts)(**{**percepts.__dict__, "speaking": spoken})
     assert faces._share_right(Composed(tmp_path, "moving", truth), given) == pytest.approx(2 / 5, abs=0.01)

@@ -7,15 +7,15 @@ import pytest
 
 from omnisense import ModelError, models, open_clip
 from omnisense.perception.audio.chunks import SpeechBlock, SpeechBlocks
-from omnisense.perception.audio.diarization import VoiceTeller, _bridged, _voices, _Window, load_teller
+from omnisense.perception.audio.diarization import VoiceTeller, _bridged, _voices, _Window, load_diarizer
 from omnisense.perception.audio.events import laughter_like, overlaps
-from omnisense.perception.audio.prosody import Ears, arousal, hear, load_pitch_model
-from omnisense.perception.types import Prosody, VoiceTurn
+from omnisense.perception.audio.prosody import AudioModels, analyze_audio, arousal, load_pitch_model
+from omnisense.perception.types import Prosody, SpeakerTurn
 from tests.conftest import tone
 
 
 @pytest.fixture(scope="module")
-def teller():
+def diarizer():
     return VoiceTeller(models.ensure("campplus"))
 
 
@@ -38,13 +38,15 @@ def share_right(truth, turns):
 
 @pytest.mark.shared
 @pytest.mark.models
-def test_the_two_speakers_of_the_call(shared, teller):
+def test_the_two_speakers_of_the_call(shared, diarizer):
     folder = shared / "speech" / "two_speaker_call"
     truth = []
     for line in (folder / "sample.rttm").read_text().splitlines():
         fields = line.split()
-        truth.append(VoiceTurn(float(fields[3]), float(fields[3]) + float(fields[4]), fields[7]))
-    audio = hear(SpeechBlocks(open_clip(folder / "sample.wav")), Ears(load_pitch_model(), teller)).stream
+        truth.append(SpeakerTurn(float(fields[3]), float(fields[3]) + float(fields[4]), fields[7]))
+    audio = analyze_audio(
+        SpeechBlocks(open_clip(folder / "sample.wav")), AudioModels(load_pitch_model(), diarizer)
+    ).stream
     assert {t.voice for t in audio.voices} == {"voice-1", "voice-2"}
     assert share_right(truth, audio.voices) > 0.9
     assert {s.kind for s in audio.sounds} <= {"overlap", "interruption"}
@@ -53,12 +55,12 @@ def test_the_two_speakers_of_the_call(shared, teller):
 
 @pytest.mark.shared
 @pytest.mark.models
-def test_a_voice_keeps_its_label_across_blocks(shared, teller):
+def test_a_voice_keeps_its_label_across_blocks(shared, diarizer):
     """The call twice over, in blocks of ten seconds: still the same two voices."""
     folder = shared / "speech" / "two_speaker_call"
     samples = open_clip(folder / "sample.wav").audio()
     whole = np.concatenate([samples, samples])
-    heard = teller.begin()
+    heard = diarizer.begin()
     for start in range(0, len(whole), 160_000):
         heard.add(SpeechBlock(start / 16_000, whole[start : start + 160_000], ()))
     turns = heard.turns()
@@ -73,12 +75,12 @@ def test_a_voice_keeps_its_label_across_blocks(shared, teller):
 
 @pytest.mark.shared
 @pytest.mark.models
-def test_the_number_of_voices_is_found_or_given(shared, teller):
+def test_the_number_of_voices_is_found_or_given(shared, diarizer):
     with (shared / "speech" / "emodb" / "labels.csv").open() as file:
         rows = [r for r in csv.DictReader(file) if r["emotion"] == "neutral"]
     one = [r for r in rows if r["speaker"] == "03"][:6]
     samples = np.concatenate([open_clip(shared / "speech" / "emodb" / r["file"]).audio() for r in one])
-    heard = teller.begin()
+    heard = diarizer.begin()
     heard.add(SpeechBlock(0.0, samples, ()))
     assert {t.voice for t in heard.turns()} == {"voice-1"}
     told = VoiceTeller(models.ensure("campplus"), count=2).begin()
@@ -87,11 +89,11 @@ def test_the_number_of_voices_is_found_or_given(shared, teller):
 
 
 @pytest.mark.models
-def test_silence_has_no_voices(teller):
-    heard = teller.begin()
+def test_silence_has_no_voices(diarizer):
+    heard = diarizer.begin()
     heard.add(SpeechBlock(0.0, np.zeros(80_000, np.float32), ()))
     assert heard.turns() == []
-    assert teller.begin().turns() == []
+    assert diarizer.begin().turns() == []
 
 
 def test_clusters_are_found_by_their_distance():
@@ -117,10 +119,10 @@ def test_clusters_are_found_by_their_distance():
 def test_weights_that_are_none_are_refused(tmp_path):
     (tmp_path / "campplus.pt").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="voice model cannot be read"):
-        load_teller(tmp_path)
+        load_diarizer(tmp_path)
     (tmp_path / "config.yaml").write_text("pipeline: {name: nowhere.Nothing}\n")
     with pytest.raises(ModelError, match="no pyannote pipeline"):
-        load_teller(tmp_path)
+        load_diarizer(tmp_path)
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
@@ -146,14 +148,14 @@ def test_what_a_pyannote_pipeline_says_is_taken_over(monkeypatch, tmp_path, wrap
 
     monkeypatch.setattr(pyannote.audio, "Pipeline", Pipeline)
     (tmp_path / "config.yaml").write_text("pipeline: {}\n")
-    teller = load_teller(tmp_path, count=2)
-    heard = teller.begin()
+    diarizer = load_diarizer(tmp_path, count=2)
+    heard = diarizer.begin()
     heard.add(SpeechBlock(0.0, np.zeros(40_000, np.float32), ()))
     heard.add(SpeechBlock(2.5, np.zeros(24_000, np.float32), ()))
     assert heard.turns() == [
-        VoiceTurn(0.5, 2.0, "voice-1"),
-        VoiceTurn(2.0, 3.0, "voice-2"),
-        VoiceTurn(3.0, 4.0, "voice-1"),
+        SpeakerTurn(0.5, 2.0, "voice-1"),
+        SpeakerTurn(2.0, 3.0, "voice-2"),
+        SpeakerTurn(3.0, 4.0, "voice-1"),
     ]
     assert tuple(told["waveform"].shape) == (1, 64_000)
     assert (told["sample_rate"], told["speakers"]) == (16_000, 2)
@@ -163,7 +165,7 @@ def test_what_a_pyannote_pipeline_says_is_taken_over(monkeypatch, tmp_path, wrap
 
 
 def test_overlaps_and_interruptions():
-    turns = [VoiceTurn(0, 5, "a"), VoiceTurn(2, 2.5, "b"), VoiceTurn(4.5, 8, "b"), VoiceTurn(7.95, 9, "a")]
+    turns = [SpeakerTurn(0, 5, "a"), SpeakerTurn(2, 2.5, "b"), SpeakerTurn(4.5, 8, "b"), SpeakerTurn(7.95, 9, "a")]
     found = [(s.kind, s.start_s, s.end_s, s.voices) for s in overlaps(turns)]
     assert found == [("overlap", 2, 2.5, ("b", "a")), ("interruption", 4.5, 5, ("b", "a"))]
 
@@ -185,9 +187,9 @@ def test_laughter_like_bursts_are_high_quick_and_even(hz, gap_s, found):
 
 @pytest.mark.shared
 def test_speech_is_not_taken_for_laughter(shared):
-    ears = Ears(load_pitch_model())
+    ears = AudioModels(load_pitch_model())
     for path in sorted((shared / "speech" / "emodb").glob("*.flac"))[::9]:
-        assert hear(SpeechBlocks(open_clip(path)), ears).stream.sounds == ()
+        assert analyze_audio(SpeechBlocks(open_clip(path)), ears).stream.sounds == ()
 
 
 def test_arousal():

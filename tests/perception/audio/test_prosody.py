@@ -7,7 +7,14 @@ import pytest
 
 from omnisense import ModelError, open_clip
 from omnisense.perception.audio.chunks import SpeechBlock, SpeechBlocks, _cut_in_silence, voice_activity
-from omnisense.perception.audio.prosody import Ears, _prosody, _syllables, _Track, hear, load_pitch_model
+from omnisense.perception.audio.prosody import (
+    AudioModels,
+    _prosody,
+    _syllables,
+    _Track,
+    analyze_audio,
+    load_pitch_model,
+)
 from omnisense.perception.speech.align import SHARED_OUT, WordAligner, _spoken_form
 from omnisense.perception.speech.transcribe import _sentences
 from omnisense.perception.types import Prosody, Span, Word
@@ -27,7 +34,7 @@ class Block:
 def test_pitch_and_loudness_are_measured_against_the_clip_itself():
     low, high = tone(2.0, hz=120, level=0.1), tone(2.0, hz=240, level=0.4)
     sound = np.concatenate([low, np.zeros(16_000, np.float32), high])
-    audio = hear(Block(sound, [Span(0, 2), Span(3, 5)]), Ears(load_pitch_model())).stream
+    audio = analyze_audio(Block(sound, [Span(0, 2), Span(3, 5)]), AudioModels(load_pitch_model())).stream
     first, second = (u.prosody for u in audio.utterances)
     assert first.f0_hz == pytest.approx(120, rel=0.03)
     assert second.f0_hz == pytest.approx(240, rel=0.03)
@@ -40,15 +47,17 @@ def test_pitch_and_loudness_are_measured_against_the_clip_itself():
 
 def test_syllables_are_counted():
     envelope = np.abs(np.sin(np.pi * 4 * np.arange(32_000) / 16_000))  # four bursts a second for two seconds
-    audio = hear(Block((tone(2.0) * envelope).astype(np.float32), [Span(0, 2)]), Ears(load_pitch_model())).stream
+    audio = analyze_audio(
+        Block((tone(2.0) * envelope).astype(np.float32), [Span(0, 2)]), AudioModels(load_pitch_model())
+    ).stream
     assert audio.utterances[0].prosody.rate_syllables_s == pytest.approx(4, abs=1)
     assert not _syllables(np.full(2, -20.0), np.ones(2, bool)).any()
 
 
 def test_nothing_to_hear():
-    silence = hear(Block(np.zeros(32_000, np.float32), []), Ears(load_pitch_model())).stream
+    silence = analyze_audio(Block(np.zeros(32_000, np.float32), []), AudioModels(load_pitch_model())).stream
     assert (silence.speech, silence.utterances, silence.baseline) == ((), (), Prosody())
-    assert hear(Block(np.zeros(0, np.float32), []), Ears(load_pitch_model())).stream.duration_s == 0.0
+    assert analyze_audio(Block(np.zeros(0, np.float32), []), AudioModels(load_pitch_model())).stream.duration_s == 0.0
     assert _prosody(_Track(*(np.zeros(0) for _ in range(4))), np.zeros(0, bool), Span(0, 1)) == Prosody()
 
 

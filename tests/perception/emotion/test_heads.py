@@ -196,7 +196,7 @@ def test_a_text_model_that_fails_costs_no_words(perception, monkeypatch, caplog)
         def read(self, sentences):
             raise RuntimeError("too long for it")
 
-    monkeypatch.setitem(perception.equipment._loaded, "text emotion", (Broken(), ""))
+    monkeypatch.setitem(perception.registry._loaded, "text emotion", (Broken(), ""))
     transcript = perception.felt(Transcript("en", (Segment(0, 1, "good"),), "test"))
     assert transcript.segments[0].text == "good"
     assert transcript.notes == ("the text emotion model failed (RuntimeError: too long for it)",)

@@ -7,8 +7,8 @@ import pytest
 
 from omnisense import ModelError, open_clip
 from omnisense.perception.fusion.active_speaker import who_speaks
-from omnisense.perception.types import AudioStream, Prosody, Segment, Span, Transcript, VoiceTurn
-from omnisense.perception.vision.landmarks import Watched
+from omnisense.perception.types import AudioStream, Prosody, Segment, Span, SpeakerTurn, Transcript
+from omnisense.perception.vision.landmarks import LandmarkTrack
 
 NO_SOUND = (np.zeros(0), np.zeros(0))
 # "baba ... mama ..." in an uneven rhythm
@@ -29,7 +29,7 @@ def lips(track, starts, delay_s=0.0, seconds=6.0, size=0.06, seed=0):
     for start in starts:
         opening += size * np.exp(-(((times + delay_s - start - 0.12) / 0.06) ** 2))
     opening += np.random.default_rng(seed).normal(0, 0.0005, len(times)).clip(-0.001)
-    return Watched(track, times.tolist(), opening.tolist(), np.full(len(times), 0.25).tolist())
+    return LandmarkTrack(track, times.tolist(), opening.tolist(), np.full(len(times), 0.25).tolist())
 
 
 def heard(*turns):
@@ -38,7 +38,7 @@ def heard(*turns):
 
 
 OTHER = np.cumsum([0.35, 0.4, 0.31, 0.2, 0.44, 0.23, 0.38, 0.29, 0.51, 0.3, 0.24])
-TURN = VoiceTurn(0.45, 4.05, "voice-1")
+TURN = SpeakerTurn(0.45, 4.05, "voice-1")
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.24, -0.2, 0.48])
@@ -126,7 +126,7 @@ def test_light_asd_tells_a_talking_face_from_a_still_one(shared):
     from omnisense.perception.pipeline import Perception, PerceptionSettings
 
     weights = shared / "weights" / "light_asd"
-    perception = Perception(PerceptionSettings(speaking_model=str(weights)), cache=False)
+    perception = Perception(PerceptionSettings(asd_model=str(weights)), cache=False)
     percepts = perception.perceive(shared / "grid" / "lbax4n.mpg")
     assert {p.face for p in percepts.speaking} == {"face-1"}
     assert "speaking" in percepts.provenance.models

@@ -6,15 +6,15 @@ import pytest
 
 from omnisense.perception.fusion.people import _agreements, people_of, place_of, with_speakers
 from omnisense.perception.types import (
+    AudioEvent,
     Gesture,
     Percepts,
     Segment,
-    Sound,
     Span,
-    Speaking,
+    SpeakerSegment,
+    SpeakerTurn,
     Transcript,
     Utterance,
-    VoiceTurn,
     Word,
 )
 from tests.perception.test_pipeline import LABELS, face, full
@@ -32,7 +32,7 @@ def two_people() -> Percepts:
     smile, calm = [(0.95, 0.02, 0.03)] * 20, [(0.05, 0.05, 0.9)] * 20
     left = replace(face("face-1", expression=smile), facing_camera=(0.9,) * 20, gestures=(Gesture(6.0, 7.0, "nod", 2),))
     right = replace(face("face-2", expression=calm, position="right", x=0.7), facing_camera=(0.1,) * 20)
-    voices = (VoiceTurn(1.0, 3.0, "voice-1"), VoiceTurn(5.0, 6.0, "voice-2"), VoiceTurn(8.0, 9.0, "voice-3"))
+    voices = (SpeakerTurn(1.0, 3.0, "voice-1"), SpeakerTurn(5.0, 6.0, "voice-2"), SpeakerTurn(8.0, 9.0, "voice-3"))
     audio = replace(
         base.audio,
         voices=voices,
@@ -42,7 +42,7 @@ def two_people() -> Percepts:
             Utterance(1.0, 3.0, base.audio.utterances[0].prosody, "voice-1", (0.02, 0.02, 0.02, 0.94), -0.6),
             Utterance(5.0, 6.0, base.audio.utterances[0].prosody, "voice-2", (0.1, 0.1, 0.8, 0.0), 0.2),
         ),
-        sounds=(Sound(5.0, 5.3, "interruption", ("voice-2", "voice-1")),),
+        sounds=(AudioEvent(5.0, 5.3, "interruption", ("voice-2", "voice-1")),),
     )
     transcript = Transcript(
         "en",
@@ -53,9 +53,9 @@ def two_people() -> Percepts:
         "test",
     )
     speaking = (
-        Speaking(1.0, 3.0, "voice-1", "face-1", False, 0.9),
-        Speaking(5.0, 6.0, "voice-2", "face-2", False, 0.9),
-        Speaking(8.0, 9.0, "voice-3", None, True, 1.0),
+        SpeakerSegment(1.0, 3.0, "voice-1", "face-1", False, 0.9),
+        SpeakerSegment(5.0, 6.0, "voice-2", "face-2", False, 0.9),
+        SpeakerSegment(8.0, 9.0, "voice-3", None, True, 1.0),
     )
     visual = replace(base.visual, faces=(left, right), expression_labels=LABELS)
     people = people_of(visual, audio, transcript, speaking)
@@ -115,10 +115,10 @@ def test_what_matters_comes_first_when_space_is_short():
 
 def test_a_face_that_left_and_came_back_is_one_person_by_its_voice():
     visual = replace(full().visual, faces=(face("face-1", n=6), face("face-2", start_s=5.0, n=10)))
-    audio = replace(full().audio, voices=(VoiceTurn(1.0, 3.0, "voice-1"), VoiceTurn(6.0, 8.0, "voice-1")))
+    audio = replace(full().audio, voices=(SpeakerTurn(1.0, 3.0, "voice-1"), SpeakerTurn(6.0, 8.0, "voice-1")))
     speaking = [
-        Speaking(1.0, 3.0, "voice-1", "face-1", False, 1.0),
-        Speaking(6.0, 8.0, "voice-1", "face-2", False, 1.0),
+        SpeakerSegment(1.0, 3.0, "voice-1", "face-1", False, 1.0),
+        SpeakerSegment(6.0, 8.0, "voice-1", "face-2", False, 1.0),
     ]
     (person,) = people_of(visual, audio, None, speaking)
     assert person.faces == ("face-1", "face-2")
@@ -127,8 +127,11 @@ def test_a_face_that_left_and_came_back_is_one_person_by_its_voice():
 
 
 def test_a_voice_that_is_mostly_off_screen_is_not_a_face():
-    audio = replace(full().audio, voices=(VoiceTurn(0.0, 10.0, "voice-1"),))
-    speaking = [Speaking(0.0, 1.0, "voice-1", "face-1", False, 0.2), Speaking(1.0, 10.0, "voice-1", None, True, 1.0)]
+    audio = replace(full().audio, voices=(SpeakerTurn(0.0, 10.0, "voice-1"),))
+    speaking = [
+        SpeakerSegment(0.0, 1.0, "voice-1", "face-1", False, 0.2),
+        SpeakerSegment(1.0, 10.0, "voice-1", None, True, 1.0),
+    ]
     rows = people_of(replace(full().visual, faces=(face("face-1"),)), audio, None, speaking)
     assert [(r.faces, r.voice) for r in rows] == [(("face-1",), ""), ((), "voice-1")]
 
@@ -152,7 +155,7 @@ def test_places_are_named_as_people_would():
 
 
 def test_a_sentence_that_two_voices_share_is_parted():
-    turns = [VoiceTurn(0.0, 1.0, "voice-1"), VoiceTurn(1.0, 3.0, "voice-2")]
+    turns = [SpeakerTurn(0.0, 1.0, "voice-1"), SpeakerTurn(1.0, 3.0, "voice-2")]
     transcript = Transcript("en", (Segment(0.0, 3.0, "a b c d e f", words("a b c d e f", 0.0), 0.8),), "test")
     found = with_speakers(transcript, turns).segments
     assert [(s.speaker, s.text) for s in found] == [("voice-1", "a b"), ("voice-2", "c d e f")]
@@ -161,19 +164,19 @@ def test_a_sentence_that_two_voices_share_is_parted():
 
 
 def test_a_stray_word_stays_with_its_sentence():
-    turns = [VoiceTurn(0.0, 1.0, "voice-1"), VoiceTurn(1.0, 1.5, "voice-2"), VoiceTurn(1.5, 3.0, "voice-1")]
+    turns = [SpeakerTurn(0.0, 1.0, "voice-1"), SpeakerTurn(1.0, 1.5, "voice-2"), SpeakerTurn(1.5, 3.0, "voice-1")]
     transcript = Transcript("en", (Segment(0.0, 3.0, "a b c d e f", words("a b c d e f", 0.0)),), "test")
     assert [s.speaker for s in with_speakers(transcript, turns).segments] == ["voice-1"]
 
 
 def test_where_voices_overlap_the_sentence_decides():
-    turns = [VoiceTurn(0.0, 2.0, "voice-1"), VoiceTurn(1.0, 4.0, "voice-2")]
+    turns = [SpeakerTurn(0.0, 2.0, "voice-1"), SpeakerTurn(1.0, 4.0, "voice-2")]
     transcript = Transcript("en", (Segment(1.0, 4.0, "a b c d e f", words("a b c d e f", 1.0)),), "test")
     assert [s.speaker for s in with_speakers(transcript, turns).segments] == ["voice-2"]
 
 
 def test_words_far_from_any_voice_have_no_speaker():
     transcript = Transcript("en", (Segment(5.0, 5.5, "a", words("a", 5.0)),), "test")
-    assert with_speakers(transcript, [VoiceTurn(0.0, 1.0, "voice-1")]).segments[0].speaker is None
-    near = with_speakers(transcript, [VoiceTurn(4.0, 4.8, "voice-1")])
+    assert with_speakers(transcript, [SpeakerTurn(0.0, 1.0, "voice-1")]).segments[0].speaker is None
+    near = with_speakers(transcript, [SpeakerTurn(4.0, 4.8, "voice-1")])
     assert near.segments[0].speaker == "voice-1"

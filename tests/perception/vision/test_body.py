@@ -11,7 +11,7 @@ from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.pipeline import Perception, PerceptionSettings
 from omnisense.perception.streaming.faces import LiveFaces
 from omnisense.perception.types import Gesture
-from omnisense.perception.vision.body import BodyReader, Hand, Stance, _anchors
+from omnisense.perception.vision.body import BodyReader, BodyState, Hand, _anchors
 from omnisense.perception.vision.gestures import VERBS, acts, held
 from omnisense.perception.vision.patches import Region
 
@@ -56,7 +56,7 @@ def hand(x, y, spread=25.0):
     ],
 )
 def test_what_hands_and_arms_show(joints, hands, shown):
-    found = acts(Stance(joints, hands, None), FACE, LANDMARKS)
+    found = acts(BodyState(joints, hands, None), FACE, LANDMARKS)
     assert found == shown
     assert all(kind in VERBS for kind in found)
 
@@ -95,7 +95,7 @@ def reader():
 @pytest.mark.models
 def test_where_nobody_is_there_is_no_body(reader):
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
-    assert reader.look(noise, (50.0, 20.0, 90.0, 70.0)) == Stance({}, (), None)
+    assert reader.look(noise, (50.0, 20.0, 90.0, 70.0)) == BodyState({}, (), None)
 
 
 @pytest.mark.shared
@@ -120,7 +120,7 @@ def test_a_man_at_the_telephone(shared, perception):
 @pytest.mark.models
 def test_a_body_is_followed_from_look_to_look(shared, reader, perception):
     image = pixels(shared / "people_images" / "images" / "000000234748.jpg")
-    box = perception.equipment.eyes()[0].detect(image)[0].box * [640, 425, 640, 425]
+    box = perception.registry.vision_models()[0].detect(image)[0].box * [640, 425, 640, 425]
     first = reader.look(image, tuple(box.tolist()))
     again = reader.look(image, tuple(box.tolist()), first)
     assert again.joints.keys() == first.joints.keys()
@@ -129,7 +129,7 @@ def test_a_body_is_followed_from_look_to_look(shared, reader, perception):
     assert len(again.hands) == len(first.hands) == 1
     assert np.abs(again.hands[0].points - first.hands[0].points).max() < 0.3 * (box[3] - box[1])
     # The face of somebody who is not there: the body found below it has its nose elsewhere, and his hand is not near.
-    assert reader.look(image, (400.0, 150.0, 420.0, 175.0), first) == Stance({}, (), None)
+    assert reader.look(image, (400.0, 150.0, 420.0, 175.0), first) == BodyState({}, (), None)
 
 
 @pytest.mark.shared
@@ -155,8 +155,8 @@ def test_a_missing_model_is_named_and_the_rest_stands(tmp_path):
     with pytest.raises(ModelError, match="model cannot be read"):
         BodyReader(tmp_path)
     perception = Perception(PerceptionSettings(streams=("visual",), body_model=str(tmp_path / "none")), cache=False)
-    assert perception.equipment.eyes()[3] is None
-    assert any("no body" in note for note in perception.equipment.unseeing())
+    assert perception.registry.vision_models()[3] is None
+    assert any("no body" in note for note in perception.registry.missing_vision_models())
 
 
 def test_no_bodies_without_a_mesh():

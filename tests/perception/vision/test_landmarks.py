@@ -105,10 +105,10 @@ def test_too_little_to_tell():
 def test_loading_announces_nothing_and_swallows_nothing(capfd):
     import os
 
-    from omnisense.perception.vision.patches import _unannounced
+    from omnisense.compat import without_xnnpack_banner
 
     FaceMesh(models.ensure("face-mesh"))
     assert capfd.readouterr().err == ""
-    with _unannounced():
+    with without_xnnpack_banner():
         os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nsomething of another thread\n")
     assert capfd.readouterr().err == "something of another thread\n"

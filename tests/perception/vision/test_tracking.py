@@ -5,7 +5,7 @@ from omnisense import models
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.vision.face_detector import EXPRESSIONS, Face, face_patch
-from omnisense.perception.vision.tracking import _iou, see
+from omnisense.perception.vision.tracking import _iou, track_faces
 from tests.conftest import DEMO
 
 
@@ -29,7 +29,7 @@ class FakeDetector:
 
 def seen(make_media, script, **settings):
     clip = open_clip(make_media("a.mp4", video_s=4.0, audio_s=None, fps=10))
-    return see(clip, Sampling(fps=5, **settings), FakeDetector(script), None)
+    return track_faces(clip, Sampling(fps=5, **settings), FakeDetector(script), None)
 
 
 def test_two_people_keep_their_tracks(make_media):
@@ -75,7 +75,7 @@ def test_a_cut_is_found_and_ends_the_tracks(tmp_path):
         def detect(self, image):
             return [face_at(0.5)]
 
-    stream = see(open_clip(path), Sampling(fps=5), Always(), None)
+    stream = track_faces(open_clip(path), Sampling(fps=5), Always(), None)
     assert stream.shot_cuts_s == pytest.approx((2.0,), abs=0.01)
     assert len(stream.faces) == 2
 

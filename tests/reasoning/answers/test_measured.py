@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from omnisense.perception.types import Speaking, Transcript
+from omnisense.perception.types import SpeakerSegment, Transcript
 from omnisense.reasoning.answers.measured import measured
 from omnisense.reasoning.answers.question import Question
 from tests.perception.test_pipeline import face, full, make_percepts
@@ -48,7 +48,7 @@ def test_words_are_known_by_their_sound():
 def test_who_speaks_by_the_mouth_that_moves():
     left, right = face("face-1"), face("face-2", position="right", x=0.7)
     base = full()
-    spoken = (Speaking(1.0, 3.0, "", "face-2", False, 1.0), Speaking(5.0, 6.0, "", None, True, 0.9))
+    spoken = (SpeakerSegment(1.0, 3.0, "", "face-2", False, 1.0), SpeakerSegment(5.0, 6.0, "", None, True, 0.9))
     percepts = replace(base, visual=replace(base.visual, faces=(left, right), expression_labels=()), speaking=spoken)
     question = Question("Who is speaking?", "one", SIDES)
     assert best(question, percepts) == "B"

@@ -3,7 +3,7 @@
 import pytest
 
 from omnisense import Agent, InputError, PolicyError, ScriptedPolicy
-from omnisense.reasoning.loop.decisions import MOVES, NEEDS
+from omnisense.reasoning.loop.decisions import NEEDS, SUPPORT_STRATEGIES
 from omnisense.reasoning.loop.prompts import _CLOSINGS
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.policies.messages import text_of
@@ -24,7 +24,7 @@ def test_a_turn_of_text():
         {"id": "typed", "start_s": None, "end_s": None, "text": "what the person wrote"}
     ]
     assert response.appraisal["need"]["value"] in NEEDS["sadness"]
-    assert response.appraisal["strategy"]["value"] in MOVES[response.appraisal["need"]["value"]]
+    assert response.appraisal["strategy"]["value"] in SUPPORT_STRATEGIES[response.appraisal["need"]["value"]]
     assert response.safety == {"category": "", "matched": "", "escalate": False, "injection": "", "reply_replaced": ""}
     assert response.percepts is None
     assert response.trace["reply"]["score"] == 1.0
@@ -33,8 +33,8 @@ def test_a_turn_of_text():
 
 
 def test_every_need_has_a_move_and_every_move_a_closing():
-    assert {need for row in NEEDS.values() for need in row} == set(MOVES)
-    assert {move for row in MOVES.values() for move in row} == set(_CLOSINGS)
+    assert {need for row in NEEDS.values() for need in row} == set(SUPPORT_STRATEGIES)
+    assert {move for row in SUPPORT_STRATEGIES.values() for move in row} == set(_CLOSINGS)
 
 
 def test_a_faulty_draft_is_revised_with_its_faults_named():

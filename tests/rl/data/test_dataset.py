@@ -8,7 +8,7 @@ import pytest
 from omnisense.benchmarks.humansense.data import OPEN, load
 from omnisense.errors import InputError
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
-from omnisense.rl.data.converters import ONE, SOURCES, convert
+from omnisense.rl.data.converters import CONVERTERS, ONE, convert
 from omnisense.rl.data.dataset import DataSettings, read_split, rows_of, solution
 from omnisense.rl.data.prepare import prepare, rendered, traces
 from omnisense.rl.prompt_prefetch import read_prompt
@@ -41,23 +41,23 @@ def split(file, takes=EVERYTHING, seed=0, **settings):
 def test_a_group_is_never_cut(write):
     file = write([row(i, group=f"dialogue {i // 5}") for i in range(400)])
     found = split(file, held_out=0.3)
-    train, held = ({item.group for item in items} for items in (found.train, found.held_out.items))
+    train, held = ({sample.group for sample in samples} for samples in (found.train, found.held_out.samples))
     assert not train & held
     assert 0.15 < len(held) / 80 < 0.45
-    assert len(found.train) + len(found.held_out.items) == 400
+    assert len(found.train) + len(found.held_out.samples) == 400
 
 
 def test_a_group_stays_on_its_side_when_more_data_comes(write):
     few = split(write([row(i, group=str(i)) for i in range(50)]), held_out=0.3)
     more = split(write([row(i, group=str(i)) for i in range(80)], "more.json"), held_out=0.3)
-    assert {item.group for item in few.held_out.items} <= {item.group for item in more.held_out.items}
+    assert {sample.group for sample in few.held_out.samples} <= {sample.group for sample in more.held_out.samples}
     assert split(write([row(i, group=str(i)) for i in range(50)]), held_out=0.3).train == few.train
 
 
 def test_without_a_group_the_clip_or_the_words_hold_questions_together(write, make_media):
     make_media("a.mp4")
-    items = load(write([row(1, "a.mp4"), row(2, "a.mp4"), row(3), row(4, group="g")])).items
-    assert [item.group for item in items] == ["a.mp4", "a.mp4", "words 3", "g"]
+    samples = load(write([row(1, "a.mp4"), row(2, "a.mp4"), row(3), row(4, group="g")])).samples
+    assert [sample.group for sample in samples] == ["a.mp4", "a.mp4", "words 3", "g"]
 
 
 def test_what_cannot_be_trained_on_is_dropped_counted_and_named(write, tmp_path, make_media):
@@ -69,7 +69,7 @@ def test_what_cannot_be_trained_on_is_dropped_counted_and_named(write, tmp_path,
         row(7, question_pattern="Haiku"),
     ]  # fmt: skip
     found = split(write(rows), held_out=0, max_clip_s=3.0)
-    assert [item.question.text for item in found.train] == ["What is felt 1?", "What is felt 6?"]
+    assert [sample.question.text for sample in found.train] == ["What is felt 1?", "What is felt 6?"]
     assert sum(found.dropped.values()) == 5
     told = " ".join(found.dropped)
     assert all(part in told for part in ("gone.mp4", "broken media", "longer than 3 s", "not among AB", "unknown"))
@@ -88,7 +88,7 @@ def test_held_out_files_of_their_own_share_no_group(write):
     mine = write([row(i, group=str(i)) for i in range(6)])
     theirs = write([row(i, group=str(i), question="Other?") for i in (4, 5)], "theirs.json")
     found = read_split(DataSettings(files=[mine], held_out_files=[theirs]), EVERYTHING, 0)
-    assert len(found.held_out.items) == 2
+    assert len(found.held_out.samples) == 2
     assert len(found.train) == 4
     assert found.dropped == {"its group is held out": 2}
 
@@ -107,8 +107,8 @@ def test_modalities_tasks_and_limits(write, make_media):
 def test_open_replies_are_trained_on_and_not_evaluated(write):
     rows = [row(i, question_pattern=OPEN, group=str(i)) for i in range(30)]
     found = split(write(rows), held_out=0.5)
-    assert not found.held_out.items
-    (first, *_), _ = rows_of(found.train, DataSettings(files=["x"]).asking(), len, 99)
+    assert not found.held_out.samples
+    (first, *_), _ = rows_of(found.train, DataSettings(files=["x"]).prompting(), len, 99)
     assert first["kind"] == "open"
     assert first["gold"] == ""
     assert "your reply to the person" in first["prompt"]
@@ -121,7 +121,7 @@ def test_rows_hold_media_by_reference_and_what_rewards_read(write, make_media):
     make_media("a.mp4")
     settings = DataSettings(files=[write([row(1, "a.mp4", think="She smiles.")])], audio=True, frames=4, held_out=0)
     found = read_split(settings, EVERYTHING, 0)
-    (one,), long = rows_of(found.train, settings.asking(), lambda _: 10, 10)
+    (one,), long = rows_of(found.train, settings.prompting(), lambda _: 10, 10)
     video, text = read_prompt(one["prompt"])[0]["content"]
     assert video["path"].endswith("a.mp4")
     assert (video["sampling"].rule, video["sampling"].count, video["with_audio"]) == ("count", 4, False)
@@ -136,7 +136,7 @@ def test_rows_hold_media_by_reference_and_what_rewards_read(write, make_media):
     assert solution(one, think=False) == "A"
     assert solution(one | {"trace": ""}, think=True) == ""
     assert not long
-    assert rows_of(found.train, settings.asking(), lambda _: 11, 10) == ([], [found.train[0].id])
+    assert rows_of(found.train, settings.prompting(), lambda _: 11, 10) == ([], [found.train[0].id])
 
 
 # --- public sets ------------------------------------------------------------------------------------------------------
@@ -151,18 +151,18 @@ def test_rows_hold_media_by_reference_and_what_rewards_read(write, make_media):
 )  # fmt: skip
 def test_every_set_becomes_rows_that_can_be_asked(shared, tmp_path, name, at_least, task):
     told = prepare(name, shared / "text" / name, tmp_path)
-    assert SOURCES[name].licence in told
-    items = load(tmp_path / f"{name}.json").items
-    faults = [item.problem for item in items if item.problem]
+    assert CONVERTERS[name].licence in told
+    samples = load(tmp_path / f"{name}.json").samples
+    faults = [sample.problem for sample in samples if sample.problem]
     assert not faults[:3]
-    assert len(items) >= at_least
-    asked = [item for item in items if item.question.kind == "one"]
-    golds = [item.gold for item in asked if len(item.question.options) == 4]
+    assert len(samples) >= at_least
+    asked = [sample for sample in samples if sample.question.kind == "one"]
+    golds = [sample.gold for sample in asked if len(sample.question.options) == 4]
     if name not in ("epitome", "casino"):  # their options are scales, in their order
         assert all(0.2 < golds.count(letter) / len(golds) < 0.3 for letter in "ABCD")
-    assert {item.row["task_type"] for item in asked} == {task}
-    assert all(item.group and item.trace.endswith(f"that is {item.gold}.") for item in asked)
-    assert (name == "epitome") == any(item.question.kind == "open" for item in items)
+    assert {sample.row["task_type"] for sample in asked} == {task}
+    assert all(sample.group and sample.trace.endswith(f"that is {sample.gold}.") for sample in asked)
+    assert (name == "epitome") == any(sample.question.kind == "open" for sample in samples)
 
 
 @pytest.mark.shared
@@ -173,7 +173,7 @@ def test_meld_asks_about_the_last_line_of_what_is_shown(shared):
         speaker = asked["question"].removeprefix("What does ").removesuffix(" feel in the last line?")
         assert asked["asr_en"].splitlines()[-1].startswith(f"{speaker}:")
     assert rows == convert("meld", shared / "text" / "meld", seed=3)
-    assert len(convert("meld", shared / "text" / "meld", most=7)) == 7
+    assert len(convert("meld", shared / "text" / "meld", limit=7)) == 7
 
 
 def test_clips_are_taken_where_the_user_has_them(tmp_path, make_media):
@@ -194,13 +194,15 @@ def test_clips_are_taken_where_the_user_has_them(tmp_path, make_media):
         out.write("".join(json.dumps(line | {"vid_name": name}) + "\n" for name in ("v1", "v2")))
     prepare("siq2", source, tmp_path / "out")
     prepare("siq2", source, tmp_path / "out")  # again is no harm
-    with_clip, without = sorted(load(tmp_path / "out" / "siq2.json").items, key=lambda item: item.modality == "text")
+    with_clip, without = sorted(
+        load(tmp_path / "out" / "siq2.json").samples, key=lambda sample: sample.modality == "text"
+    )
     assert (with_clip.modality, with_clip.start_s, with_clip.end_s) == ("video", 0.0, 1.5)
     assert without.media is None
     assert not with_clip.problem
 
 
-@pytest.mark.parametrize("name", [*SOURCES, "nosuch"])
+@pytest.mark.parametrize("name", [*CONVERTERS, "nosuch"])
 def test_a_folder_that_is_not_the_set(tmp_path, name):
     with pytest.raises(InputError):
         prepare(name, tmp_path, tmp_path / "out")
@@ -232,10 +234,10 @@ def test_clips_become_text_for_text_policies(write, tmp_path, make_media):
     (tmp_path / "text.json").write_text(json.dumps(rows))
     found = split(tmp_path / "text.json", takes=("text",), held_out=0)
     assert not found.dropped
-    (one, _), _ = rows_of(found.train, DataSettings(files=["x"]).asking(), len, 99)
+    (one, _), _ = rows_of(found.train, DataSettings(files=["x"]).prompting(), len, 99)
     assert "What was seen and heard in the clip:\\n0.0 s one person, smiling" in one["prompt"]
     assert one["evidence"] == "0.0 s one person, smiling\nwords 1"
-    assert one["id"] == load(file).items[0].id
+    assert one["id"] == load(file).samples[0].id
 
 
 def test_traces_are_what_led_to_the_right_answer_in_the_right_form(write, tmp_path):
@@ -252,7 +254,7 @@ def test_traces_are_what_led_to_the_right_answer_in_the_right_form(write, tmp_pa
     rows = traces(write([row(1), row(2), row(3)]), teacher, 0, 2, 0, lambda _: None)
     assert [one["questions"]["think"] for one in rows] == ["joy in it", "now yes"]
     (tmp_path / "traces.json").write_text(json.dumps(rows))
-    assert [item.trace for item in load(tmp_path / "traces.json").items] == ["joy in it", "now yes"]
+    assert [sample.trace for sample in load(tmp_path / "traces.json").samples] == ["joy in it", "now yes"]
 
 
 def test_traces_need_somebody_who_reasons(write, tmp_path):

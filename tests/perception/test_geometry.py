@@ -5,8 +5,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torchvision.ops import box_iou
 
-from omnisense.benchmarks.harness.overlap import best_overlap, matched, overlaps
 from omnisense.benchmarks.harness.scorer import score
+from omnisense.perception.geometry import best_iou, count_matches, iou
 from omnisense.reasoning.answers.question import Question
 
 
@@ -21,25 +21,25 @@ def test_overlaps_and_matching_agree_with_torchvision_and_scipy():
     met = 0
     for _ in range(10_000):
         given, right = some_boxes(rng, rng.integers(1, 6)), some_boxes(rng, rng.integers(1, 6))
-        found, theirs = overlaps(given, right), box_iou(torch.tensor(given), torch.tensor(right)).numpy()
+        found, theirs = iou(given, right), box_iou(torch.tensor(given), torch.tensor(right)).numpy()
         assert np.allclose(found, theirs, atol=1e-9)
         hits = theirs > 0.5
         rows, columns = linear_sum_assignment(hits, maximize=True)
-        assert matched(given, right) == hits[rows, columns].sum()
+        assert count_matches(given, right) == hits[rows, columns].sum()
         met += int(hits.any())
     assert 3_000 < met < 9_900  # the cases are neither all hits nor all misses
 
 
 def test_nothing_meets_nothing():
-    assert best_overlap([], [[0, 0, 1, 1]]) == 0
-    assert matched([], [[0, 0, 1, 1]]) == 0
-    assert overlaps([[0, 0, 0, 0]], [[0, 0, 0, 0]])[0, 0] == 0
+    assert best_iou([], [[0, 0, 1, 1]]) == 0
+    assert count_matches([], [[0, 0, 1, 1]]) == 0
+    assert iou([[0, 0, 0, 0]], [[0, 0, 0, 0]])[0, 0] == 0
 
 
 def test_matching_is_one_to_one():
     right = [[0.0, 0.0, 0.5, 0.5], [0.02, 0.0, 0.52, 0.5]]
-    assert matched([[0.01, 0.0, 0.51, 0.5]], right) == 1
-    assert matched([[0.01, 0.0, 0.51, 0.5]] * 2, right) == 2
+    assert count_matches([[0.01, 0.0, 0.51, 0.5]], right) == 1
+    assert count_matches([[0.01, 0.0, 0.51, 0.5]] * 2, right) == 2
 
 
 def scored(reply, kind, gold):

@@ -1,0 +1,103 @@
+"""Workarounds for other libraries that reach beyond this package: each with its reason, and as narrow as it can be."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+_STDERR = 2
+_IMPORTING_DECORD = threading.Lock()
+_LOADING_LITERT = threading.Lock()
+
+
+def import_decord() -> Any:
+    """decord, kept from loading CUDA libraries that decoding on the CPU does not need. Safe to call from any thread.
+
+    decord2 3.4 loads everything under site-packages/nvidia with global symbols when it is imported
+    (``decord/_ffi/base.py``). libnvblas is among it and takes over BLAS: torch, imported later, then crashes in its
+    first matrix product. A None in ``sys.modules`` makes decord believe that the package is not there.
+    """
+    with _IMPORTING_DECORD:
+        return _decord()
+
+
+@functools.lru_cache(maxsize=1)
+def _decord() -> Any:
+    hidden = sys.modules.get("nvidia")
+    sys.modules["nvidia"] = None  # type: ignore[assignment]
+    try:
+        import decord
+    finally:
+        del sys.modules["nvidia"]
+        if hidden is not None:
+            sys.modules["nvidia"] = hidden
+    decord.logging.set_level(decord.logging.QUIET)
+    return decord
+
+
+@contextlib.contextmanager
+def without_xnnpack_banner() -> Iterator[None]:
+    """Remove one line that LiteRT prints to standard error, "Created TensorFlow Lite XNNPACK delegate for CPU".
+
+    LiteRT 2 has no setting for it (TFLITE_LOG_PROD_ONCE in ``tflite/tflite_with_xnnpack_optional.cc``), and without
+    XNNPACK it is four times slower. Whatever else is written to standard error meanwhile follows afterwards.
+    """
+    with _LOADING_LITERT, tempfile.TemporaryFile() as written:
+        try:
+            real = os.dup(_STDERR)
+        except OSError:  # there is no standard error
+            yield
+            return
+        os.dup2(written.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(real, _STDERR)
+            os.close(real)
+            written.seek(0)
+            for line in written:
+                if b"XNNPACK delegate" not in line:
+                    os.write(_STDERR, line)
+
+
+@contextlib.contextmanager
+def without_pyannote_warnings() -> Iterator[None]:
+    """Import or load pyannote without two notices that no user can act on.
+
+    pyannote.audio 4 warns that torchcodec finds no FFmpeg (audio is decoded by PyAV here), and Lightning that the
+    checkpoint inside WhisperX's wheel is of an older version (it is upgraded in memory).
+    """
+    log = logging.getLogger("lightning.pytorch.utilities.migration.utils")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed correctly", category=UserWarning)
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def set_library_defaults() -> None:
+    """Keep libraries' notices out of the command's output, where the user has not asked for them.
+
+    These are read when the libraries are imported, so the command calls this first; a variable that is already set
+    stays as it is. Python warnings go to the log instead of standard error.
+    """
+    for name, value in {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "GLOG_minloglevel": "3",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "TOKENIZERS_PARALLELISM": "false",  # else it warns in every process that forks after tokenizing
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }.items():
+        os.environ.setdefault(name, value)
+    logging.captureWarnings(True)
