@@ -37,9 +37,8 @@ test-all: models
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
-	@rm -rf build/typecheck
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typecheck .
-	MYPYPATH=build/typecheck $(BIN)/mypy -p omnisense
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p omnisense
 
 speed: models
 	$(BIN)/python -m omnisense.benchmarks.speed

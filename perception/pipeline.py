@@ -174,7 +174,8 @@ class Perception:
         seen = clip.kind == "video" and "visual" in self.settings.streams
         reading = self.registry.get("speech").transcribe(blocks, with_phones=seen)
         close.phones = reading.phones
-        return reading.transcript
+        transcript: Transcript = reading.transcript
+        return transcript
 
     def felt(self, transcript: Transcript) -> Transcript:
         """The transcript with what its words carry."""

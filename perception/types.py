@@ -381,7 +381,7 @@ class Percepts:
 
     def to_json(self, indent: int | None = None) -> str:
         """All of it as JSON text; :meth:`from_json` gives an equal object back."""
-        return _adapter().dump_json(self, indent=indent).decode()
+        return str(_adapter().dump_json(self, indent=indent).decode())
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON-ready values."""

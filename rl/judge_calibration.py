@@ -140,7 +140,8 @@ def _features(rows: Any) -> np.ndarray:
 def _probabilities(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
     scores = features @ weights
     powers = np.exp(scores - scores.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    probabilities: np.ndarray = powers / powers.sum(1, keepdims=True)
+    return probabilities
 
 
 def _fit(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -157,7 +158,8 @@ def _fit(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
         slope[:3] += 2 * _PENALTY * weights[:3]
         return float(value), slope.ravel()
 
-    return minimize(loss, np.zeros(12), jac=True, method="L-BFGS-B").x.reshape(4, 3)
+    weights: np.ndarray = minimize(loss, np.zeros(12), jac=True, method="L-BFGS-B").x.reshape(4, 3)
+    return weights
 
 
 def _agreement(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

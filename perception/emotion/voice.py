@@ -126,7 +126,8 @@ def _pitch_statistics(samples: np.ndarray, pitch: Any) -> np.ndarray:
     found = pitch.detect(samples.astype(np.float32), SAMPLE_RATE_HZ, fmin=_F0_RANGE_HZ[0], fmax=_F0_RANGE_HZ[1])
     voiced = found.confidence > _VOICED
     if voiced.sum() < 4:
-        return np.r_[np.zeros(5), voiced.mean()]
+        silent: np.ndarray = np.r_[np.zeros(5), voiced.mean()]
+        return silent
     semitones = 12 * np.log2(found.pitch_hz[voiced] / 100)
     return np.array(
         [

@@ -5,7 +5,7 @@ from omnisense import models
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.vision.face_detector import EXPRESSIONS, Face, face_patch
-from omnisense.perception.vision.tracking import _iou, track_faces
+from omnisense.perception.vision.tracking import track_faces
 from tests.conftest import DEMO
 
 
@@ -85,15 +85,6 @@ def test_motion_without_a_cut(make_media):
     assert stream.shot_cuts_s == ()
     assert stream.motion[0] == 0.0
     assert 0.0 < max(stream.motion) < 0.2
-
-
-def test_overlap_agrees_with_torchvision():
-    import torch
-    from torchvision.ops import box_iou
-
-    rng = np.random.default_rng(0)
-    a, b = (np.sort(rng.random((40, 2, 2)), axis=1).reshape(40, 4) for _ in range(2))
-    assert np.allclose(_iou(a, b), box_iou(torch.from_numpy(a), torch.from_numpy(b)).numpy())
 
 
 def test_patches_follow_the_face():
