@@ -62,7 +62,8 @@ def test_every_folder_is_in_the_wheel(tmp_path):
         inside = "/".join(parts if parts[0] == "omnisense" else ("omnisense", *parts))
         assert inside in names
     for wanted in ("omnisense/py.typed", "omnisense/models.toml", "omnisense/agent/demo.mp4",
-                   "omnisense/benchmarks/harness/report.html.j2", "omnisense/benchmarks/humansense/published.csv"):  # fmt: skip
+                   "omnisense/benchmarks/harness/report.html.j2",
+                   "omnisense/benchmarks/humansense/published.csv"):  # fmt: skip
         assert wanted in names
     assert not [name for name in names if name.startswith(("agent/", "rl/", "tests/"))]
 
