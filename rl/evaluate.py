@@ -133,7 +133,7 @@ def draw_curves(log: Sequence[dict[str, Any]], path: Path) -> None:
     if not series:
         return
     rows = math.ceil(len(series) / 3)
-    figure = Figure(figsize=(12, 2.6 * rows), spec="constrained")
+    figure = Figure(figsize=(12, 2.6 * rows), layout="constrained")
     for place, (title, points) in enumerate(series.items(), 1):
         axes = figure.add_subplot(rows, 3, place)
         axes.plot(*zip(*points, strict=True), linewidth=1.2, color="#1f5fa8")

@@ -143,7 +143,7 @@ def test_a_broken_extractor_is_named_and_the_rest_comes(monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("of our own making")
 
-    monkeypatch.setattr(audio, "hear", broken)
+    monkeypatch.setattr(audio, "analyze_audio", broken)
     percepts = Perception(PerceptionSettings(streams=("audio", "transcript"))).perceive(DEMO)
     assert "ZeroDivisionError: of our own making" in percepts.missing()["audio"]
     assert "audio" in percepts.missing()

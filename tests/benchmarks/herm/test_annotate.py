@@ -177,8 +177,8 @@ def test_what_is_lacking_is_named_before_anything_is_done(trio, tmp_path):
 
     with pytest.raises(InputError, match="where people come from"):
         run(trio, tmp_path / "out", AnnotateSettings())
-    for given, what in (({"coco": "x", "detector": "y"}, "both"), ({"pose": "x"}, "Give --detector-model"),
-                        ({"coco": "x", "grounder": "y"}, "Give --captioner-model")):  # fmt: skip
+    for given, what in (({"coco": "x", "detector_model": "y"}, "both"), ({"pose_model": "x"}, "Give --detector-model"),
+                        ({"coco": "x", "grounder_model": "y"}, "Give --captioner-model")):  # fmt: skip
         with pytest.raises(InputError, match=what):
             AnnotateSettings(**given).make()
     (tmp_path / "empty").mkdir()
