@@ -39,12 +39,12 @@ _PARTS = ("words", "voices", "faces", "bodies", "feelings", "cost", "live", "lon
 @click.option("--part", "parts", multiple=True, type=click.Choice(_PARTS), help="Only this; several times for more.")
 @click.option("--minutes", default="15,60", show_default=True, help="Lengths of the long files.")
 @click.option("--asd-model", type=click.Path(path_type=Path, exists=True), help="Light-ASD's weights, to compare.")
-def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, light_asd: Path | None) -> None:
+def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, asd_model: Path | None) -> None:
     """Measure perception on the real clips in DATA. Parts that are measured again replace those in OUTPUT."""
     if not importlib.util.find_spec("jiwer"):
         raise click.UsageError("jiwer, which counts word errors, is not installed: pip install 'omnisense[benchmarks]'")
     perception = Perception(cache=False)
-    measures = _measures(data, perception, tuple(int(m) for m in minutes.split(",")), light_asd)
+    measures = _measures(data, perception, tuple(int(m) for m in minutes.split(",")), asd_model)
     output.mkdir(parents=True, exist_ok=True)
     kept = output / "perception.json"
     found: dict[str, Any] = json.loads(kept.read_text())["figures"] if kept.is_file() else {}
@@ -63,7 +63,7 @@ def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, light_a
 
 
 def _measures(
-    data: Path, perception: Perception, minutes: tuple[int, ...], light_asd: Path | None
+    data: Path, perception: Perception, minutes: tuple[int, ...], asd_model: Path | None
 ) -> list[tuple[str, str, str, Callable[[], dict[str, Any]]]]:
     """Part, name, the folder it needs, and how it is measured."""
     speech = data / "speech"
@@ -92,8 +92,8 @@ def _measures(
         ("live", "live words", "speech/two_speaker_call", lambda: cost.live(_sounds(speech), perception)),
         ("long", "long files", "grid", lambda: cost.long_files(_talking(data), minutes)),
     ]
-    if light_asd:
-        helped = Perception(PerceptionSettings(asd_model=str(light_asd)), cache=False)
+    if asd_model:
+        helped = Perception(PerceptionSettings(asd_model=str(asd_model)), cache=False)
         measures.append(
             ("faces", "who is talking, with Light-ASD", "grid", lambda: faces.who_is_talking(data / "grid", helped))
         )
