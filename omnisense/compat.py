@@ -87,10 +87,10 @@ def without_pyannote_warnings() -> Iterator[None]:
 
 
 def set_library_defaults() -> None:
-    """Keep libraries' notices out of the command's output, where the user has not asked for them.
+    """Set the libraries' own log levels so that their notices stay out of the command's output.
 
-    These are read when the libraries are imported, so the command calls this first; a variable that is already set
-    stays as it is. Python warnings go to the log instead of standard error.
+    The variables are read when the libraries are imported, so the command calls this first; a variable that is already
+    set is kept. Python warnings go to the log, see :mod:`omnisense.logging`.
     """
     for name, value in {
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -100,4 +100,3 @@ def set_library_defaults() -> None:
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }.items():
         os.environ.setdefault(name, value)
-    logging.captureWarnings(True)

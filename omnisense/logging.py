@@ -1,7 +1,8 @@
-"""Logging: every module logs to ``omnisense.<its path>``; the command and its workers are set up here.
+"""Logging: each module logs to ``omnisense.<module path>``; the command and its workers call configure_logging.
 
-A library leaves logging to the application that uses it, so nothing is configured on import. What a person said, wrote
-or showed is logged at DEBUG only.
+Nothing is configured on import: a library leaves that to the application. What a person said or typed is logged at
+DEBUG only. Warnings of Python (logger ``py.warnings``) and of other libraries are part of the log at levels INFO and
+DEBUG, and in log files; on standard error at WARNING and above only their errors appear.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from omnisense.errors import InputError
 
 LEVELS = ("debug", "info", "warning", "error")
 VARIABLE = "OMNISENSE_LOG"
-_ROOT = logging.getLogger("omnisense")
+_OURS = "omnisense"
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a line: ``time`` (UTC), ``level``, ``logger``, ``message``, and the traceback."""
+    """Formats a record as one line of JSON: time (UTC), level, logger, process, message, and exception if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See :class:`logging.Formatter`."""
@@ -40,36 +41,52 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class _Filter(logging.Filter):
+    """Passes our records from ``level`` on, and those of other libraries from ``libraries`` on."""
+
+    def __init__(self, level: int, libraries: int) -> None:
+        super().__init__()
+        self.level, self.libraries = level, libraries
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See :class:`logging.Filter`."""
+        ours = record.name == _OURS or record.name.startswith(_OURS + ".")
+        return record.levelno >= (self.level if ours else self.libraries)
+
+
 def configure_logging(level: str | None = None, json_lines: bool | None = None) -> None:
     """Send the log to standard error, in this process and in those that it starts.
 
+    For applications: the handler is attached to the root logger. Calling it again replaces the handler.
+
     Args:
-        level: ``debug``, ``info``, ``warning`` or ``error``. By default what ``OMNISENSE_LOG`` says, else ``warning``.
-        json_lines: whether each record is one line of JSON; ``OMNISENSE_LOG=debug,json`` asks for it too.
+        level: ``debug``, ``info``, ``warning`` or ``error``. Default: the level in ``OMNISENSE_LOG``, else ``warning``.
+        json_lines: whether each record is one line of JSON. Default: whether ``OMNISENSE_LOG`` holds ``json``, as in
+            ``OMNISENSE_LOG=debug,json``.
 
     Raises:
-        InputError: ``OMNISENSE_LOG`` or ``level`` is not understood.
+        InputError: ``level`` or ``OMNISENSE_LOG`` has an unknown value.
     """
-    named = os.environ.get(VARIABLE, "")
-    words = [word.strip().lower() for word in named.split(",") if word.strip()]
-    unknown = [word for word in words if word not in (*LEVELS, "json")]
-    if unknown or (level is not None and level not in LEVELS):
-        raise InputError(
-            f"unknown log level '{unknown[0] if unknown else level}'",
-            f"Set {VARIABLE} or --log-level to {', '.join(LEVELS)}; add ',json' for JSON lines.",
-        )
-    chosen = level or next((word for word in words if word in LEVELS), "warning")
-    as_json = json_lines if json_lines is not None else "json" in words
+    default_level, default_json = _from_environment()
+    level = level or default_level
+    if level not in LEVELS:
+        raise _unknown_level(level)
+    as_json = default_json if json_lines is None else json_lines
+    os.environ[VARIABLE] = f"{level},json" if as_json else level  # for worker processes
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if handler.get_name() == VARIABLE]:
+        root.removeHandler(old)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JSONFormatter() if as_json else logging.Formatter(_FORMAT))
-    handler.setLevel(chosen.upper())
-    _replace("stderr", handler)
-    os.environ[VARIABLE] = f"{chosen},json" if as_json else chosen  # for worker processes
+    handler.set_name(VARIABLE)
+    _attach(handler, level, logging.ERROR)
+    logging.captureWarnings(True)
 
 
 @contextmanager
 def log_to_file(path: Path) -> Iterator[None]:
-    """Also write the log, from INFO on, to a file: ``run.log`` of a run folder. Several processes may share one file.
+    """Also write the log, from INFO on, to a file such as ``run.log`` of a run folder.
+
+    Several processes may share the file. An exception that ends the block is written to it with its traceback.
 
     Raises:
         InputError: the file cannot be written.
@@ -77,37 +94,58 @@ def log_to_file(path: Path) -> Iterator[None]:
     handler = add_log_file(path)
     try:
         yield
+    except Exception as error:
+        handler.handle(
+            logging.LogRecord(
+                __name__,
+                logging.ERROR,
+                __file__,
+                0,
+                "ended by an exception",
+                None,
+                (type(error), error, error.__traceback__),
+            )
+        )
+        raise
     finally:
-        _ROOT.removeHandler(handler)
+        logging.getLogger().removeHandler(handler)
         handler.close()
 
 
 def add_log_file(path: Path) -> logging.Handler:
     """Add a log file for the rest of the process, as worker processes do; see :func:`log_to_file`."""
     try:
-        handler = logging.FileHandler(path, encoding="utf-8")  # appending: whole lines of several processes
+        handler = logging.FileHandler(path, encoding="utf-8")  # appends, so that several processes can share it
     except OSError as error:
         raise InputError(f"the log cannot be written ({error.strerror})", "Name another --output.", path) from error
-    handler.setFormatter(
-        JSONFormatter() if os.environ.get(VARIABLE, "").endswith("json") else logging.Formatter(_FORMAT)
-    )
-    handler.setLevel(min(logging.INFO, _level()))
-    _add(handler)
+    level, _ = _from_environment()
+    _attach(handler, "debug" if level == "debug" else "info", logging.WARNING)
     return handler
 
 
-def _replace(name: str, handler: logging.Handler) -> None:
-    for old in [h for h in _ROOT.handlers if h.get_name() == name]:
-        _ROOT.removeHandler(old)
-    handler.set_name(name)
-    _add(handler)
+def _attach(handler: logging.Handler, level: str, libraries: int) -> None:
+    number = logging.getLevelNamesMapping()[level.upper()]
+    if number <= logging.INFO:
+        libraries = logging.WARNING
+    handler.setFormatter(JSONFormatter() if _from_environment()[1] else logging.Formatter(_FORMAT))
+    handler.addFilter(_Filter(number, libraries))
+    logging.getLogger().addHandler(handler)
+    ours = logging.getLogger(_OURS)
+    if ours.level == logging.NOTSET or number < ours.level:
+        ours.setLevel(number)
 
 
-def _add(handler: logging.Handler) -> None:
-    _ROOT.addHandler(handler)
-    _ROOT.setLevel(min(h.level for h in _ROOT.handlers))
+def _from_environment() -> tuple[str, bool]:
+    """Return level and whether JSON lines are wanted, from ``OMNISENSE_LOG``: ``info``, ``json`` or ``info,json``."""
+    words = [word.strip().lower() for word in os.environ.get(VARIABLE, "").split(",") if word.strip()]
+    unknown = [word for word in words if word not in (*LEVELS, "json")]
+    if unknown:
+        raise _unknown_level(unknown[0])
+    return next((word for word in words if word in LEVELS), "warning"), "json" in words
 
 
-def _level() -> int:
-    named = os.environ.get(VARIABLE, "").split(",")[0].upper()
-    return logging.getLevelNamesMapping().get(named, logging.WARNING)
+def _unknown_level(level: str) -> InputError:
+    return InputError(
+        f"unknown log level '{level}'",
+        f"Set {VARIABLE} or --log-level to {', '.join(LEVELS)}; {VARIABLE} also takes ',json' for JSON lines.",
+    )

@@ -1,8 +1,11 @@
-"""What the commands share: options, the console, and what is printed for machines."""
+"""Options that several commands share, and how commands print."""
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,37 +14,169 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-SPEECH = click.option(
-    "--speech-model",
-    default="whisper-tiny.en",
+    from omnisense.perception.media.clip import Clip
+    from omnisense.perception.pipeline import Perception
+
+Command = Callable[..., Any]
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+POLICY = click.option(
+    "--policy",
+    default="smollm2-135m-instruct",
     show_default=True,
-    metavar="NAME",
-    help="Whisper model in CTranslate2 form: a listed name, folder or hub id.",
+    metavar="MODEL",
+    help="Language model: a listed name, folder or hub id; chat:PROVIDER:MODEL; scripted[:FILE].",
 )
-LANGUAGE = click.option("--language", metavar="CODE", help="Language of the speech; found by itself if left out.")
-NO_CACHE = click.option("--no-cache", is_flag=True, help="Perceive anew.")
 
 
-def must_open(clip: Path) -> None:
-    """Fail before any model is loaded when a clip cannot be opened."""
+@dataclass(frozen=True)
+class AgentOptions:
+    """Values of the options that :func:`agent_options` adds."""
+
+    policy: str
+    adapter: str | None = None
+    memory: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PerceptionOptions:
+    """Values of the options that :func:`perception_options` adds."""
+
+    streams: str
+    fps: float
+    speech_model: str
+    language: str | None
+    speaker_model: str
+    num_speakers: int | None
+    voice_emotion_model: str
+    text_emotion_model: str
+    asd_model: str | None
+    no_cache: bool
+
+    def load(self) -> Perception:
+        """Return the perception pipeline; its models are loaded on first use.
+
+        Raises:
+            InputError: an option has a value that cannot be used.
+        """
+        from omnisense.perception.media.sampling import Sampling
+        from omnisense.perception.pipeline import Perception, PerceptionSettings
+
+        settings = PerceptionSettings(
+            streams=tuple(stream.strip() for stream in self.streams.split(",") if stream.strip()),
+            sampling=Sampling(fps=self.fps),
+            speech_model=self.speech_model,
+            language=self.language,
+            speaker_model=self.speaker_model,
+            num_speakers=self.num_speakers,
+            voice_emotion_model=self.voice_emotion_model,
+            text_emotion_model=self.text_emotion_model,
+            asd_model=self.asd_model,
+        )
+        return Perception(settings, not self.no_cache, print_status)
+
+
+_AGENT = (
+    POLICY,
+    click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model."),
+    click.option(
+        "--memory",
+        metavar="FILE|URL",
+        help="Conversation store: a SQLite file or a postgres:// URL. [default: in OMNISENSE_HOME]",
+    ),
+    click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed for sampling the drafts."),
+)
+_PERCEPTION = (
+    click.option(
+        "--streams",
+        default="visual,audio,transcript",
+        show_default=True,
+        metavar="LIST",
+        help="Streams to extract, comma-separated.",
+    ),
+    click.option("--fps", default=2.0, show_default=True, metavar="RATE", help="Frames analyzed per second of video."),
+    click.option(
+        "--speech-model",
+        default="whisper-tiny.en",
+        show_default=True,
+        metavar="MODEL",
+        help="Whisper model in CTranslate2 format: a listed name, folder or hub id.",
+    ),
+    click.option("--language", metavar="CODE", help="Language of the speech, such as en. [default: detected]"),
+    click.option(
+        "--speaker-model",
+        default="campplus",
+        show_default=True,
+        metavar="MODEL",
+        help="Speaker embedding model or pyannote pipeline, for diarization.",
+    ),
+    click.option("--num-speakers", type=click.IntRange(1), metavar="N", help="Number of speakers. [default: detected]"),
+    click.option(
+        "--voice-emotion-model",
+        default="shipped",
+        show_default=True,
+        metavar="MODEL",
+        help="Or any Hugging Face audio classification model.",
+    ),
+    click.option(
+        "--text-emotion-model",
+        default="shipped",
+        show_default=True,
+        metavar="MODEL",
+        help="Or any Hugging Face text classifier.",
+    ),
+    click.option("--asd-model", metavar="PATH", help="Light-ASD weights, for active speaker detection."),
+    click.option("--no-cache", is_flag=True, help="Ignore cached percepts."),
+)
+
+
+def agent_options(command: Command) -> Command:
+    """Add the options of an agent; the command receives them as ``agent``, an :class:`AgentOptions`."""
+    return _add_options(command, "agent", AgentOptions, _AGENT)
+
+
+def perception_options(command: Command) -> Command:
+    """Add the options of perception; the command receives them as ``perception``, a :class:`PerceptionOptions`."""
+    return _add_options(command, "perception", PerceptionOptions, _PERCEPTION)
+
+
+def _add_options(command: Command, argument: str, values: type[Any], options: Sequence[Command]) -> Command:
+    names = [field.name for field in fields(values)]
+
+    @functools.wraps(command)
+    def collect(**given: Any) -> Any:
+        grouped = values(**{name: given.pop(name) for name in names})
+        return command(**given, **{argument: grouped})
+
+    for option in reversed(options):
+        collect = option(collect)
+    return collect
+
+
+def must_open(path: Path) -> Clip:
+    """Return the opened clip, so that a file that cannot be opened is reported before any model is loaded.
+
+    Raises:
+        MediaError: the file cannot be opened as media.
+    """
     from omnisense.perception.media.clip import open_clip
 
-    open_clip(clip)
+    return open_clip(path)
 
 
 def print_json(value: Any) -> None:
-    """One line for machines, on standard output."""
+    """Print a value as one line of JSON on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
-def say(line: str) -> None:
-    """A remark, on standard error."""
+def print_status(line: str) -> None:
+    """Print a status line on standard error."""
     click.echo(line, err=True)
 
 
 def make_console() -> Console:
-    """Where people read."""
+    """Return a console on standard output."""
     from rich.console import Console
 
     return Console(highlight=False)

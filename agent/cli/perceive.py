@@ -1,15 +1,22 @@
-"""``omnisense perceive``: what is seen, heard and said in a clip, at once or as it happens."""
+"""``omnisense perceive``: the percepts of a clip, at once or live."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from omnisense.agent.cli.options import JSON, LANGUAGE, NO_CACHE, SPEECH, make_console, must_open, print_json, say
+from omnisense.agent.cli.options import (
+    JSON,
+    PerceptionOptions,
+    make_console,
+    must_open,
+    perception_options,
+    print_json,
+)
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,61 +35,29 @@ _LIVE_FPS = 10
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Also write percepts.json, timeline.txt, transcript.txt and timeline.png there.",
+    help="Write percepts.json, timeline.txt, transcript.txt and timeline.png there.",
 )
-@click.option("--streams", default="visual,audio,transcript", show_default=True, help="Which, comma-separated.")
-@click.option("--fps", default=2.0, show_default=True, help="Frames looked at a second, for faces and expression.")
-@SPEECH
-@LANGUAGE
-@click.option("--num-speakers", type=click.IntRange(1), metavar="N", help="How many people speak, where it is known.")
-@click.option(
-    "--speaker-model",
-    default="campplus",
-    show_default=True,
-    metavar="NAME",
-    help="Tells voices apart; or a pyannote pipeline.",
-)
-@click.option(
-    "--voice-emotion", default="shipped", show_default=True, metavar="NAME", help="Or any audio classification model."
-)
-@click.option("--text-emotion", default="shipped", show_default=True, metavar="NAME", help="Or any text classifier.")
-@click.option("--asd-model", metavar="PATH", help="Light-ASD's weights, to help find who is talking.")
-@click.option("--live", is_flag=True, help="Play the clip in real time, and show what is known as it happens.")
-@NO_CACHE
+@click.option("--live", is_flag=True, help="Play the clip in real time and print updates; with --json one per line.")
+@perception_options
 @JSON
-def perceive_command(
-    clip: Path,
-    output: Path | None,
-    streams: str,
-    fps: float,
-    voice_emotion: str,
-    text_emotion: str,
-    live: bool,
-    no_cache: bool,
-    as_json: bool,
-    **given: Any,
-) -> None:
-    """Show what is seen, heard and said in a CLIP, by whom and how."""
-    must_open(clip)
-    from omnisense.perception.media.sampling import Sampling
-    from omnisense.perception.pipeline import Perception, PerceptionSettings
+def perceive_command(clip: Path, output: Path | None, live: bool, perception: PerceptionOptions, as_json: bool) -> None:
+    """Extract the visual, audio and transcript streams of a CLIP and print their timeline.
 
-    settings = PerceptionSettings(
-        streams=tuple(s.strip() for s in streams.split(",") if s.strip()),
-        sampling=Sampling(fps=fps),
-        voice_emotion_model=voice_emotion,
-        text_emotion_model=text_emotion,
-        **given,
-    )
-    perception = Perception(settings, cache=not no_cache, say=say)
-    percepts = _played(clip, perception, as_json) if live else _perceived(clip, perception, as_json)
+    \b
+    Examples:
+      omnisense perceive clip.mp4
+      omnisense perceive clip.mp4 --json > percepts.json
+      omnisense perceive meeting.wav --num-speakers 3 --output out
+    """
+    opened = must_open(clip)
+    percepts = (_perceive_live if live else _perceive)(opened, perception.load(), as_json)
     if output:
-        _write(percepts, output)
+        _write_files(percepts, output)
         if not as_json:
             make_console().print(f"written to {output}", highlight=False)
 
 
-def _perceived(clip: Path, perception: Perception, as_json: bool) -> Percepts:
+def _perceive(clip: Clip, perception: Perception, as_json: bool) -> Percepts:
     if as_json:
         percepts = perception.perceive(clip)
         print_json(percepts.to_dict())
@@ -91,36 +66,35 @@ def _perceived(clip: Path, perception: Perception, as_json: bool) -> Percepts:
     from omnisense.agent.cli.render import show_percepts, show_stream
 
     console = make_console()
-    with console.status("looking, listening, reading ..."):
+    with console.status("perceiving ..."):
         percepts = perception.perceive(clip, lambda *e: show_stream(console, StreamPerceived(*e)))
     show_percepts(console, percepts)
     return percepts
 
 
-# --- as it happens ------------------------------------------------------------------------------------------
+# --- live ---------------------------------------------------------------------------------------------------
 
 
-def _played(path: Path, perception: Perception, as_json: bool) -> Percepts:
-    """The clip in chunks of 100 ms, each when its time has come; a line (or a JSON object) an update."""
+def _perceive_live(clip: Clip, perception: Perception, as_json: bool) -> Percepts:
+    """Perceive a clip in chunks of 100 ms at the pace of real time, and print each update."""
     from dataclasses import asdict
 
-    from omnisense.perception.media.clip import open_clip
     from omnisense.perception.streaming.session import LivePerception
 
     live = LivePerception(perception)
     began = time.monotonic()
-    for chunk in _chunks(open_clip(path)):
+    for chunk in _iter_chunks(clip):
         time.sleep(max(0.0, chunk.start_s + _CHUNK_S - (time.monotonic() - began)))
         update = live.feed(chunk)
         if update:
             print_json(asdict(update)) if as_json else _show_update(update)
     update = live.finish()
     print_json(asdict(update)) if as_json else _show_update(update)
-    return live.percepts(str(path))
+    return live.percepts(str(clip.path))
 
 
-def _chunks(clip: Clip) -> Iterator[Chunk]:
-    """Sound in pieces of 100 ms, and ten frames a second; both are decoded bit by bit."""
+def _iter_chunks(clip: Clip) -> Iterator[Chunk]:
+    """Yield 100 ms of audio and a frame at a time; audio is decoded a minute at a time, frames in batches."""
     from omnisense.perception.media.clip import SAMPLE_RATE_HZ
     from omnisense.perception.media.sampling import Sampling
     from omnisense.perception.streaming.session import Chunk
@@ -132,16 +106,16 @@ def _chunks(clip: Clip) -> Iterator[Chunk]:
     )
     upcoming = next(frames, None)
     size = round(_CHUNK_S * SAMPLE_RATE_HZ)
-    sound, sound_from_s = None, 0.0
+    audio, audio_from_s = None, 0.0
     for number in range(max(1, round(clip.duration_s / _CHUNK_S))):
         start_s = number * _CHUNK_S
-        if clip.has_audio and (sound is None or start_s - sound_from_s >= 60.0):
+        if clip.has_audio and (audio is None or start_s - audio_from_s >= 60.0):
             window = clip[start_s : min(start_s + 60.0, clip.duration_s)]
-            sound, sound_from_s = window.audio(), start_s
+            audio, audio_from_s = window.audio(), start_s
         samples = None
-        if sound is not None:
-            first = round((start_s - sound_from_s) * SAMPLE_RATE_HZ)
-            samples = sound[first : first + size]
+        if audio is not None:
+            first = round((start_s - audio_from_s) * SAMPLE_RATE_HZ)
+            samples = audio[first : first + size]
         frame = None
         while upcoming is not None and upcoming[0] < start_s + _CHUNK_S / 2:
             frame, upcoming = upcoming[1], next(frames, None)
@@ -149,7 +123,7 @@ def _chunks(clip: Clip) -> Iterator[Chunk]:
 
 
 def _show_update(update: Update) -> None:
-    lines = [f'  + {s.speaker or "somebody"}: "{s.text}"' for s in update.segments]
+    lines = [f'  + {s.speaker or "unknown"}: "{s.text}"' for s in update.segments]
     lines += [f"  + {event.text}" for event in update.events]
     if update.partial:
         lines.append(f"  . {update.partial.text}")
@@ -157,7 +131,7 @@ def _show_update(update: Update) -> None:
         click.echo(f"{update.at_s:6.1f} s{line}")
 
 
-def _write(percepts: Percepts, folder: Path) -> None:
+def _write_files(percepts: Percepts, folder: Path) -> None:
     from omnisense.agent.cli.render import draw_timeline, transcript_text
 
     try:

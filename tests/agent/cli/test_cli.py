@@ -139,8 +139,8 @@ def test_interrupting_exits_130(tmp_path):
             sys.executable,
             "-c",
             (
-                "import os, signal, omnisense.agent.cli.main as c\n"
-                "c.must_open = lambda clip: os.kill(os.getpid(), signal.SIGINT)\n"
+                "import os, signal, omnisense.agent.cli.main as c, omnisense.agent.cli.respond as r\n"
+                "r.must_open = lambda clip: os.kill(os.getpid(), signal.SIGINT)\n"
                 f"import sys; sys.argv = ['omnisense', 'respond', {str(DEMO)!r}]\nc.main()"
             ),
         ],

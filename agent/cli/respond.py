@@ -1,0 +1,174 @@
+"""``omnisense respond``, ``chat`` and ``demo``: turns of the agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from omnisense.agent.cli.options import (
+    JSON,
+    POLICY,
+    AgentOptions,
+    PerceptionOptions,
+    agent_options,
+    make_console,
+    must_open,
+    perception_options,
+    print_json,
+    print_status,
+)
+from omnisense.errors import InputError, OmniSenseError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from omnisense.agent.agent import Agent, Response
+    from omnisense.perception.media.clip import Clip
+
+
+@click.command("respond")
+@click.argument("clip", type=click.Path(path_type=Path), required=False)
+@click.option("--text", metavar="TEXT", help="What the person typed, with or without a clip.")
+@click.option("--thread", metavar="ID", help="Conversation to continue.")
+@agent_options
+@perception_options
+@JSON
+def respond_command(
+    clip: Path | None,
+    text: str | None,
+    thread: str | None,
+    agent: AgentOptions,
+    perception: PerceptionOptions,
+    as_json: bool,
+) -> None:
+    """Respond to a video, audio or image CLIP, to a text, or to both.
+
+    \b
+    Examples:
+      omnisense respond clip.mp4
+      omnisense respond --text "My dog died." --json
+      omnisense respond clip.mp4 --text "How do I look?" --thread ana
+    """
+    if clip is None and not (text or "").strip():
+        raise InputError("neither a clip nor a text is given", "Give a CLIP, or --text TEXT.")
+    opened = None if clip is None else must_open(clip)
+    with _load_agent(agent, perception) as loaded:
+        if as_json:
+            print_json(loaded.respond(opened, text, thread).to_dict())
+        else:
+            _respond_and_show(make_console(), loaded, opened, text, thread)
+
+
+@click.command("chat")
+@click.option("--thread", default="chat", show_default=True, metavar="ID", help="Conversation to start or continue.")
+@agent_options
+@perception_options
+def chat_command(thread: str, agent: AgentOptions, perception: PerceptionOptions) -> None:
+    """Chat in the terminal.
+
+    Type a text, or the path of a clip, which a text may follow. An empty line ends the conversation; it is stored, and
+    the same --thread continues it.
+
+    \b
+    Examples:
+      omnisense chat
+      omnisense chat --thread ana --policy chat:openai:gpt-4o-mini
+    """
+    console = make_console()
+    with _load_agent(agent, perception) as loaded:
+        turns = len(loaded.history(thread))
+        console.print(
+            f"Conversation '{thread}', {turns} turn{'' if turns == 1 else 's'} so far. An empty line ends it.",
+            highlight=False,
+        )
+        if loaded.interrupted(thread):
+            console.print("Finishing the last turn, which was interrupted.")
+            _show_reply(console, loaded.resume(thread))
+        while line := _read_line():
+            clip, text = _split_line(line)
+            try:
+                with console.status("thinking ..."):
+                    response = loaded.respond(clip, text or None, thread)
+            except OmniSenseError as error:  # one bad line does not end a conversation
+                console.print(f"[yellow]{error}[/yellow]", highlight=False)
+                continue
+            _show_reply(console, response)
+
+
+@click.command("demo")
+@POLICY
+@perception_options
+def demo_command(policy: str, perception: PerceptionOptions) -> None:
+    """Respond to the demo clip that ships with OmniSense."""
+    from importlib.resources import as_file, files
+
+    console = make_console()
+    with (
+        as_file(files("omnisense.agent").joinpath("demo.mp4")) as clip,
+        _load_agent(AgentOptions(policy), perception) as agent,
+    ):
+        console.print(f"Demo clip: {clip}\n", highlight=False, soft_wrap=True)
+        _respond_and_show(console, agent, must_open(clip), None, None)
+
+
+def _load_agent(options: AgentOptions, perception: PerceptionOptions) -> Agent:
+    from omnisense.agent.agent import Agent
+    from omnisense.reasoning.loop.state import LoopSettings
+    from omnisense.reasoning.policies.load import load_policy
+
+    return Agent(
+        load_policy(options.policy, adapter=options.adapter, say=print_status),
+        perception.load(),
+        "" if options.memory is None else options.memory,
+        LoopSettings(seed=options.seed),
+    )
+
+
+def _respond_and_show(console: Console, agent: Agent, clip: Clip | None, text: str | None, thread: str | None) -> None:
+    from omnisense.agent.agent import Finished, StageDone, StreamPerceived
+    from omnisense.agent.cli.render import show_appraisal, show_percepts, show_reply, show_stage, show_stream
+
+    with console.status("thinking ..." if clip is None else "perceiving and thinking ..."):
+        for event in agent.stream(clip, text, thread):
+            if isinstance(event, StreamPerceived):
+                show_stream(console, event)
+            elif isinstance(event, StageDone):
+                show_stage(console, event)
+            elif isinstance(event, Finished):
+                response = event.response
+    console.print()
+    if response.percepts:
+        show_percepts(console, response.percepts)
+        console.print()
+    if response.appraisal:
+        show_appraisal(console, response)
+        console.print()
+    show_reply(console, response)
+
+
+def _show_reply(console: Console, response: Response | None) -> None:
+    from omnisense.agent.cli.render import show_reply
+
+    if response is not None:
+        show_reply(console, response)
+
+
+def _read_line() -> str:
+    """Return the next line, empty at the end of input or on Ctrl-C: the conversation is stored already."""
+    try:
+        return click.prompt("you", default="", show_default=False, prompt_suffix="> ").strip()
+    except click.Abort:
+        click.echo()
+        return ""
+
+
+def _split_line(line: str) -> tuple[Path | None, str]:
+    """Split a line into the path of an existing file, if it is or begins with one, and the text after it."""
+    if Path(line).expanduser().is_file():
+        return Path(line).expanduser(), ""
+    first, _, rest = line.partition(" ")
+    if ("/" in first or "." in first) and Path(first).expanduser().is_file():
+        return Path(first).expanduser(), rest
+    return None, line
