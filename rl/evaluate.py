@@ -13,11 +13,9 @@ from omnisense import __version__, models
 from omnisense.benchmarks.harness.dataset import Dataset
 from omnisense.benchmarks.harness.report import write_comparison, write_report
 from omnisense.benchmarks.harness.run import RunSettings, run
-from omnisense.benchmarks.harness.suite import report_spec_of
 from omnisense.benchmarks.harness.summary import compare_runs, load_run
 from omnisense.benchmarks.harness.systems import SystemSettings
-from omnisense.benchmarks.herm.data import authors_score
-from omnisense.benchmarks.humansense.official_score import official_score
+from omnisense.benchmarks.suites import get_suite, report_spec_for
 from omnisense.files import write_atomically
 from omnisense.rl.data.dataset import Split
 from omnisense.rl.recipe import Recipe
@@ -56,7 +54,7 @@ def finish(
 def evaluate(recipe: Recipe, data: Dataset, candidates: Sequence[Candidate], folder: Path, say: Any) -> dict[str, Any]:
     """Every candidate on the same questions, put as in training; each against the first, and against the one before."""
     folders = []
-    name, scorer = ("herm", authors_score) if data.benchmark == "herm" else ("held-out", official_score)
+    suite = get_suite(data.suite)
     for candidate in candidates:
         system = SystemSettings(
             policy=candidate.policy, adapter=candidate.adapter, method=recipe.evaluation.method,
@@ -64,10 +62,10 @@ def evaluate(recipe: Recipe, data: Dataset, candidates: Sequence[Candidate], fol
         )  # fmt: skip
         output = folder / "evaluation" / candidate.name
         say(f"evaluating {candidate.name} on {len(data.samples)} held-out questions")
-        run(RunSettings(name, system, recipe.data.prompting(), output), data, scorer)
-        write_report(output, report_spec_of([output]))
+        run(RunSettings(suite, system, recipe.data.prompting(), output), data)
+        write_report(output, report_spec_for([output]))
         folders.append(output)
-    found = write_comparison(folders, report_spec_of(folders), folder / "comparison")
+    found = write_comparison(folders, report_spec_for(folders), folder / "comparison")
     names = [candidate.name for candidate in candidates]
     runs = [(name, load_run(at)[1]) for name, at in zip(names, folders, strict=True)]
     return {
@@ -153,7 +151,7 @@ def card(recipe: Recipe, result: dict[str, Any], trained: Candidate) -> str:
     log = result["log"]
     lines = [
         *front, "", f"# {recipe.policy} after {recipe.method.upper()}", "", recipe.about.strip(), "",
-        f"Use it: `omnisense eval {result['data']['benchmark']} --data ... {use}`.", "", "## How it was made", "",
+        f"Use it: `omnisense eval {result['data']['suite']} --data ... {use}`.", "", "## How it was made", "",
         f"- OmniSense {__version__}, TRL's {recipe.method.upper()} trainer; the base as of {version}.",
         f"- {log['steps']} steps, {log['tokens'] or '?'} tokens, {log['seconds'] or '?'} s.",
         f"- Trained: {_trained(recipe)}.",

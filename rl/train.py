@@ -27,7 +27,6 @@ from omnisense.benchmarks.harness.records import claim
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
 from omnisense.perception.media.sampling import Sampling
-from omnisense.reasoning.answers.boxes import notation_of
 from omnisense.reasoning.policies.encoding import Encoder, family_of
 from omnisense.reasoning.policies.messages import Messages, clip_of, media_of
 from omnisense.reasoning.policies.transformers import load_model
@@ -85,8 +84,7 @@ def train(
     """
     with _claimed(folder):
         source = models.ensure(recipe.policy, say)
-        notation = notation_of(recipe.data.boxes, source, recipe.data.max_pixels)
-        split = read_split(recipe.data, family_of(source).modalities, recipe.seed, notation)
+        split = read_split(recipe.data, family_of(source).modalities, recipe.seed, str(source))
         _agree(folder, recipe, split)
         final = folder / "final"
         if not (final / "log.json").is_file():

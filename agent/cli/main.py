@@ -13,9 +13,10 @@ import click
 
 from omnisense import __version__
 from omnisense.agent.cli.annotate import annotate_command
-from omnisense.agent.cli.evaluate import eval_group, report, score_group
+from omnisense.agent.cli.evaluate import eval_group
 from omnisense.agent.cli.models import models_group
 from omnisense.agent.cli.perceive import perceive_command
+from omnisense.agent.cli.report import report, score_group
 from omnisense.agent.cli.respond import chat_command, demo_command, respond_command
 from omnisense.agent.cli.train import train_group
 from omnisense.compat import set_library_defaults

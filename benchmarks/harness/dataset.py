@@ -73,7 +73,7 @@ class Dataset:
         fingerprint: SHA-256 over the question files and the names and sizes of the media.
         files: the question files.
         groups: tasks by group, where the data names groups itself.
-        benchmark: whose form the questions have: ``humansense`` or ``herm``.
+        suite: name of the suite in whose format the questions are.
     """
 
     root: str
@@ -81,5 +81,5 @@ class Dataset:
     problems: tuple[Problem, ...]
     fingerprint: str
     files: tuple[str, ...]
+    suite: str
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    benchmark: Literal["humansense", "herm"] = "humansense"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.errors import InputError
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.answers.boxes import UNITS
 from omnisense.reasoning.answers.question import BOXED, Question, question_text
@@ -48,20 +50,35 @@ class Prompt:
     ours: bool = True
 
 
+class PromptTemplates(Protocol):
+    """The prompts of a benchmark's authors."""
+
+    def fill(self, sample: Sample, transcript: str, thought_pattern: bool) -> str | None:
+        """Return the text of a sample's prompt; None when the authors have no template for its kind."""
+        ...
+
+
+LoadTemplates = Callable[[Path, bool], PromptTemplates]  # from a folder; with thinking or without
+
+
 class PromptBuilder:
-    """Puts items into prompts.
+    """Makes prompts of samples.
+
+    Args:
+        settings: how questions are asked.
+        load_templates: the suite's reader of its authors' prompts, for ``settings.templates``.
 
     Raises:
-        InputError: the templates folder holds no template file.
+        InputError: the templates folder holds no template file, or the suite has no such templates.
     """
 
-    def __init__(self, settings: PromptSettings) -> None:
+    def __init__(self, settings: PromptSettings, load_templates: LoadTemplates | None = None) -> None:
         self.settings = settings
-        self._templates = None
+        self._templates: PromptTemplates | None = None
         if settings.templates:
-            from omnisense.benchmarks.humansense.templates import Templates
-
-            self._templates = Templates.read(Path(settings.templates), settings.think)
+            if load_templates is None:
+                raise InputError("this benchmark has no prompts of its authors", "Leave --templates out.")
+            self._templates = load_templates(Path(settings.templates), settings.think)
 
     def ask(self, sample: Sample, transcript: str | None = None) -> Prompt:
         """The prompt of an item.

@@ -27,7 +27,7 @@ class Record:
         id, task, level, kind, gold, question, options, form: of the item; a record needs no dataset to be read.
         status: ``answered``, or ``error``: the system was never heard, so it is neither right nor wrong.
         reply: the reply as it came; ``thinking`` and ``answer`` are what was read off it, ``how`` by which rule.
-        strict: the strict score; ``reason`` says why. ``paper``: the authors' score, None where they do not count it.
+        strict: the strict score; ``reason`` says why. ``official``: the authors' score; None if not counted.
         probabilities: of the answers, where the system chose among them.
         prompt: SHA-256 (12 digits) of the words the model was given.
         frames: how many frames reached the model, ``times_s`` when; ``audio_s`` seconds of sound that reached it.
@@ -53,7 +53,7 @@ class Record:
     how: str = ""
     strict: float = 0.0
     reason: str = ""
-    paper: float | None = None
+    official: float | None = None
     probabilities: dict[str, float] | None = None
     prompt: str = ""
     frames: int = 0

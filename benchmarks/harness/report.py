@@ -11,7 +11,8 @@ from typing import Any
 
 from omnisense.benchmarks.harness import charts
 from omnisense.benchmarks.harness.records import Record
-from omnisense.benchmarks.harness.summary import ReportSpec, compare_runs, load_run, summarise
+from omnisense.benchmarks.harness.suite import ReportSpec
+from omnisense.benchmarks.harness.summary import compare_runs, load_run, summarise
 from omnisense.files import write_atomically
 
 _BESIDE = ("Qwen2.5-Omni-7B", "GPT-4o", "InternVL3-8B")  # of the published rows, on the radar
@@ -63,10 +64,10 @@ def as_markdown(summaries: Sequence[dict[str, Any]], spec: ReportSpec, pairs: Se
             f"on {c['with_frames']}, sound on {c['with_sound']}."
         )
         lines += [f"  Not asked: {n} ({why})." for why, n in c["not_asked"].items()]
-    head = [f"{s['system']} {way}" for s in summaries for way in ("strict", spec.official_score)]
+    head = [f"{s['system']} {way}" for s in summaries for way in ("strict", "official")]
     lines += ["", _row(["", "n", *head]), _row(["---"] * (len(head) + 2))]
     for label, path in _figures(summaries, spec):
-        found = [(_dig(s["strict"], path), _dig(s["paper"], path)) for s in summaries]
+        found = [(_dig(s["strict"], path), _dig(s["official"], path)) for s in summaries]
         lines.append(_row([label, _size(summaries, path), *(_shown(e) for pair in found for e in pair)]))
     lines += [
         "",
@@ -146,7 +147,7 @@ def _as_html(
                 "label": label,
                 "code": path[-1],
                 "kind": path[0],
-                "cells": [_shown(_dig(s[way], path)) for s in summaries for way in ("strict", "paper")],
+                "cells": [_shown(_dig(s[way], path)) for s in summaries for way in ("strict", "official")],
                 "n": _size(summaries, path),
             }
             for label, path in _figures(summaries, spec)
@@ -222,6 +223,6 @@ def _embedded(records: Sequence[Record], folder: Path) -> str:
     for record in records:
         row = asdict(record)
         row["strip"] = f"frames/{record.id}.jpg" if (folder / "frames" / f"{record.id}.jpg").is_file() else ""
-        kept = ("strict", "paper")  # where nought is not nothing
+        kept = ("strict", "official")  # where nought is not nothing
         rows.append({k: v for k, v in row.items() if v is not None and (v not in ("", (), 0) or k in kept)})
     return json.dumps(rows, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", " ").replace("\u2029", " ")

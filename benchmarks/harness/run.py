@@ -20,8 +20,9 @@ from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.executors import dispatch, make_executor
 from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings
 from omnisense.benchmarks.harness.records import Record, RunFolder, read_records
+from omnisense.benchmarks.harness.suite import Suite
 from omnisense.benchmarks.harness.systems import SystemSettings, build
-from omnisense.benchmarks.harness.worker import OfficialScore, WorkerSettings
+from omnisense.benchmarks.harness.worker import WorkerSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answers.parser import PARSER_VERSION
 from omnisense.reasoning.answers.question import BOXED, UNSCORED
@@ -36,8 +37,8 @@ class RunSettings:
     """A run.
 
     Attributes:
-        benchmark: its name, for the manifest.
-        system, asking: what is tested, and how it is asked.
+        suite: the benchmark.
+        system, prompting: what is tested, and how it is asked.
         output: the run folder; None for one named after what is run.
         tasks: codes of the tasks to run; empty for all.
         limit: at most so many questions, spread over the tasks as they come.
@@ -48,7 +49,7 @@ class RunSettings:
         retry_errors: ask the questions again that ended in errors.
     """
 
-    benchmark: str
+    suite: Suite
     system: SystemSettings = field(default_factory=SystemSettings)
     prompting: PromptSettings = field(default_factory=PromptSettings)
     output: Path | None = None
@@ -78,18 +79,18 @@ class RunSettings:
             return self.output
         digest = hashlib.sha256(repr(sorted(self.identity(dataset).items())).encode()).hexdigest()[:8]
         name = re.sub(r"[^A-Za-z0-9.]+", "-", self.label).strip("-")[-60:]
-        return Path("runs") / self.benchmark / f"{name}-{digest}"
+        return Path("runs") / self.suite.name / f"{name}-{digest}"
 
     def identity(self, dataset: Dataset) -> dict[str, Any]:
         """What must be the same for records to belong to one run."""
         system = self.system.to_dict()
         system.pop("batch_size")  # how many are answered at once is no part of what is asked
-        found = {"benchmark": self.benchmark, "data": dataset.fingerprint, "system": system}
+        found = {"suite": self.suite.name, "data": dataset.fingerprint, "system": system}
         if self.system.kind == "policy":
             boxed = any(sample.question.kind in BOXED for sample in dataset.samples)
             return found | {
-                "asking": asdict(self.prompting),
-                "prompts": PromptBuilder(self.prompting).fingerprint(boxed),
+                "prompting": asdict(self.prompting),
+                "prompts": PromptBuilder(self.prompting, self.suite.load_templates).fingerprint(boxed),
             }
         return found | ({"perception": asdict(self.system.perception())} if self.system.kind == "agent" else {})
 
@@ -107,7 +108,6 @@ class Plan:
 def run(
     settings: RunSettings,
     dataset: Dataset,
-    official_score: OfficialScore,
     on_plan: Callable[[Plan], None] | None = None,
     on_record: OnRecord | None = None,
 ) -> Plan:
@@ -116,7 +116,6 @@ def run(
     Args:
         settings: the run.
         dataset: the questions.
-        own_score: the benchmark's own scoring.
         on_plan: told once what will be done; on_record: each record as soon as it is on disk.
 
     Raises:
@@ -139,7 +138,7 @@ def run(
         if on_plan:
             on_plan(plan)
         if pending:
-            _answer_all(settings, dataset, chosen, answered, out, official_score, on_record or (lambda _: None))
+            _answer_all(settings, dataset, chosen, answered, out, on_record or (lambda _: None))
     return plan
 
 
@@ -149,11 +148,10 @@ def _answer_all(
     chosen: Sequence[Sample],
     answered: set[str],
     out: RunFolder,
-    official_score: OfficialScore,
     on_record: OnRecord,
 ) -> None:
     counted = dataset.samples if settings.system.policy == "majority" else ()
-    factory = WorkerSettings(settings.system, settings.prompting, official_score, counted)
+    factory = WorkerSettings(settings.system, settings.prompting, settings.suite, counted)
     executor = make_executor(factory, settings.workers, settings.timeout_s, settings.ray, settings.gpus)
     first: list[Record] = []
     try:
@@ -200,7 +198,11 @@ def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Sample, ...]
             f"there is no task {', '.join(strange)} in the data", f"Choose from {', '.join(sorted(known))}."
         )
     samples = [sample for sample in dataset.samples if not settings.tasks or sample.task in settings.tasks]
-    takes = build(settings.system, settings.prompting).modalities if settings.prompting.media else frozenset({"text"})
+    takes = (
+        build(settings.system, settings.prompting, settings.suite.load_templates).modalities
+        if settings.prompting.media
+        else frozenset({"text"})
+    )
     if settings.prompting.media and settings.prompting.audio and "audio" not in takes:
         raise InputError(
             f"{settings.system.label} does not hear (it takes {', '.join(sorted(takes))})", "Leave --audio out."

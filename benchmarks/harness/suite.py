@@ -1,31 +1,134 @@
-"""Which benchmark a run folder is of, and how that one's figures are put together."""
+"""The suite interface: everything the harness, the command line and training need to know about one benchmark."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from omnisense.benchmarks.harness.records import read_manifest, read_records
-from omnisense.benchmarks.harness.summary import ReportSpec
-from omnisense.errors import InputError
+if TYPE_CHECKING:  # a suite is imported for `--help`, so nothing here may import numpy
+    from omnisense.benchmarks.harness.dataset import Dataset, Sample
+    from omnisense.benchmarks.harness.prompting import LoadTemplates
+
+OfficialScore = Callable[["Sample", str, bool], float | None]
+LoadDataset = Callable[..., "Dataset"]  # (data, model, **options), the options being those that the suite declares
+OptionType = Literal["flag", "text", "folder", "path", "choice"]
 
 
-def report_spec_of(folders: Sequence[Path]) -> ReportSpec:
-    """The layout for runs of one benchmark.
+@dataclass(frozen=True)
+class SuiteOption:
+    """An option of a suite's loader as plain data, from which the command line makes an option.
 
-    Raises:
-        InputError: one is no run folder, or they are of unlike benchmarks.
+    Attributes:
+        name: the loader's keyword argument; ``ignore_windows`` becomes ``--ignore-windows``.
+        help: one line.
+        type: a ``flag``, a ``text``, an existing ``folder``, any ``path``, or one of ``choices``.
+        metavar: what stands for the value in the help.
+        choices: the values of a ``choice``.
+        default: the value when the option is not given.
+        required: whether it must be given.
+        multiple: whether it may be repeated; the loader then gets a tuple.
     """
-    manifests = [read_manifest(folder) for folder in folders]
-    names = {manifest["identity"].get("benchmark") for manifest in manifests}
-    if len(names) > 1 and "herm" in names:
-        raise InputError("the runs are of unlike benchmarks", "Compare runs of the same one.", folders[-1])
-    if names == {"herm"}:
-        from omnisense.benchmarks.herm.report_spec import spec as herm
 
-        tasks = {record.task for folder in folders for record in read_records(folder)}
-        groups = {name: tasks for manifest in manifests for name, tasks in manifest["data"].get("groups", {}).items()}
-        return herm(tasks, groups)
-    from omnisense.benchmarks.humansense.report_spec import spec as humansense
+    name: str
+    help: str
+    type: OptionType = "text"
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    default: Any = None
+    required: bool = False
+    multiple: bool = False
 
-    return humansense()
+
+@dataclass(frozen=True)
+class ModelUnderTest:
+    """What a loader may ask about the model: for instance how it is used to writing boxes.
+
+    Attributes:
+        policy: name or folder of the model; None for a baseline, the agent, or a check of the data alone.
+        max_pixels: what images are scaled down to before the model's own processor sees them; None for no limit.
+    """
+
+    policy: str | None = None
+    max_pixels: int | None = None
+
+    def folder(self) -> Path | None:
+        """Return the folder of a local model, downloaded first if need be; None for a remote or scripted one.
+
+        Raises:
+            ModelError: there is no such model, or it cannot be downloaded.
+        """
+        from omnisense import models
+
+        if self.policy is None or self.policy.partition(":")[0] in ("chat", "scripted"):
+            return None
+        return models.ensure(self.policy)
+
+
+class ScoreResults(Protocol):
+    """Scores a result file that the authors' own harness wrote."""
+
+    def __call__(self, results: Path, model: str, think: bool) -> tuple[dict[str, Any], list[str]]:
+        """Return the statistics of the authors' script, and for each row on which it stops, the reason."""
+        ...
+
+
+@dataclass(frozen=True)
+class ReportSpec:
+    """How a benchmark's figures are combined and labelled in reports.
+
+    Attributes:
+        title: the benchmark's name.
+        tasks: task names by code, in the order of the report's table.
+        groups: task codes by group (the levels of a benchmark).
+        macros: further macro averages: task codes by name.
+        published: rows of published results: ``model``, ``split``, ``average``, and accuracy by task code.
+    """
+
+    title: str
+    tasks: Mapping[str, str]
+    groups: Mapping[str, Sequence[str]]
+    macros: Mapping[str, Sequence[str]]
+    published: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A benchmark. Its functions must be module-level functions, since a suite travels to worker processes.
+
+    Attributes:
+        name: as on the command line (``omnisense eval NAME``) and in manifests.
+        summary: one sentence for the help.
+        load: reads the data.
+        options: what ``load`` takes besides the model; the first is ``data``.
+        official_score: the authors' own score of a reply (sample, reply, whether thinking was asked for); None where
+            their script does not count it.
+        report_spec: how figures are combined, given the tasks and the task groups of the data.
+        is_question_file: whether a path holds questions in this suite's format.
+        load_templates: reads the authors' prompts from a checkout of their repository; None where there are none.
+        score_results: scores result files of the authors' harness; None where there is no such harness.
+        media: whether questions are about ``clips`` (frames, audio, transcripts apply) or single ``images``.
+        frames: the default frame sampling rule, for clips.
+        max_pixels: the default limit for one frame or image, in pixels.
+        task_sizes: how many questions of each task the full benchmark has; empty when that is not fixed.
+    """
+
+    name: str
+    summary: str
+    load: LoadDataset
+    options: tuple[SuiteOption, ...]
+    official_score: OfficialScore
+    report_spec: Callable[[Iterable[str], Mapping[str, Sequence[str]]], ReportSpec]
+    is_question_file: Callable[[Path], bool]
+    load_templates: LoadTemplates | None = None
+    score_results: ScoreResults | None = None
+    media: Literal["clips", "images"] = "clips"
+    frames: str = "1"
+    max_pixels: int = 360 * 420
+    task_sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def options_from(self, settings: Any) -> dict[str, Any]:
+        """Return the loader options that an object has as attributes; the others keep their defaults."""
+        names = [option.name for option in self.options if option.name != "data"]
+        return {name: getattr(settings, name) for name in names if hasattr(settings, name)}

@@ -4,39 +4,19 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omnisense.benchmarks.harness.records import Record, read_manifest, read_records
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.statistics import Accuracies, Estimate, binned, calibration_error, compare
+from omnisense.benchmarks.harness.suite import ReportSpec
 from omnisense.reasoning.answers.parser import PARSER_VERSION
 from omnisense.reasoning.answers.question import BOXED, Question
 
 _LENGTHS_S = (0, 10, 30, 60, 120, 300, 1e9)
 _CONFIDENCES = tuple(i / 10 for i in range(11))
-
-
-@dataclass(frozen=True)
-class ReportSpec:
-    """How a benchmark's figures are put together.
-
-    Attributes:
-        title: its name.
-        tasks: names by code, in the order of its table.
-        groups: codes by group (its levels).
-        macros: further means: codes by name.
-        own_score: what its authors' scoring is called.
-        published: rows to stand beside: model, kind, and accuracy by code.
-    """
-
-    title: str
-    tasks: Mapping[str, str]
-    groups: Mapping[str, Sequence[str]]
-    macros: Mapping[str, Sequence[str]]
-    official_score: str
-    published: Sequence[Mapping[str, Any]]
 
 
 def load_run(folder: Path) -> tuple[dict[str, Any], list[Record]]:
@@ -58,7 +38,7 @@ def summarise(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
     errors = [record for record in records if record.status == "error"]
     unread = [record for record in answered if not record.answer]
     strict = _accuracies(answered, lambda record: record.strict)
-    own = _accuracies([r for r in answered if r.paper is not None], lambda record: record.paper or 0.0)
+    own = _accuracies([r for r in answered if r.official is not None], lambda record: record.official or 0.0)
     return {
         "benchmark": spec.title,
         "system": manifest["system"],
@@ -76,7 +56,7 @@ def summarise(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
             "unparseable": len(unread) / max(len(answered), 1),
         },
         "strict": _scores(strict, spec),
-        "paper": _scores(own, spec),
+        "official": _scores(own, spec),
         "errors": dict(Counter(f"{r.error['kind']}: {r.error['cause']}" for r in errors if r.error).most_common(20)),
         "unparseable": dict(Counter(r.how for r in unread).most_common(20)),
         "notes": dict(Counter(note for r in answered for note in r.notes).most_common(20)),

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from omnisense.benchmarks.harness.dataset import Sample
-from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings, media_part
+from omnisense.benchmarks.harness.prompting import LoadTemplates, PromptBuilder, PromptSettings, media_part
 from omnisense.errors import InputError, MediaError, PolicyError
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.graph import AnswerGraph, evidence_of
@@ -123,8 +123,20 @@ class SystemSettings:
         return asdict(self)
 
 
-def build(settings: SystemSettings, prompting: PromptSettings, samples: Sequence[Sample] = ()) -> System:
-    """The system that settings name; ``samples`` are what the majority baseline counts."""
+def build(
+    settings: SystemSettings,
+    prompting: PromptSettings,
+    load_templates: LoadTemplates | None = None,
+    samples: Sequence[Sample] = (),
+) -> System:
+    """Return the system that the settings name.
+
+    Args:
+        settings: which system.
+        prompting: how it is asked.
+        load_templates: the suite's reader of its authors' prompts.
+        samples: what the majority baseline counts.
+    """
     if settings.kind == "baseline":
         return Baseline(settings, samples)
     policy = load_policy(
@@ -134,15 +146,23 @@ def build(settings: SystemSettings, prompting: PromptSettings, samples: Sequence
         batch_size=settings.batch_size,
         seed=settings.seed,
     )
-    return AgentSystem(settings, policy) if settings.kind == "agent" else PolicySystem(settings, prompting, policy)
+    if settings.kind == "agent":
+        return AgentSystem(settings, policy)
+    return PolicySystem(settings, prompting, policy, load_templates)
 
 
 class PolicySystem:
     """A policy that is put the question, with the media it takes."""
 
-    def __init__(self, settings: SystemSettings, prompting: PromptSettings, policy: Policy) -> None:
+    def __init__(
+        self,
+        settings: SystemSettings,
+        prompting: PromptSettings,
+        policy: Policy,
+        load_templates: LoadTemplates | None = None,
+    ) -> None:
         self.name, self._settings, self._policy = settings.label, settings, policy
-        self._prompts = PromptBuilder(prompting)
+        self._prompts = PromptBuilder(prompting, load_templates)
         self._hears_for_itself = prompting.media and prompting.transcript == "asr"
         self._ears: Any = None
 

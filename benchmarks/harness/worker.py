@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,12 +15,12 @@ from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import PromptSettings
 from omnisense.benchmarks.harness.records import Done, Record
 from omnisense.benchmarks.harness.scorer import score
+from omnisense.benchmarks.harness.suite import OfficialScore, Suite
 from omnisense.benchmarks.harness.systems import Prepared, Reply, System, SystemSettings, build
 from omnisense.errors import InputError, MediaError, OmniSenseError, PolicyError
 from omnisense.reasoning.answers.parser import PARSER_VERSION
 from omnisense.reasoning.policies.messages import MediaUsage
 
-OfficialScore = Callable[[Sample, str, bool], float | None]
 _STRIP_FRAMES, _STRIP_HEIGHT = 8, 96
 _PICTURE_HEIGHT = 360  # of a single picture: boxes are drawn over it
 
@@ -34,14 +34,14 @@ class WorkerSettings:
     """What a worker is made from, here or in another process.
 
     Attributes:
-        system, asking: of the run.
-        own_score: the benchmark's own scoring of a reply (item, reply, whether thinking was asked for).
-        counted: items for baselines that count right answers.
+        system, prompting: of the run.
+        suite: the benchmark, for its official score and its authors' prompts.
+        counted: samples for baselines that count right answers.
     """
 
     system: SystemSettings
     prompting: PromptSettings
-    official_score: OfficialScore
+    suite: Suite
     counted: tuple[Sample, ...] = ()
 
     def make(self) -> Worker:
@@ -50,10 +50,10 @@ class WorkerSettings:
         Raises:
             OmniSenseError: it cannot be had.
         """
-        system = build(self.system, self.prompting, self.counted)
+        system = build(self.system, self.prompting, self.suite.load_templates, self.counted)
         system.load()
         # Our agent answers with think and answer tags, whatever was asked for.
-        return Worker(system, self.official_score, self.prompting.think or self.system.kind == "agent")
+        return Worker(system, self.suite.official_score, self.prompting.think or self.system.kind == "agent")
 
     def lost(self, sample: Sample, cause: PolicyError) -> Done:
         """The record of a question that its worker died of."""
@@ -64,7 +64,7 @@ class Worker:
     """Answers batches. Two threads may call :meth:`work`: one batch is prepared while the other is answered."""
 
     def __init__(self, system: System, official_score: OfficialScore, think: bool) -> None:
-        self.system, self._own_score, self._think = system, official_score, think
+        self.system, self._official_score, self._think = system, official_score, think
         self._answering = threading.Lock()
 
     def work(self, batch: Sequence[Sample]) -> list[Done]:
@@ -117,7 +117,7 @@ class Worker:
             how=answer.how,
             strict=value,
             reason=reason,
-            paper=self._own_score(sample, reply.text, self._think),
+            official=self._official_score(sample, reply.text, self._think),
             probabilities=reply.probabilities,
             prompt=prepared.prompt_sha,
             frames=len(seen.times_s),

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.question_files import PATTERNS, read_rows
+from omnisense.errors import InputError
 
-PATTERNS = {
-    "Multiple-choice question (select one answer choice)": "one",
-    "Multiple-choice question (select one or more answer choices)": "several",
-    "Question and answer (Arabic numerals)": "number",
-    "Judgment question (Yes or No)": "yes_no",
-}
 _SKIPPED_WHEN_PLAIN = "Abnormal_Recognition"
 _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 Row = Mapping[str, Any]
@@ -114,6 +111,20 @@ def official_score(sample: Sample, reply: str, think: bool) -> float | None:
     """The authors' score of one reply; None where their script would not count it, or would stop at it."""
     counted = PaperScorer(think).score(sample.row, reply)
     return None if counted is None or counted.fault else counted.value
+
+
+def score_results(results: Path, model: str, think: bool) -> tuple[dict[str, Any], list[str]]:
+    """Score a result file of the authors' harness; see :func:`statistics`.
+
+    Raises:
+        InputError: it cannot be read, or has no predictions of that model.
+    """
+    rows = read_rows(results)
+    if not any(model in row["questions"] for row in rows):
+        raise InputError(
+            f"no row has predictions of '{model}'", "Give the key that holds the predictions in each row.", results
+        )
+    return statistics(rows, model, think)
 
 
 def statistics(rows: Iterable[Row], model: str, think: bool) -> tuple[dict[str, dict[str, float]], list[str]]:

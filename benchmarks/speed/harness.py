@@ -29,9 +29,9 @@ from omnisense.benchmarks.harness.run import RunSettings, run
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.systems import Baseline, Prepared, Reply, SystemSettings
 from omnisense.benchmarks.harness.worker import Worker, WorkerSettings
-from omnisense.benchmarks.humansense.data import load
-from omnisense.benchmarks.humansense.official_score import official_score
+from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.report_spec import spec
+from omnisense.benchmarks.humansense.suite import SUITE
 from omnisense.benchmarks.humansense.tasks import TASKS
 from omnisense.benchmarks.speed.memory import peak_mb
 from omnisense.reasoning.answers.question import Question, question_text
@@ -114,7 +114,7 @@ class _BusySystem(Baseline):
 
 class _BusySettings(WorkerSettings):
     def make(self) -> Worker:
-        return Worker(_BusySystem(self.system, ()), self.official_score, False)
+        return Worker(_BusySystem(self.system, ()), self.suite.official_score, False)
 
 
 def workers(folder: Path, runs: int, count: int = 320) -> dict[str, float]:
@@ -131,7 +131,7 @@ def workers(folder: Path, runs: int, count: int = 320) -> dict[str, float]:
 
 def _items_a_second(batches: Sequence[Sequence[Sample]], number: int) -> float:
     """Questions a second from the time when every worker has answered a batch."""
-    settings = _BusySettings(SystemSettings(kind="baseline", policy="random"), PromptSettings(), official_score)
+    settings = _BusySettings(SystemSettings(kind="baseline", policy="random"), PromptSettings(), SUITE)
     executor = RayExecutor(settings, number, "local")
     times = []
     try:
@@ -172,14 +172,14 @@ def _rows(count: int) -> list[dict[str, Any]]:
 
 def _instant(folder: Path, count: int) -> RunSettings:
     output = Path(tempfile.mkdtemp(dir=folder))
-    return RunSettings("humansense", SystemSettings(policy="scripted"), output=output)
+    return RunSettings(SUITE, SystemSettings(policy="scripted"), output=output)
 
 
 def _harness_s(folder: Path, count: int) -> float:
     dataset = load(_data(folder, count))
     settings = _instant(folder, count)
     began = time.perf_counter()
-    run(settings, dataset, official_score)
+    run(settings, dataset)
     return time.perf_counter() - began
 
 
@@ -188,13 +188,13 @@ def _peak_mb(folder: Path, count: int) -> float:
     dataset = load(_data(folder, count))
     settings = _instant(folder, count)
     before_mb = peak_mb()
-    run(settings, dataset, official_score)
+    run(settings, dataset)
     return peak_mb() - before_mb
 
 
 def _report_s(folder: Path, count: int) -> float:
     settings = _instant(folder, count)
-    run(settings, load(_data(folder, count)), official_score)
+    run(settings, load(_data(folder, count)))
     began = time.perf_counter()
     write_report(settings.output or folder, spec())
     return time.perf_counter() - began

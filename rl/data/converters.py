@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omnisense.benchmarks.humansense.data import OPEN
+from omnisense.benchmarks.harness.question_files import OPEN
 from omnisense.errors import InputError
 from omnisense.rl.data.image_converters import IMAGE_CONVERTERS
 

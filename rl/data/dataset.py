@@ -15,25 +15,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings
-from omnisense.benchmarks.herm import data as herm
-from omnisense.benchmarks.humansense.data import load
+from omnisense.benchmarks.harness.suite import ModelUnderTest
+from omnisense.benchmarks.suites import DEFAULT_SUITE, find_suite
 from omnisense.errors import InputError, MediaError
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.answers import boxes
-from omnisense.reasoning.answers.boxes import Notation
 from omnisense.reasoning.answers.question import BOXED, UNSCORED
 from omnisense.rl.prompt_prefetch import dump_prompt
 
-_TOLD, _HEAD = 20, 4096
+_TOLD = 20
 
 
 class DataSettings(BaseModel):
     """Which questions are trained on, and how they are put.
 
     Attributes:
-        files: folders or files in HumanSense's shape (:mod:`omnisense.benchmarks.humansense.data`), or files in HERM's
-            (:mod:`omnisense.benchmarks.herm.data`).
-        images: for HERM's shape, the folder of the pictures; by default the one that the file is in.
+        files: folders or files of questions, each in the format of any suite (:mod:`omnisense.benchmarks.suites`).
+        images: for questions about images, their folder; by default the one that the file is in.
         boxes: how boxes are written: ``auto`` for what the model is used to (:mod:`omnisense.reasoning.answers.boxes`).
         ratios: sample ratios by task; other tasks are left out. ``samples``: so many rows are drawn by them for an
             epoch, 0 for as many as there are; a task that is drawn more often than it has rows starts again.
@@ -115,24 +113,25 @@ class Split:
             "dropped": self.dropped,
             "first_dropped": list(self.named),
             "fingerprint": self.fingerprint,
-            "benchmark": self.held_out.benchmark,
+            "suite": self.held_out.suite,
         }
 
 
-def read_split(settings: DataSettings, takes: Iterable[str], seed: int, notation: Notation | None = None) -> Split:
+def read_split(settings: DataSettings, takes: Iterable[str], seed: int, policy: str | None = None) -> Split:
     """Read, filter and split.
 
     Args:
         settings: which questions.
         takes: the part types that the model takes.
         seed: of the split: a group goes to one side whatever else is in the data.
-        notation: how boxes are put to the model.
+        policy: name or folder of the model: boxes are written as it is used to.
 
     Raises:
         InputError: unreadable data, or nothing left to train on.
     """
-    sets = [_load(path, settings, notation) for path in settings.files]
-    kept_apart = [_load(path, settings, notation) for path in settings.held_out_files]
+    model = ModelUnderTest(policy, settings.max_pixels)
+    sets = [_load(path, settings, model) for path in settings.files]
+    kept_apart = [_load(path, settings, model) for path in settings.held_out_files]
     drop = _Dropper(settings, frozenset(takes))
     train, held = [], [sample for one in kept_apart for sample in one.samples if drop.keeps(sample)]
     away = {sample.group for sample in held}
@@ -154,28 +153,23 @@ def read_split(settings: DataSettings, takes: Iterable[str], seed: int, notation
     fingerprint = hashlib.sha256("".join(one.fingerprint for one in [*sets, *kept_apart]).encode()).hexdigest()
     shown = ", ".join(map(str, settings.held_out_files or settings.files))
     all_sets = [*sets, *kept_apart]
+    suites = {one.suite for one in all_sets}
     data = Dataset(
         shown,
         tuple(_some(held, settings.held_out_limit, seed)),
         (),
         fingerprint,
         tuple(map(str, settings.files)),
+        suites.pop() if len(suites) == 1 else DEFAULT_SUITE,
         {name: tasks for one in all_sets for name, tasks in one.groups.items()},
-        "herm" if all(one.benchmark == "herm" for one in all_sets) else "humansense",
     )
     return Split(tuple(_some(train, settings.limit, seed)), data, dict(drop.reasons), tuple(drop.named), fingerprint)
 
 
-def _load(path: Path, settings: DataSettings, notation: Notation | None) -> Dataset:
-    """A file in either shape: HumanSense's rows have their ``questions``, HERM's are flat."""
-    if path.is_file() and '"questions"' not in _head(path):
-        return herm.load(path, settings.images, notation)
-    return load(path, settings.ignore_windows)
-
-
-def _head(path: Path) -> str:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.read(_HEAD)
+def _load(path: Path, settings: DataSettings, model: ModelUnderTest) -> Dataset:
+    """Read a file or folder in the format of any suite."""
+    suite = find_suite(path)
+    return suite.load(path, model, **suite.options_from(settings))
 
 
 def _mixed(samples: Sequence[Sample], ratios: Mapping[str, float], count: int, seed: int) -> list[Sample]:

@@ -11,9 +11,10 @@ from typing import Any
 
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings, media_part
+from omnisense.benchmarks.harness.question_files import PATTERNS
 from omnisense.benchmarks.harness.scorer import score
-from omnisense.benchmarks.humansense.data import load
-from omnisense.benchmarks.humansense.official_score import PATTERNS
+from omnisense.benchmarks.harness.suite import ModelUnderTest
+from omnisense.benchmarks.suites import DEFAULT_SUITE, get_suite
 from omnisense.errors import InputError, MediaError
 from omnisense.files import write_atomically
 from omnisense.reasoning.answers.parser import parse
@@ -140,7 +141,8 @@ def traces(source: Path, policy: Policy, limit: int, num_attempts: int, seed: in
 
 
 def _askable(source: Path, limit: int) -> Sequence[Sample]:
-    samples = [sample for sample in load(source).samples if not sample.problem]
+    data = get_suite(DEFAULT_SUITE).load(source, ModelUnderTest())
+    samples = [sample for sample in data.samples if not sample.problem]
     return samples[:limit] if limit else samples
 
 

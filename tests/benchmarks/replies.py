@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from omnisense.benchmarks.humansense.official_score import PATTERNS
+from omnisense.benchmarks.harness.question_files import PATTERNS
 
 _TEXTS = [
     "happy",

@@ -6,9 +6,9 @@ import pytest
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "it is not said what to evaluate"),
-        (["--policy", "scripted", "--baseline", "random"], "both a policy and a baseline"),
-        (["--policy", "scripted", "--frames", "many"], "'many' is no frame rule"),
+        ([], "there is nothing to evaluate"),
+        (["--policy", "scripted", "--baseline", "random"], "both a policy and a baseline are given"),
+        (["--policy", "scripted", "--frames", "many"], "'many' is not a frame rule"),
         (["--policy", "scripted", "--frames", "0"], "count is 0"),
         (["--policy", "scripted", "--agent", "--text-only", "--frames", "8"], "Leave --text-only, --frames out"),
         (["--baseline", "random", "--think"], "Leave --think out"),

@@ -11,16 +11,16 @@ from omnisense.benchmarks.harness.report import write_report
 from omnisense.benchmarks.harness.run import RunSettings, run
 from omnisense.benchmarks.harness.summary import load_run, summarise
 from omnisense.benchmarks.harness.systems import SystemSettings
-from omnisense.benchmarks.humansense.data import load
-from omnisense.benchmarks.humansense.official_score import official_score
+from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.report_spec import published, spec
+from omnisense.benchmarks.humansense.suite import SUITE
 from omnisense.benchmarks.humansense.tasks import TASKS, VIDEO_TASKS
 from tests.benchmarks.conftest import row, write_benchmark
 
 
 def evaluate(data, output, policy="random", **more):
     system = SystemSettings(kind="baseline", policy=policy, **more)
-    return run(RunSettings("humansense", system, output=output), load(data), official_score).folder
+    return run(RunSettings(SUITE, system, output=output), load(data)).folder
 
 
 def scripted(data, output, tmp_path, replies, think=False):
@@ -28,8 +28,8 @@ def scripted(data, output, tmp_path, replies, think=False):
     from omnisense.benchmarks.harness.prompting import PromptSettings
 
     system = SystemSettings(policy=f"scripted:{tmp_path / 'script.json'}")
-    settings = RunSettings("humansense", system, PromptSettings(think=think), output=output)
-    return run(settings, load(data), official_score).folder
+    settings = RunSettings(SUITE, system, PromptSettings(think=think), output=output)
+    return run(settings, load(data)).folder
 
 
 def test_published_rows_recompute_to_the_papers_average():

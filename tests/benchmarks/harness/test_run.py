@@ -17,8 +17,8 @@ from omnisense.benchmarks.harness.records import read_manifest, read_records
 from omnisense.benchmarks.harness.run import RunSettings, run
 from omnisense.benchmarks.harness.systems import Baseline, PolicySystem, Reply, SystemSettings
 from omnisense.benchmarks.harness.worker import Worker, WorkerSettings
-from omnisense.benchmarks.humansense.data import load
-from omnisense.benchmarks.humansense.official_score import official_score
+from omnisense.benchmarks.humansense.loading import load
+from omnisense.benchmarks.humansense.suite import SUITE, official_score
 from omnisense.errors import InputError, PolicyError
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.answers.parser import PARSER_VERSION
@@ -31,7 +31,7 @@ SLOW = [sys.executable, str(Path(__file__).with_name("slow_command.py")), "eval"
 
 
 def settings(output, system=RANDOM, **more):
-    return RunSettings("humansense", system, output=output, **more)
+    return RunSettings(SUITE, system, output=output, **more)
 
 
 def answers(folder):
@@ -40,14 +40,14 @@ def answers(folder):
 
 def test_a_run_and_its_records(many, tmp_path):
     seen = []
-    plan = run(settings(tmp_path / "run"), load(many), official_score, on_record=seen.append)
+    plan = run(settings(tmp_path / "run"), load(many), on_record=seen.append)
     records = read_records(plan.folder)
     assert len(plan.pending) == len(records) == len(seen) == 60
     assert {r.id for r in records} == {sample.id for sample in load(many).samples}
     one = records[0]
     assert (one.status, one.parser, one.kind) == ("answered", PARSER_VERSION, "one")
     assert one.strict == (one.reply == one.gold)
-    assert one.paper == one.strict
+    assert one.official == one.strict
     manifest = read_manifest(plan.folder)
     assert manifest["identity"]["system"]["policy"] == "random"
     assert manifest["identity"]["data"] == load(many).fingerprint
@@ -55,60 +55,60 @@ def test_a_run_and_its_records(many, tmp_path):
 
 
 def test_a_finished_run_asks_nothing_again(many, tmp_path, monkeypatch):
-    run(settings(tmp_path / "run"), load(many), official_score)
+    run(settings(tmp_path / "run"), load(many))
     monkeypatch.setattr(Baseline, "answer", lambda *_: pytest.fail("asked again"))
-    plan = run(settings(tmp_path / "run"), load(many), official_score)
+    plan = run(settings(tmp_path / "run"), load(many))
     assert plan.pending == ()
 
 
 def test_another_run_in_the_same_folder_is_refused(many, tmp_path):
-    run(settings(tmp_path / "run", limit=3), load(many), official_score)
-    run(settings(tmp_path / "run", limit=9), load(many), official_score)  # more of the same run is welcome
+    run(settings(tmp_path / "run", limit=3), load(many))
+    run(settings(tmp_path / "run", limit=9), load(many))  # more of the same run is welcome
     assert len(read_records(tmp_path / "run")) == 9
     with pytest.raises(InputError, match="unlike in system"):
-        run(settings(tmp_path / "run", SystemSettings(kind="baseline", policy="longest")), load(many), official_score)
+        run(settings(tmp_path / "run", SystemSettings(kind="baseline", policy="longest")), load(many))
     scripted = SystemSettings(policy="scripted")
-    run(settings(tmp_path / "asked", scripted, limit=3), load(many), official_score)
-    with pytest.raises(InputError, match="unlike in asking, prompts"):
-        run(settings(tmp_path / "asked", scripted, prompting=PromptSettings(think=True)), load(many), official_score)
+    run(settings(tmp_path / "asked", scripted, limit=3), load(many))
+    with pytest.raises(InputError, match="unlike in prompting, prompts"):
+        run(settings(tmp_path / "asked", scripted, prompting=PromptSettings(think=True)), load(many))
 
 
 def test_a_limit_is_spread_over_the_tasks(many, tmp_path):
-    run(settings(tmp_path / "run", limit=6), load(many), official_score)
+    run(settings(tmp_path / "run", limit=6), load(many))
     assert sorted(r.task for r in read_records(tmp_path / "run")) == ["ER", "ER", "ES", "ES", "LD", "LD"]
 
 
 def test_a_torn_line_is_cut_off_and_its_question_asked_again(many, tmp_path):
-    run(settings(tmp_path / "run"), load(many), official_score)
+    run(settings(tmp_path / "run"), load(many))
     whole = answers(tmp_path / "run")
     file = tmp_path / "run" / "records.jsonl"
     data = file.read_bytes()
     for cut in (1, 40, 700):
         file.write_bytes(data[:-cut])
         assert len(read_records(tmp_path / "run")) < 60  # a report made meanwhile passes over the torn line
-        run(settings(tmp_path / "run"), load(many), official_score)
+        run(settings(tmp_path / "run"), load(many))
         assert answers(tmp_path / "run") == whole
         assert file.read_bytes().count(b"\n") == 60
 
 
 def test_a_damaged_line_is_named(many, tmp_path):
-    run(settings(tmp_path / "run"), load(many), official_score)
+    run(settings(tmp_path / "run"), load(many))
     file = tmp_path / "run" / "records.jsonl"
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join([*lines[:3], '{"id": 1}\n', *lines[4:]]))
     with pytest.raises(InputError, match="line 4 is no record"):
-        run(settings(tmp_path / "run"), load(many), official_score)
+        run(settings(tmp_path / "run"), load(many))
 
 
 def test_two_writers_are_one_too_many(many, tmp_path):
     from omnisense.benchmarks.harness.records import RunFolder
 
-    run(settings(tmp_path / "run", limit=1), load(many), official_score)
+    run(settings(tmp_path / "run", limit=1), load(many))
     with (
         RunFolder(tmp_path / "run", read_manifest(tmp_path / "run")),
         pytest.raises(InputError, match="another process is writing"),
     ):
-        run(settings(tmp_path / "run"), load(many), official_score)
+        run(settings(tmp_path / "run"), load(many))
 
 
 def test_errors_are_records_of_their_own_and_can_be_retried(many, tmp_path, monkeypatch):
@@ -122,14 +122,14 @@ def test_errors_are_records_of_their_own_and_can_be_retried(many, tmp_path, monk
         return answer(self, batch)
 
     monkeypatch.setattr(Baseline, "answer", failing)
-    run(settings(tmp_path / "run"), dataset, official_score)
+    run(settings(tmp_path / "run"), dataset)
     records = {r.id: r for r in read_records(tmp_path / "run")}
     assert {r.id for r in records.values() if r.status == "error"} == broken  # their neighbours were answered
     error = records[next(iter(broken))]
     assert error.error == {"kind": "RuntimeError", "cause": "CUDA out of memory", "retryable": True}
     monkeypatch.setattr(Baseline, "answer", answer)
-    assert run(settings(tmp_path / "run"), dataset, official_score).pending == ()
-    again = run(settings(tmp_path / "run", retry_errors=True), dataset, official_score)
+    assert run(settings(tmp_path / "run"), dataset).pending == ()
+    again = run(settings(tmp_path / "run", retry_errors=True), dataset)
     assert {sample.id for sample in again.pending} == broken
     records = read_records(tmp_path / "run")
     assert [r.status for r in records] == ["answered"] * 60
@@ -139,7 +139,7 @@ def test_errors_are_records_of_their_own_and_can_be_retried(many, tmp_path, monk
 def test_a_run_on_which_everything_fails_stops(many, tmp_path, monkeypatch):
     monkeypatch.setattr(Baseline, "answer", lambda *_: 1 / 0)
     with pytest.raises(PolicyError, match=r"questions all failed.*division by zero"):
-        run(settings(tmp_path / "run"), load(many), official_score)
+        run(settings(tmp_path / "run"), load(many))
     assert all(r.status == "error" for r in read_records(tmp_path / "run"))
 
 
@@ -167,36 +167,36 @@ def test_a_full_disk_keeps_what_was_written(many, tmp_path, monkeypatch):
 
     monkeypatch.setattr(records.os, "fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
-        run(settings(tmp_path / "run"), load(many), official_score)
+        run(settings(tmp_path / "run"), load(many))
     monkeypatch.setattr(records.os, "fsync", fsync)
     assert read_records(tmp_path / "run")
-    run(settings(tmp_path / "run"), load(many), official_score)
+    run(settings(tmp_path / "run"), load(many))
     assert len(read_records(tmp_path / "run")) == 60
 
 
 def test_shards_share_a_folder(many, tmp_path):
     dataset = load(many)
     for part in ("1/3", "3/3", "2/3"):
-        run(settings(tmp_path / "run", shard=part), dataset, official_score)
-    run(settings(tmp_path / "whole"), dataset, official_score)
+        run(settings(tmp_path / "run", shard=part), dataset)
+    run(settings(tmp_path / "whole"), dataset)
     assert answers(tmp_path / "run") == answers(tmp_path / "whole")
     for wrong in ("0/3", "4/3", "x", "1/0"):
         with pytest.raises(InputError, match="shard"):
-            run(settings(tmp_path / "run", shard=wrong), dataset, official_score)
+            run(settings(tmp_path / "run", shard=wrong), dataset)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_workers_give_the_same_records(many, tmp_path, workers):
     dataset = load(many)
-    run(settings(tmp_path / "here"), dataset, official_score)
-    run(settings(tmp_path / "there", workers=workers), dataset, official_score)
+    run(settings(tmp_path / "here"), dataset)
+    run(settings(tmp_path / "there", workers=workers), dataset)
     assert answers(tmp_path / "there") == answers(tmp_path / "here")
 
 
 def test_a_worker_that_cannot_be_made_ends_the_run(many, tmp_path):
     absent = SystemSettings(policy=str(tmp_path / "no-model"))
     with pytest.raises(Exception, match="no-model"):
-        run(settings(tmp_path / "run", absent, workers=2), load(many), official_score)
+        run(settings(tmp_path / "run", absent, workers=2), load(many))
 
 
 class Cursed(WorkerSettings):
@@ -212,13 +212,13 @@ class Cursed(WorkerSettings):
                         time.sleep(600)
                 return super().answer(batch)
 
-        return Worker(System(self.system, ()), self.official_score, False)
+        return Worker(System(self.system, ()), self.suite.official_score, False)
 
 
 def test_a_question_that_kills_or_hangs_its_worker_costs_one_record(tmp_path):
     rows = [row("Emo_Strategy", n, question=f"number {n}: what is felt?") for n in range(24)]
     samples = load(write_benchmark(tmp_path / "data", rows)).samples
-    executor = ProcessExecutor(Cursed(RANDOM, PromptSettings(), official_score), 2, timeout_s=4)
+    executor = ProcessExecutor(Cursed(RANDOM, PromptSettings(), SUITE), 2, timeout_s=4)
     try:
         done = [
             one.record for batch in dispatch(executor, [samples[i : i + 6] for i in range(0, 24, 6)]) for one in batch
@@ -236,7 +236,7 @@ def test_a_lost_ray_actor_costs_one_record(tmp_path):
     pytest.importorskip("ray")
     rows = [row("Emo_Strategy", n, question=f"number {n}: what is felt?") for n in range(1, 11)]
     samples = load(write_benchmark(tmp_path / "data", rows)).samples
-    executor = RayExecutor(Cursed(RANDOM, PromptSettings(), official_score), 2, "local")
+    executor = RayExecutor(Cursed(RANDOM, PromptSettings(), SUITE), 2, "local")
     try:
         done = [one.record for batch in dispatch(executor, [samples[:3], samples[3:7], samples[7:]]) for one in batch]
     finally:
@@ -270,8 +270,8 @@ def test_workers_take_gpus_in_turn(tmp_path, monkeypatch, named, there, taken):
 def test_ray_gives_the_same_records(many, tmp_path):
     pytest.importorskip("ray")
     dataset = load(many)
-    run(settings(tmp_path / "here"), dataset, official_score)
-    run(settings(tmp_path / "ray", ray="local", workers=2), dataset, official_score)
+    run(settings(tmp_path / "here"), dataset)
+    run(settings(tmp_path / "ray", ray="local", workers=2), dataset)
     assert answers(tmp_path / "ray") == answers(tmp_path / "here")
 
 
@@ -364,7 +364,7 @@ def test_ctrl_c_leaves_a_report_and_130(tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    assert "goes on from here" in err
+    assert "to continue from here" in err
     so_far = json.loads((tmp_path / "run" / "report.json").read_text())["counts"]
     assert 0 < so_far["answered"] < 500
     assert so_far["questions"] == 500
@@ -382,7 +382,7 @@ def omni(tmp_path_factory):
 def test_a_bad_video_costs_one_record(clips, tmp_path, omni):
     prompting = PromptSettings(audio=True, sampling=Sampling(rule="humansense", max_pixels=56 * 84))
     system = SystemSettings(policy=omni, max_new_tokens=4)
-    run(settings(tmp_path / "run", system, prompting=prompting), load(clips), official_score)
+    run(settings(tmp_path / "run", system, prompting=prompting), load(clips))
     records = {r.question: r for r in read_records(tmp_path / "run")}
     action, talking, bad, window, voice = (records[f"Question {n}: what is felt?"] for n in range(1, 6))
     assert bad.status == "error"
@@ -401,11 +401,11 @@ def test_settings_that_the_model_cannot_meet_are_refused(clips, many, tmp_path):
     text = SystemSettings(policy="smollm2-135m-instruct")
     scripted = SystemSettings(policy="scripted")
     with pytest.raises(InputError, match="none of the 5 questions can be put"):
-        run(settings(tmp_path / "a", text), load(clips), official_score)
+        run(settings(tmp_path / "a", text), load(clips))
     with pytest.raises(InputError, match="does not hear"):
-        run(settings(tmp_path / "b", text, prompting=PromptSettings(audio=True)), load(many), official_score)
+        run(settings(tmp_path / "b", text, prompting=PromptSettings(audio=True)), load(many))
     with pytest.raises(InputError, match="no task XX"):
-        run(settings(tmp_path / "c", scripted, tasks=("XX",)), load(many), official_score)
+        run(settings(tmp_path / "c", scripted, tasks=("XX",)), load(many))
 
 
 def test_a_scripted_policy_through_the_command(many, tmp_path, run_cli):
@@ -417,7 +417,7 @@ def test_a_scripted_policy_through_the_command(many, tmp_path, run_cli):
     report = json.loads(ran.stdout)
     assert report["counts"]["unparseable"] == 30
     assert report["rates"]["unparseable"] == 0.5
-    assert report["paper"]["micro"]["n"] == 60
+    assert report["official"]["micro"]["n"] == 60
     for name in ("manifest.json", "records.jsonl", "report.json", "report.md", "report.html"):
         assert (tmp_path / "run" / name).is_file()
 

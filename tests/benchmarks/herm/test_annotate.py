@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from omnisense.agent.cli.main import cli
-from omnisense.benchmarks.herm.data import load
 from omnisense.benchmarks.herm.engine.annotate import AnnotateSettings, annotate
 from omnisense.benchmarks.herm.engine.output import pictures_of
+from omnisense.benchmarks.herm.loading import load
 from omnisense.errors import InputError
 from tests.benchmarks.herm.painted import RGB, TRIO, Pictures, run
 from tests.conftest import SHARED

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from omnisense.benchmarks.herm.data import load
 from omnisense.benchmarks.herm.engine.annotate import AnnotateSettings
 from omnisense.benchmarks.herm.engine.facts import Described, Fact, describe
 from omnisense.benchmarks.herm.engine.output import pictures_of, read_lines
 from omnisense.benchmarks.herm.engine.questions import is_held_out, training_of
 from omnisense.benchmarks.herm.engine.referring_expressions import refer
+from omnisense.benchmarks.herm.loading import load
 from omnisense.perception.images.coco import CocoScenes
 from omnisense.perception.images.scene import pixels
 from tests.benchmarks.herm.painted import TRIO, Pictures, run

@@ -8,7 +8,8 @@ from PIL import Image
 
 from omnisense.agent.cli.main import cli
 from omnisense.benchmarks.harness.records import read_records
-from omnisense.benchmarks.herm.data import authors_score, load
+from omnisense.benchmarks.herm.loading import load
+from omnisense.benchmarks.herm.official_score import official_score
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.reasoning.answers.boxes import notation_of
 from omnisense.testing.tiny_models import tiny_vlm
@@ -108,9 +109,9 @@ def test_a_folder_without_any_of_the_pictures_is_named(pictures, tmp_path):
 
 def test_the_authors_rule_takes_the_first_box_and_any_right_one(pictures):
     _, several = load(write(pictures, [BOX, BOXES]), notation=notation_of("fractions", None)).samples
-    assert authors_score(several, "[[0.5, 0.5, 1, 1]]", False) == 1
-    assert authors_score(several, "[[0.5, 0, 1, 0.5], [0.5, 0.5, 1, 1]]", False) == 0
-    assert authors_score(several, "nowhere", False) == 0
+    assert official_score(several, "[[0.5, 0.5, 1, 1]]", False) == 1
+    assert official_score(several, "[[0.5, 0, 1, 0.5], [0.5, 0.5, 1, 1]]", False) == 0
+    assert official_score(several, "nowhere", False) == 0
 
 
 def test_pixels_are_those_of_the_upright_picture(tmp_path):
@@ -167,7 +168,7 @@ def test_a_vision_language_model_is_evaluated_in_its_own_notation(questions, tmp
     assert (records["What?"].probabilities is not None) == (method == "choose")
     page = (tmp_path / "run" / "report.html").read_text()
     assert "drawn(" in page
-    assert "authors&#39; rule" in page or "authors' rule" in page
+    assert " official</th>" in page
     again = run("eval", "herm", "--data", questions, "--policy", folder, "--method", method, "--max-new-tokens", 8,
                 "--output", tmp_path / "run")  # fmt: skip
     assert "4 already answered" in again.stderr

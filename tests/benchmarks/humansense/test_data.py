@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from omnisense.benchmarks.humansense.data import load
+from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.tasks import TASKS, VIDEO_TASKS, task_of
 from omnisense.errors import InputError
 from tests.benchmarks.conftest import NUMBER, SEVERAL, YES_NO, row, write_benchmark

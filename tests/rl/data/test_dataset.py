@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from omnisense.benchmarks.humansense.data import OPEN, load
+from omnisense.benchmarks.harness.question_files import OPEN
+from omnisense.benchmarks.humansense.loading import load
 from omnisense.errors import InputError
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from omnisense.rl.data.converters import CONVERTERS, ONE, convert

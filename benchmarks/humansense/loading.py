@@ -17,9 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.dataset import Dataset, Modality, Problem, Sample
-from omnisense.benchmarks.harness.rows import RowError, resolve_media, unused
+from omnisense.benchmarks.harness.question_files import OPEN, PATTERNS, RowError, read_rows, resolve_media, unique_id
 from omnisense.benchmarks.harness.scorer import canonical
-from omnisense.benchmarks.humansense.official_score import PATTERNS
 from omnisense.benchmarks.humansense.tasks import task_of
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Kind, Question, strip_letter
@@ -27,7 +26,6 @@ from omnisense.reasoning.answers.question import Kind, Question, strip_letter
 QUESTION_FILES = ("HumanSense_VQA.json", "HumanSense_AQA.json")
 TRAINING_FILES = ("merged_video_wo_audio.json", "merged_audio.json", "merged_video_w_audio.json")
 _SOUND = {".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".wma"}
-OPEN = "Open reply"  # ours, for training: HumanSense has no such pattern
 _KINDS = {**PATTERNS, OPEN: "open"}
 _SCORED_BY = ("task_type", "question_pattern", "answer", "options")
 
@@ -62,7 +60,7 @@ def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
             problems += found
             if sample.id in seen:  # kept, as the authors count it too
                 problems.append(Problem(place, "duplicate", f"the same question as {seen[sample.id]}"))
-                sample = replace(sample, id=unused(sample.id, seen))
+                sample = replace(sample, id=unique_id(sample.id, seen))
             seen[sample.id] = place
             samples.append(sample)
     for media in sorted({i.media for i in samples if i.media}):
@@ -71,27 +69,7 @@ def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
     strange = Counter(sample.task for sample in samples if not sample.level)
     problems += [Problem(task, "unknown task", f"its {n} questions keep that name") for task, n in strange.items()]
     names = tuple(str(file) for file in files)
-    return Dataset(str(root), tuple(samples), tuple(problems), digest.hexdigest(), names)
-
-
-def read_rows(file: Path) -> list[dict[str, Any]]:
-    """The rows of a question or result file.
-
-    Raises:
-        InputError: unreadable, not JSON, or not a list of rows with ``questions``.
-    """
-    try:
-        rows = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"it cannot be read as JSON ({error})", "Download or export it again.", file) from error
-    if not isinstance(rows, list) or not rows:
-        raise InputError(
-            "it is not a list of rows", 'Give a file like HumanSense_VQA.json: [{"questions": ...}].', file
-        )
-    for number, row in enumerate(rows):
-        if not isinstance(row, dict) or not isinstance(row.get("questions"), dict):
-            raise InputError(f"row {number} has no 'questions' object", "Mend or remove the row.", file)
-    return rows
+    return Dataset(str(root), tuple(samples), tuple(problems), digest.hexdigest(), names, "humansense")
 
 
 def _question_files(root: Path) -> list[Path]:

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.dataset import Dataset, Problem, Sample
-from omnisense.benchmarks.harness.rows import RowError, lettered, resolve_media, unused
+from omnisense.benchmarks.harness.question_files import RowError, letter_options, resolve_media, unique_id
 from omnisense.errors import InputError
-from omnisense.perception.geometry import IOU_THRESHOLD, best_iou
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.question import BOXED, Question
 
@@ -62,7 +61,7 @@ def load(
         problems += found
         if sample.id in seen:
             problems.append(Problem(place, "duplicate", f"the same question as {seen[sample.id]}"))
-            sample = replace(sample, id=unused(sample.id, seen))
+            sample = replace(sample, id=unique_id(sample.id, seen))
         seen[sample.id] = place
         samples.append(sample)
         if name := str(row.get("field") or field):
@@ -75,7 +74,7 @@ def load(
     for media in sorted({i.media for i in samples if i.media}):
         digest.update(f"{os.path.relpath(media, folder)}:{os.path.getsize(media)}\n".encode())
     named = {name: tuple(tasks) for name, tasks in groups.items()}
-    return Dataset(str(file), tuple(samples), tuple(problems), digest.hexdigest(), (str(file),), named, "herm")
+    return Dataset(str(file), tuple(samples), tuple(problems), digest.hexdigest(), (str(file),), "herm", named)
 
 
 def read_rows(file: Path) -> Iterator[tuple[str, Row]]:
@@ -177,7 +176,7 @@ def _choice(text: str, answer: Any, choices: Any) -> _Asked:
         choices = [choices[name] for name in names]
     if not isinstance(choices, Sequence) or isinstance(choices, str) or not 2 <= len(choices) <= _MOST_CHOICES:
         raise RowError("impossible answer", "there are no choices to choose from")
-    question = Question(text, "one", lettered(map(str, choices)))
+    question = Question(text, "one", letter_options(map(str, choices)))
     if str(answer) not in question.candidates():
         raise RowError("impossible answer", f"the right answer {answer!r} is not among {question.letters}")
     return _Asked(question, str(answer))
@@ -192,17 +191,3 @@ def _corners(box: Any) -> boxes.Box:
     if not (w > 0 and h > 0 and x >= -_BEYOND and y >= -_BEYOND and x + w <= 1 + _BEYOND and y + h <= 1 + _BEYOND):
         raise RowError("impossible answer", f"the box {box} is not inside the picture (fractions x, y, w, h)")
     return max(x, 0.0), max(y, 0.0), min(x + w, 1.0), min(y + h, 1.0)
-
-
-def authors_score(sample: Sample, reply: str, think: bool) -> float | None:
-    """The authors' rule for boxes: the first box of the reply meets any right one. Else as the strict score.
-
-    ``think`` says nothing here: a reply with its thinking in tags is read alike.
-    """
-    from omnisense.benchmarks.harness.scorer import score
-    from omnisense.reasoning.answers.parser import parse
-
-    if sample.question.kind not in BOXED:
-        return score(reply, sample.question, sample.gold).value
-    first = boxes.load(parse(reply, "boxes", form=sample.question.form).value)[:1]
-    return float(best_iou(first, boxes.load(sample.gold)) > IOU_THRESHOLD)

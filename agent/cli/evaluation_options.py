@@ -1,0 +1,202 @@
+"""The options of ``omnisense eval NAME``, and the run settings that they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+import click
+from click.core import ParameterSource
+
+from omnisense.errors import InputError
+
+if TYPE_CHECKING:
+    from omnisense.benchmarks.harness.prompting import PromptSettings
+    from omnisense.benchmarks.harness.run import RunSettings
+    from omnisense.benchmarks.harness.suite import Suite, SuiteOption
+    from omnisense.perception.media.sampling import Sampling
+
+Decorator = Callable[..., Any]
+FOLDER = click.Path(path_type=Path, file_okay=False)
+PATH = click.Path(path_type=Path)
+# What the agent and the baselines would ignore: they perceive clips and ask in their own way, or look at nothing.
+_FOR_POLICIES = ("audio", "transcript", "think", "thought_pattern", "text_only", "frames", "max_pixels",
+                 "system_prompt", "templates", "method", "temperature")  # fmt: skip
+
+_SYSTEM = (
+    click.option("--policy", metavar="NAME", help="A listed name, folder or hub id; chat:PROVIDER:MODEL; scripted."),
+    click.option("--agent", "as_agent", is_flag=True, help="Our agent around the policy, instead of the policy alone."),
+    click.option("--baseline", type=click.Choice(["random", "majority", "longest"]), help="Answer without looking."),
+    click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model."),
+    click.option("--modalities", default="", metavar="LIST", help="What a chat model takes besides text: image,audio."),
+    click.option("--method", type=click.Choice(["write", "choose"]), default="write", show_default=True,
+                 help="Let the model write, or compare the likelihood of the answers."),
+    click.option("--max-new-tokens", type=click.IntRange(1), help="Of a reply. [default: 64; thinking: 2048]"),
+    click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True),
+    click.option("--seed", default=0, show_default=True),
+    click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True),
+    click.option("--speech-model", default="whisper-tiny.en", show_default=True,
+                 help="For the agent and for --transcript asr."),
+)  # fmt: skip
+_RUN = (
+    click.option("--output", type=FOLDER, metavar="DIR", help="Run folder. [default: runs/BENCHMARK/..., by settings]"),
+    click.option("--tasks", default="", metavar="LIST", help="Only these tasks, by code: ER,TR."),
+    click.option("--limit", type=click.IntRange(1), help="At most so many questions, from the tasks in turn."),
+    click.option("--workers", type=click.IntRange(0), default=0, help="Processes on this machine, or Ray actors."),
+    click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+                 help="With --workers: replace one that has not responded for so long."),
+    click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster; `local` starts one here."),
+    click.option("--gpus-per-worker", type=click.FloatRange(0), default=0.0, help="For Ray actors."),
+    click.option("--shard", default="", metavar="I/N", help="Only the I-th of N parts, into the same run folder."),
+    click.option("--retry-errors", is_flag=True, help="Ask again the questions that ended in an error."),
+)  # fmt: skip
+
+
+def evaluation_options(suite: Suite) -> list[Decorator]:
+    """Return the options of ``omnisense eval`` for a suite: its own, then the system's, the prompt's and the run's."""
+    validate = click.option("--validate", is_flag=True, help="Check the data and report problems; run nothing.")
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+    own = [_suite_option(option) for option in suite.options]
+    return [*own, validate, *_SYSTEM, *_prompt_options(suite), *_RUN, as_json]
+
+
+def _suite_option(option: SuiteOption) -> Decorator:
+    flag = f"--{option.name.replace('_', '-')}"
+    if option.type == "flag":
+        return click.option(flag, option.name, is_flag=True, help=option.help)
+    types = {"text": click.STRING, "folder": FOLDER, "path": PATH, "choice": click.Choice(option.choices)}
+    return click.option(
+        flag,
+        option.name,
+        type=types[option.type],
+        metavar=option.metavar,
+        default=option.default,
+        show_default=option.default is not None,
+        required=option.required,
+        multiple=option.multiple,
+        help=option.help,
+    )
+
+
+def _prompt_options(suite: Suite) -> list[Decorator]:
+    clips = suite.media == "clips"
+    before = [
+        click.option("--audio", is_flag=True, help="Give the audio of videos, for tasks that need it."),
+        click.option("--transcript", type=click.Choice(["none", "data", "asr"]), default="none", show_default=True,
+                     help="Put the transcript before the question: from the data, or by our speech recognition."),
+    ]  # fmt: skip
+    always = [
+        click.option("--think", is_flag=True, help="Ask for <think> and <answer>."),
+        click.option("--thought-pattern", is_flag=True,
+                     help="Point to characteristics, chat content and events first."),
+        click.option("--text-only", is_flag=True, help="The question without its media: what the wording gives away."),
+    ]  # fmt: skip
+    rules = f"{suite.frames} (the paper's rule), a count such as 24, or a rate such as 2fps."
+    frames = click.option("--frames", default=suite.frames, show_default=True, metavar="RULE", help=rules)
+    after = [
+        click.option("--max-pixels", type=click.IntRange(1), default=suite.max_pixels, show_default=True,
+                     help="Of one frame." if clips else "Of an image."),
+        click.option("--system-prompt", default="", metavar="TEXT", help="A system turn."),
+    ]  # fmt: skip
+    templates = click.option(
+        "--templates", type=FOLDER, metavar="DIR", help="Use the prompts of the authors' checkout."
+    )
+    return [
+        *(before if clips else []),
+        *always,
+        *([frames] if clips else []),
+        *after,
+        *([templates] if suite.load_templates else []),
+    ]
+
+
+def run_settings(given: Mapping[str, Any], suite: Suite) -> RunSettings:
+    """Return the run settings that the options give.
+
+    Raises:
+        InputError: options that do not fit together.
+    """
+    from omnisense.benchmarks.harness.run import RunSettings
+    from omnisense.benchmarks.harness.systems import SystemSettings
+
+    named = [name for name in ("policy", "baseline") if given[name]]
+    if len(named) != 1:
+        raise InputError("there is nothing to evaluate" if not named else "both a policy and a baseline are given",
+                         "Give --policy NAME (with --agent for our agent around it), or --baseline NAME.")  # fmt: skip
+    _refuse_ignored_options(given)
+    if given["timeout"] and not given["workers"]:
+        raise InputError("--timeout needs workers that can be replaced", "Give --workers N too.")
+    system = SystemSettings(
+        kind="baseline" if given["baseline"] else "agent" if given["as_agent"] else "policy",
+        policy=given["baseline"] or given["policy"],
+        adapter=given["adapter"],
+        modalities=tuple(_split_list(given["modalities"])),
+        method=given["method"],
+        max_new_tokens=given["max_new_tokens"] or (2048 if given["think"] else 256 if given["as_agent"] else 64),
+        temperature=given["temperature"],
+        seed=given["seed"],
+        batch_size=given["batch_size"],
+        speech_model=given["speech_model"],
+    )
+    return RunSettings(
+        suite=suite,
+        system=system,
+        prompting=_prompt_settings(given, suite),
+        output=given["output"],
+        tasks=tuple(_split_list(given["tasks"])),
+        limit=given["limit"],
+        workers=given["workers"],
+        timeout_s=given["timeout"],
+        ray=given["ray"],
+        gpus=given["gpus_per_worker"],
+        shard=given["shard"],
+        retry_errors=given["retry_errors"],
+    )
+
+
+def _prompt_settings(given: Mapping[str, Any], suite: Suite) -> PromptSettings:
+    from omnisense.benchmarks.harness.prompting import PromptSettings, text_only
+
+    templates = given.get("templates")
+    prompting = PromptSettings(
+        audio=given.get("audio", False),
+        transcript=given.get("transcript", "none"),
+        think=given["think"],
+        thought_pattern=given["thought_pattern"],
+        sampling=_parse_sampling(given.get("frames", suite.frames), given["max_pixels"]),
+        system=given["system_prompt"],
+        templates=str(templates) if templates else None,
+    )
+    return text_only(prompting) if given["text_only"] else prompting
+
+
+def _refuse_ignored_options(given: Mapping[str, Any]) -> None:
+    who = "the agent" if given["as_agent"] else "a baseline" if given["baseline"] else ""
+    if not who:
+        return
+    context = click.get_current_context()
+    ignored = [name for name in _FOR_POLICIES if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if ignored:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in ignored)
+        raise InputError(f"{who} does not use {options}", f"Leave {options} out.")
+
+
+def _parse_sampling(rule: str, max_pixels: int) -> Sampling:
+    from omnisense.perception.media.sampling import Sampling
+
+    named = [name for name in get_args(get_type_hints(Sampling)["rule"]) if name not in ("rate", "count")]
+    if rule in named:
+        return Sampling(rule=rule, max_pixels=max_pixels)  # type: ignore[arg-type]
+    try:
+        if rule.endswith("fps"):
+            return Sampling(rule="rate", fps=float(rule[:-3]), max_pixels=max_pixels)
+        return Sampling(rule="count", count=int(rule), max_pixels=max_pixels)
+    except ValueError as error:
+        raise InputError(
+            f"'{rule}' is not a frame rule", f"Give {', '.join(named)}, a count such as 24, or a rate such as 2fps."
+        ) from error
+
+
+def _split_list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

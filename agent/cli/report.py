@@ -1,0 +1,70 @@
+"""``omnisense report`` and ``omnisense score``: reports of runs, and scores of results that were made elsewhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from omnisense.agent.cli.evaluate import SuiteGroup
+from omnisense.agent.cli.evaluation_options import FOLDER, PATH
+from omnisense.errors import InputError
+
+if TYPE_CHECKING:
+    from omnisense.benchmarks.harness.suite import ScoreResults, Suite
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=FOLDER, metavar="RUN...")
+@click.option("--compare", is_flag=True, help="Compare every later run with the first.")
+@click.option("--output", type=FOLDER, default="comparison", show_default=True, help="Where the comparison goes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def report(runs: tuple[Path, ...], compare: bool, output: Path, as_json: bool) -> None:
+    """Write the reports of runs again, or compare them."""
+    from omnisense.benchmarks.harness.report import write_comparison, write_report
+    from omnisense.benchmarks.suites import report_spec_for
+
+    if compare and len(runs) < 2:
+        raise InputError("there is one run to compare", "Give at least two.")
+    found: Any = (
+        write_comparison(runs, report_spec_for(runs), output)
+        if compare
+        else [write_report(r, report_spec_for([r])) for r in runs]
+    )
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+    elif compare:
+        click.echo((output / "comparison.md").read_text("utf-8"))
+        click.echo(f"written to {output / 'comparison.html'}")
+    else:
+        for folder in runs:
+            click.echo((folder / "report.md").read_text("utf-8"))
+            click.echo(f"written to {folder / 'report.html'}")
+
+
+def _score_command(suite: Suite) -> click.Command | None:
+    if suite.score_results is None:
+        return None
+    score_results: ScoreResults = suite.score_results
+
+    @click.command(suite.name)
+    @click.option("--official-results", required=True, type=PATH, metavar="FILE", help="The authors' result file.")
+    @click.option("--model", required=True, metavar="NAME", help="The key in each row that holds the predictions.")
+    @click.option("--think", is_flag=True, help="Score as their thinking script does.")
+    def score(official_results: Path, model: str, think: bool) -> None:
+        """Print what the authors' scoring script computes, as JSON."""
+        statistics, faults = score_results(official_results, model, think)
+        click.echo(json.dumps(statistics, indent=4))
+        for fault in faults[:20]:
+            click.echo(f"the authors' script stops at {fault}; counted as wrong here", err=True)
+        if faults:
+            click.echo(f"{len(faults)} such rows", err=True)
+            sys.exit(1)
+
+    return score
+
+
+score_group = SuiteGroup(_score_command, name="score", help="Score results that were made elsewhere.")

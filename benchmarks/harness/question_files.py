@@ -1,0 +1,83 @@
+"""Helpers for reading question files: rows, faults of single rows, media inside the data folder, unique ids."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Container, Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from omnisense.errors import InputError
+
+# What rows with ``questions`` call the kinds of questions; the wording is HumanSense's.
+PATTERNS = {
+    "Multiple-choice question (select one answer choice)": "one",
+    "Multiple-choice question (select one or more answer choices)": "several",
+    "Question and answer (Arabic numerals)": "number",
+    "Judgment question (Yes or No)": "yes_no",
+}
+OPEN = "Open reply"  # ours, for training: HumanSense has no such pattern
+
+
+class RowError(Exception):
+    """A row that cannot be asked: the kind of fault, and its description."""
+
+    def __init__(self, kind: str, description: str) -> None:
+        super().__init__(description)
+        self.kind = kind
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """The rows of a question or result file.
+
+    Raises:
+        InputError: unreadable, not JSON, or not a list of rows with ``questions``.
+    """
+    try:
+        rows = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"it cannot be read as JSON ({error})", "Download or export it again.", file) from error
+    if not isinstance(rows, list) or not rows:
+        raise InputError(
+            "it is not a list of rows", 'Give a file like HumanSense_VQA.json: [{"questions": ...}].', file
+        )
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict) or not isinstance(row.get("questions"), dict):
+            raise InputError(f"row {number} has no 'questions' object", "Fix or remove the row.", file)
+    return rows
+
+
+def resolve_media(named: str, folder: Path, below: Sequence[str] = ()) -> str:
+    """Return the path of a media file that a row names.
+
+    Args:
+        named: the path as the row has it.
+        folder: the data folder; the file must lie in it.
+        below: names of folders in it that may be links to a larger disk; a path is also tried from such a name on.
+
+    Raises:
+        RowError: there is no such file, or it lies outside.
+    """
+    path = PurePosixPath(named.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
+        raise RowError("path refused", f"the path {named!r} leaves the data folder")
+    tails = [PurePosixPath(*path.parts[i:]) for i, part in enumerate(path.parts[:-1]) if part in below]
+    for tail in (path, *tails):
+        found = folder / tail
+        if found.is_file():
+            inside = [folder, *(folder / name for name in below)]
+            if not any(found.resolve().is_relative_to(place.resolve()) for place in inside):
+                raise RowError("path refused", f"{named!r} is a link that leaves the data folder")
+            return str(found)
+    raise RowError("missing media", f"there is no {named} in the data folder")
+
+
+def letter_options(options: Iterable[str]) -> tuple[str, ...]:
+    """Put letters in front of options, A first."""
+    return tuple(f"{chr(65 + i)}. {option}" for i, option in enumerate(options))
+
+
+def unique_id(id: str, taken: Container[str]) -> str:
+    """Return an id, with a number added where it is taken already."""
+    return id if id not in taken else next(name for n in itertools.count(2) if (name := f"{id}-{n}") not in taken)

@@ -1,0 +1,53 @@
+"""The registry of benchmarks: one line each. A suite is imported when it is first used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from omnisense.benchmarks.harness.suite import ReportSpec, Suite
+from omnisense.errors import InputError
+
+SUITES = {
+    "humansense": "omnisense.benchmarks.humansense.suite:SUITE",
+    "herm": "omnisense.benchmarks.herm.suite:SUITE",
+}
+DEFAULT_SUITE = "humansense"  # of mixed data, and the format in which training rows are written
+
+
+def get_suite(name: str) -> Suite:
+    """Return a suite by its name.
+
+    Raises:
+        InputError: there is no such suite.
+    """
+    if name not in SUITES:
+        raise InputError(f"there is no benchmark '{name}'", f"Choose from {', '.join(SUITES)}.")
+    module, _, attribute = SUITES[name].partition(":")
+    suite: Suite = getattr(importlib.import_module(module), attribute)
+    return suite
+
+
+def find_suite(data: Path) -> Suite:
+    """Return the suite in whose format a file or folder of questions is written; the default one where none fits."""
+    fitting = (suite for name in SUITES if (suite := get_suite(name)).is_question_file(data))
+    return next(fitting, get_suite(DEFAULT_SUITE))
+
+
+def report_spec_for(folders: Sequence[Path]) -> ReportSpec:
+    """Return how the figures of run folders are combined, all of them runs of one suite.
+
+    Raises:
+        InputError: one is not a run folder, or they are runs of different suites.
+    """
+    from omnisense.benchmarks.harness.records import read_manifest, read_records
+
+    manifests = [read_manifest(folder) for folder in folders]
+    names = {str(manifest["identity"].get("suite")) for manifest in manifests}
+    if len(names) > 1:
+        raise InputError(f"the runs are of different benchmarks ({', '.join(sorted(names))})",
+                         "Compare runs of the same one.", folders[-1])  # fmt: skip
+    tasks = {record.task for folder in folders for record in read_records(folder)}
+    groups = {name: codes for manifest in manifests for name, codes in manifest["data"].get("groups", {}).items()}
+    return get_suite(names.pop()).report_spec(tasks, groups)
