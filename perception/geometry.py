@@ -1,12 +1,14 @@
-"""Boxes as x1, y1, x2, y2 in any one unit: intersection over union, containment, one-to-one matching."""
+"""Boxes as x1, y1, x2, y2 in any one unit: overlap, distance, one-to-one matching, conversion from x, y, w, h."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 IOU_THRESHOLD = 0.5  # over which a box counts as found (HERM-Bench; referring expressions since Mao et al., 2016)
+Box = tuple[float, float, float, float]
 Boxes = Sequence[Sequence[float]] | np.ndarray
 
 
@@ -34,6 +36,53 @@ def containment(inner: Sequence[float], outer: Sequence[float]) -> float:
 def contains_point(box: Sequence[float], point: Sequence[float] | np.ndarray) -> bool:
     """Whether a point (x, y) lies in a box, its border included."""
     return bool(box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3])
+
+
+def area(box: Sequence[float]) -> float:
+    """Return the area of a box."""
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def center(box: Sequence[float]) -> tuple[float, float]:
+    """Return the center (x, y) of a box."""
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def gap(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return the shortest distance between two boxes; 0 where they overlap or touch."""
+    return math.hypot(max(a[0] - b[2], b[0] - a[2], 0.0), max(a[1] - b[3], b[1] - a[3], 0.0))
+
+
+def distance_to_point(box: Sequence[float], point: Sequence[float] | np.ndarray) -> float:
+    """Return the shortest distance between a box and a point (x, y); 0 where the box contains the point."""
+    x, y = float(point[0]), float(point[1])
+    return gap((x, y, x, y), box)
+
+
+def to_xywh(box: Sequence[float]) -> Box:
+    """Return a box x1, y1, x2, y2 as x, y, width, height."""
+    return box[0], box[1], box[2] - box[0], box[3] - box[1]
+
+
+def clip_xywh(xywh: Sequence[float], width: float, height: float, min_side: float = 0.0) -> Box | None:
+    """Return a box x, y, width, height as x1, y1, x2, y2, clipped to an image.
+
+    Args:
+        xywh: the box, as read from a file.
+        width, height: of the image, in the box's unit.
+        min_side: a box with a shorter side is None.
+
+    Returns:
+        The clipped box; None if ``xywh`` is not four finite numbers or too little of it is in the image.
+    """
+    try:
+        x, y, w, h = map(float, xywh)
+    except (TypeError, ValueError):
+        return None
+    if not all(map(math.isfinite, (x, y, w, h))):
+        return None
+    x1, y1, x2, y2 = max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))
+    return (x1, y1, x2, y2) if x2 - x1 >= min_side and y2 - y1 >= min_side else None
 
 
 def count_matches(predicted: Boxes, gold: Boxes, threshold: float = IOU_THRESHOLD) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from omnisense.perception.images.coco import CocoScenes
-from omnisense.perception.images.scene import BoxPx, Joint, Person, Scene, pixels
+from omnisense.perception.images.coco import CocoSceneReader
+from omnisense.perception.images.scene import BoxPx, Joint, Person, Scene, load_image
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.types import Gesture, VisualStream
 from omnisense.perception.vision.body import BodyState
@@ -23,7 +23,7 @@ _HAND_S = (2.6, 9.4)
 def joints(pictures: Path, perception: Perception) -> dict[str, Any]:
     """Of people in COCO pictures whose face is found: the share of their annotated joints found, and of those near."""
     people, annotated, found, near = 0, 0, 0, 0
-    for scene in CocoScenes(pictures).read(sorted((pictures / "images").glob("*.jpg"))):
+    for scene in CocoSceneReader(pictures).read(sorted((pictures / "images").glob("*.jpg"))):
         if not isinstance(scene, Scene):
             raise scene
         for person, stance, height_px in _matched(scene, perception):
@@ -43,7 +43,7 @@ def joints(pictures: Path, perception: Perception) -> dict[str, Any]:
 def _matched(scene: Scene, perception: Perception) -> list[tuple[Person, BodyState, float]]:
     """Annotated people whose head is where a face is, with what the body reader makes of that face."""
     detector, _, _, reader = perception.registry.vision_models()
-    image = pixels(scene.path)
+    image = load_image(scene.path)
     matches = []
     for face in detector.detect(image):
         box = _in_pixels(face, image)

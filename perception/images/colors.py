@@ -1,4 +1,4 @@
-"""The colour of a region in a word, where it has one."""
+"""Name the color of a region of an image, where it has one dominant color."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-COLOURS = ("black", "grey", "white", "red", "orange", "brown", "yellow", "green", "blue", "purple", "pink")
-# Pairs that light, shade or print turn into each other: a question never sets one against the other.
-ALIKE = {
+COLORS = ("black", "grey", "white", "red", "orange", "brown", "yellow", "green", "blue", "purple", "pink")
+# Pairs that light, shade or print turn into each other: a question never offers one as a wrong answer for the other.
+CONFUSABLE_COLORS = {
     frozenset(pair)
     for pair in (
         ("black", "grey"), ("grey", "white"), ("red", "orange"), ("red", "pink"), ("orange", "brown"),
@@ -19,43 +19,45 @@ ALIKE = {
         ("green", "black"), ("orange", "pink"), ("white", "blue"), ("green", "grey"),
     )
 }  # fmt: skip
-_LEAST_PIXELS, _SHARE, _SPREAD, _SKIN_DISTANCE = 60, 0.6, 25.0, 22.0
-_PLAIN = (("black", 0, 26), ("grey", 34, 58), ("white", 70, 101))  # what lies between may be either, by the light
+_MIN_PIXELS, _MIN_SKIN_PIXELS = 60, 12
+_MIN_SHARE = 0.6  # of a region's pixels that must be near its median color
+_MAX_SPREAD, _MIN_SKIN_DISTANCE = 25.0, 22.0  # Euclidean distances in CIELAB
+# Lightness from and to; what lies between two ranges may be either, depending on the light.
+_ACHROMATIC = (("black", 0, 26), ("grey", 34, 58), ("white", 70, 101))
 _HUES = (("pink", 20), ("red", 45), ("orange", 75), ("yellow", 105), ("green", 185), ("blue", 307), ("purple", 330),
          ("pink", 361))  # fmt: skip
 
 
-def colour_of(
+def dominant_color(
     image: np.ndarray,
     polygons: Sequence[np.ndarray],
-    inside: Sequence[np.ndarray] = (),
-    unlike: Sequence[np.ndarray] = (),
+    mask: Sequence[np.ndarray] = (),
+    skin: Sequence[np.ndarray] = (),
 ) -> str:
-    """The colour of a region, as one of ``COLOURS``; empty where it has several, or one between two names.
+    """Return the color of a region, one of ``COLORS``; empty if it has several, or one between two names.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        polygons: the region, in pixels.
-        inside: an outline that it is cut to.
-        unlike: a region (skin) whose colour does not count: bare skin is no garment.
+        polygons: the region, (N, 2) each in pixels.
+        mask: polygons that the region is clipped to; empty for no clipping.
+        skin: a region of skin: a region of that color is bare skin, not a garment, and has no color.
     """
-    found = _pixels(image, polygons, inside)
-    if len(found) < _LEAST_PIXELS:
+    found = _region_pixels(image, polygons, mask)
+    if len(found) < _MIN_PIXELS:
         return ""
-    skin = _pixels(image, unlike, ())
-    if (
-        len(skin) >= 12
-        and np.linalg.norm(np.median(_lab(found), axis=0) - np.median(_lab(skin), axis=0)) < _SKIN_DISTANCE
-    ):
-        return ""
-    colours = _lab(found)
-    median = np.median(colours, axis=0)
-    alike = np.linalg.norm(colours - median, axis=1) < _SPREAD
-    return _name(*median.tolist()) if alike.mean() >= _SHARE else ""
+    colors = _to_lab(found)
+    median = np.median(colors, axis=0)
+    skin_pixels = _region_pixels(image, skin, ())
+    if len(skin_pixels) >= _MIN_SKIN_PIXELS:
+        skin_color = np.median(_to_lab(skin_pixels), axis=0)
+        if np.linalg.norm(median - skin_color) < _MIN_SKIN_DISTANCE:
+            return ""
+    near_median = np.linalg.norm(colors - median, axis=1) < _MAX_SPREAD
+    return _color_name(*median.tolist()) if near_median.mean() >= _MIN_SHARE else ""
 
 
-def _pixels(image: np.ndarray, polygons: Sequence[np.ndarray], inside: Sequence[np.ndarray]) -> np.ndarray:
-    """The pixels (N, 3) of a region."""
+def _region_pixels(image: np.ndarray, polygons: Sequence[np.ndarray], mask: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the pixels (N, 3) of a region."""
     if not polygons:
         return np.zeros((0, 3), np.uint8)
     points = np.concatenate(list(polygons))
@@ -67,30 +69,31 @@ def _pixels(image: np.ndarray, polygons: Sequence[np.ndarray], inside: Sequence[
     region = np.zeros((bottom - top, right - left), np.uint8)
     for polygon in polygons:
         cv2.fillPoly(region, [np.round(polygon - [left, top]).astype(np.int32)], 1)
-    if inside:
-        outline = np.zeros_like(region)
-        for polygon in inside:
-            cv2.fillPoly(outline, [np.round(polygon - [left, top]).astype(np.int32)], 1)
-        region &= outline
+    if mask:
+        allowed = np.zeros_like(region)
+        for polygon in mask:
+            cv2.fillPoly(allowed, [np.round(polygon - [left, top]).astype(np.int32)], 1)
+        region &= allowed
     found: np.ndarray = image[top:bottom, left:right][region > 0]
     return found
 
 
-def _lab(pixels: np.ndarray) -> np.ndarray:
+def _to_lab(pixels: np.ndarray) -> np.ndarray:
+    """Convert pixels (N, 3) from uint8 RGB to CIELAB."""
     found: np.ndarray = cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[0]
     return found
 
 
-def _name(lightness: float, a: float, b: float) -> str:
-    """The name of a colour by its lightness, chroma and hue in CIELAB; empty between two of them."""
+def _color_name(lightness: float, a: float, b: float) -> str:
+    """Return the name of a color by its lightness, chroma and hue in CIELAB; empty between two names."""
     chroma, hue = float(np.hypot(a, b)), float(np.degrees(np.arctan2(b, a)) % 360)
     if lightness < 30 and 8 <= chroma < 16:
-        return ""  # black, or a dark garment of some colour
+        return ""  # black, or a dark garment of some color
     if lightness < 6 or chroma < 13:
-        return next((name for name, low, high in _PLAIN if low <= lightness < high), "")
-    hued = next(name for name, upto in _HUES if hue < upto)
-    if hued == "pink" and lightness < 55:
+        return next((name for name, low, high in _ACHROMATIC if low <= lightness < high), "")
+    name = next(name for name, max_hue in _HUES if hue < max_hue)
+    if name == "pink" and lightness < 55:
         return "red"
-    if (hued == "orange" and lightness < 60) or (hued == "yellow" and lightness < 45):
+    if (name == "orange" and lightness < 60) or (name == "yellow" and lightness < 45):
         return "brown"
-    return "" if hued == "red" and chroma < 35 and lightness < 45 else hued  # brown, or a dark red
+    return "" if name == "red" and chroma < 35 and lightness < 45 else name  # brown, or a dark red

@@ -1,53 +1,56 @@
-"""Where in a picture is what a phrase names: detectors that take any words (OWLv2, Grounding DINO, OmDet)."""
+"""Phrase grounding: find what a phrase names in an image with open-vocabulary detectors (OWLv2, Grounding DINO)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+import numpy as np
 
 from omnisense.errors import ModelError
-from omnisense.perception.images.scene import loaded, pixels
+from omnisense.perception.images.detector import load_pretrained
+from omnisense.perception.images.scene import load_image
 
-FractionBox = tuple[float, float, float, float]  # x1, y1, x2, y2 as fractions of the picture
+FractionBox = tuple[float, float, float, float]  # x1, y1, x2, y2 as fractions of the image
 
 
 class Grounder(Protocol):
-    """Finds what phrases name."""
+    """Finds the boxes of what phrases name."""
 
     name: str
 
-    def where(self, path: Path, phrases: Sequence[str]) -> list[list[FractionBox]]:
-        """For each phrase the boxes of what it names in a picture; none where nothing is found."""
+    def ground(self, path: Path, phrases: Sequence[str]) -> list[list[FractionBox]]:
+        """Return for each phrase the boxes of what it names in an image; an empty list where nothing is found."""
         ...
 
 
 class ZeroShotGrounder:
-    """A zero-shot object detector of Hugging Face.
+    """A Hugging Face zero-shot object detector.
 
     Args:
-        name: folder or hub id.
-        min_score: boxes below it are left out.
+        name: folder or Hugging Face id.
+        min_score: boxes with a lower score are left out.
 
     Raises:
-        ModelError: it cannot be had.
+        ModelError: the model cannot be loaded.
     """
 
     def __init__(self, name: str, min_score: float = 0.3) -> None:
         from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
         self.name, self._min_score = name, min_score
-        self._processor, self._model = loaded(name, AutoProcessor, AutoModelForZeroShotObjectDetection)
+        self._processor, self._model = load_pretrained(name, AutoProcessor, AutoModelForZeroShotObjectDetection)
 
-    def where(self, path: Path, phrases: Sequence[str]) -> list[list[FractionBox]]:
-        """See :class:`Grounder`. A phrase that is longer than the model reads is not found.
+    def ground(self, path: Path, phrases: Sequence[str]) -> list[list[FractionBox]]:
+        """See :class:`Grounder`. For a phrase longer than the model's context nothing is found.
 
-        Phrases are asked one at a time: in company, detectors mix up which words a box belongs to.
+        Each phrase has a forward pass of its own: given several, detectors mix up which words a box belongs to.
         """
-        image = pixels(path)
-        return [self._where(image, phrase) for phrase in phrases]
+        image = load_image(path)
+        return [self._ground_one(image, phrase) for phrase in phrases]
 
-    def _where(self, image: Any, phrase: str) -> list[FractionBox]:
+    def _ground_one(self, image: np.ndarray, phrase: str) -> list[FractionBox]:
         import torch
 
         tokenizer = self._processor.tokenizer
@@ -67,11 +70,11 @@ class ZeroShotGrounder:
         return boxes
 
 
-def is_zero_shot(folder: Path) -> bool:
-    """Whether a saved model is a detector that takes any words.
+def is_zero_shot_detector(folder: Path) -> bool:
+    """Return whether a saved model is a zero-shot object detector.
 
     Raises:
-        ModelError: it has no readable configuration.
+        ModelError: the folder has no readable configuration.
     """
     from transformers import PretrainedConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_ZERO_SHOT_OBJECT_DETECTION_MAPPING_NAMES
@@ -79,5 +82,7 @@ def is_zero_shot(folder: Path) -> bool:
     try:
         kind = PretrainedConfig.get_config_dict(folder)[0]["model_type"]
     except (OSError, KeyError, ValueError) as error:
-        raise ModelError("it has no readable configuration", "Give a model of Hugging Face.", folder) from error
+        raise ModelError(
+            "the model has no readable configuration", "Give the folder or id of a Hugging Face model.", folder
+        ) from error
     return kind in MODEL_FOR_ZERO_SHOT_OBJECT_DETECTION_MAPPING_NAMES

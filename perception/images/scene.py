@@ -1,19 +1,18 @@
-"""The people in a still picture, and what is around them: the types, and models that find them (``coco`` reads them).
+"""The people in a still image and the objects around them.
 
-Everything here is in pixels of the upright picture, as such annotations are: body angles need its true proportions.
+Coordinates are pixels of the upright image, as in COCO annotations: body angles need the true proportions.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from omnisense.errors import ModelError
+from omnisense.perception import geometry
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.sampling import Sampling
 
@@ -22,22 +21,34 @@ KEYPOINTS = (
     "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
     "right_ankle",
 )  # fmt: skip
-_SURE = 0.3  # score from which a model's keypoint counts as seen
-_MIN_SIDE_PX = 2.0
+MIN_SIDE_PX = 2.0  # boxes with a shorter side are not used
 BoxPx = tuple[float, float, float, float]
 
 
 class Joint(NamedTuple):
-    """Where a keypoint is, and whether it is seen or only annotated behind something."""
+    """A keypoint in pixels.
+
+    Attributes:
+        x, y: position.
+        visible: False for a keypoint that is annotated but occluded.
+    """
 
     x: float
     y: float
-    seen: bool
+    visible: bool
 
 
 @dataclass(frozen=True)
 class Person:
-    """A person: box (x1, y1, x2, y2); joints by name, left and right the person's own; outline as polygons (N, 2)."""
+    """A person in an image.
+
+    Attributes:
+        id: unique in the data set.
+        box_px: x1, y1, x2, y2.
+        joints: keypoints by their names in ``KEYPOINTS``; left and right are the person's own.
+        outline: the segmentation mask as polygons (N, 2); empty where it is not known.
+        score: confidence of the detector; 1 for an annotation.
+    """
 
     id: str
     box_px: BoxPx
@@ -47,27 +58,27 @@ class Person:
 
     @property
     def width(self) -> float:
-        """Of the box."""
+        """Width of the box in pixels."""
         return self.box_px[2] - self.box_px[0]
 
     @property
     def height(self) -> float:
-        """Of the box."""
+        """Height of the box in pixels."""
         return self.box_px[3] - self.box_px[1]
 
     @property
     def area(self) -> float:
-        """Of the box, in square pixels."""
-        return self.width * self.height
+        """Area of the box in square pixels."""
+        return geometry.area(self.box_px)
 
     @property
-    def centre(self) -> tuple[float, float]:
-        """Of the box."""
-        return (self.box_px[0] + self.box_px[2]) / 2, (self.box_px[1] + self.box_px[3]) / 2
+    def center(self) -> tuple[float, float]:
+        """Center (x, y) of the box in pixels."""
+        return geometry.center(self.box_px)
 
 
-class Thing(NamedTuple):
-    """An object: its class, and its box."""
+class SceneObject(NamedTuple):
+    """An object: its COCO class name and its box."""
 
     name: str
     box_px: BoxPx
@@ -75,16 +86,17 @@ class Thing(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture with its people.
+    """An image with its people and objects.
 
     Attributes:
-        path: of the picture; ``id``: of it, for rows and file names.
-        width, height: in pixels, upright.
-        people, things: what was found.
-        crowds: regions of people who were not annotated one by one.
-        captions: sentences that people wrote about it.
-        source: where people, joints and captions come from.
-        dropped: what was found and not used, by reason.
+        path: the image file.
+        id: the image's id in annotations and file names.
+        width, height: of the upright image in pixels.
+        people, objects: the people and the other objects in the image.
+        crowds: regions of people who are not annotated one by one.
+        captions: human-written captions.
+        source: where ``people``, ``joints`` and ``captions`` come from.
+        dropped: number of annotations or detections that are not used, by reason.
     """
 
     path: Path
@@ -92,7 +104,7 @@ class Scene:
     width: int
     height: int
     people: tuple[Person, ...]
-    things: tuple[Thing, ...] = ()
+    objects: tuple[SceneObject, ...] = ()
     crowds: tuple[BoxPx, ...] = ()
     captions: tuple[str, ...] = ()
     source: Mapping[str, str] = field(default_factory=dict)
@@ -100,140 +112,22 @@ class Scene:
 
 
 class SceneReader(Protocol):
-    """Finds the people in pictures."""
+    """Finds people and objects in images."""
 
-    def read(self, pictures: Sequence[Path]) -> list[Scene | Exception]:
-        """A scene for each picture, or why there is none."""
+    def read(self, images: Sequence[Path]) -> list[Scene | Exception]:
+        """Return for each image its scene, or the exception that was raised for it."""
         ...
 
 
-def pixels(path: Path, max_pixels: int | None = None) -> np.ndarray:
-    """A picture, upright, as (H, W, 3) uint8 RGB.
+def load_image(path: Path, max_pixels: int | None = None) -> np.ndarray:
+    """Return an upright image as (H, W, 3) uint8 RGB.
+
+    Args:
+        path: the image file.
+        max_pixels: larger images are scaled down to this number of pixels.
 
     Raises:
-        MediaError: missing, damaged, no picture, or too large to decode safely.
+        MediaError: the file is missing, damaged, not an image, or too large to decode safely.
     """
     image: np.ndarray = open_clip(path).frames(Sampling(rule="count", count=1, max_pixels=max_pixels)).images[0]
     return image
-
-
-def inside(box: Sequence[float], width: int, height: int) -> BoxPx | None:
-    """``x, y, w, h`` as corners, cut to the picture; None where nothing of it is left, or it is no box."""
-    try:
-        x, y, w, h = map(float, box)
-    except (TypeError, ValueError):
-        return None
-    if not all(map(math.isfinite, (x, y, w, h))):
-        return None
-    x1, y1, x2, y2 = max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))
-    return (x1, y1, x2, y2) if x2 - x1 >= _MIN_SIDE_PX and y2 - y1 >= _MIN_SIDE_PX else None
-
-
-# --- models ---------------------------------------------------------------------------------------------------------
-
-
-class ModelScenes:
-    """Scenes by Hugging Face models: one that detects objects (people among them), and one that finds joints.
-
-    Args:
-        detector: folder or hub id of an object detector whose labels have ``person`` (DETR, RT-DETR, YOLOS, ...).
-        pose: folder or hub id of a pose estimator with COCO's 17 keypoints (ViTPose); None for no joints.
-        min_score: detections below it are left out.
-
-    Raises:
-        ModelError: a model cannot be had, or has no ``person``.
-    """
-
-    def __init__(self, detector: str, pose: str | None = None, min_score: float = 0.7) -> None:
-        from transformers import AutoImageProcessor, AutoModelForObjectDetection
-
-        self.name, self._pose_name, self._min_score = detector, pose, min_score
-        self._processor, self._detector = loaded(detector, AutoImageProcessor, AutoModelForObjectDetection)
-        if "person" not in self._detector.config.id2label.values():
-            raise ModelError("this detector knows no 'person'", "Use one trained on COCO.", detector)
-        if pose:
-            from transformers import VitPoseForPoseEstimation
-
-            self._pose_processor, self._pose = loaded(pose, AutoImageProcessor, VitPoseForPoseEstimation)
-
-    def read(self, pictures: Sequence[Path]) -> list[Scene | Exception]:
-        """See :class:`SceneReader`."""
-        import torch
-
-        images: dict[Path, np.ndarray] = {}
-        failed: dict[Path, Exception] = {}
-        for path in pictures:
-            try:
-                images[path] = pixels(path)
-            except Exception as error:  # one bad picture must not cost the others
-                failed[path] = error
-        scenes: dict[Path, Scene] = {}
-        if images:
-            with torch.inference_mode():
-                inputs = self._processor(images=list(images.values()), return_tensors="pt").to(self._detector.device)
-                sizes = torch.tensor([image.shape[:2] for image in images.values()])
-                found = self._processor.post_process_object_detection(
-                    self._detector(**inputs), threshold=self._min_score, target_sizes=sizes
-                )
-            scenes = {
-                path: self._scene(path, image, one) for (path, image), one in zip(images.items(), found, strict=True)
-            }
-        return [scenes.get(path) or failed[path] for path in pictures]
-
-    def _scene(self, path: Path, image: np.ndarray, found: Mapping[str, Any]) -> Scene:
-        height, width = image.shape[:2]
-        boxes: list[tuple[str, BoxPx, float]] = []
-        for label, score, (x1, y1, x2, y2) in zip(
-            found["labels"].tolist(), found["scores"].tolist(), found["boxes"].tolist(), strict=True
-        ):
-            box = inside((x1, y1, x2 - x1, y2 - y1), width, height)
-            if box:
-                boxes.append((self._detector.config.id2label[label], box, score))
-        people = [(box, score) for name, box, score in boxes if name == "person"]
-        joints = self._joints(image, [box for box, _ in people])
-        return Scene(
-            path, path.stem, width, height,
-            tuple(Person(f"{path.stem}-{i}", box, found, score=score)
-                  for i, ((box, score), found) in enumerate(zip(people, joints, strict=True))),
-            tuple(Thing(name, box) for name, box, _ in boxes if name != "person"),
-            source={"people": f"detector {self.name}", "joints": f"pose model {self._pose_name}"},
-        )  # fmt: skip
-
-    def _joints(self, image: np.ndarray, people: Sequence[BoxPx]) -> list[dict[str, Joint]]:
-        if not self._pose_name or not people:
-            return [{} for _ in people]
-        import torch
-
-        sized = [[[x1, y1, x2 - x1, y2 - y1] for x1, y1, x2, y2 in people]]
-        with torch.inference_mode():
-            inputs = self._pose_processor(images=[image], boxes=sized, return_tensors="pt").to(self._pose.device)
-            found = self._pose_processor.post_process_pose_estimation(self._pose(**inputs), boxes=sized)[0]
-        return [
-            {
-                name: Joint(float(x), float(y), True)
-                for name, (x, y), score in zip(
-                    KEYPOINTS, one["keypoints"].tolist(), one["scores"].tolist(), strict=True
-                )
-                if score >= _SURE
-            }
-            for one in found
-        ]
-
-
-def loaded(name: str, processor: Any, model: Any) -> tuple[Any, Any]:
-    """A processor and a model of Hugging Face by folder or hub id, on the GPU where there is one.
-
-    Raises:
-        ModelError: they cannot be had, or are of another kind.
-    """
-    import torch
-
-    from omnisense import models
-
-    folder = models.ensure(name)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return processor.from_pretrained(folder), model.from_pretrained(folder).eval().to(device)
-    except (OSError, ValueError, KeyError) as error:
-        cause = " ".join(str(error).split())[:200]
-        raise ModelError(f"it cannot be loaded ({cause})", "Give a model of the right kind.", name) from error

@@ -53,7 +53,7 @@ def pose_of(person: Person) -> Pose:
 
 def _view(joints: Mapping[str, Joint]) -> str:
     left, right = joints.get("left_shoulder"), joints.get("right_shoulder")
-    seen = {name for name in _HEAD if name in joints and joints[name].seen}
+    seen = {name for name in _HEAD if name in joints and joints[name].visible}
     shoulders = left.x - right.x if left and right else 0.0
     unit = _length(joints) or abs(shoulders)
     if {"nose", "left_eye", "right_eye"} <= seen:
@@ -82,7 +82,7 @@ def _posture(joints: Mapping[str, Joint]) -> str:
     torso = math.dist(shoulder, hip)
     knees = [(side, joints[f"{side}_hip"], joints[f"{side}_knee"], joints.get(f"{side}_ankle"))
              for side in ("left", "right") if {f"{side}_hip", f"{side}_knee"} <= joints.keys()
-             and joints[f"{side}_knee"].seen]  # fmt: skip
+             and joints[f"{side}_knee"].visible]  # fmt: skip
     if not knees or torso < 1:
         return ""
     drops = [(knee.y - h.y) / torso for _, h, knee, _ in knees]
@@ -175,23 +175,23 @@ def part_polygons(person: Person, part: str) -> list[np.ndarray]:
     if part == "torso":
         corners = [f"{side}_{name}" for side, name in
                    (("left", "shoulder"), ("right", "shoulder"), ("right", "hip"), ("left", "hip"))]  # fmt: skip
-        if all(name in joints for name in corners) and all(joints[name].seen for name in corners[:2]):
+        if all(name in joints for name in corners) and all(joints[name].visible for name in corners[:2]):
             found = np.array([joints[name][:2] for name in corners])
-            if not all(joints[name].seen for name in corners[2:]):  # something stands before the hips
+            if not all(joints[name].visible for name in corners[2:]):  # something stands before the hips
                 found[2:] = found[1::-1] + (found[2:] - found[1::-1]) * 0.6
             return [_shrunk(found, 0.8)]
         return _side_torso(joints)
     if part == "legs":
         sides = [side for side in ("left", "right") if {f"{side}_hip", f"{side}_knee"} <= joints.keys()
-                 and joints[f"{side}_knee"].seen]  # fmt: skip
+                 and joints[f"{side}_knee"].visible]  # fmt: skip
         return [_strip(joints[f"{side}_hip"], joints[f"{side}_knee"], 0.12) for side in sides]
-    points = [joints[name][:2] for name in ("left_eye", "right_eye", "nose") if name in joints and joints[name].seen]
+    points = [joints[name][:2] for name in ("left_eye", "right_eye", "nose") if name in joints and joints[name].visible]
     return [np.array(points)] if len(points) == 3 else []
 
 
 def _side_torso(joints: Mapping[str, Joint]) -> list[np.ndarray]:
     sides = [side for side in ("left", "right") if {f"{side}_shoulder", f"{side}_hip"} <= joints.keys()
-             and joints[f"{side}_shoulder"].seen and joints[f"{side}_hip"].seen]  # fmt: skip
+             and joints[f"{side}_shoulder"].visible and joints[f"{side}_hip"].visible]  # fmt: skip
     return [_strip(joints[f"{side}_shoulder"], joints[f"{side}_hip"], 0.15) for side in sides]
 
 

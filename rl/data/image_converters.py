@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omnisense.errors import InputError
+from omnisense.perception.geometry import clip_xywh
 from omnisense.perception.images.coco import CAPTIONS, INSTANCES
-from omnisense.perception.images.scene import inside
+from omnisense.perception.images.scene import MIN_SIDE_PX
 
 _LEAST_AREA = 0.01  # of the picture: smaller objects are not asked for
 _BOXED = re.compile(r"\[\s*[\d.]+\s*,\s*[\d.]+\s*,\s*[\d.]+\s*,\s*[\d.]+\s*\]")
@@ -65,7 +66,7 @@ def coco_objects(folder: Path) -> Iterator[Row]:
     for one in found["annotations"]:
         image = images[one["image_id"]]
         width, height = image["width"], image["height"]
-        box = inside(one["bbox"], width, height)
+        box = clip_xywh(one["bbox"], width, height, MIN_SIDE_PX)
         if count[one["image_id"], one["category_id"]] > 1 or one.get("iscrowd") or box is None:
             continue
         x1, y1, x2, y2 = box[0] / width, box[1] / height, box[2] / width, box[3] / height

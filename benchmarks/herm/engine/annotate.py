@@ -27,8 +27,9 @@ from omnisense.benchmarks.herm.engine.questions import is_held_out, questions_of
 from omnisense.benchmarks.herm.engine.viewer import write_viewer
 from omnisense.errors import InputError, MediaError, OmniSenseError, PolicyError
 from omnisense.files import write_atomically
-from omnisense.perception.images.coco import CAPTIONS, JOINTS, CocoScenes, write_index
-from omnisense.perception.images.scene import ModelScenes, Scene, SceneReader, pixels
+from omnisense.perception.images.coco import CAPTIONS, JOINTS, CocoSceneReader, write_index
+from omnisense.perception.images.detector import DetectorSceneReader
+from omnisense.perception.images.scene import Scene, SceneReader, load_image
 from omnisense.reasoning.answers.boxes import Unit
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
@@ -126,7 +127,7 @@ class Annotator:
     def _annotated(self, scene: Scene) -> Annotated:
         if min(scene.width, scene.height) < _LEAST_SIDE:
             raise MediaError(f"too small ({scene.width}x{scene.height})", "Give larger pictures.", scene.path)
-        picture = pixels(scene.path)
+        picture = load_image(scene.path)
         image, people, dropped = rows_of(scene, describe(scene, picture))
         if not people:
             return Annotated(scene.path, image, (), {"picture: nobody in it": 1} | dict(scene.dropped))
@@ -248,9 +249,9 @@ def _reader(settings: AnnotateSettings) -> SceneReader:
             "a grounder looks for what a captioner wrote", "Give --captioner-model too, or leave --grounder-model out."
         )
     if settings.coco:
-        return CocoScenes(Path(settings.coco), Path(settings.index) if settings.index else None)
+        return CocoSceneReader(Path(settings.coco), Path(settings.index) if settings.index else None)
     if settings.detector_model:
-        return ModelScenes(settings.detector_model, settings.pose_model)
+        return DetectorSceneReader(settings.detector_model, settings.pose_model)
     raise InputError(
         "it is not said where people come from",
         "Give --coco DIR with annotations, or --detector-model MODEL that finds them.",
@@ -261,10 +262,10 @@ def _grounder(name: str, loaded: Any, settings: AnnotateSettings) -> Any:
     """A zero-shot detector, or a policy that is asked where things are; ``loaded`` where it is the captioner itself."""
     from omnisense import models
     from omnisense.benchmarks.herm.engine.captioner import PolicyGrounder
-    from omnisense.perception.images.grounding import ZeroShotGrounder, is_zero_shot
+    from omnisense.perception.images.grounding import ZeroShotGrounder, is_zero_shot_detector
     from omnisense.reasoning.policies.load import load_policy
 
-    if name.partition(":")[0] not in _REMOTE and is_zero_shot(models.ensure(name)):
+    if name.partition(":")[0] not in _REMOTE and is_zero_shot_detector(models.ensure(name)):
         return ZeroShotGrounder(name)
     return PolicyGrounder(loaded or load_policy(name), _notation(name, settings))
 

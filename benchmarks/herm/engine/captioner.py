@@ -17,7 +17,7 @@ from PIL import Image
 
 from omnisense.perception.geometry import IOU_THRESHOLD, best_iou
 from omnisense.perception.images.grounding import Grounder
-from omnisense.perception.images.scene import pixels
+from omnisense.perception.images.scene import load_image
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.answers.boxes import Box, Notation
@@ -57,7 +57,7 @@ class PolicyGrounder:
         """Of the policy."""
         return self.policy.name
 
-    def where(self, path: Path, phrases: Sequence[str]) -> list[list[Box]]:
+    def ground(self, path: Path, phrases: Sequence[str]) -> list[list[Box]]:
         """See :class:`omnisense.perception.images.grounding.Grounder`."""
         clip = open_clip(path)
         form = self.notation.form(clip.width, clip.height)
@@ -104,7 +104,7 @@ class Captioner:
         return dropped
 
     def _texts(self, path: Path, image: Row, people: Sequence[Row]) -> list[tuple[Row, str, str]]:
-        picture = pixels(path)
+        picture = load_image(path)
         asked: list[tuple[Row, str]] = [(image, "dense_caption")]
         prompts = [_about(path, "Describe this picture and the people in it in detail, in a few sentences.")]
         for person in people:
@@ -125,7 +125,7 @@ class Captioner:
             return {}
         phrases = list(dict.fromkeys(_PHRASE.findall(person["appearance"])))
         found: dict[str, list[list[float]]] = {}
-        for phrase, where in zip(phrases, self.grounder.where(path, phrases), strict=True):
+        for phrase, where in zip(phrases, self.grounder.ground(path, phrases), strict=True):
             inside = [box for box in where if _mostly_in(box, _fractions(person["bbox"], image))]
             if inside:
                 found[phrase] = [_to_pixels(box, image) for box in inside]
@@ -139,7 +139,7 @@ class Captioner:
         """A phrase that the grounder finds on somebody else, or on several, singles nobody out."""
         for person in people:
             kept = []
-            for phrase, where in zip(person["refer"], grounder.where(path, person["refer"]), strict=True):
+            for phrase, where in zip(person["refer"], grounder.ground(path, person["refer"]), strict=True):
                 meets = best_iou(where, [_fractions(person["bbox"], image)]) > IOU_THRESHOLD
                 if (len(where) == 1 and not meets) or len(where) > 1:
                     dropped["refer phrase: the grounder finds it elsewhere"] += 1
@@ -157,7 +157,7 @@ class Captioner:
         written = self.policy.write([_about(path, words) for words in asked], max_new_tokens=_TOKENS, temperature=0.0)
         phrases = [" ".join(text.split()).strip(" .\"'") for text in written]
         phrases = [f"{phrase[:1].lower()}{phrase[1:]}" for phrase in phrases]
-        for person, phrase, where in zip(nameless, phrases, grounder.where(path, phrases), strict=True):
+        for person, phrase, where in zip(nameless, phrases, grounder.ground(path, phrases), strict=True):
             if fault := _fault(phrase):
                 dropped[f"model phrase: {fault}"] += 1
             elif len(where) != 1 or best_iou(where, [_fractions(person["bbox"], image)]) <= IOU_THRESHOLD:

@@ -81,10 +81,10 @@ def _relations(i: int, everybody: Sequence[Described], names: Sequence[str]) -> 
     found = []
     for side, sign in (("left", -1), ("right", 1)):
         beside = [
-            (sign * (other.person.centre[0] - mine.centre[0]), names[k])
+            (sign * (other.person.center[0] - mine.center[0]), names[k])
             for k, other in enumerate(everybody)
             if k != i and names[k]
-            and sign * (other.person.centre[0] - mine.centre[0]) > 0.5 * max(mine.width, other.person.width)
+            and sign * (other.person.center[0] - mine.center[0]) > 0.5 * max(mine.width, other.person.width)
             and min(mine.box_px[3], other.person.box_px[3]) > max(mine.box_px[1], other.person.box_px[1])
         ]  # fmt: skip
         if beside:

@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from omnisense.perception.geometry import containment
-from omnisense.perception.images.colors import ALIKE, colour_of
-from omnisense.perception.images.scene import BoxPx, Person, Scene, Thing
+from omnisense.perception.images.colors import CONFUSABLE_COLORS, dominant_color
+from omnisense.perception.images.scene import BoxPx, Person, Scene, SceneObject
 from omnisense.perception.vision.pose import part_box, part_polygons, pose_of
 
 Aspect = Literal["appearance", "pose", "modality", "relation"]
@@ -73,7 +73,11 @@ class Described(NamedTuple):
         mine = [own.value for own in self.facts if own.key == fact.key]
         if fact.key.startswith("thing:"):
             return not mine and fact.value not in self.close
-        return bool(mine) and fact.value not in mine and all(frozenset((v, fact.value)) not in ALIKE for v in mine)
+        return (
+            bool(mine)
+            and fact.value not in mine
+            and all(frozenset((v, fact.value)) not in CONFUSABLE_COLORS for v in mine)
+        )
 
 
 def describe(scene: Scene, image: np.ndarray) -> list[Described]:
@@ -91,7 +95,7 @@ def describe(scene: Scene, image: np.ndarray) -> list[Described]:
         if person is alone:
             facts = [fact for fact in facts if not _contradicted(fact, scene.captions)]
         close = frozenset(
-            thing.name for thing in scene.things if _gap(person.box_px, thing.box_px) < 0.1 * person.height
+            thing.name for thing in scene.objects if _gap(person.box_px, thing.box_px) < 0.1 * person.height
         )
         found.append(Described(person, noun, tuple(facts), close))
     return found
@@ -105,7 +109,7 @@ def _worn(person: Person, image: np.ndarray) -> list[Fact]:
     found = []
     for part, garment, verb in (("torso", "top", "in a {} top"), ("legs", "bottoms", "in {} bottoms")):
         polygons = part_polygons(person, part)
-        colour = colour_of(image, polygons, person.outline, face) if polygons else ""
+        colour = dominant_color(image, polygons, person.outline, face) if polygons else ""
         box = part_box(person, part)
         if colour and box:
             phrase = f"a {colour} top" if part == "torso" else f"{colour} bottoms"
@@ -118,7 +122,7 @@ def _worn(person: Person, image: np.ndarray) -> list[Fact]:
 
 def _posed(person: Person, scene: Scene) -> list[Fact]:
     pose, source = pose_of(person), scene.source.get("joints", "joints")
-    seat = next((thing for thing in scene.things if thing.name in _SEATS and _sits_on(person, thing)), None)
+    seat = next((thing for thing in scene.objects if thing.name in _SEATS and _sits_on(person, thing)), None)
     found = []
     if pose.view:
         found.append(Fact("pose", "view", pose.view, f"is {pose.view}", pose.view, source))
@@ -142,7 +146,7 @@ def _posed(person: Person, scene: Scene) -> list[Fact]:
 
 def _with_things(person: Person, scene: Scene) -> list[Fact]:
     found: dict[str, Fact] = {}
-    for thing in sorted(scene.things, key=lambda thing: -_size(thing.box_px)):
+    for thing in sorted(scene.objects, key=lambda thing: -_size(thing.box_px)):
         name = _named(person, thing, scene)
         if name and thing.name not in found and len(found) < 3:
             source = "joints and object boxes" if thing.name in _HELD | set(_UNDERFOOT) else "person and object boxes"
@@ -152,11 +156,11 @@ def _with_things(person: Person, scene: Scene) -> list[Fact]:
     return list(found.values())
 
 
-def _named(person: Person, thing: Thing, scene: Scene) -> str:
+def _named(person: Person, thing: SceneObject, scene: Scene) -> str:
     """What the person does with a thing, as words go on after "the person"; empty where nothing is sure."""
     box, joints = thing.box_px, person.joints
     article = "an" if thing.name[0] in "aeiou" else "a"
-    if thing.name in _TABLEWARE and any(other.name == _TABLE for other in scene.things):
+    if thing.name in _TABLEWARE and any(other.name == _TABLE for other in scene.objects):
         return ""  # a hand is near what stands on a table without holding it
     if thing.name in _HELD:
         mine = _reach(person, box)
@@ -218,7 +222,7 @@ def _owner_of_feet(box: BoxPx, scene: Scene) -> Person | None:
     return min(standing, key=lambda pair: pair[0])[1] if standing else None
 
 
-def _sits_on(person: Person, seat: Thing) -> bool:
+def _sits_on(person: Person, seat: SceneObject) -> bool:
     hips = [joint for name, joint in person.joints.items() if name.endswith("hip")]
     return any(_from(hip[:2], seat.box_px) < 0.05 * person.height for hip in hips)
 

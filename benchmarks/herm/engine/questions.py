@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from omnisense.perception.images.colors import ALIKE, COLOURS
+from omnisense.perception.images.colors import COLORS, CONFUSABLE_COLORS
 from omnisense.reasoning.answers import boxes
 
 BASIC, COMPLEX = "basic perception", "complex understanding"
@@ -124,7 +124,7 @@ def _appearance(person: Row, others: Sequence[Row], draw: random.Random) -> Iter
             continue
         worn = [other["value"] for one in others for other in _facts(one, "top", "bottoms")]
         worn += [own["value"] for own in _facts(person, "top", "bottoms")]
-        clear = [c for c in dict.fromkeys([*worn, *draw.sample(COLOURS, len(COLOURS))]) if _unlike(c, fact["value"])]
+        clear = [c for c in dict.fromkeys([*worn, *draw.sample(COLORS, len(COLORS))]) if _unlike(c, fact["value"])]
         kind = "is the top" if fact["key"] == "top" else "are the trousers, the shorts or the skirt"
         yield from _choice("appearance", BASIC, f"What colour {kind} of {name}?", fact["value"], clear, draw)
 
@@ -256,7 +256,7 @@ def _lacks(person: Row, fact: Row) -> bool:
 
 
 def _unlike(value: str, other: str) -> bool:
-    return value != other and frozenset((value, other)) not in ALIKE
+    return value != other and frozenset((value, other)) not in CONFUSABLE_COLORS
 
 
 def _listed(facts: Sequence[Row]) -> str:

@@ -114,16 +114,16 @@ def _countable(others: Sequence[Described], scene: Scene) -> bool:
 
 
 def _side(person: Person, others: Sequence[Person], width: int) -> str:
-    x, apart = person.centre[0], _APART * width
-    if all(x + apart < other.centre[0] for other in others):
+    x, apart = person.center[0], _APART * width
+    if all(x + apart < other.center[0] for other in others):
         return "furthest to the left"
-    return "furthest to the right" if all(x - apart > other.centre[0] for other in others) else ""
+    return "furthest to the right" if all(x - apart > other.center[0] for other in others) else ""
 
 
 def _place(person: Person, others: Sequence[Person], width: int) -> str:
     """Which of a few people in a row it is."""
-    row = sorted([person, *others], key=lambda p: p.centre[0])
-    apart = all(b.centre[0] - a.centre[0] > _APART * width for a, b in itertools.pairwise(row))
+    row = sorted([person, *others], key=lambda p: p.center[0])
+    apart = all(b.center[0] - a.center[0] > _APART * width for a, b in itertools.pairwise(row))
     return _ORDINALS[row.index(person)] if apart and len(row) <= len(_ORDINALS) else ""
 
 

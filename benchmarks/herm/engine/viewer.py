@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from omnisense.files import write_atomically
-from omnisense.perception.images.scene import pixels
+from omnisense.perception.images.scene import load_image
 
 _COLOURS = (
     "#e6194b",
@@ -64,7 +64,7 @@ def write_viewer(
 def _write_thumb(picture: Path | None, thumb: Path) -> None:
     if picture is None or thumb.is_file():
         return
-    small = Image.fromarray(pixels(picture))
+    small = Image.fromarray(load_image(picture))
     small.thumbnail((_THUMB_SIDE, _THUMB_SIDE))
     thumb.parent.mkdir(exist_ok=True)
     small.save(thumb, quality=80)

@@ -108,7 +108,7 @@ def test_bad_pictures_cost_only_themselves(trio, tmp_path, capsys):
     assert "truncated" in failed["broken.png"]
     assert "too small (1x1)" in failed["one.png"]
     assert "exceeds limit" in failed["huge.png"]
-    assert "annotations do not have it" in failed["stranger.png"]
+    assert "missing from the annotations" in failed["stranger.png"]
     assert set(failed) == {"broken.png", "one.png", "huge.png", "text.jpg", "stranger.png"}
     assert found["dropped"]["picture: nobody in it"] == 1
     people = {image["image"]: rows for image, rows in pictures_of(tmp_path / "out")}
@@ -135,8 +135,8 @@ def test_boxes_outside_the_picture_are_cut_or_dropped(trio, tmp_path):
         {"id": 903, "image_id": 1, "category_id": 1, "bbox": [10, 10, None, 50], "iscrowd": 0},
     ]
     found = run(trio, tmp_path / "out", trio.write())
-    assert found["dropped"]["person outside the picture or without area"] == 2
-    assert found["dropped"]["object outside the picture or without area"] == 1
+    assert found["dropped"]["person outside the image or without area"] == 2
+    assert found["dropped"]["object outside the image or without area"] == 1
     ((_, people),) = pictures_of(tmp_path / "out")
     assert people[-1]["bbox"] == [600, 400, 40, 80]
 

@@ -11,8 +11,8 @@ from omnisense.benchmarks.herm.engine.output import pictures_of, read_lines
 from omnisense.benchmarks.herm.engine.questions import is_held_out, training_of
 from omnisense.benchmarks.herm.engine.referring_expressions import refer
 from omnisense.benchmarks.herm.loading import load
-from omnisense.perception.images.coco import CocoScenes
-from omnisense.perception.images.scene import pixels
+from omnisense.perception.images.coco import CocoSceneReader
+from omnisense.perception.images.scene import load_image
 from tests.benchmarks.herm.painted import TRIO, Pictures, run
 
 
@@ -58,8 +58,8 @@ def test_a_phrase_that_fits_two_is_sharpened_or_dropped(tmp_path):
 def test_who_is_little_known_blocks_a_phrase(trio):
     """Somebody whose top has no clear colour may wear red too."""
     trio.write()
-    (scene,) = CocoScenes(trio.folder).read([trio.folder / "images" / "trio.png"])
-    known = describe(scene, pixels(scene.path))
+    (scene,) = CocoSceneReader(trio.folder).read([trio.folder / "images" / "trio.png"])
+    known = describe(scene, load_image(scene.path))
     unknown = [known[0], Described(known[1].person, "person", (), frozenset({"frisbee"})), known[2]]
     assert refer(known[0], known, scene).phrases[0] == "the person in a red top"
     assert refer(unknown[0], unknown, scene).phrases[0] == "the person in a red top furthest to the left"
@@ -97,8 +97,8 @@ def test_captions_count_only_where_they_speak_of_one_person(tmp_path, captions, 
     made.add("one.png", [(320, 400, "red", False)])
     made.captions = [{"id": i, "image_id": 1, "caption": caption} for i, caption in enumerate(captions)]
     made.write()
-    (scene,) = CocoScenes(made.folder).read([made.folder / "images" / "one.png"])
-    (one,) = describe(scene, pixels(scene.path))
+    (scene,) = CocoSceneReader(made.folder).read([made.folder / "images" / "one.png"])
+    (one,) = describe(scene, load_image(scene.path))
     assert one.noun == noun
     assert [fact.text for fact in one.facts if fact.key == "caption"] == ([said] if said else [])
 

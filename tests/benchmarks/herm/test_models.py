@@ -12,8 +12,8 @@ from omnisense.benchmarks.herm.engine.captioner import Captioner, PolicyGrounder
 from omnisense.benchmarks.herm.engine.facts import describe
 from omnisense.benchmarks.herm.engine.output import pictures_of
 from omnisense.errors import ModelError
-from omnisense.perception.images.coco import CocoScenes
-from omnisense.perception.images.scene import pixels
+from omnisense.perception.images.coco import CocoSceneReader
+from omnisense.perception.images.scene import load_image
 from omnisense.reasoning.answers.boxes import notation_of
 from tests.benchmarks.herm.painted import run
 
@@ -109,15 +109,17 @@ def owl(tmp_path_factory):
 
 
 def test_a_zero_shot_detector_grounds_phrases(trio, tmp_path, owl, vlm):
-    from omnisense.perception.images.grounding import ZeroShotGrounder, is_zero_shot
+    from omnisense.perception.images.grounding import ZeroShotGrounder, is_zero_shot_detector
 
     trio.write()
-    assert is_zero_shot(owl)
-    assert not is_zero_shot(Path(vlm))
-    found = ZeroShotGrounder(str(owl), min_score=0.0).where(trio.folder / "images" / "trio.png", ["a red top", "a hat"])
+    assert is_zero_shot_detector(owl)
+    assert not is_zero_shot_detector(Path(vlm))
+    found = ZeroShotGrounder(str(owl), min_score=0.0).ground(
+        trio.folder / "images" / "trio.png", ["a red top", "a hat"]
+    )
     assert all(0 < len(boxes) <= 16 for boxes in found)  # one for each patch of the picture, but for those without area
     assert all(0 <= v <= 1 for boxes in found for box in boxes for v in box)
-    assert ZeroShotGrounder(str(owl), min_score=0.0).where(trio.folder / "images" / "trio.png", ["a" * 40]) == [[]]
+    assert ZeroShotGrounder(str(owl), min_score=0.0).ground(trio.folder / "images" / "trio.png", ["a" * 40]) == [[]]
     settings = AnnotateSettings(coco=str(trio.folder), captioner_model=vlm, grounder_model=str(owl))
     assert not run(trio, tmp_path / "out", settings)["failed"]
 
@@ -148,10 +150,10 @@ def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
             return "I'm sorry, I am unable to." if "pose" in asked else "Somebody does something here."
 
     trio.write()
-    (scene,) = CocoScenes(trio.folder).read([trio.folder / "images" / "trio.png"])
+    (scene,) = CocoSceneReader(trio.folder).read([trio.folder / "images" / "trio.png"])
     from omnisense.benchmarks.herm.engine.descriptions import rows_of
 
-    image, people, _ = rows_of(scene, describe(scene, pixels(scene.path)))
+    image, people, _ = rows_of(scene, describe(scene, load_image(scene.path)))
     people[0]["refer"], people[1]["refer"] = people[0]["refer"][:1], []
     seer = Seer()
     (tmp_path / "crops").mkdir()
@@ -178,8 +180,8 @@ def test_texts_without_a_grounder_teach_no_boxes(trio, tmp_path):
     from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
     trio.write()
-    (scene,) = CocoScenes(trio.folder).read([trio.folder / "images" / "trio.png"])
-    image, people, _ = rows_of(scene, describe(scene, pixels(scene.path)))
+    (scene,) = CocoSceneReader(trio.folder).read([trio.folder / "images" / "trio.png"])
+    image, people, _ = rows_of(scene, describe(scene, load_image(scene.path)))
     assert any(row["dimension"] == "instance grounding" for row in training_of(image, people, 0))
     policy = ScriptedPolicy(["They wear <p>a knitted top</p> today."])
     dropped = Captioner(policy, notation_of("bins", None), None, tmp_path).describe(scene.path, image, people)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from omnisense import ModelError, models, open_clip
-from omnisense.perception.images.scene import Joint, pixels
+from omnisense.perception.images.scene import Joint, load_image
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.pipeline import Perception, PerceptionSettings
 from omnisense.perception.streaming.faces import LiveFaces
@@ -119,7 +119,7 @@ def test_a_man_at_the_telephone(shared, perception):
 @pytest.mark.shared
 @pytest.mark.models
 def test_a_body_is_followed_from_look_to_look(shared, reader, perception):
-    image = pixels(shared / "people_images" / "images" / "000000234748.jpg")
+    image = load_image(shared / "people_images" / "images" / "000000234748.jpg")
     box = perception.registry.vision_models()[0].detect(image)[0].box * [640, 425, 640, 425]
     first = reader.look(image, tuple(box.tolist()))
     again = reader.look(image, tuple(box.tolist()), first)
