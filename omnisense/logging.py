@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from omnisense.errors import InputError
 
@@ -39,6 +40,18 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what ``sys.stderr`` is at the time, since progress bars redirect it to print above themselves."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """Standard error."""
+        return sys.stderr
 
 
 class _Filter(logging.Filter):
@@ -76,7 +89,7 @@ def configure_logging(level: str | None = None, json_lines: bool | None = None) 
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if handler.get_name() == VARIABLE]:
         root.removeHandler(old)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardError()
     handler.set_name(VARIABLE)
     _attach(handler, level, logging.ERROR)
     logging.captureWarnings(True)

@@ -18,6 +18,7 @@ from omnisense.agent.cli.models import models_group
 from omnisense.agent.cli.perceive import perceive_command
 from omnisense.agent.cli.report import report, score_group
 from omnisense.agent.cli.respond import chat_command, demo_command, respond_command
+from omnisense.agent.cli.schema import schema_command
 from omnisense.agent.cli.train import train_group
 from omnisense.compat import set_library_defaults
 from omnisense.errors import OmniSenseError
@@ -58,6 +59,7 @@ for _command in (
     report,
     train_group,
     annotate_command,
+    schema_command,
 ):
     cli.add_command(_command)
 
