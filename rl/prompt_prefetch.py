@@ -19,7 +19,7 @@ class Encoded(NamedTuple):
     """A prompt's tensors, and what of its media is in them."""
 
     prompt: EncodedPrompt
-    seen: MediaUsage
+    media_usage: MediaUsage
 
 
 def dump_prompt(prompt: Messages) -> str:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.reasoning.answers.parser import is_think_then_answer, parse
-from omnisense.reasoning.answers.question import UNSCORED, Question
+from omnisense.reasoning.answers.question import UNSCORED_KINDS, Question
 
 Completions = Sequence[Sequence[Mapping[str, str]]]
 Reward = Callable[..., list[float | None]]
@@ -54,7 +54,7 @@ def accuracy(
 ) -> list[float | None]:
     """The strict score of each reply (0, 0.5 or 1); None where there is no right answer."""
     asked = zip(completions, questions(question, kind, options, form), gold, strict=True)
-    found = [score(reply_of(c), q, right) if right and q.kind not in UNSCORED else None for c, q, right in asked]
+    found = [score(reply_of(c), q, right) if right and q.kind not in UNSCORED_KINDS else None for c, q, right in asked]
     if log_extra:
         log_extra("answer", [one.answer.value if one else "" for one in found])
         log_extra("reason", [one.reason if one else "no right answer" for one in found])

@@ -32,22 +32,22 @@ class Samples(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """See the class."""
         logs = self._trainer._logs  # TRL keeps the last batch's completions here, and offers no other way to them
-        if not (state.is_world_process_zero and self._count and logs["completion"] and self._trainer.seen):
+        if not (state.is_world_process_zero and self._count and logs["completion"] and self._trainer.media_usage):
             return
-        shown = min(self._count, len(self._trainer.seen), len(logs["completion"]))
-        cells = [_cell(logs, i, self._trainer.seen[i]) for i in range(shown)]
+        shown = min(self._count, len(self._trainer.media_usage), len(logs["completion"]))
+        cells = [_cell(logs, i, self._trainer.media_usage[i]) for i in range(shown)]
         self._folder.mkdir(parents=True, exist_ok=True)
         name = f"step-{state.global_step:05d}"
         write_atomically(self._folder / f"{name}.html", _page(name, cells))
 
 
-def _cell(logs: Any, i: int, seen: MediaUsage) -> str:
+def _cell(logs: Any, i: int, usage: MediaUsage) -> str:
     earned = ", ".join(f"{name} {values[i]:.3g}" for name, values in logs["rewards"].items())
     reasons = "; ".join(f"{name}: {values[i]}" for name, values in logs["extra"].items() if values[i] is not None)
     asked = "\n".join(text_of(message) for message in logs["prompt"][i])
-    jpeg = strip(seen)
+    jpeg = strip(usage)
     picture = f'<img alt="frames" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">' if jpeg else ""
-    sound = f"<p>{seen.audio_s:g} s of sound</p>" if seen.audio_s else ""
+    sound = f"<p>{usage.audio_s:g} s of sound</p>" if usage.audio_s else ""
     return (
         f"<section>{picture}{sound}<pre>{escape(asked)}</pre><pre class=reply>{escape(reply_of(logs['completion'][i]))}"
         f"</pre><p>advantage {logs['advantages'][i]:+.2f}; {escape(earned)}<br><small>{escape(reasons)}</small></p>"

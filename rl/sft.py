@@ -12,7 +12,8 @@ import torch
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from omnisense.reasoning.policies.encoding import ALONG_TOKENS, Encoder, collate, on_device
+from omnisense.reasoning.policies.batching import collate, to_device
+from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, Encoder
 from omnisense.rl.checkpoints import ExactCheckpoints
 from omnisense.rl.full_forward import add_scoring_head, bare_model
 from omnisense.rl.prompt_prefetch import PromptPrefetcher
@@ -22,7 +23,7 @@ class OmniSFTTrainer(ExactCheckpoints, SFTTrainer):
     """TRL's SFT trainer for models that see and hear.
 
     Args:
-        model: from :func:`omnisense.reasoning.policies.transformers.load_model`, bare or with a PEFT adapter on it.
+        model: from :func:`omnisense.reasoning.policies.loading.load_model`, bare or with a PEFT adapter on it.
         encoder: from the same function.
         args: TRL's configuration.
         train_dataset: ``prompt`` as :func:`omnisense.rl.prompt_prefetch.dump_prompt` writes it, and the ``reply``.
@@ -51,7 +52,7 @@ class OmniSFTTrainer(ExactCheckpoints, SFTTrainer):
     def _batch(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         tokenizer = self._tokenizer
         prompts = [row.prompt for row in self._ahead.take([row["prompt"] for row in rows])]
-        batch = on_device(self._bare, collate(prompts, tokenizer.pad_token_id))
+        batch = to_device(self._bare, collate(prompts, tokenizer.pad_token_id))
         device = batch["input_ids"].device
         replies = [
             [*tokenizer(r["reply"], add_special_tokens=False)["input_ids"], tokenizer.eos_token_id] for r in rows
@@ -59,7 +60,7 @@ class OmniSFTTrainer(ExactCheckpoints, SFTTrainer):
         longest = max(map(len, replies))
         ids = torch.tensor([r + [tokenizer.pad_token_id] * (longest - len(r)) for r in replies], device=device)
         real = torch.tensor([[1] * len(r) + [0] * (longest - len(r)) for r in replies], device=device)
-        for key in batch.keys() & ALONG_TOKENS:
+        for key in batch.keys() & PER_TOKEN_INPUTS:
             more = ids if key == "input_ids" else real if key == "attention_mask" else torch.zeros_like(ids)
             batch[key] = torch.cat([batch[key], more], dim=1)
         unscored = torch.full_like(batch["input_ids"][:, :-longest], -100)

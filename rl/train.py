@@ -27,9 +27,10 @@ from omnisense.benchmarks.harness.records import claim
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
 from omnisense.perception.media.sampling import Sampling
-from omnisense.reasoning.policies.encoding import Encoder, family_of
+from omnisense.reasoning.policies.encoding import Encoder
+from omnisense.reasoning.policies.families import family_of
+from omnisense.reasoning.policies.loading import load_model
 from omnisense.reasoning.policies.messages import Messages, clip_of, media_of
-from omnisense.reasoning.policies.transformers import load_model
 from omnisense.rl.checkpoints import last_whole
 from omnisense.rl.data.dataset import Split, read_split, rows_of, solution
 from omnisense.rl.evaluate import Candidate, finish

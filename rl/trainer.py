@@ -20,14 +20,8 @@ from trl.models import prepare_deepspeed, prepare_fsdp
 from trl.trainer.utils import RepeatSampler
 
 from omnisense.errors import InputError
-from omnisense.reasoning.policies.encoding import (
-    ALONG_TOKENS,
-    EncodedPrompt,
-    Encoder,
-    collate,
-    media_token_ids,
-    on_device,
-)
+from omnisense.reasoning.policies.batching import collate, to_device
+from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, EncodedPrompt, Encoder, media_token_ids
 from omnisense.reasoning.policies.messages import MediaUsage
 from omnisense.rl.checkpoints import ExactCheckpoints
 from omnisense.rl.full_forward import add_scoring_head, bare_model
@@ -38,7 +32,7 @@ class OmniGRPOTrainer(ExactCheckpoints, GRPOTrainer):
     """TRL's GRPO trainer for any model of :mod:`omnisense.reasoning.policies.encoding`.
 
     Args:
-        model: from :func:`omnisense.reasoning.policies.transformers.load_model`, bare or with a PEFT adapter on it.
+        model: from :func:`omnisense.reasoning.policies.loading.load_model`, bare or with a PEFT adapter on it.
         encoder: from the same function.
         reward_funcs: as TRL takes them.
         args: TRL's configuration. Checkpoints are exact where they fall between two rounds of generation.
@@ -50,7 +44,7 @@ class OmniGRPOTrainer(ExactCheckpoints, GRPOTrainer):
 
     Attributes:
         ahead: what encodes the prompts.
-        seen: what of its media each prompt of the last batch showed the model.
+        media_usage: what of its media each prompt of the last batch showed the model.
 
     Raises:
         InputError: settings that would train on something else than the prompts.
@@ -72,7 +66,7 @@ class OmniGRPOTrainer(ExactCheckpoints, GRPOTrainer):
         _check(args, encoder, needs_reference=args.beta > 0 and not adapted and ref_model is None)
         self._encoder, self.ahead = encoder, PromptPrefetcher(encoder, threads)
         self._rows: list[EncodedPrompt] = []
-        self.seen: list[MediaUsage] = []
+        self.media_usage: list[MediaUsage] = []
         args.generation_kwargs = {"suppress_tokens": media_token_ids(model.config) or None} | (
             args.generation_kwargs or {}
         )
@@ -99,7 +93,7 @@ class OmniGRPOTrainer(ExactCheckpoints, GRPOTrainer):
         began = time.perf_counter()
         encoded = self.ahead.take([row["prompt"] for row in inputs])
         self._log_metric("encoding/wait_s", time.perf_counter() - began)
-        self._rows, self.seen = [row.prompt for row in encoded], [row.seen for row in encoded]
+        self._rows, self.media_usage = [row.prompt for row in encoded], [row.media_usage for row in encoded]
         inputs = [{**row, "prompt": read_prompt(row["prompt"])} for row in inputs]
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         output["encoded"] = self._rows  # a plain list: TRL shuffles and splits it with its tensors
@@ -155,9 +149,9 @@ class OmniGRPOTrainer(ExactCheckpoints, GRPOTrainer):
 
     def _media(self, rows: Sequence[EncodedPrompt], completion: int = 0) -> dict[str, Any]:
         """What goes to the model beside its tokens; what runs along them is lengthened by the completion."""
-        batch = on_device(bare_model(self.model), collate(rows, self._tokenizer.pad_token_id))
+        batch = to_device(bare_model(self.model), collate(rows, self._tokenizer.pad_token_id))
         return {
-            key: torch.nn.functional.pad(value, (0, completion)) if key in ALONG_TOKENS else value
+            key: torch.nn.functional.pad(value, (0, completion)) if key in PER_TOKEN_INPUTS else value
             for key, value in batch.items()
             if key not in ("input_ids", "attention_mask")
         }

@@ -53,9 +53,9 @@ class Weights(BaseModel):
                 parameter.requires_grad_(self.towers or not _TOWERS.search(name))
             return model
         if adapter is not None:
-            from omnisense.reasoning.policies.transformers import with_adapter
+            from omnisense.reasoning.policies.loading import load_adapter
 
-            return with_adapter(model, adapter, trainable=True)
+            return load_adapter(model, adapter, trainable=True)
         from peft import LoraConfig, get_peft_model
 
         targets = "all-linear" if self.towers else LANGUAGE_LAYERS

@@ -11,8 +11,8 @@ from typing import Literal, Protocol
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.errors import InputError
 from omnisense.perception.media.sampling import Sampling
-from omnisense.reasoning.answers.boxes import UNITS
-from omnisense.reasoning.answers.question import BOXED, Question, question_text
+from omnisense.reasoning.answers.boxes import BOX_UNITS
+from omnisense.reasoning.answers.question import BOX_KINDS, Question, question_text
 from omnisense.reasoning.policies.messages import Messages, Part, message
 
 
@@ -113,7 +113,7 @@ class PromptBuilder:
             question = Question("?", kind, options[:n])  # type: ignore[arg-type]
             words.append(self.ask(Sample("", "", 0, question, "", "text", transcript="-", hears=True)).prompt_sha)
         if boxed:
-            asked = [Question("?", kind, form=form) for kind in BOXED for form in (*UNITS[:3], "pixels 4x3")]  # type: ignore[arg-type]
+            asked = [Question("?", kind, form=form) for kind in BOX_KINDS for form in (*BOX_UNITS[:3], "pixels 4x3")]  # type: ignore[arg-type]
             words += [self.ask(Sample("", "", 0, question, "", "text")).prompt_sha for question in asked]
         return hashlib.sha256("".join(words).encode()).hexdigest()[:12]
 

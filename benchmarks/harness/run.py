@@ -25,7 +25,7 @@ from omnisense.benchmarks.harness.systems import SystemSettings, build
 from omnisense.benchmarks.harness.worker import WorkerSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answers.parser import PARSER_VERSION
-from omnisense.reasoning.answers.question import BOXED, UNSCORED
+from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS
 
 _PACKAGES = ("torch", "transformers", "whisperx", "av", "decord2", "langgraph", "numpy", "ray")
 _ALL_FAIL = 12  # a run whose first questions all fail for the same reason is stopped
@@ -87,7 +87,7 @@ class RunSettings:
         system.pop("batch_size")  # how many are answered at once is no part of what is asked
         found = {"suite": self.suite.name, "data": dataset.fingerprint, "system": system}
         if self.system.kind == "policy":
-            boxed = any(sample.question.kind in BOXED for sample in dataset.samples)
+            boxed = any(sample.question.kind in BOX_KINDS for sample in dataset.samples)
             return found | {
                 "prompting": asdict(self.prompting),
                 "prompts": PromptBuilder(self.prompting, self.suite.load_templates).fingerprint(boxed),
@@ -210,9 +210,9 @@ def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Sample, ...]
     not_asked: Counter[str] = Counter()
     chosen = []
     for sample in samples:
-        if sample.question.kind in UNSCORED:
+        if sample.question.kind in UNSCORED_KINDS:
             not_asked["an open reply has no right answer"] += 1
-        elif sample.question.kind in BOXED and settings.system.kind == "agent":
+        elif sample.question.kind in BOX_KINDS and settings.system.kind == "agent":
             not_asked["our agent gives no boxes"] += 1
         elif settings.prompting.media and sample.modality not in takes:
             not_asked[f"{sample.modality} is nothing the system takes"] += 1

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from omnisense.perception.geometry import best_iou, count_matches
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.parser import Answer, parse
-from omnisense.reasoning.answers.question import BOXED, UNSCORED, Question
+from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Question
 
 
 class Score(NamedTuple):
@@ -35,12 +35,12 @@ def score(reply: str, question: Question, gold: str) -> Score:
     Raises:
         ValueError: the question is open, so that there is nothing to score by.
     """
-    if question.kind in UNSCORED:
+    if question.kind in UNSCORED_KINDS:
         raise ValueError("an open reply has no right answer")
     answer = parse(reply, question.kind, question.options, question.form)
     if not answer.value:
         return Score(0.0, answer, f"unparseable: {answer.how}")
-    if question.kind in BOXED:
+    if question.kind in BOX_KINDS:
         return Score(*_overlap(answer, gold))
     if answer.value == gold:
         return Score(1.0, answer, f"{answer.value} is right")

@@ -13,7 +13,7 @@ from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.statistics import Accuracies, Estimate, binned, calibration_error, compare
 from omnisense.benchmarks.harness.suite import ReportSpec
 from omnisense.reasoning.answers.parser import PARSER_VERSION
-from omnisense.reasoning.answers.question import BOXED, Question
+from omnisense.reasoning.answers.question import BOX_KINDS, Question
 
 _LENGTHS_S = (0, 10, 30, 60, 120, 300, 1e9)
 _CONFIDENCES = tuple(i / 10 for i in range(11))
@@ -138,7 +138,7 @@ def _confusion(answered: Sequence[Record]) -> dict[str, dict[str, dict[str, int]
     """By kind of question: how often each right answer got each answer; what could not be read is ``?``."""
     found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for record in answered:
-        if record.kind not in ("several", *BOXED):
+        if record.kind not in ("several", *BOX_KINDS):
             found[record.kind][record.gold][record.answer or "?"] += 1
     return {
         kind: {gold: dict(sorted(row.items())) for gold, row in sorted(rows.items())} for kind, rows in found.items()

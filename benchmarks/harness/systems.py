@@ -15,7 +15,7 @@ from omnisense.benchmarks.harness.prompting import LoadTemplates, PromptBuilder,
 from omnisense.errors import InputError, MediaError, PolicyError
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.graph import AnswerGraph, evidence_of
-from omnisense.reasoning.answers.question import BOXED, question_text, strip_letter
+from omnisense.reasoning.answers.question import BOX_KINDS, question_text, strip_letter
 from omnisense.reasoning.policies.base import Choice, Policy
 from omnisense.reasoning.policies.load import load_policy
 from omnisense.reasoning.policies.messages import MediaUsage, PreparedPrompt, clip_of, message
@@ -36,7 +36,7 @@ class Prepared:
 
     sample: Sample
     work: Any = None
-    seen: MediaUsage = field(default_factory=MediaUsage)
+    media_usage: MediaUsage = field(default_factory=MediaUsage)
     prompt_sha: str = ""
     notes: tuple[str, ...] = ()
 
@@ -186,18 +186,18 @@ class PolicySystem:
         asked = self._prompts.ask(sample, self._transcript(sample) if self._ears and sample.hears else None)
         prompt = self._policy.prepare(asked.messages)
         notes = () if asked.ours or not self._prompts.settings.templates else ("no template for this kind: our prompt",)
-        return Prepared(sample, prompt, prompt.seen, asked.prompt_sha, notes)
+        return Prepared(sample, prompt, prompt.media_usage, asked.prompt_sha, notes)
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
         if self._settings.method == "write":
             return self._written(batch)
         boxed = [
-            p for p in batch if p.sample.question.kind in BOXED
+            p for p in batch if p.sample.question.kind in BOX_KINDS
         ]  # these are written: there is nothing to choose from
-        others = [p for p in batch if p.sample.question.kind not in BOXED]
+        others = [p for p in batch if p.sample.question.kind not in BOX_KINDS]
         written, chosen = iter(self._written(boxed)), iter(_chosen(self._policy, others))
-        return [next(written if p.sample.question.kind in BOXED else chosen) for p in batch]
+        return [next(written if p.sample.question.kind in BOX_KINDS else chosen) for p in batch]
 
     def _written(self, batch: Sequence[Prepared]) -> list[Reply]:
         prompts: list[PreparedPrompt] = [p.work for p in batch]
@@ -318,20 +318,20 @@ class Baseline:
 
     def _random(self, sample: Sample) -> str:
         draw = random.Random(f"{self._seed}:{sample.id}")
-        if sample.question.kind in BOXED:
+        if sample.question.kind in BOX_KINDS:
             (x1, x2), (y1, y2) = (sorted((draw.random(), draw.random())) for _ in range(2))
-            return boxes.write([(x1, y1, x2, y2)], "fractions")
+            return boxes.format_boxes([(x1, y1, x2, y2)], "fractions")
         if sample.question.kind != "several":
             return draw.choice(sample.question.candidates())
         letters = sample.question.letters
         return "".join(sorted(draw.sample(letters, draw.randint(1, len(letters)))))
 
     def _majority(self, sample: Sample) -> str:
-        if sample.question.kind in BOXED:
+        if sample.question.kind in BOX_KINDS:
             known = [
                 box for gold in self._most.get((sample.task, sample.question.kind), []) for box in boxes.load(gold)
             ]
-            return boxes.write([[statistics.median(side) for side in zip(*known, strict=True)]], "fractions")
+            return boxes.format_boxes([[statistics.median(side) for side in zip(*known, strict=True)]], "fractions")
         fitting = [g for g in self._most.get((sample.task, sample.question.kind), []) if self._fits(g, sample)]
         return fitting[0] if fitting else self._random(sample)
 

@@ -87,7 +87,7 @@ class Worker:
             if isinstance(reply, _Failure):
                 done[p.sample.id] = Done(failed(p.sample, reply.error))
             else:
-                done[p.sample.id] = Done(self._record(p, reply, seconds), strip(p.seen))
+                done[p.sample.id] = Done(self._record(p, reply, seconds), strip(p.media_usage))
         return [done[sample.id] for sample in batch]
 
     def _answers(self, batch: list[Prepared]) -> list[Reply | _Failure]:
@@ -106,10 +106,10 @@ class Worker:
         return self._answers(batch[:half]) + self._answers(batch[half:])
 
     def _record(self, prepared: Prepared, reply: Reply, seconds: float) -> Record:
-        sample, seen = prepared.sample, prepared.seen
+        sample, usage = prepared.sample, prepared.media_usage
         value, answer, reason = score(reply.text, sample.question, sample.gold)
         return Record(
-            **_about(sample) | {"length_s": round(sample.length_s or seen.audio_s, 2)},
+            **_about(sample) | {"length_s": round(sample.length_s or usage.audio_s, 2)},
             status="answered",
             reply=reply.text,
             thinking=answer.thinking,
@@ -120,9 +120,9 @@ class Worker:
             official=self._official_score(sample, reply.text, self._think),
             probabilities=reply.probabilities,
             prompt=prepared.prompt_sha,
-            frames=len(seen.times_s),
-            times_s=tuple(round(t, 3) for t in seen.times_s),
-            audio_s=seen.audio_s,
+            frames=len(usage.times_s),
+            times_s=tuple(round(t, 3) for t in usage.times_s),
+            audio_s=usage.audio_s,
             parser=PARSER_VERSION,
             notes=prepared.notes,
             seconds=round(seconds, 4),
@@ -154,11 +154,11 @@ def _about(sample: Sample) -> dict[str, Any]:
     }
 
 
-def strip(seen: MediaUsage) -> bytes | None:
+def strip(usage: MediaUsage) -> bytes | None:
     """Up to eight of the frames that the model saw, side by side, as a small JPEG; a single picture larger."""
     from PIL import Image
 
-    frames = [frame for block in seen.images for frame in block]
+    frames = [frame for block in usage.images for frame in block]
     if not frames:
         return None
     picked = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, _STRIP_FRAMES).round().astype(int))]

@@ -3,7 +3,7 @@
 A row of a JSON list or of JSON lines: ``id``, ``image``, ``question``, ``answer``, ``dimension`` (of any name) and, for
 a choice, ``choices`` (by letter, or a list). The answer is a letter, a box ``[x, y, w, h]`` in fractions of the
 picture, a list of such boxes, or, to learn from, a text. Ours besides: ``field`` (of the dimension), ``group`` (what a
-split never cuts through), and boxes marked in texts (:func:`omnisense.reasoning.answers.boxes.mark`).
+split never cuts through), and boxes marked in texts (:func:`omnisense.reasoning.answers.boxes.to_markup`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from omnisense.benchmarks.harness.dataset import Dataset, Problem, Sample
 from omnisense.benchmarks.harness.question_files import RowError, letter_options, resolve_media, unique_id
 from omnisense.errors import InputError
 from omnisense.reasoning.answers import boxes
-from omnisense.reasoning.answers.question import BOXED, Question
+from omnisense.reasoning.answers.box_notation import Notation, notation_of
+from omnisense.reasoning.answers.question import BOX_KINDS, Question
 
 _BEYOND = 0.01  # of a side: as far as a right box may be over the edge, by rounding
 _MOST_CHOICES = 26
@@ -34,7 +35,7 @@ class _Asked(NamedTuple):
 
 
 def load(
-    path: str | Path, images: str | Path | None = None, notation: boxes.Notation | None = None, field: str = ""
+    path: str | Path, images: str | Path | None = None, notation: Notation | None = None, field: str = ""
 ) -> Dataset:
     """Read a question file.
 
@@ -51,7 +52,7 @@ def load(
     folder = Path(images).expanduser() if images is not None else file.parent
     if not folder.is_dir():
         raise InputError("there is no such folder", "Give the folder that holds the pictures.", folder)
-    notation = notation or boxes.notation_of("thousandths", None)
+    notation = notation or notation_of("thousandths", None)
     samples: list[Sample] = []
     problems: list[Problem] = []
     groups: dict[str, dict[str, None]] = {}
@@ -100,7 +101,7 @@ def read_rows(file: Path) -> Iterator[tuple[str, Row]]:
         yield place, row
 
 
-def _item(row: Row, place: str, folder: Path, notation: boxes.Notation) -> tuple[Sample, list[Problem]]:
+def _item(row: Row, place: str, folder: Path, notation: Notation) -> tuple[Sample, list[Problem]]:
     blocking: list[RowError] = []
     named, media, form = str(row.get("image") or ""), None, "thousandths"
     try:
@@ -111,7 +112,7 @@ def _item(row: Row, place: str, folder: Path, notation: boxes.Notation) -> tuple
         blocking.append(fault)
     try:
         question, gold = _asked(row, form)
-        if question.kind in BOXED and not named:
+        if question.kind in BOX_KINDS and not named:
             raise RowError("missing media", "a box is asked for, and there is no picture")
     except RowError as fault:
         blocking.append(fault)
@@ -138,7 +139,7 @@ def _identity(row: Row) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-def _form(media: str, notation: boxes.Notation) -> str:
+def _form(media: str, notation: Notation) -> str:
     if notation.unit != "pixels":
         return notation.unit
     from PIL import Image
@@ -154,18 +155,18 @@ def _form(media: str, notation: boxes.Notation) -> str:
 
 def _asked(row: Row, form: str) -> _Asked:
     text, answer, choices = str(row["question"]).strip(), row["answer"], row.get("choices")
-    if not text or not boxes.well_marked(text):
+    if not text or not boxes.is_valid_markup(text):
         raise RowError("no question", "the question is empty" if not text else "a marked box is damaged")
-    text = boxes.fill(text, form)
+    text = boxes.fill_markup(text, form)
     if choices:
         return _choice(text, answer, choices)
     if isinstance(answer, list):
         several = bool(answer) and isinstance(answer[0], (list, tuple))
         right = [_corners(box) for box in (answer if several else [answer])]
         return _Asked(Question(text, "boxes" if several else "box", form=form), boxes.dump(right))
-    if not isinstance(answer, str) or not answer.strip() or not boxes.well_marked(answer):
+    if not isinstance(answer, str) or not answer.strip() or not boxes.is_valid_markup(answer):
         raise RowError("impossible answer", f"{answer!r} is no letter, box or text")
-    return _Asked(Question(text, "text"), boxes.fill(answer.strip(), form))
+    return _Asked(Question(text, "text"), boxes.fill_markup(answer.strip(), form))
 
 
 def _choice(text: str, answer: Any, choices: Any) -> _Asked:

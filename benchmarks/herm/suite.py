@@ -12,7 +12,7 @@ from omnisense.errors import InputError
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
-    from omnisense.reasoning.answers.boxes import Unit
+    from omnisense.reasoning.policies.families import BoxUnit
 
 UNITS = ("auto", "fractions", "bins", "thousandths", "pixels")
 
@@ -21,7 +21,7 @@ def load(
     data: Path,
     model: ModelUnderTest,
     images: Path | None = None,
-    boxes: Unit | Literal["auto"] = "auto",
+    boxes: BoxUnit | Literal["auto"] = "auto",
     field: Sequence[str] = (),
 ) -> Dataset:
     """Read a question file, its boxes written as the model under test is used to.
@@ -38,7 +38,7 @@ def load(
         ModelError: the model cannot be loaded.
     """
     from omnisense.benchmarks.herm import loading
-    from omnisense.reasoning.answers.boxes import notation_of
+    from omnisense.reasoning.answers.box_notation import notation_of
 
     dataset = loading.load(data, images, notation_of(boxes, model.folder(), model.max_pixels))
     return replace(dataset, groups=_parse_fields(field, dataset) or dataset.groups)

@@ -95,7 +95,7 @@ def step_seconds(folder: Path, runs: int) -> dict[str, list[float]]:
 
 def encoding_once(folder: Path, runs: int) -> dict[str, float]:
     """Seconds to encode a group's prompts: as one, and each completion's anew."""
-    from omnisense.reasoning.policies.transformers import load_model
+    from omnisense.reasoning.policies.loading import load_model
     from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, read_prompt
     from omnisense.testing.tiny_models import tiny_omni
 
@@ -168,7 +168,7 @@ def _clip(path: Path, seconds: int = 2, seed: int = 0, height: int = 120, width:
 
 
 def _length(folder: Path, prompt: Any) -> int:
-    from omnisense.reasoning.policies.transformers import load_model
+    from omnisense.reasoning.policies.loading import load_model
 
     return int(load_model(folder, "float32")[1].encode(prompt)[0].length)
 
@@ -191,7 +191,7 @@ def _by_length(completions: Any, **_: Any) -> list[float]:
 def _ours(folder: Path, prompts: Any, work: Path) -> Any:
     from datasets import Dataset
 
-    from omnisense.reasoning.policies.transformers import load_model
+    from omnisense.reasoning.policies.loading import load_model
     from omnisense.rl.prompt_prefetch import dump_prompt
     from omnisense.rl.trainer import OmniGRPOTrainer
 
@@ -204,8 +204,8 @@ def _trl(folder: Path, prompts: Any, work: Path) -> Any:
     from datasets import Dataset
     from trl import GRPOTrainer
 
+    from omnisense.reasoning.policies.loading import load_model
     from omnisense.reasoning.policies.messages import text_of
-    from omnisense.reasoning.policies.transformers import load_model
 
     model, encoder = load_model(folder, "float32")
     plain = [{"prompt": [{"role": m["role"], "content": text_of(m)} for m in prompt]} for prompt in prompts]

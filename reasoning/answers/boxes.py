@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, get_args
 
-from omnisense.errors import InputError
+from omnisense.reasoning.policies.families import BoxUnit
 
 Box = tuple[float, float, float, float]
-Unit = Literal["fractions", "bins", "thousandths", "pixels"]
-UNITS: tuple[Unit, ...] = ("fractions", "bins", "thousandths", "pixels")
+BOX_UNITS: tuple[BoxUnit, ...] = get_args(BoxUnit)
 _UPPER = {"fractions": 1.0, "bins": 100.0, "thousandths": 1000.0}
 _DIGITS = 4
 _BEYOND = 0.02  # of a side: as far as rounding and resizing carry a box over the edge
@@ -59,7 +57,7 @@ _CORNER_KEYS = [
 _SIZE_KEYS = [_named("x", "y", "w(?:idth)?", "h(?:eight)?"), _named("left", "top", "width", "height")]
 
 
-def read(text: str, form: str) -> Boxes:
+def parse(text: str, form: str) -> Boxes:
     """The boxes that a reply names, in its order, each once.
 
     Args:
@@ -151,7 +149,7 @@ _ASKED = {
 }
 
 
-def wanted(form: str, several: bool) -> str:
+def describe_format(form: str, several: bool) -> str:
     """What a question asks for, in words."""
     kind, _, size = form.partition(" ")
     width, _, height = size.partition("x")
@@ -160,7 +158,7 @@ def wanted(form: str, several: bool) -> str:
     return f"the boxes of all of them, each {one}{between}" if several else f"one box, {one}"
 
 
-def write(boxes: Sequence[Sequence[float]], form: str, several: bool = False) -> str:
+def format_boxes(boxes: Sequence[Sequence[float]], form: str, several: bool = False) -> str:
     """Boxes (fractions of the picture) as a model is to write them.
 
     Args:
@@ -178,88 +176,19 @@ def write(boxes: Sequence[Sequence[float]], form: str, several: bool = False) ->
     return lists[0] if len(lists) == 1 and not several else f"[{', '.join(lists)}]"
 
 
-def mark(boxes: Sequence[Sequence[float]]) -> str:
-    """Boxes inside a text of a data file, in no model's notation: :func:`fill` puts them into one."""
+def to_markup(boxes: Sequence[Sequence[float]]) -> str:
+    """Boxes inside a text of a data file, in no model's notation: :func:`fill_markup` puts them into one."""
     return f"<box>{dump(boxes)}</box>"
 
 
-def fill(text: str, form: str) -> str:
+def fill_markup(text: str, form: str) -> str:
     """A text whose marked boxes are written in a form."""
-    return _MARK.sub(lambda found: write(load(found[1]), form), text)
+    return _MARK.sub(lambda found: format_boxes(load(found[1]), form), text)
 
 
-def well_marked(text: str) -> bool:
+def is_valid_markup(text: str) -> bool:
     """Whether every marked box of a text can be filled in."""
     try:
         return all(load(found) for found in _MARK.findall(text))
     except (ValueError, TypeError):
         return False
-
-
-# --- what a model is used to ----------------------------------------------------------------------------------------
-
-
-class Notation(NamedTuple):
-    """What plain numbers mean to a model, and the size at which it sees a picture of some width and height."""
-
-    unit: Unit
-    shown: Callable[[int, int], tuple[int, int]]
-
-    def form(self, width: int, height: int) -> str:
-        """The form for a picture of so many pixels."""
-        if self.unit != "pixels":
-            return self.unit
-        shown = self.shown(width, height)
-        return f"pixels {shown[0]}x{shown[1]}"
-
-
-def notation_of(unit: Unit | Literal["auto"], folder: Path | None, max_pixels: int | None = None) -> Notation:
-    """How boxes are put to a model.
-
-    Args:
-        unit: ``auto`` takes what the model's family was trained on, and thousandths where that is not known.
-        folder: of the model; None for a remote one.
-        max_pixels: what pictures are scaled down to before the model's own processor sees them.
-
-    Raises:
-        InputError: an unknown unit.
-    """
-    from omnisense.perception.media.sampling import Sampling
-
-    if unit not in (*UNITS, "auto"):
-        raise InputError(f"there is no notation '{unit}'", f"Choose from auto, {', '.join(UNITS)}.")
-    capped = Sampling(rule="count", count=1, max_pixels=max_pixels)
-    resized = _resizing(folder)
-
-    def shown(width: int, height: int) -> tuple[int, int]:
-        plan = capped.plan(0.0, 0.0, 1, width, height)
-        return resized(plan.width, plan.height)
-
-    if unit == "auto":
-        from omnisense.reasoning.policies.encoding import family_of
-
-        unit = family_of(folder).boxes if folder else "thousandths"
-    return Notation(unit, shown)
-
-
-def _resizing(folder: Path | None) -> Callable[[int, int], tuple[int, int]]:
-    """What the processor of a Qwen-VL model makes of a picture's size; others are taken to leave it alone."""
-    settings: dict[str, Any] = {}
-    for name in ("processor_config.json", "preprocessor_config.json"):  # since transformers 5, and before
-        if folder is not None and (folder / name).is_file():
-            found = json.loads((folder / name).read_text("utf-8"))
-            settings |= found.get("image_processor", found)
-    size = settings.get("size") or {}
-    least = settings.get("min_pixels") or size.get("shortest_edge")
-    most = settings.get("max_pixels") or size.get("longest_edge")
-    if not (least and most and settings.get("merge_size")):
-        return lambda width, height: (width, height)
-    from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
-
-    multiple = int(settings["patch_size"]) * int(settings["merge_size"])
-
-    def resized(width: int, height: int) -> tuple[int, int]:
-        high, wide = smart_resize(height, width, multiple, least, most)
-        return int(wide), int(high)
-
-    return resized

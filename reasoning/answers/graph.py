@@ -12,8 +12,8 @@ from typing import TypedDict
 from langgraph.graph import END, START, StateGraph
 
 from omnisense.perception.types import Percepts
-from omnisense.reasoning.answers.measured import Measured, measured
 from omnisense.reasoning.answers.parser import parse
+from omnisense.reasoning.answers.perception_prior import PerceptionPrior, perception_prior
 from omnisense.reasoning.answers.question import Question, question_text, strip_letter
 from omnisense.reasoning.policies.base import Choice, Policy
 from omnisense.reasoning.policies.messages import Messages, message
@@ -33,7 +33,7 @@ class AnswerState(TypedDict, total=False):
 
     question: Question
     evidence: str
-    measured: Measured
+    prior: PerceptionPrior
     thinking: str
     answer: str
     probabilities: dict[str, float] | None
@@ -73,14 +73,14 @@ class AnswerGraph:
         """
         evidence = evidence_of(percepts, transcript)
         state = self._graph.invoke(
-            {"question": question, "evidence": evidence, "measured": measured(question, percepts)}
+            {"question": question, "evidence": evidence, "prior": perception_prior(question, percepts)}
         )
         return f"<think>{state['thinking']}</think><answer>{state['answer']}</answer>", state["probabilities"]
 
     def _think(self, state: AnswerState) -> AnswerState:
-        question, found = state["question"], state["measured"]
+        question, found = state["question"], state["prior"]
         lines = [found.why] if found.why else []
-        if self._policy.small:
+        if self._policy.needs_guidance:
             # Its writing would add nothing that is known: it only chooses.
             return {"thinking": "; ".join(lines) or "nothing that was measured bears on it", "answer": ""}
         asked = question_text(question, think=True, thought_pattern=True)
@@ -98,7 +98,7 @@ class AnswerGraph:
         if question.kind == "several":
             return {"answer": self._several(state), "probabilities": None}
         opinion = self._opinion(state["evidence"], question, question.candidates(), question.options)
-        weights = state["measured"].weights
+        weights = state["prior"].weights
         pooled = {a: weights.get(a, 1.0) * max(p, _FLOOR) ** (0.5 if weights else 1.0) for a, p in opinion.items()}
         total = sum(pooled.values())
         shares = {answer: round(value / total, 5) for answer, value in pooled.items()}
@@ -119,7 +119,7 @@ class AnswerGraph:
         """The policy's choice, its bias for the options' wording taken off where it compares likelihoods."""
         named = list(options) or list(answers)
         prompts = [_prompt(evidence, question)]
-        if self._policy.likelihoods:
+        if self._policy.scores_likelihoods:
             prompts.append(_prompt(_NOTHING, question))
         choices = self._policy.choose(prompts, [named] * len(prompts))
         bias = choices[1].probabilities if len(choices) == 2 else (1.0,) * len(named)

@@ -9,8 +9,8 @@ from typing import Literal
 from omnisense.reasoning.answers import boxes
 
 Kind = Literal["one", "several", "number", "yes_no", "box", "boxes", "open", "text"]
-BOXED = ("box", "boxes")
-UNSCORED = ("open", "text")  # learnt from, and never scored: no answer is the right one
+BOX_KINDS = ("box", "boxes")
+UNSCORED_KINDS = ("open", "text")  # learnt from, and never scored: no answer is the right one
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def question_text(
     if question.kind == "text":
         return f"{seen}{said}{question.text}"
     options = "\nOptions:\n" + "\n".join(question.options) + "\n" if question.options else "\n"
-    boxed = question.kind in BOXED
-    wanted = boxes.wanted(question.form, question.kind == "boxes") if boxed else _WANTED[question.kind]
+    boxed = question.kind in BOX_KINDS
+    wanted = boxes.describe_format(question.form, question.kind == "boxes") if boxed else _WANTED[question.kind]
     form = (
         f"Write your reasoning as <think>...</think>, then {wanted} as <answer>...</answer>."
         if think

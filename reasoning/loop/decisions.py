@@ -93,7 +93,7 @@ class Decider:
     def _opinion(self, prompt: Messages, question: str, options: list[str]) -> dict[str, float]:
         asked, row = [prompt], [options]
         key = (question, tuple(options))
-        if self._policy.likelihoods and key not in self._bias:
+        if self._policy.scores_likelihoods and key not in self._bias:
             asked, row = [prompt, prompts.unknown_prompt(question, options)], [options, options]
         choices = self._policy.choose(asked, row)
         if len(choices) != len(asked):

@@ -11,7 +11,7 @@ from omnisense.perception.fusion.timeline import Event, face_name
 from omnisense.perception.types import AudioStream, Percepts, VisualStream
 from omnisense.reasoning.loop import checks, emotion, prompts, safety
 from omnisense.reasoning.loop.decisions import NEEDS, SHOWN, SUPPORT_STRATEGIES, Decider, Decision
-from omnisense.reasoning.loop.paraphrase import content_words, restate
+from omnisense.reasoning.loop.paraphrase import content_words, paraphrase
 from omnisense.reasoning.loop.state import (
     LoopSettings,
     State,
@@ -260,7 +260,7 @@ class Nodes:
         """Whether replies continue an opening written from the appraisal."""
         if self.settings.guided is not None:
             return self.settings.guided
-        return self.policy.small
+        return self.policy.needs_guidance
 
     def _opening(self, state: State) -> str:
         spoken = " ".join(emotion.quote_of(e) for e in perceived(state)[1] if e.channel == "speech")
@@ -353,7 +353,7 @@ def _settings_that_fit(percepts: Percepts | None, events: Sequence[Event], typed
         isinstance(percepts.audio, AudioStream) and bool(percepts.audio.speech)
     )
     if faces == 1 and speaks:
-        says_i = bool(restate(" ".join(emotion.quote_of(e) for e in events if e.channel == "speech")))
+        says_i = bool(paraphrase(" ".join(emotion.quote_of(e) for e in events if e.channel == "speech")))
         return ["talking to the camera"] if says_i else ["talking to the camera", "reading something aloud"]
     if faces and speaks:
         return ["talking together", "a meeting"]

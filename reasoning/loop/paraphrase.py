@@ -48,7 +48,7 @@ def content_words(text: str) -> set[str]:
     return {word for word in words if word not in _STOP and len(word) > 2}
 
 
-def restate(text: str) -> str:
+def paraphrase(text: str) -> str:
     """The most telling first-person clause as ``you got the job``; empty when there is none that turns cleanly."""
     best, best_weight = "", 0.0
     for position, clause in enumerate(_clauses(text)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from omnisense.reasoning.loop.paraphrase import excerpt, restate
+from omnisense.reasoning.loop.paraphrase import excerpt, paraphrase
 from omnisense.reasoning.policies.messages import Message, Messages, message
 
 _RULES = (
@@ -124,7 +124,7 @@ def opening(emotion: dict[str, Any], typed: str, spoken: str, scene: str = "", r
     if recalled:
         return f'I remember. You told me: "{recalled}"'
     said = typed or spoken
-    parts = [_on_words(emotion, restate(said), said) if said else "", _on_sight(emotion, bool(said))]
+    parts = [_on_words(emotion, paraphrase(said), said) if said else "", _on_sight(emotion, bool(said))]
     return " ".join(part for part in parts if part) or scene or "I am here with you."
 
 

@@ -26,13 +26,14 @@ class Policy(Protocol):
     Attributes:
         name: for traces and reports.
         modalities: the part types it accepts; ``text`` always.
-        likelihoods: whether ``choose`` compares likelihoods of the options' text. Those carry a bias towards
+        scores_likelihoods: whether ``choose`` compares likelihoods of the options' text. Those carry a bias towards
             frequent words that the caller can measure and take off.
-        small: whether the model needs guidance: the loop then lets it continue an opening made from the appraisal.
+        needs_guidance: whether the model is small; the loop then lets it continue an opening written from the
+            appraisal.
     """
 
     name: str
-    likelihoods: bool
+    scores_likelihoods: bool
 
     @property
     def modalities(self) -> frozenset[str]:
@@ -40,7 +41,7 @@ class Policy(Protocol):
         ...
 
     @property
-    def small(self) -> bool:
+    def needs_guidance(self) -> bool:
         """See the class."""
         ...
 

@@ -23,9 +23,9 @@ from omnisense.reasoning.policies.messages import (
     Part,
     PreparedPrompt,
     clip_of,
-    cut_at,
     message,
     text_of,
+    truncate_at_stop,
 )
 
 _MEDIA_FRAMES = 8  # of a video part, spread evenly
@@ -42,8 +42,8 @@ class ChatModelPolicy:
         attempts: how often a failing request is tried.
     """
 
-    likelihoods = False
-    small = False
+    scores_likelihoods = False
+    needs_guidance = False
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class ChatModelPolicy:
         replies = [reply.text for reply in self._batch(model, inputs)]
         if on_token and replies:
             on_token(replies[0])
-        return [cut_at(reply, stop) for reply in replies]
+        return [truncate_at_stop(reply, stop) for reply in replies]
 
     def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
         """Ask for one option and its confidence as JSON; the rest of the probability is shared by the others."""

@@ -57,9 +57,9 @@ class MediaUsage:
 class PreparedPrompt(list[Message]):
     """A prompt whose media were decoded and encoded ahead, by :meth:`Policy.prepare`, for the same policy."""
 
-    def __init__(self, messages: Messages, inputs: Any = None, seen: MediaUsage | None = None) -> None:
+    def __init__(self, messages: Messages, inputs: Any = None, media_usage: MediaUsage | None = None) -> None:
         super().__init__(messages)
-        self.inputs, self.seen = inputs, seen or MediaUsage()
+        self.inputs, self.media_usage = inputs, media_usage or MediaUsage()
 
 
 def message(role: Literal["system", "user", "assistant"], text: str) -> Message:
@@ -95,7 +95,7 @@ def clip_of(part: Part) -> Clip:
     return clip[part["start_s"] : part["end_s"]]
 
 
-def cut_at(text: str, stop: Sequence[str]) -> str:
+def truncate_at_stop(text: str, stop: Sequence[str]) -> str:
     """A reply up to the first of the texts that end it."""
     ends = [at for s in stop if (at := text.find(s)) >= 0]
     return text[: min(ends)] if ends else text

@@ -27,8 +27,8 @@ class ScriptedPolicy:
 
     name = "scripted"
     modalities = frozenset({"text", "image", "video", "audio"})
-    likelihoods = False
-    small = False
+    scores_likelihoods = False
+    needs_guidance = False
 
     def __init__(
         self,

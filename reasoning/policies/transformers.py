@@ -6,7 +6,6 @@ Text, vision-language, audio and omni models. What differs between them, from pr
 from __future__ import annotations
 
 import functools
-import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,19 +14,13 @@ from typing import Any
 from omnisense import models
 from omnisense.errors import ModelError, PolicyError
 from omnisense.reasoning.policies.base import Choice, OnToken
-from omnisense.reasoning.policies.encoding import (
-    ALONG_TOKENS,
-    EncodedPrompt,
-    Encoder,
-    batch_groups,
-    collate,
-    family_of,
-    media_token_ids,
-    on_device,
-    positions_row_by_row,
-)
+from omnisense.reasoning.policies.batching import batch_groups, collate, to_device
+from omnisense.reasoning.policies.encoding import EncodedPrompt, Encoder, media_token_ids
+from omnisense.reasoning.policies.families import family_of
 from omnisense.reasoning.policies.load import DEFAULT_POLICY
-from omnisense.reasoning.policies.messages import Messages, PreparedPrompt, cut_at
+from omnisense.reasoning.policies.loading import load_adapter, load_model
+from omnisense.reasoning.policies.messages import Messages, PreparedPrompt, truncate_at_stop
+from omnisense.reasoning.policies.scoring import score_options, score_options_uncached
 
 
 class TransformersPolicy:
@@ -45,7 +38,7 @@ class TransformersPolicy:
     The model is loaded on first use. Calls from several threads take turns.
     """
 
-    likelihoods = True
+    scores_likelihoods = True
 
     def __init__(
         self,
@@ -78,7 +71,7 @@ class TransformersPolicy:
             ) from error
 
     @property
-    def small(self) -> bool:
+    def needs_guidance(self) -> bool:
         """Under a billion parameters: such models lose the thread of a long prompt (loads the model to count)."""
         return int(self.load()[0].num_parameters()) < 1_000_000_000
 
@@ -121,7 +114,7 @@ class TransformersPolicy:
             tokenizer = encoder.tokenizer
             torch.manual_seed(self._seed * 1_000_003 + seed)
             for batch in self._batches(rows):
-                inputs = on_device(model, collate([rows[i] for i in batch], tokenizer.pad_token_id))
+                inputs = to_device(model, collate([rows[i] for i in batch], tokenizer.pad_token_id))
                 streamer = _RowStreamer(tokenizer, batch.index(0), on_token) if on_token and 0 in batch else None
                 settings = (
                     {"do_sample": True, "temperature": temperature, "top_p": 0.95}
@@ -139,7 +132,7 @@ class TransformersPolicy:
                 )
                 new = output[:, inputs["input_ids"].shape[1] :]
                 for i, text in zip(batch, tokenizer.batch_decode(new, skip_special_tokens=True), strict=True):
-                    replies[i] = cut_at(text, stop)
+                    replies[i] = truncate_at_stop(text, stop)
         return replies
 
     def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
@@ -158,9 +151,11 @@ class TransformersPolicy:
             for batch in self._batches(rows):
                 asked, offered = [rows[i] for i in batch], [options[i] for i in batch]
                 if encoder.family.modalities == {"text"}:
-                    scores = _option_scores(model, encoder, asked, offered)
+                    scores = score_options(model, encoder, asked, offered)
                 else:
-                    scores = [_whole_scores(model, encoder, *pair) for pair in zip(asked, offered, strict=True)]
+                    scores = [
+                        score_options_uncached(model, encoder, *pair) for pair in zip(asked, offered, strict=True)
+                    ]
                 for i, row in zip(batch, scores, strict=True):
                     probabilities = torch.softmax(torch.tensor(row, dtype=torch.float64), 0).tolist()
                     choices[i] = Choice(max(range(len(row)), key=row.__getitem__), tuple(probabilities))
@@ -171,7 +166,7 @@ class TransformersPolicy:
         return PreparedPrompt(prompt, *self.load()[1].encode(prompt))
 
     def _with_adapter(self, model: Any) -> Any:
-        return with_adapter(model, self._adapter).merge_and_unload().eval() if self._adapter else model
+        return load_adapter(model, self._adapter).merge_and_unload().eval() if self._adapter else model
 
     def _encoded(self, prompts: Sequence[Messages]) -> list[EncodedPrompt]:
         return [(p if isinstance(p, PreparedPrompt) else self.prepare(p)).inputs for p in prompts]
@@ -182,136 +177,11 @@ class TransformersPolicy:
                 yield [group[i] for i in batch]
 
 
-def load_model(folder: Path, dtype: str = "auto", device_map: Any = None) -> tuple[Any, Encoder]:
-    """A saved model and the encoder of its prompts; omni models get rope positions row by row.
-
-    Args:
-        folder: where it was saved.
-        dtype, device_map: as transformers takes them; without a map the model stays on the CPU.
-
-    Raises:
-        ModelError: it cannot be loaded, or has no chat template.
-    """
-    import transformers
-
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        family = family_of(folder)
-        reader = transformers.AutoTokenizer if family.modalities == {"text"} else transformers.AutoProcessor
-        processor = reader.from_pretrained(folder)
-        model = getattr(transformers, family.loader).from_pretrained(folder, dtype=dtype, device_map=device_map)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(
-            f"it cannot be loaded ({reason[:200]})",
-            "Give a text, vision-language, audio or omni model that writes text.",
-            folder,
-        ) from error
-    if not (processor.chat_template or getattr(processor, "tokenizer", processor).chat_template):
-        raise ModelError("it has no chat template", "Give an instruction-tuned model.", folder)
-    if "omni" in model.config.model_type:
-        positions_row_by_row(model)
-    return model.eval(), Encoder(processor, family)
-
-
-def with_adapter(model: Any, adapter: str | Path, trainable: bool = False) -> Any:
-    """A model with a LoRA adapter on it.
-
-    Raises:
-        ModelError: the adapter is not there, does not load or does not fit.
-    """
-    from peft import PeftModel
-
-    folder = models.ensure(str(adapter))  # left to itself, PEFT takes any name for a hub's and asks for half a minute
-    try:
-        return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ModelError(
-            f"this adapter does not load ({str(error).strip().splitlines()[0]})",
-            "Give a LoRA folder that was trained on this very model.",
-            adapter,
-        ) from error
-
-
 def _batches(lengths: list[int], size: int) -> Iterator[list[int]]:
     """Indices in groups of like length, so that little of a batch is padding; within a group in order."""
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     for at in range(0, len(order), size):
         yield sorted(order[at : at + size])
-
-
-def _option_scores(
-    model: Any, encoder: Encoder, prompts: list[EncodedPrompt], options: Sequence[Sequence[str]]
-) -> list[list[float]]:
-    """Mean log-probability a token of each option after its text prompt.
-
-    The prompts run once; their cache is copied to the options, which follow as right-padded rows. Only their own
-    positions get logits.
-    """
-    import torch
-
-    prompt = on_device(model, collate(prompts, encoder.tokenizer.pad_token_id))
-    position = (prompt["attention_mask"].cumsum(1) - 1).clamp(min=0)  # a bare forward would count the padding too
-    first = model(**prompt, position_ids=position, use_cache=True, logits_to_keep=1)
-    rows = [
-        (row, encoder.option_tokens(prompts[row].text, option)) for row, opts in enumerate(options) for option in opts
-    ]
-    owner = torch.tensor([row for row, _ in rows], device=model.device)
-    longest = max(len(tokens) for _, tokens in rows)
-    ids = torch.full((len(rows), longest), encoder.tokenizer.pad_token_id, device=model.device)
-    real = torch.zeros_like(ids, dtype=torch.bool)
-    for i, (_, tokens) in enumerate(rows):
-        ids[i, : len(tokens)] = torch.tensor(tokens, device=model.device)
-        real[i, : len(tokens)] = True
-    logits = first.logits[owner, -1:].float()
-    if longest > 1:
-        cache = first.past_key_values
-        cache.batch_select_indices(owner)
-        mask = torch.cat([prompt["attention_mask"][owner], real.long()], dim=1)[:, :-1]
-        position = prompt["attention_mask"].sum(1)[owner, None] + torch.arange(longest - 1, device=model.device)
-        after = model(input_ids=ids[:, :-1], attention_mask=mask, position_ids=position, past_key_values=cache)
-        logits = torch.cat([logits, after.logits.float()], dim=1)
-    log_probs = torch.log_softmax(logits, dim=-1).gather(2, ids[..., None])[..., 0]
-    means = ((log_probs * real).sum(1) / real.sum(1)).tolist()
-    ends = [0, *torch.tensor([len(opts) for opts in options]).cumsum(0).tolist()]
-    return [means[a:b] for a, b in itertools.pairwise(ends)]
-
-
-def _whole_scores(model: Any, encoder: Encoder, prompt: EncodedPrompt, options: Sequence[str]) -> list[float]:
-    """The same for one prompt of a model with media: prompt and option run as one row for each option.
-
-    Where positions depend on media, only the model's own forward from the first token is sure to have them right. The
-    head sees the options' positions alone: logits for thousands of media tokens would not fit.
-    """
-    import torch
-
-    tokens = [encoder.option_tokens(prompt.text, option) for option in options]
-    longest = max(map(len, tokens))
-    rows = [_followed_by(prompt, row) for row in tokens]
-    head = model.get_output_embeddings()
-    keep = head.register_forward_pre_hook(lambda _, args: (args[0][:, -longest - 1 :],))
-    try:
-        logits = model(
-            **on_device(model, collate(rows, encoder.tokenizer.pad_token_id)), use_cache=False
-        ).logits.float()
-    finally:
-        keep.remove()
-    log_probs = torch.log_softmax(logits, dim=-1)
-    return [
-        float(torch.stack([log_probs[i, at - len(row) - 1, t] for at, t in enumerate(row)]).mean())
-        for i, row in enumerate(tokens)
-    ]
-
-
-def _followed_by(prompt: EncodedPrompt, tokens: list[int]) -> EncodedPrompt:
-    import torch
-
-    inputs = dict(prompt.inputs)
-    for key in inputs.keys() & ALONG_TOKENS:
-        value = inputs[key]
-        more = tokens if key == "input_ids" else [int(key == "attention_mask")] * len(tokens)
-        inputs[key] = torch.cat([value, torch.tensor([more], dtype=value.dtype)], dim=1)
-    return EncodedPrompt(prompt.text, inputs)
 
 
 class _RowStreamer:

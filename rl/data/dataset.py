@@ -20,7 +20,7 @@ from omnisense.benchmarks.suites import DEFAULT_SUITE, find_suite
 from omnisense.errors import InputError, MediaError
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.answers import boxes
-from omnisense.reasoning.answers.question import BOXED, UNSCORED
+from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS
 from omnisense.rl.prompt_prefetch import dump_prompt
 
 _TOLD = 20
@@ -149,7 +149,7 @@ def read_split(settings: DataSettings, takes: Iterable[str], seed: int, policy: 
         raise InputError(f"no question is left to train on ({reasons})", "Look: omnisense eval humansense --validate.",
                          settings.files[0])  # fmt: skip
     train = _mixed(train, settings.ratios, settings.samples, seed) if settings.ratios else train
-    held = [sample for sample in held if sample.question.kind not in UNSCORED]
+    held = [sample for sample in held if sample.question.kind not in UNSCORED_KINDS]
     fingerprint = hashlib.sha256("".join(one.fingerprint for one in [*sets, *kept_apart]).encode()).hexdigest()
     shown = ", ".join(map(str, settings.held_out_files or settings.files))
     all_sets = [*sets, *kept_apart]
@@ -290,8 +290,8 @@ def solution(row: dict[str, Any], think: bool) -> str:
     With ``think`` that takes a trace; else the right answer alone.
     """
     gold = {"yes": "Yes", "no": "No"}.get(row["gold"], row["gold"])
-    if row["kind"] in BOXED:
-        gold = boxes.write(boxes.load(gold), row["form"], several=row["kind"] == "boxes")
+    if row["kind"] in BOX_KINDS:
+        gold = boxes.format_boxes(boxes.load(gold), row["form"], several=row["kind"] == "boxes")
     if not think:
         return str(gold)
     return f"<think>{row['trace'].strip()}</think>\n<answer>{gold}</answer>" if row["trace"] and gold else ""

@@ -9,7 +9,7 @@ from datasets import Dataset
 from trl import GRPOConfig
 
 from omnisense.perception.media.sampling import Sampling
-from omnisense.reasoning.policies.transformers import load_model
+from omnisense.reasoning.policies.loading import load_model
 from omnisense.rl.prompt_prefetch import dump_prompt
 from omnisense.rl.trainer import OmniGRPOTrainer
 from omnisense.rl.weights import Weights

@@ -12,8 +12,8 @@ import torch
 from peft import LoraConfig
 
 from omnisense.errors import InputError, MediaError
-from omnisense.reasoning.policies.encoding import collate
-from omnisense.reasoning.policies.transformers import load_model
+from omnisense.reasoning.policies.batching import collate
+from omnisense.reasoning.policies.loading import load_model
 from omnisense.rl.full_forward import bare_model
 from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, read_prompt
 from omnisense.rl.trainer import OmniGRPOTrainer

@@ -30,7 +30,7 @@ from omnisense.files import write_atomically
 from omnisense.perception.images.coco import CAPTIONS, JOINTS, CocoSceneReader, write_index
 from omnisense.perception.images.detector import DetectorSceneReader
 from omnisense.perception.images.scene import Scene, SceneReader, load_image
-from omnisense.reasoning.answers.boxes import Unit
+from omnisense.reasoning.policies.families import BoxUnit
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _LEAST_SIDE = 32
@@ -61,7 +61,7 @@ class AnnotateSettings:
     captioner_model: str | None = None
     grounder_model: str | None = None
     writer_model: str | None = None
-    boxes: Unit | Literal["auto"] = "auto"
+    boxes: BoxUnit | Literal["auto"] = "auto"
     test_fraction: float = 0.2
     seed: int = 0
     shown: int = 200
@@ -272,7 +272,7 @@ def _grounder(name: str, loaded: Any, settings: AnnotateSettings) -> Any:
 
 def _notation(policy: str, settings: AnnotateSettings) -> Any:
     from omnisense import models
-    from omnisense.reasoning.answers.boxes import notation_of
+    from omnisense.reasoning.answers.box_notation import notation_of
 
     folder = None if policy.partition(":")[0] in _REMOTE else models.ensure(policy)
     return notation_of(settings.boxes, folder, 1280 * 28 * 28)

@@ -20,9 +20,9 @@ from omnisense.perception.images.grounding import Grounder
 from omnisense.perception.images.scene import load_image
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.sampling import Sampling
-from omnisense.reasoning.answers.boxes import Box, Notation
+from omnisense.reasoning.answers.box_notation import Notation
+from omnisense.reasoning.answers.boxes import Box, format_boxes
 from omnisense.reasoning.answers.boxes import load as load_boxes
-from omnisense.reasoning.answers.boxes import write as write_boxes
 from omnisense.reasoning.answers.parser import parse
 from omnisense.reasoning.answers.question import Question, question_text
 from omnisense.reasoning.policies.base import Policy
@@ -153,7 +153,7 @@ class Captioner:
         """Have the model write a phrase for whoever has none; it stands if the grounder finds that one person by it."""
         form = self.notation.form(image["width"], image["height"])
         nameless = [person for person in people if not person["refer"]]
-        asked = [_NAME.format(write_boxes([_fractions(person["bbox"], image)], form)) for person in nameless]
+        asked = [_NAME.format(format_boxes([_fractions(person["bbox"], image)], form)) for person in nameless]
         written = self.policy.write([_about(path, words) for words in asked], max_new_tokens=_TOKENS, temperature=0.0)
         phrases = [" ".join(text.split()).strip(" .\"'") for text in written]
         phrases = [f"{phrase[:1].lower()}{phrase[1:]}" for phrase in phrases]

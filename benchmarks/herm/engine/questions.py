@@ -289,7 +289,7 @@ def _name(person: Row, image: Row, draw: random.Random) -> str:
 
 
 def _boxed(person: Row, image: Row) -> str:
-    return f"the {person['noun']} in {boxes.mark([_corners(person['bbox'], image)])}"
+    return f"the {person['noun']} in {boxes.to_markup([_corners(person['bbox'], image)])}"
 
 
 def _by_box(row: Row, people: Sequence[Row], image: Row, draw: random.Random) -> Row:
@@ -305,7 +305,7 @@ def _by_box(row: Row, people: Sequence[Row], image: Row, draw: random.Random) ->
 
 def _with_boxes(text: str, grounded: dict[str, list[list[float]]], image: Row) -> str:
     for phrase, at in grounded.items():
-        marked = boxes.mark([_corners(box, image) for box in at])
+        marked = boxes.to_markup([_corners(box, image) for box in at])
         text = text.replace(f"<p>{phrase}</p>", f"<p>{phrase}</p>{marked}")
     return text
 

@@ -11,7 +11,7 @@ from omnisense.benchmarks.harness.records import read_records
 from omnisense.benchmarks.herm.loading import load
 from omnisense.benchmarks.herm.official_score import official_score
 from omnisense.errors import InputError, OmniSenseError
-from omnisense.reasoning.answers.boxes import notation_of
+from omnisense.reasoning.answers.box_notation import notation_of
 from omnisense.testing.tiny_models import tiny_vlm
 
 CHOICE = {"image": "a.png", "question": "What?", "choices": {"A": "a hat", "B": "a coat"}, "answer": "B"}

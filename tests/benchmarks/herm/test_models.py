@@ -14,7 +14,7 @@ from omnisense.benchmarks.herm.engine.output import pictures_of
 from omnisense.errors import ModelError
 from omnisense.perception.images.coco import CocoSceneReader
 from omnisense.perception.images.scene import load_image
-from omnisense.reasoning.answers.boxes import notation_of
+from omnisense.reasoning.answers.box_notation import notation_of
 from tests.benchmarks.herm.painted import run
 
 

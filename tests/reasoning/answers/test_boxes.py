@@ -3,6 +3,7 @@
 import pytest
 
 from omnisense.reasoning.answers import boxes
+from omnisense.reasoning.answers.box_notation import notation_of
 from omnisense.reasoning.answers.parser import parse
 
 BINS, THOUSANDTHS, FRACTIONS, PIXELS = "bins", "thousandths", "fractions", "pixels 640x480"
@@ -169,16 +170,16 @@ def test_why_a_box_could_not_be_read_is_said():
 @pytest.mark.parametrize("form", [BINS, THOUSANDTHS, FRACTIONS, PIXELS])
 @pytest.mark.parametrize("asked", [ONE, TWO])
 def test_what_is_written_is_read_back(form, asked):
-    text = boxes.write(asked, form, several=len(asked) > 1)
-    assert [list(box) for box in boxes.read(text, form).boxes] == asked
+    text = boxes.format_boxes(asked, form, several=len(asked) > 1)
+    assert [list(box) for box in boxes.parse(text, form).boxes] == asked
 
 
 def test_marked_boxes_are_filled_in_as_the_model_writes_them():
-    text = f"<p>a man</p>{boxes.mark(ONE)} waves"
-    assert boxes.fill(text, BINS) == "<p>a man</p>{<10><20><50><80>} waves"
-    assert boxes.fill(text, PIXELS) == "<p>a man</p>[64, 96, 320, 384] waves"
-    assert boxes.well_marked(text)
-    assert not boxes.well_marked("<box>[[1, 2</box>")
+    text = f"<p>a man</p>{boxes.to_markup(ONE)} waves"
+    assert boxes.fill_markup(text, BINS) == "<p>a man</p>{<10><20><50><80>} waves"
+    assert boxes.fill_markup(text, PIXELS) == "<p>a man</p>[64, 96, 320, 384] waves"
+    assert boxes.is_valid_markup(text)
+    assert not boxes.is_valid_markup("<box>[[1, 2</box>")
 
 
 def test_a_question_says_which_notation_it_wants():
@@ -193,11 +194,11 @@ def test_the_notation_is_the_familys_own(tmp_path):
     """Qwen2.5-VL counts pixels of the picture as its processor resizes it: what the tensors say."""
     from PIL import Image
 
-    from omnisense.reasoning.policies.transformers import load_model
+    from omnisense.reasoning.policies.loading import load_model
     from omnisense.testing.tiny_models import tiny_text, tiny_vlm
 
     folder = tiny_vlm(tmp_path / "vlm")
-    notation = boxes.notation_of("auto", folder, max_pixels=200 * 200)
+    notation = notation_of("auto", folder, max_pixels=200 * 200)
     _, encoder = load_model(folder, "float32")
     for size in ((640, 480), (200, 300), (50, 40), (333, 77)):
         Image.new("RGB", size).save(tmp_path / "x.png")
@@ -211,6 +212,6 @@ def test_the_notation_is_the_familys_own(tmp_path):
         encoded, _ = encoder.encode([{"role": "user", "content": [part, {"type": "text", "text": "?"}]}])
         _, rows, columns = encoded.inputs["image_grid_thw"][0].tolist()
         assert notation.form(*size) == f"pixels {columns * 14}x{rows * 14}"
-    assert boxes.notation_of("auto", tiny_text(tmp_path / "text")).form(640, 480) == "thousandths"
-    assert boxes.notation_of("auto", None).form(640, 480) == "thousandths"
-    assert boxes.notation_of("bins", folder).form(640, 480) == "bins"
+    assert notation_of("auto", tiny_text(tmp_path / "text")).form(640, 480) == "thousandths"
+    assert notation_of("auto", None).form(640, 480) == "thousandths"
+    assert notation_of("bins", folder).form(640, 480) == "bins"

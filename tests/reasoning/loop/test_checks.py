@@ -3,7 +3,7 @@
 import pytest
 
 from omnisense.reasoning.loop.checks import ReplyContext, feelings_that_fit, find_faults, score
-from omnisense.reasoning.loop.paraphrase import excerpt, restate
+from omnisense.reasoning.loop.paraphrase import excerpt, paraphrase
 from omnisense.reasoning.loop.prompts import opening
 from omnisense.reasoning.loop.safety import caring_reply, check_input, check_reply
 from omnisense.reasoning.loop.state import recall
@@ -24,7 +24,7 @@ from omnisense.reasoning.loop.state import recall
     ],
 )
 def test_restating_turns_i_to_you(said, back):
-    assert restate(said) == back
+    assert paraphrase(said) == back
 
 
 def test_excerpts_are_short():

@@ -111,7 +111,7 @@ def test_a_likelihood_policy_is_calibrated_without_evidence():
     from omnisense.reasoning.policies.base import Choice
 
     class Biased(ScriptedPolicy):
-        likelihoods = True
+        scores_likelihoods = True
 
         def choose(self, prompts, options):
             self.calls += prompts

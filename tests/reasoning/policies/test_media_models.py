@@ -6,7 +6,7 @@ import pytest
 from omnisense.errors import MediaError, PolicyError
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.sampling import Sampling
-from omnisense.reasoning.policies.encoding import collate
+from omnisense.reasoning.policies.batching import collate
 from omnisense.reasoning.policies.messages import PreparedPrompt, message
 from omnisense.reasoning.policies.transformers import TransformersPolicy
 from omnisense.testing.tiny_models import tiny_audio, tiny_omni, tiny_omni3, tiny_vlm
@@ -152,22 +152,22 @@ def test_the_record_of_what_was_seen_is_true(omni, listener, prompts, media):
     both = omni.prepare(prompts["both"])
     assert isinstance(both, PreparedPrompt)
     assert both == prompts["both"]
-    assert len(both.seen.times_s) == 4
-    assert both.seen.audio_s == pytest.approx(2.0, abs=0.1)
-    assert omni.prepare(prompts["video"]).seen.audio_s == 0
-    assert omni.prepare(prompts["system"]).seen.audio_s == 0  # it was asked for, and the file has none
+    assert len(both.media_usage.times_s) == 4
+    assert both.media_usage.audio_s == pytest.approx(2.0, abs=0.1)
+    assert omni.prepare(prompts["video"]).media_usage.audio_s == 0
+    assert omni.prepare(prompts["system"]).media_usage.audio_s == 0  # it was asked for, and the file has none
     long = ask({"type": "audio", "path": media["long"]})
-    assert omni.prepare(long).seen.audio_s == pytest.approx(35.0, abs=0.1)  # not cut at 30 s
+    assert omni.prepare(long).media_usage.audio_s == pytest.approx(35.0, abs=0.1)  # not cut at 30 s
     assert omni.prepare(long).inputs.inputs["feature_attention_mask"].sum() == pytest.approx(3500, abs=10)
-    assert listener.prepare(long).seen.audio_s == 30  # all that its tower takes
+    assert listener.prepare(long).media_usage.audio_s == 30  # all that its tower takes
 
 
 def test_frames_are_those_of_the_sampling(omni, media):
     part = video(media["one"], start_s=0.5, end_s=1.5)
-    seen = omni.prepare(ask(part)).seen
+    usage = omni.prepare(ask(part)).media_usage
     expected = open_clip(media["one"])[0.5:1.5].frames(FEW)
-    assert seen.times_s == tuple(expected.times_s.tolist())
-    assert np.array_equal(seen.images[0], expected.images)
+    assert usage.times_s == tuple(expected.times_s.tolist())
+    assert np.array_equal(usage.images[0], expected.images)
 
 
 def test_modalities_are_known_before_the_model_is_loaded(tmp_path):

@@ -198,8 +198,8 @@ def test_models_that_cannot_be_used(tmp_path, tiny_model):
 
 
 def test_small_models_say_so(tiny):
-    assert tiny.small
-    assert not ScriptedPolicy().small
+    assert tiny.needs_guidance
+    assert not ScriptedPolicy().needs_guidance
 
 
 @pytest.mark.models

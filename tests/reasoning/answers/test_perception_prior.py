@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from omnisense.perception.types import SpeakerSegment, Transcript
-from omnisense.reasoning.answers.measured import measured
+from omnisense.reasoning.answers.perception_prior import perception_prior
 from omnisense.reasoning.answers.question import Question
 from tests.perception.test_pipeline import face, full, make_percepts
 
@@ -14,7 +14,7 @@ SIDES = ("A. the person on the left", "B. the person on the right", "C. nobody",
 
 
 def best(question, percepts):
-    weights = measured(question, percepts).weights
+    weights = perception_prior(question, percepts).weights
     return max(weights, key=weights.__getitem__) if weights else ""
 
 
@@ -35,8 +35,8 @@ def test_feelings_at_first_and_in_the_end():
      Question("What colour is the wall?", "one", ("A. red", "B. white")), Question("Is she lying?", "yes_no")],
 )  # fmt: skip
 def test_no_opinion_on_what_is_not_measured(question):
-    assert measured(question, full()).weights == {}
-    assert measured(question, None).weights == {}
+    assert perception_prior(question, full()).weights == {}
+    assert perception_prior(question, None).weights == {}
 
 
 def test_words_are_known_by_their_sound():
@@ -52,7 +52,7 @@ def test_who_speaks_by_the_mouth_that_moves():
     percepts = replace(base, visual=replace(base.visual, faces=(left, right), expression_labels=()), speaking=spoken)
     question = Question("Who is speaking?", "one", SIDES)
     assert best(question, percepts) == "B"
-    assert "right" in measured(question, percepts).why
+    assert "right" in perception_prior(question, percepts).why
     assert best(question, replace(percepts, audio=replace(base.audio, speech=()))) == "C"
 
 

@@ -31,31 +31,31 @@ _DIGITS = "zero one two three four five six seven eight nine".split()
 _EVEN = {"neutral", "calm", "indifferent"}
 
 
-class Measured(NamedTuple):
+class PerceptionPrior(NamedTuple):
     """A weight for each answer (empty: no opinion), and what was measured, in words."""
 
     weights: dict[str, float]
     why: str
 
 
-def measured(question: Question, percepts: Percepts | None) -> Measured:
+def perception_prior(question: Question, percepts: Percepts | None) -> PerceptionPrior:
     """What was measured that bears on a question's answers."""
     if percepts is None:
-        return Measured({}, "")
+        return PerceptionPrior({}, "")
     rules = (_felt, _said, _speaking, _people)
-    return next((found for rule in rules if (found := rule(question, percepts)).weights), Measured({}, ""))
+    return next((found for rule in rules if (found := rule(question, percepts)).weights), PerceptionPrior({}, ""))
 
 
 def _options(question: Question) -> Iterator[tuple[str, str]]:
     return zip(question.letters, question.options, strict=True)
 
 
-def _felt(question: Question, percepts: Percepts) -> Measured:
+def _felt(question: Question, percepts: Percepts) -> PerceptionPrior:
     if not _FEELING.search(question.text) or _TO_SHOW.search(question.text):
-        return Measured({}, "")
+        return PerceptionPrior({}, "")
     feelings = {letter: _feeling(strip_letter(option)) for letter, option in _options(question)}
     if len(set(feelings.values()) - {""}) < 2:
-        return Measured({}, "")
+        return PerceptionPrior({}, "")
     if _FIRST.search(question.text) and isinstance(percepts.visual, VisualStream):
         scores, why = _first_expression(percepts.visual)
     else:
@@ -64,7 +64,7 @@ def _felt(question: Question, percepts: Percepts) -> Measured:
         scores = felt.probabilities if felt else {}
         why = "; ".join(f"{c.name}: {c.why}" for c in channels)
     weights = {letter: max(scores.get(f, 0.0), _FLOOR) for letter, f in feelings.items()} if scores else {}
-    return Measured(weights, why)
+    return PerceptionPrior(weights, why)
 
 
 def _feeling(option: str) -> str:
@@ -82,15 +82,15 @@ def _first_expression(visual: VisualStream) -> tuple[dict[str, float], str]:
     return {value: phase.score}, f"at first the face looks {phase.expression} ({phase.score:.2f})"
 
 
-def _said(question: Question, percepts: Percepts) -> Measured:
+def _said(question: Question, percepts: Percepts) -> PerceptionPrior:
     if not _SAID.search(question.text) or not isinstance(percepts.transcript, Transcript) or not question.options:
-        return Measured({}, "")
+        return PerceptionPrior({}, "")
     heard = _spelled(percepts.transcript.text)
     weights = {}
     for letter, option in _options(question):
         likeness = difflib.SequenceMatcher(None, heard, _spelled(strip_letter(option)), autojunk=False).ratio()
         weights[letter] = max(likeness**8, _FLOOR**2)  # of two near misses the nearer one should clearly win
-    return Measured(weights if heard else {}, f'heard: "{percepts.transcript.text}"')
+    return PerceptionPrior(weights if heard else {}, f'heard: "{percepts.transcript.text}"')
 
 
 def _spelled(text: str) -> str:
@@ -99,13 +99,13 @@ def _spelled(text: str) -> str:
     return " ".join(_DIGITS[int(word)] if word.isdigit() else word for word in words)
 
 
-def _speaking(question: Question, percepts: Percepts) -> Measured:
+def _speaking(question: Question, percepts: Percepts) -> PerceptionPrior:
     visual, audio = percepts.visual, percepts.audio
     if not _SPEAKS.search(question.text) or not isinstance(visual, VisualStream) or not isinstance(audio, AudioStream):
-        return Measured({}, "")
+        return PerceptionPrior({}, "")
     if not audio.speech:
         silent = {a: 1.0 if _NOBODY.search(strip_letter(o)) else _FLOOR for a, o in _options(question)}
-        return Measured(silent if len(set(silent.values())) > 1 else {}, "no voice is heard")
+        return PerceptionPrior(silent if len(set(silent.values())) > 1 else {}, "no voice is heard")
     sides = {face.id: place_of(face, visual.faces).split()[-1] for face in visual.faces}
     spoke: dict[str, float] = defaultdict(float)
     for part in percepts.speaking:
@@ -118,16 +118,16 @@ def _speaking(question: Question, percepts: Percepts) -> Measured:
         if total
     }
     said = ", ".join(f"{side} {seconds:.1f} s" for side, seconds in spoke.items())
-    return Measured(
+    return PerceptionPrior(
         weights if total and len(set(weights.values())) > 1 else {}, f"mouths that moved with speech: {said}"
     )
 
 
-def _people(question: Question, percepts: Percepts) -> Measured:
+def _people(question: Question, percepts: Percepts) -> PerceptionPrior:
     if question.kind != "number" or not _PEOPLE.search(question.text) or not isinstance(percepts.visual, VisualStream):
-        return Measured({}, "")
+        return PerceptionPrior({}, "")
     seen = min(len(percepts.visual.faces), 10)
     if not seen:  # people may be there though no face is near enough to be found
-        return Measured({}, "")
+        return PerceptionPrior({}, "")
     weights = {n: 1.0 if int(n) == seen else 0.3 if int(n) == seen + 1 else _FLOOR for n in question.candidates()}
-    return Measured(weights, f"{seen} face{'s' if seen > 1 else ''} followed")
+    return PerceptionPrior(weights, f"{seen} face{'s' if seen > 1 else ''} followed")

@@ -1,0 +1,64 @@
+"""Load saved models and LoRA adapters, with the encoder of their prompts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omnisense import models
+from omnisense.errors import ModelError
+from omnisense.reasoning.policies.encoding import Encoder
+from omnisense.reasoning.policies.families import TEXT_FAMILY, family_of
+from omnisense.reasoning.policies.rope import patch_rope_index
+
+
+def load_model(folder: Path, dtype: str = "auto", device_map: Any = None) -> tuple[Any, Encoder]:
+    """Load a saved model and the encoder of its prompts; omni models get rope positions row by row.
+
+    Args:
+        folder: the saved model.
+        dtype, device_map: as transformers takes them; without a map the model stays on the CPU.
+
+    Raises:
+        ModelError: it cannot be loaded, or has no chat template.
+    """
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        family = family_of(folder)
+        reader = transformers.AutoTokenizer if family is TEXT_FAMILY else transformers.AutoProcessor
+        processor = reader.from_pretrained(folder)
+        model = getattr(transformers, family.loader).from_pretrained(folder, dtype=dtype, device_map=device_map)
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"it cannot be loaded ({reason[:200]})",
+            "Give a text, vision-language, audio or omni model that writes text.",
+            folder,
+        ) from error
+    if not (processor.chat_template or getattr(processor, "tokenizer", processor).chat_template):
+        raise ModelError("it has no chat template", "Give an instruction-tuned model.", folder)
+    if "omni" in model.config.model_type:
+        patch_rope_index(model)
+    return model.eval(), Encoder(processor, family)
+
+
+def load_adapter(model: Any, adapter: str | Path, trainable: bool = False) -> Any:
+    """Load a LoRA adapter on top of a model.
+
+    Raises:
+        ModelError: the adapter is missing, cannot be loaded or does not fit the model.
+    """
+    from peft import PeftModel
+
+    # PEFT alone takes any name for a hub id and tries the network for half a minute.
+    folder = models.ensure(str(adapter))
+    try:
+        return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise ModelError(
+            f"the adapter cannot be loaded ({str(error).strip().splitlines()[0]})",
+            "Give the folder of a LoRA adapter that was trained on this model.",
+            adapter,
+        ) from error
