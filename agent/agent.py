@@ -117,7 +117,7 @@ class Agent:
         policy: a policy, or a name for :func:`omnisense.load_policy`.
         perception: how clips are perceived.
         memory: where conversations are kept: a SQLite file, a ``postgres://`` URL, or None for this process only. By
-            default ``conversations.sqlite`` in :func:`omnisense.models.home`.
+            default ``conversations.sqlite`` in :func:`omnisense.files.home_dir`.
         settings: budgets, revision limits and guidance of the loop.
 
     ``with Agent() as agent:`` closes the memory at the end.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from omnisense import models
 from omnisense.errors import InputError
+from omnisense.files import home_dir
 
 
 def default_memory() -> Path:
     """The SQLite file that holds conversations unless another is named."""
-    return models.home() / "conversations.sqlite"
+    return home_dir() / "conversations.sqlite"
 
 
 def open_memory(where: str | Path | None) -> Any:

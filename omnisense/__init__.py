@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from omnisense.errors import InputError, MediaError, ModelError, OmniSenseError, PolicyError
+from omnisense.version import __version__
 
 if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from omnisense.reasoning.policies.load import load_policy
     from omnisense.reasoning.policies.scripted import ScriptedPolicy
     from omnisense.reasoning.policies.transformers import TransformersPolicy
-
-__version__ = "0.2.0"
 
 _LAZY = {
     "Agent": "omnisense.agent.agent",

@@ -1,4 +1,4 @@
-"""Files written so that a killed process leaves the old content or the new, never half of it."""
+"""Files: the folder for cached data, atomic writes and checksums."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ import threading
 from pathlib import Path
 
 
+def home_dir() -> Path:
+    """Return the folder for models, cached percepts and conversations; the variable ``OMNISENSE_HOME`` moves it."""
+    import platformdirs
+
+    return Path(os.environ.get("OMNISENSE_HOME") or platformdirs.user_cache_dir("omnisense"))
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file beside its place, flush it to disk, and rename it.
+    """Write a file so that a killed process leaves the old content or the new, never a part of it.
+
+    The content goes to a temporary file in the same folder, is flushed to disk, and the file is renamed.
 
     Args:
         path: the file; its folder must exist.
@@ -19,19 +28,19 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         OSError: the disk is full, or the folder cannot be written; the old content stays.
     """
     data = content.encode() if isinstance(content, str) else content
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        with aside.open("wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
+        temporary.replace(path)
     except OSError:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from omnisense import __version__, models
 from omnisense.errors import OmniSenseError
-from omnisense.files import sha256_of
+from omnisense.files import home_dir, sha256_of
 from omnisense.perception.audio.chunks import SpeechBlocks
 from omnisense.perception.emotion.text import with_emotions
 from omnisense.perception.fusion.active_speaker import Phone, who_speaks
@@ -38,6 +37,7 @@ from omnisense.perception.types import (
     VisualStream,
 )
 from omnisense.perception.vision.landmarks import LandmarkTrack
+from omnisense.version import __version__
 
 __all__ = ["Perception", "PerceptionSettings", "perceive"]
 
@@ -57,7 +57,7 @@ class Perception:
     """
 
     def __init__(
-        self, settings: PerceptionSettings | None = None, cache: bool = True, say: models.Say | None = None
+        self, settings: PerceptionSettings | None = None, cache: bool = True, say: Callable[[str], None] | None = None
     ) -> None:
         self.settings = settings or PerceptionSettings()
         self.cache = cache
@@ -116,7 +116,7 @@ class Perception:
         versions = self.registry.versions()
         window = [clip.start_s, clip.duration_s]
         key = json.dumps([_CACHE_FORMAT, info.sha256, window, asdict(self.settings), versions], sort_keys=True)
-        return models.home() / "percepts" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+        return home_dir() / "percepts" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
     def _extract(self, clip: Clip, on_stream: OnStream | None) -> tuple[dict[str, Any], dict[str, float], _Close]:
         blocks, close = SpeechBlocks(clip), _Close()

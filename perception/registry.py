@@ -83,7 +83,7 @@ class ModelRegistry:
     ``vision_lock`` and ``audio_lock`` are to be held while models that serve one thread at a time are in use.
     """
 
-    def __init__(self, settings: PerceptionSettings, say: models.Say | None = None) -> None:
+    def __init__(self, settings: PerceptionSettings, say: Callable[[str], None] | None = None) -> None:
         self.settings = settings
         self._say = say
         self._loaded: dict[str, Any] = {}
@@ -103,7 +103,7 @@ class ModelRegistry:
         if role == "faces":
             from omnisense.perception.vision.face_detector import FaceDetector
 
-            return FaceDetector(models.ensure(settings.face_model, self._say))
+            return FaceDetector(models.fetch(settings.face_model, self._say))
         if role == "pitch":
             from omnisense.perception.audio.prosody import load_pitch_model
 
@@ -111,7 +111,7 @@ class ModelRegistry:
         if role == "speech":
             from omnisense.perception.speech.transcribe import Transcriber
 
-            return Transcriber(models.ensure(settings.speech_model, self._say), settings.language)
+            return Transcriber(models.fetch(settings.speech_model, self._say), settings.language)
         name = settings.models().get(role)
         if name is None:
             return None, ""
@@ -123,36 +123,36 @@ class ModelRegistry:
     def _load_expression(self, name: str) -> Any:
         from omnisense.perception.vision.face_detector import ExpressionReader
 
-        return ExpressionReader(models.ensure(name, self._say))
+        return ExpressionReader(models.fetch(name, self._say))
 
     def _load_mesh(self, name: str) -> Any:
         from omnisense.perception.vision.face_mesh import FaceMesh
 
-        return FaceMesh(models.ensure(name, self._say))
+        return FaceMesh(models.fetch(name, self._say))
 
     def _load_body(self, name: str) -> Any:
         from omnisense.perception.vision.body import BodyReader
 
-        return BodyReader(models.ensure(name, self._say))
+        return BodyReader(models.fetch(name, self._say))
 
     def _load_voices(self, name: str) -> Any:
         from omnisense.perception.audio.diarization import load_diarizer
 
-        return load_diarizer(models.ensure(name, self._say), self.settings.num_speakers)
+        return load_diarizer(models.fetch(name, self._say), self.settings.num_speakers)
 
     def _load_voice_emotion(self, name: str) -> Any:
         from omnisense.perception.emotion.voice import HuggingFaceVoiceReader, ShippedVoiceReader
 
         if name == SHIPPED:
             return ShippedVoiceReader(self.get("pitch"))
-        return HuggingFaceVoiceReader(models.ensure(name, self._say), name)
+        return HuggingFaceVoiceReader(models.fetch(name, self._say), name)
 
     def _load_text_emotion(self, name: str) -> Any:
         from omnisense.perception.emotion.text import EMBEDDING, HuggingFaceTextReader, ShippedTextReader
 
         if name == SHIPPED:
-            return ShippedTextReader(models.ensure(EMBEDDING, self._say))
-        return HuggingFaceTextReader(models.ensure(name, self._say), name)
+            return ShippedTextReader(models.fetch(EMBEDDING, self._say))
+        return HuggingFaceTextReader(models.fetch(name, self._say), name)
 
     def _load_speaking(self, name: str) -> Any:
         from omnisense.perception.fusion.light_asd import LightASD

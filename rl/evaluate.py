@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omnisense import __version__, models
+from omnisense import models
 from omnisense.benchmarks.harness.dataset import Dataset
 from omnisense.benchmarks.harness.report import write_comparison, write_report
 from omnisense.benchmarks.harness.run import RunSettings, run
@@ -19,6 +19,7 @@ from omnisense.benchmarks.suites import get_suite, report_spec_for
 from omnisense.files import write_atomically
 from omnisense.rl.data.dataset import Split
 from omnisense.rl.recipe import Recipe
+from omnisense.version import __version__
 
 _CURVES = {
     "reward": "reward", "kl": "KL to the start", "completions/mean_length": "completion length (tokens)",

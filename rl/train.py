@@ -84,7 +84,7 @@ def train(
         MediaError: a clip broke in the middle of training.
     """
     with _claimed(folder):
-        source = models.ensure(recipe.policy, say)
+        source = models.fetch(recipe.policy, say)
         split = read_split(recipe.data, family_of(source).modalities, recipe.seed, str(source))
         _agree(folder, recipe, split)
         final = folder / "final"

@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="run the tests marked slow")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Sample]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     from omnisense import models
 
     absent = [name for name in models.DEFAULTS if models.find(name) is None]
@@ -37,10 +37,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Samp
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Percepts and conversations go to a folder of the test's own; the fetched models are shared."""
-    from omnisense import models
+    from omnisense.files import home_dir
 
     home = tmp_path_factory.mktemp("home")
-    real = models.home() / "models"
+    real = home_dir() / "models"
     if real.is_dir():
         (home / "models").symlink_to(real)
     monkeypatch.setenv("OMNISENSE_HOME", str(home))

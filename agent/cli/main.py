@@ -11,7 +11,6 @@ import sys
 
 import click
 
-from omnisense import __version__
 from omnisense.agent.cli.annotate import annotate_command
 from omnisense.agent.cli.evaluate import eval_group
 from omnisense.agent.cli.models import models_group
@@ -23,6 +22,7 @@ from omnisense.agent.cli.train import train_group
 from omnisense.compat import set_library_defaults
 from omnisense.errors import OmniSenseError
 from omnisense.logging import LEVELS, configure_logging
+from omnisense.version import __version__
 
 _log = logging.getLogger("omnisense.agent.cli.main")  # __name__ is "__main__" under python -m
 

@@ -23,11 +23,11 @@ def list_command(as_json: bool) -> None:
             "name": name,
             "role": spec.role,
             "source": spec.source,
-            "licence": spec.licence,
-            "about": spec.about,
+            "license": spec.license,
+            "description": spec.description,
             "path": str(found) if (found := models.find(name)) else None,
         }
-        for name, spec in models.catalogue().items()
+        for name, spec in models.list_models().items()
     ]
     if as_json:
         print_json(rows)
@@ -57,7 +57,7 @@ def pull_command(names: tuple[str, ...]) -> None:
     from omnisense import models
 
     for name in (n for given in names for n in (models.DEFAULTS if given == "default" else [given])):
-        click.echo(models.ensure(name, print_status))
+        click.echo(models.fetch(name, print_status))
 
 
 @models_group.command("path")

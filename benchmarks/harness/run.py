@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from omnisense import __version__, models
+from omnisense import models
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.executors import dispatch, make_executor
 from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings
@@ -26,6 +26,7 @@ from omnisense.benchmarks.harness.worker import WorkerSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answers.parser import PARSER_VERSION
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS
+from omnisense.version import __version__
 
 _PACKAGES = ("torch", "transformers", "whisperx", "av", "decord2", "langgraph", "numpy", "ray")
 _ALL_FAIL = 12  # a run whose first questions all fail for the same reason is stopped

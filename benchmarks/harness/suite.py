@@ -63,7 +63,7 @@ class ModelUnderTest:
 
         if self.policy is None or self.policy.partition(":")[0] in ("chat", "scripted"):
             return None
-        return models.ensure(self.policy)
+        return models.fetch(self.policy)
 
 
 class ScoreResults(Protocol):

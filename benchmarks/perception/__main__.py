@@ -19,13 +19,13 @@ from typing import Any
 
 import click
 
-from omnisense import __version__
 from omnisense.benchmarks.perception import cost, faces
 from omnisense.benchmarks.perception import diarization as voices
 from omnisense.benchmarks.perception import emotion as feelings
 from omnisense.benchmarks.perception import pose as bodies
 from omnisense.benchmarks.perception import transcription as words
 from omnisense.perception.pipeline import Perception, PerceptionSettings
+from omnisense.version import __version__
 
 _DIR = click.Path(path_type=Path, file_okay=False, exists=True)
 _PARTS = ("words", "voices", "faces", "bodies", "feelings", "cost", "live", "long")

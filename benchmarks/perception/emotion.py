@@ -23,7 +23,7 @@ def texts(goemotions: Path) -> dict[str, Any]:
     """The shipped text heads on GoEmotions dev."""
     labels = (goemotions / "labels.txt").read_text().split()
     sentences, truth = train.labelled(goemotions / "dev.tsv.gz", len(labels))
-    features = text.SentenceEmbedder(models.ensure(text.EMBEDDING)).embed(sentences)
+    features = text.SentenceEmbedder(models.fetch(text.EMBEDDING)).embed(sentences)
     figures: dict[str, Any] = {}
     for name, wanted in ((text.SHIPPED, truth), (text.SHIPPED_GROUPS, truth @ train.membership(labels))):
         head = LinearHead.load(shipped=name)

@@ -78,8 +78,8 @@ def perception(path: Path, runs: int) -> list[Timing]:
     plan = Sampling().plan(clip.duration_s, clip.frame_rate, clip.frame_count, clip.width, clip.height)
     frames = clip.frames(Sampling()).images
     sound = clip.audio()
-    detector = FaceDetector(models.ensure("centerface"), threads=0)
-    whisper = models.ensure("whisper-tiny.en")
+    detector = FaceDetector(models.fetch("centerface"), threads=0)
+    whisper = models.fetch("whisper-tiny.en")
     transcribe, batched = _whisperx(whisper), _faster_whisper(whisper)
     return in_turn("perception", {
         "omnisense, three streams": lambda: streams.perceive(clip),

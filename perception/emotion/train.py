@@ -126,7 +126,7 @@ def train_text(data: Path, output: Path) -> dict[str, Any]:
     """Train on GoEmotions, choose thresholds on held-out training texts, judge on dev; write two heads and a card."""
     fine = tuple(_lines(data / "labels.txt"))
     groups = tuple(text.EKMAN)
-    embedder = text.SentenceEmbedder(models.ensure(text.EMBEDDING))
+    embedder = text.SentenceEmbedder(models.fetch(text.EMBEDDING))
     (texts, truth), (dev_texts, dev_truth) = (labelled(data / f"{s}.tsv.gz", len(fine)) for s in ("train", "dev"))
     features, dev_features = embedder.embed(texts), embedder.embed(dev_texts)
     figures: dict[str, Any] = {"train": len(texts), "dev": len(dev_texts)}

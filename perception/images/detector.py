@@ -141,7 +141,7 @@ def load_pretrained(name: str, processor: Any, model: Any) -> tuple[Any, Any]:
 
     from omnisense import models
 
-    folder = models.ensure(name)
+    folder = models.fetch(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         found = processor.from_pretrained(folder), model.from_pretrained(folder).eval().to(device)

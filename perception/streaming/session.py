@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from omnisense import __version__
 from omnisense.errors import InputError
 from omnisense.perception.audio.chunks import SpeechBlock, voice_activity
 from omnisense.perception.audio.diarization import VoiceTeller
@@ -44,6 +43,7 @@ from omnisense.perception.types import (
     VisualStream,
 )
 from omnisense.perception.vision.landmarks import LandmarkTrack
+from omnisense.version import __version__
 
 _LISTEN_EVERY_S = 0.8
 _ENDS_AFTER_S = 0.7  # silence that ends an utterance

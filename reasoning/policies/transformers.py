@@ -60,7 +60,7 @@ class TransformersPolicy:
     @functools.cached_property
     def modalities(self) -> frozenset[str]:
         """The part types that the model takes, from its configuration (fetches the model if it is not here)."""
-        folder = models.ensure(self._model_name, self._say)
+        folder = models.fetch(self._model_name, self._say)
         try:
             return family_of(folder).modalities
         except (OSError, ValueError, KeyError) as error:
@@ -85,7 +85,7 @@ class TransformersPolicy:
 
         with self._lock:
             if self._loaded is None:
-                folder = models.ensure(self._model_name, self._say)
+                folder = models.fetch(self._model_name, self._say)
                 device = "cuda:0" if torch.cuda.is_available() else "cpu"
                 model, encoder = load_model(folder, self._dtype, self._device_map or device)
                 self._loaded = self._with_adapter(model), encoder

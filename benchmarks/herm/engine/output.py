@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from omnisense import __version__
 from omnisense.benchmarks.harness.records import claim, cut_torn_line, write_manifest
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
+from omnisense.version import __version__
 
 INDEX = "coco.sqlite"  # of the annotations
 Row = dict[str, Any]

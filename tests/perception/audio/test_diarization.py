@@ -16,7 +16,7 @@ from tests.conftest import tone
 
 @pytest.fixture(scope="module")
 def diarizer():
-    return VoiceTeller(models.ensure("campplus"))
+    return VoiceTeller(models.fetch("campplus"))
 
 
 def share_right(truth, turns):
@@ -83,7 +83,7 @@ def test_the_number_of_voices_is_found_or_given(shared, diarizer):
     heard = diarizer.begin()
     heard.add(SpeechBlock(0.0, samples, ()))
     assert {t.voice for t in heard.turns()} == {"voice-1"}
-    told = VoiceTeller(models.ensure("campplus"), count=2).begin()
+    told = VoiceTeller(models.fetch("campplus"), count=2).begin()
     told.add(SpeechBlock(0.0, samples, ()))
     assert {t.voice for t in told.turns()} == {"voice-1", "voice-2"}
 

@@ -109,7 +109,7 @@ def test_any_audio_classification_model_serves(tmp_path):
 
 @pytest.fixture(scope="module")
 def reader():
-    return text.ShippedTextReader(models.ensure(text.EMBEDDING))
+    return text.ShippedTextReader(models.fetch(text.EMBEDDING))
 
 
 @pytest.mark.models

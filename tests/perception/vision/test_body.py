@@ -89,7 +89,7 @@ def test_the_palm_detector_has_an_anchor_for_each_answer():
 
 @pytest.fixture(scope="module")
 def reader():
-    return BodyReader(models.ensure("body"))
+    return BodyReader(models.fetch("body"))
 
 
 @pytest.mark.models

@@ -13,7 +13,7 @@ from omnisense.perception.vision.gestures import head_gestures
 def look():
     from omnisense.perception.vision.face_detector import FaceDetector
 
-    detector, mesh = FaceDetector(models.ensure("centerface")), FaceMesh(models.ensure("face-mesh"))
+    detector, mesh = FaceDetector(models.fetch("centerface")), FaceMesh(models.fetch("face-mesh"))
 
     def looked(image):
         face = detector.detect(image)[0]
@@ -40,7 +40,7 @@ def test_head_pose_turns_with_the_picture(shared, look):
 def test_no_mesh_fits_where_no_face_is():
     from omnisense.perception.vision.patches import Region
 
-    mesh = FaceMesh(models.ensure("face-mesh"))
+    mesh = FaceMesh(models.fetch("face-mesh"))
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     assert mesh.look(noise, Region(np.array([100.0, 100.0]), 0.0, 150.0)) is None
 
@@ -107,7 +107,7 @@ def test_loading_announces_nothing_and_swallows_nothing(capfd):
 
     from omnisense.compat import without_xnnpack_banner
 
-    FaceMesh(models.ensure("face-mesh"))
+    FaceMesh(models.fetch("face-mesh"))
     assert capfd.readouterr().err == ""
     with without_xnnpack_banner():
         os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nsomething of another thread\n")

