@@ -1,1 +1,1 @@
-"""What users touch: ``Agent`` (the Python API), conversation memory, and the ``omnisense`` command."""
+"""The Python API (``Agent``), conversation memory, and the ``omnisense`` command."""

@@ -1,4 +1,4 @@
-"""``python -m omnisense.agent.cli``: the command, where a launcher needs a module."""
+"""``python -m omnisense.agent.cli``: the ``omnisense`` command, for launchers that take a module."""
 
 from omnisense.agent.cli.main import main
 

@@ -34,7 +34,7 @@ _log = logging.getLogger("omnisense.agent.cli.main")  # __name__ is "__main__" u
     type=click.Choice(LEVELS, case_sensitive=False),
     help="Log to standard error from this level on. [default: OMNISENSE_LOG, else warning]",
 )
-@click.option("-v", "verbose", is_flag=True, help="Short for --log-level info.")
+@click.option("-v", "verbose", is_flag=True, help="Same as --log-level info.")
 @click.option("--log-json", is_flag=True, help="Log one JSON object per line.")
 def cli(log_level: str | None, verbose: bool, log_json: bool) -> None:
     """Perceive video, audio and text of a person, and respond with empathy.

@@ -41,7 +41,7 @@ _LIVE_FPS = 10
 @perception_options
 @JSON
 def perceive_command(clip: Path, output: Path | None, live: bool, perception: PerceptionOptions, as_json: bool) -> None:
-    """Extract the visual, audio and transcript streams of a CLIP and print their timeline.
+    """Print the timeline of a CLIP: faces, voices and words.
 
     \b
     Examples:

@@ -1,0 +1,60 @@
+"""Options that commands share."""
+
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from omnisense.agent.cli import options
+from omnisense.agent.cli.main import cli
+from omnisense.errors import InputError
+
+SHARED = ["--streams", "--fps", "--speech-model", "--language", "--speaker-model", "--num-speakers", "--no-cache"]
+
+
+@pytest.mark.parametrize("command", ["respond", "chat", "demo", "perceive"])
+def test_perception_options_are_the_same_in_every_command(command):
+    parameters = {name for parameter in cli.commands[command].params for name in parameter.opts}
+    assert parameters >= {*SHARED, "--voice-emotion-model", "--text-emotion-model", "--asd-model"}
+
+
+def test_perception_options_reach_the_settings(monkeypatch):
+    given = []
+    monkeypatch.setattr(options.PerceptionOptions, "load", lambda self: given.append(self) or 1 / 0)
+    arguments = ["--text", "x", "--policy", "scripted", "--num-speakers", "3", "--fps", "4", "--no-cache"]
+    result = CliRunner().invoke(cli, ["respond", *arguments, "--streams", "audio, transcript"])
+    assert isinstance(result.exception, ZeroDivisionError)
+    monkeypatch.undo()
+    perception = given[0].load()
+    assert (perception.settings.num_speakers, perception.settings.sampling.fps, perception.cache) == (3, 4.0, False)
+    assert perception.settings.streams == ("audio", "transcript")
+
+
+def test_an_unknown_stream_is_an_error_that_names_the_choices():
+    result = CliRunner().invoke(cli, ["respond", "--text", "x", "--policy", "scripted", "--streams", "audio,smell"])
+    assert isinstance(result.exception, InputError)
+    assert "visual, audio, transcript" in str(result.exception)
+
+
+def test_every_command_has_a_help_text():
+    def walk(command, path):
+        assert command.help, path
+        assert CliRunner().invoke(command, ["--help"]).exit_code == 0
+        for name, below in getattr(command, "commands", {}).items():
+            walk(below, [*path, name])
+
+    walk(cli, ["omnisense"])
+
+
+def test_a_clip_is_opened_once_by_respond(make_media, monkeypatch, perception):
+    import omnisense.agent.agent  # noqa: F401
+    from omnisense.perception.media import clip as module
+
+    opened = []
+    real = module.open_clip
+    for loaded in [loaded for loaded in sys.modules.values() if getattr(loaded, "open_clip", None) is real]:
+        monkeypatch.setattr(loaded, "open_clip", lambda path: opened.append(path) or real(path))
+    monkeypatch.setattr(options.PerceptionOptions, "load", lambda _: perception)
+    result = CliRunner().invoke(cli, ["respond", str(make_media("a.mp4")), "--policy", "scripted", "--json"])
+    assert result.exit_code == 0, result.output
+    assert len(opened) == 1
