@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -163,6 +164,18 @@ def write_media(
                     out.mux(audio.encode(piece))
             out.mux(audio.encode())
     return path
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Processes that the test starts get SIGINT as from a terminal's Ctrl-C.
+
+    A shell starts background jobs, and ``nohup`` its command, with SIGINT ignored, and children inherit that. A handler
+    is not inherited: with one in place here, children start with the default.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Ran(NamedTuple):

@@ -349,6 +349,7 @@ def test_a_hundred_kills(tmp_path):
     _killed(tmp_path, 100)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_a_report_and_130(tmp_path):
     data = _five_hundred(tmp_path / "data")
     process = subprocess.Popen(
