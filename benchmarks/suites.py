@@ -41,7 +41,8 @@ def report_spec_for(folders: Sequence[Path]) -> ReportSpec:
     Raises:
         InputError: one is not a run folder, or they are runs of different suites.
     """
-    from omnisense.benchmarks.harness.records import read_manifest, read_records
+    from omnisense.benchmarks.harness.records import read_records
+    from omnisense.benchmarks.harness.run_folder import read_manifest
 
     manifests = [read_manifest(folder) for folder in folders]
     names = {str(manifest["identity"].get("suite")) for manifest in manifests}

@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from omnisense.benchmarks.harness.worker import strip
+from omnisense.benchmarks.harness.contact_sheet import contact_sheet
 from omnisense.files import write_atomically
 from omnisense.reasoning.policies.messages import MediaUsage, text_of
 from omnisense.rl.rewards import reply_of
@@ -45,7 +45,7 @@ def _cell(logs: Any, i: int, usage: MediaUsage) -> str:
     earned = ", ".join(f"{name} {values[i]:.3g}" for name, values in logs["rewards"].items())
     reasons = "; ".join(f"{name}: {values[i]}" for name, values in logs["extra"].items() if values[i] is not None)
     asked = "\n".join(text_of(message) for message in logs["prompt"][i])
-    jpeg = strip(usage)
+    jpeg = contact_sheet(usage)
     picture = f'<img alt="frames" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">' if jpeg else ""
     sound = f"<p>{usage.audio_s:g} s of sound</p>" if usage.audio_s else ""
     return (

@@ -23,7 +23,7 @@ from trl import GRPOConfig, SFTConfig
 
 from omnisense import models
 from omnisense.benchmarks.harness.dataset import Sample
-from omnisense.benchmarks.harness.records import claim
+from omnisense.benchmarks.harness.run_folder import claim
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
 from omnisense.perception.media.sampling import Sampling

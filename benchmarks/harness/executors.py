@@ -1,136 +1,50 @@
-"""Crews: where workers live. In this process, in others on this machine, or on a Ray cluster; one dispatcher for all.
-
-A worker that dies costs nothing: what it was at goes to another. Only what kills its worker twice, by itself, is
-given up.
-"""
+"""Executors: workers in this process, in other processes on this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
-import itertools
+import contextlib
+import faulthandler
+import logging
 import multiprocessing
 import os
+import pickle
 import queue
 import signal
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-from omnisense.errors import ModelError, PolicyError
+from omnisense.benchmarks.harness.dispatch import MAX_IN_FLIGHT, Batch, Event, Executor, Worker, WorkerFactory
+from omnisense.errors import InputError, ModelError
+from omnisense.logging import add_log_file, configure_logging
 
-_AHEAD = 2  # batches under way with each worker: one is prepared while the other is answered
-_MAX_LOSSES = 5  # of workers in a row without a single batch done
 _GPUS = Path("/proc/driver/nvidia/gpus")  # the driver's own list: torch is not to be imported for it
-Batch = Sequence[Any]
+_log = logging.getLogger(__name__)
 
 
-class Worker(Protocol):
-    """Does batches of work. Two threads may call it at once."""
-
-    def work(self, batch: Batch) -> list[Any]:
-        """What came of each of a batch, in its order."""
-        ...
-
-
-class WorkerFactory(Protocol):
-    """What workers are made from; it travels to other processes and machines."""
-
-    def make(self) -> Worker:
-        """A worker, its models loaded."""
-        ...
-
-    def lost(self, one: Any, cause: PolicyError) -> Any:
-        """What stands for a piece of work that its worker died of."""
-        ...
-
-
-class Event(NamedTuple):
-    """``done`` with a batch's key and what came of it, or ``lost``: the worker is gone."""
-
-    worker: int
-    key: int
-    done: list[Any] | None
-
-
-class Executor(Protocol):
-    """Workers, by number."""
-
-    size: int
-    factory: WorkerFactory
-
-    def send(self, worker: int, key: int, batch: Batch) -> None:
-        """Hand a batch to a worker; never blocks."""
-        ...
-
-    def wait(self) -> Event:
-        """The next thing that happens. Raises what stopped a worker from being made."""
-        ...
-
-    def replace(self, worker: int) -> None:
-        """Put a new worker in the place of a lost one."""
-        ...
-
-    def close(self) -> None:
-        """Let all workers go."""
-        ...
-
-
-def dispatch(executor: Executor, batches: Iterable[Batch]) -> Iterator[list[Any]]:
-    """Have all batches done; gives back each as it is done. At most two a worker are in memory.
-
-    Raises:
-        ModelError: workers keep dying without getting anything done.
-    """
-    waiting, keys, again = iter(batches), itertools.count(), deque[tuple[Batch, int]]()
-    under_way: list[dict[int, tuple[Batch, int]]] = [{} for _ in range(executor.size)]
-    losses = 0
-    while True:
-        for worker, mine in enumerate(under_way):
-            # What was under way when a worker died goes alone: the next death is then its own doing.
-            while len(mine) < _AHEAD and not any(deaths for _, deaths in mine.values()) and not (again and mine):
-                entry = again.popleft() if again else next(((b, 0) for b in waiting), None)
-                if entry is None:
-                    break
-                key = next(keys)
-                mine[key] = entry
-                executor.send(worker, key, entry[0])
-        if not any(under_way):
-            return
-        event = executor.wait()
-        if event.done is not None:
-            losses = 0
-            under_way[event.worker].pop(event.key)
-            yield event.done
-            continue
-        losses += 1
-        if losses > _MAX_LOSSES:
-            raise ModelError("the workers keep dying", "See their output; try fewer workers or smaller batches.")
-        lost, under_way[event.worker] = under_way[event.worker], {}
-        for batch, deaths in lost.values():
-            if len(batch) == 1 and deaths:
-                cause = PolicyError("its worker died, or gave no sign of life, twice over it", "Look at the clip.")
-                yield [executor.factory.lost(batch[0], cause)]
-                losses = 0
-            else:
-                again.extend(([sample], 1) for sample in batch)
-        executor.replace(event.worker)
-
-
-def _answering(worker: Worker, inbox: queue.SimpleQueue[Any], deliver: Any) -> None:
+def _work_loop(worker: Worker, inbox: queue.SimpleQueue[Any], deliver: Any) -> None:
     while True:
         key, batch = inbox.get()
         try:
             deliver(key, worker.work(batch))
         except BaseException as error:  # a fault of ours: the run must not wait for this batch for ever
-            deliver(key, error)
+            _log.exception("a worker failed")  # here, since a traceback does not travel between processes
+            deliver(key, _picklable(error))
+
+
+def _picklable(error: BaseException) -> BaseException:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _start_threads(worker: Worker, inbox: queue.SimpleQueue[Any], deliver: Any) -> None:
-    for _ in range(_AHEAD):
-        threading.Thread(target=_answering, args=(worker, inbox, deliver), daemon=True).start()
+    for _ in range(MAX_IN_FLIGHT):
+        threading.Thread(target=_work_loop, args=(worker, inbox, deliver), daemon=True).start()
 
 
 class LocalExecutor:
@@ -163,18 +77,21 @@ class LocalExecutor:
 
 
 class ProcessExecutor:
-    """Workers in processes of their own on this machine: a clip that crashes its decoder does not end the run.
+    """Workers in other processes on this machine: a clip that crashes its decoder does not end the run.
 
     Args:
-        maker: what each worker is made from.
-        size: workers.
-        timeout_s: a worker from which nothing comes for so long, though it has work, is killed; None to wait for ever.
-            Loading the model counts too.
+        factory: makes each worker.
+        size: number of workers.
+        timeout_s: a worker that has work and returns nothing for so long (s) is killed; None to wait for ever. Loading
+            the model counts too.
+        log_file: where workers log to; None for standard error alone.
     """
 
-    def __init__(self, factory: WorkerFactory, size: int, timeout_s: float | None = None) -> None:
-        self.size, self.factory, self._timeout_s = size, factory, timeout_s
-        self._heard_s = [time.monotonic()] * size  # when each worker last got its first batch or gave one back
+    def __init__(
+        self, factory: WorkerFactory, size: int, timeout_s: float | None = None, log_file: Path | None = None
+    ) -> None:
+        self.size, self.factory, self._timeout_s, self._log_file = size, factory, timeout_s, log_file
+        self._last_seen_s = [time.monotonic()] * size  # when each worker last got its first batch or returned one
         self._working = [0] * size
         self._context = multiprocessing.get_context("spawn")
         self._members: list[tuple[Any, Connection]] = [self._start(worker) for worker in range(size)]
@@ -182,7 +99,9 @@ class ProcessExecutor:
     def _start(self, worker: int) -> tuple[Any, Connection]:
         ours, theirs = self._context.Pipe()
         threads = max(1, (os.cpu_count() or 1) // self.size)
-        process = self._context.Process(target=_serve, args=(theirs, self.factory, worker, threads), daemon=True)
+        process = self._context.Process(
+            target=_serve, args=(theirs, self.factory, worker, threads, self._log_file), daemon=True
+        )
         process.start()
         theirs.close()
         return process, ours
@@ -190,18 +109,18 @@ class ProcessExecutor:
     def send(self, worker: int, key: int, batch: Batch) -> None:
         """See :class:`Executor`."""
         if not self._working[worker]:
-            self._heard_s[worker] = time.monotonic()
+            self._last_seen_s[worker] = time.monotonic()
         self._working[worker] += 1
         try:
             self._members[worker][1].send((key, batch))
-        except OSError:  # it has died; wait() will say so
+        except OSError:  # it has died; wait() will report it
             return
 
     def wait(self) -> Event:
         """See :class:`Executor`."""
         connections = [connection for _, connection in self._members]
         while not (found := wait(connections, timeout=1.0 if self._timeout_s else None)):
-            self._kill_the_silent()
+            self._kill_unresponsive()
         ready = found[0]
         worker = next(i for i, (_, connection) in enumerate(self._members) if connection is ready)
         try:
@@ -211,14 +130,15 @@ class ProcessExecutor:
         if isinstance(result, BaseException):
             raise result
         self._working[worker] -= 1
-        self._heard_s[worker] = time.monotonic()
+        self._last_seen_s[worker] = time.monotonic()
         return Event(worker, key, result)
 
-    def _kill_the_silent(self) -> None:
+    def _kill_unresponsive(self) -> None:
         for worker, (process, _) in enumerate(self._members):
-            silent_s = time.monotonic() - self._heard_s[worker]
+            silent_s = time.monotonic() - self._last_seen_s[worker]
             if self._working[worker] and self._timeout_s and silent_s > self._timeout_s:
-                process.kill()  # its connection ends, and wait() says that it is lost
+                _log.warning("worker %d has not responded for %.0f s; killing it", worker, silent_s)
+                process.kill()  # its connection ends, and wait() reports it as lost
 
     def replace(self, worker: int) -> None:
         """See :class:`Executor`."""
@@ -227,6 +147,7 @@ class ProcessExecutor:
         connection.close()
         process.kill()
         process.join()
+        _log.warning("worker %d ended with exit code %s; starting another", worker, process.exitcode)
         self._members[worker] = self._start(worker)
 
     def close(self) -> None:
@@ -237,25 +158,30 @@ class ProcessExecutor:
             process.join()
 
 
-def own_gpu(worker: int) -> str | None:
-    """The GPU of several that a worker takes, as CUDA_VISIBLE_DEVICES has it; None where there is no choice."""
+def gpu_for(worker: int) -> str | None:
+    """Return the GPU of several for a worker, as CUDA_VISIBLE_DEVICES names it; None where there is no choice."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     there = [d.name for d in _GPUS.iterdir()] if named is None and _GPUS.is_dir() else []
     gpus = named.split(",") if named else [str(i) for i in range(len(there))]
     return gpus[worker % len(gpus)] if len(gpus) > 1 else None
 
 
-def _serve(connection: Connection, factory: WorkerFactory, worker_number: int, threads: int) -> None:
-    """The life of a worker process. It ends when its run does, however that ended."""
+def _serve(
+    connection: Connection, factory: WorkerFactory, worker_number: int, threads: int, log_file: Path | None
+) -> None:
+    """Run a worker process. It ends when its run does, however that ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle
-    if gpu := own_gpu(worker_number):
+    if gpu := gpu_for(worker_number):
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
+        _configure_logging(log_file)
         worker = factory.make()
     except BaseException as error:
-        connection.send((-1, error))
+        _log.exception("worker %d cannot be made", worker_number)
+        connection.send((-1, _picklable(error)))
         return
+    _log.info("worker %d is ready (process %d)", worker_number, os.getpid())
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     sending = threading.Lock()
 
@@ -271,45 +197,58 @@ def _serve(connection: Connection, factory: WorkerFactory, worker_number: int, t
         try:
             inbox.put(connection.recv())
         except (EOFError, OSError):
-            os._exit(0)  # the run is over; whatever is being computed is for nobody
+            os._exit(0)  # the run is over
+
+
+def _configure_logging(log_file: Path | None) -> None:
+    """Log in a worker as its run does; a crash in C leaves its stack in the run's log too."""
+    configure_logging()
+    if log_file is None:
+        return
+    with contextlib.suppress(InputError):  # a node of a cluster that does not share the disk
+        add_log_file(log_file)
+        faulthandler.enable(log_file.open("a"))
 
 
 class RayExecutor:
-    """Workers as actors of a Ray cluster; what is done comes back to the one writer here.
+    """Workers as actors of a Ray cluster; results come back to the one writer here.
 
     Args:
-        maker: what each actor is made from. Paths in it must be good on every node.
-        size: actors.
+        factory: makes each actor's worker. Paths in it must exist on every node.
+        size: number of actors.
         address: of the cluster; ``local`` starts one on this machine.
         gpus: a share of GPUs for each actor.
+        log_file: where actors log to, on nodes that share the disk.
     """
 
-    def __init__(self, factory: WorkerFactory, size: int, address: str, gpus: float = 0.0) -> None:
+    def __init__(
+        self, factory: WorkerFactory, size: int, address: str, gpus: float = 0.0, log_file: Path | None = None
+    ) -> None:
         try:
             import ray
         except ImportError as error:
             raise ModelError("ray is not installed", "Run `pip install 'omnisense[ray]'`.") from error
-        self.size, self.factory, self._ray = size, factory, ray
+        self.size, self.factory, self._ray, self._log_file = size, factory, ray, log_file
         where = None if address == "local" else address
         ray.init(address=where, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
-        options = {"num_cpus": 1, "num_gpus": gpus, "max_concurrency": _AHEAD, "max_restarts": 0}
-        self._kind = ray.remote(**options)(_RayWorker)
-        self._members = [self._kind.remote(factory) for _ in range(size)]
-        self._under_way: dict[Any, tuple[int, int]] = {}
+        options = {"num_cpus": 1, "num_gpus": gpus, "max_concurrency": MAX_IN_FLIGHT, "max_restarts": 0}
+        self._actor = ray.remote(**options)(_RayWorker)
+        self._members = [self._actor.remote(factory, log_file) for _ in range(size)]
+        self._in_flight: dict[Any, tuple[int, int]] = {}
 
     def send(self, worker: int, key: int, batch: Batch) -> None:
         """See :class:`Executor`."""
-        self._under_way[self._members[worker].work.remote(list(batch))] = (worker, key)
+        self._in_flight[self._members[worker].work.remote(list(batch))] = (worker, key)
 
     def wait(self) -> Event:
         """See :class:`Executor`."""
-        reference = self._ray.wait(list(self._under_way), num_returns=1)[0][0]
-        worker, key = self._under_way.pop(reference)
+        reference = self._ray.wait(list(self._in_flight), num_returns=1)[0][0]
+        worker, key = self._in_flight.pop(reference)
         try:
             result = self._ray.get(reference)
         except self._ray.exceptions.RayActorError:
-            for other in [r for r, (w, _) in self._under_way.items() if w == worker]:
-                del self._under_way[other]
+            for other in [r for r, (w, _) in self._in_flight.items() if w == worker]:
+                del self._in_flight[other]
             return Event(worker, -1, None)
         if isinstance(result, BaseException):
             raise result
@@ -317,7 +256,7 @@ class RayExecutor:
 
     def replace(self, worker: int) -> None:
         """See :class:`Executor`."""
-        self._members[worker] = self._kind.remote(self.factory)
+        self._members[worker] = self._actor.remote(self.factory, self._log_file)
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
@@ -325,21 +264,34 @@ class RayExecutor:
 
 
 class _RayWorker:
-    def __init__(self, factory: WorkerFactory) -> None:
+    def __init__(self, factory: WorkerFactory, log_file: Path | None) -> None:
         self._error: BaseException | None = None
         try:
+            _configure_logging(log_file)
             self._worker = factory.make()
-        except Exception as error:  # handed on as a value: a dead actor would be taken for a lost one
-            self._error = error
+        except Exception as error:  # returned as a value: a dead actor would be taken for a lost one
+            _log.exception("an actor cannot be made")
+            self._error = _picklable(error)
 
     def work(self, batch: list[Any]) -> Any:
-        return self._error or self._worker.work(batch)
+        if self._error:
+            return self._error
+        try:
+            return self._worker.work(batch)
+        except Exception as error:
+            _log.exception("an actor failed")
+            return _picklable(error)
 
 
 def make_executor(
-    factory: WorkerFactory, workers: int, timeout_s: float | None = None, ray: str | None = None, gpus: float = 0
+    factory: WorkerFactory,
+    workers: int,
+    timeout_s: float | None = None,
+    ray: str | None = None,
+    gpus: float = 0,
+    log_file: Path | None = None,
 ) -> Executor:
-    """A crew in this process; with ``workers``, in so many of their own; with ``ray``, on a cluster."""
+    """Return an executor: in this process; with ``workers``, in so many others; with ``ray``, on that cluster."""
     if ray is not None:
-        return RayExecutor(factory, max(workers, 1), ray, gpus)
-    return ProcessExecutor(factory, workers, timeout_s) if workers else LocalExecutor(factory)
+        return RayExecutor(factory, max(workers, 1), ray, gpus, log_file)
+    return ProcessExecutor(factory, workers, timeout_s, log_file) if workers else LocalExecutor(factory)

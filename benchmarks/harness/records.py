@@ -1,22 +1,104 @@
-"""Records: one answered or failed question each, and the run folder that keeps them.
-
-``records.jsonl`` is only ever appended to, a batch at a time, and each batch is on disk before the next is counted. A
-run that is killed leaves at most one torn line, which is cut off when the run is taken up again.
-"""
+"""Records: one for each question that was asked, answered or failed, as lines of JSON."""
 
 from __future__ import annotations
 
+import functools
 import json
-import os
-from collections.abc import Iterable
+import traceback
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from omnisense.errors import InputError
-from omnisense.files import write_atomically
+from omnisense.errors import InputError, MediaError, ModelError, OmniSenseError, PolicyError
+from omnisense.reasoning.answers.question import Kind
+
+SCHEMA_VERSION: Literal[2] = 2
+_MAX_MESSAGE, _MAX_TRACEBACK = 500, 20_000  # characters that a record keeps
+Status = Literal["answered", "error"]
+ErrorKind = Literal[
+    "bad question",
+    "bad media",
+    "bad input",
+    "model error",
+    "policy error",
+    "out of memory",
+    "connection lost",
+    "worker died",
+    "internal error",
+]
+# Whether the same question may succeed when it is asked again without a change of data or code.
+_RETRYABLE: dict[ErrorKind, bool] = {
+    "bad question": False,
+    "bad media": False,
+    "bad input": False,
+    "model error": True,
+    "policy error": True,
+    "out of memory": True,
+    "connection lost": True,
+    "worker died": True,
+    "internal error": False,
+}
+
+
+@dataclass(frozen=True)
+class RecordError:
+    """Why a question has no answer.
+
+    Attributes:
+        kind: what failed. An ``internal error`` is a fault in the program, whatever exception it was.
+        type: the exception's class.
+        message: the exception's message, after the path of the file concerned; at most 500 characters.
+        traceback: where it was raised; empty when no exception was (a question with a problem in its data).
+        retryable: whether another try may succeed as things are. ``--retry-errors`` asks every failed question again:
+            data and programs get fixed too.
+    """
+
+    kind: ErrorKind
+    type: str
+    message: str
+    traceback: str = ""
+    retryable: bool = False
+
+    @classmethod
+    def from_exception(cls, error: BaseException, kind: ErrorKind | None = None) -> RecordError:
+        """Describe an exception.
+
+        Args:
+            error: the exception.
+            kind: what failed; by default derived from the exception.
+        """
+        kind = kind or _error_kind(error)
+        path = getattr(error, "path", None)
+        message = str(error) or repr(error)
+        if isinstance(error, OmniSenseError) and path:
+            message = f"{path}: {error.problem}"
+        trace = "".join(traceback.format_exception(error)) if error.__traceback__ else ""
+        return cls(kind, type(error).__name__, message[:_MAX_MESSAGE], trace[-_MAX_TRACEBACK:], _RETRYABLE[kind])
+
+    @property
+    def summary(self) -> str:
+        """Kind and message in one line; for internal errors with the exception's class."""
+        named = f"{self.type}: " if self.kind == "internal error" else ""
+        return f"{self.kind}: {named}{self.message}"
+
+
+def _error_kind(error: BaseException) -> ErrorKind:
+    if isinstance(error, MediaError):
+        return "bad media"
+    if isinstance(error, InputError):
+        return "bad input"
+    if isinstance(error, ModelError):
+        return "model error"
+    if isinstance(error, PolicyError):
+        return "policy error"
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():  # torch raises RuntimeErrors
+        return "out of memory"
+    if isinstance(error, ConnectionError | TimeoutError):
+        return "connection lost"
+    return "internal error"
 
 
 @dataclass(frozen=True)
@@ -24,28 +106,31 @@ class Record:
     """What became of one question.
 
     Attributes:
-        id, task, level, kind, gold, question, options, form: of the item; a record needs no dataset to be read.
-        status: ``answered``, or ``error``: the system was never heard, so it is neither right nor wrong.
-        reply: the reply as it came; ``thinking`` and ``answer`` are what was read off it, ``how`` by which rule.
-        strict: the strict score; ``reason`` says why. ``official``: the authors' score; None if not counted.
+        id, task, level, kind, gold, question, options, form: of the sample; a record is read without its dataset.
+        status: ``answered``, or ``error``: the system gave no reply, so that it is neither right nor wrong.
+        reply: the reply as it came; ``thinking`` and ``answer`` are what was parsed from it, ``how`` by which rule.
+        strict: the strict score, 0 to 1; ``reason`` says why.
+        official: the authors' score, 0 to 1; None where they do not count the reply.
         probabilities: of the answers, where the system chose among them.
-        prompt: SHA-256 (12 digits) of the words the model was given.
-        frames: how many frames reached the model, ``times_s`` when; ``audio_s`` seconds of sound that reached it.
-        length_s: of the clip, as far as the data says.
+        prompt: SHA-256 (12 digits) of the text of the prompt.
+        frames: how many frames reached the model, ``times_s`` when (s); ``audio_s`` seconds of audio that reached it.
+        length_s: of the clip (s), as far as the data says.
         parser: version of the answer parser.
-        notes: what was not as asked for.
+        notes: what was not as requested.
         seconds: the share of the batch's time.
-        error: kind, cause, and whether another try may go better.
+        error: why there is no reply; None when there is one.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     id: str
     task: str
     level: int
-    kind: str
+    kind: Kind
     gold: str
     question: str
     options: tuple[str, ...]
-    status: Literal["answered", "error"]
+    status: Status
     form: str = ""
     reply: str = ""
     thinking: str = ""
@@ -63,156 +148,71 @@ class Record:
     parser: int = 0
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
-    error: dict[str, Any] | None = None
+    error: RecordError | None = None
+    schema_version: Literal[2] = SCHEMA_VERSION
 
-    def line(self) -> str:
-        """As one line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain values; :meth:`from_dict` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Record:
+        """Read a record.
+
+        Raises:
+            InputError: it is of another schema version, or its values are not a record's.
+        """
+        version = values.get("schema_version", 1)
+        if version != SCHEMA_VERSION:
+            raise InputError(
+                f"the record has schema version {version}, and this version of OmniSense reads {SCHEMA_VERSION}",
+                "Run the benchmark again into another --output, or read the run with the version that wrote it.",
+            )
+        try:
+            return _adapter().validate_python(dict(values))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(f"it is not a record ({where}: {first['msg']})", "Remove it; run again.") from error
+
+    def to_line(self) -> str:
+        """Return the record as one line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False) + "\n"
 
 
 @dataclass(frozen=True)
-class Done:
-    """A record, and a picture of the frames that the model saw (JPEG), where there were any."""
+class Outcome:
+    """What a worker returns for a question: its record, and the frames that the model saw as one JPEG, if any."""
 
     record: Record
-    strip: bytes | None = field(default=None, repr=False)
+    contact_sheet: bytes | None = field(default=None, repr=False)
 
 
-class RunFolder:
-    """A run on disk: its manifest, its records, and the frames that were seen.
-
-    Args:
-        path: the folder; made if it is not there.
-        manifest: everything needed to repeat the run. What is under ``identity`` must agree with a manifest that is
-            already there; the rest is brought up to date.
-        shard: ``i/n`` for one of n runs that share the folder; each writes a file of its own.
-
-    Raises:
-        InputError: the folder holds another run, is in use, or cannot be written.
-    """
-
-    def __init__(self, path: Path, manifest: dict[str, Any], shard: str = "") -> None:
-        self.path = path
-        suffix = f".{shard.replace('/', '-of-')}" if shard else ""
-        self._file = path / f"records{suffix}.jsonl"
-        self._lock = claim(path, f".lock{suffix}")
-        write_manifest(path, manifest)
-        cut_torn_line(self._file)
-        self._out = self._file.open("ab", buffering=0)
-
-    def __enter__(self) -> RunFolder:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._out.close()
-        self._lock.release()
-
-    def append(self, done: Iterable[Done]) -> None:
-        """Put records on disk; they are there when this returns.
-
-        Raises:
-            InputError: the disk is full or gone. What was written before stays.
-        """
-        done = list(done)
-        try:
-            for one in done:
-                if one.strip:
-                    (self.path / "frames").mkdir(exist_ok=True)
-                    (self.path / "frames" / f"{one.record.id}.jpg").write_bytes(one.strip)
-            data = "".join(one.record.line() for one in done).encode()
-            while data:
-                data = data[self._out.write(data) :]
-            os.fsync(self._out.fileno())
-        except OSError as error:
-            raise InputError(
-                f"the records cannot be written ({error.strerror}); those before are kept",
-                "Make room, then run the same command again: it goes on from there.",
-                self.path,
-            ) from error
-
-    def forget_errors(self) -> int:
-        """Drop this file's error records, so that their questions are asked again. Says how many."""
-        kept, dropped = [], 0
-        for record in _read_file(self._file):
-            if record.status == "error":
-                dropped += 1
-            else:
-                kept.append(record.line())
-        if dropped:
-            self._out.close()
-            write_atomically(self._file, "".join(kept))
-            self._out = self._file.open("ab", buffering=0)
-        return dropped
+def record_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a record."""
+    return _adapter().json_schema()
 
 
-def claim(folder: Path, name: str = ".lock") -> FileLock:
-    """A run folder for this process alone, made if it is not there; let go by ``release``.
-
-    Raises:
-        InputError: another process has it, or it cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / name, blocking=False)
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            "another process is writing this run", "Wait for it, or name another --output.", folder
-        ) from error
-    except OSError as error:
-        raise InputError(f"it cannot be written ({error.strerror})", "Name another --output.", folder) from error
-    return lock
-
-
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write a run's manifest, or bring it up to date; the run keeps the start that it had.
-
-    Raises:
-        InputError: the folder holds a run with another ``identity``.
-    """
-    if (folder / "manifest.json").is_file():
-        found = read_manifest(folder)
-        before, now = found["identity"], manifest["identity"]
-        differ = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-        if differ:
-            raise InputError(
-                f"it holds another run (unlike in {', '.join(differ)})",
-                "Name another --output, or remove it.",
-                folder,
-            )
-        manifest = manifest | {"started": found["started"]}
-    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """A run's manifest.
-
-    Raises:
-        InputError: there is none, or it is damaged.
-    """
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError("it is not a run folder", "Give the folder of a run.", folder) from error
-    if not isinstance(manifest, dict) or "identity" not in manifest:
-        raise InputError("its manifest.json is not a run's", "Give the folder of a run.", folder)
-    return manifest
+@functools.cache
+def _adapter() -> TypeAdapter[Record]:
+    return TypeAdapter(Record)
 
 
 def read_records(folder: Path) -> list[Record]:
-    """All records of a run, of all its shards, ordered by id. A torn last line, left by a kill, is passed over.
+    """Return all records of a run, of all its shards, ordered by id. A torn last line, left by a kill, is skipped.
 
     Raises:
-        InputError: a line in the middle of a file is damaged.
+        InputError: a line in the middle of a file is damaged, or of another schema version.
     """
     by_id: dict[str, Record] = {}
     for file in sorted(folder.glob("records*.jsonl")):
-        for record in _read_file(file):
+        for record in read_record_file(file):
             by_id.setdefault(record.id, record)
     return [by_id[key] for key in sorted(by_id)]
 
 
-def _read_file(file: Path) -> list[Record]:
+def read_record_file(file: Path) -> list[Record]:
+    """Return the records of one file, in its order; none where there is no file. See :func:`read_records`."""
     if not file.is_file():
         return []
     records = []
@@ -221,24 +221,13 @@ def _read_file(file: Path) -> list[Record]:
         if not line or number == len(lines):  # after the last newline: nothing, or a torn line
             continue
         try:
-            fields = json.loads(line)
-            for name in ("times_s", "notes", "options"):
-                fields[name] = tuple(fields[name])
-            records.append(Record(**fields))
-        except (ValueError, TypeError, KeyError) as error:
+            values = json.loads(line)
+        except ValueError as error:
             raise InputError(
-                f"line {number} is no record ({error})", "Remove the line; its question will be asked again.", file
+                f"line {number} is not a record ({error})", "Remove the line; its question will be asked again.", file
             ) from error
+        try:
+            records.append(Record.from_dict(values))
+        except InputError as error:
+            raise InputError(f"line {number}: {error.problem}", error.remedy, file) from error
     return records
-
-
-def cut_torn_line(file: Path) -> None:
-    """Cut off what a kill left of a last line."""
-    if not file.is_file():
-        return
-    data = file.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    if whole < len(data):
-        with file.open("r+b") as out:
-            out.truncate(whole)
-            os.fsync(out.fileno())

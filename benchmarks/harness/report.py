@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -221,7 +220,7 @@ def _embedded(records: Sequence[Record], folder: Path) -> str:
     """Records as JSON inside a script element: nothing in a reply may close that element."""
     rows = []
     for record in records:
-        row = asdict(record)
+        row = record.to_dict()
         row["strip"] = f"frames/{record.id}.jpg" if (folder / "frames" / f"{record.id}.jpg").is_file() else ""
         kept = ("strict", "official")  # where nought is not nothing
         rows.append({k: v for k, v in row.items() if v is not None and (v not in ("", (), 0) or k in kept)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import re
@@ -17,19 +18,24 @@ from typing import Any
 
 from omnisense import models
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
-from omnisense.benchmarks.harness.executors import dispatch, make_executor
+from omnisense.benchmarks.harness.dispatch import dispatch
+from omnisense.benchmarks.harness.executors import make_executor
 from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings
-from omnisense.benchmarks.harness.records import Record, RunFolder, read_records
+from omnisense.benchmarks.harness.records import Record, read_records
+from omnisense.benchmarks.harness.run_folder import RunFolder
 from omnisense.benchmarks.harness.suite import Suite
 from omnisense.benchmarks.harness.systems import SystemSettings, build
 from omnisense.benchmarks.harness.worker import WorkerSettings
 from omnisense.errors import InputError, PolicyError
+from omnisense.logging import log_to_file
 from omnisense.reasoning.answers.parser import PARSER_VERSION
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS
 from omnisense.version import __version__
 
 _PACKAGES = ("torch", "transformers", "whisperx", "av", "decord2", "langgraph", "numpy", "ray")
+LOG_NAME = "run.log"
 _ALL_FAIL = 12  # a run whose first questions all fail for the same reason is stopped
+_log = logging.getLogger(__name__)
 OnRecord = Callable[[Record], None]
 
 
@@ -130,16 +136,18 @@ def run(
     if settings.shard:
         part, parts = _shard(settings.shard)
         chosen = chosen[part - 1 :: parts]
-    with RunFolder(folder, manifest, settings.shard) as out:
-        if settings.retry_errors:
-            out.forget_errors()
+    with RunFolder(folder, manifest, settings.shard) as out, log_to_file(folder / LOG_NAME):
+        if settings.retry_errors and (dropped := out.drop_errors()):
+            _log.info("asking %d questions again that ended in errors", dropped)
         answered = {record.id for record in read_records(folder)}
         pending = tuple(sample for sample in chosen if sample.id not in answered)
         plan = Plan(folder, chosen, pending, not_asked)
+        _log.info("%s: %d questions, %d to ask (%s)", settings.label, len(chosen), len(pending), folder)
         if on_plan:
             on_plan(plan)
         if pending:
             _answer_all(settings, dataset, chosen, answered, out, on_record or (lambda _: None))
+        _log.info("finished")
     return plan
 
 
@@ -153,15 +161,17 @@ def _answer_all(
 ) -> None:
     counted = dataset.samples if settings.system.policy == "majority" else ()
     factory = WorkerSettings(settings.system, settings.prompting, settings.suite, counted)
-    executor = make_executor(factory, settings.workers, settings.timeout_s, settings.ray, settings.gpus)
+    executor = make_executor(
+        factory, settings.workers, settings.timeout_s, settings.ray, settings.gpus, out.path.resolve() / LOG_NAME
+    )
     first: list[Record] = []
     try:
-        for done in dispatch(executor, _batches(chosen, answered, settings.system.batch_size)):
-            out.append(done)
-            for one in done:
-                on_record(one.record)
+        for outcomes in dispatch(executor, _batches(chosen, answered, settings.system.batch_size)):
+            out.append(outcomes)
+            for outcome in outcomes:
+                on_record(outcome.record)
             if len(first) < _ALL_FAIL:
-                first += [one.record for one in done]
+                first += [outcome.record for outcome in outcomes]
                 _stop_if_all_fail(first)
     finally:
         executor.close()
@@ -184,11 +194,11 @@ def _batches(chosen: Sequence[Sample], answered: set[str], size: int) -> Iterato
 
 
 def _stop_if_all_fail(first: Sequence[Record]) -> None:
-    kinds = Counter(record.error["kind"] if record.error else "" for record in first)
-    if len(first) >= _ALL_FAIL and len(kinds) == 1 and "" not in kinds and first[0].error:
+    kinds = {(record.error.kind, record.error.type) if record.error else None for record in first}
+    if len(first) >= _ALL_FAIL and len(kinds) == 1 and first[0].error:
         raise PolicyError(
-            f"the first {len(first)} questions all failed ({first[0].error['kind']}: {first[0].error['cause']})",
-            "Mend that, then run again with --retry-errors.",
+            f"the first {len(first)} questions all failed ({first[0].error.summary})",
+            f"See {LOG_NAME} in the run folder, fix the cause, then run again with --retry-errors.",
         )
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from omnisense.benchmarks.harness.records import Record, read_manifest, read_records
+from omnisense.benchmarks.harness.records import Record, read_records
+from omnisense.benchmarks.harness.run_folder import read_manifest
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.statistics import Accuracies, Estimate, binned, calibration_error, compare
 from omnisense.benchmarks.harness.suite import ReportSpec
@@ -57,7 +58,7 @@ def summarise(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
         },
         "strict": _scores(strict, spec),
         "official": _scores(own, spec),
-        "errors": dict(Counter(f"{r.error['kind']}: {r.error['cause']}" for r in errors if r.error).most_common(20)),
+        "errors": dict(Counter(r.error.summary for r in errors if r.error).most_common(20)),
         "unparseable": dict(Counter(r.how for r in unread).most_common(20)),
         "notes": dict(Counter(note for r in answered for note in r.notes).most_common(20)),
         "confusion": _confusion(answered),
@@ -98,7 +99,7 @@ def _by_id(records: Iterable[Record]) -> dict[str, float]:
 def _reread(record: Record) -> Record:
     if record.status != "answered" or record.parser == PARSER_VERSION:
         return record
-    question = Question(record.question, record.kind, record.options, record.form)  # type: ignore[arg-type]
+    question = Question(record.question, record.kind, record.options, record.form)
     value, answer, reason = score(record.reply, question, record.gold)
     return replace(
         record,

@@ -22,7 +22,8 @@ from typing import Any
 import click
 
 from omnisense.benchmarks.harness.dataset import Sample
-from omnisense.benchmarks.harness.executors import RayExecutor, dispatch
+from omnisense.benchmarks.harness.dispatch import dispatch
+from omnisense.benchmarks.harness.executors import RayExecutor
 from omnisense.benchmarks.harness.prompting import PromptSettings
 from omnisense.benchmarks.harness.report import write_report
 from omnisense.benchmarks.harness.run import RunSettings, run

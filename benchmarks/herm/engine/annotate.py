@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from omnisense.benchmarks.harness.executors import dispatch, make_executor
+from omnisense.benchmarks.harness.dispatch import dispatch
+from omnisense.benchmarks.harness.executors import make_executor
 from omnisense.benchmarks.herm.engine.descriptions import rows_of
 from omnisense.benchmarks.herm.engine.facts import ASPECTS, describe
 from omnisense.benchmarks.herm.engine.output import INDEX, Annotated, Output, line_of, pictures_of, whole_file

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from omnisense.benchmarks.harness.records import claim, cut_torn_line, write_manifest
+from omnisense.benchmarks.harness.run_folder import claim, cut_torn_line, write_manifest
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
 from omnisense.version import __version__

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from omnisense.benchmarks.harness.executors import ProcessExecutor, RayExecutor, dispatch
+from omnisense.benchmarks.harness.dispatch import dispatch
+from omnisense.benchmarks.harness.executors import ProcessExecutor, RayExecutor
 from omnisense.benchmarks.harness.prompting import PromptSettings
-from omnisense.benchmarks.harness.records import read_manifest, read_records
+from omnisense.benchmarks.harness.records import read_records
 from omnisense.benchmarks.harness.run import RunSettings, run
+from omnisense.benchmarks.harness.run_folder import RunFolder, read_manifest
 from omnisense.benchmarks.harness.systems import Baseline, PolicySystem, Reply, SystemSettings
 from omnisense.benchmarks.harness.worker import Worker, WorkerSettings
 from omnisense.benchmarks.humansense.loading import load
@@ -65,11 +67,11 @@ def test_another_run_in_the_same_folder_is_refused(many, tmp_path):
     run(settings(tmp_path / "run", limit=3), load(many))
     run(settings(tmp_path / "run", limit=9), load(many))  # more of the same run is welcome
     assert len(read_records(tmp_path / "run")) == 9
-    with pytest.raises(InputError, match="unlike in system"):
+    with pytest.raises(InputError, match="different system"):
         run(settings(tmp_path / "run", SystemSettings(kind="baseline", policy="longest")), load(many))
     scripted = SystemSettings(policy="scripted")
     run(settings(tmp_path / "asked", scripted, limit=3), load(many))
-    with pytest.raises(InputError, match="unlike in prompting, prompts"):
+    with pytest.raises(InputError, match="different prompting, prompts"):
         run(settings(tmp_path / "asked", scripted, prompting=PromptSettings(think=True)), load(many))
 
 
@@ -95,14 +97,12 @@ def test_a_damaged_line_is_named(many, tmp_path):
     run(settings(tmp_path / "run"), load(many))
     file = tmp_path / "run" / "records.jsonl"
     lines = file.read_text().splitlines(keepends=True)
-    file.write_text("".join([*lines[:3], '{"id": 1}\n', *lines[4:]]))
-    with pytest.raises(InputError, match="line 4 is no record"):
+    file.write_text("".join([*lines[:3], '{"id": 1, "schema_version": 2}\n', *lines[4:]]))
+    with pytest.raises(InputError, match="line 4: it is not a record"):
         run(settings(tmp_path / "run"), load(many))
 
 
 def test_two_writers_are_one_too_many(many, tmp_path):
-    from omnisense.benchmarks.harness.records import RunFolder
-
     run(settings(tmp_path / "run", limit=1), load(many))
     with (
         RunFolder(tmp_path / "run", read_manifest(tmp_path / "run")),
@@ -126,7 +126,13 @@ def test_errors_are_records_of_their_own_and_can_be_retried(many, tmp_path, monk
     records = {r.id: r for r in read_records(tmp_path / "run")}
     assert {r.id for r in records.values() if r.status == "error"} == broken  # their neighbours were answered
     error = records[next(iter(broken))]
-    assert error.error == {"kind": "RuntimeError", "cause": "CUDA out of memory", "retryable": True}
+    assert (error.error.kind, error.error.type, error.error.message) == (
+        "out of memory",
+        "RuntimeError",
+        "CUDA out of memory",
+    )
+    assert error.error.retryable
+    assert "in failing" in error.error.traceback
     monkeypatch.setattr(Baseline, "answer", answer)
     assert run(settings(tmp_path / "run"), dataset).pending == ()
     again = run(settings(tmp_path / "run", retry_errors=True), dataset)
@@ -150,11 +156,11 @@ def test_a_system_that_loses_replies_is_no_answer(many):
 
     samples = load(many).samples[:1]
     (done,) = Worker(Short(RANDOM, ()), official_score, False).work(samples)
-    assert done.record.error["cause"].startswith("the system gave 0 replies")
+    assert done.record.error.message.startswith("the system gave 0 replies")
 
 
 def test_a_full_disk_keeps_what_was_written(many, tmp_path, monkeypatch):
-    from omnisense.benchmarks.harness import records
+    from omnisense.benchmarks.harness import run_folder
 
     calls = []
     fsync = os.fsync
@@ -165,10 +171,10 @@ def test_a_full_disk_keeps_what_was_written(many, tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         fsync(fd)
 
-    monkeypatch.setattr(records.os, "fsync", full)
+    monkeypatch.setattr(run_folder.os, "fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
         run(settings(tmp_path / "run"), load(many))
-    monkeypatch.setattr(records.os, "fsync", fsync)
+    monkeypatch.setattr(run_folder.os, "fsync", fsync)
     assert read_records(tmp_path / "run")
     run(settings(tmp_path / "run"), load(many))
     assert len(read_records(tmp_path / "run")) == 60
@@ -228,7 +234,7 @@ def test_a_question_that_kills_or_hangs_its_worker_costs_one_record(tmp_path):
     assert sorted(r.id for r in done) == sorted(sample.id for sample in samples)
     failed = [r for r in done if r.status == "error"]
     assert sorted(r.question.split(":")[0] for r in failed) == ["number 11", "number 7"]
-    assert {r.error["kind"] for r in failed} == {"worker died"}
+    assert {r.error.kind for r in failed} == {"worker died"}
 
 
 @pytest.mark.slow
@@ -256,15 +262,15 @@ def test_a_lost_ray_actor_costs_one_record(tmp_path):
     ],
 )
 def test_workers_take_gpus_in_turn(tmp_path, monkeypatch, named, there, taken):
-    from omnisense.benchmarks.harness import executors as crews
+    from omnisense.benchmarks.harness import executors
 
     for i in range(there):
         (tmp_path / f"0000:0{i}:00.0").mkdir()
-    monkeypatch.setattr(crews, "_GPUS", tmp_path)
+    monkeypatch.setattr(executors, "_GPUS", tmp_path)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if named is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
-    assert [crews.own_gpu(worker) for worker in range(3)] == taken
+    assert [executors.gpu_for(worker) for worker in range(3)] == taken
 
 
 def test_ray_gives_the_same_records(many, tmp_path):
@@ -387,9 +393,9 @@ def test_a_bad_video_costs_one_record(clips, tmp_path, omni):
     records = {r.question: r for r in read_records(tmp_path / "run")}
     action, talking, bad, window, voice = (records[f"Question {n}: what is felt?"] for n in range(1, 6))
     assert bad.status == "error"
-    assert bad.error["kind"] == "bad media"
-    assert "bad.mp4" in bad.error["cause"]
-    assert not bad.error["retryable"]
+    assert bad.error.kind == "bad media"
+    assert "bad.mp4" in bad.error.message
+    assert not bad.error.retryable
     assert (action.frames, action.audio_s) == (2, 0.0)  # one frame a second, and a task that does not hear
     assert (talking.frames, talking.audio_s) == (2, pytest.approx(2.0, abs=0.1))
     assert (voice.frames, voice.audio_s) == (0, pytest.approx(1.0, abs=0.05))
