@@ -188,11 +188,6 @@ class Outcome:
     contact_sheet: bytes | None = field(default=None, repr=False)
 
 
-def record_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a record."""
-    return _adapter().json_schema()
-
-
 @functools.cache
 def _adapter() -> TypeAdapter[Record]:
     return TypeAdapter(Record)
