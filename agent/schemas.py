@@ -33,7 +33,7 @@ def schema_of(name: str) -> dict[str, Any]:
 
 def _type_of(name: str) -> Any:
     if name == "respond":
-        from omnisense.agent.agent import Response
+        from omnisense.agent.response import Response
 
         return Response
     if name == "perceive":

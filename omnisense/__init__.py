@@ -21,22 +21,29 @@ from omnisense.version import __version__
 
 if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
+    from omnisense.agent.response import Response
     from omnisense.perception.media.clip import Clip, open_clip
     from omnisense.perception.media.sampling import Sampling
     from omnisense.perception.pipeline import perceive
     from omnisense.perception.types import Percepts
-    from omnisense.reasoning.policies.base import Policy
+    from omnisense.reasoning.loop.appraisal import Appraisal
+    from omnisense.reasoning.policies.base import Choice, Policy
     from omnisense.reasoning.policies.chat_model import ChatModelPolicy
     from omnisense.reasoning.policies.load import load_policy
+    from omnisense.reasoning.policies.messages import PreparedPrompt
     from omnisense.reasoning.policies.scripted import ScriptedPolicy
     from omnisense.reasoning.policies.transformers import TransformersPolicy
 
 _LAZY = {
     "Agent": "omnisense.agent.agent",
+    "Appraisal": "omnisense.reasoning.loop.appraisal",
     "ChatModelPolicy": "omnisense.reasoning.policies.chat_model",
+    "Choice": "omnisense.reasoning.policies.base",
     "Clip": "omnisense.perception.media.clip",
     "Percepts": "omnisense.perception.types",
     "Policy": "omnisense.reasoning.policies.base",
+    "PreparedPrompt": "omnisense.reasoning.policies.messages",
+    "Response": "omnisense.agent.response",
     "Sampling": "omnisense.perception.media.sampling",
     "ScriptedPolicy": "omnisense.reasoning.policies.scripted",
     "TransformersPolicy": "omnisense.reasoning.policies.transformers",
@@ -47,7 +54,9 @@ _LAZY = {
 
 __all__ = [
     "Agent",
+    "Appraisal",
     "ChatModelPolicy",
+    "Choice",
     "Clip",
     "InputError",
     "MediaError",
@@ -56,6 +65,8 @@ __all__ = [
     "Percepts",
     "Policy",
     "PolicyError",
+    "PreparedPrompt",
+    "Response",
     "Sampling",
     "ScriptedPolicy",
     "TransformersPolicy",

@@ -11,8 +11,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from omnisense.agent.agent import Response, StageDone, StreamPerceived
+from omnisense.agent.agent import StageDone, StreamPerceived
+from omnisense.agent.response import Response
 from omnisense.perception.types import AudioStream, Missing, Percepts, Span, Transcript, VisualStream
+from omnisense.reasoning.loop.appraisal import Characteristics, Context, Emotion, EvidenceSpan, Need, Strategy
 
 _COLOURS = {"face": "magenta", "speech": "cyan", "voice": "blue", "person": "green", "scene": "yellow"}
 _EXPRESSION_COLOURS = {
@@ -38,9 +40,9 @@ def show_stream(console: Console, event: StreamPerceived) -> None:
 
 def show_stage(console: Console, event: StageDone) -> None:
     """One line as a step of the loop is done."""
-    found = event.update.get(event.stage)
-    if isinstance(found, dict) and "value" in found:
-        console.print(Text(f"  + {event.stage}: {found['value']}  {event.seconds:.1f} s", style="green"))
+    if event.stage in ("characteristics", "emotion", "context", "need", "strategy"):
+        value = event.update[event.stage].value
+        console.print(Text(f"  + {event.stage}: {value}  {event.seconds:.1f} s", style="green"))
     elif event.stage == "respond":
         console.print(Text(f"  + wrote {len(event.update['drafts'])} drafts  {event.seconds:.1f} s", style="green"))
 
@@ -68,40 +70,44 @@ def show_appraisal(console: Console, response: Response) -> None:
     table = Table(title="Appraisal", title_justify="left", box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
-    for name, appraisal in response.appraisal.items():
-        value = Text(appraisal["value"])
-        if name == "emotion" and appraisal["value"] not in ("neutral", "unknown"):
-            value.append(f" (strength {appraisal['strength']:.2f})")
-            value.append("".join(f", after {e} until {t:.1f} s" for e, t in appraisal["earlier"]))
-        value.append(f"\n{appraisal['detail']}" if appraisal["detail"] else "", style="dim")
-        if appraisal.get("conflict"):
-            value.append(f"\nconflict: {appraisal['conflict']}", style="yellow")
-        spans = [
-            f"{s['start_s']:.1f}-{s['end_s']:.1f} s" if s["start_s"] is not None else s["id"]
-            for s in appraisal["evidence"]
-        ]
-        if spans:
-            value.append(f"\nevidence: {', '.join(spans[:5])}{' ...' if len(spans) > 5 else ''}", style="dim")
-        table.add_row(name, value)
+    appraisal = response.appraisal
+    table.add_row("characteristics", _describe_step(appraisal.characteristics))
+    table.add_row("emotion", _describe_step(appraisal.emotion))
+    table.add_row("context", _describe_step(appraisal.context))
+    table.add_row("need", _describe_step(appraisal.need))
+    table.add_row("strategy", _describe_step(appraisal.strategy))
     console.print(table)
+
+
+def _describe_step(step: Characteristics | Emotion | Context | Need | Strategy) -> Text:
+    text = Text(step.value)
+    if isinstance(step, Emotion) and step.value not in ("neutral", "unknown"):
+        text.append(f" (strength {step.strength:.2f})")
+        text.append("".join(f", after {phase.value} until {phase.until_s:.1f} s" for phase in step.earlier))
+    text.append(f"\n{step.detail}" if step.detail else "", style="dim")
+    if isinstance(step, Emotion) and step.conflict:
+        text.append(f"\nconflict: {step.conflict}", style="yellow")
+    spans = [_format_span(span) for span in step.evidence]
+    if spans:
+        text.append(f"\nevidence: {', '.join(spans[:5])}{' ...' if len(spans) > 5 else ''}", style="dim")
+    return text
+
+
+def _format_span(span: EvidenceSpan) -> str:
+    return span.id if span.start_s is None or span.end_s is None else f"{span.start_s:.1f}-{span.end_s:.1f} s"
 
 
 def show_reply(console: Console, response: Response) -> None:
     """The reply, and a warning when the safety gate spoke."""
-    found = response.safety
-    if found.get("category"):
-        console.print(
-            Text(
-                f'Safety gate: {found["category"]} ("{found["matched"]}"). A person should look at this.',
-                style="bold red",
-            )
-        )
-    if found.get("injection"):
-        console.print(
-            Text(f'The words "{found["injection"]}" were taken as evidence, not as an instruction.', style="yellow")
-        )
+    finding = response.safety
+    if finding.category:
+        warning = f'Safety gate: {finding.category} ("{finding.matched}"). A person should look at this.'
+        console.print(Text(warning, style="bold red"))
+    if finding.injection:
+        note = f'The words "{finding.injection}" were taken as evidence, not as an instruction.'
+        console.print(Text(note, style="yellow"))
     console.print(Panel(Text(response.response), title="OmniSense", title_align="left", border_style="green"))
-    for note in response.trace["notes"]:
+    for note in response.trace.notes:
         console.print(Text(note, style="yellow"))
 
 

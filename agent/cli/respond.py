@@ -24,7 +24,8 @@ from omnisense.errors import InputError, OmniSenseError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from omnisense.agent.agent import Agent, Response
+    from omnisense.agent.agent import Agent
+    from omnisense.agent.response import Response
     from omnisense.perception.media.clip import Clip
 
 
@@ -142,7 +143,7 @@ def _respond_and_show(console: Console, agent: Agent, clip: Clip | None, text: s
     if response.percepts:
         show_percepts(console, response.percepts)
         console.print()
-    if response.appraisal:
+    if not response.safety.category:  # a risk is answered without an appraisal
         show_appraisal(console, response)
         console.print()
     show_reply(console, response)

@@ -17,7 +17,8 @@ from omnisense.perception.types import AudioStream, FaceTrack, Percepts, Transcr
 from omnisense.perception.vision.expressions import expression_phases
 from omnisense.reasoning.answers.question import Question, strip_letter
 from omnisense.reasoning.loop import emotion
-from omnisense.reasoning.loop.emotion_lexicon import feeling_cues
+from omnisense.reasoning.loop.appraisal import EmotionName
+from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 
 _FLOOR = 0.05  # nothing measured rules an answer out
 _FEELING = re.compile(r"\b(emotion|feel|feels|feeling|felt|mood|expression|looks?)\b", re.IGNORECASE)
@@ -54,7 +55,7 @@ def _felt(question: Question, percepts: Percepts) -> PerceptionPrior:
     if not _FEELING.search(question.text) or _TO_SHOW.search(question.text):
         return PerceptionPrior({}, "")
     feelings = {letter: _feeling(strip_letter(option)) for letter, option in _options(question)}
-    if len(set(feelings.values()) - {""}) < 2:
+    if len(set(feelings.values()) - {None}) < 2:
         return PerceptionPrior({}, "")
     if _FIRST.search(question.text) and isinstance(percepts.visual, VisualStream):
         scores, why = _first_expression(percepts.visual)
@@ -62,18 +63,22 @@ def _felt(question: Question, percepts: Percepts) -> PerceptionPrior:
         channels, phases = emotion.measure(percepts, percepts.timeline().events, "")
         felt = emotion.pool(channels, None, phases) if channels else None
         scores = felt.probabilities if felt else {}
-        why = "; ".join(f"{c.name}: {c.why}" for c in channels)
-    weights = {letter: max(scores.get(f, 0.0), _FLOOR) for letter, f in feelings.items()} if scores else {}
+        why = "; ".join(f"{c.name}: {c.reason}" for c in channels)
+    weights = (
+        {letter: max(scores.get(f, 0.0) if f else 0.0, _FLOOR) for letter, f in feelings.items()} if scores else {}
+    )
     return PerceptionPrior(weights, why)
 
 
-def _feeling(option: str) -> str:
+def _feeling(option: str) -> EmotionName | None:
     words = set(re.findall(r"[a-z]+", option.lower()))
-    cues = feeling_cues(option.replace("happiness", "happy").replace("anger", "angry").replace("sadness", "sad"))
-    return "neutral" if words & _EVEN else cues[0].feeling if cues else ""
+    cues = emotion_cues(option.replace("happiness", "happy").replace("anger", "angry").replace("sadness", "sad"))
+    if words & _EVEN:
+        return "neutral"
+    return cues[0].emotion if cues else None
 
 
-def _first_expression(visual: VisualStream) -> tuple[dict[str, float], str]:
+def _first_expression(visual: VisualStream) -> tuple[dict[EmotionName, float], str]:
     face: FaceTrack | None = emotion.main_face(visual)
     if face is None or not face.expression:
         return {}, ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from omnisense.reasoning.loop.emotion_lexicon import feeling_cues
+from omnisense.reasoning.loop.appraisal import EmotionValue, Fault
+from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.paraphrase import content_words
 
 _MIN_WORDS, _MAX_WORDS = 4, 70
@@ -58,7 +58,7 @@ _SUPPORTIVE = frozenset(
     treasure trust trusting understand understandable upset want wanted warm way well whatever whenever wish
     with wonder wonderful words work world worry worth""".split()
 )
-_ALLOWED_WITH = {
+_ALLOWED_WITH: dict[EmotionValue, set[EmotionValue]] = {
     "sadness": {"fear", "surprise"},
     "fear": {"sadness", "surprise"},
     "anger": {"sadness", "fear"},
@@ -70,21 +70,13 @@ _ALLOWED_WITH = {
 }
 
 
-class Fault(NamedTuple):
-    """Something wrong with a reply; ``cost`` is what it takes off a score of 1."""
-
-    name: str
-    why: str
-    cost: float
-
-
 @dataclass(frozen=True)
 class ReplyContext:
     """What a reply is judged against.
 
     Attributes:
         said: everything the person said and typed this turn.
-        feelings: the appraised emotion and those that it goes with or followed.
+        emotions: the appraised emotion and those that it goes with or follows.
         opening: for a small model, the opening that its reply continues. What follows is then held to what is known:
             small models make things up with an easy mind.
         asks: whether the strategy is to ask, so that the continuation must be a question (and otherwise need not).
@@ -92,15 +84,15 @@ class ReplyContext:
     """
 
     said: str
-    feelings: Collection[str]
+    emotions: Collection[EmotionValue]
     opening: str = ""
     asks: bool = False
     known: frozenset[str] = frozenset()
 
 
-def feelings_that_fit(value: str, others: Collection[str] = ()) -> set[str]:
-    """The feelings a reply may speak of when ``value`` was appraised and ``others`` were seen too."""
-    return {value, *others} | _ALLOWED_WITH.get(value, set())
+def fitting_emotions(value: EmotionValue, others: Collection[EmotionValue] = ()) -> set[EmotionValue]:
+    """Return the emotions that a reply may name when ``value`` was appraised and ``others`` were seen too."""
+    return {value, *others} | _ALLOWED_WITH[value]
 
 
 def find_faults(reply: str, context: ReplyContext) -> list[Fault]:
@@ -166,10 +158,10 @@ def _honesty(text: str, context: ReplyContext) -> list[Fault]:
         faults.append(Fault("copy", f'repeats "{copied}" word for word', 0.4))
     wrong = [
         c
-        for c in feeling_cues(re.sub(r'"[^"]*"', " ", text))
-        if c.feeling not in context.feelings
+        for c in emotion_cues(re.sub(r'"[^"]*"', " ", text))
+        if c.emotion not in context.emotions
         and c.text not in content_words(context.said)
-        and not (c.feeling == "joy" and "glad you" in text.lower())
+        and not (c.emotion == "joy" and "glad you" in text.lower())
     ]
     if wrong:
         faults.append(Fault("wrong feeling", f'"{wrong[0].text}" does not fit what was perceived', 0.4))

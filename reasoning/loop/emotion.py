@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -20,17 +21,17 @@ from omnisense.perception.audio.prosody import arousal
 from omnisense.perception.fusion.timeline import Event
 from omnisense.perception.types import AudioStream, FaceTrack, Percepts, Prosody, Transcript, VisualStream
 from omnisense.perception.vision.expressions import Phase, expression_phases
-from omnisense.reasoning.loop.emotion_lexicon import Cue, feeling_cues
+from omnisense.reasoning.loop.appraisal import EMOTIONS, EarlierEmotion, EmotionChannel, EmotionName, WeightName
+from omnisense.reasoning.loop.emotion_lexicon import Cue, emotion_cues
 
-EMOTIONS = ("sadness", "joy", "anger", "fear", "disgust", "surprise", "neutral")
-WEIGHTS = {"face": 1.0, "words": 1.2, "voice": 0.4, "policy": 0.5}
+WEIGHTS: dict[WeightName, float] = {"face": 1.0, "words": 1.2, "voice": 0.4, "policy": 0.5}
 _POLICY_SHARE = 0.5  # of the measured weight, at most
 _FLOOR = 0.02  # no channel may rule an emotion out for good
 _TIE = 0.5
 _POLICY_FLOOR = 0.1  # an opinion is never taken for more than about nine to one
 _MIN_VOICE_S = 6
 _UNNAMED = 0.3  # reliability of words that name no feeling
-OF_EXPRESSION = {
+OF_EXPRESSION: dict[str, EmotionName] = {
     "angry": "anger",
     "disgust": "disgust",
     "fear": "fear",
@@ -42,23 +43,15 @@ OF_EXPRESSION = {
 _NOW_S = 5.0  # the face's present state is its last phase, or this long if that is shorter
 # Arousal of each emotion on the circumplex, -1 calm to 1 excited (after Russell, "A circumplex model of affect", 1980).
 # A voice that falls is as often the end of a speech as sadness: the two share a value, and other channels decide.
-_AROUSAL = {"sadness": -0.5, "joy": 0.4, "anger": 0.7, "fear": 0.7, "disgust": 0.3, "surprise": 0.7, "neutral": -0.5}
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One channel's opinion: probabilities over ``EMOTIONS``, how far to trust it (0 to 1), and why."""
-
-    name: str
-    probabilities: dict[str, float]
-    reliability: float
-    why: str
-    evidence: tuple[str, ...] = ()
-
-    @property
-    def top(self) -> str:
-        """The likeliest emotion."""
-        return max(self.probabilities, key=self.probabilities.__getitem__)
+_AROUSAL: dict[EmotionName, float] = {
+    "sadness": -0.5,
+    "joy": 0.4,
+    "anger": 0.7,
+    "fear": 0.7,
+    "disgust": 0.3,
+    "surprise": 0.7,
+    "neutral": -0.5,
+}
 
 
 @dataclass(frozen=True)
@@ -73,13 +66,13 @@ class EmotionEstimate:
         conflict: the disagreement between channels in words, or empty.
     """
 
-    value: str
+    value: EmotionName
     strength: float
     since_s: float | None
-    earlier: tuple[tuple[str, float], ...]
-    probabilities: dict[str, float]
-    channels: tuple[Channel, ...]
-    weights: dict[str, float]
+    earlier: tuple[EarlierEmotion, ...]
+    probabilities: dict[EmotionName, float]
+    channels: tuple[EmotionChannel, ...]
+    weights: dict[WeightName, float]
     conflict: str
 
 
@@ -95,7 +88,7 @@ def main_face(visual: VisualStream) -> FaceTrack | None:
     return max(visual.faces, key=presence, default=None)
 
 
-def face_channel(visual: VisualStream, events: Sequence[Event]) -> tuple[Channel | None, list[Phase]]:
+def face_channel(visual: VisualStream, events: Sequence[Event]) -> tuple[EmotionChannel | None, list[Phase]]:
     """The main face's present expression, and its phases."""
     face = main_face(visual)
     if face is None or not face.expression:
@@ -104,54 +97,56 @@ def face_channel(visual: VisualStream, events: Sequence[Event]) -> tuple[Channel
     since_s = min(phases[-1].start_s, face.end_s - _NOW_S)
     now = [s for t, s in zip(face.times_s, face.expression, strict=True) if t >= since_s - 1e-6]
     mean = np.mean(now, axis=0)
-    scores = dict.fromkeys(EMOTIONS, 0.0)
+    scores: dict[EmotionName, float] = dict.fromkeys(EMOTIONS, 0.0)
     for label, value in zip(visual.expression_labels, mean.tolist(), strict=True):
         scores[OF_EXPRESSION[label]] += value
     # An even spread over seven classes says nothing; one clear class says much.
     reliability = max(0.0, (max(scores.values()) - 1 / 7) / (1 - 1 / 7))
     seen = tuple(e.id for e in events if e.channel == "face" and e.who == face.id and e.end_s > since_s)
     top = max(scores, key=scores.__getitem__)
-    return Channel("face", scores, round(reliability, 3), f"expression {top} {scores[top]:.2f}", seen), phases
+    return EmotionChannel("face", scores, round(reliability, 3), f"expression {top} {scores[top]:.2f}", seen), phases
 
 
-def words_channel(spoken: Sequence[Event], typed: str, transcript: Transcript | None = None) -> Channel | None:
+def words_channel(spoken: Sequence[Event], typed: str, transcript: Transcript | None = None) -> EmotionChannel | None:
     """Feelings named in what was said and typed; where none is, what the sentences carry; None without words."""
-    cues: list[tuple[Cue, str]] = [(cue, event.id) for event in spoken for cue in feeling_cues(quote_of(event))]
-    cues += [(cue, "typed") for cue in feeling_cues(typed)]
+    cues: list[tuple[Cue, str]] = [(cue, event.id) for event in spoken for cue in emotion_cues(quote_of(event))]
+    cues += [(cue, "typed") for cue in emotion_cues(typed)]
     if not spoken and not typed:
         return None
     if not cues:
         if transcript and set(transcript.emotion_labels) == set(EMOTIONS) and not typed:
-            return _carried(transcript, spoken)
-        flat = {e: 1.0 if e == "neutral" else 0.25 for e in EMOTIONS}
-        return Channel("words", _normal(flat), _UNNAMED, "no feeling is named")
-    scores = dict.fromkeys(EMOTIONS, 0.1) | {"neutral": 0.3}
+            return _read_sentences(transcript, spoken)
+        flat: dict[EmotionName, float] = {e: 1.0 if e == "neutral" else 0.25 for e in EMOTIONS}
+        return EmotionChannel("words", _normalize(flat), _UNNAMED, "no feeling is named")
+    scores: dict[EmotionName, float] = dict.fromkeys(EMOTIONS, 0.1)
+    scores["neutral"] = 0.3
     for cue, _ in cues:
-        scores[cue.feeling] += cue.weight
+        scores[cue.emotion] += cue.weight
     total = sum(cue.weight for cue, _ in cues)
-    why = "says " + ", ".join(dict.fromkeys(f'"{cue.text}"' for cue, _ in cues))
-    return Channel(
+    reason = "says " + ", ".join(dict.fromkeys(f'"{cue.text}"' for cue, _ in cues))
+    return EmotionChannel(
         "words",
-        _normal(scores),
+        _normalize(scores),
         round(min(1.0, 0.4 + 0.3 * total), 3),
-        why,
+        reason,
         tuple(dict.fromkeys(source for _, source in cues)),
     )
 
 
-def _carried(transcript: Transcript, spoken: Sequence[Event]) -> Channel:
+def _read_sentences(transcript: Transcript, spoken: Sequence[Event]) -> EmotionChannel:
     """What the text emotion model reads in the sentences, each counted by its words."""
     read = [s for s in transcript.segments if s.emotion]
     mean = np.average([s.emotion for s in read], axis=0, weights=[max(len(s.words), 1) for s in read])
-    scores = _normal(dict(zip(transcript.emotion_labels, mean.tolist(), strict=True)))
+    labels = cast("tuple[EmotionName, ...]", transcript.emotion_labels)  # the caller has checked them
+    scores = _normalize(dict(zip(labels, mean.tolist(), strict=True)))
     top = max(scores, key=scores.__getitem__)
     told = tuple(event.id for event in spoken)
     # A sentence that carries something, without naming it, counts for less than a feeling that is named.
     reliability = round(max(_UNNAMED, 0.5 * (1 - scores["neutral"])), 3)
-    return Channel("words", scores, reliability, f"no feeling is named; the sentences read like {top}", told)
+    return EmotionChannel("words", scores, reliability, f"no feeling is named; the sentences read like {top}", told)
 
 
-def voice_channel(audio: AudioStream, events: Sequence[Event]) -> Channel | None:
+def voice_channel(audio: AudioStream, events: Sequence[Event]) -> EmotionChannel | None:
     """Arousal of the last third of the speech against the speaker's own baseline; None without enough speech."""
     spoken = [p for p in audio.seconds if p.f0_rel_st is not None and p.loudness_rel_db is not None]
     if len(spoken) < _MIN_VOICE_S or len(audio.utterances) < 2:  # within one utterance pitch and level just run down
@@ -160,9 +155,9 @@ def voice_channel(audio: AudioStream, events: Sequence[Event]) -> Channel | None
     pitch = float(np.mean([p.f0_rel_st or 0.0 for p in latest]))
     level = float(np.mean([p.loudness_rel_db or 0.0 for p in latest]))
     excited = arousal(Prosody(f0_rel_st=pitch, loudness_rel_db=level)) or 0.0
-    scores = _normal({e: math.exp(-2 * (excited - a) ** 2) for e, a in _AROUSAL.items()})
+    scores = _normalize({e: math.exp(-2 * (excited - a) ** 2) for e, a in _AROUSAL.items()})
     told = tuple(e.id for e in events if e.channel in ("speech", "voice"))[-2:]
-    return Channel(
+    return EmotionChannel(
         "voice",
         scores,
         round(abs(excited), 3),
@@ -179,9 +174,9 @@ def quote_of(event: Event) -> str:
 # --- pooling ------------------------------------------------------------------------------------------------
 
 
-def measure(percepts: Percepts | None, events: Sequence[Event], typed: str) -> tuple[list[Channel], list[Phase]]:
+def measure(percepts: Percepts | None, events: Sequence[Event], typed: str) -> tuple[list[EmotionChannel], list[Phase]]:
     """All channels that have something to say, and the main face's phases."""
-    channels: list[Channel | None] = []
+    channels: list[EmotionChannel | None] = []
     phases: list[Phase] = []
     if percepts and isinstance(percepts.visual, VisualStream):
         face, phases = face_channel(percepts.visual, events)
@@ -196,17 +191,17 @@ def measure(percepts: Percepts | None, events: Sequence[Event], typed: str) -> t
 
 
 def pool(
-    channels: Sequence[Channel], policy: Mapping[str, float] | None, phases: Sequence[Phase] = ()
+    channels: Sequence[EmotionChannel], policy: Mapping[EmotionName, float] | None, phases: Sequence[Phase] = ()
 ) -> EmotionEstimate:
     """Pool measured channels with the policy's probabilities over ``EMOTIONS`` (None: it was not asked)."""
-    weights = {c.name: WEIGHTS[c.name] * c.reliability for c in channels}
-    experts = [(weights[c.name], c.probabilities) for c in channels]
+    weights: dict[WeightName, float] = {c.name: WEIGHTS[c.name] * c.reliability for c in channels}
+    experts: list[tuple[float, Mapping[EmotionName, float]]] = [(weights[c.name], c.probabilities) for c in channels]
     measured = sum(weights.values())
     if policy is not None:
         weights["policy"] = min(WEIGHTS["policy"], _POLICY_SHARE * measured) if measured else WEIGHTS["policy"]
         experts.append((weights["policy"], {e: max(p, _POLICY_FLOOR) for e, p in policy.items()}))
     probabilities = _product(experts)
-    open_to_choice = set(EMOTIONS)
+    open_to_choice: set[EmotionName] = set(EMOTIONS)
     if measured:
         seen = _product(experts[: len(channels)])
         open_to_choice = {e for e in EMOTIONS if seen[e] >= _TIE * max(seen.values())}
@@ -223,13 +218,15 @@ def pool(
     )
 
 
-def _product(experts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
+def _product(experts: Sequence[tuple[float, Mapping[EmotionName, float]]]) -> dict[EmotionName, float]:
     logs = {e: sum(w * math.log(max(p.get(e, 0.0), _FLOOR)) for w, p in experts) for e in EMOTIONS}
     peak = max(logs.values())
-    return _normal({e: math.exp(value - peak) for e, value in logs.items()})
+    return _normalize({e: math.exp(value - peak) for e, value in logs.items()})
 
 
-def _strength(value: str, channels: Sequence[Channel], probabilities: Mapping[str, float]) -> float:
+def _strength(
+    value: EmotionName, channels: Sequence[EmotionChannel], probabilities: Mapping[EmotionName, float]
+) -> float:
     """How strongly: the measured channels' mean share of feeling, raised by an aroused voice."""
     if value == "neutral":
         return 0.0
@@ -240,18 +237,17 @@ def _strength(value: str, channels: Sequence[Channel], probabilities: Mapping[st
     return round(min(1.0, level + 0.2 * voice), 3)
 
 
-def _since(value: str, phases: Sequence[Phase]) -> float | None:
+def _since(value: EmotionName, phases: Sequence[Phase]) -> float | None:
     if phases and OF_EXPRESSION[phases[-1].expression] == value:
         return phases[-1].start_s
     return None
 
 
-def _earlier(phases: Sequence[Phase]) -> tuple[tuple[str, float], ...]:
-    shown = [(OF_EXPRESSION[p.expression], p.end_s) for p in phases[:-1] if p.score >= 0.35]
-    return tuple(shown)
+def _earlier(phases: Sequence[Phase]) -> tuple[EarlierEmotion, ...]:
+    return tuple(EarlierEmotion(OF_EXPRESSION[p.expression], p.end_s) for p in phases[:-1] if p.score >= 0.35)
 
 
-def _conflict(channels: Sequence[Channel]) -> str:
+def _conflict(channels: Sequence[EmotionChannel]) -> str:
     sure = [c for c in channels if c.reliability >= 0.35 and c.name != "voice"]
     tops = {c.top for c in sure}
     if len(tops) < 2:
@@ -259,6 +255,6 @@ def _conflict(channels: Sequence[Channel]) -> str:
     return "; ".join(f"the {c.name} {'say' if c.name == 'words' else 'says'} {c.top}" for c in sure)
 
 
-def _normal(scores: Mapping[str, float]) -> dict[str, float]:
+def _normalize(scores: Mapping[EmotionName, float]) -> dict[EmotionName, float]:
     total = sum(scores.values()) or 1.0
     return {key: value / total for key, value in scores.items()}

@@ -1,7 +1,7 @@
-"""Feelings named or implied by words: a small English list of our own, with negation and intensifiers.
+"""A small English emotion lexicon with negation and intensifiers.
 
-It finds what is said outright ("I am scared", "I got the job"), not what is meant between the lines; a text that
-names no feeling gets no score from it.
+It finds what is stated outright ("I am scared", "I got the job"), not what is implied; a text that names no emotion has
+no cues.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_WORDS = {
+from omnisense.reasoning.loop.appraisal import EmotionName
+
+_WORDS: dict[EmotionName, str] = {
     "joy": """happy glad joy joyful wonderful great amazing awesome fantastic excited exciting thrilled delighted proud
         love loved lovely smile smiling laugh laughing celebrate celebrated celebrating won win passed engaged married
         thankful grateful relieved hopeful good best yay hooray congratulations promoted perfect beautiful fun enjoy
@@ -26,7 +28,7 @@ _WORDS = {
         incredible believe""",
 }
 # "I got the job", "can't stop crying": short phrases that carry a feeling none of whose words does.
-_PHRASES = {
+_PHRASES: dict[EmotionName, tuple[str, ...]] = {
     "joy": ("got the job", "got in", "made it", "can't wait", "good news", "having a baby", "came true"),
     "sadness": ("passed away", "broke up", "left me", "can't stop crying", "no one here", "gave up", "by myself"),
     "anger": ("nobody listens", "no one listens", "nobody at work listens", "fed up", "so unfair", "sick of"),
@@ -52,43 +54,46 @@ _NEGATIONS = {
 }
 _INTENSIFIERS = {"very", "so", "really", "extremely", "too", "totally", "deeply", "incredibly"}
 _DAMPERS = {"bit", "little", "slightly", "somewhat"}
-_NEGATED = {"joy": "sadness"}  # "not happy" is sad; other negations ("not angry") only take the feeling away
-_FEELING_OF = {word: feeling for feeling, words in _WORDS.items() for word in words.split()}
+_NEGATED: dict[EmotionName, EmotionName] = {
+    "joy": "sadness"
+}  # "not happy" is sad; other negations ("not angry") only cancel the emotion
+_EMOTION_OF = {word: emotion for emotion, words in _WORDS.items() for word in words.split()}
 
 
 @dataclass(frozen=True)
 class Cue:
-    """A word or phrase that carries a feeling; ``weight`` 1 for a plain one."""
+    """A word or phrase that carries an emotion; ``weight`` is 1 without an intensifier."""
 
     text: str
-    feeling: str
+    emotion: EmotionName
     weight: float
 
 
-def feeling_cues(text: str) -> list[Cue]:
-    """The cues of an English text, in order, phrases first."""
+def emotion_cues(text: str) -> list[Cue]:
+    """Return the cues of an English text: phrases first, then words in order."""
     lowered = text.lower().replace("\u2019", "'")
     cues = []
-    for feeling, phrases in _PHRASES.items():
+    for emotion, phrases in _PHRASES.items():
         for phrase in phrases:
             if phrase in lowered:
-                cues.append(Cue(phrase, feeling, 1.5))
+                cues.append(Cue(phrase, emotion, 1.5))
                 lowered = lowered.replace(phrase, " . ")
     words = re.findall(r"[a-z']+|[.!?;,]", lowered)
     for i, word in enumerate(words):
-        feeling = _FEELING_OF.get(word, "")
-        if not feeling:
+        named = _EMOTION_OF.get(word)
+        if named is None:
             continue
-        before = _same_clause(words[max(0, i - 3) : i])
-        weight = 1.5 if _INTENSIFIERS & set(before) else 0.6 if _DAMPERS & set(before) else 1.0
-        if _NEGATIONS & set(before):
-            feeling = _NEGATED.get(feeling, "")
-        if feeling:
-            cues.append(Cue(" ".join([*before[-1:], word]) if weight != 1.0 else word, feeling, weight))
+        before = set(preceding := _same_clause(words[max(0, i - 3) : i]))
+        weight = 1.5 if _INTENSIFIERS & before else 0.6 if _DAMPERS & before else 1.0
+        if _NEGATIONS & before:
+            named = _NEGATED.get(named)
+        if named is not None:
+            cues.append(Cue(" ".join([*preceding[-1:], word]) if weight != 1.0 else word, named, weight))
     return cues
 
 
 def _same_clause(words: list[str]) -> list[str]:
+    """Return the words after the last punctuation mark."""
     for i in range(len(words) - 1, -1, -1):
         if words[i] in ".!?;,":
             return words[i + 1 :]

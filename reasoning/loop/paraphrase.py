@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from omnisense.reasoning.loop.emotion_lexicon import feeling_cues
+from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 
 _MAX_WORDS = 14
 _TURNED = {
@@ -55,7 +55,7 @@ def paraphrase(text: str) -> str:
         words = clause.split()
         if not 3 <= len(words) <= _MAX_WORDS or not _SPEAKS_OF_SELF & {w.lower() for w in words}:
             continue
-        cues = feeling_cues(clause)
+        cues = emotion_cues(clause)
         if not (words[0].lower() in _FIRST_PERSON or cues) or "you" in clause.lower().split():
             continue
         # What happened says more than the bare feeling: "nobody listens to me" before "I am so angry"; and what is told
@@ -74,6 +74,12 @@ def excerpt(text: str, max_words: int = 10) -> str:
         return ""
     words = max(sentences[:3], key=lambda s: len(content_words(s))).rstrip(".!?,;: ").split()
     return " ".join(words[:max_words]) + ("..." if len(words) > max_words else "")
+
+
+def first_words(text: str, count: int = 24) -> str:
+    """Return the first words of a text, with an ellipsis where it is cut."""
+    words = text.split()
+    return " ".join(words[:count]) + (" ..." if len(words) > count else "")
 
 
 def _clauses(text: str) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from omnisense.reasoning.loop.appraisal import Appraisal, Emotion, EmotionName, EmotionValue, StrategyValue
+from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.paraphrase import excerpt, paraphrase
 from omnisense.reasoning.policies.messages import Message, Messages, message
 
@@ -21,7 +22,7 @@ _SMALL_RULES = (
 )
 _CLEAR = 0.35  # strength from which a feeling is named without "perhaps"
 _NO_EVIDENCE = "(nothing is known)"
-_ADJECTIVE = {
+_ADJECTIVES: dict[EmotionValue, str] = {
     "sadness": "sad",
     "joy": "happy",
     "anger": "angry",
@@ -31,8 +32,8 @@ _ADJECTIVE = {
     "neutral": "calm",
     "unknown": "",
 }
-# A support move in one sentence, after words and after a silent face.
-_CLOSINGS = {
+# A support strategy in one sentence: for a person who spoke or wrote, and for a silent face.
+CLOSINGS: dict[StrategyValue, tuple[str, str]] = {
     "reflect the feeling": ("Would you like to tell me more about it?", "Would you like to tell me about it?"),
     "validate": ("Anyone might feel that way.", "Whatever you feel is all right."),
     "ask one open question": ("What would you like to tell me about it?", "What is on your mind?"),
@@ -51,7 +52,7 @@ def decision_prompt(evidence: str, question: str, options: Sequence[str]) -> Mes
     ]
 
 
-def unknown_prompt(question: str, options: Sequence[str]) -> Messages:
+def calibration_prompt(question: str, options: Sequence[str]) -> Messages:
     """The same decision without evidence, to measure which options a model favours for their wording alone."""
     return decision_prompt(_NO_EVIDENCE, question, options)
 
@@ -93,73 +94,83 @@ def guided_prompt(heard: str, history: Messages, opening: str) -> Messages:
     ]
 
 
-def history_messages(turns: Sequence[dict[str, Any]], keep: int = 6) -> Messages:
+def history_messages(turns: Sequence[Turn], keep: int = 6) -> Messages:
     """Earlier turns as messages: the first, which often says who somebody is, and the latest."""
     kept = list(turns) if len(turns) <= keep else [turns[0], *turns[-(keep - 1) :]]
     messages: list[Message] = []
     for turn in kept:
-        messages += [message("user", turn["heard"] or "(said nothing)"), message("assistant", turn["reply"])]
+        messages += [message("user", turn.heard or "(said nothing)"), message("assistant", turn.reply)]
     return messages
 
 
-def appraisal_text(state: dict[str, Any]) -> str:
-    """The appraisals so far, one line each."""
-    names = ("characteristics", "emotion", "context", "need", "strategy")
-    return "\n".join(f"- {name}: {state[name]['value']}. {state[name]['detail']}" for name in names if state.get(name))
+def appraisal_text(appraisal: Appraisal) -> str:
+    """Return the appraisal as text, one line for each step."""
+    steps = (
+        ("characteristics", appraisal.characteristics),
+        ("emotion", appraisal.emotion),
+        ("context", appraisal.context),
+        ("need", appraisal.need),
+        ("strategy", appraisal.strategy),
+    )
+    return "\n".join(f"- {name}: {step.value}. {step.detail}" for name, step in steps)
 
 
 # --- guidance for small models ------------------------------------------------------------------------------
 
 
-def opening(emotion: dict[str, Any], typed: str, spoken: str, scene: str = "", recalled: str = "") -> str:
-    """The first sentence or two of a reply, true by construction: what was said, what was seen, what is felt.
+def opening(emotion: Emotion, typed: str, spoken: str, scene: str = "", recalled: str = "") -> str:
+    """Return the first sentence or two of a reply, true by construction: what was said, what is seen, what is felt.
 
     Args:
-        emotion: the appraisal, with ``value``, ``strength``, ``seen`` (the face's emotion) and ``earlier``.
-        typed: what the person wrote; it goes before what they said in the clip.
+        emotion: as appraised.
+        typed: what the person wrote; it is preferred to what they said in the clip.
         spoken: what they said.
-        scene: what there is when nobody is seen or heard.
+        scene: a sentence about the clip, for when nobody is seen or heard.
         recalled: what they said in an earlier turn and now ask about.
     """
     if recalled:
         return f'I remember. You told me: "{recalled}"'
-    said = typed or spoken
-    parts = [_on_words(emotion, paraphrase(said), said) if said else "", _on_sight(emotion, bool(said))]
+    words = typed or spoken
+    parts = [
+        _respond_to_words(emotion, paraphrase(words), words) if words else "",
+        _respond_to_face(emotion, bool(words)),
+    ]
     return " ".join(part for part in parts if part) or scene or "I am here with you."
 
 
-def closing(strategy: str, has_words: bool) -> str:
-    """A last sentence that makes the support move, for when no draft can."""
-    with_words, without = _CLOSINGS[strategy]
+def closing(strategy: StrategyValue, has_words: bool) -> str:
+    """Return a last sentence that carries out the strategy, for when no draft can."""
+    with_words, without = CLOSINGS[strategy]
     return with_words if has_words else without
 
 
-def _on_words(emotion: dict[str, Any], restated: str, said: str) -> str:
-    value = emotion["value"]
-    if not restated:
-        quoted = f'I heard you say "{excerpt(said)}."'.replace('...."', '..."')
-        clear = value not in ("neutral", "unknown", emotion.get("seen")) and emotion["strength"] >= _CLEAR
-        return f"{quoted} It sounds as if you feel {_ADJECTIVE[value]}." if clear else quoted
-    return {
-        "sadness": f"I am so sorry that {restated}.",
-        "joy": f"I am so glad to hear that {restated}!",
-        "anger": f"It makes sense to be angry: {restated}.",
-        "fear": f"That sounds frightening: {restated}.",
-        "disgust": f"That sounds really unpleasant: {restated}.",
-        "surprise": f"What a surprise that {restated}!",
-    }.get(value, f"I hear that {restated}.")
+def _respond_to_words(emotion: Emotion, paraphrased: str, words: str) -> str:
+    value = emotion.value
+    if not paraphrased:
+        quoted = f'I heard you say "{excerpt(words)}."'.replace('...."', '..."')
+        clear = value not in ("neutral", "unknown", emotion.face_emotion) and emotion.strength >= _CLEAR
+        return f"{quoted} It sounds as if you feel {_ADJECTIVES[value]}." if clear else quoted
+    sentences: dict[EmotionValue, str] = {
+        "sadness": f"I am so sorry that {paraphrased}.",
+        "joy": f"I am so glad to hear that {paraphrased}!",
+        "anger": f"It makes sense to be angry: {paraphrased}.",
+        "fear": f"That sounds frightening: {paraphrased}.",
+        "disgust": f"That sounds really unpleasant: {paraphrased}.",
+        "surprise": f"What a surprise that {paraphrased}!",
+    }
+    return sentences.get(value, f"I hear that {paraphrased}.")
 
 
-def _on_sight(emotion: dict[str, Any], has_words: bool) -> str:
-    face = emotion.get("seen")
-    if not face:
+def _respond_to_face(emotion: Emotion, has_words: bool) -> str:
+    face: EmotionName | None = emotion.face_emotion
+    if face is None:
         return ""
-    now = _ADJECTIVE[face]
-    before = [_ADJECTIVE[name] for name, _ in emotion.get("earlier", []) if name not in (face, "neutral")]
+    now = _ADJECTIVES[face]
+    before = [_ADJECTIVES[phase.value] for phase in emotion.earlier if phase.value not in (face, "neutral")]
     if before:
         return f"At first you looked {' and then '.join(dict.fromkeys(before))}, and now you look {now}."
     if face == "neutral":
-        return "You seem calm." if not has_words or emotion["value"] == "neutral" else ""
-    if has_words and face != emotion["value"]:
+        return "You seem calm." if not has_words or emotion.value == "neutral" else ""
+    if has_words and face != emotion.value:
         return f"You look {now} as you say it."
-    return f"You look {now}." if emotion["strength"] >= _CLEAR else f"You look perhaps a little {now}."
+    return f"You look {now}." if emotion.strength >= _CLEAR else f"You look perhaps a little {now}."

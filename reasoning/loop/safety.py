@@ -1,55 +1,36 @@
 """The safety gate, before and after the reasoning.
 
-Before: signs of risk in what was said or typed lead to a caring reply with a pointer to help and an ``escalate`` flag
-for the host application, and the language model is not asked. After: a reply that gives method details, urges harm or
-denies help is replaced. The signs are patterns in English: they catch plain statements, not hints, and a host that
-needs more adds its own check before calling the agent. Words in a clip are evidence, never instructions; attempts to
-command the agent are noted.
+Before: signs of risk in what was said or typed lead to a caring reply that points to help, with an ``escalate`` flag
+for the host application, and no language model is asked. After: a reply that gives method details, urges harm or
+advises against help is replaced. The signs are regular expressions for English: they catch plain statements, not hints;
+a host that needs more adds its own check before it calls the agent. Words in a clip are evidence, never instructions;
+attempts to command the agent are recorded.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import TypeVar
+
+from omnisense.reasoning.loop.appraisal import HarmCategory, RiskCategory, SafetyFinding
+
+Category = TypeVar("Category", bound=str)
 
 
-@dataclass(frozen=True)
-class Safety:
-    """The gate's finding. ``category`` is empty when nothing was found; ``matched`` quotes what was."""
-
-    category: str = ""
-    matched: str = ""
-    escalate: bool = False
-    injection: str = ""
-    reply_replaced: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
-
-
-class _Sign(NamedTuple):
-    category: str
-    pattern: re.Pattern[str]
-
-
-def _signs(category: str, *patterns: str) -> list[_Sign]:
-    return [_Sign(category, re.compile(pattern, re.IGNORECASE)) for pattern in patterns]
+def _compile(regexes: dict[Category, tuple[str, ...]]) -> list[tuple[Category, re.Pattern[str]]]:
+    return [(category, re.compile(regex, re.IGNORECASE)) for category, row in regexes.items() for regex in row]
 
 
 _SELF = r"(my ?self|my (own )?life|me)"
-_SIGNS = [
-    *_signs(
-        "medical emergency",
+_RISK_REGEXES: dict[RiskCategory, tuple[str, ...]] = {
+    "medical emergency": (
         r"\b(having|had|think it'?s) a (heart attack|stroke|seizure)\b",
         r"\b(can'?t|cannot|can not|struggling to|hard to) breathe\b",
         r"\bchest (pain|hurts)\b",
         r"\b(took|swallowed|taken) (too many|a lot of|all (of )?(my|the)) (pills|tablets|medicine)\b",
         r"\b(overdos(ed|ing)|unconscious|won'?t stop bleeding|not breathing)\b",
     ),
-    *_signs(
-        "self-harm",
+    "self-harm": (
         rf"\b(kill|hurt|harm|cut|cutting|hang|drown|shoot) (of )?{_SELF}\b",
         r"\bkilling myself\b",
         r"\b(end|ending|take|taking) (it all|my (own )?life)\b",
@@ -60,23 +41,22 @@ _SIGNS = [
         r"\bbetter off (dead|without me)\b",
         r"\bno (reason|point) (to|in) (live|living|going on)\b",
     ),
-    *_signs(
-        "harm to others",
+    "harm to others": (
         r"\b(kill|murder|shoot|stab|poison|strangle) (him|her|them|you|my|the|everyone|people|that|those)\b",
         r"\b(going|want|plan|planning) to (hurt|attack|bomb|burn) (him|her|them|my|the|everyone|people|that)\b",
         r"\b(make|build) (a|an) (bomb|explosive)\b",
     ),
-    *_signs(
-        "abuse",
+    "abuse": (
         r"\b(he|she|they|my \w+) (hits?|beats?|chokes?|kicks?|punche[sd]|slaps?|hit|beat|choked|kicked|slapped|raped"
         r"|molested|abuse[sd]?|touche[sd]) me\b",
         r"\b(i am|i'm|i was|being|getting|been) (abused|raped|beaten|molested|assaulted)\b",
         r"\b(afraid|scared|terrified) (of|to be with) my (husband|wife|partner|boyfriend|girlfriend|father|mother|dad"
         r"|mum|mom)\b",
     ),
-]
+}
+_RISKS = _compile(_RISK_REGEXES)
 # "I nearly killed myself laughing", "this traffic is killing me", "to die for": figures of speech, not signs.
-_FIGURES = re.compile(
+_FIGURES_OF_SPEECH = re.compile(
     r"killed? (myself|me) (laughing|with laughter)|(is|are|was) killing (me|it)|to die for|dying to|could have died"
     r"|shoot (me|you) (an?|the) (email|message|text)|shoot (the|that|a|some) (video|film|scene|photo|picture|hoops?)"
     r"|kill(ed|ing)? (the|some) (time|lights?|engine|vibe|mood)|hurts? my (knee|back|head|foot|feet|hand|arm|leg)",
@@ -89,33 +69,30 @@ _INJECTION = re.compile(
     r"|<\|?(im_start|system|endoftext)",
     re.IGNORECASE,
 )
-_UNSAFE_REPLY = [
-    *_signs(
-        "method details",
+_HARM_REGEXES: dict[HarmCategory, tuple[str, ...]] = {
+    "method details": (
         r"\b(dose|dosage|milligrams?|\d+ ?mg)\b.*\b(lethal|fatal|overdose|die)\b|\b(lethal|fatal) (dose|amount)\b",
         r"\b(tie|make) (a|the) noose\b",
         r"\b(mix|combine) (bleach|ammonia)\b",
     ),
-    *_signs(
-        "urging harm",
+    "urging harm": (
         r"\b(you should|go ahead and|just|please) (kill|hurt|harm|cut|die|end)\b",
         r"\bkill yourself\b",
         r"\b(hit|hurt|attack) (him|her|them) back\b",
     ),
-    *_signs(
-        "turning away from help",
+    "turning away from help": (
         r"\b(don'?t|do not|never|no need to) (tell|talk to|call|see|ask|trust) (anyone|a doctor|the police|doctors?"
         r"|help|a therapist)\b",
         r"\bstop taking your (pills|medication|medicine)\b",
     ),
-    *_signs(
-        "contempt",
+    "contempt": (
         r"\byou('re| are) (stupid|worthless|pathetic|a burden|crazy|an idiot|disgusting)\b",
         r"\b(nobody|no one) (cares|loves you)\b",
         r"\bget over it\b",
     ),
-]
-_CARE = {
+}
+_UNSAFE_REPLIES = _compile(_HARM_REGEXES)
+_CARING_REPLIES: dict[RiskCategory, str] = {
     "self-harm": "I am really glad you said this, and I am sorry it hurts so much. You do not have to face it alone. "
     "Please reach someone now: call your local emergency number, or a crisis line (in the US and Canada "
     "call or text 988; in the UK and Ireland call 116 123), or ask a person near you to stay with you. "
@@ -131,28 +108,28 @@ _CARE = {
     "and Canada, 116 123 in the UK and Ireland), or your local emergency number if somebody is in "
     "danger. Can you step away while we talk?",
 }
-_PLAIN_CARE = "Thank you for telling me. I want to be careful with you here. What would help you most right now?"
+_CAREFUL_REPLY = "Thank you for telling me. I want to be careful with you here. What would help you most right now?"
 
 
-def check_input(text: str) -> Safety:
-    """Look for risk, and for attempts to command the agent, in everything said and typed."""
+def check_input(text: str) -> SafetyFinding:
+    """Look for signs of risk, and for attempts to command the agent, in everything said and typed."""
     text = text.replace("\u2019", "'")
-    injection = _INJECTION.search(text)
-    noted = injection.group(0) if injection else ""
-    plain = _FIGURES.sub(" ", text)
-    for sign in _SIGNS:
-        found = sign.pattern.search(plain)
+    command = _INJECTION.search(text)
+    injection = command.group(0) if command else ""
+    literal = _FIGURES_OF_SPEECH.sub(" ", text)
+    for category, regex in _RISKS:
+        found = regex.search(literal)
         if found:
-            return Safety(sign.category, found.group(0), escalate=True, injection=noted)
-    return Safety(injection=noted)
+            return SafetyFinding(category, found.group(0), escalate=True, injection=injection)
+    return SafetyFinding(injection=injection)
 
 
-def check_reply(reply: str) -> str:
-    """Why a reply must not be given: the kind of harm, or an empty string."""
+def check_reply(reply: str) -> HarmCategory | None:
+    """Return the kind of harm that a reply would do; None when it is safe."""
     text = reply.replace("\u2019", "'")
-    return next((sign.category for sign in _UNSAFE_REPLY if sign.pattern.search(text)), "")
+    return next((category for category, regex in _UNSAFE_REPLIES if regex.search(text)), None)
 
 
-def caring_reply(category: str) -> str:
-    """A reply written by people, for a risk that was found (or in place of a reply that was not safe)."""
-    return _CARE.get(category, _PLAIN_CARE)
+def caring_reply(category: RiskCategory | None) -> str:
+    """Return a reply written by people: for a risk that was found or, for None, in place of an unsafe reply."""
+    return _CARING_REPLIES[category] if category else _CAREFUL_REPLY

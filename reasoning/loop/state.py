@@ -1,57 +1,101 @@
-"""What the loop carries from step to step, its limits, and how the steps read it."""
+"""What the loop carries from node to node, and its budgets."""
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from omnisense.perception.fusion.timeline import Event
+from omnisense.perception.media.clip import Clip
 from omnisense.perception.types import Percepts
-from omnisense.reasoning.loop import emotion, prompts
-from omnisense.reasoning.loop.paraphrase import content_words
+from omnisense.reasoning.loop import prompts
+from omnisense.reasoning.loop.appraisal import (
+    Appraisal,
+    Characteristics,
+    Context,
+    Draft,
+    Emotion,
+    Need,
+    SafetyFinding,
+    Strategy,
+)
+from omnisense.reasoning.loop.conversation import Turn
+from omnisense.reasoning.loop.emotion import quote_of
+from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages
 
 _CHARS_PER_TOKEN = 4
 
 
 class State(TypedDict, total=False):
-    """What the graph carries and checkpoints. ``percepts`` is a path; media are never in it."""
+    """The graph's state during one turn; :func:`initial_state` fills every key. It is never checkpointed.
 
-    clip: dict[str, Any] | None  # path, start_s, end_s
+    A node returns the keys that it changes.
+    """
+
+    clip: Clip | None
     typed: str
-    percepts: str | None
-    characteristics: dict[str, Any]
-    emotion: dict[str, Any]
-    context: dict[str, Any]
-    need: dict[str, Any]
-    strategy: dict[str, Any]
-    drafts: list[dict[str, Any]]
+    turns: tuple[Turn, ...]
+    percepts: Percepts | None
+    characteristics: Characteristics
+    emotion: Emotion
+    context: Context
+    need: Need
+    strategy: Strategy
+    drafts: tuple[Draft, ...]
+    best: Draft | None
     revisions: int
-    best: dict[str, Any]
-    safety: dict[str, Any]
+    safety: SafetyFinding
     response: str
-    turns: list[dict[str, Any]]
     spent_tokens: int
     started_s: float
-    notes: list[str]
+    notes: tuple[str, ...]
+
+
+def initial_state(clip: Clip | None, typed: str, turns: Sequence[Turn] = (), notes: Sequence[str] = ()) -> State:
+    """Return the state at the start of a turn.
+
+    Args:
+        clip: the clip to perceive, if any.
+        typed: what the person typed; may be empty.
+        turns: the conversation so far.
+        notes: for the trace.
+    """
+    return {
+        "clip": clip,
+        "typed": typed,
+        "turns": tuple(turns),
+        "percepts": None,
+        "characteristics": Characteristics(),
+        "emotion": Emotion(),
+        "context": Context(),
+        "need": Need(),
+        "strategy": Strategy(),
+        "drafts": (),
+        "best": None,
+        "revisions": 0,
+        "safety": SafetyFinding(),
+        "response": "",
+        "spent_tokens": 0,
+        "started_s": time.time(),
+        "notes": tuple(notes),
+    }
 
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How much the loop may do.
+    """Limits of the loop.
 
     Attributes:
-        guided: whether replies continue an opening written from the appraisal; None: when the policy is small.
+        guided: whether replies continue an opening written from the appraisal; None: when the policy needs guidance.
         drafts: replies written at once; None: 6 when guided (a small model needs the choice), else 1.
-        max_revisions: how often a reply with faults is written anew.
+        max_revisions: how often a reply with faults is rewritten.
         max_reply_tokens: for one draft.
-        max_tokens: for one turn, prompts and replies together, counted at four characters a token.
-        max_seconds: for one turn after perception; no call is begun past it.
-        timeline_tokens: room for the rendered timeline in a prompt.
+        max_tokens: for one turn, prompts and replies together, at four characters a token.
+        max_seconds: for one turn after perception; no call starts later.
+        timeline_tokens: space for the rendered timeline in a prompt.
         temperature: of the drafts; seed: of their sampling.
     """
 
@@ -65,80 +109,46 @@ class LoopSettings:
     temperature: float = 0.7
     seed: int = 0
 
-
-@functools.lru_cache(maxsize=8)
-def _stored(path: str, changed_ns: int) -> Percepts:
-    return Percepts.from_json(Path(path).read_bytes())
-
-
-def perceived(state: State) -> tuple[Percepts | None, Sequence[Event]]:
-    """The percepts of this turn and the events of their timeline."""
-    path = state.get("percepts")
-    if not path:
-        return None, ()
-    percepts = _stored(path, Path(path).stat().st_mtime_ns)
-    return percepts, percepts.timeline().events
+    def is_guided(self, policy: Policy) -> bool:
+        """Whether replies of this policy continue an opening written from the appraisal."""
+        return policy.needs_guidance if self.guided is None else self.guided
 
 
-def heard(state: State) -> str:
-    """Everything the person said in the clip and typed, one text."""
-    spoken = [emotion.quote_of(e) for e in perceived(state)[1] if e.channel == "speech"]
-    return " ".join([*spoken, state.get("typed", "")]).strip()
+def appraisal_of(state: State) -> Appraisal:
+    """Return the appraisal so far; steps that have not run are ``unknown``."""
+    return Appraisal(state["characteristics"], state["emotion"], state["context"], state["need"], state["strategy"])
 
 
-def recall(turns: Sequence[dict[str, Any]], typed: str) -> str:
-    """What the person said earlier that a question of theirs asks about; empty when it asks about nothing earlier."""
-    if not typed.rstrip().endswith("?"):
-        return ""
-    asked = content_words(typed)
-    about_memory = bool(
-        asked & {"remember", "told", "tell", "said", "mentioned", "earlier", "beginning", "first", "name"}
-    )
-    ranked = sorted(
-        (
-            (len(asked & content_words(t["heard"])), -i, t["heard"])
-            for i, t in enumerate(turns)
-            if t["heard"] and not t["heard"].rstrip().endswith("?")
-        ),
-        reverse=True,
-    )
-    if not ranked or not about_memory:
-        return ""
-    shared, _, said = ranked[0]
-    return shortened(said, 30) if shared or asked & {"first", "beginning", "earlier", "told", "said"} else ""
+def events_of(state: State) -> Sequence[Event]:
+    """Return the events of this turn's timeline; none without a clip."""
+    percepts = state["percepts"]
+    return percepts.timeline().events if percepts else ()
 
 
-def with_turn(state: State, reply: str, feeling: str) -> list[dict[str, Any]]:
-    """The conversation with this turn at its end."""
-    turn = {
-        "heard": heard(state),
-        "typed": state.get("typed", ""),
-        "clip": state.get("clip"),
-        "reply": reply,
-        "emotion": feeling,
-    }
-    return [*state.get("turns", []), turn]
+def spoken_words(state: State) -> str:
+    """Return everything that is said in the clip, as one text."""
+    return " ".join(quote_of(event) for event in events_of(state) if event.channel == "speech")
 
 
-def shortened(text: str, words: int = 24) -> str:
-    """The first words of a text."""
-    parts = text.split()
-    return " ".join(parts[:words]) + (" ..." if len(parts) > words else "")
+def heard_words(state: State) -> str:
+    """Return everything that the person said in the clip and typed, as one text."""
+    spoken = [quote_of(event) for event in events_of(state) if event.channel == "speech"]
+    return " ".join([*spoken, state["typed"]]).strip()
 
 
-def evidence(state: State, max_tokens: int) -> str:
-    """What is known of the person this turn, as text for a prompt."""
-    percepts, _ = perceived(state)
-    return prompts.evidence_text(percepts.render(max_tokens) if percepts else "", state.get("typed", ""))
+def evidence_text(state: State, max_tokens: int) -> str:
+    """Return what is known of the person in this turn, as text for a prompt."""
+    percepts = state["percepts"]
+    return prompts.evidence_text(percepts.render(max_tokens) if percepts else "", state["typed"])
 
 
 def is_spent(state: State, settings: LoopSettings) -> bool:
     """Whether the turn's tokens or seconds are used up."""
-    late = time.time() - state.get("started_s", time.time()) >= settings.max_seconds
-    return late or state.get("spent_tokens", 0) >= settings.max_tokens
+    late = time.time() - state["started_s"] >= settings.max_seconds
+    return late or state["spent_tokens"] >= settings.max_tokens
 
 
-def count_tokens(asked: Sequence[Messages], written: Sequence[str]) -> int:
-    """Tokens of prompts and replies, at four characters each: an estimate that needs no tokenizer."""
-    read = sum(len(part.get("text", "")) for prompt in asked for m in prompt for part in m["content"])
-    return (read + sum(len(text) for text in written)) // _CHARS_PER_TOKEN
+def count_tokens(prompt_batch: Sequence[Messages], replies: Sequence[str]) -> int:
+    """Estimate the tokens of prompts and replies at four characters each, without a tokenizer."""
+    read = sum(len(part.get("text", "")) for prompt in prompt_batch for m in prompt for part in m["content"])
+    return (read + sum(len(text) for text in replies)) // _CHARS_PER_TOKEN

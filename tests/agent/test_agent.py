@@ -1,14 +1,16 @@
 """The Python API: clips, memory, interruption, streaming, asyncio."""
 
 import asyncio
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from omnisense import Agent, InputError, MediaError, PolicyError, ScriptedPolicy, open_clip
+from omnisense import Agent, InputError, MediaError, PolicyError, Response, ScriptedPolicy, open_clip
 from omnisense.agent.agent import Finished, StageDone, StreamPerceived, Token
 from omnisense.agent.memory import open_memory
 from omnisense.reasoning.loop.graph import STAGES
@@ -23,14 +25,14 @@ def test_a_clip_goes_in_and_a_response_with_its_evidence_comes_out(perception):
     response = Agent(
         ScriptedPolicy(["It sounds wonderful, and I hear that you are nervous too."]), perception, memory=None
     ).respond(DEMO)
-    assert response.appraisal["emotion"]["value"] == "joy"
-    assert "one person" in response.appraisal["characteristics"]["value"]
-    spans = response.appraisal["emotion"]["evidence"]
+    assert response.appraisal.emotion.value == "joy"
+    assert "one person" in response.appraisal.characteristics.value
+    spans = response.appraisal.emotion.evidence
     events = {e.id: e for e in response.percepts.timeline().events}
     assert spans
     for span in spans:
-        assert (events[span["id"]].start_s, events[span["id"]].text) == (span["start_s"], span["text"])
-    assert {c["name"] for c in response.appraisal["emotion"]["channels"]} >= {"face", "words"}
+        assert (events[span.id].start_s, events[span.id].text) == (span.start_s, span.text)
+    assert {channel.name for channel in response.appraisal.emotion.channels} >= {"face", "words"}
 
 
 @pytest.mark.models
@@ -47,14 +49,61 @@ def test_a_window_and_a_text_together(perception):
 def test_the_offline_default_answers_the_demo(perception):
     response = Agent(perception=perception, memory=None).respond(DEMO)
     assert response.response.startswith("I am so glad to hear that you are going to fly to space!")
-    assert response.trace["reply"]["score"] == 1.0
+    assert response.trace.reply.score == 1.0
+
+
+def test_a_clip_is_opened_once_in_a_turn(make_media, monkeypatch):
+    from omnisense.perception.pipeline import Perception, PerceptionSettings
+
+    opened = []
+
+    def counting(path):
+        opened.append(path)
+        return open_clip(path)
+
+    for module in ("omnisense.agent.agent", "omnisense.perception.pipeline", "omnisense.reasoning.loop.conversation"):
+        monkeypatch.setattr(f"{module}.open_clip", counting)
+    monkeypatch.setattr("omnisense.reasoning.policies.messages.open_clip", counting)
+    deaf_and_blind = Perception(PerceptionSettings(streams=("transcript",), speech_model="owner/absent"))
+    agent = Agent(ScriptedPolicy([GOOD]), deaf_and_blind, memory=None)
+    path = make_media("a.mp4")
+    agent.respond(path, "I am tired.", thread_id="t")
+    assert opened == [path]
+    agent.respond(open_clip(path)[0.2:0.8], "I am tired.", thread_id="t")
+    assert opened == [path]
+    turn = agent.history("t")[1]
+    assert (turn.clip.start_s, turn.clip.end_s) == (0.2, 0.8)
+
+
+@pytest.mark.models
+def test_responses_round_trip_as_dictionaries(perception):
+    for arguments in ((DEMO, None), (None, "My dog died."), (None, "I want to kill myself.")):
+        response = Agent(ScriptedPolicy([GOOD]), perception, memory=None).respond(*arguments)
+        values = json.loads(json.dumps(response.to_dict()))
+        assert values["schema_version"] == 1
+        assert Response.from_dict(values) == response
+        assert Response.from_dict(values).to_dict() == values
+        assert all("value" in step and "evidence" in step for step in values["appraisal"].values())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [(["schema_version"], 2), (["appraisal", "emotion", "value"], "envy"), (["trace"], None)]
+)
+def test_what_is_no_response_is_refused(path, value):
+    values = Agent(ScriptedPolicy([GOOD]), memory=None).respond(text="My dog died.").to_dict()
+    place = values
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(InputError, match=re.escape(".".join(path))):
+        Response.from_dict(values)
 
 
 def test_a_clip_that_cannot_be_opened_leaves_no_turn(tmp_path):
     with Agent(ScriptedPolicy([GOOD]), memory=tmp_path / "m.sqlite") as agent:
         with pytest.raises(MediaError):
             agent.respond(tmp_path / "absent.mp4", thread_id="t")
-        assert agent.history("t") == []
+        assert agent.history("t") == ()
         assert not agent.interrupted("t")
 
 
@@ -87,10 +136,10 @@ def test_five_turns_remember_the_first_across_processes(tmp_path):
             response = agent.respond(text=text, thread_id="ana")
     prompt = policy.calls[-1]
     assert said[0] in [text_of(m) for m in prompt]
-    assert response.appraisal["context"]["recalled"] == said[0]
+    assert response.appraisal.context.recalled == said[0]
     with Agent(policy, memory=tmp_path / "m.sqlite") as agent:
-        assert [turn["heard"] for turn in agent.history("ana")] == said
-        assert agent.history("somebody else") == []
+        assert [turn.heard for turn in agent.history("ana")] == said
+        assert agent.history("somebody else") == ()
 
 
 def test_long_conversations_keep_the_first_turn_and_the_latest():
@@ -107,7 +156,7 @@ def test_long_conversations_keep_the_first_turn_and_the_latest():
 def test_a_turn_without_a_thread_is_not_remembered():
     agent = Agent(ScriptedPolicy([GOOD]), memory=None)
     agent.respond(text="one")
-    assert agent.history("t") == []
+    assert agent.history("t") == ()
 
 
 KILLED = """
@@ -132,13 +181,13 @@ def test_a_killed_process_resumes_the_thread(tmp_path, after):
     process.wait()
     with Agent(ScriptedPolicy([GOOD]), memory=file) as agent:
         assert agent.interrupted("t")
-        assert [t["heard"] for t in agent.history("t")] == ["My name is Ana."]
+        assert [t.heard for t in agent.history("t")] == ["My name is Ana."]
         if after == "resume":
             assert agent.resume("t").response == GOOD
         else:
             response = agent.respond(text="Are you there?", thread_id="t")
-            assert response.trace["notes"] == ["an interrupted turn was finished first"]
-        assert [t["heard"] for t in agent.history("t")][:2] == ["My name is Ana.", "My dog died yesterday."]
+            assert response.trace.notes == ("an interrupted turn was finished first",)
+        assert [t.heard for t in agent.history("t")][:2] == ["My name is Ana.", "My dog died yesterday."]
         assert not agent.interrupted("t")
         assert agent.resume("t") is None
 
@@ -168,6 +217,27 @@ def test_memory_that_cannot_be_kept_is_said(tmp_path):
         open_memory(tmp_path / "file" / "below.sqlite")
     with pytest.raises(InputError, match=r"omnisense\[postgres\]"):
         open_memory("postgres://nobody@localhost/none")
+
+
+def test_turns_of_an_older_version_can_be_read(tmp_path):
+    memory = open_memory(tmp_path / "m.sqlite")
+    old = {"heard": "x", "typed": "x", "clip": None, "reply": "y", "emotion": "self-harm"}
+    memory._graph.update_state({"configurable": {"thread_id": "t"}}, {"turns": [old]}, as_node="answer")
+    memory.close()
+    with Agent(ScriptedPolicy([GOOD]), memory=tmp_path / "m.sqlite") as agent:
+        turn = agent.history("t")[0]
+    assert (turn.emotion, turn.risk) == ("unknown", "self-harm")
+
+
+def test_checkpoints_hold_plain_values(tmp_path, make_media):
+    from omnisense.perception.pipeline import Perception, PerceptionSettings
+
+    perception = Perception(PerceptionSettings(streams=("transcript",), speech_model="owner/absent"))
+    file = tmp_path / "m.sqlite"
+    with Agent(ScriptedPolicy([GOOD]), perception, memory=file) as agent:
+        agent.respond(make_media("a.mp4"), "My dog died.", thread_id="t")
+        agent.respond(text="I want to kill myself.", thread_id="t")
+    assert b"omnisense." not in file.read_bytes()
 
 
 # --- streaming ----------------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
-"""Restating, the checks on replies, and the safety gate."""
+"""Paraphrasing, the checks on replies, and the safety gate."""
+
+from dataclasses import replace
 
 import pytest
 
-from omnisense.reasoning.loop.checks import ReplyContext, feelings_that_fit, find_faults, score
+from omnisense.reasoning.loop.appraisal import EarlierEmotion, Emotion
+from omnisense.reasoning.loop.checks import ReplyContext, find_faults, fitting_emotions, score
+from omnisense.reasoning.loop.conversation import Turn, recall
 from omnisense.reasoning.loop.paraphrase import excerpt, paraphrase
 from omnisense.reasoning.loop.prompts import opening
 from omnisense.reasoning.loop.safety import caring_reply, check_input, check_reply
-from omnisense.reasoning.loop.state import recall
 
 
 @pytest.mark.parametrize(
@@ -23,7 +26,7 @@ from omnisense.reasoning.loop.state import recall
         ("", ""),
     ],
 )
-def test_restating_turns_i_to_you(said, back):
+def test_paraphrasing_turns_i_to_you(said, back):
     assert paraphrase(said) == back
 
 
@@ -33,8 +36,8 @@ def test_excerpts_are_short():
     assert excerpt("") == ""
 
 
-def names(reply, said="My dog died yesterday", feelings=("sadness",), **context):
-    return [f.name for f in find_faults(reply, ReplyContext(said, feelings_that_fit(*feelings), **context))]
+def names(reply, said="My dog died yesterday", emotions=("sadness",), **context):
+    return [f.name for f in find_faults(reply, ReplyContext(said, fitting_emotions(*emotions), **context))]
 
 
 GOOD = "I am so sorry about your dog. It must hurt a lot. Would you like to tell me about him?"
@@ -104,24 +107,25 @@ def test_good_additions_pass():
     assert "no question" in names(f"{start} I am here to listen.", opening=start, asks=True)
 
 
-def test_openings_say_what_was_said_and_seen():
-    felt = {"value": "joy", "strength": 0.9, "seen": "joy", "earlier": [["sadness", 7.0]]}
+def test_openings_state_what_was_said_and_seen():
+    felt = Emotion("joy", strength=0.9, face_emotion="joy", earlier=(EarlierEmotion("sadness", 7.0),))
     assert opening(felt, "", "") == "At first you looked sad, and now you look happy."
     assert (
-        opening({**felt, "earlier": []}, "I got the job!", "")
+        opening(replace(felt, earlier=()), "I got the job!", "")
         == "I am so glad to hear that you got the job! You look happy."
     )
-    calm = {"value": "neutral", "strength": 0.0, "seen": "neutral", "earlier": []}
+    calm = Emotion("neutral", face_emotion="neutral")
     assert opening(calm, "", "Bin blue at F2 now.") == 'I heard you say "Bin blue at F2 now." You seem calm.'
-    unknown = {"value": "unknown", "strength": 0.0, "seen": "", "earlier": []}
+    unknown = Emotion()
     assert opening(unknown, "", "", scene="I can see a still scene.") == "I can see a still scene."
     assert "You told me" in opening(calm, "x?", "", recalled="My name is Ana.")
-    apart = {"value": "sadness", "strength": 0.6, "seen": "joy", "earlier": []}
+    apart = Emotion("sadness", strength=0.6, face_emotion="joy")
     assert opening(apart, "My dog died.", "").endswith("You look happy as you say it.")
 
 
 def test_recall_answers_questions_about_earlier_turns():
-    turns = [{"heard": "My name is Ana and my dog Rex died."}, {"heard": "I like tea."}, {"heard": "What is tea?"}]
+    heard = ("My name is Ana and my dog Rex died.", "I like tea.", "What is tea?")
+    turns = [Turn(text, text, None, "I hear you.") for text in heard]
     assert recall(turns, "Do you remember my dog?") == "My name is Ana and my dog Rex died."
     assert recall(turns, "What did I tell you first?") == "My name is Ana and my dog Rex died."
     assert recall(turns, "What is my name?") == "My name is Ana and my dog Rex died."
@@ -173,7 +177,7 @@ def test_risks_are_found(text, category):
     ],
 )
 def test_figures_of_speech_are_not_risks(text):
-    assert check_input(text).category == ""
+    assert check_input(text).category is None
 
 
 def test_commands_in_a_clip_are_noted_and_not_obeyed():
@@ -182,11 +186,11 @@ def test_commands_in_a_clip_are_noted_and_not_obeyed():
     assert not found.escalate
 
 
-@pytest.mark.parametrize("category", ["self-harm", "medical emergency", "abuse", "harm to others", "anything else"])
+@pytest.mark.parametrize("category", ["self-harm", "medical emergency", "abuse", "harm to others", None])
 def test_caring_replies_point_to_help_and_pass_their_own_gate(category):
     reply = caring_reply(category)
-    assert check_reply(reply) == ""
-    assert check_input(reply).category == ""
+    assert check_reply(reply) is None
+    assert check_input(reply).category is None
     if category in ("self-harm", "medical emergency"):
         assert "emergency number" in reply
 
@@ -198,7 +202,7 @@ def test_caring_replies_point_to_help_and_pass_their_own_gate(category):
         ("A lethal dose is small.", "method details"),
         ("Don't tell anyone about it.", "turning away from help"),
         ("You are worthless, get over it.", "contempt"),
-        (GOOD, ""),
+        (GOOD, None),
     ],
 )
 def test_replies_that_must_not_be_given(reply, harm):

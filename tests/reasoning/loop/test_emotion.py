@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from omnisense.reasoning.loop.emotion import EMOTIONS, Channel, measure, pool, words_channel
-from omnisense.reasoning.loop.emotion_lexicon import feeling_cues
+from omnisense.reasoning.loop.appraisal import EMOTIONS, EarlierEmotion, EmotionChannel
+from omnisense.reasoning.loop.emotion import measure, pool, words_channel
+from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from tests.perception.test_pipeline import full
 
 
@@ -14,7 +15,7 @@ def sure_of(emotion, share=0.9):
 
 
 def channel(name, emotion, share=0.8, reliability=0.8):
-    return Channel(name, sure_of(emotion, share), reliability, "made up", ("e1",))
+    return EmotionChannel(name, sure_of(emotion, share), reliability, "made up", ("e1",))
 
 
 @pytest.mark.parametrize(("seen", "claimed"), itertools.permutations(EMOTIONS, 2))
@@ -25,7 +26,7 @@ def test_a_policy_cannot_overrule_a_clear_measurement(seen, claimed):
 
 
 def test_a_policy_breaks_a_tie():
-    tie = Channel("face", {e: {"sadness": 0.4, "fear": 0.38}.get(e, 0.044) for e in EMOTIONS}, 0.4, "torn")
+    tie = EmotionChannel("face", {e: {"sadness": 0.4, "fear": 0.38}.get(e, 0.044) for e in EMOTIONS}, 0.4, "torn")
     assert pool([tie], None).value == "sadness"
     assert pool([tie], sure_of("fear")).value == "fear"
     assert pool([tie], sure_of("joy")).value != "joy"
@@ -49,7 +50,7 @@ def test_the_arc_of_a_face():
     felt = pool(channels, None, phases)
     assert felt.value == "joy"
     assert felt.since_s == 5.0
-    assert felt.earlier == (("sadness", 5.0),)
+    assert felt.earlier == (EarlierEmotion("sadness", 5.0),)
     assert [c.name for c in channels] == ["face", "words"]
     assert felt.channels[0].evidence
 
@@ -76,9 +77,9 @@ def test_words():
     ],
 )
 def test_cues(text, feelings):
-    assert [cue.feeling for cue in feeling_cues(text)] == feelings
+    assert [cue.emotion for cue in emotion_cues(text)] == feelings
 
 
 def test_degrees():
-    plain, very, little = (feeling_cues(t)[0].weight for t in ("I am sad", "I am very sad", "I am a little sad"))
+    plain, very, little = (emotion_cues(t)[0].weight for t in ("I am sad", "I am very sad", "I am a little sad"))
     assert little < plain < very

@@ -1,0 +1,310 @@
+"""The typed results of a turn: the appraisal with its evidence, the drafts, and the finding of the safety gate.
+
+Frozen dataclasses of plain values, as in :mod:`omnisense.perception.types`. Every appraisal is always present: until it
+is made, and in a turn that the safety gate answers, its value is ``unknown`` and it cites no evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+EmotionName = Literal["sadness", "joy", "anger", "fear", "disgust", "surprise", "neutral"]
+EmotionValue = Literal[EmotionName, "unknown"]
+ChannelName = Literal["face", "words", "voice"]
+WeightName = Literal[ChannelName, "policy"]
+ContextName = Literal[
+    "a written message",
+    "talking to the camera",
+    "reading something aloud",
+    "talking together",
+    "a meeting",
+    "showing a feeling without words",
+    "a picture or clip sent with a message",
+    "a voice recording",
+    "a scene without a visible face",
+]
+ContextValue = Literal[ContextName, "unknown"]
+NeedName = Literal[
+    "to be heard", "comfort", "company", "space", "safety", "encouragement", "information", "to share joy"
+]
+NeedValue = Literal[NeedName, "unknown"]
+StrategyName = Literal[
+    "reflect the feeling",
+    "validate",
+    "ask one open question",
+    "reassure",
+    "share the joy",
+    "offer information",
+    "give space",
+    "encourage",
+]
+StrategyValue = Literal[StrategyName, "unknown"]
+Author = Literal["policy", "template", "safety gate"]
+RiskCategory = Literal["medical emergency", "self-harm", "harm to others", "abuse"]
+FaultName = Literal[
+    "empty",
+    "short",
+    "long",
+    "repetition",
+    "unfinished",
+    "questions",
+    "advice first",
+    "no acknowledgement",
+    "role",
+    "copy",
+    "wrong feeling",
+    "nothing added",
+    "invented",
+    "empty words",
+    "no question",
+    "self",
+    "hypothetical",
+    "negation",
+    "claim",
+    "unsafe",
+]
+HarmCategory = Literal["method details", "urging harm", "turning away from help", "contempt"]
+
+EMOTIONS: tuple[EmotionName, ...] = get_args(EmotionName)
+
+
+@dataclass(frozen=True)
+class EvidenceSpan:
+    """An event of the timeline that an appraisal cites.
+
+    Attributes:
+        id: of the event (``e1``, ``e2``, ...), or ``typed`` for the person's message.
+        start_s: in seconds from the start of the clip; None for a message. Likewise ``end_s``.
+        text: the event in words.
+    """
+
+    id: str
+    start_s: float | None
+    end_s: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Characteristics:
+    """Who is present, and how they look and sound; measured, without the policy.
+
+    Attributes:
+        value: the first fact; detail: the others.
+        confidence: 1 where anything was measured, else 0.
+        evidence: the events that it rests on.
+    """
+
+    value: str = "unknown"
+    detail: str = ""
+    confidence: float = 0.0
+    evidence: tuple[EvidenceSpan, ...] = ()
+
+
+@dataclass(frozen=True)
+class EmotionChannel:
+    """What one channel says about the emotion.
+
+    Attributes:
+        name: face, words or voice.
+        probabilities: over the seven emotions.
+        reliability: how far the channel is to be trusted, 0 to 1.
+        reason: what was measured, in words.
+        evidence: ids of the events that it rests on.
+    """
+
+    name: ChannelName
+    probabilities: dict[EmotionName, float]
+    reliability: float
+    reason: str
+    evidence: tuple[str, ...] = ()
+
+    @property
+    def top(self) -> EmotionName:
+        """The most probable emotion."""
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+
+@dataclass(frozen=True)
+class EarlierEmotion:
+    """An emotion that the face showed before the present one, and until when."""
+
+    value: EmotionName
+    until_s: float
+
+
+@dataclass(frozen=True)
+class Emotion:
+    """The emotion now: the measured channels pooled with the policy's choice.
+
+    Attributes:
+        value: the emotion.
+        detail: what each channel says, with its weight.
+        confidence: the pooled probability of ``value``.
+        evidence: events of the channels that agree with ``value``.
+        strength: 0 to 1.
+        since_s: since when, where the face shows it.
+        earlier: what the face showed before, in order of time.
+        conflict: the disagreement between channels in words; empty when they agree.
+        face_emotion: what the face shows, where it can be trusted.
+        channels: what each measured channel says.
+        weights: of each channel and of the policy in the pool.
+        probabilities: the pooled ones.
+        policy_choice: what the policy alone would choose; None when it was not asked.
+        note: how the decision was made, where that is out of the ordinary.
+    """
+
+    value: EmotionValue = "unknown"
+    detail: str = ""
+    confidence: float = 0.0
+    evidence: tuple[EvidenceSpan, ...] = ()
+    strength: float = 0.0
+    since_s: float | None = None
+    earlier: tuple[EarlierEmotion, ...] = ()
+    conflict: str = ""
+    face_emotion: EmotionName | None = None
+    channels: tuple[EmotionChannel, ...] = ()
+    weights: dict[WeightName, float] = field(default_factory=dict)
+    probabilities: dict[EmotionName, float] = field(default_factory=dict)
+    policy_choice: EmotionName | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is going on, and what of the conversation bears on it.
+
+    Attributes:
+        value: the kind of situation; detail: what was said, in short.
+        confidence: the policy's probability of ``value``; 1 where only one kind is possible.
+        evidence: the events that it rests on.
+        summary: one sentence by the policy; empty when it was not asked.
+        recalled: what the person said in an earlier turn and now asks about.
+        policy_choice: what the policy chose; None when it was not asked.
+        note: how the decision was made, where that is out of the ordinary.
+    """
+
+    value: ContextValue = "unknown"
+    detail: str = ""
+    confidence: float = 0.0
+    evidence: tuple[EvidenceSpan, ...] = ()
+    summary: str = ""
+    recalled: str = ""
+    policy_choice: ContextName | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What would help the person.
+
+    Attributes:
+        value: the need; detail: the emotion that it follows from.
+        confidence: the pooled probability of ``value``.
+        evidence: that of the emotion.
+        policy_choice: what the policy alone would choose; None when it was not asked.
+        probabilities: the pooled ones.
+        note: how the decision was made, where that is out of the ordinary.
+    """
+
+    value: NeedValue = "unknown"
+    detail: str = ""
+    confidence: float = 0.0
+    evidence: tuple[EvidenceSpan, ...] = ()
+    policy_choice: NeedName | None = None
+    probabilities: dict[NeedName, float] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """The support strategy of the reply, and the tone to show.
+
+    Attributes:
+        value: the strategy; detail: the tone in words.
+        confidence: the pooled probability of ``value``.
+        evidence: that of the need.
+        tone: which feeling the reply shows.
+        policy_choice: what the policy alone would choose; None when it was not asked.
+        probabilities: the pooled ones.
+        note: how the decision was made, where that is out of the ordinary.
+    """
+
+    value: StrategyValue = "unknown"
+    detail: str = ""
+    confidence: float = 0.0
+    evidence: tuple[EvidenceSpan, ...] = ()
+    tone: str = ""
+    policy_choice: StrategyName | None = None
+    probabilities: dict[StrategyName, float] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Appraisal:
+    """What was concluded in a turn, step by step; each step has ``value``, ``detail``, ``confidence``, ``evidence``."""
+
+    characteristics: Characteristics = field(default_factory=Characteristics)
+    emotion: Emotion = field(default_factory=Emotion)
+    context: Context = field(default_factory=Context)
+    need: Need = field(default_factory=Need)
+    strategy: Strategy = field(default_factory=Strategy)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with a reply; ``cost`` is subtracted from a score of 1."""
+
+    name: FaultName
+    reason: str
+    cost: float
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A candidate reply. ``score`` (0 to 1) and ``faults`` are those of the checks; 0 and none before they ran."""
+
+    text: str
+    written_by: Author
+    score: float = 0.0
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class SafetyFinding:
+    """What the safety gate found.
+
+    Attributes:
+        category: the kind of risk in what was said or typed; None when there is none.
+        matched: the words that show it.
+        escalate: whether the host application should bring in a person.
+        injection: words that try to command the agent; they are treated as evidence.
+        reply_replaced: why a reply was replaced; None when it was not.
+    """
+
+    category: RiskCategory | None = None
+    matched: str = ""
+    escalate: bool = False
+    injection: str = ""
+    reply_replaced: HarmCategory | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """How the reply came about.
+
+    Attributes:
+        policy: the policy's name.
+        reply: the draft that was chosen.
+        drafts: all drafts with their scores and faults.
+        revisions: how often drafts were rewritten.
+        tokens: an estimate of the tokens of all prompts and replies.
+        notes: what went otherwise than planned, in words.
+    """
+
+    policy: str
+    reply: Draft
+    drafts: tuple[Draft, ...] = ()
+    revisions: int = 0
+    tokens: int = 0
+    notes: tuple[str, ...] = ()

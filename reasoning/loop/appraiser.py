@@ -1,0 +1,163 @@
+"""The appraisal nodes: characteristics, emotion, context, need, strategy; each cites the events that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from omnisense.perception.fusion.timeline import Event
+from omnisense.reasoning.loop import emotion, prompts
+from omnisense.reasoning.loop.appraisal import (
+    EMOTIONS,
+    Characteristics,
+    Context,
+    Emotion,
+    EvidenceSpan,
+    Need,
+    Strategy,
+    StrategyName,
+)
+from omnisense.reasoning.loop.conversation import recall
+from omnisense.reasoning.loop.decisions import NEEDS, SUPPORT_STRATEGIES, TONES, Decider
+from omnisense.reasoning.loop.observations import describe_people, possible_contexts
+from omnisense.reasoning.loop.paraphrase import first_words
+from omnisense.reasoning.loop.state import (
+    LoopSettings,
+    State,
+    count_tokens,
+    events_of,
+    evidence_text,
+    heard_words,
+    is_spent,
+)
+from omnisense.reasoning.policies.base import Policy
+
+_RELIABLE_FACE = 0.4
+
+
+class Appraiser:
+    """The appraisal nodes, bound to a policy and settings. Each takes the state and returns what it changes."""
+
+    def __init__(self, policy: Policy, settings: LoopSettings) -> None:
+        self._policy, self._settings = policy, settings
+        self._decider = Decider(policy, settings)
+
+    def characteristics(self, state: State) -> State:
+        """Appraise who is present, and how they look and sound: measured, not decided."""
+        events = events_of(state)
+        facts, cited = describe_people(state["percepts"], events)
+        if state["typed"]:
+            facts.append("they wrote a message")
+        value = facts[0] if facts else "nobody is seen or heard"
+        confidence = 1.0 if facts else 0.0
+        return {"characteristics": Characteristics(value, "; ".join(facts[1:]), confidence, cite(events, cited))}
+
+    def emotion(self, state: State) -> State:
+        """Appraise the emotion: the measured channels pooled with the policy's choice."""
+        events = events_of(state)
+        channels, phases = emotion.measure(state["percepts"], events, state["typed"])
+        if not channels:
+            return {"emotion": Emotion(detail="nobody to read a feeling from")}
+        decision = self._decider.decide(state, "What does the person feel now?", EMOTIONS)
+        estimate = emotion.pool(channels, decision.probabilities or None, phases)
+        cited = {e for channel in channels if channel.top == estimate.value for e in channel.evidence}
+        face = next((c for c in channels if c.name == "face" and c.reliability >= _RELIABLE_FACE), None)
+        appraised = Emotion(
+            value=estimate.value,
+            detail="; ".join(f"{c.name}: {c.reason} (weight {estimate.weights[c.name]:.2f})" for c in channels),
+            confidence=round(estimate.probabilities[estimate.value], 3),
+            evidence=cite(events, cited),
+            strength=estimate.strength,
+            since_s=estimate.since_s,
+            earlier=estimate.earlier,
+            conflict=estimate.conflict,
+            face_emotion=face.top if face else None,
+            channels=estimate.channels,
+            weights=estimate.weights,
+            probabilities=estimate.probabilities,
+            policy_choice=decision.policy_choice,
+            note=decision.note,
+        )
+        return {"emotion": appraised, "spent_tokens": state["spent_tokens"] + decision.tokens}
+
+    def context(self, state: State) -> State:
+        """Appraise what is going on, and what of the conversation bears on it."""
+        events = events_of(state)
+        options = possible_contexts(state["percepts"], events, state["typed"])
+        decision = self._decider.decide(state, "What kind of situation is this?", options)
+        heard, recalled = heard_words(state), recall(state["turns"], state["typed"])
+        detail = f'said: "{first_words(heard)}"' if heard else "nothing was said"
+        if recalled:
+            detail += f'; earlier they said: "{recalled}"'
+        summary = self._summarize(state)
+        if summary:
+            detail += f"; in short: {summary}"
+        speech = [event.id for event in events if event.channel == "speech"]
+        appraised = Context(
+            value=decision.value,
+            detail=detail,
+            confidence=round(decision.probabilities.get(decision.value, 1.0), 3),
+            evidence=cite(events, speech[:3] or [event.id for event in events[:1]]),
+            summary=summary,
+            recalled=recalled,
+            policy_choice=decision.policy_choice,
+            note=decision.note,
+        )
+        spent = state["spent_tokens"] + decision.tokens + count_tokens([], [summary])
+        return {"context": appraised, "spent_tokens": spent}
+
+    def need(self, state: State) -> State:
+        """Appraise what would help."""
+        felt = state["emotion"]
+        prior = dict(NEEDS[felt.value])
+        earlier = {phase.value for phase in felt.earlier}
+        if felt.value in ("joy", "neutral") and earlier & {"sadness", "fear", "anger"}:
+            prior["to be heard"] += 4  # a person who wept a moment ago and now smiles wants both to be seen
+        if state["typed"].rstrip().endswith("?"):
+            prior["information"] = prior.get("information", 0) + 4
+        decision = self._decider.decide(state, "What does the person need most?", list(prior), prior)
+        appraised = Need(
+            value=decision.value,
+            detail=f"for {felt.value}",
+            confidence=round(decision.probabilities[decision.value], 3),
+            evidence=felt.evidence,
+            policy_choice=decision.policy_choice,
+            probabilities=decision.probabilities,
+            note=decision.note,
+        )
+        return {"need": appraised, "spent_tokens": state["spent_tokens"] + decision.tokens}
+
+    def strategy(self, state: State) -> State:
+        """Choose the support strategy and the tone."""
+        felt, need = state["emotion"], state["need"]
+        prior: dict[StrategyName, float] = dict(SUPPORT_STRATEGIES[need.value])
+        if felt.value in ("neutral", "unknown"):  # there is no emotion to validate or soothe
+            extra: tuple[StrategyName, ...] = ("ask one open question", "offer information")
+            prior = {name: prior.get(name, 0.0) + 1.0 for name in extra}
+        decision = self._decider.decide(state, "How should a caring friend respond?", list(prior), prior)
+        appraised = Strategy(
+            value=decision.value,
+            detail=f"showing {TONES[felt.value]}",
+            confidence=round(decision.probabilities[decision.value], 3),
+            evidence=need.evidence,
+            tone=TONES[felt.value],
+            policy_choice=decision.policy_choice,
+            probabilities=decision.probabilities,
+            note=decision.note,
+        )
+        return {"strategy": appraised, "spent_tokens": state["spent_tokens"] + decision.tokens}
+
+    def _summarize(self, state: State) -> str:
+        """Return one sentence on what is going on; empty for a small policy, which is not trusted with it."""
+        settings = self._settings
+        if settings.is_guided(self._policy) or is_spent(state, settings) or not heard_words(state):
+            return ""
+        prompt = prompts.summary_prompt(evidence_text(state, settings.timeline_tokens))
+        return self._policy.write([prompt], max_new_tokens=60)[0].strip()
+
+
+def cite(events: Sequence[Event], ids: Collection[str]) -> tuple[EvidenceSpan, ...]:
+    """Return the spans of the events with these ids, in order of time; ``typed`` stands for the person's message."""
+    spans = [EvidenceSpan(e.id, e.start_s, e.end_s, e.text) for e in events if e.id in ids]
+    if "typed" in ids:
+        spans.append(EvidenceSpan("typed", None, None, "what the person wrote"))
+    return tuple(spans)

@@ -1,0 +1,83 @@
+"""The nodes around the reasoning: perceive the clip, and the safety gate before and after."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from omnisense.errors import MediaError
+from omnisense.perception.media.clip import Clip
+from omnisense.perception.pipeline import OnStream
+from omnisense.perception.types import STREAMS, Percepts
+from omnisense.reasoning.loop import safety
+from omnisense.reasoning.loop.appraisal import Draft, EmotionValue
+from omnisense.reasoning.loop.conversation import ClipReference, Turn
+from omnisense.reasoning.loop.state import State, heard_words
+
+PerceiveClip = Callable[[Clip, OnStream | None], Percepts]
+_log = logging.getLogger(__name__)
+
+
+def perceive(state: State, perceive_clip: PerceiveClip, on_stream: OnStream | None = None) -> State:
+    """Perceive the clip.
+
+    Raises:
+        MediaError: nothing at all can be perceived in it and the person typed nothing.
+    """
+    clip = state["clip"]
+    assert clip is not None, "the graph enters here only with a clip"
+    percepts = perceive_clip(clip, on_stream)
+    missing = percepts.missing()
+    if not state["typed"] and len(missing) == len(STREAMS):
+        raise MediaError(
+            "nothing in it could be seen or heard: "
+            + "; ".join(f"{name}: {reason}" for name, reason in missing.items()),
+            "Give another clip.",
+            clip.path,
+        )
+    return {"percepts": percepts}
+
+
+def guard(state: State) -> State:
+    """Look for risk in everything said and typed. The turn's time budget starts here, after perception."""
+    finding = safety.check_input(heard_words(state))
+    if finding.category:
+        _log.warning("safety escalation: %s", finding.category)
+    return {"safety": finding, "started_s": time.time()}
+
+
+def care(state: State) -> State:
+    """Answer a risk; no model is asked."""
+    reply = safety.caring_reply(state["safety"].category)
+    return {
+        "response": reply,
+        "best": Draft(reply, "safety gate", score=1.0),
+        "turns": _append_turn(state, reply, "unknown"),
+    }
+
+
+def release(state: State) -> State:
+    """Replace an unsafe reply, and add the turn to the conversation."""
+    best, finding = state["best"], state["safety"]
+    assert best is not None, "a reply is released only after it was checked"
+    reply, harm = best.text, safety.check_reply(best.text)
+    if harm:
+        _log.warning("unsafe reply replaced: %s", harm)
+        finding = replace(finding, reply_replaced=harm, escalate=True)
+        reply = safety.caring_reply(None)
+    return {"response": reply, "safety": finding, "turns": _append_turn(state, reply, state["emotion"].value)}
+
+
+def _append_turn(state: State, reply: str, emotion: EmotionValue) -> tuple[Turn, ...]:
+    clip = state["clip"]
+    turn = Turn(
+        heard=heard_words(state),
+        typed=state["typed"],
+        clip=ClipReference.of(clip) if clip else None,
+        reply=reply,
+        emotion=emotion,
+        risk=state["safety"].category,
+    )
+    return (*state["turns"], turn)

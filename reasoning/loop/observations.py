@@ -1,0 +1,73 @@
+"""What the percepts show of people and scene, in words: facts that no policy is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omnisense.perception.fusion.timeline import Event, face_name
+from omnisense.perception.types import AudioStream, Percepts, VisualStream
+from omnisense.reasoning.loop.appraisal import ContextName
+from omnisense.reasoning.loop.emotion import main_face, quote_of
+from omnisense.reasoning.loop.paraphrase import paraphrase
+
+
+def describe_people(percepts: Percepts | None, events: Sequence[Event]) -> tuple[list[str], set[str]]:
+    """Return facts about who is seen and heard, and the ids of the events that they rest on."""
+    if percepts is None:
+        return [], set()
+    facts: list[str] = []
+    cited = {event.id for event in events if event.channel == "person"}
+    if isinstance(percepts.visual, VisualStream):
+        facts.append(_describe_faces(percepts.visual))
+        cited |= {event.id for event in events if event.channel in ("face", "scene")}
+    if isinstance(percepts.audio, AudioStream):
+        facts.append(_describe_voices(percepts.audio))
+        cited |= {event.id for event in events if event.channel in ("speech", "voice")}
+    return facts, cited
+
+
+def _describe_faces(visual: VisualStream) -> str:
+    faces, main = visual.faces, main_face(visual)
+    if main is None:
+        return "no face is visible"
+    if len(faces) == 1:
+        return f"one person, {face_name(main, faces)}"
+    return f"{len(faces)} faces in the clip, foremost {face_name(main, faces)}"
+
+
+def _describe_voices(audio: AudioStream) -> str:
+    if not audio.speech:
+        return "nobody speaks"
+    pitch = f", voice around {audio.baseline.f0_hz:.0f} Hz" if audio.baseline.f0_hz else ""
+    spoken_s = sum(span.duration_s for span in audio.speech)
+    voices = {turn.voice for turn in audio.voices}
+    who = f"{len(voices)} people speak" if len(voices) > 1 else "somebody speaks"
+    return f"{who} for {spoken_s:.1f} s{pitch}"
+
+
+def describe_scene(percepts: Percepts | None) -> str:
+    """Return a sentence to the person about a clip in which nobody is seen or heard; empty without a clip."""
+    if percepts is None or not isinstance(percepts.visual, VisualStream):
+        return "I listened, and I could not hear anybody speak." if percepts else ""
+    if percepts.visual.faces:
+        return "I can see you."
+    moving = (
+        "I can see something moving" if max(percepts.visual.motion, default=0.0) > 0.01 else "I can see a still scene"
+    )
+    return f"{moving}, though no face, and I hear nobody speak."
+
+
+def possible_contexts(percepts: Percepts | None, events: Sequence[Event], typed: str) -> list[ContextName]:
+    """Return the kinds of situation that the percepts allow: the policy chooses among these only."""
+    if percepts is None:
+        return ["a written message"]
+    faces = len(percepts.visual.faces) if isinstance(percepts.visual, VisualStream) else 0
+    speech = [event for event in events if event.channel == "speech"]
+    if not speech and not (isinstance(percepts.audio, AudioStream) and percepts.audio.speech):
+        if not faces:
+            return ["a scene without a visible face"]
+        return ["a picture or clip sent with a message"] if typed else ["showing a feeling without words"]
+    if faces == 1:
+        speaks_of_self = bool(paraphrase(" ".join(quote_of(event) for event in speech)))
+        return ["talking to the camera"] if speaks_of_self else ["talking to the camera", "reading something aloud"]
+    return ["talking together", "a meeting"] if faces else ["a voice recording"]
