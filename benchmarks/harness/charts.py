@@ -6,58 +6,58 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-COLOURS = ("#1f5fa8", "#d1692a", "#5a8f3c", "#8a5aa8", "#7a7a7a")
+COLORS = ("#1f5fa8", "#d1692a", "#5a8f3c", "#8a5aa8", "#7a7a7a")
 _GRID = "#d8d8d4"
 
 
 def radar(axes: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> str:
-    """Accuracies (0 to 1) of several systems on the same tasks, one spoke each. A lacking value breaks its line."""
+    """Draw accuracies (0 to 1) of several systems on the same tasks, one spoke each; a missing value breaks a line."""
     if len(axes) < 3:
         return ""
-    centre_x, centre_y, radius = 290, 225, 160
+    center_x, center_y, radius = 290, 225, 160
     turn = 2 * math.pi / len(axes)
 
     def point(i: int, value: float) -> tuple[float, float]:
         angle = i * turn - math.pi / 2
-        return centre_x + radius * value * math.cos(angle), centre_y + radius * value * math.sin(angle)
+        return center_x + radius * value * math.cos(angle), center_y + radius * value * math.sin(angle)
 
     parts = []
     for ring in (0.25, 0.5, 0.75, 1.0):
         corners = " ".join("{:.1f},{:.1f}".format(*point(i, ring)) for i in range(len(axes)))
         parts.append(f'<polygon points="{corners}" fill="none" stroke="{_GRID}"/>')
-        parts.append(_text(centre_x + 3, centre_y - radius * ring - 2, f"{ring:.0%}", 9, "#888"))
+        parts.append(_text(center_x + 3, center_y - radius * ring - 2, f"{ring:.0%}", 9, "#888"))
     for i, name in enumerate(axes):
         x, y = point(i, 1)
-        parts.append(f'<line x1="{centre_x}" y1="{centre_y}" x2="{x:.1f}" y2="{y:.1f}" stroke="{_GRID}"/>')
+        parts.append(f'<line x1="{center_x}" y1="{center_y}" x2="{x:.1f}" y2="{y:.1f}" stroke="{_GRID}"/>')
         x, y = point(i, 1.1)
-        anchor = "middle" if abs(x - centre_x) < 12 else "start" if x > centre_x else "end"
+        anchor = "middle" if abs(x - center_x) < 12 else "start" if x > center_x else "end"
         parts.append(_text(x, y + 4, name if len(name) <= 12 else f"{name[:11]}…", 12, "#333", anchor))
-    for (name, values), colour in zip(series.items(), COLOURS, strict=False):
-        parts += _outline([None if v is None else point(i, v) for i, v in enumerate(values)], colour, name)
-    for row, (name, colour) in enumerate(zip(series, COLOURS, strict=False)):
-        parts.append(f'<rect x="510" y="{14 + 20 * row}" width="12" height="12" fill="{colour}"/>')
+    for (name, values), color in zip(series.items(), COLORS, strict=False):
+        parts += _outline([None if v is None else point(i, v) for i, v in enumerate(values)], color, name)
+    for row, (name, color) in enumerate(zip(series, COLORS, strict=False)):
+        parts.append(f'<rect x="510" y="{14 + 20 * row}" width="12" height="12" fill="{color}"/>')
         parts.append(_text(528, 24 + 20 * row, name, 12))
     return _svg(760, 430, parts, "accuracy by task")
 
 
-def _outline(points: Sequence[tuple[float, float] | None], colour: str, name: str) -> list[str]:
+def _outline(points: Sequence[tuple[float, float] | None], color: str, name: str) -> list[str]:
     parts = []
     for here, there in zip(points, [*points[1:], points[0]], strict=True):
         if here and there:
             parts.append(
                 f'<line x1="{here[0]:.1f}" y1="{here[1]:.1f}" x2="{there[0]:.1f}" y2="{there[1]:.1f}" '
-                f'stroke="{colour}" stroke-width="2"/>'
+                f'stroke="{color}" stroke-width="2"/>'
             )
         if here:
             parts.append(
-                f'<circle cx="{here[0]:.1f}" cy="{here[1]:.1f}" r="3" fill="{colour}">'
+                f'<circle cx="{here[0]:.1f}" cy="{here[1]:.1f}" r="3" fill="{color}">'
                 f"<title>{escape(name)}</title></circle>"
             )
     return parts
 
 
 def bars(rows: Sequence[tuple[str, float, float | None, float | None, str]]) -> str:
-    """Horizontal bars: label, accuracy, its interval, and a remark such as the number of questions."""
+    """Draw horizontal bars: label, accuracy, its interval, and a remark such as the number of questions."""
     parts, left, width = [], 210, 360
     for mark in (0, 0.25, 0.5, 0.75, 1):
         x = left + width * mark
@@ -67,7 +67,7 @@ def bars(rows: Sequence[tuple[str, float, float | None, float | None, str]]) -> 
         y = 8 + 26 * i
         parts.append(_text(left - 8, y + 13, label, 12, "#333", "end"))
         parts.append(
-            f'<rect x="{left}" y="{y}" width="{width * value:.1f}" height="16" fill="{COLOURS[0]}" opacity="0.85"/>'
+            f'<rect x="{left}" y="{y}" width="{width * value:.1f}" height="16" fill="{COLORS[0]}" opacity="0.85"/>'
         )
         if low is not None and high is not None:
             x1, x2, middle = left + width * low, left + width * high, y + 8
@@ -77,9 +77,9 @@ def bars(rows: Sequence[tuple[str, float, float | None, float | None, str]]) -> 
     return _svg(780, 30 + 26 * len(rows), parts, "bars")
 
 
-def _text(x: float, y: float, text: str, size: int, colour: str = "#333", anchor: str = "start") -> str:
+def _text(x: float, y: float, text: str, size: int, color: str = "#333", anchor: str = "start") -> str:
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" text-anchor="{anchor}">{escape(text)}</text>'
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{color}" text-anchor="{anchor}">{escape(text)}</text>'
     )
 
 

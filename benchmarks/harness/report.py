@@ -9,51 +9,52 @@ from pathlib import Path
 from typing import Any
 
 from omnisense.benchmarks.harness import charts
+from omnisense.benchmarks.harness.figures import BinFigure, Figure, PairedComparison, RunsComparison, RunSummary, Scores
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import ReportSpec
-from omnisense.benchmarks.harness.summary import compare_runs, load_run, summarise
+from omnisense.benchmarks.harness.summary import compare_runs, load_run, summarize
 from omnisense.files import write_atomically
 
-_BESIDE = ("Qwen2.5-Omni-7B", "GPT-4o", "InternVL3-8B")  # of the published rows, on the radar
+_PUBLISHED_ON_RADAR = ("Qwen2.5-Omni-7B", "GPT-4o", "InternVL3-8B")
 
 
-def write_report(folder: Path, spec: ReportSpec) -> dict[str, Any]:
-    """Write the reports of one run into its folder, and give back what is in ``report.json``.
+def write_report(folder: Path, spec: ReportSpec) -> RunSummary:
+    """Write the reports of one run into its folder, and return the contents of ``report.json``.
 
     Raises:
-        InputError: it is no run folder, or a record is damaged.
+        InputError: it is not a run folder, or a record is damaged.
     """
     manifest, records = load_run(folder)
-    summary = summarise(manifest, records, spec)
+    summary = summarize(manifest, records, spec)
     write_atomically(folder / "report.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     write_atomically(folder / "report.md", as_markdown([summary], spec, []))
     write_atomically(folder / "report.html", _as_html([summary], spec, [], manifest, records, folder))
     return summary
 
 
-def write_comparison(folders: Sequence[Path], spec: ReportSpec, output: Path) -> dict[str, Any]:
+def write_comparison(folders: Sequence[Path], spec: ReportSpec, output: Path) -> RunsComparison:
     """Write ``comparison.json``, ``.md`` and ``.html`` of several runs, each against the first.
 
     Raises:
-        InputError: one is no run folder.
+        InputError: one is not a run folder.
     """
     loaded = [load_run(folder) for folder in folders]
     names = _distinct([manifest["system"] for manifest, _ in loaded])
     summaries = [
-        summarise(manifest | {"system": name}, records, spec)
+        summarize(manifest | {"system": name}, records, spec)
         for name, (manifest, records) in zip(names, loaded, strict=True)
     ]
     pairs = compare_runs([(name, records) for name, (_, records) in zip(names, loaded, strict=True)])
     output.mkdir(parents=True, exist_ok=True)
-    found = {"runs": summaries, "comparisons": pairs}
+    found: RunsComparison = {"runs": summaries, "comparisons": pairs}
     write_atomically(output / "comparison.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     write_atomically(output / "comparison.md", as_markdown(summaries, spec, pairs))
     write_atomically(output / "comparison.html", _as_html(summaries, spec, pairs, {}, [], output))
     return found
 
 
-def as_markdown(summaries: Sequence[dict[str, Any]], spec: ReportSpec, pairs: Sequence[dict[str, Any]]) -> str:
-    """The figures as Markdown tables."""
+def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequence[PairedComparison]) -> str:
+    """Return the figures as Markdown tables."""
     lines = [f"# {spec.title}: {', '.join(s['system'] for s in summaries)}", ""]
     for s in summaries:
         c = s["counts"]
@@ -65,9 +66,9 @@ def as_markdown(summaries: Sequence[dict[str, Any]], spec: ReportSpec, pairs: Se
         lines += [f"  Not asked: {n} ({why})." for why, n in c["not_asked"].items()]
     head = [f"{s['system']} {way}" for s in summaries for way in ("strict", "official")]
     lines += ["", _row(["", "n", *head]), _row(["---"] * (len(head) + 2))]
-    for label, path in _figures(summaries, spec):
-        found = [(_dig(s["strict"], path), _dig(s["official"], path)) for s in summaries]
-        lines.append(_row([label, _size(summaries, path), *(_shown(e) for pair in found for e in pair)]))
+    for label, path in _table_rows(summaries, spec):
+        found = [(_figure_at(s["strict"], path), _figure_at(s["official"], path)) for s in summaries]
+        lines.append(_row([label, _size(summaries, path), *(_format(e) for pair in found for e in pair)]))
     lines += [
         "",
         "Accuracy with its 95% bootstrap interval. Errors are neither right nor wrong and are left out; what could not "
@@ -85,8 +86,8 @@ def as_markdown(summaries: Sequence[dict[str, Any]], spec: ReportSpec, pairs: Se
     return "\n".join(lines) + "\n"
 
 
-def _figures(summaries: Sequence[dict[str, Any]], spec: ReportSpec) -> list[tuple[str, tuple[str, ...]]]:
-    """Rows of the table: a label, and where its estimate stands in a summary's scores."""
+def _table_rows(summaries: Sequence[RunSummary], spec: ReportSpec) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the rows of the table: a label, and the keys of its figure in a summary's scores."""
     present = {code for s in summaries for code in s["strict"]["tasks"]}
     ordered = [c for c in spec.tasks if c in present] + sorted(present - set(spec.tasks))
     rows = [(f"{c} {spec.tasks.get(c, '')}".strip(), ("tasks", c)) for c in ordered]
@@ -96,19 +97,20 @@ def _figures(summaries: Sequence[dict[str, Any]], spec: ReportSpec) -> list[tupl
     return [*rows, ("all questions alike", ("micro",))]
 
 
-def _dig(scores: Mapping[str, Any], path: Sequence[str]) -> Any:
+def _figure_at(scores: Scores, path: Sequence[str]) -> Figure | None:
+    found: Any = scores
     for key in path:
-        scores = scores.get(key) or {}
-    return scores if scores.get("mean") is not None else None
+        found = found.get(key) or {}
+    return found if found.get("mean") is not None else None
 
 
-def _shown(estimate: Mapping[str, Any] | None) -> str:
+def _format(estimate: Figure | None) -> str:
     return f"{estimate['mean']:.3f} ({estimate['low']:.3f}-{estimate['high']:.3f})" if estimate else "–"
 
 
-def _size(summaries: Sequence[dict[str, Any]], path: Sequence[str]) -> str:
-    """What an estimate is over: so many questions, or tasks."""
-    n = next((e["n"] for s in summaries if (e := _dig(s["strict"], path))), 0)
+def _size(summaries: Sequence[RunSummary], path: Sequence[str]) -> str:
+    """Return the number of questions or tasks that a figure is over."""
+    n = next((e["n"] for s in summaries if (e := _figure_at(s["strict"], path))), 0)
     what = " task" if path[0] in ("groups", "macros") else ""
     return f"{n}{what}{'s' if what and n > 1 else ''}" if n else ""
 
@@ -125,9 +127,9 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _as_html(
-    summaries: Sequence[dict[str, Any]],
+    summaries: Sequence[RunSummary],
     spec: ReportSpec,
-    pairs: Sequence[dict[str, Any]],
+    pairs: Sequence[PairedComparison],
     manifest: Mapping[str, Any],
     records: Sequence[Record],
     folder: Path,
@@ -136,7 +138,7 @@ def _as_html(
 
     template = files("omnisense.benchmarks.harness").joinpath("report.html.j2").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    codes = [path[1] for _, path in _figures(summaries, spec) if path[0] == "tasks"]
+    codes = [path[1] for _, path in _table_rows(summaries, spec) if path[0] == "tasks"]
     return environment.from_string(template).render(
         spec=spec,
         summaries=summaries,
@@ -146,10 +148,10 @@ def _as_html(
                 "label": label,
                 "code": path[-1],
                 "kind": path[0],
-                "cells": [_shown(_dig(s[way], path)) for s in summaries for way in ("strict", "official")],
+                "cells": [_format(_figure_at(s[way], path)) for s in summaries for way in ("strict", "official")],
                 "n": _size(summaries, path),
             }
-            for label, path in _figures(summaries, spec)
+            for label, path in _table_rows(summaries, spec)
         ],
         codes=codes,
         known=[code for code in codes if code in spec.tasks],
@@ -164,20 +166,21 @@ def _as_html(
 
 
 def _radar_series(
-    summaries: Sequence[dict[str, Any]], spec: ReportSpec, codes: Sequence[str]
+    summaries: Sequence[RunSummary], spec: ReportSpec, codes: Sequence[str]
 ) -> dict[str, list[float | None]]:
     series: dict[str, list[float | None]] = {}
-    for s in summaries[: len(charts.COLOURS)]:
-        series[s["system"]] = [(_dig(s["strict"], ("tasks", code)) or {}).get("mean") for code in codes]
-    room = len(charts.COLOURS) - len(series)
-    rows = [row for row in spec.published if row["model"] in _BESIDE and row["split"] == "full"]
+    for s in summaries[: len(charts.COLORS)]:
+        figures = [_figure_at(s["strict"], ("tasks", code)) for code in codes]
+        series[s["system"]] = [figure["mean"] if figure else None for figure in figures]
+    room = len(charts.COLORS) - len(series)
+    rows = [row for row in spec.published if row["model"] in _PUBLISHED_ON_RADAR and row["split"] == "full"]
     if all(code in spec.tasks for code in codes):
         for row in rows[:room]:
             series[f"{row['model']} (paper)"] = [row[code] for code in codes]
     return series
 
 
-def _level_bars(summary: dict[str, Any]) -> list[tuple[str, float, float | None, float | None, str]]:
+def _level_bars(summary: RunSummary) -> list[tuple[str, float, float | None, float | None, str]]:
     strict = summary["strict"]
     found = [(name, e, "tasks") for name, e in strict["groups"].items()]
     found.append(("all questions alike", strict["micro"], "questions"))
@@ -186,7 +189,7 @@ def _level_bars(summary: dict[str, Any]) -> list[tuple[str, float, float | None,
     ]
 
 
-def _length_bars(bins: Sequence[dict[str, Any]]) -> list[tuple[str, float, float | None, float | None, str]]:
+def _length_bars(bins: Sequence[BinFigure]) -> list[tuple[str, float, float | None, float | None, str]]:
     return [
         (
             f"{b['low']:.0f}-{b['high']:.0f} s" if b["high"] < 1e6 else f"over {b['low']:.0f} s",
@@ -199,7 +202,7 @@ def _length_bars(bins: Sequence[dict[str, Any]]) -> list[tuple[str, float, float
     ]
 
 
-def _calibration_chart(summary: dict[str, Any]) -> dict[str, Any] | None:
+def _calibration_chart(summary: RunSummary) -> dict[str, Any] | None:
     found = summary["calibration"]
     if found is None:
         return None

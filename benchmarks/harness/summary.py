@@ -1,17 +1,25 @@
-"""What a run found, as plain values: the one place that turns records into figures."""
+"""Figures of runs: the one place that turns records into the contents of reports."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from omnisense.benchmarks.harness.figures import (
+    BinFigure,
+    Calibration,
+    Figure,
+    PairedComparison,
+    RunSummary,
+    Scores,
+)
 from omnisense.benchmarks.harness.records import Record, read_records
 from omnisense.benchmarks.harness.run_folder import read_manifest
 from omnisense.benchmarks.harness.scorer import score
-from omnisense.benchmarks.harness.statistics import Accuracies, Estimate, binned, calibration_error, compare
+from omnisense.benchmarks.harness.statistics import Accuracies, Estimate, bin_scores, calibration_error, compare
 from omnisense.benchmarks.harness.suite import ReportSpec
 from omnisense.reasoning.answers.parser import PARSER_VERSION
 from omnisense.reasoning.answers.question import BOX_KINDS, Question
@@ -21,25 +29,26 @@ _CONFIDENCES = tuple(i / 10 for i in range(11))
 
 
 def load_run(folder: Path) -> tuple[dict[str, Any], list[Record]]:
-    """A run's manifest and records, read anew by today's parser where another one wrote them.
+    """Return a run's manifest and records, replies parsed again where another version of the parser was used.
 
     Raises:
-        InputError: it is no run folder, or a record is damaged.
+        InputError: it is not a run folder, or a record is damaged.
     """
-    return read_manifest(folder), [_reread(record) for record in read_records(folder)]
+    return read_manifest(folder), [_parse_again(record) for record in read_records(folder)]
 
 
-def summarise(manifest: Mapping[str, Any], records: Sequence[Record], spec: ReportSpec) -> dict[str, Any]:
-    """The report as plain values.
+def summarize(manifest: Mapping[str, Any], records: Sequence[Record], spec: ReportSpec) -> RunSummary:
+    """Return a run's figures.
 
-    Strict scores are over answered questions: what could not be read counts as wrong, and what failed before it was
-    asked counts as neither and is listed by cause. The authors' scores leave out what their scripts leave out.
+    Strict scores are over answered questions: a reply that cannot be parsed counts as wrong; a question that failed
+    before it was asked counts as neither and is listed by cause. The official scores leave out what
+    the authors' scripts leave out.
     """
     answered = [record for record in records if record.status == "answered"]
     errors = [record for record in records if record.status == "error"]
-    unread = [record for record in answered if not record.answer]
+    unparseable = [record for record in answered if not record.answer]
     strict = _accuracies(answered, lambda record: record.strict)
-    own = _accuracies([r for r in answered if r.official is not None], lambda record: record.official or 0.0)
+    official = _accuracies([r for r in answered if r.official is not None], lambda record: record.official or 0.0)
     return {
         "benchmark": spec.title,
         "system": manifest["system"],
@@ -47,34 +56,32 @@ def summarise(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
             "questions": manifest["selection"]["questions"],
             "answered": len(answered),
             "errors": len(errors),
-            "unparseable": len(unread),
+            "unparseable": len(unparseable),
             "not_asked": manifest["selection"]["not_asked"],
             "with_frames": sum(r.frames > 0 for r in answered),
             "with_sound": sum(r.audio_s > 0 for r in answered),
         },
         "rates": {
             "error": len(errors) / max(len(records), 1),
-            "unparseable": len(unread) / max(len(answered), 1),
+            "unparseable": len(unparseable) / max(len(answered), 1),
         },
         "strict": _scores(strict, spec),
-        "official": _scores(own, spec),
+        "official": _scores(official, spec),
         "errors": dict(Counter(r.error.summary for r in errors if r.error).most_common(20)),
-        "unparseable": dict(Counter(r.how for r in unread).most_common(20)),
+        "unparseable": dict(Counter(r.how for r in unparseable).most_common(20)),
         "notes": dict(Counter(note for r in answered for note in r.notes).most_common(20)),
         "confusion": _confusion(answered),
-        "by_length": [
-            b._asdict() for b in _binned([r for r in answered if r.length_s], lambda r: r.length_s, _LENGTHS_S)
-        ],
+        "by_length": _bins([r for r in answered if r.length_s], lambda r: r.length_s, _LENGTHS_S),
         "calibration": _calibration(answered),
         "seconds": round(sum(r.seconds for r in answered), 2),
     }
 
 
-def compare_runs(runs: Sequence[tuple[str, Sequence[Record]]]) -> list[dict[str, Any]]:
-    """Every later run against the first, on the questions that both answered."""
+def compare_runs(runs: Sequence[tuple[str, Sequence[Record]]]) -> list[PairedComparison]:
+    """Compare every later run with the first, on the questions that both answered."""
     (base, first), *others = runs
     scores = _by_id(first)
-    found = []
+    found: list[PairedComparison] = []
     for name, records in others:
         tasks = {r.id: r.task for r in [*first, *records]}
         result = compare(scores, _by_id(records), tasks)
@@ -83,7 +90,7 @@ def compare_runs(runs: Sequence[tuple[str, Sequence[Record]]]) -> list[dict[str,
                 "first": base,
                 "second": name,
                 "questions": result.difference.n,
-                "difference": result.difference._asdict(),
+                "difference": _figure(result.difference),
                 "p_value": result.p_value,
                 "better": result.better,
                 "worse": result.worse,
@@ -96,7 +103,7 @@ def _by_id(records: Iterable[Record]) -> dict[str, float]:
     return {r.id: r.strict for r in records if r.status == "answered"}
 
 
-def _reread(record: Record) -> Record:
+def _parse_again(record: Record) -> Record:
     if record.status != "answered" or record.parser == PARSER_VERSION:
         return record
     question = Question(record.question, record.kind, record.options, record.form)
@@ -112,31 +119,35 @@ def _reread(record: Record) -> Record:
     )
 
 
-def _accuracies(records: Iterable[Record], value: Any) -> Accuracies:
+def _accuracies(records: Iterable[Record], value: Callable[[Record], float]) -> Accuracies:
     by_task: dict[str, list[float]] = defaultdict(list)
     for record in records:
         by_task[record.task].append(value(record))
     return Accuracies(by_task)
 
 
-def _scores(found: Accuracies, spec: ReportSpec) -> dict[str, Any]:
+def _scores(found: Accuracies, spec: ReportSpec) -> Scores:
     order = [code for code in spec.tasks if code in found.tasks] + [t for t in found.tasks if t not in spec.tasks]
     groups = {name: [code for code in codes if code in found.tasks] for name, codes in spec.groups.items()}
     return {
-        "tasks": {code: found.task(code)._asdict() for code in order},
-        "groups": {name: found.macro(codes)._asdict() for name, codes in groups.items() if codes},
-        "macros": {name: _whole(found.macro(codes)) for name, codes in spec.macros.items()}
-        | {f"mean over the {len(order)} tasks here": found.macro(order)._asdict()},
-        "micro": found.micro()._asdict(),
+        "tasks": {code: _figure(found.task(code)) for code in order},
+        "groups": {name: _figure(found.macro(codes)) for name, codes in groups.items() if codes},
+        "macros": {name: _figure_or_none(found.macro(codes)) for name, codes in spec.macros.items()}
+        | {f"mean over the {len(order)} tasks here": _figure(found.macro(order))},
+        "micro": _figure(found.micro()),
     }
 
 
-def _whole(estimate: Estimate) -> dict[str, Any] | None:
-    return estimate._asdict() if estimate.mean is not None else None
+def _figure(estimate: Estimate) -> Figure:
+    return {"n": estimate.n, "mean": estimate.mean, "low": estimate.low, "high": estimate.high}
+
+
+def _figure_or_none(estimate: Estimate) -> Figure | None:
+    return _figure(estimate) if estimate.mean is not None else None
 
 
 def _confusion(answered: Sequence[Record]) -> dict[str, dict[str, dict[str, int]]]:
-    """By kind of question: how often each right answer got each answer; what could not be read is ``?``."""
+    """Count answers by kind of question and right answer; a reply that cannot be parsed is ``?``."""
     found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for record in answered:
         if record.kind not in ("several", *BOX_KINDS):
@@ -146,13 +157,21 @@ def _confusion(answered: Sequence[Record]) -> dict[str, dict[str, dict[str, int]
     }
 
 
-def _binned(records: Sequence[Record], value: Any, edges: Sequence[float]) -> list[Any]:
-    return binned([value(r) for r in records], [r.strict for r in records], edges)
+def _bins(records: Sequence[Record], value: Callable[[Record], float], edges: Sequence[float]) -> list[BinFigure]:
+    return [
+        {"low": b.low, "high": b.high, "n": b.n, "accuracy": b.accuracy, "confidence": b.confidence}
+        for b in bin_scores([value(r) for r in records], [r.strict for r in records], edges)
+    ]
 
 
-def _calibration(answered: Sequence[Record]) -> dict[str, Any] | None:
-    sure = [r for r in answered if r.probabilities]
-    if not sure:
+def _calibration(answered: Sequence[Record]) -> Calibration | None:
+    confident = [r for r in answered if r.probabilities]
+    if not confident:
         return None
-    bins = _binned(sure, lambda r: max(r.probabilities.values()), _CONFIDENCES)
-    return {"n": len(sure), "error": calibration_error(bins), "bins": [b._asdict() for b in bins]}
+    values = [max(r.probabilities.values()) for r in confident if r.probabilities]
+    bins = bin_scores(values, [r.strict for r in confident], _CONFIDENCES)
+    return {
+        "n": len(confident),
+        "error": calibration_error(bins),
+        "bins": _bins(confident, lambda r: max((r.probabilities or {}).values()), _CONFIDENCES),
+    }

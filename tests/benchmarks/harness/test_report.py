@@ -9,7 +9,7 @@ import pytest
 
 from omnisense.benchmarks.harness.report import write_report
 from omnisense.benchmarks.harness.run import RunSettings, run
-from omnisense.benchmarks.harness.summary import load_run, summarise
+from omnisense.benchmarks.harness.summary import load_run, summarize
 from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.report_spec import published, spec
@@ -91,7 +91,7 @@ def test_records_of_an_older_parser_are_read_anew(many, tmp_path):
     file.write_text("".join(json.dumps(line | {"parser": 0, "strict": 0.0, "answer": ""}) + "\n" for line in lines))
     manifest, records = load_run(folder)
     assert {r.answer for r in records} == {"B"}
-    assert summarise(manifest, records, spec())["strict"]["micro"]["mean"] == 0.25
+    assert summarize(manifest, records, spec())["strict"]["micro"]["mean"] == 0.25
 
 
 def test_compare_on_the_command_line(many, tmp_path, run_cli):

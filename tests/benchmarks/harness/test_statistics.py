@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, bootstrap
 
-from omnisense.benchmarks.harness.statistics import Accuracies, binned, calibration_error, compare
+from omnisense.benchmarks.harness.statistics import Accuracies, bin_scores, calibration_error, compare
 
 
 def test_means_of_every_kind():
@@ -63,7 +63,7 @@ def test_two_runs_of_one_system_seldom_differ():
 
 
 def test_calibration():
-    bins = binned([0.55, 0.6, 0.95, 1.0], [1, 0, 1, 1], [0.5, 0.7, 0.9, 1.0])
+    bins = bin_scores([0.55, 0.6, 0.95, 1.0], [1, 0, 1, 1], [0.5, 0.7, 0.9, 1.0])
     assert [(b.n, b.accuracy) for b in bins] == [(2, 0.5), (2, 1.0)]
     assert calibration_error(bins) == pytest.approx((abs(0.575 - 0.5) + abs(0.975 - 1)) / 2)
     assert calibration_error([]) == 0

@@ -1,0 +1,97 @@
+"""The contents of ``report.json`` and ``comparison.json``, as types."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class Figure(TypedDict):
+    """A mean over ``n`` questions or tasks with its 95% interval; None where there are none."""
+
+    n: int
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
+class Scores(TypedDict):
+    """Accuracies by one way of scoring."""
+
+    tasks: dict[str, Figure]
+    groups: dict[str, Figure]
+    macros: dict[str, Figure | None]
+    micro: Figure
+
+
+class Counts(TypedDict):
+    """Numbers of questions; ``not_asked`` by reason."""
+
+    questions: int
+    answered: int
+    errors: int
+    unparseable: int
+    not_asked: dict[str, int]
+    with_frames: int
+    with_sound: int
+
+
+class Rates(TypedDict):
+    """Shares of the records (``error``) and of the answered questions (``unparseable``), 0 to 1."""
+
+    error: float
+    unparseable: float
+
+
+class BinFigure(TypedDict):
+    """Questions whose value (clip length in s, or confidence) lies in ``low`` to ``high``, and their accuracy."""
+
+    low: float
+    high: float
+    n: int
+    accuracy: float
+    confidence: float
+
+
+class Calibration(TypedDict):
+    """How well confidence predicts accuracy, over ``n`` answers; ``error`` is the expected calibration error."""
+
+    n: int
+    error: float
+    bins: list[BinFigure]
+
+
+class RunSummary(TypedDict):
+    """A run's figures: ``report.json``."""
+
+    benchmark: str
+    system: str
+    counts: Counts
+    rates: Rates
+    strict: Scores
+    official: Scores
+    errors: dict[str, int]
+    unparseable: dict[str, int]
+    notes: dict[str, int]
+    confusion: dict[str, dict[str, dict[str, int]]]
+    by_length: list[BinFigure]
+    calibration: Calibration | None
+    seconds: float
+
+
+class PairedComparison(TypedDict):
+    """A second run against a first, on the questions that both answered."""
+
+    first: str
+    second: str
+    questions: int
+    difference: Figure
+    p_value: float
+    better: int
+    worse: int
+
+
+class RunsComparison(TypedDict):
+    """Several runs, each later one against the first: ``comparison.json``."""
+
+    runs: list[RunSummary]
+    comparisons: list[PairedComparison]
