@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from omnisense.errors import InputError
-from omnisense.perception.types import Percepts
+from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.loop.appraisal import Appraisal, SafetyFinding, Trace
 
 SCHEMA_VERSION: Literal[1] = 1

@@ -37,7 +37,7 @@ def _type_of(name: str) -> Any:
 
         return Response
     if name == "perceive":
-        from omnisense.perception.types import Percepts
+        from omnisense.perception.percepts import Percepts
 
         return Percepts
     from omnisense.benchmarks.harness.records import Record

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from omnisense.agent.response import Response
     from omnisense.perception.media.clip import Clip, open_clip
     from omnisense.perception.media.sampling import Sampling
+    from omnisense.perception.percepts import Percepts
     from omnisense.perception.pipeline import perceive
-    from omnisense.perception.types import Percepts
     from omnisense.reasoning.loop.appraisal import Appraisal
     from omnisense.reasoning.policies.base import Choice, Policy
     from omnisense.reasoning.policies.chat_model import ChatModelPolicy
@@ -40,7 +40,7 @@ _LAZY = {
     "ChatModelPolicy": "omnisense.reasoning.policies.chat_model",
     "Choice": "omnisense.reasoning.policies.base",
     "Clip": "omnisense.perception.media.clip",
-    "Percepts": "omnisense.perception.types",
+    "Percepts": "omnisense.perception.percepts",
     "Policy": "omnisense.reasoning.policies.base",
     "PreparedPrompt": "omnisense.reasoning.policies.messages",
     "Response": "omnisense.agent.response",

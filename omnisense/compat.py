@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import logging
 import os
 import sys
@@ -11,7 +12,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 _STDERR = 2
 _IMPORTING_DECORD = threading.Lock()
@@ -84,6 +85,39 @@ def without_pyannote_warnings() -> Iterator[None]:
             yield
     finally:
         log.setLevel(level)
+
+
+@contextlib.contextmanager
+def without_whisperx_notices() -> Iterator[None]:
+    """Import WhisperX and load its pipeline without its writing to standard output, where ``--json`` results go.
+
+    ``whisperx.log_utils.get_logger`` attaches a handler for standard output to the logger "whisperx" on import, at
+    INFO. Its warnings ("Audio is shorter than 30s", "Failed to align segment") need no action, and quote what was said:
+    from here on only its errors are logged. ``whisperx.asr.load_model`` prints "Use manually assigned vad_model", which
+    has no setting.
+    """
+    logging.getLogger("whisperx").setLevel(logging.ERROR)
+    with contextlib.redirect_stdout(_WithoutVadNotice(sys.stdout)):
+        yield
+
+
+class _WithoutVadNotice(io.TextIOBase):
+    """A text stream that passes on everything but WhisperX's notice of its voice activity model."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._skips_newline = stream, False
+
+    def write(self, text: str) -> int:
+        """Write all but the notice, and the newline that ``print`` writes after it."""
+        is_notice = text.startswith("Use manually assigned vad_model")
+        if not is_notice and not (self._skips_newline and text == "\n"):
+            self._stream.write(text)
+        self._skips_newline = is_notice and not text.endswith("\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
 
 
 def set_library_defaults() -> None:

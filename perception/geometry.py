@@ -13,7 +13,7 @@ Boxes = Sequence[Sequence[float]] | np.ndarray
 
 
 def iou(first: Boxes, second: Boxes) -> np.ndarray:
-    """Intersection over union of every pair, (M, N) for M and N boxes; 0 where both are empty."""
+    """Return the intersection over union of every pair, (M, N) for M and N boxes; 0 where both are empty."""
     a = np.asarray(first, dtype=np.float64).reshape(-1, 1, 4)
     b = np.asarray(second, dtype=np.float64).reshape(1, -1, 4)
     shared = _intersection(a, b)
@@ -23,18 +23,18 @@ def iou(first: Boxes, second: Boxes) -> np.ndarray:
 
 
 def best_iou(first: Boxes, second: Boxes) -> float:
-    """The largest intersection over union of a box of one set with one of the other; 0 where a set is empty."""
+    """Return the largest intersection over union of a box of one set with one of the other; 0 where a set is empty."""
     return float(iou(first, second).max(initial=0.0))
 
 
 def containment(inner: Sequence[float], outer: Sequence[float]) -> float:
-    """The share of the first box's area that lies inside the second, 0 to 1."""
+    """Return the share of the first box's area that lies inside the second, 0 to 1."""
     a, b = np.asarray(inner, dtype=np.float64), np.asarray(outer, dtype=np.float64)
     return float(_intersection(a, b) / max(float(_area(a)), 1e-9))
 
 
 def contains_point(box: Sequence[float], point: Sequence[float] | np.ndarray) -> bool:
-    """Whether a point (x, y) lies in a box, its border included."""
+    """Return whether a point (x, y) lies in a box, its border included."""
     return bool(box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3])
 
 
@@ -85,15 +85,21 @@ def clip_xywh(xywh: Sequence[float], width: float, height: float, min_side: floa
     return (x1, y1, x2, y2) if x2 - x1 >= min_side and y2 - y1 >= min_side else None
 
 
+def contains_points(box: Sequence[float], points: np.ndarray) -> np.ndarray:
+    """Return (N,) whether each of the points (N, 2) lies in a box, its border included."""
+    inside: np.ndarray = np.all((points >= box[:2]) & (points <= box[2:]), axis=-1)
+    return inside
+
+
 def count_matches(predicted: Boxes, gold: Boxes, threshold: float = IOU_THRESHOLD) -> int:
-    """How many gold boxes can be matched at once, each by a predicted box of its own with an IoU over the threshold."""
+    """Return how many gold boxes can be matched at once, each to a different predicted box over the IoU threshold."""
     if not len(predicted) or not len(gold):
         return 0
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import maximum_bipartite_matching
 
-    met = maximum_bipartite_matching(csr_array(iou(predicted, gold) > threshold), perm_type="column")
-    return int((met >= 0).sum())
+    matches = maximum_bipartite_matching(csr_array(iou(predicted, gold) > threshold), perm_type="column")
+    return int((matches >= 0).sum())
 
 
 def _intersection(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Perceive a clip: the three extractors side by side, each stream there or missing with its reason, cached."""
+"""The perception pipeline: the three extractors side by side, their results joined, and the percepts cached."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from omnisense.errors import OmniSenseError
 from omnisense.files import home_dir, sha256_of
-from omnisense.perception.audio.chunks import SpeechBlocks
-from omnisense.perception.emotion.text import with_emotions
-from omnisense.perception.fusion.active_speaker import Phone, who_speaks
-from omnisense.perception.fusion.people import people_of, with_speakers
+from omnisense.perception.audio.chunks import AudioChunks
+from omnisense.perception.emotion.text import add_text_emotion
+from omnisense.perception.fusion.active_speaker import detect_active_speakers
+from omnisense.perception.fusion.lip_fit import Phone
+from omnisense.perception.fusion.people import summarize_people
+from omnisense.perception.fusion.speakers import assign_speakers
 from omnisense.perception.media.clip import Clip, open_clip
-from omnisense.perception.registry import ModelRegistry, PerceptionSettings
+from omnisense.perception.percepts import Percepts, Provenance
+from omnisense.perception.registry import ModelRegistry, OnProgress
+from omnisense.perception.settings import PerceptionSettings, parse_streams
 from omnisense.perception.types import (
     STREAMS,
     AudioStream,
     ClipInfo,
     Missing,
-    Percepts,
-    PersonSummary,
-    Provenance,
     SpeakerSegment,
+    StreamName,
     Transcript,
     VisualStream,
 )
@@ -43,25 +45,29 @@ __all__ = ["Perception", "PerceptionSettings", "perceive"]
 
 Stream = VisualStream | AudioStream | Transcript | Missing
 OnStream = Callable[[str, Stream, float], None]
-_CACHE_FORMAT = 2  # raise it when an extractor's results change for the same models and settings
+_CACHE_FORMAT = 3  # increment when an extractor's results change for the same models and settings
+_NO_AUDIO = Missing("the file has no audio track")
+_NO_SAMPLES = Missing("the audio track is empty or cannot be decoded")
+_NOT_REQUESTED = Missing("it was not requested")
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T", VisualStream, AudioStream, Transcript)
 
 
 class Perception:
-    """Perceives clips; holds the models, each loaded on first use and shared by all calls and threads.
+    """Extracts the streams of clips. Holds the models, each loaded on first use and shared by all calls and threads.
 
     Args:
-        settings: what is extracted and with which models.
-        cache: whether percepts of the same content, settings and models are taken from disk.
-        say: receives a line when a model has to be fetched; by default it goes to the log.
+        settings: which streams are extracted and with which models.
+        cache: whether percepts of the same content, settings and models are read from disk.
+        on_progress: receives a line when a model is downloaded; by default it goes to the log.
     """
 
     def __init__(
-        self, settings: PerceptionSettings | None = None, cache: bool = True, say: Callable[[str], None] | None = None
+        self, settings: PerceptionSettings | None = None, cache: bool = True, on_progress: OnProgress | None = None
     ) -> None:
         self.settings = settings or PerceptionSettings()
         self.cache = cache
-        self.registry = ModelRegistry(self.settings, say)
+        self.registry = ModelRegistry(self.settings, on_progress)
 
     def perceive(self, clip: Clip | str | Path, on_stream: OnStream | None = None) -> Percepts:
         """Extract the streams of a clip.
@@ -71,160 +77,197 @@ class Perception:
             on_stream: called with name, stream and seconds spent as each stream is done, from its thread.
 
         Returns:
-            Percepts; a stream that could not be had is Missing with the reason, the others come all the same.
+            Percepts; a stream that could not be extracted is Missing with the reason, and the others are still there.
 
         Raises:
             MediaError: the path cannot be opened as media at all.
         """
         clip = clip if isinstance(clip, Clip) else open_clip(clip)
-        info = _info(clip)
-        stored = self.stored(clip, info)
-        if self.cache and stored.is_file():
-            percepts = _read(stored)
-            if percepts is not None:
-                return replace(percepts, clip=info, provenance=replace(percepts.provenance, from_cache=True))
-        streams, seconds, close = self._extract(clip, on_stream)
-        began = time.perf_counter()
-        speaking, people = self._relate(clip, streams, close)
-        seconds["people"] = round(time.perf_counter() - began, 3)
+        info = _clip_info(clip)
+        cached = self._read_cache(clip, info)
+        if cached:
+            return cached
+        started = time.perf_counter()
+        extraction = self._extract(clip, on_stream)
+        joining = time.perf_counter()
+        visual, transcript, segments = self._join(clip, extraction)
+        audio = extraction.audio
+        people = summarize_people(_present(visual), _present(audio), _present(transcript), segments)
+        extraction.seconds["people"] = round(time.perf_counter() - joining, 3)
         percepts = Percepts(
             clip=info,
-            provenance=self._provenance(streams, seconds),
-            speaking=tuple(speaking),
+            visual=visual,
+            audio=audio,
+            transcript=transcript,
+            speaker_segments=tuple(segments),
             people=people,
-            **streams,
+            provenance=self._provenance(audio, transcript, extraction.seconds),
         )
-        stored = self.stored(clip, info)  # a model fetched on the way has its version now
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        if self._whole(streams):
-            percepts.save(stored)
+        _log.info("perceived %.1f s of %s in %.1f s", info.duration_s, info.kind, time.perf_counter() - started)
+        if self._is_cacheable(percepts):
+            path = self.cache_path(clip, info)  # a model that was downloaded meanwhile has its version now
+            path.parent.mkdir(parents=True, exist_ok=True)
+            percepts.save(path)
         return percepts
 
-    def _whole(self, streams: dict[str, Any]) -> bool:
-        """Whether nothing is lacking that another try may have: only then are percepts worth keeping."""
-        read = streams["transcript"]
-        unfelt = isinstance(read, Transcript) and read.segments and not read.emotion_labels
-        return not (
-            any(isinstance(s, Missing) and s.temporary for s in streams.values())
-            or self.registry.missing_models()
-            or (unfelt and self.settings.text_emotion_model)
-        )
+    # --- cache ----------------------------------------------------------------------------------------------
 
-    def stored(self, clip: Clip, info: ClipInfo | None = None) -> Path:
-        """Where the percepts of this clip, under these settings and models, are kept."""
-        info = info or _info(clip)
+    def cache_path(self, clip: Clip, info: ClipInfo | None = None) -> Path:
+        """Return the file in which the percepts of this clip, under these settings and models, are cached."""
+        info = info or _clip_info(clip)
         versions = self.registry.versions()
         window = [clip.start_s, clip.duration_s]
         key = json.dumps([_CACHE_FORMAT, info.sha256, window, asdict(self.settings), versions], sort_keys=True)
         return home_dir() / "percepts" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
-    def _extract(self, clip: Clip, on_stream: OnStream | None) -> tuple[dict[str, Any], dict[str, float], _Close]:
-        blocks, close = SpeechBlocks(clip), _Close()
-        work: dict[str, Callable[[], Stream]] = {
-            "visual": lambda: self._see(clip, close),
-            "audio": lambda: self._hear(clip, blocks, close),
-            "transcript": lambda: self._read(clip, blocks, close),
-        }
-        seconds: dict[str, float] = {}
+    def _read_cache(self, clip: Clip, info: ClipInfo) -> Percepts | None:
+        path = self.cache_path(clip, info)
+        percepts = _read(path) if self.cache and path.is_file() else None
+        if percepts is None:
+            return None
+        _log.debug("percepts read from %s", path)
+        return replace(percepts, clip=info, provenance=replace(percepts.provenance, from_cache=True))
 
-        def run(name: str) -> Stream:
+    def _is_cacheable(self, percepts: Percepts) -> bool:
+        """Return whether a later run could not do better: nothing is missing that may be available then."""
+        transcript = percepts.transcript
+        without_emotion = isinstance(transcript, Transcript) and transcript.segments and not transcript.emotion_labels
+        return not (
+            any(isinstance(s, Missing) and s.temporary for s in (percepts.visual, percepts.audio, transcript))
+            or self.registry.has_unavailable_models()
+            or (without_emotion and self.settings.text_emotion_model)
+        )
+
+    # --- extractors -----------------------------------------------------------------------------------------
+
+    def _extract(self, clip: Clip, on_stream: OnStream | None) -> _Extraction:
+        chunks, extraction = AudioChunks(clip), _Extraction()
+
+        def run(name: StreamName, extract: Callable[[], Stream]) -> Stream:
             if name not in self.settings.streams:
-                return Missing("not asked for")
-            began = time.perf_counter()
-            stream = _or_missing(name, work[name])
-            seconds[name] = round(time.perf_counter() - began, 3)
+                return _NOT_REQUESTED
+            started = time.perf_counter()
+            stream = _run_extractor(name, extract)
+            seconds = extraction.seconds[name] = round(time.perf_counter() - started, 3)
+            _log.info("%s stream %s in %.1f s", name, "missing" if isinstance(stream, Missing) else "done", seconds)
             if on_stream:
-                on_stream(name, stream, seconds[name])
+                on_stream(name, stream, seconds)
             return stream
 
+        extractors: dict[StreamName, Callable[[], Stream]] = {
+            "visual": lambda: self._extract_visual(clip, extraction),
+            "audio": lambda: self._extract_audio(clip, chunks, extraction),
+            "transcript": lambda: self._extract_transcript(clip, chunks, extraction),
+        }
         with ThreadPoolExecutor(len(STREAMS), thread_name_prefix="perceive") as pool:
-            # The caller's context goes along: ``on_stream`` may belong to a framework that keeps its own there.
-            futures = {name: pool.submit(contextvars.copy_context().run, run, name) for name in STREAMS}
-            return {name: future.result() for name, future in futures.items()}, seconds, close
+            # In the caller's context: ``on_stream`` may belong to a framework that keeps its own there.
+            futures = {
+                name: pool.submit(contextvars.copy_context().run, run, name, extract)
+                for name, extract in extractors.items()
+            }
+            for name, future in futures.items():
+                setattr(extraction, name, future.result())
+        return extraction
 
-    def _see(self, clip: Clip, close: _Close) -> Stream:
+    def _extract_visual(self, clip: Clip, extraction: _Extraction) -> Stream:
         if not clip.has_video:
-            return Missing("there are no pictures in it")
+            return Missing("the file has no video track")
         from omnisense.perception.vision.landmarks import track_landmarks
         from omnisense.perception.vision.tracking import track_faces
 
-        detector, reader, mesh, body = self.registry.vision_models()
-        with self.registry.vision_lock:  # the interpreters serve one thread at a time
-            stream = track_faces(clip, self.settings.sampling, detector, reader)
-            stream = replace(stream, notes=(*stream.notes, *self.registry.missing_vision_models()))
-            if mesh and stream.faces:
-                stream, close.watched = track_landmarks(clip, stream, mesh, body)
+        vision = self.registry.vision_models()
+        with self.registry.vision_lock:
+            stream = track_faces(clip, self.settings.sampling, vision.face_detector, vision.expression_classifier)
+            stream = replace(stream, notes=(*stream.notes, *vision.notes))
+            if vision.face_mesh and stream.faces:
+                stream, extraction.landmarks = track_landmarks(clip, stream, vision.face_mesh, vision.body_estimator)
             return stream
 
-    def _hear(self, clip: Clip, blocks: SpeechBlocks, close: _Close) -> Stream:
+    def _extract_audio(self, clip: Clip, chunks: AudioChunks, extraction: _Extraction) -> Stream:
         if not clip.has_audio:
-            return Missing("there is no sound in it")
-        from omnisense.perception.audio.prosody import analyze_audio
+            return _NO_AUDIO
+        from omnisense.perception.audio.analysis import analyze_audio
 
         with self.registry.audio_lock:
-            heard = analyze_audio(blocks, self.registry.audio_models())
-        close.loudness = (heard.time_s, heard.level_db)
-        return heard.stream if heard.stream.duration_s else Missing("the audio track is empty or cannot be decoded")
+            analysis = analyze_audio(chunks, self.registry.audio_models())
+        extraction.loudness = (analysis.time_s, analysis.level_db)
+        return analysis.stream if analysis.stream.duration_s else _NO_SAMPLES
 
-    def _read(self, clip: Clip, blocks: SpeechBlocks, close: _Close) -> Stream:
+    def _extract_transcript(self, clip: Clip, chunks: AudioChunks, extraction: _Extraction) -> Stream:
         if not clip.has_audio:
-            return Missing("there is no sound in it")
-        if not any(len(block.samples) for block in blocks):
-            return Missing("the audio track is empty or cannot be decoded")
-        seen = clip.kind == "video" and "visual" in self.settings.streams
-        reading = self.registry.get("speech").transcribe(blocks, with_phones=seen)
-        close.phones = reading.phones
-        transcript: Transcript = reading.transcript
+            return _NO_AUDIO
+        if not any(len(chunk.samples) for chunk in chunks):
+            return _NO_SAMPLES
+        with_phones = clip.kind == "video" and "visual" in self.settings.streams
+        transcription = self.registry.get("speech").transcribe(chunks, with_phones=with_phones)
+        extraction.phones = transcription.phones
+        transcript: Transcript = transcription.transcript
         return transcript
 
-    def felt(self, transcript: Transcript) -> Transcript:
-        """The transcript with what its words carry."""
+    # --- joining the streams --------------------------------------------------------------------------------
+
+    def add_text_emotion(self, transcript: Transcript) -> Transcript:
+        """Return the transcript with the emotion of its segments, or with a note on why there is none."""
         if not transcript.segments:
             return transcript
-        reader, why_not = self.registry.get("text emotion")
-        if reader is not None:
+        classifier = self.registry.get("text_emotion")
+        reason = self.registry.unavailable_reason("text_emotion")
+        if classifier is not None:
             try:
-                return with_emotions(transcript, reader)
-            except Exception as error:  # a classifier of the user's choice may fail; the words still stand
+                return add_text_emotion(transcript, classifier)
+            except Exception as error:  # a classifier of the user's choice may fail; the transcript is still good
                 _log.warning("the text emotion model failed", exc_info=True)
-                why_not = f"the text emotion model failed ({type(error).__name__}: {error})"
-        return replace(transcript, notes=(*transcript.notes, why_not)) if why_not else transcript
+                reason = f"the text emotion model failed ({type(error).__name__}: {error})"
+        return replace(transcript, notes=(*transcript.notes, reason)) if reason else transcript
 
-    def _relate(
-        self, clip: Clip, streams: dict[str, Any], close: _Close
-    ) -> tuple[list[SpeakerSegment], tuple[PersonSummary, ...]]:
-        """Join the streams: whose words these are, who is talking, and a row for each person."""
-        visual, audio, transcript = (None if isinstance(streams[n], Missing) else streams[n] for n in STREAMS)
-        if transcript:  # only now is it known where a sentence of two voices is parted
-            transcript = self.felt(with_speakers(transcript, audio.voices if audio else ()))
-            streams["transcript"] = transcript
-        speaking: list[SpeakerSegment] = []
-        if visual and audio and (close.watched or not visual.faces):
-            scorer, why_not = self.registry.get("speaking") if close.watched else (None, "")
-            if why_not:
-                streams["visual"] = visual = replace(visual, notes=(*visual.notes, why_not))
-            talking = scorer.of_clip(clip, visual) if scorer else None
-            speaking = who_speaks(close.watched, audio, close.loudness, close.phones, transcript, talking)
-        return speaking, people_of(visual, audio, transcript, speaking)
+    def _join(
+        self, clip: Clip, extraction: _Extraction
+    ) -> tuple[VisualStream | Missing, Transcript | Missing, list[SpeakerSegment]]:
+        """Assign speakers to words and faces to speech; return the streams that this changes."""
+        visual, audio, transcript = extraction.visual, extraction.audio, extraction.transcript
+        if isinstance(transcript, Transcript):
+            # Emotion comes after the speakers: a sentence that two of them share is split.
+            turns = audio.speaker_turns if isinstance(audio, AudioStream) else ()
+            transcript = self.add_text_emotion(assign_speakers(transcript, turns))
+        segments: list[SpeakerSegment] = []
+        tracks = extraction.landmarks
+        if isinstance(visual, VisualStream) and isinstance(audio, AudioStream) and (tracks or not visual.faces):
+            detector = self.registry.get("asd") if tracks else None
+            if tracks and (reason := self.registry.unavailable_reason("asd")):
+                visual = replace(visual, notes=(*visual.notes, reason))
+            scorer = detector.of_clip(clip, visual) if detector else None
+            segments = detect_active_speakers(
+                tracks, audio, extraction.loudness, extraction.phones, _present(transcript), scorer
+            )
+        return visual, transcript, segments
 
-    def _provenance(self, streams: dict[str, Any], seconds: dict[str, float]) -> Provenance:
+    def _provenance(
+        self, audio: AudioStream | Missing, transcript: Transcript | Missing, seconds: dict[str, float]
+    ) -> Provenance:
         used = self.registry.versions()
-        if isinstance(streams["transcript"], Transcript):
-            used["word times"] = streams["transcript"].word_times
-        if isinstance(streams["audio"], AudioStream):
-            used |= {"voice activity": "silero-vad (faster-whisper)", "pitch": "swift-f0"}
-            diarizer, _ = self.registry.get("voices")
-            if diarizer and streams["audio"].voices:
-                used["who speaks when"] = diarizer.name
-        settings = asdict(self.settings) | {"streams": list(self.settings.streams)}  # as it comes back from JSON
-        return Provenance(__version__, used, settings, seconds)
+        if isinstance(transcript, Transcript):
+            used["word_times"] = transcript.word_times
+        if isinstance(audio, AudioStream):
+            used |= {"voice_activity": "silero-vad (faster-whisper)", "pitch": "swift-f0"}
+            diarizer = self.registry.get("speaker")
+            if diarizer and audio.speaker_turns:
+                used["diarization"] = diarizer.name
+        return Provenance(__version__, used, self.settings, seconds)
 
 
 @dataclass
-class _Close:
-    """What was seen and heard closely: needed to join the streams, too fine to keep."""
+class _Extraction:
+    """The results of the extractors, with measurements that joining needs and that are too fine to keep.
 
-    watched: list[LandmarkTrack] = field(default_factory=list)
+    Attributes:
+        loudness: times (F,) in seconds and levels (F,) in dB.
+    """
+
+    visual: VisualStream | Missing = _NOT_REQUESTED
+    audio: AudioStream | Missing = _NOT_REQUESTED
+    transcript: Transcript | Missing = _NOT_REQUESTED
+    seconds: dict[str, float] = field(default_factory=dict)
+    landmarks: list[LandmarkTrack] = field(default_factory=list)
     loudness: tuple[np.ndarray, np.ndarray] = field(default_factory=lambda: (np.zeros(0), np.zeros(0)))
     phones: list[Phone] = field(default_factory=list)
 
@@ -232,10 +275,19 @@ class _Close:
 def perceive(
     clip: Clip | str | Path, streams: Collection[str] = STREAMS, cache: bool = True, **settings: Any
 ) -> Percepts:
-    """Perceive a clip with models shared by all calls; see :class:`PerceptionSettings` for the settings."""
-    return _shared(
-        PerceptionSettings(streams=tuple(s for s in STREAMS if s in streams) or tuple(streams), **settings), cache
-    ).perceive(clip)
+    """Extract the streams of a clip with models that all calls share.
+
+    Args:
+        clip: an open clip or window, or a path.
+        streams: which of ``visual``, ``audio`` and ``transcript``.
+        cache: whether percepts of the same content, settings and models are read from disk.
+        settings: see :class:`PerceptionSettings`.
+
+    Raises:
+        InputError: an unknown stream, or none.
+        MediaError: the path cannot be opened as media at all.
+    """
+    return _shared(PerceptionSettings(streams=parse_streams(streams), **settings), cache).perceive(clip)
 
 
 @functools.lru_cache(maxsize=4)
@@ -243,13 +295,18 @@ def _shared(settings: PerceptionSettings, cache: bool) -> Perception:
     return Perception(settings, cache)
 
 
-def _or_missing(name: str, work: Callable[[], Stream]) -> Stream:
+def _present(stream: _T | Missing) -> _T | None:
+    return None if isinstance(stream, Missing) else stream
+
+
+def _run_extractor(name: str, extract: Callable[[], Stream]) -> Stream:
     try:
-        return work()
+        return extract()
     except OmniSenseError as error:
+        _log.warning("no %s stream: %s", name, error, exc_info=_log.isEnabledFor(logging.DEBUG))
         return Missing(str(error), temporary=True)
-    except Exception as error:  # one broken part must not take the other streams with it; it is named, and logged
-        _log.warning("the %s stream failed", name, exc_info=True)
+    except Exception as error:  # a fault in one extractor must not cost the other streams
+        _log.warning("the %s extractor failed", name, exc_info=True)
         return Missing(f"the extractor failed ({type(error).__name__}: {error})", temporary=True)
 
 
@@ -258,11 +315,12 @@ def _read(path: Path) -> Percepts | None:
 
     try:
         return Percepts.from_json(path.read_bytes())
-    except (ValidationError, OSError):  # of an older format, or damaged: perceive anew
+    except (ValidationError, OmniSenseError, OSError) as error:  # of an older format, or damaged: extract again
+        _log.debug("cached percepts cannot be used: %s", type(error).__name__)
         return None
 
 
-def _info(clip: Clip) -> ClipInfo:
+def _clip_info(clip: Clip) -> ClipInfo:
     return ClipInfo(
         str(clip.path),
         clip.kind,

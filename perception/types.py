@@ -1,27 +1,47 @@
-"""The types that travel: three streams and what holds them together.
+"""The data types of perception: the streams of a clip, the events in them, and the people.
 
 Frozen dataclasses of plain tuples, so that they hash, pickle and turn into JSON and back without loss. Times are
-seconds from the clip's start, boxes ``x1, y1, x2, y2`` as fractions of the frame.
+seconds from the clip's start; boxes are ``x1, y1, x2, y2`` as fractions of the frame.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Literal, get_args
 
-from omnisense.files import write_atomically
+StreamName = Literal["visual", "audio", "transcript"]
+MediaKind = Literal["video", "audio", "image"]
+Position = Literal["left", "centre", "right"]
+AudioEventKind = Literal["overlap", "interruption", "laughter-like"]
+Channel = Literal["face", "speech", "voice", "person", "scene"]
+GestureKind = Literal[
+    "nod",
+    "shake",
+    "hand at mouth",
+    "hand at eyes",
+    "hand at face",
+    "hand raised",
+    "hands raised",
+    "arms crossed",
+    "leaning to the left",
+    "leaning to the right",
+    "standing",
+    "sitting",
+    "crouching",
+    "lying down",
+]
 
-if TYPE_CHECKING:
-    from omnisense.perception.fusion.timeline import Timeline
-
-STREAMS = ("visual", "audio", "transcript")
+STREAMS: tuple[StreamName, ...] = get_args(StreamName)
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Why a stream is not there. ``temporary``: another try may have it (a model not fetched, a fault)."""
+    """Why a stream is missing.
+
+    Attributes:
+        reason: without a final full stop, as in ``the file has no video track``.
+        temporary: a later run may succeed (a model that was not downloaded, a fault).
+    """
 
     reason: str
     temporary: bool = False
@@ -29,7 +49,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of time."""
+    """An interval of time."""
 
     start_s: float
     end_s: float
@@ -40,39 +60,47 @@ class Span:
         return self.end_s - self.start_s
 
 
-# --- what is seen -------------------------------------------------------------------------------------------
+# --- visual -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Gesture:
-    """What head, hands or body do, of the kinds in ``gestures.VERBS``, and how many times (nods and shakes)."""
+    """A gesture of the head, hands or body, or a posture, over an interval.
+
+    Attributes:
+        count: repetitions, for nods and shakes of the head; 1 for everything else.
+    """
 
     start_s: float
     end_s: float
-    kind: str
+    kind: GestureKind
     count: int
 
 
 @dataclass(frozen=True)
 class FaceTrack:
-    """One face followed through the clip; the tuples below have one entry per time in ``times_s``.
+    """One face tracked through the clip; the tuples below have one entry per time in ``times_s``.
 
     Attributes:
         id: ``face-1``, ``face-2``, ... in order of appearance.
-        position: ``left``, ``centre`` or ``right`` of the picture, as the viewer sees it.
-        start_s: when it was first seen; end_s: until when it was seen.
-        landmarks: right eye, left eye, nose, right and left mouth corner as x, y, x, y, ...
+        position: in the frame, as the viewer sees it.
+        start_s: when the face was first detected.
+        end_s: when it was last detected.
+        times_s: times of the frames in which it was detected.
+        boxes: face boxes.
+        landmarks: right eye, left eye, nose, right and left mouth corner as x, y, x, y, ... (10 values).
+        scores: detection scores, 0 to 1.
         expression: scores in the order of the stream's ``expression_labels``; empty without an expression model.
-        mouth_movement: how fast the lips open and close around each time, in face heights a second. Empty without
-            a face mesh model.
+        mouth_movement: mean speed of the lip opening around each time, in face heights per second. Empty without a
+            face mesh model.
         head_pose: yaw, pitch and roll in degrees (yaw: to the viewer's right; pitch: up; roll: clockwise as the
-            viewer sees it); None where no face mesh fits. Empty without a face mesh model.
-        facing_camera: 0 (looks away) to 1 (looks into the camera), from head and iris; None and empty likewise.
-        gestures: nods and shakes of the head; what hands and arms do; posture.
+            viewer sees it); None where no face mesh was found. Empty without a face mesh model.
+        facing_camera: 0 (looks away) to 1 (looks into the camera), from head pose and iris; None and empty likewise.
+        gestures: of head, hands and arms; postures.
     """
 
     id: str
-    position: str
+    position: Position
     start_s: float
     end_s: float
     times_s: tuple[float, ...]
@@ -88,14 +116,17 @@ class FaceTrack:
 
 @dataclass(frozen=True)
 class VisualStream:
-    """What was seen in the sampled frames.
+    """Faces, motion and shot cuts in the sampled frames.
 
     Attributes:
-        times_s: times of the frames looked at.
-        width: of the frames looked at, in pixels; height likewise.
-        motion: mean absolute change of grey level since the frame before, 0 to 1, per frame.
+        times_s: times of the sampled frames.
+        width: of the sampled frames, in pixels.
+        height: of the sampled frames, in pixels.
+        faces: tracked faces in order of appearance.
+        motion: mean absolute change of gray level since the previous frame, 0 to 1, per frame.
         shot_cuts_s: times of the first frame after each cut.
-        notes: what was not possible, in words.
+        expression_labels: the order of the expression scores; empty without an expression model.
+        notes: models and frames that were left out, with the reason.
     """
 
     times_s: tuple[float, ...]
@@ -108,15 +139,15 @@ class VisualStream:
     notes: tuple[str, ...] = ()
 
 
-# --- what is heard ------------------------------------------------------------------------------------------
+# --- audio --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Prosody:
-    """How something was said. None where it cannot be measured (no voiced sound, too short).
+    """Pitch, loudness and speaking rate. None where it cannot be measured (nothing voiced, too short).
 
-    The ``_rel`` fields compare with the clip's own baseline: pitch in semitones above its median, loudness in dB
-    above the mean level of its speech, rate as a ratio to its median.
+    The ``_rel`` fields compare with a baseline: pitch in semitones above its median, loudness in dB above its mean
+    level of speech, rate as a ratio to its median.
     """
 
     f0_hz: float | None = None
@@ -129,60 +160,66 @@ class Prosody:
 
 @dataclass(frozen=True)
 class Utterance:
-    """A stretch of one voice's speech between pauses, and how it was said.
+    """Speech of one speaker between pauses.
 
     Attributes:
-        voice: whose, as in the stream's ``voices``; empty where voices were not told apart.
-        emotion: scores in the order of the stream's ``emotion_labels``; empty where none was read.
-        arousal: -1 (calm) to 1 (excited) against the voice's own baseline; None where it cannot be measured.
+        speaker: as in the stream's ``speaker_turns``; empty without diarization.
+        emotion: vocal emotion scores in the order of the stream's ``emotion_labels``; empty without a model.
+        arousal: -1 (calm) to 1 (excited) relative to the speaker's baseline; None where it cannot be measured.
     """
 
     start_s: float
     end_s: float
     prosody: Prosody
-    voice: str = ""
+    speaker: str = ""
     emotion: tuple[float, ...] = ()
     arousal: float | None = None
 
 
 @dataclass(frozen=True)
 class SpeakerTurn:
-    """A stretch in which one voice speaks: ``voice-1``, ``voice-2``, ... in order of first words; they may overlap."""
+    """An interval in which one speaker speaks: ``voice-1``, ``voice-2``, ... in order of first speech.
 
-    start_s: float
-    end_s: float
-    voice: str
-
-
-@dataclass(frozen=True)
-class AudioEvent:
-    """Something heard: ``overlap``, ``interruption`` or ``laughter-like``.
-
-    ``voices`` are those concerned (the one who interrupts first); ``strength`` is 0 to 1 where it is measured.
+    Turns of different speakers may overlap.
     """
 
     start_s: float
     end_s: float
-    kind: str
-    voices: tuple[str, ...] = ()
+    speaker: str
+
+
+@dataclass(frozen=True)
+class AudioEvent:
+    """An event other than speech itself.
+
+    Attributes:
+        speakers: those involved; for an interruption, the one who interrupts comes first.
+        strength: 0 to 1 where it is measured.
+    """
+
+    start_s: float
+    end_s: float
+    kind: AudioEventKind
+    speakers: tuple[str, ...] = ()
     strength: float | None = None
 
 
 @dataclass(frozen=True)
 class AudioStream:
-    """What was heard besides the words.
+    """Voice activity, speakers, prosody and audio events.
 
     Attributes:
+        duration_s: of the decoded audio.
         speech: voice activity.
         pauses: silences between speech, from 0.25 s on.
         utterances: speech joined across shorter silences, with prosody.
-        seconds: prosody of second 0, 1, 2, ... (fields None where nobody speaks; loudness always).
-        baseline: the clip's own normal over speech, which the ``_rel`` fields of ``seconds`` compare with.
-        voices: who speaks when; empty where voices were not told apart (``notes`` say why).
-        voice_baselines: each voice's own normal, which the ``_rel`` fields of its utterances compare with.
-        sounds: overlaps, interruptions and laughter-like bursts.
+        seconds: prosody of second 0, 1, 2, ... (fields None where there is no speech; loudness always).
+        baseline: the clip's mean prosody, which the ``_rel`` fields of ``seconds`` compare with.
+        speaker_turns: diarization; empty where it was left out (``notes`` say why).
+        speaker_baselines: prosody per speaker, which the ``_rel`` fields of the utterances compare with.
+        events: detect_overlaps, interruptions and laughter-like bursts.
         emotion_labels: the order of the utterances' emotion scores; empty without a vocal emotion model.
-        notes: what was not possible, in words.
+        notes: models that were left out, with the reason.
     """
 
     duration_s: float
@@ -191,19 +228,24 @@ class AudioStream:
     utterances: tuple[Utterance, ...]
     seconds: tuple[Prosody, ...]
     baseline: Prosody
-    voices: tuple[SpeakerTurn, ...] = ()
-    voice_baselines: dict[str, Prosody] = field(default_factory=dict)
-    sounds: tuple[AudioEvent, ...] = ()
+    speaker_turns: tuple[SpeakerTurn, ...] = ()
+    speaker_baselines: dict[str, Prosody] = field(default_factory=dict)
+    events: tuple[AudioEvent, ...] = ()
     emotion_labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-# --- what is said -------------------------------------------------------------------------------------------
+# --- transcript ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word with its times; ``confidence`` 0 to 1 where the source of the times gives one; ``speaker`` its voice."""
+    """A word with its times.
+
+    Attributes:
+        confidence: of the alignment, 0 to 1, where the aligner gives one.
+        speaker: as in :class:`SpeakerTurn`; None without diarization.
+    """
 
     text: str
     start_s: float
@@ -214,14 +256,15 @@ class Word:
 
 @dataclass(frozen=True)
 class Segment:
-    """A sentence or a stretch between pauses, with its words. ``confidence`` is the recogniser's, 0 to 1.
+    """A sentence, or speech between pauses, with its words.
 
     Attributes:
-        speaker: the voice (``voice-1``, ...) that speaks most of it; None where voices were not told apart.
-        emotion: what its words carry, scores in the order of the transcript's ``emotion_labels``, each 0 to 1 on its
-            own; empty without a text emotion model.
-        feelings: the finer labels that count as present, the surest first.
-        sentiment: -1 (negative) to 1 (positive), of the same model.
+        confidence: of the recognizer, 0 to 1.
+        speaker: who speaks most of it, as in :class:`SpeakerTurn`; None without diarization.
+        emotion: text emotion scores in the order of the transcript's ``emotion_labels``, each 0 to 1 independently;
+            empty without a text emotion model.
+        feelings: the fine-grained labels over their thresholds, the most probable first.
+        sentiment: -1 (negative) to 1 (positive), from the same model.
     """
 
     start_s: float
@@ -237,7 +280,14 @@ class Segment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said. ``word_times`` names where the word times come from; ``emotion_labels`` order the scores."""
+    """The recognized speech.
+
+    Attributes:
+        language: a code such as ``en``.
+        word_times: the aligner that the word times come from.
+        emotion_labels: the order of the segments' emotion scores; empty without a text emotion model.
+        notes: models that were left out and words that could not be aligned, with the reason.
+    """
 
     language: str
     segments: tuple[Segment, ...]
@@ -247,70 +297,40 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """All segments, one line."""
+        """All segments on one line."""
         return " ".join(segment.text for segment in self.segments)
 
 
-# --- who ----------------------------------------------------------------------------------------------------
+# --- people -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class SpeakerSegment:
-    """A stretch of speech given to somebody.
+    """Speech that was assigned to a face, or to a speaker off screen.
 
     Attributes:
-        voice: the voice that is heard; empty where voices were not told apart.
-        face: the track of the face that speaks; None when ``off_screen``, or when it cannot be told.
-        off_screen: no mouth in view moves with it.
-        certainty: 0 (a guess between faces in view) to 1.
+        speaker: as in :class:`SpeakerTurn`; empty without diarization.
+        face: the track of the face that speaks; None when ``off_screen``, or when it is unknown.
+        off_screen: no visible mouth moves with the speech.
+        confidence: 0 (a guess between visible faces) to 1.
     """
 
     start_s: float
     end_s: float
-    voice: str
+    speaker: str
     face: str | None
     off_screen: bool
-    certainty: float
-
-
-@dataclass(frozen=True)
-class PersonSummary:
-    """One person, one row: everything known of a face, a voice, or both where they belong together.
-
-    Attributes:
-        id: ``person-1``, ... in order of appearance.
-        name: as people would say it: ``the person on the left``, ``a voice off screen``.
-        faces: the tracks of the face (several where it left and came back); empty for an unseen voice.
-        voice: empty for a face that does not speak.
-        speaking_s: seconds of speech.
-        words: how many.
-        expression: mean expression scores over the tracks, in the order of the visual stream's labels.
-        facing_camera: mean share of looking into the camera; None where unknown.
-        tone: mean vocal emotion scores, in the order of the audio stream's labels.
-        arousal: mean of the voice's utterances; None where unknown.
-        sentiment: mean of the person's sentences; None where unknown.
-        gestures: of its tracks.
-        agreement: what the channels say together, or against each other, in words.
-    """
-
-    id: str
-    name: str
-    faces: tuple[str, ...]
-    voice: str
-    speaking_s: float
-    words: int
-    expression: tuple[float, ...] = ()
-    facing_camera: float | None = None
-    tone: tuple[float, ...] = ()
-    arousal: float | None = None
-    sentiment: float | None = None
-    gestures: tuple[Gesture, ...] = ()
-    agreement: tuple[Agreement, ...] = ()
+    confidence: float
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two or more channels over one stretch: ``conflict`` when they contradict each other; ``text`` says it."""
+    """Two or more channels over one interval.
+
+    Attributes:
+        conflict: whether they contradict each other.
+        text: in words.
+    """
 
     start_s: float
     end_s: float
@@ -318,15 +338,50 @@ class Agreement:
     text: str
 
 
-# --- all together -------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class PersonSummary:
+    """One person: a face, a speaker, or both where they belong together.
+
+    Attributes:
+        id: ``person-1``, ... in order of appearance.
+        name: in words: ``the person on the left``, ``a voice off screen``.
+        faces: face tracks (several where the face left and came back); empty for a speaker who is never visible.
+        speaker: as in :class:`SpeakerTurn`; empty for a face that does not speak.
+        speaking_s: seconds of speech.
+        words: number of words.
+        expression: mean expression scores over the tracks, in the order of the visual stream's labels.
+        facing_camera: mean of the tracks' ``facing_camera``; None where unknown.
+        vocal_emotion: mean vocal emotion scores, in the order of the audio stream's labels.
+        arousal: mean over the speaker's utterances; None where unknown.
+        sentiment: mean over the speaker's segments; None where unknown.
+        gestures: of the tracks.
+        agreements: where face, vocal emotion and words agree or contradict each other.
+    """
+
+    id: str
+    name: str
+    faces: tuple[str, ...]
+    speaker: str
+    speaking_s: float
+    words: int
+    expression: tuple[float, ...] = ()
+    facing_camera: float | None = None
+    vocal_emotion: tuple[float, ...] = ()
+    arousal: float | None = None
+    sentiment: float | None = None
+    gestures: tuple[Gesture, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+
+
+# --- the clip -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """The clip that the percepts are of."""
+    """The clip that was perceived; sizes in pixels, ``start_s`` in the file for a window of it."""
 
     path: str
-    kind: str
+    kind: MediaKind
     duration_s: float
     start_s: float
     width: int
@@ -338,74 +393,42 @@ class ClipInfo:
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """Where each stream comes from: models with versions, settings, and the seconds spent on it."""
-
-    version: str
-    models: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    from_cache: bool = False
-
-
-@dataclass(frozen=True)
-class Percepts:
-    """Everything perceived in a clip: three streams, each there or missing with its reason."""
+class Streams:
+    """The three streams of a clip, each present or :class:`Missing` with its reason, and what joins them."""
 
     clip: ClipInfo
     visual: VisualStream | Missing
     audio: AudioStream | Missing
     transcript: Transcript | Missing
-    provenance: Provenance
-    speaking: tuple[SpeakerSegment, ...] = ()
+    speaker_segments: tuple[SpeakerSegment, ...] = ()
     people: tuple[PersonSummary, ...] = ()
 
-    @cached_property
-    def _timeline(self) -> Timeline:
-        from omnisense.perception.fusion.timeline import fuse
-
-        return fuse(self)
-
-    def timeline(self) -> Timeline:
-        """The streams fused into one list of events, in order of time."""
-        return self._timeline
-
-    def render(self, max_tokens: int = 600) -> str:
-        """The timeline as text for a language model; the least telling events go first when space is short."""
-        return self._timeline.render(max_tokens)
-
-    def missing(self) -> dict[str, str]:
-        """The streams that are not there, with their reasons."""
+    def missing(self) -> dict[StreamName, str]:
+        """Return the reasons of the streams that are missing."""
         streams = {name: getattr(self, name) for name in STREAMS}
         return {name: stream.reason for name, stream in streams.items() if isinstance(stream, Missing)}
 
-    def to_json(self, indent: int | None = None) -> str:
-        """All of it as JSON text; :meth:`from_json` gives an equal object back."""
-        return str(_adapter().dump_json(self, indent=indent).decode())
 
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON-ready values."""
-        result: dict[str, Any] = _adapter().dump_python(self, mode="json")
-        return result
+@dataclass(frozen=True)
+class Event:
+    """An event in the clip's timeline.
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Percepts:
-        """Read what :meth:`to_json` wrote; raises pydantic's ValidationError on anything else."""
-        result: Percepts = _adapter().validate_json(text)
-        return result
+    Attributes:
+        id: what an appraisal cites: ``e1``, ``e2``, ... in order of time.
+        channel: ``person`` is for summaries of people and for channels that agree or conflict.
+        who: the id of the face track, speaker or person concerned, or ``""``.
+        text: the event in words.
+        weight: its importance, 0 to 1; decides what is kept when space is short.
+    """
 
-    def save(self, path: Path) -> None:
-        """Write the JSON in one step: a reader sees the old file or the new one, never half of it."""
-        write_atomically(path, self.to_json())
+    id: str
+    start_s: float
+    end_s: float
+    channel: Channel
+    who: str
+    text: str
+    weight: float
 
-
-def _adapter() -> Any:
-    from pydantic import TypeAdapter
-
-    global _ADAPTER
-    if _ADAPTER is None:
-        _ADAPTER = TypeAdapter(Percepts)
-    return _ADAPTER
-
-
-_ADAPTER: Any = None
+    def line(self) -> str:
+        """Return the event as one line: ``[3.2-5.0s] right face: looks sad``."""
+        return f"[{self.start_s:.1f}-{self.end_s:.1f}s] {self.text}"

@@ -61,10 +61,11 @@ class PerceptionOptions:
             InputError: an option has a value that cannot be used.
         """
         from omnisense.perception.media.sampling import Sampling
-        from omnisense.perception.pipeline import Perception, PerceptionSettings
+        from omnisense.perception.pipeline import Perception
+        from omnisense.perception.settings import PerceptionSettings, parse_streams
 
         settings = PerceptionSettings(
-            streams=tuple(stream.strip() for stream in self.streams.split(",") if stream.strip()),
+            streams=parse_streams([name.strip() for name in self.streams.split(",") if name.strip()]),
             sampling=Sampling(fps=self.fps),
             speech_model=self.speech_model,
             language=self.language,

@@ -21,9 +21,9 @@ from omnisense.errors import InputError
 
 if TYPE_CHECKING:
     from omnisense.perception.media.clip import Clip
+    from omnisense.perception.percepts import Percepts
     from omnisense.perception.pipeline import Perception
     from omnisense.perception.streaming.session import Chunk, Update
-    from omnisense.perception.types import Percepts
 
 _CHUNK_S = 0.1
 _LIVE_FPS = 10

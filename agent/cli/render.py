@@ -13,7 +13,8 @@ from rich.text import Text
 
 from omnisense.agent.agent import StageDone, StreamPerceived
 from omnisense.agent.response import Response
-from omnisense.perception.types import AudioStream, Missing, Percepts, Span, Transcript, VisualStream
+from omnisense.perception.percepts import Percepts
+from omnisense.perception.types import AudioStream, Missing, Span, Transcript, VisualStream
 from omnisense.reasoning.loop.appraisal import Characteristics, Context, Emotion, EvidenceSpan, Need, Strategy
 
 _COLOURS = {"face": "magenta", "speech": "cyan", "voice": "blue", "person": "green", "scene": "yellow"}

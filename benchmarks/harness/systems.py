@@ -21,7 +21,7 @@ from omnisense.reasoning.policies.load import load_policy
 from omnisense.reasoning.policies.messages import MediaUsage, PreparedPrompt, clip_of, message
 
 if TYPE_CHECKING:
-    from omnisense.perception.pipeline import PerceptionSettings
+    from omnisense.perception.settings import PerceptionSettings
 
 BASELINES = ("random", "majority", "longest")
 _EVERYTHING = frozenset({"text", "image", "video", "audio"})
@@ -114,7 +114,7 @@ class SystemSettings:
 
     def perception(self) -> PerceptionSettings:
         """How the agent perceives clips."""
-        from omnisense.perception.pipeline import PerceptionSettings
+        from omnisense.perception.settings import PerceptionSettings
 
         return PerceptionSettings(speech_model=self.speech_model)
 
@@ -175,7 +175,8 @@ class PolicySystem:
         """See :class:`System`."""
         self._policy.prepare([message("user", "hello")])
         if self._hears_for_itself:
-            from omnisense.perception.pipeline import Perception, PerceptionSettings
+            from omnisense.perception.pipeline import Perception
+            from omnisense.perception.settings import PerceptionSettings
 
             self._ears = Perception(
                 PerceptionSettings(streams=("transcript",), speech_model=self._settings.speech_model)

@@ -24,7 +24,8 @@ from omnisense.benchmarks.perception import diarization as voices
 from omnisense.benchmarks.perception import emotion as feelings
 from omnisense.benchmarks.perception import pose as bodies
 from omnisense.benchmarks.perception import transcription as words
-from omnisense.perception.pipeline import Perception, PerceptionSettings
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.settings import PerceptionSettings
 from omnisense.version import __version__
 
 _DIR = click.Path(path_type=Path, file_okay=False, exists=True)

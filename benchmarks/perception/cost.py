@@ -72,7 +72,7 @@ def one_long(short: str, path: str) -> None:
         "models and a minute, MB": round(base_mb),
         "more at the peak, MB": round(peak_mb() - base_mb),
         "missing": percepts.missing(),
-        "voices": len({turn.voice for turn in getattr(percepts.audio, "voices", ())}),
+        "voices": len({turn.speaker for turn in getattr(percepts.audio, "speaker_turns", ())}),
     }
     print(json.dumps(result))
 

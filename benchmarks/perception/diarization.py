@@ -42,8 +42,8 @@ def _scored(sound: Path, rttm: Path, uri: str, perception: Perception) -> dict[s
     percepts = perception.perceive(sound)
     assert isinstance(percepts.audio, AudioStream), percepts.missing()
     found = Annotation()
-    for number, turn in enumerate(percepts.audio.voices):
-        found[Segment(turn.start_s, turn.end_s), number] = turn.voice
+    for number, turn in enumerate(percepts.audio.speaker_turns):
+        found[Segment(turn.start_s, turn.end_s), number] = turn.speaker
     whole = Timeline([Segment(0.0, percepts.audio.duration_s)])
     # pyannote.metrics takes the collar's whole width.
     rates = [float(DiarizationErrorRate(collar=2 * c)(truth, found, uem=whole)) for c in (COLLAR_S, 0.0)]

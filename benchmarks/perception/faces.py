@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from omnisense.benchmarks.perception.compose import Composed, Head, two_faces
+from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
-from omnisense.perception.types import Percepts, VisualStream
+from omnisense.perception.types import VisualStream
 from omnisense.perception.vision.expressions import expression_phases
 
 _STEP_S = 0.01
@@ -42,7 +43,8 @@ def _share_right(composed: Composed, percepts: Percepts) -> float:
     assert isinstance(visual, VisualStream)
     sides = {face.id: "left" if np.mean([b[0] + b[2] for b in face.boxes]) < 1 else "right" for face in visual.faces}
     given = [
-        (s.start_s, s.end_s, "elsewhere" if s.off_screen else sides.get(s.face or "", "?")) for s in percepts.speaking
+        (s.start_s, s.end_s, "elsewhere" if s.off_screen else sides.get(s.face or "", "?"))
+        for s in percepts.speaker_segments
     ]
     if not composed.truth:
         return sum(end_s - start_s for start_s, end_s, _ in given)

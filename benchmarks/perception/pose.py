@@ -42,15 +42,16 @@ def joints(pictures: Path, perception: Perception) -> dict[str, Any]:
 
 def _matched(scene: Scene, perception: Perception) -> list[tuple[Person, BodyState, float]]:
     """Annotated people whose head is where a face is, with what the body reader makes of that face."""
-    detector, _, _, reader = perception.registry.vision_models()
+    models = perception.registry.vision_models()
+    assert models.body_estimator is not None
     image = load_image(scene.path)
     matches = []
-    for face in detector.detect(image):
+    for face in models.face_detector.detect(image):
         box = _in_pixels(face, image)
         heads = [(_off(person, box), person) for person in scene.people]
         off, person = min(heads, key=lambda head: head[0], default=(math.inf, None))
         if person is not None and off <= _NEAR * (box[3] - box[1]):
-            matches.append((person, reader.look(image, box), box[3] - box[1]))
+            matches.append((person, models.body_estimator.estimate(image, box), box[3] - box[1]))
     return matches
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
-from omnisense.perception.types import Percepts, Transcript
+from omnisense.perception.types import Transcript
 
 _DIGITS = dict(zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True))
 _ALIGN_UNITS_S = 25_000  # GRID's word times are samples of its 25 kHz sound

@@ -24,7 +24,8 @@ from omnisense.agent.agent import Agent
 from omnisense.benchmarks.speed.clips import FPS
 from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.perception.media.sampling import Sampling
-from omnisense.perception.pipeline import Perception, PerceptionSettings
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.settings import PerceptionSettings
 from omnisense.perception.vision.face_detector import FaceDetector
 from omnisense.reasoning.policies.messages import message
 from omnisense.reasoning.policies.scripted import ScriptedPolicy

@@ -31,7 +31,7 @@ _VAD: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class SpeechBlock:
+class AudioChunk:
     """Samples (N,) float32 at 16 kHz from ``start_s`` of the clip on, and speech in seconds from the clip's start."""
 
     start_s: float
@@ -39,7 +39,7 @@ class SpeechBlock:
     speech: tuple[Span, ...]
 
 
-class SpeechBlocks:
+class AudioChunks:
     """Iterate to get the blocks in order; several threads may do so at once."""
 
     def __init__(self, clip: Clip, block_s: float = BLOCK_S) -> None:
@@ -47,15 +47,15 @@ class SpeechBlocks:
         self._block_s = block_s
         self._lock = threading.Lock()
         self._starts_s = [0.0]
-        self._kept: dict[int, SpeechBlock] = {}
+        self._kept: dict[int, AudioChunk] = {}
 
-    def __iter__(self) -> Iterator[SpeechBlock]:
+    def __iter__(self) -> Iterator[AudioChunk]:
         index = 0
         while (block := self._block(index)) is not None:
             yield block
             index += 1
 
-    def _block(self, index: int) -> SpeechBlock | None:
+    def _block(self, index: int) -> AudioChunk | None:
         with self._lock:
             if index in self._kept:
                 return self._kept[index]
@@ -69,7 +69,7 @@ class SpeechBlocks:
             self._kept.pop(index - _KEPT_BLOCKS, None)
             return block
 
-    def _decode(self, start_s: float) -> tuple[SpeechBlock, float]:
+    def _decode(self, start_s: float) -> tuple[AudioChunk, float]:
         end_s = min(start_s + self._block_s, self._clip.duration_s)
         samples = self._clip[start_s:end_s].audio()
         speech = voice_activity(samples)
@@ -79,7 +79,7 @@ class SpeechBlocks:
             speech = [Span(s.start_s, min(s.end_s, length_s)) for s in speech if s.start_s < length_s]
             end_s = start_s + length_s
         placed = tuple(Span(round(s.start_s + start_s, 3), round(s.end_s + start_s, 3)) for s in speech)
-        return SpeechBlock(start_s, samples, placed), end_s
+        return AudioChunk(start_s, samples, placed), end_s
 
 
 def voice_activity(samples: np.ndarray) -> list[Span]:

@@ -1,4 +1,4 @@
-"""Events between and beside the words: overlaps, interruptions, laughter-like bursts."""
+"""Audio events: overlapping speech, interruptions, laughter-like bursts."""
 
 from __future__ import annotations
 
@@ -6,44 +6,51 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from omnisense.perception.types import AudioEvent, SpeakerTurn
+from omnisense.perception.types import AudioEvent, AudioEventKind, SpeakerTurn
 
 _MIN_OVERLAP_S = 0.2  # less is how people take turns (Stivers et al., PNAS 2009: gaps of 0 to 200 ms)
-_YIELDS_S = 1.0  # whoever is interrupted falls silent within this
-_GOES_ON_S = 1.0  # and whoever interrupts holds the floor at least this long; less is a "mhm"
+_MAX_YIELD_S = 1.0  # an interrupted speaker falls silent within this
+_MIN_CONTINUE_S = 1.0  # and the one who interrupts speaks on for at least this long; less is a "mhm"
 
 # Laughter: calls of voice four to five a second, even, well above the pitch of the same person's speech (Bachorowski et
 # al., "The acoustic features of human laughter", JASA 2001: 4.4 calls a second; pitch about twice that of speech).
 _CALL_GAP_S = (0.13, 0.33)
 _MIN_CALLS = 5
-_EVEN = 0.25  # standard deviation over mean of the gaps
+_MAX_UNEVENNESS = 0.25  # standard deviation over mean of the gaps
 _CALL_DB = 6.0
 _ABOVE_SPEECH_ST = 5.0
 
 
-def overlaps(turns: Sequence[SpeakerTurn]) -> Iterator[AudioEvent]:
-    """Stretches in which two voices speak at once, as interruptions where one takes the floor of the other."""
+def detect_overlaps(turns: Sequence[SpeakerTurn]) -> Iterator[AudioEvent]:
+    """Yield intervals in which two speakers speak at once; an interruption where one takes over from the other.
+
+    Args:
+        turns: in order of time.
+    """
     for i, first in enumerate(turns):
         for second in turns[i + 1 :]:
             if second.start_s >= first.end_s:
-                break  # turns come in order of time
+                break
             shared_s = min(first.end_s, second.end_s) - second.start_s
-            if second.voice == first.voice or shared_s < _MIN_OVERLAP_S:
+            if second.speaker == first.speaker or shared_s < _MIN_OVERLAP_S:
                 continue
-            takes = second.end_s - first.end_s >= _GOES_ON_S and shared_s <= _YIELDS_S
+            takes_over = second.end_s - first.end_s >= _MIN_CONTINUE_S and shared_s <= _MAX_YIELD_S
             began_before = second.start_s - first.start_s >= _MIN_OVERLAP_S
-            kind = "interruption" if takes and began_before else "overlap"
-            yield AudioEvent(second.start_s, round(second.start_s + shared_s, 3), kind, (second.voice, first.voice))
+            kind: AudioEventKind = "interruption" if takes_over and began_before else "overlap"
+            end_s = round(second.start_s + shared_s, 3)
+            yield AudioEvent(second.start_s, end_s, kind, (second.speaker, first.speaker))
 
 
-def laughter_like(
+def detect_laughter(
     time_s: np.ndarray, level_db: np.ndarray, f0_hz: np.ndarray, usual_f0_hz: float | None
 ) -> Iterator[AudioEvent]:
-    """Runs of even, high calls.
+    """Yield runs of even, high calls.
 
     Args:
-        time_s, level_db, f0_hz: (F,) frames, 16 ms apart; pitch NaN where there is none.
-        usual_f0_hz: the median pitch of the speech around; without it nothing can be said.
+        time_s: (F,) of frames, 16 ms apart.
+        level_db: (F,) loudness.
+        f0_hz: (F,) pitch; NaN where unvoiced.
+        usual_f0_hz: the median pitch of the speech; nothing is detected without it.
     """
     from scipy.ndimage import uniform_filter1d
     from scipy.signal import find_peaks
@@ -62,8 +69,8 @@ def laughter_like(
         if len(run) >= _MIN_CALLS:
             gaps = np.diff(time_s[run])
             unevenness = float(gaps.std() / gaps.mean())
-            if unevenness <= _EVEN:
+            if unevenness <= _MAX_UNEVENNESS:
                 start_s, end_s = float(time_s[run[0]]) - 0.08, float(time_s[run[-1]]) + 0.08
-                strength = round(1 - unevenness / _EVEN / 2, 2)
+                strength = round(1 - unevenness / _MAX_UNEVENNESS / 2, 2)
                 yield AudioEvent(round(max(start_s, 0.0), 3), round(end_s, 3), "laughter-like", (), strength)
         run = [call] if call >= 0 else []

@@ -45,19 +45,19 @@ class TextEmotion(NamedTuple):
     sentiment: float | None
 
 
-class TextReader(Protocol):
+class TextEmotionClassifier(Protocol):
     """Reads the emotion of sentences."""
 
     labels: tuple[str, ...]
     name: str
 
-    def read(self, sentences: Sequence[str]) -> list[TextEmotion]:
+    def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
         """One a sentence."""
 
 
-def with_emotions(transcript: Transcript, reader: TextReader) -> Transcript:
+def add_text_emotion(transcript: Transcript, classifier: TextEmotionClassifier) -> Transcript:
     """The transcript with the emotions of its segments."""
-    found = reader.read([segment.text for segment in transcript.segments])
+    found = classifier.classify([segment.text for segment in transcript.segments])
     segments = tuple(
         replace(
             segment,
@@ -67,7 +67,7 @@ def with_emotions(transcript: Transcript, reader: TextReader) -> Transcript:
         )
         for segment, emotion in zip(transcript.segments, found, strict=True)
     )
-    return replace(transcript, segments=segments, emotion_labels=reader.labels)
+    return replace(transcript, segments=segments, emotion_labels=classifier.labels)
 
 
 class SentenceEmbedder:
@@ -113,7 +113,7 @@ class SentenceEmbedder:
         return features
 
 
-class ShippedTextReader:
+class ShippedTextClassifier:
     """The heads that ship with OmniSense; ``text_emotion.md`` beside them says what they were trained on.
 
     Scores are of Ekman's emotions and ``neutral``, one sigmoid each; feelings are of GoEmotions' 28 labels.
@@ -126,7 +126,7 @@ class ShippedTextReader:
         self._fine, self._groups = LinearHead.load(shipped=SHIPPED), LinearHead.load(shipped=SHIPPED_GROUPS)
         self.labels = self._groups.labels
 
-    def read(self, sentences: Sequence[str]) -> list[TextEmotion]:
+    def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
         """One a sentence."""
         if not sentences:
             return []
@@ -140,7 +140,7 @@ class ShippedTextReader:
         ]
 
 
-class HuggingFaceTextReader:
+class HuggingFaceTextClassifier:
     """Any Hugging Face text classifier, with one label or several a text.
 
     Raises:
@@ -163,7 +163,7 @@ class HuggingFaceTextReader:
         self.labels, self.name = tuple(str(names[k]).lower() for k in range(len(names))), name
         self._several = self._model.config.problem_type == "multi_label_classification"
 
-    def read(self, sentences: Sequence[str]) -> list[TextEmotion]:
+    def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
         """One a sentence."""
         import torch
 

@@ -39,7 +39,7 @@ def train_voice(data: Path, output: Path) -> dict[str, Any]:
     """Train on EmoDB, judge by leaving each speaker out in turn, write ``voice_emotion.npz`` and its card."""
     from sklearn.metrics import confusion_matrix, recall_score
 
-    from omnisense.perception.audio.prosody import load_pitch_model
+    from omnisense.perception.audio.models import load_pitch_model
 
     rows = _rows(data / "labels.csv")
     pitch = load_pitch_model()

@@ -26,17 +26,17 @@ _VOICED = 0.5
 _SPEECH_NEPERS = 6.0  # frames whose mean log band lies this far under the loudest are pauses
 
 
-class VoiceReader(Protocol):
+class VoiceEmotionClassifier(Protocol):
     """Reads the emotion of one utterance."""
 
     labels: tuple[str, ...]
     name: str
 
-    def read(self, samples: np.ndarray) -> np.ndarray:
+    def classify(self, samples: np.ndarray) -> np.ndarray:
         """Scores (K,) of (N,) float32 samples at 16 kHz; ``MIN_S`` at least."""
 
 
-class ShippedVoiceReader:
+class ShippedVoiceClassifier:
     """The head that ships with OmniSense; ``voice_emotion.md`` beside it says what it was trained on.
 
     Args:
@@ -49,13 +49,13 @@ class ShippedVoiceReader:
         self._pitch, self._head = pitch, head or LinearHead.load(shipped=SHIPPED)
         self.labels, self.name = self._head.labels, SHIPPED
 
-    def read(self, samples: np.ndarray) -> np.ndarray:
+    def classify(self, samples: np.ndarray) -> np.ndarray:
         """Scores (K,) that sum to 1."""
         scores: np.ndarray = self._head.scores(voice_features(samples, self._pitch)[None])[0]
         return scores
 
 
-class HuggingFaceVoiceReader:
+class HuggingFaceVoiceClassifier:
     """Any Hugging Face audio classification model.
 
     Raises:
@@ -77,7 +77,7 @@ class HuggingFaceVoiceReader:
         names = self._model.config.id2label
         self.labels, self.name = tuple(str(names[k]).lower() for k in range(len(names))), name
 
-    def read(self, samples: np.ndarray) -> np.ndarray:
+    def classify(self, samples: np.ndarray) -> np.ndarray:
         """Scores (K,) that sum to 1."""
         import torch
 

@@ -21,7 +21,7 @@ from omnisense.perception.media.clip import Clip
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ, join
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.types import FaceTrack, VisualStream
-from omnisense.perception.vision.landmarks import WATCH_FPS
+from omnisense.perception.vision.landmarks import LANDMARK_FPS
 
 _SIDE = 112
 _CROP_SCALE = 0.4  # room around the face in the pictures that the weights were made with
@@ -93,9 +93,9 @@ class LightASD:
         if end_s - start_s < 0.2:
             return None
         window = clip[start_s:end_s]
-        frames = join(list(window.iter_frames(Sampling(fps=WATCH_FPS), in_order=True)))
+        frames = join(list(window.iter_frames(Sampling(fps=LANDMARK_FPS), in_order=True)))
         crops = [_crop(i, face, t + start_s) for t, i in zip(frames.times_s.tolist(), frames.images, strict=True)]
-        wanted = np.arange(0.0, end_s - start_s, 1 / WATCH_FPS)  # films of fewer frames a second repeat theirs
+        wanted = np.arange(0.0, end_s - start_s, 1 / LANDMARK_FPS)  # films of fewer frames a second repeat theirs
         nearest = np.clip(np.searchsorted(frames.times_s, wanted, side="right") - 1, 0, None)
         scores = self.score(np.stack(crops)[nearest], window.audio())
         return float(scores.mean()) if len(scores) else None

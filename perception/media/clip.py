@@ -82,7 +82,7 @@ class Clip(MediaWindow):
         through and never ahead of what is asked for (see ``decode.read_video``): for long clips and slow callers.
         """
         if not self.has_video:
-            raise MediaError("there are no pictures in it", "Give a video or an image.", self.path)
+            raise MediaError("the file has no video track", "Give a video or an image.", self.path)
         plan = (sampling or Sampling()).plan(
             self.duration_s, self.frame_rate, self.frame_count, self.width, self.height
         )
@@ -100,7 +100,7 @@ class Clip(MediaWindow):
             MediaError: there is no audio track.
         """
         if not self.has_audio:
-            raise MediaError("there is no sound in it", "Give a file with an audio track.", self.path)
+            raise MediaError("the file has no audio track", "Give a video or an audio file.", self.path)
         return decode.read_audio(self)
 
 
@@ -173,7 +173,9 @@ def _open_av(path: Path) -> Clip:
     except MediaError:
         raise
     except (av.error.FFmpegError, ValueError, OSError, OverflowError) as error:
-        raise MediaError(f"it is not a media file or is damaged ({decode.reason_of(error)})", REMEDY, path) from error
+        raise MediaError(
+            f"it is not a media file or is damaged ({decode.error_reason(error)})", REMEDY, path
+        ) from error
 
 
 def _probe(path: Path, container: Any, video: Any, audio: Any) -> Clip:

@@ -69,7 +69,7 @@ def open_container(path: Path) -> Any:
     return av.open(str(path), **lenient)
 
 
-def reason_of(error: BaseException) -> str:
+def error_reason(error: BaseException) -> str:
     """The last line of a library's error, which is where they name the cause."""
     text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
     return text.splitlines()[-1][:120]
@@ -140,7 +140,7 @@ def _decord_batches(clip: MediaWindow, plan: FramePlan, batch_size: int) -> Iter
         reader = decord.VideoReader(str(clip.path), width=plan.width, height=plan.height, num_threads=threads)
         shown_from_s = reader.get_frame_timestamp(list(range(len(reader))))[:, 0] - clip.origin_s
     except Exception as error:  # decord raises RuntimeError, DECORDError and IndexError for damaged files
-        raise _DecordFailedError(reason_of(error)) from error
+        raise _DecordFailedError(error_reason(error)) from error
     if shown_from_s[0] < -_SAME_TIME_S or np.any(np.diff(shown_from_s) <= 0):
         # Frames that an edit list hides count in decord's index and not in its decoder, and packets without times get
         # none: either way it would hand out other frames than those asked for.
@@ -152,7 +152,7 @@ def _decord_batches(clip: MediaWindow, plan: FramePlan, batch_size: int) -> Iter
         try:
             images = reader.get_batch(chosen.tolist()).asnumpy()
         except Exception as error:
-            raise _DecordFailedError(reason_of(error)) from error
+            raise _DecordFailedError(error_reason(error)) from error
         done = firsts[at + batch_size] if at + batch_size < len(firsts) else len(indices)
         times_s = np.maximum(shown_from_s[chosen] - clip.start_s, 0.0)
         yield int(done), Frames(times_s, images, "decord")
@@ -234,7 +234,7 @@ def _decode(container: Any, stream: Any) -> Iterator[Any]:
             continue
 
 
-def one_ahead(batches: Iterator[Frames]) -> Iterator[Frames]:
+def prefetch(batches: Iterator[Frames]) -> Iterator[Frames]:
     """Decode the next batch while the caller works on this one."""
     with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
         upcoming = pool.submit(next, batches, None)

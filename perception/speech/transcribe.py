@@ -1,16 +1,12 @@
-"""What is said: WhisperX words with times.
+"""Speech recognition with WhisperX, with word times.
 
-WhisperX transcribes the stretches that the shared voice activity found. Word times come from the first that can
-give them, and the transcript names it: WhisperX's own aligner when its model is on this machine; PocketSphinx
-forced alignment for English; for other languages the segment's time shared out by word length.
+WhisperX transcribes the speech that the shared voice activity found. Word times come from the first aligner that works
+(see ``align``), and the transcript names it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import itertools
-import logging
 import math
 import os
 import threading
@@ -20,9 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from omnisense.compat import without_pyannote_warnings
+from omnisense.compat import without_pyannote_warnings, without_whisperx_notices
 from omnisense.errors import ModelError
-from omnisense.perception.audio.chunks import SpeechBlock
+from omnisense.perception.audio.chunks import AudioChunk
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.speech.align import WordAligner
 from omnisense.perception.types import Segment, Span, Transcript, Word
 
@@ -32,8 +29,8 @@ _PAUSE_ENDS_SEGMENT_S = 0.8
 _SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
 
 
-class Reading(NamedTuple):
-    """A transcript, and the sounds of its speech (ARPAbet name, start, end) where they were asked for."""
+class Transcription(NamedTuple):
+    """A transcript, and the phones of its speech (ARPAbet name, start, end) where they were requested."""
 
     transcript: Transcript
     phones: list[tuple[str, float, float]]
@@ -44,12 +41,12 @@ class Transcriber:
 
     Args:
         folder: a Whisper model in CTranslate2 form.
-        language: a code such as ``en``; None lets multilingual models find it, English-only models ignore it.
-        threads: CPU threads of the recogniser; half the cores by default: its threads spin while they wait, and
+        language: a code such as ``en``; None lets multilingual models detect it, English-only models ignore it.
+        threads: CPU threads of the recognizer; half the cores by default: its threads spin while they wait, and
             more of them slow the other extractors down more than they speed this one up.
 
     Raises:
-        ModelError: the folder holds no such model.
+        ModelError: the folder contains no such model.
     """
 
     def __init__(self, folder: Path, language: str | None = None, threads: int | None = None) -> None:
@@ -57,49 +54,53 @@ class Transcriber:
         self._pipeline, self.language = _load(folder, language, threads or max(1, (os.cpu_count() or 2) // 2))
         self.aligner = WordAligner()
 
-    def transcribe(self, blocks: Iterable[SpeechBlock], with_phones: bool = False) -> Reading:
-        """Write down a clip's speech. No speech gives a transcript without segments.
+    def transcribe(self, chunks: Iterable[AudioChunk], with_phones: bool = False) -> Transcription:
+        """Transcribe a clip's speech. No speech gives a transcript without segments.
 
-        ``with_phones`` asks for the sounds of English speech too, which who-is-talking compares with lips.
+        Args:
+            chunks: the clip's audio.
+            with_phones: whether to align the phones of English speech too, for active speaker detection.
         """
         language = self.language or ""
         phones: list[tuple[str, float, float]] = []
         segments: list[Segment] = []
         sources: dict[str, None] = {}
-        for block in blocks:
-            if not block.speech:
+        for chunk in chunks:
+            if not chunk.speech:
                 continue
-            for chunk, found in self._recognise(block, language):
-                language = found
-                aligned = self.aligner.align(_samples(block, chunk), chunk.text, found, chunk.start_s, with_phones)
+            for raw, detected in self._recognize(chunk, language):
+                language = detected
+                samples = _samples_of(chunk, raw)
+                aligned = self.aligner.align(samples, raw.text, detected, raw.start_s, with_phones)
                 sources[aligned.source] = None
                 phones += aligned.phones
-                segments += _sentences(aligned.words, chunk.confidence)
+                segments += _split_sentences(aligned.words, raw.confidence)
         transcript = Transcript(
             language=language or "unknown",
             segments=tuple(segments),
             word_times=" and ".join(sources) or "none needed",
             notes=tuple(self.aligner.notes),
         )
-        return Reading(transcript, phones)
+        return Transcription(transcript, phones)
 
-    def text_of(self, block: SpeechBlock) -> str:
-        """The words of a block without their times: what can be had quickly while somebody still speaks."""
-        return " ".join(chunk.text for chunk, _ in self._recognise(block, self.language or ""))
+    def recognize_text(self, chunk: AudioChunk) -> str:
+        """Return the words of a chunk without their times, which is faster: for speech that is still in progress."""
+        return " ".join(segment.text for segment, _ in self._recognize(chunk, self.language or ""))
 
-    def _recognise(self, block: SpeechBlock, language: str) -> Iterator[tuple[Segment, str]]:
+    def _recognize(self, chunk: AudioChunk, language: str) -> Iterator[tuple[Segment, str]]:
+        """Yield Whisper's segments, with the language."""
         with self._lock:
-            self._pipeline.vad_model.speech = _padded(block)
+            self._pipeline.vad_model.speech = _pad_speech(chunk)
             result = self._pipeline.transcribe(
-                block.samples, batch_size=8, language=language or None, chunk_size=_CHUNK_S
+                chunk.samples, batch_size=8, language=language or None, chunk_size=_CHUNK_S
             )
         for part in result["segments"]:
             text = str(part["text"]).strip()
             if text:
                 yield (
                     Segment(
-                        round(part["start"] + block.start_s, 3),
-                        round(part["end"] + block.start_s, 3),
+                        round(part["start"] + chunk.start_s, 3),
+                        round(part["end"] + chunk.start_s, 3),
                         text,
                         confidence=round(math.exp(min(0.0, part["avg_logprob"])), 3),
                     ),
@@ -110,41 +111,40 @@ class Transcriber:
 def _load(folder: Path, language: str | None, threads: int) -> tuple[Any, str | None]:
     if not (folder / "model.bin").is_file():
         raise ModelError(
-            "this folder holds no Whisper model in CTranslate2 form (model.bin)",
+            "this folder contains no Whisper model in CTranslate2 form (model.bin)",
             "Name a model of `omnisense models list`, or convert one with ct2-transformers-converter.",
             folder,
         )
     with without_pyannote_warnings():
-        import whisperx.alignment  # noqa: F401 (now, not when the first words are aligned beside another import)
+        import whisperx.alignment  # noqa: F401 (now, and not beside another import when the first words are aligned)
         from whisperx.asr import WhisperModel, load_model
-    logging.getLogger("whisperx").setLevel(logging.ERROR)
     device = "cuda" if ctranslate2_sees_gpu() else "cpu"
     try:
         model = WhisperModel(
             str(folder), device=device, compute_type="float16" if device == "cuda" else "int8", cpu_threads=threads
         )
     except (RuntimeError, ValueError) as error:
-        raise ModelError(f"the Whisper model cannot be loaded ({error})", "Fetch it again.", folder) from error
+        raise ModelError(f"the Whisper model cannot be loaded ({error})", "Download it again.", folder) from error
     if not model.model.is_multilingual:
         language = "en"
-    with contextlib.redirect_stdout(io.StringIO()):  # a remark that the voice activity is given, not computed
-        pipeline = load_model(str(folder), device, language=language, vad_model=_given_vad(), model=model)
+    with without_whisperx_notices():
+        pipeline = load_model(str(folder), device, language=language, vad_model=_fixed_vad(), model=model)
     return pipeline, language
 
 
 def ctranslate2_sees_gpu() -> bool:
-    """Whether CTranslate2 can compute on a GPU here."""
+    """Return whether CTranslate2 can use a GPU here."""
     import ctranslate2
 
     return bool(ctranslate2.get_cuda_device_count())
 
 
-def _given_vad() -> Any:
-    """A voice activity model for WhisperX that hands it the speech found before (its ``speech``, in seconds)."""
+def _fixed_vad() -> Any:
+    """Return a voice activity model for WhisperX that returns the speech found before (its ``speech``, in seconds)."""
     from whisperx.diarize import Segment as SpeechSegment
     from whisperx.vads import Vad
 
-    class GivenVad(Vad):
+    class FixedVad(Vad):
         def __init__(self) -> None:
             self.speech: list[Span] = []
 
@@ -155,37 +155,37 @@ def _given_vad() -> Any:
         def preprocess_audio(audio: np.ndarray) -> np.ndarray:
             return audio
 
-    return GivenVad()
+    return FixedVad()
 
 
-def _padded(block: SpeechBlock) -> list[Span]:
-    """Speech in seconds of the block with room around it, as Whisper hears clipped first words badly."""
-    length_s = len(block.samples) / 16_000
-    spans = [(s.start_s - block.start_s, s.end_s - block.start_s) for s in block.speech]
-    befores = [0.0, *((a[1] + b[0]) / 2 for a, b in itertools.pairwise(spans)), length_s]
+def _pad_speech(chunk: AudioChunk) -> list[Span]:
+    """Return the speech in seconds of the chunk, padded: Whisper recognizes clipped first words badly."""
+    length_s = len(chunk.samples) / SAMPLE_RATE_HZ
+    spans = [(s.start_s - chunk.start_s, s.end_s - chunk.start_s) for s in chunk.speech]
+    limits = [0.0, *((a[1] + b[0]) / 2 for a, b in itertools.pairwise(spans)), length_s]
     return [
-        Span(max(start - _PAD_S, befores[i]), min(end + _PAD_S, befores[i + 1])) for i, (start, end) in enumerate(spans)
+        Span(max(start - _PAD_S, limits[i]), min(end + _PAD_S, limits[i + 1])) for i, (start, end) in enumerate(spans)
     ]
 
 
-def _samples(block: SpeechBlock, chunk: Segment) -> np.ndarray:
-    first = round((chunk.start_s - block.start_s) * 16_000)
-    return block.samples[first : first + round((chunk.end_s - chunk.start_s) * 16_000)]
+def _samples_of(chunk: AudioChunk, segment: Segment) -> np.ndarray:
+    first = round((segment.start_s - chunk.start_s) * SAMPLE_RATE_HZ)
+    return chunk.samples[first : first + round((segment.end_s - segment.start_s) * SAMPLE_RATE_HZ)]
 
 
-def _sentences(words: list[Word], confidence: float | None) -> Iterator[Segment]:
-    """Whisper's chunks run up to 30 s over several sentences: cut them after a sentence's end or before a pause."""
+def _split_sentences(words: list[Word], confidence: float | None) -> Iterator[Segment]:
+    """Yield segments: Whisper's run up to 30 s, and are split after a sentence's end or before a pause."""
     current: list[Word] = []
     for word in words:
         if current and (
             word.start_s - current[-1].end_s > _PAUSE_ENDS_SEGMENT_S or current[-1].text.endswith(_SENTENCE_ENDS)
         ):
-            yield _segment(current, confidence)
+            yield _to_segment(current, confidence)
             current = []
         current.append(word)
     if current:
-        yield _segment(current, confidence)
+        yield _to_segment(current, confidence)
 
 
-def _segment(words: list[Word], confidence: float | None) -> Segment:
+def _to_segment(words: list[Word], confidence: float | None) -> Segment:
     return Segment(words[0].start_s, words[-1].end_s, " ".join(w.text for w in words), tuple(words), confidence)

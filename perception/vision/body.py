@@ -1,8 +1,9 @@
-"""Body and hands of a person whose face is followed, from one frame.
+"""Body pose and hands of a person whose face is tracked, from one frame.
 
 MediaPipe's pose (Bazarevsky et al., "BlazePose: On-device Real-time Body Pose Tracking", 2020) and hands (Zhang et al.,
-"MediaPipe Hands: On-device Real-time Hand Tracking", 2020), run on LiteRT. The body is looked for below the face, hands
-around it: a hand at the face says more of a person than one in the lap. What was found is followed from look to look.
+"MediaPipe Hands: On-device Real-time Hand Tracking", 2020), run on LiteRT. The body is searched for below the face and
+hands around it: a hand at the face says more about a person than one in the lap. What was found is followed from frame
+to frame.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ import numpy as np
 
 from omnisense.perception.geometry import contains_point
 from omnisense.perception.images.scene import KEYPOINTS, BoxPx, Joint
-from omnisense.perception.vision.patches import PatchNetwork, Region, placed, put_back, turned
+from omnisense.perception.vision.litert import CropNetwork, Region, follow_region, rotation_matrix, to_image_points
 
 MODEL = "body"
-# Of the pose's 33 points, those that people.KEYPOINTS names.
-_POINTS = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-_HIPS, _REACH = 33, 34  # two points more: the middle of the hips, and one as far from it as the body reaches
-_PRESENT, _SEEN = 0.5, 0.7
-_BODY_BELOW, _BODY_SIDE = 3.0, 10.0  # in heights of the face: where a body is looked for first
+# Of the pose's 33 points, those that scene.KEYPOINTS names.
+_KEYPOINT_INDICES = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+_HIPS, _REACH = 33, 34  # two points more: the center of the hips, and one as far from it as the body extends
+_MIN_PRESENCE, _MIN_VISIBILITY = 0.5, 0.7
+_BODY_BELOW, _BODY_SIDE = 3.0, 10.0  # in face heights: the region in which a body is first searched for
 _HANDS_BELOW, _HANDS_SIDE = 0.3, 3.0
-_HANDS = 2
-# The detector takes chins for palms; the hand network, run on what it finds, does not.
-_PALM, _HAND = 0.3, 0.8
+_MAX_HANDS = 2
+# The palm detector takes chins for palms; the hand network, run on what it finds, does not.
+_MIN_PALM_SCORE, _MIN_HAND_SCORE = 0.3, 0.8
 _WRIST, _MIDDLE, _RING, _INDEX = 0, 9, 13, 5
-_PALM_POINTS = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)  # without the fingers' ends, which move most
+_PALM_POINTS = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)  # without the fingertips, which move most
 
 
 class Hand(NamedTuple):
@@ -42,8 +43,8 @@ class BodyState(NamedTuple):
     """One person in one frame.
 
     Attributes:
-        joints: by the names of ``people.KEYPOINTS``, in pixels; only those that are seen and in the frame.
-        hands: near the face. Whose they are is not known: somebody else's hand may be at it.
+        joints: by the names of ``scene.KEYPOINTS``, in pixels; only those that are visible and in the frame.
+        hands: near the face. Whose they are is unknown: another person's hand may touch it.
         region: where to look for the body next; None where none was found.
     """
 
@@ -52,125 +53,131 @@ class BodyState(NamedTuple):
     region: Region | None
 
 
-class BodyReader:
-    """Not thread-safe: one per thread.
+class BodyEstimator:
+    """MediaPipe's pose, palm and hand networks. Not thread-safe: one per thread.
+
+    Args:
+        folder: of the three ``.tflite`` files.
 
     Raises:
-        ModelError: the folder does not hold the three models.
+        ModelError: the folder does not contain the three models.
     """
 
     def __init__(self, folder: Path) -> None:
         self._pose, self._palms, self._hand = (
-            PatchNetwork(folder / f"{name}.tflite", MODEL)
+            CropNetwork(folder / f"{name}.tflite", MODEL)
             for name in ("pose_landmark", "palm_detection", "hand_landmark")
         )
-        self._anchors = _anchors(self._palms.size)
+        self._anchors = _palm_anchors(self._palms.size)
 
-    def look(self, image: np.ndarray, face_px: BoxPx, before: BodyState | None = None) -> BodyState:
-        """The body and hands that belong to a face.
+    def estimate(self, image: np.ndarray, face_px: BoxPx, previous: BodyState | None = None) -> BodyState:
+        """Estimate the body and hands that belong to a face.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             face_px: the face's box in pixels.
-            before: of the same person a moment ago.
+            previous: the result for the same person in an earlier frame.
         """
-        joints, region = self._body(image, face_px, before.region if before else None)
-        around = _around(face_px, _HANDS_BELOW, _HANDS_SIDE)
+        joints, region = self._estimate_body(image, face_px, previous.region if previous else None)
+        search = _search_region(face_px, _HANDS_BELOW, _HANDS_SIDE)
         hands: list[Hand] = []
-        for hand in before.hands if before else ():
-            found = self._hand_in(image, hand.region)
-            if found and _within(found.region, around) and not _tried(found.region, [h.region for h in hands]):
+        for hand in previous.hands if previous else ():
+            found = self._estimate_hand(image, hand.region)
+            if found is None or _is_known(found.region, [h.region for h in hands]):
+                continue
+            if _has_center_of(search, found.region):
                 hands.append(found)
-        if len(hands) < _HANDS:
-            hands += self._new_hands(image, around, hands)
-        return BodyState(joints, tuple(hands[:_HANDS]), region)
+        if len(hands) < _MAX_HANDS:
+            hands += self._detect_hands(image, search, hands)
+        return BodyState(joints, tuple(hands[:_MAX_HANDS]), region)
 
-    def _body(
-        self, image: np.ndarray, face_px: BoxPx, before: Region | None
+    def _estimate_body(
+        self, image: np.ndarray, face_px: BoxPx, previous: Region | None
     ) -> tuple[Mapping[str, Joint], Region | None]:
-        region = put_back(before, _around(face_px, _BODY_BELOW, _BODY_SIDE))
-        for _ in range(1 if region is before else 2):  # the first try is a guess from the face alone
-            (raw, presence, *_), back = self._pose(image, region)
-            marks: np.ndarray = raw.reshape(-1, 5).astype(np.float64)
-            points = placed(marks[:, :2], back)
-            if presence.item() < _PRESENT or not contains_point(
-                face_px, points[0]
-            ):  # somebody else's body has another nose
+        region = follow_region(previous, _search_region(face_px, _BODY_BELOW, _BODY_SIDE))
+        for _ in range(1 if region is previous else 2):  # the first pass is a guess from the face alone
+            (raw, presence, *_), to_image = self._pose(image, region)
+            values: np.ndarray = raw.reshape(-1, 5).astype(np.float64)
+            points = to_image_points(values[:, :2], to_image)
+            # The nose of another person's body lies elsewhere.
+            if presence.item() < _MIN_PRESENCE or not contains_point(face_px, points[0]):
                 return {}, None
             reach = points[_REACH] - points[_HIPS]
             roll = float(np.arctan2(reach[1], reach[0]) + np.pi / 2)
             region = Region(points[_HIPS], roll, 2.5 * float(np.linalg.norm(reach)))
         height, width = image.shape[:2]
-        seen = 1 / (1 + np.exp(-marks[:, 3])) >= _SEEN
+        visible = 1 / (1 + np.exp(-values[:, 3])) >= _MIN_VISIBILITY
+        indices = [*_KEYPOINT_INDICES]
         joints = {
             name: Joint(float(x), float(y), True)
-            for name, (x, y), known in zip(KEYPOINTS, points[[*_POINTS]], seen[[*_POINTS]], strict=True)
-            if known and 0 <= x < width and 0 <= y < height
+            for name, (x, y), is_visible in zip(KEYPOINTS, points[indices], visible[indices], strict=True)
+            if is_visible and 0 <= x < width and 0 <= y < height
         }
         return joints, region
 
-    def _hand_in(self, image: np.ndarray, region: Region) -> Hand | None:
-        (raw, presence, *_), back = self._hand(image, region)
-        if presence.item() < _HAND:
+    def _estimate_hand(self, image: np.ndarray, region: Region) -> Hand | None:
+        (raw, presence, *_), to_image = self._hand(image, region)
+        if presence.item() < _MIN_HAND_SCORE:
             return None
-        points = placed(raw.reshape(21, 3)[:, :2].astype(np.float64), back)
+        points = to_image_points(raw.reshape(21, 3)[:, :2].astype(np.float64), to_image)
         return Hand(points, _region_of_hand(points))
 
-    def _new_hands(self, image: np.ndarray, around: Region, known: list[Hand]) -> list[Hand]:
-        (raw, scores), back = self._palms(image, around)
-        chance = 1 / (1 + np.exp(-np.clip(scores.ravel(), -60, 60)))
+    def _detect_hands(self, image: np.ndarray, search: Region, known: list[Hand]) -> list[Hand]:
+        (raw, logits), to_image = self._palms(image, search)
+        scores = 1 / (1 + np.exp(-np.clip(logits.ravel(), -60, 60)))
         found: list[Hand] = []
         tried: list[Region] = [hand.region for hand in known]
-        for at in np.argsort(-chance)[: (chance >= _PALM).sum()]:
-            palm = raw[0, at]
-            marks = placed(self._anchors[at] + palm[4:].reshape(7, 2), back)
-            middle = placed(self._anchors[at][None] + palm[None, :2], back)[0]
-            side = float(palm[2:4].max()) * float(np.linalg.norm(back[:, 0]))
-            region = _region_of_palm(middle, side, marks[2] - marks[0])
-            if _tried(region, tried):
+        for index in np.argsort(-scores)[: (scores >= _MIN_PALM_SCORE).sum()]:
+            palm, anchor = raw[0, index], self._anchors[index]
+            points = to_image_points(anchor + palm[4:].reshape(7, 2), to_image)
+            center = to_image_points(anchor[None] + palm[None, :2], to_image)[0]
+            side = float(palm[2:4].max()) * float(np.linalg.norm(to_image[:, 0]))
+            region = _region_of_palm(center, side, points[2] - points[0])
+            if _is_known(region, tried):
                 continue
             tried.append(region)
-            hand = self._hand_in(image, region)
+            hand = self._estimate_hand(image, region)
             found += [hand] if hand else []
         return found
 
 
-def _around(face_px: BoxPx, below: float, side: float) -> Region:
+def _search_region(face_px: BoxPx, below: float, side: float) -> Region:
     left, top, right, bottom = face_px
     height = bottom - top
     return Region(np.array([(left + right) / 2, (top + bottom) / 2 + below * height]), 0.0, side * height)
 
 
-def _within(region: Region, around: Region) -> bool:
-    return bool((np.abs(region.centre - around.centre) <= around.side / 2).all())
+def _has_center_of(search: Region, region: Region) -> bool:
+    half = search.side / 2
+    return contains_point((*(search.center - half), *(search.center + half)), region.center)
 
 
-def _tried(region: Region, others: Sequence[Region]) -> bool:
-    """Whether it is where one of the others is."""
-    return any(np.linalg.norm(region.centre - other.centre) < 0.3 * other.side for other in others)
+def _is_known(region: Region, others: Sequence[Region]) -> bool:
+    """Return whether the region is where one of the others is."""
+    return any(np.linalg.norm(region.center - other.center) < 0.3 * other.side for other in others)
 
 
-def _region_of_palm(centre: np.ndarray, side: float, up: np.ndarray) -> Region:
-    """The whole hand, from its palm and the way from wrist to middle finger."""
+def _region_of_palm(center: np.ndarray, side: float, up: np.ndarray) -> Region:
+    """Return the region of the whole hand, from its palm and the vector from wrist to middle finger."""
     roll = float(np.arctan2(up[1], up[0]) + np.pi / 2)
-    return Region(centre + turned(roll) @ np.array([0, -0.5 * side]), roll, 2.6 * side)
+    return Region(center + rotation_matrix(roll) @ np.array([0, -0.5 * side]), roll, 2.6 * side)
 
 
 def _region_of_hand(points: np.ndarray) -> Region:
     up = (points[_INDEX] + points[_RING]) / 4 + points[_MIDDLE] / 2 - points[_WRIST]
     roll = float(np.arctan2(up[1], up[0]) + np.pi / 2)
-    turn = turned(roll)
-    upright = points[[*_PALM_POINTS]] @ turn
+    rotation = rotation_matrix(roll)
+    upright = points[[*_PALM_POINTS]] @ rotation
     low, high = upright.min(axis=0), upright.max(axis=0)
     side = float((high - low).max())
-    return Region(turn @ ((low + high) / 2 + np.array([0, -0.1 * side])), roll, 2.0 * side)
+    return Region(rotation @ ((low + high) / 2 + np.array([0, -0.1 * side])), roll, 2.0 * side)
 
 
-def _anchors(size: int) -> np.ndarray:
-    """Where the palm detector's answers stand (2016, 2), in pixels of its patch: two a cell of 8, six a cell of 16."""
+def _palm_anchors(size: int) -> np.ndarray:
+    """Return the palm detector's anchors (2016, 2) in pixels of its crop: two per cell of 8, six per cell of 16."""
     layers = []
     for step, count in ((8, 2), (16, 6)):
-        middles = np.arange(step / 2, size, step)
-        grid = np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 2)
+        centers = np.arange(step / 2, size, step)
+        grid = np.stack(np.meshgrid(centers, centers), axis=-1).reshape(-1, 2)
         layers.append(np.repeat(grid, count, axis=0))
     return np.concatenate(layers)

@@ -1,4 +1,4 @@
-"""Expressions over time: a face's scores smoothed into phases, whose starts are the onsets."""
+"""Expression phases: a face's expression scores, smoothed and segmented; the starts are the onsets."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from omnisense.perception.types import FaceTrack
+from omnisense.perception.types import FaceTrack, Position
 
-_SMOOTHING_S = 1.5  # an expression is a mean over this long: single frames of a talking face mislead
+_SMOOTHING_S = 1.5  # scores are averaged over this long: single frames of a talking face mislead
 _MIN_PHASE_S = 1.0
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch in which a face showed mostly one expression; ``score`` is its mean share, 0 to 1."""
+    """An interval in which a face shows mostly one expression; ``score`` is its mean, 0 to 1."""
 
     track: str
-    position: str
+    position: Position
     start_s: float
     end_s: float
     expression: str
@@ -25,7 +25,7 @@ class Phase:
 
 
 def expression_phases(face: FaceTrack, labels: tuple[str, ...]) -> list[Phase]:
-    """Stretches of one dominant expression, smoothed over 1.5 s; shorter than 1 s joins its neighbour."""
+    """Return the intervals of one dominant expression; one that is shorter than 1 s joins its longer neighbor."""
     if not face.expression:
         return []
     times, scores = np.array(face.times_s), np.array(face.expression)
@@ -50,7 +50,7 @@ def expression_phases(face: FaceTrack, labels: tuple[str, ...]) -> list[Phase]:
 
 
 def _runs(labels: list[int], min_length: int) -> list[tuple[int, int, int]]:
-    """(first, last, label) of equal neighbours; runs under ``min_length`` are given to the longer neighbour."""
+    """Return (first, last, label) of equal neighbors; runs under ``min_length`` are merged into the longer neighbor."""
     runs: list[list[int]] = []
     for i, label in enumerate(labels):
         if runs and runs[-1][2] == label:
@@ -62,16 +62,16 @@ def _runs(labels: list[int], min_length: int) -> list[tuple[int, int, int]]:
         return run[1] - run[0] + 1
 
     while len(runs) > 1 and length(shortest := min(runs, key=length)) < min_length:
-        at = runs.index(shortest)
-        neighbours = [runs[i] for i in (at - 1, at + 1) if 0 <= i < len(runs)]
-        heir = max(neighbours, key=length)
-        heir[0], heir[1] = min(heir[0], shortest[0]), max(heir[1], shortest[1])
-        del runs[at]
-        runs = _joined(runs)
+        index = runs.index(shortest)
+        neighbors = [runs[i] for i in (index - 1, index + 1) if 0 <= i < len(runs)]
+        longer = max(neighbors, key=length)
+        longer[0], longer[1] = min(longer[0], shortest[0]), max(longer[1], shortest[1])
+        del runs[index]
+        runs = _join_equal(runs)
     return [(first, last, label) for first, last, label in runs]
 
 
-def _joined(runs: list[list[int]]) -> list[list[int]]:
+def _join_equal(runs: list[list[int]]) -> list[list[int]]:
     joined: list[list[int]] = []
     for run in runs:
         if joined and joined[-1][2] == run[2]:

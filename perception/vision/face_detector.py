@@ -1,30 +1,31 @@
-"""Faces in single frames: CenterFace detection and mini-Xception expression, both on the CPU.
+"""Face detection in single frames with CenterFace, on the CPU.
 
-CenterFace: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2020.
-mini-Xception: Arriaga et al., "Real-time Convolutional Neural Networks for Emotion and Gender
-Classification", 2017, trained on FER-2013.
+Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2020.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from omnisense.errors import ModelError
 
-EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-_STRIDE = 4  # CenterFace predicts on a grid of a quarter of the input's side
+_STRIDE = 4  # of CenterFace's output grid, in pixels of the input
 _MIN_SCORE = 0.5
 _MAX_OVERLAP = 0.3
 
 
 class Face(NamedTuple):
-    """A face: box (4,) as x1, y1, x2, y2 and landmarks (5, 2), fractions of the frame; score 0 to 1.
+    """A face in one frame.
 
-    Landmarks: right eye, left eye, nose, right and left mouth corner, right and left as the person's own.
+    Attributes:
+        box: (4,) x1, y1, x2, y2 in fractions of the frame.
+        landmarks: (5, 2) right eye, left eye, nose, right and left mouth corner in fractions of the frame; right and
+            left are the person's own.
+        score: of the detection, 0 to 1.
     """
 
     box: np.ndarray
@@ -33,7 +34,15 @@ class Face(NamedTuple):
 
 
 class FaceDetector:
-    """CenterFace in onnxruntime. Safe to call from several threads."""
+    """CenterFace in onnxruntime. Safe to call from several threads.
+
+    Args:
+        folder: of ``centerface.onnx``.
+        threads: of onnxruntime.
+
+    Raises:
+        ModelError: the folder does not contain the model.
+    """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         import onnxruntime
@@ -46,7 +55,7 @@ class FaceDetector:
         )
 
     def detect(self, image: np.ndarray) -> list[Face]:
-        """Faces in one (H, W, 3) uint8 RGB frame, the surest first."""
+        """Return the faces in one (H, W, 3) uint8 RGB frame, the highest score first."""
         height, width = (max(32, round(side / 32) * 32) for side in image.shape[:2])
         if image.shape[:2] != (height, width):
             image = cv2.resize(image, (width, height))
@@ -56,14 +65,14 @@ class FaceDetector:
 
 
 def _with_free_input_size(path: Path) -> bytes:
-    """The model's bytes with height and width left open (the file fixes them at 32 x 32)."""
+    """Return the model's bytes with variable height and width (the file fixes them at 32 x 32)."""
     import onnx
 
     try:
         model = onnx.load(str(path))
     except Exception as error:
         raise ModelError(
-            f"the face detector cannot be read ({error})", "Run `omnisense models pull centerface`.", path
+            f"the face detector cannot be loaded ({error})", "Run `omnisense models pull centerface`.", path
         ) from error
     for value in (*model.graph.input, *model.graph.output):
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
@@ -92,55 +101,3 @@ def _decode_faces(
         corners = np.array([left[i], top[i], left[i] + box_w[i], top[i] + box_h[i]]) / np.tile(size, 2)
         faces.append(Face(np.clip(corners, 0.0, 1.0), points, float(scores[i])))
     return sorted(faces, key=lambda face: -face.score)
-
-
-class ExpressionReader:
-    """mini-Xception on LiteRT. Not thread-safe: one interpreter per thread."""
-
-    def __init__(self, folder: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-        path = folder / "mini_xception.tflite"
-        try:
-            # Without the XNNPACK delegate, which announces itself on standard error; the network takes under 1 ms.
-            self._interpreter: Any = Interpreter(
-                model_path=str(path),
-                num_threads=1,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            )
-        except ValueError as error:
-            raise ModelError(
-                f"the expression model cannot be read ({error})", "Run `omnisense models pull mini-xception`.", path
-            ) from error
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-
-    def read(self, grey: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        """Scores (7,), summing to 1, in the order of ``EXPRESSIONS`` for one face of a (H, W) grey frame."""
-        patch = face_patch(grey, landmarks, at=0.55, width=2.8, height=2.8, size=(64, 64))
-        self._interpreter.set_tensor(self._input, (patch.astype(np.float32) / 127.5 - 1.0)[None, :, :, None])
-        self._interpreter.invoke()
-        scores = np.asarray(self._interpreter.get_tensor(self._output)[0], dtype=np.float64)
-        result: np.ndarray = scores / max(scores.sum(), 1e-9)
-        return result
-
-
-def face_patch(
-    grey: np.ndarray, landmarks: np.ndarray, at: float, width: float, height: float, size: tuple[int, int]
-) -> np.ndarray:
-    """A patch of the face that moves with it, resampled to ``size`` (width, height).
-
-    Its centre lies on the line from the eyes (``at`` = 0) to the mouth (1); ``width`` and ``height`` are in
-    eye-to-mouth distances. (0.55, 2.8, 2.8) frames brow to chin as FER-2013, the expression model's data, does.
-    """
-    points = landmarks * [grey.shape[1], grey.shape[0]]
-    eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
-    unit = max(float(np.linalg.norm(mouth - eyes)), 1.0)
-    centre = eyes + (mouth - eyes) * at
-    half = np.array([width, height]) * unit / 2
-    (left, top), (right, bottom) = centre - half, centre + half
-    corners = np.array([[left, top], [right, top], [left, bottom]], dtype=np.float32)
-    target = np.array([[0, 0], [size[0], 0], [0, size[1]]], dtype=np.float32)
-    warp = cv2.getAffineTransform(corners, target)
-    return cv2.warpAffine(grey, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -1,7 +1,7 @@
-"""From joints to words: which way a person is turned, the posture, the arms; and where torso, legs and head are.
+"""Pose in words, from joints: view, posture, torso, arms and legs; and where the parts of the body are.
 
-Every word rests on joints that were found. What they do not settle is left out: a word that is lacking means "not
-known", never "no". Angles and shares are measured in pixels; left and right are the person's own.
+Everything is derived from joints that were found. An empty string means "unknown", never "no". Angles and lengths are
+measured in pixels; left and right are the person's own.
 """
 
 from __future__ import annotations
@@ -14,26 +14,22 @@ import numpy as np
 
 from omnisense.perception.images.scene import BoxPx, Joint, Person
 
-_UPRIGHT_DEG, _LEANING_DEG, _TILTED_DEG, _LYING_DEG = (
-    10.0,
-    30.0,
-    35.0,
-    60.0,
-)  # of the line from hips to shoulders, from the vertical
+# Angles of the line from hips to shoulders, from the vertical.
+_UPRIGHT_DEG, _LEANING_DEG, _TILTED_DEG, _LYING_DEG = 10.0, 30.0, 35.0, 60.0
 _BENT_DEG = 120.0  # of a knee
 _SMALL_PX = 40.0  # joints of smaller people are too coarse for angles
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 
 class Pose(NamedTuple):
-    """What joints say of a person, each empty where they do not settle it.
+    """A pose in words; each attribute is empty where the joints do not determine it.
 
     Attributes:
-        view: ``facing the camera``, ``seen from behind``, ``in profile facing left`` or ``... right`` (of the picture).
+        view: ``facing the camera``, ``seen from behind``, ``in profile facing left`` or ``... right`` (of the image).
         posture: ``standing``, ``sitting``, ``crouching`` or ``lying down``.
-        torso: ``upright``, ``leaning to the left`` or ``leaning to the right`` (of the picture).
+        torso: ``upright``, ``leaning to the left`` or ``leaning to the right`` (of the image).
         arms: ``both arms raised``, ``the left arm raised``, ``the right arm raised`` or ``both arms down``.
-        legs: ``bent knees``. Seen from the front a sitter's legs look straight too, so that is never said.
+        legs: ``bent knees``. There is no "straight": from the front, a sitting person's legs look straight too.
     """
 
     view: str = ""
@@ -43,8 +39,8 @@ class Pose(NamedTuple):
     legs: str = ""
 
 
-def pose_of(person: Person) -> Pose:
-    """The pose of a person; empty for one without joints, or too small for them."""
+def describe_pose(person: Person) -> Pose:
+    """Return the pose of a person; empty for one without joints, or too small for them to be exact."""
     joints = person.joints
     if not joints or person.height < _SMALL_PX:
         return Pose()
@@ -55,7 +51,7 @@ def _view(joints: Mapping[str, Joint]) -> str:
     left, right = joints.get("left_shoulder"), joints.get("right_shoulder")
     seen = {name for name in _HEAD if name in joints and joints[name].visible}
     shoulders = left.x - right.x if left and right else 0.0
-    unit = _length(joints) or abs(shoulders)
+    unit = _torso_length(joints) or abs(shoulders)
     if {"nose", "left_eye", "right_eye"} <= seen:
         ears = {"left_ear", "right_ear"} & seen
         if len(ears) != 1 and shoulders > 0.25 * unit:
@@ -95,7 +91,7 @@ def _posture(joints: Mapping[str, Joint]) -> str:
 
 
 def _seated_or_crouched(knees: list[tuple[str, Joint, Joint, Joint | None]], hip: np.ndarray, torso: float) -> str:
-    """Thighs near level: crouching where the heels are under the hips, sitting otherwise."""
+    """Return the posture of a person with level thighs: crouching where the heels are under the hips, else sitting."""
     ankles = [ankle for *_, ankle in knees if ankle]
     if ankles and max(ankle.y for ankle in ankles) - hip[1] < 0.5 * torso:
         return "crouching" if min(abs(ankle.x - hip[0]) for ankle in ankles) < 0.4 * torso else ""
@@ -118,7 +114,7 @@ def _arms(joints: Mapping[str, Joint]) -> str:
     raised = {}
     for side in ("left", "right"):
         wrist, shoulder = joints.get(f"{side}_wrist"), joints.get(f"{side}_shoulder")
-        if wrist and shoulder and (unit := _length(joints)):
+        if wrist and shoulder and (unit := _torso_length(joints)):
             raised[side] = (shoulder.y - wrist.y) / unit
     if all(raised.get(side, -1) > 0.15 for side in ("left", "right")):
         return "both arms raised"
@@ -139,8 +135,8 @@ def _legs(joints: Mapping[str, Joint]) -> str:
     return "bent knees" if max(angles) < _BENT_DEG else ""
 
 
-def _length(joints: Mapping[str, Joint]) -> float:
-    """Of the torso: what other lengths are measured by; 0 where it is not known."""
+def _torso_length(joints: Mapping[str, Joint]) -> float:
+    """Return the length of the torso, which other lengths are relative to; 0 where it is unknown."""
     shoulder, hip = _middle(joints, "shoulder"), _middle(joints, "hip")
     return 0.0 if shoulder is None or hip is None else float(math.dist(shoulder, hip))
 
@@ -151,7 +147,7 @@ def _middle(joints: Mapping[str, Joint], name: str) -> np.ndarray | None:
 
 
 def _from_vertical(low: np.ndarray, high: np.ndarray) -> float:
-    """Degrees between the line up from one point to another and the vertical."""
+    """Return the angle in degrees between the line from one point up to another and the vertical."""
     return math.degrees(math.atan2(abs(high[0] - low[0]), max(low[1] - high[1], 1e-6)))
 
 
@@ -165,10 +161,10 @@ def _angle(a: Joint, at: Joint, b: Joint) -> float:
 
 
 def part_polygons(person: Person, part: str) -> list[np.ndarray]:
-    """Where a part of the body is, as polygons (N, 2); none where its joints are lacking.
+    """Return where a part of the body is, as polygons (N, 2); none where its joints are missing.
 
     Args:
-        person: whose.
+        person: with joints.
         part: ``torso`` (shoulders to hips), ``legs`` (thighs, hips to knees) or ``face`` (around eyes and nose).
     """
     joints = person.joints
@@ -177,9 +173,9 @@ def part_polygons(person: Person, part: str) -> list[np.ndarray]:
                    (("left", "shoulder"), ("right", "shoulder"), ("right", "hip"), ("left", "hip"))]  # fmt: skip
         if all(name in joints for name in corners) and all(joints[name].visible for name in corners[:2]):
             found = np.array([joints[name][:2] for name in corners])
-            if not all(joints[name].visible for name in corners[2:]):  # something stands before the hips
+            if not all(joints[name].visible for name in corners[2:]):  # the hips are occluded
                 found[2:] = found[1::-1] + (found[2:] - found[1::-1]) * 0.6
-            return [_shrunk(found, 0.8)]
+            return [_shrink(found, 0.8)]
         return _side_torso(joints)
     if part == "legs":
         sides = [side for side in ("left", "right") if {f"{side}_hip", f"{side}_knee"} <= joints.keys()
@@ -196,21 +192,21 @@ def _side_torso(joints: Mapping[str, Joint]) -> list[np.ndarray]:
 
 
 def _strip(start: Joint, end: Joint, width: float) -> np.ndarray:
-    """The middle of a limb: a strip along its bone, so many bone lengths to each side."""
+    """Return a strip (4, 2) along a limb's bone, ``width`` bone lengths to each side."""
     a, b = np.array(start[:2]), np.array(end[:2])
     across = np.array([a[1] - b[1], b[0] - a[0]]) * width
     inner, outer = a + (b - a) * 0.15, a + (b - a) * 0.85
     return np.array([inner + across, outer + across, outer - across, inner - across])
 
 
-def _shrunk(polygon: np.ndarray, share: float) -> np.ndarray:
-    centre = polygon.mean(axis=0)
-    shrunk: np.ndarray = centre + (polygon - centre) * share
+def _shrink(polygon: np.ndarray, share: float) -> np.ndarray:
+    center = polygon.mean(axis=0)
+    shrunk: np.ndarray = center + (polygon - center) * share
     return shrunk
 
 
 def part_box(person: Person, part: str) -> BoxPx | None:
-    """The box of a garment on that part, inside the person's box; None where it is not known.
+    """Return the box of a garment on a part, inside the person's box; None where it is unknown.
 
     ``torso`` reaches from the shoulders to the hips, as wide as the person there; ``legs`` from the hips to the feet.
     """
@@ -219,7 +215,7 @@ def part_box(person: Person, part: str) -> BoxPx | None:
         return None
     points = np.concatenate(polygons)
     x1, y1, x2, y2 = person.box_px
-    unit = _length(person.joints) or float(np.ptp(points[:, 1]))
+    unit = _torso_length(person.joints) or float(np.ptp(points[:, 1]))
     left, right = points[:, 0].min() - 0.25 * unit, points[:, 0].max() + 0.25 * unit
     top, bottom = points[:, 1].min() - 0.15 * unit, points[:, 1].max() + 0.15 * unit
     if part == "legs":

@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
-from omnisense.perception.types import Percepts
+from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.answers.parser import parse
 from omnisense.reasoning.answers.perception_prior import PerceptionPrior, perception_prior
 from omnisense.reasoning.answers.question import Question, question_text, strip_letter

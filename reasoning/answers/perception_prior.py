@@ -12,8 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from omnisense.perception.fusion.people import place_of
-from omnisense.perception.types import AudioStream, FaceTrack, Percepts, Transcript, VisualStream
+from omnisense.perception.fusion.people import describe_position
+from omnisense.perception.percepts import Percepts
+from omnisense.perception.types import AudioStream, FaceTrack, Transcript, VisualStream
 from omnisense.perception.vision.expressions import expression_phases
 from omnisense.reasoning.answers.question import Question, strip_letter
 from omnisense.reasoning.loop import emotion
@@ -111,9 +112,9 @@ def _speaking(question: Question, percepts: Percepts) -> PerceptionPrior:
     if not audio.speech:
         silent = {a: 1.0 if _NOBODY.search(strip_letter(o)) else _FLOOR for a, o in _options(question)}
         return PerceptionPrior(silent if len(set(silent.values())) > 1 else {}, "no voice is heard")
-    sides = {face.id: place_of(face, visual.faces).split()[-1] for face in visual.faces}
+    sides = {face.id: describe_position(face, visual.faces).split()[-1] for face in visual.faces}
     spoke: dict[str, float] = defaultdict(float)
-    for part in percepts.speaking:
+    for part in percepts.speaker_segments:
         if part.face:
             spoke[sides[part.face]] += part.end_s - part.start_s
     total = sum(spoke.values())

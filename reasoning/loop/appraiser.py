@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from omnisense.perception.fusion.timeline import Event
+from omnisense.perception.types import Event
 from omnisense.reasoning.loop import emotion, prompts
 from omnisense.reasoning.loop.appraisal import (
     EMOTIONS,

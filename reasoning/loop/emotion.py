@@ -17,9 +17,9 @@ from typing import cast
 
 import numpy as np
 
-from omnisense.perception.audio.prosody import arousal
-from omnisense.perception.fusion.timeline import Event
-from omnisense.perception.types import AudioStream, FaceTrack, Percepts, Prosody, Transcript, VisualStream
+from omnisense.perception.audio.baselines import estimate_arousal
+from omnisense.perception.percepts import Percepts
+from omnisense.perception.types import AudioStream, Event, FaceTrack, Prosody, Transcript, VisualStream
 from omnisense.perception.vision.expressions import Phase, expression_phases
 from omnisense.reasoning.loop.appraisal import EMOTIONS, EarlierEmotion, EmotionChannel, EmotionName, WeightName
 from omnisense.reasoning.loop.emotion_lexicon import Cue, emotion_cues
@@ -154,7 +154,7 @@ def voice_channel(audio: AudioStream, events: Sequence[Event]) -> EmotionChannel
     latest = spoken[-max(2, len(spoken) // 3) :]
     pitch = float(np.mean([p.f0_rel_st or 0.0 for p in latest]))
     level = float(np.mean([p.loudness_rel_db or 0.0 for p in latest]))
-    excited = arousal(Prosody(f0_rel_st=pitch, loudness_rel_db=level)) or 0.0
+    excited = estimate_arousal(Prosody(f0_rel_st=pitch, loudness_rel_db=level)) or 0.0
     scores = _normalize({e: math.exp(-2 * (excited - a) ** 2) for e, a in _AROUSAL.items()})
     told = tuple(e.id for e in events if e.channel in ("speech", "voice"))[-2:]
     return EmotionChannel(

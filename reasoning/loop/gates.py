@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from omnisense.errors import MediaError
 from omnisense.perception.media.clip import Clip
+from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import OnStream
-from omnisense.perception.types import STREAMS, Percepts
+from omnisense.perception.types import STREAMS
 from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue
 from omnisense.reasoning.loop.conversation import ClipReference, Turn

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omnisense.perception.fusion.timeline import Event, face_name
-from omnisense.perception.types import AudioStream, Percepts, VisualStream
+from omnisense.perception.fusion.timeline import face_name
+from omnisense.perception.percepts import Percepts
+from omnisense.perception.types import AudioStream, Event, VisualStream
 from omnisense.reasoning.loop.appraisal import ContextName
 from omnisense.reasoning.loop.emotion import main_face, quote_of
 from omnisense.reasoning.loop.paraphrase import paraphrase
@@ -40,7 +41,7 @@ def _describe_voices(audio: AudioStream) -> str:
         return "nobody speaks"
     pitch = f", voice around {audio.baseline.f0_hz:.0f} Hz" if audio.baseline.f0_hz else ""
     spoken_s = sum(span.duration_s for span in audio.speech)
-    voices = {turn.voice for turn in audio.voices}
+    voices = {turn.speaker for turn in audio.speaker_turns}
     who = f"{len(voices)} people speak" if len(voices) > 1 else "somebody speaks"
     return f"{who} for {spoken_s:.1f} s{pitch}"
 

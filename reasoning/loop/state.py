@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from omnisense.perception.fusion.timeline import Event
 from omnisense.perception.media.clip import Clip
-from omnisense.perception.types import Percepts
+from omnisense.perception.percepts import Percepts
+from omnisense.perception.types import Event
 from omnisense.reasoning.loop import prompts
 from omnisense.reasoning.loop.appraisal import (
     Appraisal,

@@ -53,7 +53,8 @@ def test_the_offline_default_answers_the_demo(perception):
 
 
 def test_a_clip_is_opened_once_in_a_turn(make_media, monkeypatch):
-    from omnisense.perception.pipeline import Perception, PerceptionSettings
+    from omnisense.perception.pipeline import Perception
+    from omnisense.perception.settings import PerceptionSettings
 
     opened = []
 
@@ -108,7 +109,8 @@ def test_a_clip_that_cannot_be_opened_leaves_no_turn(tmp_path):
 
 
 def test_a_clip_in_which_nothing_is_perceived_needs_a_text(make_media):
-    from omnisense.perception.pipeline import Perception, PerceptionSettings
+    from omnisense.perception.pipeline import Perception
+    from omnisense.perception.settings import PerceptionSettings
 
     blind = Perception(PerceptionSettings(streams=("transcript",), speech_model="owner/absent"))
     path = make_media("a.mp4")
@@ -230,7 +232,8 @@ def test_turns_of_an_older_version_can_be_read(tmp_path):
 
 
 def test_checkpoints_hold_plain_values(tmp_path, make_media):
-    from omnisense.perception.pipeline import Perception, PerceptionSettings
+    from omnisense.perception.pipeline import Perception
+    from omnisense.perception.settings import PerceptionSettings
 
     perception = Perception(PerceptionSettings(streams=("transcript",), speech_model="owner/absent"))
     file = tmp_path / "m.sqlite"

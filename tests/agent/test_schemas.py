@@ -11,7 +11,7 @@ from omnisense.agent.cli.main import cli
 from omnisense.agent.cli.options import PerceptionOptions
 from omnisense.agent.schemas import SCHEMAS, schema_of
 from omnisense.benchmarks.harness.records import read_records
-from omnisense.perception.types import Percepts
+from omnisense.perception.percepts import Percepts
 from tests.benchmarks.conftest import row, write_benchmark
 from tests.conftest import DEMO, REPOSITORY
 

@@ -6,15 +6,16 @@ import pytest
 from pydantic import ValidationError
 
 from omnisense import InputError, Percepts, perceive
-from omnisense.perception.fusion.timeline import manner
-from omnisense.perception.pipeline import Perception, PerceptionSettings
+from omnisense.perception.fusion.timeline import describe_prosody
+from omnisense.perception.percepts import Provenance
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.settings import PerceptionSettings
 from omnisense.perception.types import (
     AudioStream,
     ClipInfo,
     FaceTrack,
     Missing,
     Prosody,
-    Provenance,
     Segment,
     Span,
     Transcript,
@@ -47,8 +48,8 @@ def face(name="face-1", expression=(), mouth=None, start_s=0.0, n=20, position="
 def make_percepts(visual=None, audio=None, transcript=None):
     return Percepts(
         ClipInfo("/x/clip.mp4", "video", 10.0, 0.0, 640, 360, 25.0, "h264", "aac", "0" * 64),
-        visual or Missing("there are no pictures in it"),
-        audio or Missing("there is no sound in it"),
+        visual or Missing("the file has no video track"),
+        audio or Missing("the file has no audio track"),
         transcript or Missing("no model", temporary=True),
         Provenance("0", {"faces": "centerface@1"}, {"a": 1}, {"visual": 1.0}),
     )
@@ -101,7 +102,7 @@ def test_the_timeline_fuses_the_streams():
 
 def test_missing_streams_are_said():
     text = make_percepts().render()
-    assert "No visual stream: there are no pictures in it." in text
+    assert "No visual stream: the file has no video track." in text
     assert "No transcript stream: no model." in text
 
 
@@ -121,8 +122,8 @@ def test_phases_ignore_single_frames():
 
 
 def test_manner_needs_a_clear_difference():
-    assert manner(Prosody(f0_rel_st=1.0, loudness_rel_db=1.0, rate_rel=1.1), "; ") == ""
-    assert manner(Prosody(f0_rel_st=-3.0, rate_rel=0.5), "; ") == "; lower and slower than usual"
+    assert describe_prosody(Prosody(f0_rel_st=1.0, loudness_rel_db=1.0, rate_rel=1.1), "; ") == ""
+    assert describe_prosody(Prosody(f0_rel_st=-3.0, rate_rel=0.5), "; ") == "; lower and slower than usual"
 
 
 # --- perceive -----------------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ def test_a_model_that_cannot_be_had_is_a_missing_stream_and_is_not_cached():
 
 
 def test_a_broken_extractor_is_named_and_the_rest_comes(monkeypatch):
-    import omnisense.perception.audio.prosody as audio
+    import omnisense.perception.audio.analysis as audio
 
     def broken(*_):
         raise ZeroDivisionError("of our own making")
@@ -151,9 +152,12 @@ def test_a_broken_extractor_is_named_and_the_rest_comes(monkeypatch):
 
 def test_streams_that_were_not_asked_for():
     percepts = perceive(DEMO, streams=["audio"])
-    assert percepts.missing() == {"visual": "not asked for", "transcript": "not asked for"}
-    with pytest.raises(InputError, match="smell"):
-        perceive(DEMO, streams=["smell"])
+    assert percepts.missing() == {"visual": "it was not requested", "transcript": "it was not requested"}
+    for unknown in (["smell"], ("visual", "smel"), "visual,audio"):
+        with pytest.raises(InputError, match=r"unknown stream '.*Choose from visual, audio, transcript"):
+            perceive(DEMO, streams=unknown)
+    with pytest.raises(InputError, match="no stream"):
+        PerceptionSettings(streams=())
 
 
 @pytest.mark.models

@@ -91,7 +91,7 @@ def test_a_recording(shared, perception):
     assert spoken_words(percepts.transcript.text) == spoken_words(
         "and so my fellow americans ask not what your country can do for you ask what you can do for your country"
     )
-    assert percepts.missing() == {"visual": "there are no pictures in it"}
+    assert percepts.missing() == {"visual": "the file has no video track"}
     assert len(percepts.audio.pauses) >= 2
 
 

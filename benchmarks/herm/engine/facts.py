@@ -17,7 +17,7 @@ import numpy as np
 from omnisense.perception.geometry import containment
 from omnisense.perception.images.colors import CONFUSABLE_COLORS, dominant_color
 from omnisense.perception.images.scene import BoxPx, Person, Scene, SceneObject
-from omnisense.perception.vision.pose import part_box, part_polygons, pose_of
+from omnisense.perception.vision.pose import describe_pose, part_box, part_polygons
 
 Aspect = Literal["appearance", "pose", "modality", "relation"]
 ASPECTS: tuple[Aspect, ...] = ("appearance", "pose", "modality", "relation")
@@ -121,7 +121,7 @@ def _worn(person: Person, image: np.ndarray) -> list[Fact]:
 
 
 def _posed(person: Person, scene: Scene) -> list[Fact]:
-    pose, source = pose_of(person), scene.source.get("joints", "joints")
+    pose, source = describe_pose(person), scene.source.get("joints", "joints")
     seat = next((thing for thing in scene.objects if thing.name in _SEATS and _sits_on(person, thing)), None)
     found = []
     if pose.view:

@@ -73,7 +73,7 @@ def test_perceive_writes_a_picture(run_cli, tmp_path):
 def test_a_picture_of_few_streams(run_cli, streams, tmp_path):
     code, out, _ = run_cli("perceive", DEMO, "--streams", streams, "--output", tmp_path)
     assert code == 0
-    assert "not asked for" in out
+    assert "not requested" in out
     assert (tmp_path / "timeline.png").stat().st_size > 10_000
 
 

@@ -71,7 +71,7 @@ def test_diarization_error_has_a_collar_on_both_sides(tmp_path):
 
     def rates(border_s):
         turns = (SpeakerTurn(0.0, border_s, "v1"), SpeakerTurn(border_s, 4.0, "v2"))
-        audio = AudioStream(4.0, (), (), (), (), Prosody(), voices=turns)
+        audio = AudioStream(4.0, (), (), (), (), Prosody(), speaker_turns=turns)
         return voices._scored(tmp_path / "x", tmp_path / "x.rttm", "x", Fixed(make_percepts(audio=audio)))
 
     assert rates(2.2)["der, 0.25 s collar"] == 0.0
@@ -118,7 +118,7 @@ def test_speech_time_is_shared_out_to_sides(tmp_path):
         SpeakerSegment(3.0, 5.0, "", "face-1", False, 1.0),
         SpeakerSegment(6.0, 7.0, "", None, True, 1.0),
     )
-    given = type(percepts)(**{**percepts.__dict__, "speaking": spoken})
+    given = type(percepts)(**{**percepts.__dict__, "speaker_segments": spoken})
     assert faces._share_right(Composed(tmp_path, "moving", truth), given) == pytest.approx(2 / 5, abs=0.01)
     assert faces._share_right(Composed(tmp_path, "silent", ()), given) == pytest.approx(4.0)
 

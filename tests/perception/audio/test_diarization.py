@@ -6,17 +6,25 @@ import numpy as np
 import pytest
 
 from omnisense import ModelError, models, open_clip
-from omnisense.perception.audio.chunks import SpeechBlock, SpeechBlocks
-from omnisense.perception.audio.diarization import VoiceTeller, _bridged, _voices, _Window, load_diarizer
-from omnisense.perception.audio.events import laughter_like, overlaps
-from omnisense.perception.audio.prosody import AudioModels, analyze_audio, arousal, load_pitch_model
+from omnisense.perception.audio.analysis import analyze_audio
+from omnisense.perception.audio.baselines import estimate_arousal
+from omnisense.perception.audio.chunks import AudioChunk, AudioChunks
+from omnisense.perception.audio.diarization import (
+    ClusteringDiarizer,
+    _bridge_gaps,
+    _cluster_speakers,
+    _Window,
+    load_diarizer,
+)
+from omnisense.perception.audio.events import detect_laughter, detect_overlaps
+from omnisense.perception.audio.models import AudioModels, load_pitch_model
 from omnisense.perception.types import Prosody, SpeakerTurn
 from tests.conftest import tone
 
 
 @pytest.fixture(scope="module")
 def diarizer():
-    return VoiceTeller(models.fetch("campplus"))
+    return ClusteringDiarizer(models.fetch("campplus"))
 
 
 def share_right(truth, turns):
@@ -24,9 +32,9 @@ def share_right(truth, turns):
     times = np.arange(0, max(t.end_s for t in truth), 0.02)
     true, found = np.full(len(times), "", object), np.full(len(times), "", object)
     for part in truth:
-        true[(times >= part.start_s) & (times < part.end_s)] = part.voice
+        true[(times >= part.start_s) & (times < part.end_s)] = part.speaker
     for part in turns:
-        found[(times >= part.start_s) & (times < part.end_s)] = part.voice
+        found[(times >= part.start_s) & (times < part.end_s)] = part.speaker
     spoken = true != ""
     voice_of = {}
     for speaker in set(true[spoken]):
@@ -45,12 +53,12 @@ def test_the_two_speakers_of_the_call(shared, diarizer):
         fields = line.split()
         truth.append(SpeakerTurn(float(fields[3]), float(fields[3]) + float(fields[4]), fields[7]))
     audio = analyze_audio(
-        SpeechBlocks(open_clip(folder / "sample.wav")), AudioModels(load_pitch_model(), diarizer)
+        AudioChunks(open_clip(folder / "sample.wav")), AudioModels(load_pitch_model(), diarizer)
     ).stream
-    assert {t.voice for t in audio.voices} == {"voice-1", "voice-2"}
-    assert share_right(truth, audio.voices) > 0.9
-    assert {s.kind for s in audio.sounds} <= {"overlap", "interruption"}
-    assert set(audio.voice_baselines) == {"voice-1", "voice-2"}
+    assert {t.speaker for t in audio.speaker_turns} == {"voice-1", "voice-2"}
+    assert share_right(truth, audio.speaker_turns) > 0.9
+    assert {s.kind for s in audio.events} <= {"overlap", "interruption"}
+    assert set(audio.speaker_baselines) == {"voice-1", "voice-2"}
 
 
 @pytest.mark.shared
@@ -62,12 +70,12 @@ def test_a_voice_keeps_its_label_across_blocks(shared, diarizer):
     whole = np.concatenate([samples, samples])
     heard = diarizer.begin()
     for start in range(0, len(whole), 160_000):
-        heard.add(SpeechBlock(start / 16_000, whole[start : start + 160_000], ()))
+        heard.add(AudioChunk(start / 16_000, whole[start : start + 160_000], ()))
     turns = heard.turns()
-    assert {t.voice for t in turns} == {"voice-1", "voice-2"}
+    assert {t.speaker for t in turns} == {"voice-1", "voice-2"}
 
     def at(seconds):
-        return {t.voice for t in turns if t.start_s <= seconds < t.end_s}
+        return {t.speaker for t in turns if t.start_s <= seconds < t.end_s}
 
     again = [at(s) == at(s + 30) for s in np.arange(7, 29, 0.5)]
     assert np.mean(again) > 0.85
@@ -81,17 +89,17 @@ def test_the_number_of_voices_is_found_or_given(shared, diarizer):
     one = [r for r in rows if r["speaker"] == "03"][:6]
     samples = np.concatenate([open_clip(shared / "speech" / "emodb" / r["file"]).audio() for r in one])
     heard = diarizer.begin()
-    heard.add(SpeechBlock(0.0, samples, ()))
-    assert {t.voice for t in heard.turns()} == {"voice-1"}
-    told = VoiceTeller(models.fetch("campplus"), count=2).begin()
-    told.add(SpeechBlock(0.0, samples, ()))
-    assert {t.voice for t in told.turns()} == {"voice-1", "voice-2"}
+    heard.add(AudioChunk(0.0, samples, ()))
+    assert {t.speaker for t in heard.turns()} == {"voice-1"}
+    told = ClusteringDiarizer(models.fetch("campplus"), num_speakers=2).begin()
+    told.add(AudioChunk(0.0, samples, ()))
+    assert {t.speaker for t in told.turns()} == {"voice-1", "voice-2"}
 
 
 @pytest.mark.models
 def test_silence_has_no_voices(diarizer):
     heard = diarizer.begin()
-    heard.add(SpeechBlock(0.0, np.zeros(80_000, np.float32), ()))
+    heard.add(AudioChunk(0.0, np.zeros(80_000, np.float32), ()))
     assert heard.turns() == []
     assert diarizer.begin().turns() == []
 
@@ -108,12 +116,12 @@ def test_clusters_are_found_by_their_distance():
         _Window(float(i), np.ones((10, 3), np.float32), (near(a), near(b) if i % 2 else None, None), (2.0, 2.0, 0.0))
         for i in range(20)
     ]
-    centres = _voices(windows, None)
+    centres = _cluster_speakers(windows, None)
     assert len(centres) == 2
     assert sorted(abs(centres @ a).round()) == [0, 1]
-    assert len(_voices(windows, 1)) == 1
-    assert _voices([], None).shape == (0, 0)
-    assert _bridged([(0.0, 1.0), (1.05, 2.0), (3.0, 3.02)]) == [(0.0, 2.0)]
+    assert len(_cluster_speakers(windows, 1)) == 1
+    assert _cluster_speakers([], None).shape == (0, 0)
+    assert _bridge_gaps([(0.0, 1.0), (1.05, 2.0), (3.0, 3.02)]) == [(0.0, 2.0)]
 
 
 def test_weights_that_are_none_are_refused(tmp_path):
@@ -148,10 +156,10 @@ def test_what_a_pyannote_pipeline_says_is_taken_over(monkeypatch, tmp_path, wrap
 
     monkeypatch.setattr(pyannote.audio, "Pipeline", Pipeline)
     (tmp_path / "config.yaml").write_text("pipeline: {}\n")
-    diarizer = load_diarizer(tmp_path, count=2)
+    diarizer = load_diarizer(tmp_path, num_speakers=2)
     heard = diarizer.begin()
-    heard.add(SpeechBlock(0.0, np.zeros(40_000, np.float32), ()))
-    heard.add(SpeechBlock(2.5, np.zeros(24_000, np.float32), ()))
+    heard.add(AudioChunk(0.0, np.zeros(40_000, np.float32), ()))
+    heard.add(AudioChunk(2.5, np.zeros(24_000, np.float32), ()))
     assert heard.turns() == [
         SpeakerTurn(0.5, 2.0, "voice-1"),
         SpeakerTurn(2.0, 3.0, "voice-2"),
@@ -166,7 +174,7 @@ def test_what_a_pyannote_pipeline_says_is_taken_over(monkeypatch, tmp_path, wrap
 
 def test_overlaps_and_interruptions():
     turns = [SpeakerTurn(0, 5, "a"), SpeakerTurn(2, 2.5, "b"), SpeakerTurn(4.5, 8, "b"), SpeakerTurn(7.95, 9, "a")]
-    found = [(s.kind, s.start_s, s.end_s, s.voices) for s in overlaps(turns)]
+    found = [(s.kind, s.start_s, s.end_s, s.speakers) for s in detect_overlaps(turns)]
     assert found == [("overlap", 2, 2.5, ("b", "a")), ("interruption", 4.5, 5, ("b", "a"))]
 
 
@@ -180,24 +188,24 @@ def test_laughter_like_bursts_are_high_quick_and_even(hz, gap_s, found):
     sound = np.concatenate([laugh(hz=hz, gap_s=gap_s), np.zeros(8000, np.float32)])
     result = load_pitch_model().detect(sound, 16_000, fmin=60, fmax=500)
     f0_hz = np.where(result.confidence >= 0.5, result.pitch_hz, np.nan)
-    sounds = list(laughter_like(result.timestamps, np.maximum(result.loudness_db, -100), f0_hz, 120.0))
+    sounds = list(detect_laughter(result.timestamps, np.maximum(result.loudness_db, -100), f0_hz, 120.0))
     assert bool(sounds) == found
-    assert list(laughter_like(result.timestamps, result.loudness_db, f0_hz, None)) == []
+    assert list(detect_laughter(result.timestamps, result.loudness_db, f0_hz, None)) == []
 
 
 @pytest.mark.shared
 def test_speech_is_not_taken_for_laughter(shared):
     ears = AudioModels(load_pitch_model())
     for path in sorted((shared / "speech" / "emodb").glob("*.flac"))[::9]:
-        assert analyze_audio(SpeechBlocks(open_clip(path)), ears).stream.sounds == ()
+        assert analyze_audio(AudioChunks(open_clip(path)), ears).stream.events == ()
 
 
 def test_arousal():
-    assert arousal(Prosody()) is None
-    assert arousal(Prosody(f0_rel_st=0.0, loudness_rel_db=0.0)) == 0.0
+    assert estimate_arousal(Prosody()) is None
+    assert estimate_arousal(Prosody(f0_rel_st=0.0, loudness_rel_db=0.0)) == 0.0
     assert (
-        arousal(Prosody(f0_rel_st=4.0, loudness_rel_db=6.0))
+        estimate_arousal(Prosody(f0_rel_st=4.0, loudness_rel_db=6.0))
         > 0.8
         > -0.8
-        > arousal(Prosody(f0_rel_st=-4.0, loudness_rel_db=-6.0))
+        > estimate_arousal(Prosody(f0_rel_st=-4.0, loudness_rel_db=-6.0))
     )

@@ -6,26 +6,21 @@ import numpy as np
 import pytest
 
 from omnisense import ModelError, open_clip
-from omnisense.perception.audio.chunks import SpeechBlock, SpeechBlocks, _cut_in_silence, voice_activity
-from omnisense.perception.audio.prosody import (
-    AudioModels,
-    _prosody,
-    _syllables,
-    _Track,
-    analyze_audio,
-    load_pitch_model,
-)
+from omnisense.perception.audio.analysis import analyze_audio
+from omnisense.perception.audio.chunks import AudioChunk, AudioChunks, _cut_in_silence, voice_activity
+from omnisense.perception.audio.models import AudioModels, load_pitch_model
+from omnisense.perception.audio.prosody import ProsodyFrames, _find_syllables, summarize_prosody
 from omnisense.perception.speech.align import SHARED_OUT, WordAligner, _spoken_form
-from omnisense.perception.speech.transcribe import _sentences
+from omnisense.perception.speech.transcribe import _split_sentences
 from omnisense.perception.types import Prosody, Span, Word
 from tests.conftest import DEMO, tone
 
 
 class Block:
-    """A SpeechBlocks of samples made on the spot."""
+    """A AudioChunks of samples made on the spot."""
 
     def __init__(self, samples, speech):
-        self.block = SpeechBlock(0.0, samples, tuple(speech))
+        self.block = AudioChunk(0.0, samples, tuple(speech))
 
     def __iter__(self):
         yield self.block
@@ -51,14 +46,16 @@ def test_syllables_are_counted():
         Block((tone(2.0) * envelope).astype(np.float32), [Span(0, 2)]), AudioModels(load_pitch_model())
     ).stream
     assert audio.utterances[0].prosody.rate_syllables_s == pytest.approx(4, abs=1)
-    assert not _syllables(np.full(2, -20.0), np.ones(2, bool)).any()
+    assert not _find_syllables(np.full(2, -20.0), np.ones(2, bool)).any()
 
 
 def test_nothing_to_hear():
     silence = analyze_audio(Block(np.zeros(32_000, np.float32), []), AudioModels(load_pitch_model())).stream
     assert (silence.speech, silence.utterances, silence.baseline) == ((), (), Prosody())
     assert analyze_audio(Block(np.zeros(0, np.float32), []), AudioModels(load_pitch_model())).stream.duration_s == 0.0
-    assert _prosody(_Track(*(np.zeros(0) for _ in range(4))), np.zeros(0, bool), Span(0, 1)) == Prosody()
+    assert (
+        summarize_prosody(ProsodyFrames(*(np.zeros(0) for _ in range(4))), np.zeros(0, bool), Span(0, 1)) == Prosody()
+    )
 
 
 def test_voice_activity_on_the_demo():
@@ -71,7 +68,7 @@ def test_voice_activity_on_the_demo():
 
 def test_blocks_cover_the_clip_and_are_cut_in_silence():
     clip = open_clip(DEMO)
-    blocks = list(SpeechBlocks(clip, block_s=4.0))
+    blocks = list(AudioChunks(clip, block_s=4.0))
     assert len(blocks) >= 3
     whole = clip.audio()
     joined = np.concatenate([b.samples for b in blocks])
@@ -86,9 +83,9 @@ def test_blocks_cover_the_clip_and_are_cut_in_silence():
 def test_two_threads_share_a_block(monkeypatch):
     from concurrent.futures import ThreadPoolExecutor
 
-    blocks, decoded = SpeechBlocks(open_clip(DEMO)), []
-    decode = SpeechBlocks._decode
-    monkeypatch.setattr(SpeechBlocks, "_decode", lambda self, s: decoded.append(s) or decode(self, s))
+    blocks, decoded = AudioChunks(open_clip(DEMO)), []
+    decode = AudioChunks._decode
+    monkeypatch.setattr(AudioChunks, "_decode", lambda self, s: decoded.append(s) or decode(self, s))
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(lambda _: [b.start_s for b in blocks], range(2))
     assert one == other == decoded == [0.0]
@@ -141,9 +138,9 @@ def test_other_languages_get_a_guess_that_is_called_one():
     assert (words[0].start_s, words[-1].end_s) == (1.0, 3.0)
 
 
-def test_sentences_end_at_full_stops_and_long_pauses():
+def test_split_sentences_end_at_full_stops_and_long_pauses():
     words = [Word("Yes.", 0, 0.5), Word("I", 0.6, 0.7), Word("do", 0.8, 1.0), Word("now", 3.0, 3.2)]
-    assert [s.text for s in _sentences(words, 0.9)] == ["Yes.", "I do", "now"]
+    assert [s.text for s in _split_sentences(words, 0.9)] == ["Yes.", "I do", "now"]
 
 
 @pytest.mark.models

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from omnisense import ModelError, models, open_clip
-from omnisense.perception.audio.prosody import load_pitch_model
+from omnisense.perception.audio.models import load_pitch_model
 from omnisense.perception.emotion import text, voice
 from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.types import Segment, Transcript
@@ -57,12 +57,12 @@ def test_the_cards_state_figures_over_the_bar():
 
 @pytest.mark.shared
 def test_the_shipped_voice_reader_hears_what_was_acted(shared):
-    reader = voice.ShippedVoiceReader(load_pitch_model())
+    reader = voice.ShippedVoiceClassifier(load_pitch_model())
     with (shared / "speech" / "emodb" / "labels.csv").open() as file:
         rows = list(csv.DictReader(file))[::11]
     right = 0
     for row in rows:
-        scores = reader.read(open_clip(shared / "speech" / "emodb" / row["file"]).audio())
+        scores = reader.classify(open_clip(shared / "speech" / "emodb" / row["file"]).audio())
         assert scores.sum() == pytest.approx(1, abs=1e-5)
         right += reader.labels[scores.argmax()] == row["emotion"]
     assert right / len(rows) > 0.85  # it was trained on these: that the features are what they were then
@@ -95,13 +95,13 @@ def test_any_audio_classification_model_serves(tmp_path):
     )
     Wav2Vec2ForSequenceClassification(config).save_pretrained(tmp_path)
     Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
-    reader = voice.HuggingFaceVoiceReader(tmp_path, "tiny")
-    scores = reader.read(tone(1.0))
+    reader = voice.HuggingFaceVoiceClassifier(tmp_path, "tiny")
+    scores = reader.classify(tone(1.0))
     assert reader.labels == ("angry", "calm", "happy")
     assert scores.shape == (3,)
     assert scores.sum() == pytest.approx(1, abs=1e-5)
     with pytest.raises(ModelError, match="no audio classification model"):
-        voice.HuggingFaceVoiceReader(tmp_path / "nowhere", "x")
+        voice.HuggingFaceVoiceClassifier(tmp_path / "nowhere", "x")
 
 
 # --- text -----------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_any_audio_classification_model_serves(tmp_path):
 
 @pytest.fixture(scope="module")
 def reader():
-    return text.ShippedTextReader(models.fetch(text.EMBEDDING))
+    return text.ShippedTextClassifier(models.fetch(text.EMBEDDING))
 
 
 @pytest.mark.models
@@ -125,7 +125,7 @@ def reader():
     ],
 )
 def test_sentences_are_read(reader, sentence, emotion, sign):
-    (found,) = reader.read([sentence])
+    (found,) = reader.classify([sentence])
     assert reader.labels[found.scores.argmax()] == emotion
     assert not sign or np.sign(found.sentiment) == sign
     assert set(found.feelings) <= {label for group in text.EKMAN.values() for label in group}
@@ -134,10 +134,10 @@ def test_sentences_are_read(reader, sentence, emotion, sign):
 @pytest.mark.models
 def test_sentences_do_not_depend_on_their_neighbours(reader):
     sentences = ["I love it.", "No.", "What a long and winding sentence this is, about nothing in particular!", ""]
-    together = reader.read(sentences)
+    together = reader.classify(sentences)
     for sentence, found in zip(sentences, together, strict=True):
-        assert np.allclose(reader.read([sentence])[0].scores, found.scores, atol=1e-4)
-    assert reader.read([]) == []
+        assert np.allclose(reader.classify([sentence])[0].scores, found.scores, atol=1e-4)
+    assert reader.classify([]) == []
 
 
 @pytest.mark.models
@@ -171,17 +171,17 @@ def test_any_text_classifier_serves(tmp_path, several):
         problem_type="multi_label_classification" if several else None,
     )
     BertForSequenceClassification(config).save_pretrained(tmp_path)
-    reader = text.HuggingFaceTextReader(tmp_path, "tiny")
-    (found,) = reader.read(["good"])
+    reader = text.HuggingFaceTextClassifier(tmp_path, "tiny")
+    (found,) = reader.classify(["good"])
     assert reader.labels == ("negative", "positive")
     assert -1 <= found.sentiment <= 1
     assert several or found.scores.sum() == pytest.approx(1, abs=1e-5)
     transcript = Transcript("en", (Segment(0, 1, "good"), Segment(1, 2, "bad")), "test")
-    read = text.with_emotions(transcript, reader)
+    read = text.add_text_emotion(transcript, reader)
     assert read.emotion_labels == reader.labels
     assert all(len(s.emotion) == 2 for s in read.segments)
     with pytest.raises(ModelError, match="no text classifier"):
-        text.HuggingFaceTextReader(tmp_path / "nowhere", "x")
+        text.HuggingFaceTextClassifier(tmp_path / "nowhere", "x")
 
 
 def test_labels_without_a_sign_have_no_sentiment():
@@ -196,8 +196,8 @@ def test_a_text_model_that_fails_costs_no_words(perception, monkeypatch, caplog)
         def read(self, sentences):
             raise RuntimeError("too long for it")
 
-    monkeypatch.setitem(perception.registry._loaded, "text emotion", (Broken(), ""))
-    transcript = perception.felt(Transcript("en", (Segment(0, 1, "good"),), "test"))
+    monkeypatch.setitem(perception.registry._loaded, "text_emotion", Broken())
+    transcript = perception.add_text_emotion(Transcript("en", (Segment(0, 1, "good"),), "test"))
     assert transcript.segments[0].text == "good"
     assert transcript.notes == ("the text emotion model failed (RuntimeError: too long for it)",)
     assert not perception._whole({"transcript": transcript})  # nor is it kept for another time

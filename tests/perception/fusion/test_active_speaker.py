@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from omnisense import ModelError, open_clip
-from omnisense.perception.fusion.active_speaker import who_speaks
+from omnisense.perception.fusion.active_speaker import detect_active_speakers
 from omnisense.perception.types import AudioStream, Prosody, Segment, Span, SpeakerTurn, Transcript
 from omnisense.perception.vision.landmarks import LandmarkTrack
 
@@ -34,7 +34,7 @@ def lips(track, starts, delay_s=0.0, seconds=6.0, size=0.06, seed=0):
 
 def heard(*turns):
     spans = tuple(Span(t.start_s, t.end_s) for t in turns)
-    return AudioStream(6.0, spans, (), (), (), Prosody(), voices=tuple(turns))
+    return AudioStream(6.0, spans, (), (), (), Prosody(), speaker_turns=tuple(turns))
 
 
 OTHER = np.cumsum([0.35, 0.4, 0.31, 0.2, 0.44, 0.23, 0.38, 0.29, 0.51, 0.3, 0.24])
@@ -44,21 +44,21 @@ TURN = SpeakerTurn(0.45, 4.05, "voice-1")
 @pytest.mark.parametrize("delay_s", [0.0, 0.24, -0.2, 0.48])
 def test_of_two_mouths_the_one_that_fits_speaks_whatever_the_delay(delay_s):
     mouths = [lips("face-1", OTHER, delay_s), lips("face-2", SYLLABLES, delay_s, seed=1)]
-    (part,) = who_speaks(mouths, heard(TURN), NO_SOUND, phones(SYLLABLES))
-    assert (part.face, part.off_screen, part.voice) == ("face-2", False, "voice-1")
-    assert part.certainty > 0.5
+    (part,) = detect_active_speakers(mouths, heard(TURN), NO_SOUND, phones(SYLLABLES))
+    assert (part.face, part.off_screen, part.speaker) == ("face-2", False, "voice-1")
+    assert part.confidence > 0.5
 
 
 def test_a_still_mouth_does_not_speak():
-    (part,) = who_speaks([lips("face-1", [])], heard(TURN), NO_SOUND, phones(SYLLABLES))
+    (part,) = detect_active_speakers([lips("face-1", [])], heard(TURN), NO_SOUND, phones(SYLLABLES))
     assert (part.face, part.off_screen) == (None, True)
-    (part,) = who_speaks([], heard(TURN), NO_SOUND, phones(SYLLABLES))
+    (part,) = detect_active_speakers([], heard(TURN), NO_SOUND, phones(SYLLABLES))
     assert (part.face, part.off_screen) == (None, True)
 
 
 def test_the_only_mouth_that_moves_speaks_even_where_no_sound_is_known():
     mouths = [lips("face-1", SYLLABLES), lips("face-2", [], seed=2)]
-    (part,) = who_speaks(mouths, heard(TURN), NO_SOUND, [])
+    (part,) = detect_active_speakers(mouths, heard(TURN), NO_SOUND, [])
     assert part.face == "face-1"
 
 
@@ -66,12 +66,12 @@ def test_without_phones_lips_are_held_to_the_loudness():
     times = np.arange(0, 6, 0.016)
     level_db = -40 + 25 * sum(np.exp(-(((times - s - 0.12) / 0.06) ** 2)) for s in SYLLABLES)
     mouths = [lips("face-1", OTHER), lips("face-2", SYLLABLES, seed=1)]
-    (part,) = who_speaks(mouths, heard(TURN), (times, level_db), [])
+    (part,) = detect_active_speakers(mouths, heard(TURN), (times, level_db), [])
     assert part.face == "face-2"
 
 
 def test_nobody_speaks_in_silence():
-    assert who_speaks([lips("face-1", SYLLABLES)], heard(), NO_SOUND, []) == []
+    assert detect_active_speakers([lips("face-1", SYLLABLES)], heard(), NO_SOUND, []) == []
 
 
 def test_a_turn_is_parted_where_a_sentence_ends():
@@ -79,14 +79,14 @@ def test_a_turn_is_parted_where_a_sentence_ends():
     first, second = SYLLABLES[:5], SYLLABLES[5:]
     mouths = [lips("face-1", first), lips("face-2", second, seed=1)]
     transcript = Transcript("en", (Segment(0.5, 2.0, "Ba ba."), Segment(2.15, 4.4, "Ba ba.")), "test")
-    parts = who_speaks(mouths, heard(TURN), NO_SOUND, phones(SYLLABLES), transcript)
+    parts = detect_active_speakers(mouths, heard(TURN), NO_SOUND, phones(SYLLABLES), transcript)
     assert [p.face for p in parts] == ["face-1", "face-2"]
 
 
 def test_light_asd_rules_out_a_mouth_that_it_finds_silent():
     mouths = [lips("face-1", SYLLABLES), lips("face-2", SYLLABLES, seed=1)]
     score = {"face-1": -2.0, "face-2": 1.5}
-    (part,) = who_speaks(mouths, heard(TURN), NO_SOUND, phones(SYLLABLES), talking=lambda t, a, b: score[t])
+    (part,) = detect_active_speakers(mouths, heard(TURN), NO_SOUND, phones(SYLLABLES), talking=lambda t, a, b: score[t])
     assert part.face == "face-2"
 
 
@@ -114,7 +114,7 @@ def test_two_real_faces_one_voice_at_a_time(shared, perception, tmp_path):
         if kind == "elsewhere":
             assert "a voice off screen" in percepts.render()
             assert percepts.render().count("does not speak") == 2
-    assert perception.perceive(composed["silent"].path).speaking == ()
+    assert perception.perceive(composed["silent"].path).speaker_segments == ()
 
 
 @pytest.mark.shared
@@ -123,13 +123,14 @@ def test_two_real_faces_one_voice_at_a_time(shared, perception, tmp_path):
 def test_light_asd_tells_a_talking_face_from_a_still_one(shared):
     from omnisense.benchmarks.perception.compose import Head
     from omnisense.perception.fusion.light_asd import LightASD
-    from omnisense.perception.pipeline import Perception, PerceptionSettings
+    from omnisense.perception.pipeline import Perception
+    from omnisense.perception.settings import PerceptionSettings
 
     weights = shared / "weights" / "light_asd"
     perception = Perception(PerceptionSettings(asd_model=str(weights)), cache=False)
     percepts = perception.perceive(shared / "grid" / "lbax4n.mpg")
-    assert {p.face for p in percepts.speaking} == {"face-1"}
-    assert "speaking" in percepts.provenance.models
+    assert {p.face for p in percepts.speaker_segments} == {"face-1"}
+    assert "asd" in percepts.provenance.models
 
     model, head = LightASD(weights), Head.read(shared / "grid" / "lbax4n.mpg")
     clip, face = open_clip(shared / "grid" / "lbax4n.mpg"), percepts.visual.faces[0]

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from omnisense.perception.fusion.people import _agreements, people_of, place_of, with_speakers
+from omnisense.perception.fusion.agreement import find_agreements
+from omnisense.perception.fusion.people import describe_position, summarize_people
+from omnisense.perception.fusion.speakers import assign_speakers
+from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import (
     AudioEvent,
     Gesture,
-    Percepts,
     Segment,
     Span,
     SpeakerSegment,
@@ -35,14 +37,14 @@ def two_people() -> Percepts:
     voices = (SpeakerTurn(1.0, 3.0, "voice-1"), SpeakerTurn(5.0, 6.0, "voice-2"), SpeakerTurn(8.0, 9.0, "voice-3"))
     audio = replace(
         base.audio,
-        voices=voices,
+        speaker_turns=voices,
         speech=tuple(Span(v.start_s, v.end_s) for v in voices),
         emotion_labels=TONES,
         utterances=(
             Utterance(1.0, 3.0, base.audio.utterances[0].prosody, "voice-1", (0.02, 0.02, 0.02, 0.94), -0.6),
             Utterance(5.0, 6.0, base.audio.utterances[0].prosody, "voice-2", (0.1, 0.1, 0.8, 0.0), 0.2),
         ),
-        sounds=(AudioEvent(5.0, 5.3, "interruption", ("voice-2", "voice-1")),),
+        events=(AudioEvent(5.0, 5.3, "interruption", ("voice-2", "voice-1")),),
     )
     transcript = Transcript(
         "en",
@@ -58,25 +60,25 @@ def two_people() -> Percepts:
         SpeakerSegment(8.0, 9.0, "voice-3", None, True, 1.0),
     )
     visual = replace(base.visual, faces=(left, right), expression_labels=LABELS)
-    people = people_of(visual, audio, transcript, speaking)
-    return replace(base, visual=visual, audio=audio, transcript=transcript, speaking=speaking, people=people)
+    people = summarize_people(visual, audio, transcript, speaking)
+    return replace(base, visual=visual, audio=audio, transcript=transcript, speaker_segments=speaking, people=people)
 
 
 def test_one_person_one_row():
     left, right, away = two_people().people
-    assert (left.name, left.faces, left.voice, left.words) == ("the person on the left", ("face-1",), "voice-1", 4)
-    assert (right.name, right.faces, right.voice) == ("the person on the right", ("face-2",), "voice-2")
-    assert (away.name, away.faces, away.voice) == ("a voice off screen (voice-3)", (), "voice-3")
+    assert (left.name, left.faces, left.speaker, left.words) == ("the person on the left", ("face-1",), "voice-1", 4)
+    assert (right.name, right.faces, right.speaker) == ("the person on the right", ("face-2",), "voice-2")
+    assert (away.name, away.faces, away.speaker) == ("a voice off screen (voice-3)", (), "voice-3")
     assert left.speaking_s == 2.0
     assert left.facing_camera == pytest.approx(0.9)
     assert left.arousal == -0.6
-    assert left.tone[TONES.index("sadness")] == pytest.approx(0.94)
+    assert left.vocal_emotion[TONES.index("sadness")] == pytest.approx(0.94)
     assert left.gestures[0].kind == "nod"
     assert Percepts.from_json(two_people().to_json()) == two_people()
 
 
 def test_channels_that_contradict_each_other_are_said_out_loud():
-    (conflict,) = two_people().people[0].agreement
+    (conflict,) = two_people().people[0].agreements
     assert conflict.conflict
     assert conflict.text == "the person on the left sounds sad, but looks happy and says something kind or glad"
     assert "conflict: the person on the left sounds sad, but looks happy" in two_people().render()
@@ -84,11 +86,11 @@ def test_channels_that_contradict_each_other_are_said_out_loud():
 
 def test_channels_that_agree_are_said_too():
     spoken = (Segment(1.0, 3.0, "Wonderful!", (), 0.9, "voice-1", (), (), 0.8),)
-    (found,) = _agreements("she", [face(expression=[(0.9, 0.05, 0.05)] * 20)], [], spoken, LABELS, ())
+    (found,) = find_agreements("she", [face(expression=[(0.9, 0.05, 0.05)] * 20)], [], spoken, LABELS, ())
     assert not found.conflict
     assert found.text == "she looks happy and says something kind or glad"
     neutral = (Segment(1.0, 3.0, "Well.", (), 0.9, "voice-1", (), (), 0.1),)
-    assert _agreements("she", [face(expression=[(0.9, 0.05, 0.05)] * 20)], [], neutral, LABELS, ()) == []
+    assert find_agreements("she", [face(expression=[(0.9, 0.05, 0.05)] * 20)], [], neutral, LABELS, ()) == []
 
 
 def test_the_timeline_tells_who_says_what_and_how_people_look():
@@ -115,40 +117,40 @@ def test_what_matters_comes_first_when_space_is_short():
 
 def test_a_face_that_left_and_came_back_is_one_person_by_its_voice():
     visual = replace(full().visual, faces=(face("face-1", n=6), face("face-2", start_s=5.0, n=10)))
-    audio = replace(full().audio, voices=(SpeakerTurn(1.0, 3.0, "voice-1"), SpeakerTurn(6.0, 8.0, "voice-1")))
+    audio = replace(full().audio, speaker_turns=(SpeakerTurn(1.0, 3.0, "voice-1"), SpeakerTurn(6.0, 8.0, "voice-1")))
     speaking = [
         SpeakerSegment(1.0, 3.0, "voice-1", "face-1", False, 1.0),
         SpeakerSegment(6.0, 8.0, "voice-1", "face-2", False, 1.0),
     ]
-    (person,) = people_of(visual, audio, None, speaking)
+    (person,) = summarize_people(visual, audio, None, speaking)
     assert person.faces == ("face-1", "face-2")
     together = replace(visual, faces=(face("face-1"), face("face-2", x=0.7)))  # two at once are two people
-    assert len(people_of(together, audio, None, speaking)) == 2
+    assert len(summarize_people(together, audio, None, speaking)) == 2
 
 
 def test_a_voice_that_is_mostly_off_screen_is_not_a_face():
-    audio = replace(full().audio, voices=(SpeakerTurn(0.0, 10.0, "voice-1"),))
+    audio = replace(full().audio, speaker_turns=(SpeakerTurn(0.0, 10.0, "voice-1"),))
     speaking = [
         SpeakerSegment(0.0, 1.0, "voice-1", "face-1", False, 0.2),
         SpeakerSegment(1.0, 10.0, "voice-1", None, True, 1.0),
     ]
-    rows = people_of(replace(full().visual, faces=(face("face-1"),)), audio, None, speaking)
-    assert [(r.faces, r.voice) for r in rows] == [(("face-1",), ""), ((), "voice-1")]
+    rows = summarize_people(replace(full().visual, faces=(face("face-1"),)), audio, None, speaking)
+    assert [(r.faces, r.speaker) for r in rows] == [(("face-1",), ""), ((), "voice-1")]
 
 
 def test_nobody():
-    assert people_of(None, None, None, []) == ()
+    assert summarize_people(None, None, None, []) == ()
 
 
 def test_places_are_named_as_people_would():
     def places(*xs):
         faces = [face(f"face-{i}", x=x) for i, x in enumerate(xs)]
-        return [place_of(f, faces) for f in faces]
+        return [describe_position(f, faces) for f in faces]
 
     assert places(0.1, 0.3) == ["on the left", "on the right"]
     assert places(0.7, 0.1, 0.4) == ["on the right", "on the left", "in the middle"]
     assert places(0.0, 0.2, 0.4, 0.6) == ["on the left", "second from the left", "third from the left", "on the right"]
-    assert place_of(face(position="centre"), [face(position="centre")]) == "in the centre"
+    assert describe_position(face(position="centre"), [face(position="centre")]) == "in the centre"
 
 
 # --- whose words ----------------------------------------------------------------------------------------------
@@ -157,26 +159,26 @@ def test_places_are_named_as_people_would():
 def test_a_sentence_that_two_voices_share_is_parted():
     turns = [SpeakerTurn(0.0, 1.0, "voice-1"), SpeakerTurn(1.0, 3.0, "voice-2")]
     transcript = Transcript("en", (Segment(0.0, 3.0, "a b c d e f", words("a b c d e f", 0.0), 0.8),), "test")
-    found = with_speakers(transcript, turns).segments
+    found = assign_speakers(transcript, turns).segments
     assert [(s.speaker, s.text) for s in found] == [("voice-1", "a b"), ("voice-2", "c d e f")]
     assert all(w.speaker == s.speaker for s in found for w in s.words)
-    assert with_speakers(transcript, []) == transcript
+    assert assign_speakers(transcript, []) == transcript
 
 
 def test_a_stray_word_stays_with_its_sentence():
     turns = [SpeakerTurn(0.0, 1.0, "voice-1"), SpeakerTurn(1.0, 1.5, "voice-2"), SpeakerTurn(1.5, 3.0, "voice-1")]
     transcript = Transcript("en", (Segment(0.0, 3.0, "a b c d e f", words("a b c d e f", 0.0)),), "test")
-    assert [s.speaker for s in with_speakers(transcript, turns).segments] == ["voice-1"]
+    assert [s.speaker for s in assign_speakers(transcript, turns).segments] == ["voice-1"]
 
 
 def test_where_voices_overlap_the_sentence_decides():
     turns = [SpeakerTurn(0.0, 2.0, "voice-1"), SpeakerTurn(1.0, 4.0, "voice-2")]
     transcript = Transcript("en", (Segment(1.0, 4.0, "a b c d e f", words("a b c d e f", 1.0)),), "test")
-    assert [s.speaker for s in with_speakers(transcript, turns).segments] == ["voice-2"]
+    assert [s.speaker for s in assign_speakers(transcript, turns).segments] == ["voice-2"]
 
 
 def test_words_far_from_any_voice_have_no_speaker():
     transcript = Transcript("en", (Segment(5.0, 5.5, "a", words("a", 5.0)),), "test")
-    assert with_speakers(transcript, [SpeakerTurn(0.0, 1.0, "voice-1")]).segments[0].speaker is None
-    near = with_speakers(transcript, [SpeakerTurn(4.0, 4.8, "voice-1")])
+    assert assign_speakers(transcript, [SpeakerTurn(0.0, 1.0, "voice-1")]).segments[0].speaker is None
+    near = assign_speakers(transcript, [SpeakerTurn(4.0, 4.8, "voice-1")])
     assert near.segments[0].speaker == "voice-1"

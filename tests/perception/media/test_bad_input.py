@@ -87,7 +87,7 @@ def test_one_pixel(make_media, perception):
         make_media("dot.mkv", size=(1, 1), video_codec="ffv1", pixel_format="bgr0", audio_s=None)
     )
     assert percepts.visual.faces == ()
-    assert percepts.missing() == {"audio": "there is no sound in it", "transcript": "there is no sound in it"}
+    assert percepts.missing() == {"audio": "the file has no audio track", "transcript": "the file has no audio track"}
 
 
 @pytest.mark.models

@@ -5,7 +5,7 @@ import pytest
 
 from omnisense import InputError, open_clip
 from omnisense.perception.media.sampling import Sampling
-from omnisense.perception.streaming.buffer import LiveSound, quietest
+from omnisense.perception.streaming.buffer import AudioBuffer, find_quietest_cut
 from omnisense.perception.streaming.session import Chunk, LivePerception, perceive_stream
 from tests.conftest import DEMO, tone
 
@@ -47,7 +47,7 @@ def test_partial_words_come_first_and_the_end_is_as_for_a_file(perception):
     percepts, whole = live.percepts(), perception.perceive(DEMO)
     assert percepts.transcript.text == said
     assert type(percepts) is type(whole)
-    assert {t.voice for t in percepts.audio.voices} == {"voice-1"}
+    assert {t.speaker for t in percepts.audio.speaker_turns} == {"voice-1"}
     assert len(percepts.visual.faces) == len(whole.visual.faces) == 1
     face = percepts.visual.faces[0]
     assert len(face.head_pose) == len(face.facing_camera) == len(face.times_s) > 10
@@ -86,7 +86,7 @@ def test_an_empty_stream_and_one_of_silence(perception):
     live.finish()
     percepts = live.percepts()
     assert percepts.transcript.segments == ()
-    assert percepts.missing() == {"visual": "no frame came"}
+    assert percepts.missing() == {"visual": "no frame was received"}
     assert len(live._sound.samples) <= 2.2 * 16_000  # silence is not kept
 
 
@@ -106,7 +106,8 @@ def test_what_is_no_chunk_is_refused(perception, chunk):
 
 
 def test_only_what_is_asked_for(perception):
-    from omnisense.perception.pipeline import Perception, PerceptionSettings
+    from omnisense.perception.pipeline import Perception
+    from omnisense.perception.settings import PerceptionSettings
 
     heard = LivePerception(Perception(PerceptionSettings(streams=("audio",)), cache=False))
     for chunk in pieces(open_clip(DEMO), fps=5, seconds=4.0):
@@ -114,7 +115,7 @@ def test_only_what_is_asked_for(perception):
         assert update is None or (update.partial is None and update.segments == ())
     heard.finish()
     percepts = heard.percepts()
-    assert percepts.missing() == {"visual": "not asked for", "transcript": "not asked for"}
+    assert percepts.missing() == {"visual": "it was not requested", "transcript": "it was not requested"}
     assert percepts.audio.utterances
 
 
@@ -134,7 +135,7 @@ def test_two_voices_are_told_apart_live(perception, shared):
 
 
 def test_sound_is_put_in_its_place():
-    sound = LiveSound()
+    sound = AudioBuffer()
     sound.add(1.0, np.ones(1600, np.float32))
     sound.add(1.3, np.full(1600, 3.0, np.float32))
     sound.add(1.1, np.full(1600, 2.0, np.float32))  # late, but not too late
@@ -149,4 +150,4 @@ def test_sound_is_put_in_its_place():
 def test_the_cut_is_in_the_quietest_spot():
     loud = tone(4.0)
     loud[48_000:49_600] = 0
-    assert 48_000 <= quietest(loud) <= 49_600
+    assert 48_000 <= find_quietest_cut(loud) <= 49_600

@@ -8,12 +8,13 @@ import pytest
 from omnisense import ModelError, models, open_clip
 from omnisense.perception.images.scene import Joint, load_image
 from omnisense.perception.media.sampling import Sampling
-from omnisense.perception.pipeline import Perception, PerceptionSettings
-from omnisense.perception.streaming.faces import LiveFaces
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.settings import PerceptionSettings
+from omnisense.perception.streaming.faces import LiveFaceTracker
 from omnisense.perception.types import Gesture
-from omnisense.perception.vision.body import BodyReader, BodyState, Hand, _anchors
-from omnisense.perception.vision.gestures import VERBS, acts, held
-from omnisense.perception.vision.patches import Region
+from omnisense.perception.vision.body import BodyEstimator, BodyState, Hand, _palm_anchors
+from omnisense.perception.vision.gestures import GESTURE_PHRASES, classify_body, merge_gestures
+from omnisense.perception.vision.litert import Region
 
 FACE = (100.0, 100.0, 180.0, 200.0)
 LANDMARKS = np.array([(120.0, 130), (160, 130), (140, 150), (125, 175), (155, 175)])
@@ -56,29 +57,29 @@ def hand(x, y, spread=25.0):
     ],
 )
 def test_what_hands_and_arms_show(joints, hands, shown):
-    found = acts(BodyState(joints, hands, None), FACE, LANDMARKS)
+    found = classify_body(BodyState(joints, hands, None), FACE, LANDMARKS)
     assert found == shown
-    assert all(kind in VERBS for kind in found)
+    assert all(kind in GESTURE_PHRASES for kind in found)
 
 
 def test_what_is_held_is_one_gesture():
     looks = [(t, ("hand at mouth",) if 2 <= t < 6 and t not in (3.2, 3.6) else ()) for t in np.arange(25) * 0.4]
-    assert held([(round(t, 1), kinds) for t, kinds in looks]) == [Gesture(2.0, 5.6, "hand at mouth", 1)]
+    assert merge_gestures([(round(t, 1), kinds) for t, kinds in looks]) == [Gesture(2.0, 5.6, "hand at mouth", 1)]
 
 
 def test_what_is_seen_once_counts_in_a_still_only():
-    assert held([(0.0, ("standing",)), (0.4, ()), (0.8, ())]) == []
-    assert held([(0.0, ("standing",))]) == [Gesture(0.0, 0.0, "standing", 1)]
-    assert held([]) == []
+    assert merge_gestures([(0.0, ("standing",)), (0.4, ()), (0.8, ())]) == []
+    assert merge_gestures([(0.0, ("standing",))]) == [Gesture(0.0, 0.0, "standing", 1)]
+    assert merge_gestures([]) == []
 
 
 def test_two_acts_part_by_a_long_time():
     looks = [(0.4 * i, ("sitting",) if i < 5 or i > 12 else ()) for i in range(20)]
-    assert [(g.start_s, g.end_s) for g in held(looks)] == [(0.0, 1.6), (5.2, 7.6)]
+    assert [(g.start_s, g.end_s) for g in merge_gestures(looks)] == [(0.0, 1.6), (5.2, 7.6)]
 
 
 def test_the_palm_detector_has_an_anchor_for_each_answer():
-    anchors = _anchors(192)
+    anchors = _palm_anchors(192)
     assert anchors.shape == (2016, 2)
     assert anchors.min() == 4.0
     assert anchors.max() == 188.0
@@ -89,13 +90,13 @@ def test_the_palm_detector_has_an_anchor_for_each_answer():
 
 @pytest.fixture(scope="module")
 def reader():
-    return BodyReader(models.fetch("body"))
+    return BodyEstimator(models.fetch("body"))
 
 
 @pytest.mark.models
 def test_where_nobody_is_there_is_no_body(reader):
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
-    assert reader.look(noise, (50.0, 20.0, 90.0, 70.0)) == BodyState({}, (), None)
+    assert reader.estimate(noise, (50.0, 20.0, 90.0, 70.0)) == BodyState({}, (), None)
 
 
 @pytest.mark.shared
@@ -120,22 +121,22 @@ def test_a_man_at_the_telephone(shared, perception):
 @pytest.mark.models
 def test_a_body_is_followed_from_look_to_look(shared, reader, perception):
     image = load_image(shared / "people_images" / "images" / "000000234748.jpg")
-    box = perception.registry.vision_models()[0].detect(image)[0].box * [640, 425, 640, 425]
-    first = reader.look(image, tuple(box.tolist()))
-    again = reader.look(image, tuple(box.tolist()), first)
+    box = perception.registry.vision_models().face_detector.detect(image)[0].box * [640, 425, 640, 425]
+    first = reader.estimate(image, tuple(box.tolist()))
+    again = reader.estimate(image, tuple(box.tolist()), first)
     assert again.joints.keys() == first.joints.keys()
     apart = [np.hypot(again.joints[n].x - j.x, again.joints[n].y - j.y) for n, j in first.joints.items()]
     assert max(apart) < 0.5 * (box[3] - box[1])
     assert len(again.hands) == len(first.hands) == 1
     assert np.abs(again.hands[0].points - first.hands[0].points).max() < 0.3 * (box[3] - box[1])
     # The face of somebody who is not there: the body found below it has its nose elsewhere, and his hand is not near.
-    assert reader.look(image, (400.0, 150.0, 420.0, 175.0), first) == BodyState({}, (), None)
+    assert reader.estimate(image, (400.0, 150.0, 420.0, 175.0), first) == BodyState({}, (), None)
 
 
 @pytest.mark.shared
 @pytest.mark.models
 def test_a_hand_is_told_of_once_and_while_it_is_there(shared, perception):
-    faces = LiveFaces(perception)
+    faces = LiveFaceTracker(perception)
     events = []
     clip = open_clip(shared / "faces" / "WolfgangLanger_Pexels.mp4")[1.5:6.0]
     frames = clip.frames(Sampling(fps=5))
@@ -153,10 +154,10 @@ def test_a_hand_is_told_of_once_and_while_it_is_there(shared, perception):
 
 def test_a_missing_model_is_named_and_the_rest_stands(tmp_path):
     with pytest.raises(ModelError, match="model cannot be read"):
-        BodyReader(tmp_path)
+        BodyEstimator(tmp_path)
     perception = Perception(PerceptionSettings(streams=("visual",), body_model=str(tmp_path / "none")), cache=False)
-    assert perception.registry.vision_models()[3] is None
-    assert any("no body" in note for note in perception.registry.missing_vision_models())
+    assert perception.registry.vision_models().body_estimator is None
+    assert any("no body" in note for note in perception.registry.vision_models().notes)
 
 
 def test_no_bodies_without_a_mesh():

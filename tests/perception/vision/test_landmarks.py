@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from omnisense import ModelError, models, open_clip
-from omnisense.perception.vision.face_mesh import FaceMesh, _facing, region_of_face
-from omnisense.perception.vision.gestures import head_gestures
+from omnisense.perception.vision.face_mesh import FaceMesh, _facing_camera, region_of_face
+from omnisense.perception.vision.gestures import detect_head_gestures
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def look():
 
     def looked(image):
         face = detector.detect(image)[0]
-        return mesh.look(image, region_of_face(face.box, face.landmarks, image.shape[1], image.shape[0]))
+        return mesh.estimate(image, region_of_face(face.box, face.landmarks, image.shape[1], image.shape[0]))
 
     return looked
 
@@ -38,11 +38,11 @@ def test_head_pose_turns_with_the_picture(shared, look):
 
 @pytest.mark.models
 def test_no_mesh_fits_where_no_face_is():
-    from omnisense.perception.vision.patches import Region
+    from omnisense.perception.vision.litert import Region
 
     mesh = FaceMesh(models.fetch("face-mesh"))
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
-    assert mesh.look(noise, Region(np.array([100.0, 100.0]), 0.0, 150.0)) is None
+    assert mesh.estimate(noise, Region(np.array([100.0, 100.0]), 0.0, 150.0)) is None
 
 
 def test_a_mesh_that_is_none_is_refused(tmp_path):
@@ -52,10 +52,10 @@ def test_a_mesh_that_is_none_is_refused(tmp_path):
 
 
 def test_eyes_make_up_for_a_turned_head():
-    assert _facing((0, 0, 0), [0.0, 0.0]) == 1.0
-    assert _facing((20, 0, 0), [0.0, 0.0]) < 0.2
-    assert _facing((20, 0, 0), [-0.14, -0.14]) > 0.8
-    assert _facing((0, 0, 0), [0.25, 0.25]) < 0.1
+    assert _facing_camera((0, 0, 0), [0.0, 0.0]) == 1.0
+    assert _facing_camera((20, 0, 0), [0.0, 0.0]) < 0.2
+    assert _facing_camera((20, 0, 0), [-0.14, -0.14]) > 0.8
+    assert _facing_camera((0, 0, 0), [0.25, 0.25]) < 0.1
 
 
 @pytest.mark.shared
@@ -83,7 +83,7 @@ def moved(axis, hz=2.0, swing=8.0, seconds=1.5, drift=0.0):
 
 @pytest.mark.parametrize(("axis", "kind"), [(1, "nod"), (0, "shake")])
 def test_nods_and_shakes_are_told_apart(axis, kind):
-    (gesture,) = head_gestures(*moved(axis, drift=2.0))
+    (gesture,) = detect_head_gestures(*moved(axis, drift=2.0))
     assert gesture.kind == kind
     assert gesture.start_s == pytest.approx(2, abs=0.3)
     assert gesture.end_s == pytest.approx(3.5, abs=0.3)
@@ -92,13 +92,13 @@ def test_nods_and_shakes_are_told_apart(axis, kind):
 
 @pytest.mark.parametrize("still", [{"swing": 2.0}, {"hz": 0.5, "seconds": 4.0}, {"hz": 1.0, "seconds": 0.5}])
 def test_small_slow_and_single_movements_are_no_gestures(still):
-    assert head_gestures(*moved(1, **still)) == []
+    assert detect_head_gestures(*moved(1, **still)) == []
 
 
 def test_too_little_to_tell():
-    assert head_gestures(np.zeros(0), np.zeros((0, 3))) == []
+    assert detect_head_gestures(np.zeros(0), np.zeros((0, 3))) == []
     times = np.r_[np.arange(5) * 0.04, 10 + np.arange(5) * 0.04]
-    assert head_gestures(times, np.zeros((10, 3))) == []
+    assert detect_head_gestures(times, np.zeros((10, 3))) == []
 
 
 @pytest.mark.models

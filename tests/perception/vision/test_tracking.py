@@ -4,7 +4,8 @@ import pytest
 from omnisense import models
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.sampling import Sampling
-from omnisense.perception.vision.face_detector import EXPRESSIONS, Face, face_patch
+from omnisense.perception.vision.expression_classifier import EXPRESSIONS, crop_face
+from omnisense.perception.vision.face_detector import Face
 from omnisense.perception.vision.tracking import track_faces
 from tests.conftest import DEMO
 
@@ -91,8 +92,8 @@ def test_patches_follow_the_face():
     grey = np.zeros((200, 200), np.uint8)
     grey[110:130, 90:110] = 255  # around the mouth of a face at the centre
     marks = np.array([[0.45, 0.4], [0.55, 0.4], [0.5, 0.5], [0.46, 0.6], [0.54, 0.6]])
-    assert face_patch(grey, marks, at=1.0, width=0.4, height=0.4, size=(8, 8)).mean() > 200
-    assert face_patch(grey, marks, at=0.0, width=0.4, height=0.4, size=(8, 8)).mean() == 0
+    assert crop_face(grey, marks, at=1.0, width=0.4, height=0.4, size=(8, 8)).mean() > 200
+    assert crop_face(grey, marks, at=0.0, width=0.4, height=0.4, size=(8, 8)).mean() == 0
 
 
 @pytest.mark.models

@@ -1,0 +1,84 @@
+"""Settings of perception: which streams are extracted, from which frames, with which models."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Literal
+
+from omnisense.errors import InputError
+from omnisense.perception.media.sampling import Sampling
+from omnisense.perception.types import STREAMS, StreamName
+
+Role = Literal[
+    "face", "expression", "face_mesh", "body", "speech", "pitch", "speaker", "voice_emotion", "text_emotion", "asd"
+]
+SHIPPED = "shipped"  # the emotion heads in this package, rather than a model's name
+
+
+def parse_streams(names: Collection[str]) -> tuple[StreamName, ...]:
+    """Return the chosen streams in the order of ``STREAMS``.
+
+    Raises:
+        InputError: an unknown name, or none at all.
+    """
+    chosen = [names] if isinstance(names, str) else list(names)
+    unknown = ", ".join(f"'{name}'" for name in chosen if name not in STREAMS)
+    if unknown or not chosen:
+        raise InputError(
+            f"unknown stream {unknown}" if unknown else "no stream is chosen", f"Choose from {', '.join(STREAMS)}."
+        )
+    return tuple(name for name in STREAMS if name in chosen)
+
+
+@dataclass(frozen=True)
+class PerceptionSettings:
+    """Which streams are extracted, and with which models (a name of the model list, a folder, or a hub id each).
+
+    Attributes:
+        streams: which of ``visual``, ``audio`` and ``transcript``; kept in that order.
+        sampling: which frames are used.
+        face_model: a face detector.
+        expression_model: a classifier of facial expression.
+        face_mesh_model: for lips, head pose and gaze; None leaves them out, and ``body_model`` with them.
+        body_model: for hands at the face, arms and posture; None leaves them out.
+        speech_model: a Whisper model in CTranslate2 form.
+        language: a code such as ``en``, or None to let a multilingual speech model detect it.
+        speaker_model: a speaker embedding, or a pyannote pipeline, for diarization; None leaves diarization out.
+        num_speakers: the number of speakers, where it is known.
+        voice_emotion_model: ``shipped``, or any Hugging Face audio classification model; None leaves it out.
+        text_emotion_model: ``shipped``, or any Hugging Face text classifier; None leaves it out.
+        asd_model: a file or folder with Light-ASD's weights, used in active speaker detection beside the lips.
+
+    Raises:
+        InputError: an unknown stream, or none.
+    """
+
+    streams: tuple[StreamName, ...] = STREAMS
+    sampling: Sampling = field(default_factory=Sampling)
+    face_model: str = "centerface"
+    expression_model: str = "mini-xception"
+    face_mesh_model: str | None = "face-mesh"
+    body_model: str | None = "body"
+    speech_model: str = "whisper-tiny.en"
+    language: str | None = None
+    speaker_model: str | None = "campplus"
+    num_speakers: int | None = None
+    voice_emotion_model: str | None = SHIPPED
+    text_emotion_model: str | None = SHIPPED
+    asd_model: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "streams", parse_streams(self.streams))
+
+    def models(self) -> dict[Role, str]:
+        """Return the names of the models that these settings use, by role."""
+        roles: dict[Role, str | None] = {}
+        if "visual" in self.streams:
+            roles |= {"face": self.face_model, "expression": self.expression_model, "face_mesh": self.face_mesh_model}
+            roles |= {"asd": self.asd_model, "body": self.body_model if self.face_mesh_model else None}
+        if "audio" in self.streams:
+            roles |= {"speaker": self.speaker_model, "voice_emotion": self.voice_emotion_model}
+        if "transcript" in self.streams:
+            roles |= {"speech": self.speech_model, "text_emotion": self.text_emotion_model}
+        return {role: name for role, name in roles.items() if name is not None}
