@@ -2,9 +2,9 @@
 
 A sliding window of five seconds goes through the segmentation network that WhisperX ships (Bredin and Laurent,
 "End-to-end speaker segmentation for overlap-aware resegmentation", Interspeech 2021), which detects which of up to
-three local speakers speak in each 17 ms, overlaps included. An embedding (``campplus``) of each local speaker's clean speech
-is kept, and at the end of the clip all embeddings are clustered together, so that a speaker keeps the same label from
-the first window of an hour to the last. With the user's access, a pyannote pipeline does all of this instead.
+three local speakers speak in each 17 ms, overlaps included. An embedding (``campplus``) of each local speaker's clean
+speech is kept, and at the end of the clip all embeddings are clustered together, so that a speaker keeps the same label
+from the first window of an hour to the last. With the user's access, a pyannote pipeline does all of this instead.
 """
 
 from __future__ import annotations

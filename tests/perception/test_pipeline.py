@@ -51,7 +51,7 @@ def make_percepts(visual=None, audio=None, transcript=None):
         visual or Missing("the file has no video track"),
         audio or Missing("the file has no audio track"),
         transcript or Missing("no model", temporary=True),
-        Provenance("0", {"faces": "centerface@1"}, {"a": 1}, {"visual": 1.0}),
+        provenance=Provenance("0", {"face": "centerface@1"}, PerceptionSettings(language="en"), {"visual": 1.0}),
     )
 
 
@@ -83,6 +83,10 @@ def full():
 def test_json_both_ways(percepts):
     assert Percepts.from_json(percepts.to_json()) == percepts
     assert json.loads(percepts.to_json()) == percepts.to_dict()
+    assert Percepts.from_dict(percepts.to_dict()) == percepts
+    assert percepts.to_dict()["schema_version"] == 1
+    with pytest.raises(ValidationError):
+        Percepts.from_dict({**percepts.to_dict(), "schema_version": 2})
     with pytest.raises(ValidationError):
         Percepts.from_json('{"clip": 1}')
 
