@@ -64,6 +64,22 @@ def to_xywh(box: Sequence[float]) -> Box:
     return box[0], box[1], box[2] - box[0], box[3] - box[1]
 
 
+def from_xywh(xywh: Sequence[float]) -> Box:
+    """Return a box x, y, width, height as x1, y1, x2, y2."""
+    x, y, w, h = xywh
+    return x, y, x + w, y + h
+
+
+def normalize(box: Sequence[float], width: float, height: float) -> Box:
+    """Return a box in pixels (corners, or x, y, width, height) as fractions of an image."""
+    return box[0] / width, box[1] / height, box[2] / width, box[3] / height
+
+
+def denormalize(box: Sequence[float], width: float, height: float) -> Box:
+    """Return a box in fractions of an image (corners, or x, y, width, height) in pixels."""
+    return box[0] * width, box[1] * height, box[2] * width, box[3] * height
+
+
 def clip_xywh(xywh: Sequence[float], width: float, height: float, min_side: float = 0.0) -> Box | None:
     """Return a box x, y, width, height as x1, y1, x2, y2, clipped to an image.
 

@@ -1,79 +1,83 @@
-"""``omnisense annotate``: pictures of people to rows, questions and training data."""
+"""``omnisense annotate``: annotate images of people, and make questions and training rows."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from omnisense.benchmarks.herm.engine.annotations import AnnotationSummary
+
 _DIR = click.Path(path_type=Path, file_okay=False)
+_UNITS = ["auto", "fractions", "bins", "thousandths", "pixels"]
 
 
 @click.command("annotate")
 @click.argument("images", type=_DIR)
-@click.option("--output", required=True, type=_DIR, metavar="DIR", help="Run folder; the same command goes on there.")
-@click.option("--coco", metavar="DIR", help="instances.json, person_keypoints.json, captions.json: used, not models.")
-@click.option("--detector-model", metavar="MODEL", help="Finds people and objects, where there are no annotations.")
-@click.option("--pose-model", metavar="MODEL", help="Finds joints (ViTPose), where there are no annotations.")
-@click.option("--captioner-model", metavar="POLICY", help="A vision-language model that describes people.")
+@click.option("--output", required=True, type=_DIR, metavar="DIR", help="Run folder; repeat the command to resume.")
+@click.option("--coco", metavar="DIR", help="Folder with COCO annotations, used instead of models.")
+@click.option("--detector-model", metavar="MODEL", help="Object detector, instead of --coco.")
+@click.option("--pose-model", metavar="MODEL", help="Pose estimator (ViTPose), with --detector-model.")
+@click.option("--captioner-model", metavar="POLICY", help="Vision-language model that describes people.")
 @click.option(
-    "--grounder-model",
-    metavar="MODEL",
-    help="Finds phrases: a zero-shot detector (OWLv2, Grounding DINO), or a policy, may be the same.",
+    "--grounder-model", metavar="MODEL", help="Zero-shot detector or policy that finds the captioner's phrases."
 )
 @click.option(
-    "--boxes",
-    type=click.Choice(["auto", "fractions", "bins", "thousandths", "pixels"]),
-    default="auto",
-    show_default=True,
-    help="How captioner and grounder write boxes.",
+    "--boxes", type=click.Choice(_UNITS), default="auto", show_default=True, help="How these models write boxes."
 )
-@click.option("--writer-model", metavar="POLICY", help="A language model that makes captions by rules fluent.")
+@click.option("--writer-model", metavar="POLICY", help="Language model that rewrites template-based captions.")
 @click.option(
-    "--test-fraction", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Pictures for the test."
+    "--test-fraction", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of the test split."
 )
-@click.option("--seed", default=0, show_default=True)
-@click.option("--limit", type=click.IntRange(0), default=0, help="At most so many pictures. [default: all]")
-@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
-@click.option("--workers", type=click.IntRange(0), default=0, help="Processes on this machine, or Ray actors.")
-@click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster; `local` starts one here.")
-@click.option("--gpus-per-worker", "gpus", type=click.FloatRange(0), default=0.0, help="For Ray actors.")
-@click.option("--viewer", "shown", type=click.IntRange(0), default=200, show_default=True, help="Pictures on its page.")
+@click.option("--seed", default=0, show_default=True, help="Random seed of split and questions.")
+@click.option("--limit", type=click.IntRange(0), default=0, help="Maximum number of images.  [default: all]")
+@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Images per batch.")
+@click.option("--workers", type=click.IntRange(0), default=0, help="Number of worker processes, or of Ray actors.")
+@click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster; `local` starts one.")
+@click.option("--gpus-per-worker", "gpus", type=click.FloatRange(0), default=0.0, help="GPUs per Ray actor.")
+@click.option(
+    "--viewer-images", type=click.IntRange(0), default=200, show_default=True, help="Number of images in viewer.html."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def annotate_command(images: Path, output: Path, as_json: bool, **given: Any) -> None:
-    """Annotate pictures of people at three levels, as HERM-100K does, and make questions and training rows of them.
+def annotate_command(images: Path, output: Path, as_json: bool, **options: Any) -> None:
+    """Annotate the people in a folder of IMAGES, as in HERM-100K.
 
-    IMAGES is a folder. The run folder gets images.jsonl, instances.jsonl, questions.jsonl (of pictures that are held
-    out), training.jsonl (of the others), viewer.html and summary.json.
+    The run folder gets images.jsonl and instances.jsonl (the annotations), questions.jsonl (of the test split),
+    training.jsonl (of the other images), viewer.html, summary.json and run.log. COCO annotations are instances.json
+    and, if present, person_keypoints.json and captions.json.
     """
     from omnisense.agent.cli.progress import AnnotationProgress
-    from omnisense.benchmarks.herm.engine.annotate import AnnotateSettings, annotate
+    from omnisense.benchmarks.herm.engine.annotate import annotate
+    from omnisense.benchmarks.herm.engine.annotator import AnnotateSettings
 
-    how = {key: given.pop(key) for key in ("limit", "batch_size", "workers", "ray", "gpus")}
+    run = {key: options.pop(key) for key in ("limit", "batch_size", "workers", "ray", "gpus")}
     with AnnotationProgress() as bar:
-        found = annotate(images, output, AnnotateSettings(**given), **how, on_plan=bar.plan, on_done=bar.done)
+        summary = annotate(
+            images, output, AnnotateSettings(**options), **run, on_start=bar.start, on_progress=bar.update
+        )
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps(summary.to_dict(), ensure_ascii=False))
     else:
-        _show(found, output)
-    for name, cause in found["failed"].items():
-        click.echo(f"{name}: {cause}", err=True)
-    if found["failed"]:
+        _show(summary, output)
+    for name, error in summary.failed.items():
+        click.echo(f"{name}: {error.message}", err=True)
+    if summary.failed:
         sys.exit(1)
 
 
-def _show(found: dict[str, Any], output: Path) -> None:
-    counts = found["counts"]
-    click.echo(f"{counts['people']} people in {counts['pictures with people']} of {counts['pictures']} pictures")
-    click.echo("people with: " + ", ".join(f"{key} {n}" for key, n in found["people with"].items()))
-    for title in ("questions", "training"):
-        listed = ", ".join(f"{key} {n}" for key, n in found[title].items())
-        click.echo(f"{title}: {sum(found[title].values())}{f' ({listed})' if listed else ''}")
-    for reason, n in found["dropped"].items():
+def _show(summary: AnnotationSummary, output: Path) -> None:
+    counts = summary.counts
+    click.echo(f"{counts.people} people in {counts.images_with_people} of {counts.images} images")
+    click.echo("people with: " + ", ".join(f"{key} {n}" for key, n in summary.people_with.items()))
+    for title, rows in (("questions", summary.questions), ("training rows", summary.training)):
+        listed = ", ".join(f"{key} {n}" for key, n in rows.items())
+        click.echo(f"{title}: {sum(rows.values())}{f' ({listed})' if listed else ''}")
+    for reason, n in summary.dropped.items():
         click.echo(f"dropped: {n} x {reason}")
-    for what in found["missing"]:
-        click.echo(f"not there: {what}")
+    for name in summary.missing:
+        click.echo(f"missing: {name}")
     click.echo(f"written to {output / 'viewer.html'}", err=True)

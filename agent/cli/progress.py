@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from omnisense.benchmarks.harness.records import Record
     from omnisense.benchmarks.harness.run import Plan
-    from omnisense.benchmarks.herm.engine.output import Annotated
+    from omnisense.benchmarks.herm.engine.output import AnnotationResult
 
 
 def progress_bar() -> tuple[Progress, Console]:
@@ -65,7 +65,7 @@ class EvaluationProgress:
 
 
 class AnnotationProgress:
-    """Pictures done, with rate and remaining time, on standard error."""
+    """Progress of ``annotate`` on standard error: images done, rate and remaining time."""
 
     def __init__(self) -> None:
         self._bar, self._console = progress_bar()
@@ -78,15 +78,15 @@ class AnnotationProgress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def plan(self, pictures: int, had: int) -> None:
-        """Say what will be done."""
-        self._console.print(f"{pictures} pictures{f', {had} already done' if had else ''}")
-        self._task = self._bar.add_task("", total=pictures, completed=had, rate="")
+    def start(self, num_images: int, num_done: int) -> None:
+        """Show the number of images, and how many are already done."""
+        self._console.print(f"{num_images} images{f', {num_done} already done' if num_done else ''}")
+        self._task = self._bar.add_task("", total=num_images, completed=num_done, rate="")
 
-    def done(self, one: Annotated) -> None:
-        """Count one picture."""
-        self._people += len(one.people)
-        self._failed += bool(one.error)
+    def update(self, result: AnnotationResult) -> None:
+        """Count one image."""
+        self._people += len(result.people)
+        self._failed += result.error is not None
         speed = self._bar.tasks[0].speed
         words = f"{self._people} people{f', {self._failed} failed' if self._failed else ''}"
         self._bar.update(self._task, advance=1, description=words, rate=f"{speed:.1f}/s" if speed else "")

@@ -24,7 +24,8 @@ from typing import Any
 import click
 from PIL import Image
 
-from omnisense.benchmarks.herm.engine.annotate import AnnotateSettings, annotate
+from omnisense.benchmarks.herm.engine.annotate import annotate
+from omnisense.benchmarks.herm.engine.annotator import AnnotateSettings
 from omnisense.benchmarks.speed.memory import peak_mb
 
 _DIR = click.Path(path_type=Path, file_okay=False, exists=True)

@@ -18,7 +18,10 @@ FractionBox = tuple[float, float, float, float]  # x1, y1, x2, y2 as fractions o
 class Grounder(Protocol):
     """Finds the boxes of what phrases name."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        ...
 
     def ground(self, path: Path, phrases: Sequence[str]) -> list[list[FractionBox]]:
         """Return for each phrase the boxes of what it names in an image; an empty list where nothing is found."""

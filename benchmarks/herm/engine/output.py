@@ -1,4 +1,4 @@
-"""The engine's run folder: rows that grow a picture at a time, and reading them back without holding them all."""
+"""The engine's run folder: rows that are appended image by image, and reading them without holding them all."""
 
 from __future__ import annotations
 
@@ -10,37 +10,49 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from omnisense.benchmarks.harness.run_folder import claim, cut_torn_line, write_manifest
+from omnisense.benchmarks.herm.engine.annotations import ErrorRecord, ImageAnnotation, PersonAnnotation
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
 from omnisense.version import __version__
 
 INDEX = "coco.sqlite"  # of the annotations
-Row = dict[str, Any]
+_Annotation = TypeVar("_Annotation", ImageAnnotation, PersonAnnotation)
+_IMAGES, _PEOPLE = "images.jsonl", "instances.jsonl"
 
 
 @dataclass(frozen=True)
-class Annotated:
-    """What came of a picture: its rows, what was dropped, by reason; or why there is nothing."""
-
-    picture: Path
-    image: Row | None = None
-    people: tuple[Row, ...] = ()
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    error: str = ""
-
-
-class Output:
-    """The run folder while it is written: a picture counts once its row is in ``images.jsonl``.
-
-    Args:
-        folder: of the run.
-        identity: what must be the same for rows to belong to one run.
+class AnnotationResult:
+    """The result for one image: its annotations, or an error.
 
     Attributes:
-        done: ids of the pictures that are there; ``failed``: why others are not; ``dropped``: counts by reason.
+        path: the image file.
+        image: None after an error.
+        people: the annotated people.
+        dropped: number of annotations, detections and texts that were not used, by reason.
+        error: why there is no annotation.
+    """
+
+    path: Path
+    image: ImageAnnotation | None = None
+    people: tuple[PersonAnnotation, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    error: ErrorRecord | None = None
+
+
+class AnnotationWriter:
+    """A run folder that is being written. An image counts as done once its row is in ``images.jsonl``.
+
+    Args:
+        folder: the run folder; it is created if it is missing.
+        identity: settings that must be equal for rows to belong to one run.
+
+    Attributes:
+        done: ids of the images that are done.
+        failed: the errors of this run, by file name.
+        dropped: number of annotations, detections and texts that were not used, by reason.
 
     Raises:
         InputError: the folder holds another run, is in use, or cannot be written.
@@ -48,74 +60,97 @@ class Output:
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
         self._folder, self._lock = folder, claim(folder)
-        self._images, self._people = folder / "images.jsonl", folder / "instances.jsonl"
+        self._images, self._people = folder / _IMAGES, folder / _PEOPLE
         for file in (self._images, self._people):
             cut_torn_line(file)
-        if next(read_lines(self._images), None) is None:  # nothing to lose: a first try that came to nothing
+        if next(read_lines(self._images), None) is None:  # a run that failed before its first row
             for name in ("manifest.json", INDEX):
                 (folder / name).unlink(missing_ok=True)
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         write_manifest(folder, {"identity": identity, "omnisense": __version__, "started": started})
-        self.failed: dict[str, str] = {}
+        self.failed: dict[str, ErrorRecord] = {}
         self.dropped: Counter[str] = Counter()
         self.done: set[str] = set()
         for row in read_lines(self._images):
             self.done.add(row["image_id"])
             self.dropped.update(row["dropped"])
-        orphans = [row for row in read_lines(self._people) if row["image_id"] not in self.done]
-        if orphans:  # people of a picture that was not finished
-            kept = (row for row in read_lines(self._people) if row["image_id"] in self.done)
-            write_atomically(self._people, "".join(map(line_of, kept)))
+        self._remove_orphans()
 
-    def __enter__(self) -> Output:
+    def _remove_orphans(self) -> None:
+        """Remove people whose image was not finished."""
+        if all(row["image_id"] in self.done for row in read_lines(self._people)):
+            return
+        kept = (row for row in read_lines(self._people) if row["image_id"] in self.done)
+        write_atomically(self._people, "".join(map(to_json_line, kept)))
+
+    def __enter__(self) -> AnnotationWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def add(self, one: Annotated) -> None:
-        """Put a picture's rows on disk.
+    def add(self, result: AnnotationResult) -> None:
+        """Write an image's rows to disk, or remember its error.
 
         Raises:
-            InputError: the disk is full or gone.
+            InputError: the rows cannot be written, for instance because the disk is full.
         """
-        if one.image is None:
-            self.failed[one.picture.name] = one.error
+        if result.error is not None:
+            self.failed[result.path.name] = result.error
+        if result.image is None:
             return
-        image = one.image | {"dropped": dict(one.dropped)}
+        dropped = dict(result.dropped)
+        image = result.image.model_copy(update={"dropped": dropped})
         try:
-            _append(self._people, one.people)
-            _append(self._images, [image])
+            _append(self._people, (person.to_dict() for person in result.people))
+            _append(self._images, [image.to_dict()])
         except OSError as error:
             raise InputError(
-                f"the rows cannot be written ({error.strerror}); those before are kept",
-                "Make room, then run the same command again.",
+                f"the rows cannot be written ({error.strerror}); earlier rows are kept",
+                "Free disk space, then run the same command again.",
                 self._folder,
             ) from error
-        self.done.add(image["image_id"])
-        self.dropped.update(one.dropped)
+        self.done.add(image.image_id)
+        self.dropped.update(dropped)
 
 
-def pictures_of(output: Path) -> Iterator[tuple[Row, list[Row]]]:
-    """The rows of a run, a picture at a time with its people; memory does not grow with the run.
+def read_annotations(output: Path) -> Iterator[tuple[ImageAnnotation, list[PersonAnnotation]]]:
+    """Yield the annotations of a run folder, an image at a time with its people.
 
-    Both files are in the order in which pictures were done, so they are read side by side.
-    """
-    people = read_lines(output / "instances.jsonl")
-    ahead = next(people, None)
-    for image in read_lines(output / "images.jsonl"):
-        mine: list[Row] = []
-        while ahead is not None and ahead["image_id"] == image["image_id"]:
-            mine.append(ahead)
-            ahead = next(people, None)
-        yield image, mine
-
-
-def read_lines(file: Path) -> Iterator[Row]:
-    """The rows of a file of JSON lines; none where there is no file.
+    Both files are in the order in which images were done, so they are read side by side and memory stays constant.
 
     Raises:
-        InputError: a damaged line.
+        InputError: a damaged line, or a row of another schema version.
+    """
+    people = _read_people(output / _PEOPLE)
+    following = next(people, None)
+    for row in read_lines(output / _IMAGES):
+        image = _parse(ImageAnnotation, row, output / _IMAGES)
+        found: list[PersonAnnotation] = []
+        while following is not None and following.image_id == image.image_id:
+            found.append(following)
+            following = next(people, None)
+        yield image, found
+
+
+def _read_people(file: Path) -> Iterator[PersonAnnotation]:
+    for row in read_lines(file):
+        yield _parse(PersonAnnotation, row, file)
+
+
+def _parse(kind: type[_Annotation], row: Mapping[str, Any], file: Path) -> _Annotation:
+    try:
+        return kind.from_dict(row)
+    except ValueError as error:
+        cause = " ".join(str(error).split())
+        raise InputError(f"a row cannot be read ({cause})", "Start with another --output.", file) from error
+
+
+def read_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file of JSON lines; nothing if the file does not exist.
+
+    Raises:
+        InputError: a line is not JSON.
     """
     if not file.is_file():
         return
@@ -124,25 +159,27 @@ def read_lines(file: Path) -> Iterator[Row]:
             try:
                 yield json.loads(line)
             except ValueError as error:
-                raise InputError(f"line {number} is no JSON ({error})", "Start with another --output.", file) from error
+                raise InputError(
+                    f"line {number} is not JSON ({error})", "Start with another --output.", file
+                ) from error
 
 
-def line_of(row: Row) -> str:
-    """A row as a line of JSON."""
+def to_json_line(row: Mapping[str, Any]) -> str:
+    """Return an object as a line of JSON."""
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _append(file: Path, rows: Iterable[Row]) -> None:
+def _append(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     with file.open("ab") as out:
-        out.write("".join(map(line_of, rows)).encode())
+        out.write("".join(map(to_json_line, rows)).encode())
         out.flush()
         os.fsync(out.fileno())
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """A file that is there only once all of it is written."""
-    aside = path.with_name(f".{path.name}")
-    with aside.open("w", encoding="utf-8") as file:
+def open_atomically(path: Path) -> Iterator[TextIO]:
+    """Open a text file for writing; it appears under its name only when the block ends without an error."""
+    temporary = path.with_name(f".{path.name}")
+    with temporary.open("w", encoding="utf-8") as file:
         yield file
-    aside.replace(path)
+    temporary.replace(path)

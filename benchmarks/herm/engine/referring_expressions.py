@@ -1,8 +1,8 @@
-"""Phrases that single a person out: tried, checked against everybody else in the picture, sharpened or dropped.
+"""Referring expressions: phrases that fit one person in an image and, as far as is known, no other.
 
-A phrase stands only if every other person is known not to fit it. People of whom little is known (too small, half
-hidden, or one of a crowd that nobody annotated) could fit almost anything, so phrases are sharpened by what is always
-known: size and place.
+A phrase is kept only if every other person is known not to fit it. Of some people little is known (too small, occluded,
+or in a crowd without individual annotations), and they could fit almost any phrase; such phrases are disambiguated by
+what is always known, size and position, or dropped.
 """
 
 from __future__ import annotations
@@ -11,129 +11,151 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from omnisense.benchmarks.herm.engine.facts import Described, Fact
+from omnisense.benchmarks.herm.engine.facts import DescribedPerson, Fact
 from omnisense.perception.geometry import best_iou
 from omnisense.perception.images.scene import Person, Scene
 
-_MOST = 4  # phrases for a person
-_APART = 0.04  # of the picture's width: as far as the one furthest to a side is from the next
+MIN_AREA = 0.004  # of the image: smaller people are not referred to
+_MAX_EXPRESSIONS = 4  # for each person
+_MIN_OFFSET = 0.04  # of the image's width, between the centers of people who are told apart by position
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
-_LARGER = 4.0  # times the area: then one is in the foreground and the other is not
-_LARGE, _LEAST_JOINTS = 0.02, 4  # who fills so much of the picture with fewer joints is a part of somebody
-_LEAST_AREA = 0.004  # of the picture: smaller people are not referred to
+_FOREGROUND_RATIO = 4.0  # of areas: then one person is in the foreground and the other is not
+_LARGE, _MIN_JOINTS = 0.02, 4  # a person of this share of the image with fewer joints is a visible part of a body
+_SAME_BOX_IOU = 0.6
 
 
 @dataclass
-class Referred:
-    """Phrases that hold, and why others were dropped."""
+class ReferringExpressions:
+    """Expressions that single a person out.
+
+    Attributes:
+        phrases: the expressions, the simplest first.
+        dropped: number of phrases that were dropped or disambiguated, by reason.
+    """
 
     phrases: list[str] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
 
     def drop(self, reason: str) -> None:
-        """Count one."""
+        """Count one dropped phrase."""
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
 
-def refer(one: Described, everybody: Sequence[Described], scene: Scene) -> Referred:
-    """Phrases for one person, the plainest first."""
-    found = Referred()
-    person = one.person
-    if person.area < _LEAST_AREA * scene.width * scene.height:
-        found.drop("too small to be referred to")
-        return found
-    looked_for = any(other.person.joints for other in everybody)
-    if looked_for and len(person.joints) < _LEAST_JOINTS and person.area > _LARGE * scene.width * scene.height:
-        found.drop("too little of the body is seen")
-        return found
-    others = [other for other in everybody if other is not one]
-    if any(_hides(other.person, person) for other in others):
-        found.drop("almost the same box as another person")
+def find_referring_expressions(
+    person: DescribedPerson, everyone: Sequence[DescribedPerson], scene: Scene
+) -> ReferringExpressions:
+    """Return the referring expressions of one person, at most four.
+
+    Args:
+        person: whom to refer to; one of ``everyone``.
+        everyone: all people of the scene.
+        scene: the scene.
+    """
+    found = ReferringExpressions()
+    others = [other for other in everyone if other is not person]
+    if reason := _reason_for_none(person.person, everyone, others, scene):
+        found.drop(reason)
         return found
     if not others and not scene.crowds:
-        found.phrases.append(f"the {one.noun}")
-    names = [fact for fact in one.facts if fact.name]
-    enough: list[Fact] = []
-    for facts in _plainest_first(names):
-        if not scene.crowds and not any(fact in enough for fact in facts) and not _fitting(facts, others):
-            enough += facts if len(facts) == 1 else []
-            found.phrases.append(_phrase(one, facts))
-    for facts in [*([fact] for fact in names), []]:
-        if len(found.phrases) < _MOST:
-            found.phrases += _sharpened(one, facts, others, scene, found)
-    if (
-        not found.phrases
-        and _countable(others, scene)
-        and (place := _place(person, [o.person for o in others], scene.width))
-    ):
-        found.phrases.append(f"the {place} {one.noun} from the left")
-    found.phrases = list(dict.fromkeys(found.phrases))[:_MOST]
+        found.phrases.append(f"the {person.noun}")
+    facts = [fact for fact in person.facts if fact.modifier]
+    if not scene.crowds:
+        found.phrases += _unique_phrases(person, facts, others)
+    for combination in [*([fact] for fact in facts), []]:
+        if len(found.phrases) < _MAX_EXPRESSIONS:
+            found.phrases += _disambiguate(person, combination, others, scene, found)
+    if not found.phrases and _all_countable(others, scene):
+        ordinal = _ordinal(person.person, [other.person for other in others], scene.width)
+        if ordinal:
+            found.phrases.append(f"the {ordinal} {person.noun} from the left")
+    found.phrases = list(dict.fromkeys(found.phrases))[:_MAX_EXPRESSIONS]
     return found
 
 
-def _fitting(facts: Sequence[Fact], others: Sequence[Described]) -> list[Described]:
-    """Those of whom it is not known that they lack one of the facts."""
+def _reason_for_none(
+    person: Person, everyone: Sequence[DescribedPerson], others: Sequence[DescribedPerson], scene: Scene
+) -> str:
+    """Return why a person cannot be referred to; empty otherwise."""
+    image_area = scene.width * scene.height
+    if person.area < MIN_AREA * image_area:
+        return "person too small"
+    joints_known = any(other.person.joints for other in everyone)
+    if joints_known and len(person.joints) < _MIN_JOINTS and person.area > _LARGE * image_area:
+        return "too little of the body visible"
+    if any(best_iou([other.person.box_px], [person.box_px]) > _SAME_BOX_IOU for other in others):
+        return "almost the same box as another person"
+    return ""
+
+
+def _unique_phrases(person: DescribedPerson, facts: Sequence[Fact], others: Sequence[DescribedPerson]) -> Iterator[str]:
+    """Yield phrases of one fact, then of two, that fit no other person."""
+    sufficient: list[Fact] = []
+    for size in (1, 2):
+        for combination in itertools.combinations(facts, size):
+            redundant = any(fact in sufficient for fact in combination)
+            if not redundant and not _people_who_may_fit(combination, others):
+                if size == 1:
+                    sufficient += combination
+                yield _phrase(person, combination)
+
+
+def _people_who_may_fit(facts: Sequence[Fact], others: Sequence[DescribedPerson]) -> list[DescribedPerson]:
+    """Return the people who are not known to lack any of the facts."""
     return [other for other in others if not any(other.lacks(fact) for fact in facts)]
 
 
-def _plainest_first(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
-    """One fact at a time, then two."""
-    for size in (1, 2):
-        yield from map(list, itertools.combinations(facts, size))
-
-
-def _sharpened(
-    one: Described, facts: Sequence[Fact], others: Sequence[Described], scene: Scene, found: Referred
+def _disambiguate(
+    person: DescribedPerson,
+    facts: Sequence[Fact],
+    others: Sequence[DescribedPerson],
+    scene: Scene,
+    found: ReferringExpressions,
 ) -> list[str]:
-    """The phrase of these facts with the size or place that tells it apart; none where nothing does."""
-    phrase = _phrase(one, facts)
-    rest = _fitting(facts, others)
-    if not rest and not scene.crowds:
-        return []  # it needs no sharpening
-    in_front = [other for other in rest if other.person.area * _LARGER > one.person.area]
-    if not in_front and (not scene.crowds or _before_crowd(one.person, others, scene)):
-        found.drop("fitted others too: sharpened by size")
+    """Return the phrase of these facts with the size or position that makes it unique; empty if nothing does."""
+    phrase = _phrase(person, facts)
+    rivals = _people_who_may_fit(facts, others)
+    if not rivals and not scene.crowds:
+        return []  # it is unique as it is
+    near_in_size = [other for other in rivals if other.person.area * _FOREGROUND_RATIO > person.person.area]
+    if not near_in_size and (not scene.crowds or _is_before_crowd(person.person, others, scene)):
+        found.drop("disambiguated by size")
         return [f"{phrase} in the foreground"]
-    side = _side(one.person, [other.person for other in rest], scene.width)
-    if side and _countable(rest, scene):
-        found.drop("fitted others too: sharpened by place")
+    side = _outermost_side(person.person, [other.person for other in rivals], scene.width)
+    if side and _all_countable(rivals, scene):
+        found.drop("disambiguated by position")
         return [f"{phrase} {side}"]
     if facts:
-        found.drop("fits others too")
+        found.drop("fits other people too")
     return []
 
 
-def _phrase(one: Described, facts: Sequence[Fact]) -> str:
-    return " ".join([f"the {one.noun}", *(fact.name for fact in sorted(facts, key=lambda f: f.aspect != "appearance"))])
+def _phrase(person: DescribedPerson, facts: Sequence[Fact]) -> str:
+    ordered = sorted(facts, key=lambda fact: fact.aspect != "appearance")
+    return " ".join([f"the {person.noun}", *(fact.modifier for fact in ordered)])
 
 
-def _countable(others: Sequence[Described], scene: Scene) -> bool:
-    """Whether everybody among whom a place is told is there to be seen: no crowd, and nobody who is overlooked."""
-    least = _LEAST_AREA * scene.width * scene.height
-    return not scene.crowds and all(other.person.area >= least for other in others)
+def _all_countable(others: Sequence[DescribedPerson], scene: Scene) -> bool:
+    """Return whether a position among these people is unambiguous: no crowd, and no one too small to be noticed."""
+    min_area = MIN_AREA * scene.width * scene.height
+    return not scene.crowds and all(other.person.area >= min_area for other in others)
 
 
-def _side(person: Person, others: Sequence[Person], width: int) -> str:
-    x, apart = person.center[0], _APART * width
-    if all(x + apart < other.center[0] for other in others):
+def _outermost_side(person: Person, others: Sequence[Person], width: int) -> str:
+    x, offset = person.center[0], _MIN_OFFSET * width
+    if all(x + offset < other.center[0] for other in others):
         return "furthest to the left"
-    return "furthest to the right" if all(x - apart > other.center[0] for other in others) else ""
+    return "furthest to the right" if all(x - offset > other.center[0] for other in others) else ""
 
 
-def _place(person: Person, others: Sequence[Person], width: int) -> str:
-    """Which of a few people in a row it is."""
-    row = sorted([person, *others], key=lambda p: p.center[0])
-    apart = all(b.center[0] - a.center[0] > _APART * width for a, b in itertools.pairwise(row))
-    return _ORDINALS[row.index(person)] if apart and len(row) <= len(_ORDINALS) else ""
+def _ordinal(person: Person, others: Sequence[Person], width: int) -> str:
+    """Return the person's place from the left in a row of up to five people; empty if they are not a clear row."""
+    row = sorted([person, *others], key=lambda one: one.center[0])
+    separate = all(b.center[0] - a.center[0] > _MIN_OFFSET * width for a, b in itertools.pairwise(row))
+    return _ORDINALS[row.index(person)] if separate and len(row) <= len(_ORDINALS) else ""
 
 
-def _before_crowd(person: Person, others: Sequence[Described], scene: Scene) -> bool:
-    """Whether somebody is clearly larger than the people of a crowd, who are as large as most of those annotated."""
+def _is_before_crowd(person: Person, others: Sequence[DescribedPerson], scene: Scene) -> bool:
+    """Return whether a person is much larger than the people of a crowd, assumed as large as most annotated people."""
     areas = sorted(other.person.area for other in others)
     typical = areas[len(areas) // 2] if areas else 0.02 * scene.width * scene.height
-    return person.area > _LARGER * typical
-
-
-def _hides(other: Person, person: Person) -> bool:
-    """Whether two boxes are almost one: a phrase for one would mark the other as well."""
-    return best_iou([other.box_px], [person.box_px]) > 0.6
+    return person.area > _FOREGROUND_RATIO * typical

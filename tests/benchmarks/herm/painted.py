@@ -1,4 +1,4 @@
-"""Pictures of painted people, and their annotations in COCO's form: scenes whose truth is known."""
+"""Painted people with COCO annotations: scenes with known content."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from omnisense.benchmarks.herm.engine.annotate import AnnotateSettings, annotate
+from omnisense.benchmarks.herm.engine.annotate import annotate
+from omnisense.benchmarks.herm.engine.annotator import AnnotateSettings
 from omnisense.perception.images.scene import KEYPOINTS
 
 RGB = {
@@ -27,20 +28,20 @@ BODY = {"nose": (0, .08), "left_eye": (.02, .065), "right_eye": (-.02, .065), "l
 
 
 class Pictures:
-    """Pictures of painted people, and their annotations in COCO's form."""
+    """Images of painted people, and their COCO annotations."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.images, self.boxes, self.joints, self.captions = folder, [], [], [], []
         (folder / "images").mkdir(parents=True, exist_ok=True)
 
     def add(self, name, people, size=(640, 480), caption="", things=(), crowd=None, mode="RGB"):
-        """People as (x of the middle, height, colour of the top, right arm raised)."""
+        """People as (x of the middle, height, color of the top, right arm raised)."""
         image = Image.new("RGB", size, (140, 150, 130))
         draw = ImageDraw.Draw(image)
         number = len(self.images) + 1
         self.images.append({"id": number, "file_name": name, "width": size[0], "height": size[1]})
-        for x, height, colour, raised in people:
-            self._paint(draw, number, x, size[1] - 10 - height, height, colour, raised)
+        for x, height, color, raised in people:
+            self._paint(draw, number, x, size[1] - 10 - height, height, color, raised)
         for kind, box in things:
             self.boxes.append({"id": 10_000 + len(self.boxes), "image_id": number, "category_id": kind, "bbox": box})
         if crowd:
@@ -50,7 +51,7 @@ class Pictures:
             self.captions.append({"id": number, "image_id": number, "caption": caption})
         image.convert(mode).save(self.folder / "images" / name)
 
-    def _paint(self, draw, number, x, top, height, colour, raised):
+    def _paint(self, draw, number, x, top, height, color, raised):
         body = {k: (x + dx * height, top + dy * height) for k, (dx, dy) in BODY.items()}
         if raised:
             body["right_elbow"] = (x - 0.18 * height, top + 0.15 * height)
@@ -58,7 +59,7 @@ class Pictures:
         draw.ellipse([x - 0.06 * height, top, x + 0.06 * height, top + 0.14 * height], fill=(225, 172, 140))
         corners = [body[f"{side}_{part}"] for side, part in
                    (("left", "shoulder"), ("right", "shoulder"), ("right", "hip"), ("left", "hip"))]  # fmt: skip
-        draw.polygon(corners, fill=RGB[colour])
+        draw.polygon(corners, fill=RGB[color])
         for side in ("left", "right"):
             draw.line([body[f"{side}_hip"], body[f"{side}_ankle"]], fill=RGB["black"], width=max(3, int(0.11 * height)))
         box = [x - 0.22 * height, top, 0.44 * height, height]

@@ -1,4 +1,4 @@
-"""The engine with models: tiny ones with random weights, and scripted ones that see."""
+"""The data engine with models: tiny ones with random weights, and a scripted one with known answers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from omnisense.benchmarks.herm.engine.annotate import AnnotateSettings
-from omnisense.benchmarks.herm.engine.captioner import Captioner, PolicyGrounder
-from omnisense.benchmarks.herm.engine.facts import describe
-from omnisense.benchmarks.herm.engine.output import pictures_of
+from omnisense.benchmarks.herm.engine.annotations import ImageAnnotation
+from omnisense.benchmarks.herm.engine.annotator import AnnotateSettings
+from omnisense.benchmarks.herm.engine.captioner import Captioner
+from omnisense.benchmarks.herm.engine.describe import describe_people
+from omnisense.benchmarks.herm.engine.grounders import PolicyGrounder
+from omnisense.benchmarks.herm.engine.output import read_annotations
+from omnisense.benchmarks.herm.engine.rewriter import rewrite_caption
 from omnisense.errors import ModelError
 from omnisense.perception.images.coco import CocoSceneReader
 from omnisense.perception.images.scene import load_image
@@ -50,13 +53,13 @@ def poser(tmp_path_factory):
     return folder
 
 
-def test_models_stand_in_where_there_are_no_annotations(trio, tmp_path, detector, poser):
+def test_models_replace_annotations(trio, tmp_path, detector, poser):
     found = run(trio, tmp_path / "out", AnnotateSettings(detector_model=str(detector), pose_model=str(poser)))
-    assert found["counts"]["people"] == 4
-    ((_, people),) = pictures_of(tmp_path / "out")
-    assert people[0]["source"]["bbox"] == f"detector {detector}"
+    assert found.counts.people == 4
+    ((_, people),) = read_annotations(tmp_path / "out")
+    assert people[0].source["bbox"] == f"detector {detector}"
     without = run(trio, tmp_path / "out2", AnnotateSettings(detector_model=str(detector)))
-    assert "a pose model: no poses, no colours of garments" in without["missing"]
+    assert "pose model (no poses, no colors of garments)" in without.missing
     with pytest.raises(ModelError, match="cannot be loaded"):
         run(trio, tmp_path / "out3", AnnotateSettings(detector_model=str(poser)))
 
@@ -68,13 +71,13 @@ def vlm(tmp_path_factory):
     return str(tiny_vlm(tmp_path_factory.mktemp("vlm")))
 
 
-def test_a_vision_language_model_runs_through_the_same_gates(trio, tmp_path, vlm):
+def test_texts_of_a_model_must_pass_the_checks(trio, tmp_path, vlm):
     settings = AnnotateSettings(coco=trio.write().coco, captioner_model=vlm, grounder_model=vlm)
     found = run(trio, tmp_path / "out", settings)
-    ((_, people),) = pictures_of(tmp_path / "out")
-    # a model of random weights writes nothing that passes: what rules wrote stays, and the drops are counted
-    assert sum(n for reason, n in found["dropped"].items() if reason.startswith("model text")) == 1 + 3 * 4
-    assert people[0]["source"]["appearance"] == "colour measured between the joints"
+    ((_, people),) = read_annotations(tmp_path / "out")
+    # a model of random weights writes nothing usable: the template-based texts stay, and dropped texts are counted
+    assert sum(n for reason, n in found.dropped.items() if reason.startswith("model text")) == 1 + 3 * 4
+    assert people[0].source["appearance"] == "colour measured between the joints"
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +120,14 @@ def test_a_zero_shot_detector_grounds_phrases(trio, tmp_path, owl, vlm):
     found = ZeroShotGrounder(str(owl), min_score=0.0).ground(
         trio.folder / "images" / "trio.png", ["a red top", "a hat"]
     )
-    assert all(0 < len(boxes) <= 16 for boxes in found)  # one for each patch of the picture, but for those without area
+    assert all(0 < len(boxes) <= 16 for boxes in found)  # one for each patch of the image, without empty boxes
     assert all(0 <= v <= 1 for boxes in found for box in boxes for v in box)
     assert ZeroShotGrounder(str(owl), min_score=0.0).ground(trio.folder / "images" / "trio.png", ["a" * 40]) == [[]]
     settings = AnnotateSettings(coco=str(trio.folder), captioner_model=vlm, grounder_model=str(owl))
-    assert not run(trio, tmp_path / "out", settings)["failed"]
+    assert not run(trio, tmp_path / "out", settings).failed
 
 
-def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
+def test_usable_texts_of_a_model_are_kept_and_grounded(trio, tmp_path):
 
     class Seer:
         """Sees garments where they are, and finds one phrase on the wrong person."""
@@ -151,44 +154,49 @@ def test_what_a_capable_model_writes_is_taken_and_grounded(trio, tmp_path):
 
     trio.write()
     (scene,) = CocoSceneReader(trio.folder).read([trio.folder / "images" / "trio.png"])
-    from omnisense.benchmarks.herm.engine.descriptions import rows_of
+    from omnisense.benchmarks.herm.engine.descriptions import build_annotations
 
-    image, people, _ = rows_of(scene, describe(scene, load_image(scene.path)))
-    people[0]["refer"], people[1]["refer"] = people[0]["refer"][:1], []
+    image, people, _ = build_annotations(scene, describe_people(scene, load_image(scene.path)))
+    expressions = (people[0].referring_expressions[:1], (), people[2].referring_expressions)
+    people = [
+        person.model_copy(update={"referring_expressions": kept})
+        for person, kept in zip(people, expressions, strict=True)
+    ]
     seer = Seer()
     (tmp_path / "crops").mkdir()
     notation = notation_of("thousandths", None)
     captioner = Captioner(seer, notation, PolicyGrounder(seer, notation), tmp_path / "crops")
-    dropped = captioner.describe(scene.path, image, people)
+    _, people, dropped = captioner.describe(scene.path, image, people)
     left = people[0]
-    assert left["refer"] == ["the one waving"]  # the model's, which the grounder finds
-    assert left["source"]["refer"] == "model seer, checked by seer"
-    assert people[1]["refer"] == []  # the grounder finds nobody by what was written
-    assert left["appearance"] == "They wear <p>a knitted red top</p> and <p>a scarf</p>."
-    assert left["source"]["appearance"] == "model seer"
-    assert left["appearance_boxes"] == {"a knitted red top": [[64.0, 216.0, 89.6, 120.0]]}
-    assert left["source"]["pose"] == "COCO keypoints"  # the refusal was not taken
-    assert dropped["refer phrase: the grounder finds it elsewhere"] == 1
+    assert left.referring_expressions == ("the one waving",)  # the model's, which the grounder finds
+    assert left.source["referring_expressions"] == "model seer, checked by seer"
+    assert people[1].referring_expressions == ()  # the grounder finds no person for what was written
+    assert left.appearance == "They wear <p>a knitted red top</p> and <p>a scarf</p>."
+    assert left.source["appearance"] == "model seer"
+    assert left.appearance_boxes == {"a knitted red top": ((64.0, 216.0, 89.6, 120.0),)}
+    assert left.source["pose"] == "COCO keypoints"  # the refusal is not used
+    assert dropped["referring expression: grounded elsewhere"] == 1
     assert dropped["model text: a refusal"] == 3
-    assert dropped["phrase: its box could not be found on the person"] == 5
+    assert dropped["phrase: no box on the person"] == 5
 
 
-def test_texts_without_a_grounder_teach_no_boxes(trio, tmp_path):
-    """A model's text has phrases of its own: the boxes of the text by rules are not those."""
-    from omnisense.benchmarks.herm.engine.descriptions import rows_of
-    from omnisense.benchmarks.herm.engine.questions import training_of
+def test_without_a_grounder_there_are_no_training_rows_with_boxes(trio, tmp_path):
+    """The boxes of the template-based text do not belong to the phrases of the model's text."""
+    from omnisense.benchmarks.herm.engine.descriptions import build_annotations
+    from omnisense.benchmarks.herm.engine.training import build_training_rows
     from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
     trio.write()
     (scene,) = CocoSceneReader(trio.folder).read([trio.folder / "images" / "trio.png"])
-    image, people, _ = rows_of(scene, describe(scene, load_image(scene.path)))
-    assert any(row["dimension"] == "instance grounding" for row in training_of(image, people, 0))
+    image, people, _ = build_annotations(scene, describe_people(scene, load_image(scene.path)))
+    assert any(row.dimension == "instance grounding" for row in build_training_rows(image, people, 0))
     policy = ScriptedPolicy(["They wear <p>a knitted top</p> today."])
-    dropped = Captioner(policy, notation_of("bins", None), None, tmp_path).describe(scene.path, image, people)
+    captioner = Captioner(policy, notation_of("bins", None), None, tmp_path)
+    image, people, dropped = captioner.describe(scene.path, image, people)
     assert not dropped
-    assert people[0]["appearance_boxes"] == {}
-    assert "no grounder" in people[0]["missing"]["appearance_boxes"]
-    assert not any(row["dimension"] == "instance grounding" for row in training_of(image, people, 0))
+    assert people[0].appearance_boxes == {}
+    assert "no grounder" in people[0].missing["appearance_boxes"]
+    assert not any(row.dimension == "instance grounding" for row in build_training_rows(image, people, 0))
 
 
 @pytest.mark.parametrize(
@@ -202,12 +210,15 @@ def test_texts_without_a_grounder_teach_no_boxes(trio, tmp_path):
         ("no", "too short"),
     ],
 )
-def test_a_rewritten_caption_adds_nothing_and_loses_nothing(written, fault):
-    from omnisense.benchmarks.herm.engine.captioner import rewrite
+def test_a_rewritten_caption_must_keep_the_content(written, fault):
     from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
-    image = {"dense_caption": "<p>A boy</p> stands by a car. The boy waves.", "source": {"dense_caption": "rules"}}
-    found = rewrite(ScriptedPolicy([written]), image)
+    original = "<p>A boy</p> stands by a car. The boy waves."
+    image = ImageAnnotation(
+        image="a.png", image_id="a", width=640, height=480, people=1, crowds=(), dense_caption=original,
+        caption_boxes={}, source={"dense_caption": "templates"}, dropped={},
+    )  # fmt: skip
+    rewritten, found = rewrite_caption(ScriptedPolicy([written]), image)
     assert found == fault
-    assert image["source"]["dense_caption"] == ("rules" if fault else "rules; rewritten by scripted")
-    assert image["dense_caption"] == ("<p>A boy</p> stands by a car. The boy waves." if fault else written)
+    assert rewritten.source["dense_caption"] == ("templates" if fault else "templates; rewritten by scripted")
+    assert rewritten.dense_caption == (original if fault else written)
