@@ -1,7 +1,8 @@
-"""Benchmarks: any model, and our own agent, on questions about people; and what OmniSense's own speed is.
+"""Benchmarks: any model, and our own agent, on questions about people; and the speed of OmniSense itself.
 
-Read in this order: ``items`` (what is asked), ``prompting`` (how), ``systems`` (of whom), ``score`` (how replies are
-scored), ``worker`` and ``crews`` (who does the work), ``records`` and ``runner`` (a run), ``statistics``, ``summary``,
-``charts`` and ``report`` (what it found). ``humansense/`` is the first suite, ``herm/`` the second, with the engine
-that makes such data out of pictures; ``speed/`` times OmniSense beside its parts and named peers.
+- ``harness``: the evaluation harness shared by all suites; start with ``harness.suite``
+- ``suites``: the registry, one line for each suite
+- ``humansense``, ``herm``: the suites; ``herm.engine`` makes HERM-style data from images
+- ``perception``: the error of each perception stage on labelled clips
+- ``speed``: OmniSense's speed beside its parts and named peers
 """

@@ -236,7 +236,7 @@ def _same_modality_on_every_process(arguments: Any, encoder: Encoder, samples: S
     sharded = bool(arguments.fsdp) or os.environ.get("ACCELERATE_USE_FSDP") == "true"
     plugin = arguments.deepspeed_plugin
     sharded = sharded or (plugin is not None and plugin.zero_stage == 3)
-    kinds = {(sample.modality, audio and sample.hears and sample.modality == "video") for sample in samples}
+    kinds = {(sample.modality, audio and sample.uses_audio and sample.modality == "video") for sample in samples}
     if sharded and arguments.world_size > 1 and len(kinds) > 1 and encoder.family.modalities != {"text"}:
         named = ", ".join(sorted(f"{kind} with sound" if sound else kind for kind, sound in kinds))
         raise InputError(

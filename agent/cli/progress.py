@@ -31,7 +31,7 @@ class EvaluationProgress:
         self._bar, self._console = progress_bar()
         self._done = self._errors = self._answered = 0
         self._total_score = 0.0
-        self._began = self._told = time.monotonic()
+        self._began = self._last_printed = time.monotonic()
 
     def __enter__(self) -> EvaluationProgress:
         self._bar.start()
@@ -41,9 +41,9 @@ class EvaluationProgress:
         self._bar.stop()
 
     def plan(self, plan: Plan) -> None:
-        """Say what will be done."""
-        had = len(plan.chosen) - len(plan.pending)
-        more = f", {had} already answered" if had else ""
+        """Show what will be done."""
+        answered = len(plan.chosen) - len(plan.pending)
+        more = f", {answered} already answered" if answered else ""
         self._console.print(f"{len(plan.chosen)} questions{more}; run folder {plan.folder}", soft_wrap=True)
         self._pending = len(plan.pending)
         self._task = self._bar.add_task("loading", total=self._pending, rate="")
@@ -59,8 +59,8 @@ class EvaluationProgress:
         accuracy = f"accuracy {self._total_score / self._answered:.3f}" if self._answered else ""
         words = f"{accuracy}{f', {self._errors} errors' if self._errors else ''}"
         self._bar.update(self._task, advance=1, description=words, rate=f"{rate:.1f}/s")
-        if self._bar.disable and now - self._told > 30:
-            self._told = now
+        if self._bar.disable and now - self._last_printed > 30:
+            self._last_printed = now
             self._console.print(f"{self._done}/{self._pending}, {rate:.1f}/s, {words}")
 
 

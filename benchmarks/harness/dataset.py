@@ -1,4 +1,4 @@
-"""What a benchmark asks: items with their media by reference and their right answer."""
+"""Datasets: the questions of a benchmark, with their media by reference and their right answers."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ class Sample:
     """One question of a benchmark.
 
     Attributes:
-        id: stable: it depends on what is asked, not on the row's place in a file.
-        task: the task's code, or its own name where the benchmark does not know it.
+        id: stable: it depends on the question, not on the row's position in a file.
+        task: the task's code, or its own name where the suite does not know it.
         level: the task's level; 0 when unknown.
-        question: what is asked.
+        question: the question.
         gold: the right answer in canonical form.
-        modality: what the media is; ``text`` when there is none.
+        modality: of the media; ``text`` when there is none.
         media: path of the media file.
-        start_s, end_s: the window of it that is shown; None for the whole.
-        length_s: length of what is shown, as far as the data says; 0 when it does not.
-        transcript: what is said in the clip, from the data.
-        percepts: what perception found in the clip, rendered to text, where that stands for the clip.
-        hears: whether the clip's sound belongs to the question.
-        group: what it shares with other questions (dialogue, speaker, clip): a split never cuts through it.
-        trace: reasoning that leads to the answer, to learn from; empty where the data has none.
+        start_s, end_s: the window of it (s) that is shown; None for the whole.
+        length_s: length (s) of what is shown; 0 when the data does not say.
+        transcript: of the clip, from the data.
+        percepts: the clip's percepts as text, where they replace the clip.
+        uses_audio: whether the clip's audio belongs to the question.
+        group: the dialogue, speaker or clip that it shares with other questions: a split never cuts through it.
+        trace: reasoning that leads to the answer, for training; empty where the data has none.
         problem: why this cannot be asked; empty when it can.
         row: the dataset's own fields that its own scoring reads.
     """
@@ -46,7 +46,7 @@ class Sample:
     length_s: float = 0.0
     transcript: str = ""
     percepts: str = ""
-    hears: bool = False
+    uses_audio: bool = False
     group: str = ""
     trace: str = ""
     problem: str = ""
@@ -55,7 +55,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Problem:
-    """A fault found in the data before a run: where, what kind, and what exactly."""
+    """A fault found in the data before a run: its place, its kind, and a description."""
 
     where: str
     kind: str
@@ -64,11 +64,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The items of a benchmark as found on disk.
+    """The questions of a benchmark as found on disk.
 
     Attributes:
         root: the folder or file that was read.
-        items: in file order; those with a ``problem`` are kept, and end as error records.
+        samples: in file order; those with a ``problem`` are kept, and end as error records.
         problems: everything that validation found.
         fingerprint: SHA-256 over the question files and the names and sizes of the media.
         files: the question files.

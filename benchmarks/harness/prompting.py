@@ -1,4 +1,4 @@
-"""How a question is put: which media, which words, and what of it the record keeps."""
+"""Prompts: which media and which text a model is given for a sample."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from omnisense.reasoning.policies.messages import Messages, Part, message
 
 @dataclass(frozen=True)
 class PromptSettings:
-    """The setting of a run.
+    """How a run asks its questions.
 
     Attributes:
-        media: whether the clip is shown at all; without it the run measures what the wording alone gives away.
-        audio: whether the sound of a video is given, for the tasks that hear. Audio-only questions always have it.
-        transcript: where what is said comes from: nowhere, the data (``asr_en``), or our own speech recognition.
+        media: whether the clip is given at all; without it the run measures what the wording alone gives away.
+        audio: whether the audio of a video is given, for tasks that use it. Audio-only questions always have it.
+        transcript: where transcripts come from: none, the data (``asr_en``), or our own speech recognition (``asr``).
         think: whether to ask for think and answer tags.
         thought_pattern: whether to point to characteristics, chat content and events first.
         sampling: which frames are shown.
@@ -43,7 +43,7 @@ class PromptSettings:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A question as it goes to a model, and the SHA-256 (12 digits) of its words."""
+    """A question as it goes to a model, the SHA-256 (12 digits) of its text, and whether the text is our own."""
 
     messages: Messages
     prompt_sha: str
@@ -80,20 +80,20 @@ class PromptBuilder:
                 raise InputError("this benchmark has no prompts of its authors", "Leave --templates out.")
             self._templates = load_templates(Path(settings.templates), settings.think)
 
-    def ask(self, sample: Sample, transcript: str | None = None) -> Prompt:
-        """The prompt of an item.
+    def build(self, sample: Sample, transcript: str | None = None) -> Prompt:
+        """Return the prompt of a sample.
 
         Args:
-            item: what is asked.
-            transcript: what our own speech recognition heard, where the setting asks for it.
+            sample: the question.
+            transcript: of our own speech recognition, where the settings ask for it.
         """
-        said = self._said(sample, transcript)
-        words = self._templates.fill(sample, said, self.settings.thought_pattern) if self._templates else None
+        shown = self._transcript_for(sample, transcript)
+        words = self._templates.fill(sample, shown, self.settings.thought_pattern) if self._templates else None
         text = words or question_text(
             sample.question,
             think=self.settings.think,
             thought_pattern=self.settings.thought_pattern,
-            transcript=said,
+            transcript=shown,
             percepts=sample.percepts if self.settings.media else "",
         )
         content: list[Part] = [*self._media_parts(sample), {"type": "text", "text": text}]
@@ -102,7 +102,7 @@ class PromptBuilder:
         return Prompt([*system, {"role": "user", "content": content}], sha, ours=words is None)
 
     def fingerprint(self, boxed: bool = False) -> str:
-        """SHA-256 (12 digits) of the words for one question of each kind: it changes when any wording does.
+        """Return the SHA-256 (12 digits) of the prompts of one question of each kind: it changes when any wording does.
 
         ``boxed``: with those that ask for boxes.
         """
@@ -111,18 +111,20 @@ class PromptBuilder:
         words = []
         for kind, n in samples:
             question = Question("?", kind, options[:n])  # type: ignore[arg-type]
-            words.append(self.ask(Sample("", "", 0, question, "", "text", transcript="-", hears=True)).prompt_sha)
+            words.append(
+                self.build(Sample("", "", 0, question, "", "text", transcript="-", uses_audio=True)).prompt_sha
+            )
         if boxed:
             asked = [Question("?", kind, form=form) for kind in BOX_KINDS for form in (*BOX_UNITS[:3], "pixels 4x3")]  # type: ignore[arg-type]
-            words += [self.ask(Sample("", "", 0, question, "", "text")).prompt_sha for question in asked]
+            words += [self.build(Sample("", "", 0, question, "", "text")).prompt_sha for question in asked]
         return hashlib.sha256("".join(words).encode()).hexdigest()[:12]
 
-    def _said(self, sample: Sample, own: str | None) -> str:
+    def _transcript_for(self, sample: Sample, recognized: str | None) -> str:
         if sample.modality == "text" and self.settings.media:
             return sample.transcript  # the transcript stands for the clip
-        if not sample.hears or self.settings.transcript == "none":
+        if not sample.uses_audio or self.settings.transcript == "none":
             return ""
-        return sample.transcript if self.settings.transcript == "data" else own or ""
+        return sample.transcript if self.settings.transcript == "data" else recognized or ""
 
     def _media_parts(self, sample: Sample) -> list[Part]:
         if not self.settings.media or sample.media is None:
@@ -130,13 +132,13 @@ class PromptBuilder:
         part = media_part(sample)
         part["sampling"] = self.settings.sampling
         if sample.modality == "video":
-            part["with_audio"] = self.settings.audio and sample.hears
+            part["with_audio"] = self.settings.audio and sample.uses_audio
         return [part]
 
 
 def media_part(sample: Sample) -> Part:
-    """An item's media, or the window of it that is shown, as a part of a message."""
-    assert sample.media is not None, "an item of text has no media"
+    """Return a sample's media, or the window of it that is shown, as a part of a message."""
+    assert sample.media is not None, "a text sample has no media"
     part: Part = {"type": sample.modality, "path": sample.media}
     if sample.start_s is not None and sample.end_s is not None:
         part |= {"start_s": sample.start_s, "end_s": sample.end_s}
@@ -144,5 +146,5 @@ def media_part(sample: Sample) -> Part:
 
 
 def text_only(settings: PromptSettings) -> PromptSettings:
-    """The same setting without media, sound and transcript: what can be had from the wording alone."""
+    """Return the same settings without media, audio and transcript: what the wording alone gives away."""
     return replace(settings, media=False, audio=False, transcript="none")

@@ -1,4 +1,4 @@
-"""Run a benchmark: every question asked once, every answer on disk before the next is counted, resumed by default."""
+"""Runs: every question is asked once, and every answer is on disk before the next is counted. A run is resumed."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ OnRecord = Callable[[Record], None]
 
 @dataclass(frozen=True)
 class RunSettings:
-    """A run.
+    """What to run, on what, and where.
 
     Attributes:
         suite: the benchmark.
-        system, prompting: what is tested, and how it is asked.
+        system, prompting: the system under test, and how it is asked.
         output: the run folder; None for one named after what is run.
         tasks: codes of the tasks to run; empty for all.
         limit: at most so many questions, spread over the tasks as they come.
         workers: processes (or actors, with ``ray``); 0 for this process itself.
-        timeout_s: with workers, how long one may give no sign of life.
+        timeout_s: with workers, how long (s) one may take over a batch before it is replaced.
         ray: address of a Ray cluster, or ``local``; None for none. ``gpus``: for each actor.
         shard: ``i/n``: only the i-th of n parts, into the same folder.
         retry_errors: ask the questions again that ended in errors.
@@ -71,17 +71,17 @@ class RunSettings:
 
     @property
     def label(self) -> str:
-        """The name in reports: the system, and what of the setting sets it apart."""
+        """Name in reports: the system, and the settings that set it apart."""
         parts = {
             "text only": not self.prompting.media,
             "thinking": self.prompting.think,
             "with sound": self.prompting.audio,
         }
-        told = [name for name, on in parts.items() if on and self.system.kind == "policy"]
-        return self.system.label + (f", {', '.join(told)}" if told else "")
+        parts_shown = [name for name, on in parts.items() if on and self.system.kind == "policy"]
+        return self.system.label + (f", {', '.join(parts_shown)}" if parts_shown else "")
 
     def folder(self, dataset: Dataset) -> Path:
-        """Where the run is kept: the same settings and data always name the same folder."""
+        """Return the run folder: the same settings and data always give the same one."""
         if self.output is not None:
             return self.output
         digest = hashlib.sha256(repr(sorted(self.identity(dataset).items())).encode()).hexdigest()[:8]
@@ -89,9 +89,9 @@ class RunSettings:
         return Path("runs") / self.suite.name / f"{name}-{digest}"
 
     def identity(self, dataset: Dataset) -> dict[str, Any]:
-        """What must be the same for records to belong to one run."""
+        """Return what must be the same for records to belong to one run."""
         system = self.system.to_dict()
-        system.pop("batch_size")  # how many are answered at once is no part of what is asked
+        system.pop("batch_size")  # it does not change what is asked
         found = {"suite": self.suite.name, "data": dataset.fingerprint, "system": system}
         if self.system.kind == "policy":
             boxed = any(sample.question.kind in BOX_KINDS for sample in dataset.samples)
@@ -104,7 +104,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do: the questions it is about, those still to be asked, and those it cannot ask."""
+    """What a run will do: its questions, those still to be asked, and how many it cannot ask, by reason."""
 
     folder: Path
     chosen: tuple[Sample, ...]
@@ -123,11 +123,11 @@ def run(
     Args:
         settings: the run.
         dataset: the questions.
-        on_plan: told once what will be done; on_record: each record as soon as it is on disk.
+        on_plan: called once with what will be done; on_record: with each record as soon as it is on disk.
 
     Raises:
         InputError: settings that do not fit together or do not fit the run folder, or a disk that is full.
-        ModelError, PolicyError: the system cannot be had, or fails on everything.
+        ModelError, PolicyError: the system cannot be loaded, or fails on everything.
         KeyboardInterrupt: interrupted; all records so far are kept.
     """
     chosen, not_asked = _select(settings, dataset)
@@ -178,16 +178,16 @@ def _answer_all(
 
 
 def _batches(chosen: Sequence[Sample], answered: set[str], size: int) -> Iterator[list[Sample]]:
-    """Items of one modality and like length, the longest first: what does not fit in memory fails early.
+    """Yield samples of one modality and similar length, the longest first: what does not fit in memory fails early.
 
-    Batches are cut over all questions and then stripped of the answered ones, so that a run that is taken up again asks
-    in the same company as one that was not interrupted, but for the batches it was interrupted in.
+    Batches are cut over all questions and then stripped of the answered ones, so that a resumed run batches questions
+    as one that was not interrupted does, except in the batches in which it was interrupted.
     """
-    order = sorted(chosen, key=lambda sample: (sample.modality, sample.hears, -round(sample.length_s), sample.id))
+    order = sorted(chosen, key=lambda sample: (sample.modality, sample.uses_audio, -round(sample.length_s), sample.id))
     start = 0
     while start < len(order):
-        kind = (order[start].modality, order[start].hears)
-        batch = [sample for sample in order[start : start + size] if (sample.modality, sample.hears) == kind]
+        kind = (order[start].modality, order[start].uses_audio)
+        batch = [sample for sample in order[start : start + size] if (sample.modality, sample.uses_audio) == kind]
         start += len(batch)
         if waiting := [sample for sample in batch if sample.id not in answered]:
             yield waiting
@@ -216,7 +216,7 @@ def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Sample, ...]
     )
     if settings.prompting.media and settings.prompting.audio and "audio" not in takes:
         raise InputError(
-            f"{settings.system.label} does not hear (it takes {', '.join(sorted(takes))})", "Leave --audio out."
+            f"{settings.system.label} does not take audio (it takes {', '.join(sorted(takes))})", "Leave --audio out."
         )
     not_asked: Counter[str] = Counter()
     chosen = []
@@ -226,22 +226,22 @@ def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Sample, ...]
         elif sample.question.kind in BOX_KINDS and settings.system.kind == "agent":
             not_asked["our agent gives no boxes"] += 1
         elif settings.prompting.media and sample.modality not in takes:
-            not_asked[f"{sample.modality} is nothing the system takes"] += 1
+            not_asked[f"{sample.modality} is not taken by the system"] += 1
         else:
             chosen.append(sample)
     if not chosen:
         raise InputError(
-            f"none of the {len(samples)} questions can be put to {settings.system.label}: "
+            f"none of the {len(samples)} questions can be asked of {settings.system.label}: "
             f"it takes {', '.join(sorted(takes))}",
             "Use --text-only, --agent, or a model that takes the media.",
         )
     if settings.limit:
-        chosen = _spread(chosen, settings.limit)
+        chosen = _take_in_turns(chosen, settings.limit)
     return tuple(chosen), dict(not_asked)
 
 
-def _spread(samples: Sequence[Sample], limit: int) -> list[Sample]:
-    """So many items, taken from the tasks in turn."""
+def _take_in_turns(samples: Sequence[Sample], limit: int) -> list[Sample]:
+    """Return so many samples, taken from the tasks in turn."""
     turns: dict[str, int] = {}
     ranked = []
     for place, sample in enumerate(samples):
@@ -253,7 +253,7 @@ def _spread(samples: Sequence[Sample], limit: int) -> list[Sample]:
 def _shard(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise InputError(f"'{text}' is no shard", "Write i/n, from 1/n to n/n.")
+        raise InputError(f"'{text}' is not a shard", "Give i/n, from 1/n to n/n.")
     return int(match[1]), int(match[2])
 
 

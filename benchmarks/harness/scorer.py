@@ -1,4 +1,4 @@
-"""The strict scorer: the one function that evaluation reports and that training rewards. Pure and fast."""
+"""The strict scorer: the one function behind the strict scores of evaluation and the rewards of training."""
 
 from __future__ import annotations
 

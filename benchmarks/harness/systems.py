@@ -29,7 +29,7 @@ _EVERYTHING = frozenset({"text", "image", "video", "audio"})
 
 @dataclass(frozen=True)
 class Prepared:
-    """An item with its media decoded and its prompt made.
+    """A sample with its media decoded and its prompt built.
 
     ``work`` is what the system itself needs; the rest is for the record.
     """
@@ -43,40 +43,40 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a system said, and where it has them, the probabilities of the answers it chose from."""
+    """A system's reply, and the probabilities of the answers where it chose among them."""
 
     text: str
     probabilities: dict[str, float] | None = None
 
 
 class System(Protocol):
-    """What a run needs of a system under test."""
+    """A system under test."""
 
     name: str
 
     @property
     def modalities(self) -> frozenset[str]:
-        """What it takes; known without loading a model."""
+        """Part types that it takes; known without loading a model."""
         ...
 
     def load(self) -> None:
         """Load models now.
 
         Raises:
-            ModelError, InputError: it cannot be had; the run does not start.
+            ModelError, InputError: it cannot be loaded; the run does not start.
         """
         ...
 
     def prepare(self, sample: Sample) -> Prepared:
-        """Decode and encode an item's media. Called from several threads while another batch is answered.
+        """Decode and encode a sample's media. Called from several threads while another batch is answered.
 
         Raises:
-            OmniSenseError: this item cannot be asked.
+            OmniSenseError: this sample cannot be asked.
         """
         ...
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
-        """Answer prepared items, one batch at a time."""
+        """Answer prepared samples, one batch at a time."""
         ...
 
 
@@ -85,13 +85,13 @@ class SystemSettings:
     """A system by name, and everything that changes its answers. Travels to workers.
 
     Attributes:
-        kind: a policy by itself, our agent around one, or a baseline.
+        kind: a policy alone, our agent around one, or a baseline.
         policy: a policy's name (see :func:`omnisense.load_policy`), or the baseline's.
         adapter: a LoRA folder.
         modalities: what a chat model takes besides text.
         method: ``write`` lets the model write; ``choose`` compares the likelihood of the answers.
         max_new_tokens, temperature, seed: of writing.
-        batch_size: items answered at once.
+        batch_size: samples answered at once.
         speech_model: for the agent and for our own transcripts.
     """
 
@@ -152,7 +152,7 @@ def build(
 
 
 class PolicySystem:
-    """A policy that is put the question, with the media it takes."""
+    """A policy that is asked the question, with the media it takes."""
 
     def __init__(
         self,
@@ -163,8 +163,8 @@ class PolicySystem:
     ) -> None:
         self.name, self._settings, self._policy = settings.label, settings, policy
         self._prompts = PromptBuilder(prompting, load_templates)
-        self._hears_for_itself = prompting.media and prompting.transcript == "asr"
-        self._ears: Any = None
+        self._transcribes = prompting.media and prompting.transcript == "asr"
+        self._speech_recognition: Any = None
 
     @property
     def modalities(self) -> frozenset[str]:
@@ -174,17 +174,19 @@ class PolicySystem:
     def load(self) -> None:
         """See :class:`System`."""
         self._policy.prepare([message("user", "hello")])
-        if self._hears_for_itself:
+        if self._transcribes:
             from omnisense.perception.pipeline import Perception
             from omnisense.perception.settings import PerceptionSettings
 
-            self._ears = Perception(
+            self._speech_recognition = Perception(
                 PerceptionSettings(streams=("transcript",), speech_model=self._settings.speech_model)
             )
 
     def prepare(self, sample: Sample) -> Prepared:
         """See :class:`System`."""
-        asked = self._prompts.ask(sample, self._transcript(sample) if self._ears and sample.hears else None)
+        asked = self._prompts.build(
+            sample, self._transcript(sample) if self._speech_recognition and sample.uses_audio else None
+        )
         prompt = self._policy.prepare(asked.messages)
         notes = () if asked.ours or not self._prompts.settings.templates else ("no template for this kind: our prompt",)
         return Prepared(sample, prompt, prompt.media_usage, asked.prompt_sha, notes)
@@ -192,15 +194,15 @@ class PolicySystem:
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
         if self._settings.method == "write":
-            return self._written(batch)
+            return self._write_replies(batch)
         boxed = [
             p for p in batch if p.sample.question.kind in BOX_KINDS
         ]  # these are written: there is nothing to choose from
         others = [p for p in batch if p.sample.question.kind not in BOX_KINDS]
-        written, chosen = iter(self._written(boxed)), iter(_chosen(self._policy, others))
+        written, chosen = iter(self._write_replies(boxed)), iter(_choose_replies(self._policy, others))
         return [next(written if p.sample.question.kind in BOX_KINDS else chosen) for p in batch]
 
-    def _written(self, batch: Sequence[Prepared]) -> list[Reply]:
+    def _write_replies(self, batch: Sequence[Prepared]) -> list[Reply]:
         prompts: list[PreparedPrompt] = [p.work for p in batch]
         if not prompts:
             return []
@@ -217,13 +219,13 @@ class PolicySystem:
 
         if sample.media is None:
             return sample.transcript
-        heard = self._ears.perceive(clip_of(media_part(sample))).transcript
-        if isinstance(heard, Missing):
-            raise PolicyError(f"there is no transcript ({heard.reason})", "Use --transcript data or none.")
-        return str(heard.text)
+        transcript = self._speech_recognition.perceive(clip_of(media_part(sample))).transcript
+        if isinstance(transcript, Missing):
+            raise PolicyError(f"there is no transcript ({transcript.reason})", "Use --transcript data or none.")
+        return str(transcript.text)
 
 
-def _chosen(policy: Policy, batch: Sequence[Prepared]) -> list[Reply]:
+def _choose_replies(policy: Policy, batch: Sequence[Prepared]) -> list[Reply]:
     """The likeliest answers; where several may be right, those that the model finds likelier than chance."""
     if not batch:
         return []
@@ -264,18 +266,18 @@ class AgentSystem:
         from omnisense.perception.types import STREAMS, AudioStream, VisualStream
 
         if sample.media is None:
-            told = "\n".join(text for text in (sample.percepts, sample.transcript) if text)
-            return Prepared(sample, (None, told), prompt_sha=_sha(sample, evidence_of(None, told)))
+            evidence = "\n".join(text for text in (sample.percepts, sample.transcript) if text)
+            return Prepared(sample, (None, evidence), prompt_sha=_prompt_sha(sample, evidence_of(None, evidence)))
         clip = clip_of(media_part(sample))
         percepts = self._perception.perceive(clip)
         if len(percepts.missing()) == len(STREAMS):
             reasons = "; ".join(f"{name}: {reason}" for name, reason in percepts.missing().items())
             raise MediaError(f"nothing could be perceived in it ({reasons})", "Give another clip.", clip.path)
         times_s = percepts.visual.times_s if isinstance(percepts.visual, VisualStream) else ()
-        heard_s = clip.duration_s if isinstance(percepts.audio, AudioStream) else 0.0
+        audio_s = clip.duration_s if isinstance(percepts.audio, AudioStream) else 0.0
         notes = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())
-        sha = _sha(sample, evidence_of(percepts))
-        return Prepared(sample, (percepts, ""), MediaUsage(tuple(times_s), (), round(heard_s, 3)), sha, notes)
+        sha = _prompt_sha(sample, evidence_of(percepts))
+        return Prepared(sample, (percepts, ""), MediaUsage(tuple(times_s), (), round(audio_s, 3)), sha, notes)
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
@@ -283,7 +285,7 @@ class AgentSystem:
         return [Reply(text, probabilities) for text, probabilities in answers]
 
 
-def _sha(sample: Sample, evidence: str) -> str:
+def _prompt_sha(sample: Sample, evidence: str) -> str:
     """Of the evidence and the question as the answer graph puts them."""
     return hashlib.sha256(f"{evidence}\n{question_text(sample.question)}".encode()).hexdigest()[:12]
 

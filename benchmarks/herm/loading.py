@@ -1,8 +1,8 @@
-"""Questions about people in pictures: choices, one box, several boxes; and for training, texts.
+"""Questions about people in images: choices, one box, several boxes; and for training, texts.
 
 A row of a JSON list or of JSON lines: ``id``, ``image``, ``question``, ``answer``, ``dimension`` (of any name) and, for
 a choice, ``choices`` (by letter, or a list). The answer is a letter, a box ``[x, y, w, h]`` in fractions of the
-picture, a list of such boxes, or, to learn from, a text. Ours besides: ``field`` (of the dimension), ``group`` (what a
+image, a list of such boxes, or, to learn from, a text. Ours besides: ``field`` (of the dimension), ``group`` (what a
 split never cuts through), and boxes marked in texts (:func:`omnisense.reasoning.answers.boxes.to_markup`).
 """
 
@@ -29,7 +29,7 @@ _MOST_CHOICES = 26
 Row = dict[str, Any]
 
 
-class _Asked(NamedTuple):
+class _Parsed(NamedTuple):
     question: Question
     gold: str
 
@@ -41,24 +41,24 @@ def load(
 
     Args:
         path: a JSON or JSON lines file.
-        images: the folder of its pictures; None for the one that the file is in.
-        notation: how boxes are put to the model under test; in thousandths by default.
+        images: the folder of its images; None for the one that the file is in.
+        notation: how boxes are written for the model under test; in thousandths by default.
         field: the group of dimensions whose rows name none.
 
     Raises:
-        InputError: unreadable, no list of rows, or none of its pictures is there.
+        InputError: unreadable, no list of rows, or none of its images is there.
     """
     file = Path(path).expanduser()
     folder = Path(images).expanduser() if images is not None else file.parent
     if not folder.is_dir():
-        raise InputError("there is no such folder", "Give the folder that holds the pictures.", folder)
+        raise InputError("there is no such folder", "Give the folder that holds the images.", folder)
     notation = notation or notation_of("thousandths", None)
     samples: list[Sample] = []
     problems: list[Problem] = []
     groups: dict[str, dict[str, None]] = {}
     seen: dict[str, str] = {}
     for place, row in read_rows(file):
-        sample, found = _item(row, place, folder, notation)
+        sample, found = _read_row(row, place, folder, notation)
         problems += found
         if sample.id in seen:
             problems.append(Problem(place, "duplicate", f"the same question as {seen[sample.id]}"))
@@ -69,7 +69,7 @@ def load(
             groups.setdefault(name, {})[sample.task] = None
     shown = [sample for sample in samples if sample.modality == "image"]
     if shown and all(sample.media is None for sample in shown):
-        raise InputError(f"not one of its {len(shown)} pictures is in {folder}", "Give their folder as --images.", file)
+        raise InputError(f"not one of its {len(shown)} images is in {folder}", "Give their folder as --images.", file)
     digest = hashlib.sha256(file.read_bytes())
     digest.update(" ".join(sorted({sample.question.form for sample in samples})).encode())
     for media in sorted({i.media for i in samples if i.media}):
@@ -97,11 +97,11 @@ def read_rows(file: Path) -> Iterator[tuple[str, Row]]:
         raise InputError("it holds no rows", 'Give rows such as {"image": ..., "question": ..., "answer": ...}.', file)
     for place, row in found:
         if not isinstance(row, dict) or not {"question", "answer"} <= row.keys():
-            raise InputError(f"{place} has no question and answer", "Mend or remove the row.", file)
+            raise InputError(f"{place} has no question and answer", "Fix or remove the row.", file)
         yield place, row
 
 
-def _item(row: Row, place: str, folder: Path, notation: Notation) -> tuple[Sample, list[Problem]]:
+def _read_row(row: Row, place: str, folder: Path, notation: Notation) -> tuple[Sample, list[Problem]]:
     blocking: list[RowError] = []
     named, media, form = str(row.get("image") or ""), None, "thousandths"
     try:
@@ -111,14 +111,14 @@ def _item(row: Row, place: str, folder: Path, notation: Notation) -> tuple[Sampl
     except RowError as fault:
         blocking.append(fault)
     try:
-        question, gold = _asked(row, form)
+        question, gold = _parse(row, form)
         if question.kind in BOX_KINDS and not named:
-            raise RowError("missing media", "a box is asked for, and there is no picture")
+            raise RowError("missing media", "a box is asked for, and there is no image")
     except RowError as fault:
         blocking.append(fault)
         question, gold = Question(str(row["question"]), "one"), ""
     sample = Sample(
-        id=_identity(row),
+        id=_sample_id(row),
         task=str(row.get("dimension") or "all"),
         level=0,
         question=question,
@@ -132,7 +132,7 @@ def _item(row: Row, place: str, folder: Path, notation: Notation) -> tuple[Sampl
     return sample, [Problem(place, fault.kind, str(fault)) for fault in blocking]
 
 
-def _identity(row: Row) -> str:
+def _sample_id(row: Row) -> str:
     if re.fullmatch(r"\w[\w.-]{0,79}", str(row.get("id") or "")):  # it also names a file
         return str(row["id"])
     parts = [row.get(key) for key in ("image", "question", "choices", "dimension", "answer")]
@@ -150,10 +150,10 @@ def _form(media: str, notation: Notation) -> str:
             width, height = image.size[::-1] if turned else image.size
         return notation.form(width, height)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise RowError("bad media", f"{Path(media).name} cannot be put to the model ({error})") from error
+        raise RowError("bad media", f"{Path(media).name} cannot be shown to the model ({error})") from error
 
 
-def _asked(row: Row, form: str) -> _Asked:
+def _parse(row: Row, form: str) -> _Parsed:
     text, answer, choices = str(row["question"]).strip(), row["answer"], row.get("choices")
     if not text or not boxes.is_valid_markup(text):
         raise RowError("no question", "the question is empty" if not text else "a marked box is damaged")
@@ -163,13 +163,13 @@ def _asked(row: Row, form: str) -> _Asked:
     if isinstance(answer, list):
         several = bool(answer) and isinstance(answer[0], (list, tuple))
         right = [_corners(box) for box in (answer if several else [answer])]
-        return _Asked(Question(text, "boxes" if several else "box", form=form), boxes.dump(right))
+        return _Parsed(Question(text, "boxes" if several else "box", form=form), boxes.dump(right))
     if not isinstance(answer, str) or not answer.strip() or not boxes.is_valid_markup(answer):
         raise RowError("impossible answer", f"{answer!r} is no letter, box or text")
-    return _Asked(Question(text, "text"), boxes.fill_markup(answer.strip(), form))
+    return _Parsed(Question(text, "text"), boxes.fill_markup(answer.strip(), form))
 
 
-def _choice(text: str, answer: Any, choices: Any) -> _Asked:
+def _choice(text: str, answer: Any, choices: Any) -> _Parsed:
     if isinstance(choices, dict):
         names = sorted(map(str, choices))
         if names != [chr(65 + i) for i in range(len(names))]:
@@ -180,7 +180,7 @@ def _choice(text: str, answer: Any, choices: Any) -> _Asked:
     question = Question(text, "one", letter_options(map(str, choices)))
     if str(answer) not in question.candidates():
         raise RowError("impossible answer", f"the right answer {answer!r} is not among {question.letters}")
-    return _Asked(question, str(answer))
+    return _Parsed(question, str(answer))
 
 
 def _corners(box: Any) -> boxes.Box:
@@ -190,5 +190,5 @@ def _corners(box: Any) -> boxes.Box:
     except (TypeError, ValueError):
         raise RowError("impossible answer", f"{box!r} is no box [x, y, w, h]") from None
     if not (w > 0 and h > 0 and x >= -_BEYOND and y >= -_BEYOND and x + w <= 1 + _BEYOND and y + h <= 1 + _BEYOND):
-        raise RowError("impossible answer", f"the box {box} is not inside the picture (fractions x, y, w, h)")
+        raise RowError("impossible answer", f"the box {box} is not inside the image (fractions x, y, w, h)")
     return max(x, 0.0), max(y, 0.0), min(x + w, 1.0), min(y + h, 1.0)

@@ -1,5 +1,6 @@
-"""HumanSense (arXiv 2508.10576): 15 tasks on four levels, from what is seen to how to respond.
+"""HumanSense (arXiv 2508.10576): 15 tasks on four levels, from basic perception to how to respond.
 
-Read in this order: ``tasks`` and ``data`` (what is asked), ``templates`` (the authors' own prompts), ``paper`` (their
-scoring, quirks included), ``build`` (a benchmark in the official format out of free material).
+Read in this order: ``suite`` (what the harness sees), ``tasks`` and ``loading`` (the questions), ``templates`` (the
+authors' prompts), ``official_score`` (their scoring, quirks included), ``report_spec``, and ``build`` (a benchmark in
+the official format from free material).
 """

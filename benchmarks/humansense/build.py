@@ -1,11 +1,11 @@
-"""Build a benchmark in HumanSense's official format, to run where the official data cannot be had.
+"""Build a benchmark in HumanSense's official format, to run where the official data cannot be downloaded.
 
-``python -m omnisense.benchmarks.humansense.build CONVERTERS OUTPUT`` reads a folder with some or all of: ``grid/``
+``python -m omnisense.benchmarks.humansense.build SOURCES OUTPUT`` reads a folder with some or all of: ``grid/``
 (talking heads with transcripts), ``faces/`` (a woman who weeps and then smiles), ``pedestrians/``, ``speech/emodb/``
 and ``text/`` (dialogue sets), and writes ``HumanSense_VQA.json``, ``HumanSense_AQA.json``, ``videos/``, ``audios/``.
 
-It is no substitute for HumanSense: fewer tasks, shorter clips, acted or scripted material. Tasks that HumanSense does
-not have keep a name of their own. The same sources and seed give the same questions. Mind the licences of the sources:
+It does not replace HumanSense: fewer tasks, shorter clips, acted or scripted material. Tasks that HumanSense does
+not have keep their own names. The same sources and seed give the same questions. Mind the licences of the sources:
 some of the text sets are for research only, so the output is not for passing on.
 """
 
@@ -34,7 +34,7 @@ _SEVERAL = "Multiple-choice question (select one or more answer choices)"
 _NUMBER = "Question and answer (Arabic numerals)"
 _YES_NO = "Judgment question (Yes or No)"
 _FPS = 25
-# Counted by hand in the windows (s) of the pedestrian clip: everybody in the picture, near or far.
+# Counted by hand in the windows (s) of the pedestrian clip: every person in the image, near or far.
 _PEDESTRIANS = (((0.2, 0.9), 3), ((3.2, 3.8), 5), ((6.2, 6.8), 6), ((18.2, 18.8), 7))
 # What the face shows in windows (s) of the face clips, by their own descriptions and by eye.
 _FACES = (
@@ -57,11 +57,11 @@ class Builder:
         sources: where the material is.
         output: where the benchmark goes.
         seed: of every choice.
-        most: at most so many questions from each text set.
+        limit: at most this many questions from each text set.
     """
 
-    def __init__(self, sources: Path, output: Path, seed: int, most: int) -> None:
-        self._sources, self._output, self._seed, self._most = sources, output, seed, most
+    def __init__(self, sources: Path, output: Path, seed: int, limit: int) -> None:
+        self._sources, self._output, self._seed, self._limit = sources, output, seed, limit
 
     def build(self) -> dict[str, int]:
         """Write the benchmark; questions by task.
@@ -87,24 +87,26 @@ class Builder:
                 (self._output / name).write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", "utf-8")
         return counts
 
-    # --- what is seen and heard ---
+    # --- questions about clips ---
 
     def speakers(self) -> Iterator[Row]:
-        """Two people side by side, one of them heard: who speaks? Every pair both ways round; then silent pairs."""
+        """Two people side by side, one of them audible: who speaks? Every pair in both orders; then silent pairs."""
         clips = self._grid()
         pairs = list(itertools.permutations(clips, 2))
         for number, (left, right) in enumerate(pairs):
-            heard = (left, right, None)[number % 3 if number % 7 == 6 else number % 2]
+            speaking = (left, right, None)[number % 3 if number % 7 == 6 else number % 2]
             name = f"videos/pair_{left[0].stem}_{right[0].stem}.mp4"
             frames = _side_by_side(left[0], right[0])
-            sound = open_clip(heard[0]).audio() if heard else np.zeros(3 * SAMPLE_RATE_HZ, np.float32)
+            sound = open_clip(speaking[0]).audio() if speaking else np.zeros(3 * SAMPLE_RATE_HZ, np.float32)
             write_clip(self._output / name, frames, sound, _FPS)
-            right_one = "the person on the left" if heard is left else "the person on the right" if heard else "nobody"
+            right_one = (
+                "the person on the left" if speaking is left else "the person on the right" if speaking else "nobody"
+            )
             others = ["the person on the left", "the person on the right", "both of them", "nobody"]
             question = self._choice(
                 "Talkingperson_Recognition", f"{name}", "Who is speaking in the clip?", others, right_one
             )
-            yield self._row(name, question | {"asr_en": heard[1] if heard else ""}, frames=len(frames), fps=_FPS)
+            yield self._row(name, question | {"asr_en": speaking[1] if speaking else ""}, frames=len(frames), fps=_FPS)
 
     def words(self) -> Iterator[Row]:
         """A talking head: what does the person say?"""
@@ -159,7 +161,7 @@ class Builder:
                                         list(_VOICES.values()), _VOICES[line["emotion"]])  # fmt: skip
                 yield self._row(name, question)
 
-    # --- where a transcript stands for the clip ---
+    # --- questions about transcripts ---
 
     def texts(self) -> Iterator[Row]:
         """Questions about texts."""
@@ -176,7 +178,7 @@ class Builder:
             if (folder / name).exists():
                 rows = list(read(folder / name))
                 random.Random(f"{self._seed}:{name}").shuffle(rows)
-                for transcript, question in rows[: self._most]:
+                for transcript, question in rows[: self._limit]:
                     yield self._row("", question | {"asr_en": transcript})
 
     def _meld(self, file: Path) -> Iterator[tuple[str, Row]]:
@@ -221,19 +223,21 @@ class Builder:
         for key, line in best.items():
             others = sorted(other for other in answers if other != key)
             wrong = [answers[k] for k in random.Random(f"{self._seed}:{key}").sample(others, 3)]
-            told = f"{line['questionTitle']} {line['questionText']}"
+            post = f"{line['questionTitle']} {line['questionText']}"
             options = [answers[key], *wrong]
             if len(set(options)) == 4:
-                yield told, self._choice("Psychological_Chat", told, "Which reply fits best?", options, answers[key])
+                yield post, self._choice("Psychological_Chat", post, "Which reply fits best?", options, answers[key])
 
     def _diplomacy(self, file: Path) -> Iterator[tuple[str, Row]]:
-        told: dict[bool, list[str]] = {True: [], False: []}
+        messages: dict[bool, list[str]] = {True: [], False: []}
         for game in map(json.loads, _lines(file)):
             for message, honest in zip(game["messages"], game["sender_labels"], strict=True):
                 if isinstance(honest, bool) and 15 <= len(message.split()) <= 120:
-                    told[honest].append(message)
+                    messages[honest].append(message)
         draw = random.Random(f"{self._seed}:diplomacy")
-        for honest, message in [(h, m) for h in (True, False) for m in draw.sample(told[h], min(len(told[h]), 200))]:
+        for honest, message in [
+            (h, m) for h in (True, False) for m in draw.sample(messages[h], min(len(messages[h]), 200))
+        ]:
             yield message, {"task_type": "Lie_Detection", "question": "Is the writer of this message lying?",
                             "question_pattern": _YES_NO, "answer": "No" if honest else "Yes"}  # fmt: skip
 
@@ -297,9 +301,9 @@ def _side_by_side(left: Path, right: Path) -> np.ndarray:
 @click.argument("output", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--seed", default=0, show_default=True)
 @click.option("--limit", default=60, show_default=True, help="At most so many questions from each text set.")
-def main(sources: Path, output: Path, seed: int, most: int) -> None:
+def main(sources: Path, output: Path, seed: int, limit: int) -> None:
     """Build a benchmark in the official format from SOURCES into OUTPUT."""
-    for task, count in Builder(sources, output, seed, most).build().items():
+    for task, count in Builder(sources, output, seed, limit).build().items():
         click.echo(f"{task:<28} {count:>5}")
     click.echo(f"written to {output}; look at it with: omnisense eval humansense --data {output} --validate")
 

@@ -1,6 +1,6 @@
 """Read the benchmark's files as their authors publish them, and check them before anything is run.
 
-The files were written by somebody else: a path in them that leaves their folder is refused, and a row that cannot be
+The files come from other people: a path in them that leaves their folder is refused, and a row that cannot be
 asked is kept with its problem instead of being dropped or guessed at.
 """
 
@@ -25,7 +25,7 @@ from omnisense.reasoning.answers.question import Kind, Question, strip_letter
 
 QUESTION_FILES = ("HumanSense_VQA.json", "HumanSense_AQA.json")
 TRAINING_FILES = ("merged_video_wo_audio.json", "merged_audio.json", "merged_video_w_audio.json")
-_SOUND = {".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".wma"}
+_AUDIO_SUFFIXES = {".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".wma"}
 _KINDS = {**PATTERNS, OPEN: "open"}
 _SCORED_BY = ("task_type", "question_pattern", "answer", "options")
 
@@ -39,7 +39,7 @@ def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
     """Read a folder with the official question files (or the training files), or one such file.
 
     Media are looked for beside the file, under the path that the row gives or its part from ``videos/`` or ``audios/``
-    on. ``ignore_windows`` passes over the rows' time windows, for files that are cut already; the authors' released
+    on. ``ignore_windows`` ignores the rows' time windows, for files that are cut already; the authors' released
     loop does so too.
 
     Raises:
@@ -56,7 +56,7 @@ def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
         digest.update(file.read_bytes())
         for place, row in _rows(file):
             sound = file.name in (QUESTION_FILES[1], TRAINING_FILES[1])
-            sample, found = _item(row, place, folder, sound, ignore_windows)
+            sample, found = _read_row(row, place, folder, sound, ignore_windows)
             problems += found
             if sample.id in seen:  # kept, as the authors count it too
                 problems.append(Problem(place, "duplicate", f"the same question as {seen[sample.id]}"))
@@ -92,12 +92,14 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"{file.name} row {number}", row
 
 
-def _item(row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip: bool) -> tuple[Sample, list[Problem]]:
+def _read_row(
+    row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip: bool
+) -> tuple[Sample, list[Problem]]:
     asked = row["questions"]
     task = task_of(str(asked.get("task_type", "")))
     blocking: list[RowError] = []
 
-    def tried(read: Any, otherwise: Any) -> Any:
+    def attempt(read: Any, otherwise: Any) -> Any:
         try:
             return read()
         except RowError as fault:
@@ -105,14 +107,14 @@ def _item(row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip
             return otherwise
 
     named = str(row.get("video_path") or row.get("audio_path") or "")
-    question = tried(lambda: _question(asked), Question(str(asked.get("question", "")), "one"))
-    gold = "" if blocking else tried(lambda: _gold(asked, question), "")
-    media = tried(lambda: _media(named, folder, sound), _Media(None, "audio" if sound else "video"))
-    window = None if whole_clip else tried(lambda: _window(row), None)
+    question = attempt(lambda: _question(asked), Question(str(asked.get("question", "")), "one"))
+    gold = "" if blocking else attempt(lambda: _gold(asked, question), "")
+    media = attempt(lambda: _media(named, folder, sound), _Media(None, "audio" if sound else "video"))
+    window = None if whole_clip else attempt(lambda: _window(row), None)
     problems = [Problem(place, fault.kind, str(fault)) for fault in blocking]
     start_s, end_s = window or (None, None)
     sample = Sample(
-        id=_identity(row, named),
+        id=_sample_id(row, named),
         task=task.code,
         level=task.level,
         question=question,
@@ -124,7 +126,7 @@ def _item(row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip
         length_s=end_s - start_s if start_s is not None and end_s is not None else _length(asked),
         transcript=str(asked.get("asr_en") or ""),
         percepts=str(asked.get("percepts") or ""),
-        hears=task.hears or media.modality == "audio",
+        uses_audio=task.uses_audio or media.modality == "audio",
         group=str(asked.get("group") or named or asked.get("asr_en") or asked.get("percepts") or ""),
         trace=str(asked.get("think") or ""),
         problem="; ".join(str(fault) for fault in blocking),
@@ -133,7 +135,7 @@ def _item(row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip
     return sample, problems
 
 
-def _identity(row: dict[str, Any], named: str) -> str:
+def _sample_id(row: dict[str, Any], named: str) -> str:
     if re.fullmatch(r"\w[\w.-]{0,79}", str(row.get("id") or "")):  # it also names a file
         return str(row["id"])
     asked = row["questions"]
@@ -154,10 +156,10 @@ def _question(asked: dict[str, Any]) -> Question:
         return Question(text, kind)
     if not isinstance(options, list) or not 2 <= len(options) <= 26:
         raise RowError("impossible answer", "there are no options to choose from")
-    return Question(text, kind, _lettered([str(option) for option in options]))
+    return Question(text, kind, _with_letters([str(option) for option in options]))
 
 
-def _lettered(options: list[str]) -> tuple[str, ...]:
+def _with_letters(options: list[str]) -> tuple[str, ...]:
     """Options with their letters in front, A first."""
     texts = [strip_letter(option) for option in options]
     if all(option[:1] == chr(65 + i) for i, option in enumerate(options) if texts[i] != option):
@@ -181,7 +183,7 @@ def _gold(asked: dict[str, Any], question: Question) -> str:
 def _media(named: str, folder: Path, sound: bool) -> _Media:
     if not named:
         return _Media(None, "text")
-    modality: Modality = "audio" if sound or PurePosixPath(named).suffix.lower() in _SOUND else "video"
+    modality: Modality = "audio" if sound or PurePosixPath(named).suffix.lower() in _AUDIO_SUFFIXES else "video"
     return _Media(resolve_media(named, folder, ("videos", "audios")), modality)
 
 
@@ -190,7 +192,7 @@ def _window(row: dict[str, Any]) -> tuple[float, float] | None:
         return None
     numbers = re.fullmatch(r"\s*\[?\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*\]?\s*", str(row.get("time")))
     if not numbers or float(numbers[1]) >= float(numbers[2]):
-        raise RowError("bad window", f"the time {row.get('time')!r} is no window like [12 - 34]")
+        raise RowError("bad window", f"the time {row.get('time')!r} is not a window like [12 - 34]")
     return float(numbers[1]), float(numbers[2])
 
 

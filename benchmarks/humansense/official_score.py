@@ -1,9 +1,9 @@
-"""The paper's scoring: what the authors' two scripts compute, quirks included, so that results can be compared.
+"""The authors' scoring: what their two scripts compute, quirks included, so that results can be compared.
 
-Not how a reply should be scored (``benchmarks.score`` is), but how the published figures were. The quirks that matter:
-only a reply's first character counts in the plain mode, ``E`` never matches in the thinking mode, yes/no in the
-thinking mode compares the tags too, questions without a reply leave the denominator, and the plain mode skips
-``Abnormal_Recognition``.
+Not how a reply should be scored (:mod:`omnisense.benchmarks.harness.scorer` does that), but how the published figures
+were. The quirks that matter: only a reply's first character counts in the plain mode, ``E`` never matches in the
+thinking mode, yes/no in the thinking mode compares the tags too, questions without a reply leave the denominator, and
+the plain mode skips ``Abnormal_Recognition``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Row = Mapping[str, Any]
 
 
 class Counted(NamedTuple):
-    """What the authors' script makes of one reply: its value, or the fault that stops the script there."""
+    """The authors' score of one reply: its value, or the fault that stops the script there."""
 
     value: float
     fault: str = ""
 
 
-class PaperScorer:
+class OfficialScorer:
     """Scores replies one after another, as the authors' script of one mode does in one run.
 
     An object, because the thinking script remembers: a gold answer that is no letter from A to E is compared with the
@@ -109,7 +109,7 @@ class PaperScorer:
 
 def official_score(sample: Sample, reply: str, think: bool) -> float | None:
     """The authors' score of one reply; None where their script would not count it, or would stop at it."""
-    counted = PaperScorer(think).score(sample.row, reply)
+    counted = OfficialScorer(think).score(sample.row, reply)
     return None if counted is None or counted.fault else counted.value
 
 
@@ -134,7 +134,7 @@ def statistics(rows: Iterable[Row], model: str, think: bool) -> tuple[dict[str, 
         Their statistics (per task ``total``, ``correct`` and ``accuracy``, then ``all``), and for each row on which
         their script would have stopped, what happened. Such rows count as wrong here.
     """
-    scorer, stats, faults = PaperScorer(think), {}, []  # type: ignore[var-annotated]
+    scorer, stats, faults = OfficialScorer(think), {}, []  # type: ignore[var-annotated]
     for number, outer in enumerate(rows):
         row = outer["questions"]
         counted = scorer.score(row, row.get(model))
@@ -154,7 +154,7 @@ def statistics(rows: Iterable[Row], model: str, think: bool) -> tuple[dict[str, 
 
 
 def _overlap(said: str, gold: str) -> float:
-    """1 when the same characters occur in both, 0.5 when some are lacking, 0 when one is wrong."""
+    """1 when the same characters occur in both, 0.5 when some are missing, 0 when one is wrong."""
     if any(character not in gold for character in said):
         return 0
     return 1 if all(character in said for character in gold) else 0.5

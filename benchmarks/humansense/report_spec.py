@@ -1,4 +1,4 @@
-"""How HumanSense's figures are put together, and the published ones to stand beside."""
+"""How HumanSense's figures are combined, and the published figures to compare with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from omnisense.benchmarks.humansense.tasks import LEVELS, TASKS, VIDEO_TASKS
 
 
 def spec() -> ReportSpec:
-    """The fifteen tasks on four levels; the paper's Avg is the mean over the thirteen with video."""
+    """Return the fifteen tasks on four levels; the paper's Avg is the mean over the thirteen with video."""
     return ReportSpec(
         title="HumanSense",
         tasks={task.code: task.name for task in TASKS},
@@ -25,7 +25,7 @@ def spec() -> ReportSpec:
 
 
 def published() -> list[dict[str, Any]]:
-    """The rows of the paper's table (arXiv 2508.10576): model, kind, split, and accuracy by task; None where blank."""
+    """Return the paper's table (arXiv 2508.10576): model, kind, split, and accuracy by task; None where blank."""
     text = files("omnisense.benchmarks.humansense").joinpath("published.csv").read_text("utf-8")
     rows = []
     for row in csv.DictReader(text.splitlines()):

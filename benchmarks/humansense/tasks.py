@@ -13,15 +13,15 @@ class Task(NamedTuple):
         code: as in the paper's table.
         level: 1 (basic perception) to 4 (response); 0 for a task that the paper does not have.
         questions: how many the full benchmark holds.
-        hears: whether the clip's sound is given in the audio setting.
-        audio_only: whether there are no pictures.
+        uses_audio: whether the clip's audio is given with ``--audio``.
+        audio_only: whether there are no frames.
     """
 
     code: str
     name: str
     level: int
     questions: int
-    hears: bool = False
+    uses_audio: bool = False
     audio_only: bool = False
 
 
@@ -33,14 +33,14 @@ TASKS = (
     Task("AC", "Abnormal Classification", 2, 100),
     Task("CM", "Complex Motion", 2, 281),
     Task("HC", "Human Counting", 2, 360),
-    Task("TR", "Talking-person Recognition", 2, 300, hears=True),
-    Task("FR1", "Familiarity Recognition", 3, 200, hears=True),
-    Task("FR2", "Fraud Recognition", 3, 300, hears=True, audio_only=True),
+    Task("TR", "Talking-person Recognition", 2, 300, uses_audio=True),
+    Task("FR1", "Familiarity Recognition", 3, 200, uses_audio=True),
+    Task("FR2", "Fraud Recognition", 3, 300, uses_audio=True, audio_only=True),
     Task("LD", "Lie Detection", 3, 200),
-    Task("RR1", "Relation Recognition", 3, 150, hears=True),
-    Task("RR2", "Rapport Recognition", 3, 200, hears=True),
-    Task("ES", "Emotion Strategy", 4, 300, hears=True),
-    Task("PC", "Psychological Chat", 4, 291, hears=True, audio_only=True),
+    Task("RR1", "Relation Recognition", 3, 150, uses_audio=True),
+    Task("RR2", "Rapport Recognition", 3, 200, uses_audio=True),
+    Task("ES", "Emotion Strategy", 4, 300, uses_audio=True),
+    Task("PC", "Psychological Chat", 4, 291, uses_audio=True, audio_only=True),
 )
 BY_CODE = {task.code: task for task in TASKS}
 QUESTIONS = sum(task.questions for task in TASKS)
@@ -62,4 +62,4 @@ _BY_NAME = (
 
 def task_of(task_type: str) -> Task:
     """The task that a row's ``task_type`` names; an unknown one is a task of its own name, level 0."""
-    return _BY_NAME.get(_plain(task_type)) or Task(task_type, task_type, 0, 0, hears=True)
+    return _BY_NAME.get(_plain(task_type)) or Task(task_type, task_type, 0, 0, uses_audio=True)

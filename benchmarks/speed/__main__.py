@@ -35,7 +35,7 @@ def main(runs: int, seconds: float, output: Path) -> None:
         timings = [
             *measure.start_up(runs), *measure.agent_overhead(runs), *measure.sampling(clip, 24, runs),
             *measure.sampling(clip, 120, runs), *measure.perception(clip, runs)]  # fmt: skip
-    report = summarise(timings, seconds)
+    report = summarize(timings, seconds)
     output.mkdir(parents=True, exist_ok=True)
     (output / "speed.json").write_text(json.dumps(report, indent=1) + "\n")
     (output / "speed.md").write_text(as_table(report))
@@ -43,8 +43,8 @@ def main(runs: int, seconds: float, output: Path) -> None:
     click.echo(f"written to {output}")
 
 
-def summarise(timings: list[Timing], clip_s: float) -> dict[str, Any]:
-    """Medians, all runs, and the ratios that the project holds itself to."""
+def summarize(timings: list[Timing], clip_s: float) -> dict[str, Any]:
+    """Return medians, all runs, and the ratios that have a target."""
     median = {(t.group, t.name): t.median_s for t in timings}
     rounds = {(t.group, t.name): t.seconds for t in timings}
     parts = [median["perception", name] for name in
@@ -74,7 +74,7 @@ def summarise(timings: list[Timing], clip_s: float) -> dict[str, Any]:
 
 
 def as_table(report: dict[str, Any]) -> str:
-    """The report as Markdown."""
+    """Return the report as Markdown."""
     lines = [f"{report['machine']['cpu_count']} cores, Python {report['machine']['python']}, a clip of "
              f"{report['clip_s']:.0f} s at 1280x720; medians of {len(report['timings'][0]['runs_s'])} warm runs.", "",
              "| what | value |", "| --- | --- |"]  # fmt: skip

@@ -1,23 +1,20 @@
 """What the data engine costs: ``python -m omnisense.benchmarks.speed.annotation IMAGES COCO [--output DIR]``.
 
-Copies of annotated pictures, a quarter, half and all of a thousand, each amount in a process of its own: time must not
-grow faster than the pictures, and memory hardly at all. The peer does what nobody can do without: Pillow decodes the
-same pictures.
-Writes ``annotating.json`` and ``annotating.md``.
+Copies of annotated images, a quarter, half and all of a thousand, each amount in its own process: time must not grow
+faster than the number of images, and memory hardly at all. The peer does the least that is needed: Pillow decodes the
+same images. Writes ``annotating.json`` and ``annotating.md``.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import multiprocessing
 import os
 import platform
 import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,7 @@ from PIL import Image
 
 from omnisense.benchmarks.herm.engine.annotate import annotate
 from omnisense.benchmarks.herm.engine.annotator import AnnotateSettings
-from omnisense.benchmarks.speed.memory import peak_mb
+from omnisense.benchmarks.speed.memory import in_new_process, peak_mb
 
 _DIR = click.Path(path_type=Path, file_okay=False, exists=True)
 _FULL = 1000
@@ -54,7 +51,9 @@ def measure(images: Path, coco: Path, folder: Path, runs: int) -> dict[str, Any]
         _copies(images, coco, folder / str(n), n)
     # In turn, so that a busy moment of the machine falls on all alike.
     timed = [
-        (n, _apart(_engine, folder / str(n)), _apart(_decoding, folder / str(n))) for _ in range(runs) for n in amounts
+        (n, in_new_process(_engine, folder / str(n)), in_new_process(_decoding, folder / str(n)))
+        for _ in range(runs)
+        for n in amounts
     ]
     return {
         "pictures": list(amounts),
@@ -66,7 +65,7 @@ def measure(images: Path, coco: Path, folder: Path, runs: int) -> dict[str, Any]
 
 
 def _copies(images: Path, coco: Path, folder: Path, count: int) -> None:
-    """So many copies of the annotated pictures in turn, with annotations of their own."""
+    """Make so many copies of the annotated images, each with its own annotations."""
     (folder / "images").mkdir(parents=True)
     files = {f.name: json.loads(f.read_text("utf-8")) for f in coco.glob("*.json")}
     originals = files["instances.json"]["images"]
@@ -74,15 +73,15 @@ def _copies(images: Path, coco: Path, folder: Path, count: int) -> None:
     for i, original in picked:
         shutil.copyfile(images / original["file_name"], folder / "images" / f"{i}.jpg")
     for name, content in files.items():
-        of: dict[int, list[Any]] = {}
+        by_image: dict[int, list[Any]] = {}
         for one in content["annotations"]:
-            of.setdefault(one["image_id"], []).append(one)
+            by_image.setdefault(one["image_id"], []).append(one)
         more = {
             "images": [original | {"id": i, "file_name": f"{i}.jpg"} for i, original in picked],
             "annotations": [
                 one | {"image_id": i, "id": f"{i}-{one['id']}"}
                 for i, original in picked
-                for one in of.get(original["id"], ())
+                for one in by_image.get(original["id"], ())
             ],
         }
         (folder / name).write_text(json.dumps(content | more))
@@ -103,12 +102,6 @@ def _decoding(folder: Path) -> tuple[float, float]:
         with Image.open(path) as image:
             image.convert("RGB")
     return time.perf_counter() - began, 0.0
-
-
-def _apart(job: Callable[[Path], tuple[float, float]], folder: Path) -> tuple[float, float]:
-    """A job in a process of its own, so that none finds the memory of another."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(job, (folder,))
 
 
 def as_table(found: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Clips to measure on, made on the spot: the demo clip looped to a minute of talking at 1280 x 720."""
+"""Generated clips to measure on: the demo clip looped to a minute of talking at 1280 x 720."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def talking_clip(
         clip = open_clip(source or shipped)
         frames = clip.frames(Sampling(fps=FPS, max_pixels=None)).images
         sound = clip.audio()
-    pictures = [cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in frames]
+    images = [cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in frames]
     samples: np.ndarray = np.resize(sound[: len(frames) * SAMPLE_RATE_HZ // FPS], int(seconds * SAMPLE_RATE_HZ))
-    shown = (pictures[i % len(pictures)] for i in range(int(seconds * FPS)))
+    shown = (images[i % len(images)] for i in range(int(seconds * FPS)))
     write_clip(path, shown, samples, FPS, video_options={"preset": "veryfast", "g": str(2 * FPS)})
     return path

@@ -1,21 +1,20 @@
 """What the evaluation harness itself costs: ``python -m omnisense.benchmarks.speed.harness [--output DIR]``.
 
 An instant model answers a benchmark of HumanSense's size; what remains is the harness. Its peer does what the authors'
-evaluation loop does: after each answer it writes the whole result file anew. Also measured: scoring alone, memory, and
-what a second worker is worth. Writes ``harness.json`` and ``harness.md``.
+evaluation loop does: after each answer it writes the whole result file again. Also measured: scoring alone, memory, and
+what a second worker gains. Writes ``harness.json`` and ``harness.md``.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import platform
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.report_spec import spec
 from omnisense.benchmarks.humansense.suite import SUITE
 from omnisense.benchmarks.humansense.tasks import TASKS
-from omnisense.benchmarks.speed.memory import peak_mb
+from omnisense.benchmarks.speed.memory import in_new_process, peak_mb
 from omnisense.reasoning.answers.question import Question, question_text
 from omnisense.reasoning.policies.messages import message
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
@@ -57,16 +56,16 @@ def main(runs: int, output: Path) -> None:
 
 
 def measure(folder: Path, runs: int) -> dict[str, Any]:
-    """Seconds, megabytes and ratios."""
+    """Return seconds, megabytes and ratios."""
     sizes = (FULL // 4, FULL // 2, FULL)
-    seconds = {n: statistics.median(_apart(_harness_s, folder, n) for _ in range(runs)) for n in sizes}
-    memory = {n: _apart(_peak_mb, folder, n) for n in sizes}
+    seconds = {n: statistics.median(in_new_process(_harness_s, folder, n) for _ in range(runs)) for n in sizes}
+    memory = {n: in_new_process(_peak_mb, folder, n) for n in sizes}
     whole_file_s, written_mb = whole_file_loop(_rows(FULL), folder / "results.json")
     return {
         "questions": FULL,
         "machine": {"python": platform.python_version(), "cpu_count": os.cpu_count()},
         "harness_s": seconds,
-        "report_s": _apart(_report_s, folder, FULL),
+        "report_s": in_new_process(_report_s, folder, FULL),
         "per_question_ms": {n: 1000 * s / n for n, s in seconds.items()},
         "whole_file_loop_s": whole_file_s,
         "whole_file_loop_written_mb": written_mb,
@@ -83,8 +82,8 @@ def whole_file_loop(rows: list[dict[str, Any]], output: Path) -> tuple[float, fl
     written, began = 0, time.perf_counter()
     for row in rows:
         asked = row["questions"]
-        words = question_text(Question(asked["question"], "one", tuple(asked["options"])))
-        asked["a model"] = policy.write([[message("user", words)]])[0]
+        text = question_text(Question(asked["question"], "one", tuple(asked["options"])))
+        asked["a model"] = policy.write([[message("user", text)]])[0]
         with output.open("w") as file:
             json.dump(rows, file, indent=4)
         written += output.stat().st_size
@@ -92,7 +91,7 @@ def whole_file_loop(rows: list[dict[str, Any]], output: Path) -> tuple[float, fl
 
 
 def scoring_s(count: int) -> float:
-    """Seconds for the strict scores of so many replies of every usual shape."""
+    """Return the seconds for the strict scores of so many replies of every usual shape."""
     question = Question("What is felt?", "one", ("A. happy", "B. sad", "C. angry", "D. surprised"))
     shapes = ["B", "(B)", "B. sad", "The answer is B.", "<think>She weeps.</think><answer>B</answer>", "",
               "I think she is sad, because her mouth turns down and she does not look up.", "A man smiles"]  # fmt: skip
@@ -119,19 +118,19 @@ class _BusySettings(WorkerSettings):
 
 
 def workers(folder: Path, runs: int, count: int = 320) -> dict[str, float]:
-    """The same questions by one and by two Ray workers, in turn, start-up left out."""
+    """Compare one and two Ray workers on the same questions, in turn, without start-up."""
     samples = load(_data(folder, count)).samples
     batches = [samples[at : at + 4] for at in range(0, count, 4)]
     rates: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(runs):
         for number, found in rates.items():
-            found.append(_items_a_second(batches, number))
+            found.append(_samples_per_second(batches, number))
     one, two = statistics.median(rates[1]), statistics.median(rates[2])
     return {"one_per_s": one, "two_per_s": two, "efficiency": two / (2 * one)}
 
 
-def _items_a_second(batches: Sequence[Sequence[Sample]], number: int) -> float:
-    """Questions a second from the time when every worker has answered a batch."""
+def _samples_per_second(batches: Sequence[Sequence[Sample]], number: int) -> float:
+    """Return questions per second, from when every worker has answered a batch."""
     settings = _BusySettings(SystemSettings(kind="baseline", policy="random"), PromptSettings(), SUITE)
     executor = RayExecutor(settings, number, "local")
     times = []
@@ -201,14 +200,8 @@ def _report_s(folder: Path, count: int) -> float:
     return time.perf_counter() - began
 
 
-def _apart(job: Callable[[Path, int], float], folder: Path, count: int) -> float:
-    """A job in a process of its own, so that none finds the memory of another."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(job, (folder, count))
-
-
 def as_table(found: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """Return the figures as Markdown."""
     n, w = found["questions"], found["workers"]
     loop = f"{found['whole_file_loop_s']:.1f} s, {found['whole_file_loop_written_mb']:.0f} MB written"
     rows = {

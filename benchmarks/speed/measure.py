@@ -1,7 +1,7 @@
-"""What is measured: OmniSense beside its parts run alone and beside named peers, in one run on one machine.
+"""Timings of OmniSense beside its parts alone and beside named peers, in one run on one machine.
 
-Each function returns rows of seconds; every thing is run warm, in turn with the others and in another order each round,
-so that neither a machine whose speed drifts nor what the job before left behind is unfair to any.
+Every job is run warm, interleaved with the others and in another order each round, so that neither a machine whose
+speed drifts nor what the previous job left behind favors one of them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
 
 class Timing(NamedTuple):
-    """Seconds of the counted runs of one thing."""
+    """Seconds of the counted runs of one job."""
 
     group: str
     name: str
@@ -47,8 +47,8 @@ class Timing(NamedTuple):
 Work = dict[str, Callable[[], Any]]
 
 
-def in_turn(group: str, work: Work, runs: int) -> list[Timing]:
-    """Run each thing once to warm up, then all of them ``runs`` times, in an order of its own each round."""
+def time_interleaved(group: str, work: Work, runs: int) -> list[Timing]:
+    """Run each job once to warm up, then all of them ``runs`` times, in another order each round."""
     shuffle = random.Random(0).shuffle
     for job in work.values():
         job()
@@ -65,10 +65,10 @@ def in_turn(group: str, work: Work, runs: int) -> list[Timing]:
 
 
 def perception(path: Path, runs: int) -> list[Timing]:
-    """All three streams at once, against the same parts alone: decoding, faces, and two ways of transcribing.
+    """Time all three streams at once, against the same parts alone: decoding, faces, and two ways of transcribing.
 
-    The parts have no counterpart to lips, voices and feelings: these are left out of what they are compared with, and
-    measured in a row of their own.
+    The parts have no counterpart to active speaker, diarization and emotion: these are left out of the comparison and
+    timed in a separate row.
     """
     clip = open_clip(path)
     everything = Perception(cache=False)
@@ -82,7 +82,7 @@ def perception(path: Path, runs: int) -> list[Timing]:
     detector = FaceDetector(models.fetch("centerface"), threads=0)
     whisper = models.fetch("whisper-tiny.en")
     transcribe, batched = _whisperx(whisper), _faster_whisper(whisper)
-    return in_turn("perception", {
+    return time_interleaved("perception", {
         "omnisense, three streams": lambda: streams.perceive(clip),
         "omnisense, people read too": lambda: everything.perceive(clip),
         "decoding alone (decord)": lambda: _decord(path, plan.times_s, clip, plan.width, plan.height),
@@ -108,7 +108,7 @@ def _faster_whisper(folder: Path) -> Callable[[np.ndarray], Any]:
 
 
 def sampling(path: Path, count: int, runs: int) -> list[Timing]:
-    """Frames spread over the clip, full size: ours against raw decord, PyAV and torchcodec."""
+    """Time frames spread over the clip, full size: ours against raw decord, PyAV and torchcodec."""
     clip = open_clip(path)
     rule = Sampling(rule="count", count=count, max_pixels=None)
     times_s = rule.plan(clip.duration_s, clip.frame_rate, clip.frame_count, clip.width, clip.height).times_s
@@ -125,7 +125,7 @@ def sampling(path: Path, count: int, runs: int) -> list[Timing]:
         work["torchcodec"] = lambda: VideoDecoder(str(path)).get_frames_played_at(seconds=times_s.tolist()).data
     except Exception as error:  # it needs ffmpeg's shared libraries, which few machines have
         print(f"torchcodec is left out: {str(error).strip().splitlines()[0][:100]}", file=sys.stderr)
-    return in_turn(f"sampling {count} frames", work, runs)
+    return time_interleaved(f"sampling {count} frames", work, runs)
 
 
 def _decord(path: Path, times_s: np.ndarray, clip: Clip, width: int, height: int) -> np.ndarray:
@@ -168,35 +168,35 @@ def _pyav_all(path: Path, times_s: np.ndarray) -> np.ndarray:
 
 
 def agent_overhead(runs: int, turns: int = 20) -> list[Timing]:
-    """A turn of the loop with a policy that costs nothing, against calling that policy directly."""
+    """Time a turn of the loop with a policy that costs nothing, against calling that policy directly."""
     reply = "I hear how sad you are, and I am sorry about your dog."
     policy = ScriptedPolicy([reply])
-    said = "My dog died yesterday."
+    text = "My dog died yesterday."
     with tempfile.TemporaryDirectory() as folder:
-        forgetful, remembering = Agent(policy, memory=None), Agent(policy, memory=Path(folder) / "m.sqlite")
+        without_memory, with_memory = Agent(policy, memory=None), Agent(policy, memory=Path(folder) / "m.sqlite")
         thread = iter(range(1_000_000))
 
-        def remembered() -> None:
+        def respond_with_memory() -> None:
             name = f"thread {next(thread)}"
             for _ in range(turns):
-                remembering.respond(text=said, thread_id=name)
+                with_memory.respond(text=text, thread_id=name)
 
-        rows = in_turn("agent, a turn", {
-            "omnisense, no memory": lambda: [forgetful.respond(text=said) for _ in range(turns)],
-            "omnisense, SQLite memory": remembered,
-            "the policy alone": lambda: [policy.write([[message("user", said)]]) for _ in range(turns)],
+        rows = time_interleaved("agent, a turn", {
+            "omnisense, no memory": lambda: [without_memory.respond(text=text) for _ in range(turns)],
+            "omnisense, SQLite memory": respond_with_memory,
+            "the policy alone": lambda: [policy.write([[message("user", text)]]) for _ in range(turns)],
         }, runs)  # fmt: skip
-        remembering.close()
+        with_memory.close()
     return [Timing(row.group, row.name, [s / turns for s in row.seconds]) for row in rows]
 
 
 def start_up(runs: int) -> list[Timing]:
-    """From nothing to help text, to the package, and to a bare interpreter."""
+    """Time a start up to the help text, to the imported package, and to a bare interpreter."""
 
     def run(*arguments: str) -> Callable[[], Any]:
         return lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
 
-    return in_turn("start-up", {
+    return time_interleaved("start-up", {
         "omnisense --help": run("-m", "omnisense.agent.cli.main", "--help"),
         "import omnisense": run("-c", "import omnisense"),
         "python alone": run("-c", "pass"),

@@ -8,7 +8,6 @@ head. Models are small and random: what is compared is the trainers. Writes ``tr
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import platform
 import random
@@ -24,7 +23,7 @@ from typing import Any
 import click
 import numpy as np
 
-from omnisense.benchmarks.speed.memory import peak_mb
+from omnisense.benchmarks.speed.memory import in_new_process, peak_mb
 from omnisense.perception.media.clip import SAMPLE_RATE_HZ
 from omnisense.perception.media.encode import write_clip
 from omnisense.perception.media.sampling import Sampling
@@ -50,10 +49,10 @@ def main(runs: int, output: Path) -> None:
 
 
 def measure(folder: Path, runs: int) -> dict[str, Any]:
-    """Seconds, megabytes and ratios."""
+    """Return seconds, megabytes and ratios."""
     steps = step_seconds(folder, runs)
     medians = {name: statistics.median(values) for name, values in steps.items()}
-    memory = {way: _apart(_scoring_mb, way) for way in ("no head", "ours")}
+    memory = {way: in_new_process(_scoring_mb, way) for way in ("no head", "ours")}
     return {
         "machine": {"python": platform.python_version(), "cpu_count": os.cpu_count()},
         "packages": {name: version(name) for name in ("torch", "transformers", "trl")},
@@ -68,21 +67,21 @@ def measure(folder: Path, runs: int) -> dict[str, Any]:
 
 
 def step_seconds(folder: Path, runs: int) -> dict[str, list[float]]:
-    """Seconds of single steps, the first ones of each round left out."""
+    """Return the seconds of single steps, the first ones of each round left out."""
     from omnisense.testing.tiny_models import tiny_omni, tiny_text
 
     text, omni = tiny_text(folder / "text"), tiny_omni(folder / "omni", width=128, layers=8)
     clips = [_clip(folder / f"clip{i}.mp4", seed=i) for i in range(_CLIPS)]
     few = {"sampling": Sampling(rule="count", count=8), "with_audio": True}
-    both = [_prompt([{"type": "video", "path": clip, **few}]) for clip in clips]
-    words = [_prompt([], more=str(i)) for i in range(_CLIPS)]
-    lack = _length(omni, both[0]) - _length(omni, words[0])
-    as_long = [_prompt([], more=f"{i}{'x' * lack}") for i in range(_CLIPS)]
+    videos = [_prompt([{"type": "video", "path": clip, **few}]) for clip in clips]
+    texts = [_prompt([], more=str(i)) for i in range(_CLIPS)]
+    missing_tokens = _length(omni, videos[0]) - _length(omni, texts[0])
+    long_texts = [_prompt([], more=f"{i}{'x' * missing_tokens}") for i in range(_CLIPS)]
     makers: dict[str, Callable[[], Any]] = {
-        "TRL, text": lambda: _trl(text, words, folder),
-        "ours, text": lambda: _ours(text, words, folder),
-        "ours, video with sound": lambda: _ours(omni, both, folder),
-        "ours, as many tokens of text": lambda: _ours(omni, as_long, folder),
+        "TRL, text": lambda: _trl(text, texts, folder),
+        "ours, text": lambda: _ours(text, texts, folder),
+        "ours, video with sound": lambda: _ours(omni, videos, folder),
+        "ours, as many tokens of text": lambda: _ours(omni, long_texts, folder),
     }
     found: dict[str, list[float]] = {name: [] for name in makers}
     order, draw = list(makers), random.Random(0)
@@ -94,7 +93,7 @@ def step_seconds(folder: Path, runs: int) -> dict[str, list[float]]:
 
 
 def encoding_once(folder: Path, runs: int) -> dict[str, float]:
-    """Seconds to encode a group's prompts: as one, and each completion's anew."""
+    """Return the seconds to encode a group's prompts: as one, and for each completion again."""
     from omnisense.reasoning.policies.loading import load_model
     from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, read_prompt
     from omnisense.testing.tiny_models import tiny_omni
@@ -109,9 +108,9 @@ def encoding_once(folder: Path, runs: int) -> dict[str, float]:
     group = [dump_prompt(_prompt([part]))] * _COMPLETIONS
     once, each = [], []
     for _ in range(runs + 1):
-        ahead = PromptPrefetcher(encoder, threads=1)
+        prefetcher = PromptPrefetcher(encoder, threads=1)
         began = time.perf_counter()
-        ahead.take(group)
+        prefetcher.take(group)
         once.append(time.perf_counter() - began)
         began = time.perf_counter()
         for prompt in group:
@@ -122,7 +121,7 @@ def encoding_once(folder: Path, runs: int) -> dict[str, float]:
 
 
 def as_table(found: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """Return the figures as Markdown."""
     steps, memory, encoding = found["step_s"], found["memory_mb"], found["encoding"]
     lines = ["# Training beside its peers", "", "| | ratio | measured |", "| --- | --- | --- |"]
     lines.append(
@@ -271,12 +270,6 @@ def _scoring_mb(way: str) -> float:
 def _resident_mb() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
-
-
-def _apart(work: Callable[..., float], *given: Any) -> float:
-    """The result of a function in a process of its own, whose peak of memory is its own too."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return float(pool.apply(work, given))
 
 
 if __name__ == "__main__":

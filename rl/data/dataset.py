@@ -264,7 +264,7 @@ def rows_of(
     """
     prompts, rows, too_long = PromptBuilder(prompting), [], []
     for sample in samples:
-        prompt = prompts.ask(sample).messages
+        prompt = prompts.build(sample).messages
         if length(prompt) > most:
             too_long.append(sample.id)
             continue

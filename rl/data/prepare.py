@@ -130,7 +130,7 @@ def traces(source: Path, policy: Policy, limit: int, num_attempts: int, seed: in
     for attempt in range(num_attempts):
         open_ones = [sample for sample in samples if sample.id not in solved]
         replies = policy.write(
-            [prompts.ask(sample).messages for sample in open_ones],
+            [prompts.build(sample).messages for sample in open_ones],
             max_new_tokens=_TRACE_TOKENS, temperature=_TEMPERATURE, seed=seed + attempt,
         )  # fmt: skip
         for sample, reply in zip(open_ones, replies, strict=True):

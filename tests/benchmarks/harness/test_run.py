@@ -407,9 +407,9 @@ def test_a_bad_video_costs_one_record(clips, tmp_path, omni):
 def test_settings_that_the_model_cannot_meet_are_refused(clips, many, tmp_path):
     text = SystemSettings(policy="smollm2-135m-instruct")
     scripted = SystemSettings(policy="scripted")
-    with pytest.raises(InputError, match="none of the 5 questions can be put"):
+    with pytest.raises(InputError, match="none of the 5 questions can be asked"):
         run(settings(tmp_path / "a", text), load(clips))
-    with pytest.raises(InputError, match="does not hear"):
+    with pytest.raises(InputError, match="does not take audio"):
         run(settings(tmp_path / "b", text, prompting=PromptSettings(audio=True)), load(many))
     with pytest.raises(InputError, match="no task XX"):
         run(settings(tmp_path / "c", scripted, tasks=("XX",)), load(many))

@@ -52,11 +52,11 @@ def test_random_is_random_over_many(tmp_path):
 def test_text_only_gives_nothing_of_the_clip_away(clips, many):
     prompting = text_only(PromptSettings(audio=True, transcript="data"))
     for sample in (load(clips).samples[1], load(many).samples[0]):
-        (turn,) = PromptBuilder(prompting).ask(sample).messages
+        (turn,) = PromptBuilder(prompting).build(sample).messages
         assert [part["type"] for part in turn["content"]] == ["text"]
         assert sample.transcript
         assert sample.transcript not in text_of(turn)
-    text = PromptBuilder(PromptSettings()).ask(load(many).samples[0]).messages[0]
+    text = PromptBuilder(PromptSettings()).build(load(many).samples[0]).messages[0]
     assert "Line 0." in text_of(text)  # in the ordinary setting the transcript stands for the clip
 
 
@@ -73,7 +73,7 @@ def test_the_authors_templates_are_read_from_a_checkout(tmp_path):
     prompts = PromptBuilder(
         PromptSettings(templates=str(tmp_path / "checkout"), transcript="data", thought_pattern=True), load_templates
     )
-    first, second, third = (prompts.ask(sample) for sample in asked)
+    first, second, third = (prompts.build(sample) for sample in asked)
     words = "LOOK:HEARD:hiQ Question 1: what is felt? O A. happy B. sad C. angry D. surprised !"
     assert text_of(first.messages[0]) == words
     assert text_of(second.messages[0]) == "LOOK:N Question 2: what is felt?"

@@ -73,11 +73,11 @@ def test_a_text_answer_is_there_to_learn_from(pictures):
         (CHOICE | {"image": "/etc/passwd"}, "leaves the data folder"),
         (CHOICE | {"question": " "}, "empty"),
         (BOX | {"answer": [0.1, 0.2, 0.4]}, "no box"),
-        (BOX | {"answer": [0.8, 0.2, 0.4, 0.6]}, "not inside the picture"),
-        (BOX | {"answer": [0.1, 0.2, 0, 0.6]}, "not inside the picture"),
-        (BOX | {"answer": [64, 48, 10, 10]}, "not inside the picture"),
+        (BOX | {"answer": [0.8, 0.2, 0.4, 0.6]}, "not inside the image"),
+        (BOX | {"answer": [0.1, 0.2, 0, 0.6]}, "not inside the image"),
+        (BOX | {"answer": [64, 48, 10, 10]}, "not inside the image"),
         (BOX | {"answer": 3}, "no letter, box or text"),
-        (BOX | {"image": ""}, "no picture"),
+        (BOX | {"image": ""}, "no image"),
     ],
 )  # fmt: skip
 def test_a_row_that_cannot_be_asked_is_kept_with_its_problem(pictures, row, what):
@@ -103,7 +103,7 @@ def test_files_that_cannot_be_read_say_so(pictures):
 
 def test_a_folder_without_any_of_the_pictures_is_named(pictures, tmp_path):
     (tmp_path / "other").mkdir()
-    with pytest.raises(InputError, match=r"not one of its 2 pictures is in .*other"):
+    with pytest.raises(InputError, match=r"not one of its 2 images is in .*other"):
         load(write(pictures, [CHOICE, BOX]), tmp_path / "other")
 
 

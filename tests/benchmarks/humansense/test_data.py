@@ -17,7 +17,7 @@ def test_the_table_of_tasks():
     names = ["Rapport_Recognition", "Emo_Strategy", "Talkingperson_Recognition", "Familiarity_Recognition",
              "Relation_Recognition", "Fraud_Recognition", "Psychological_Chat"]  # fmt: skip
     assert [task_of(name).code for name in names] == ["RR2", "ES", "TR", "FR1", "RR1", "FR2", "PC"]
-    assert {task.code for task in TASKS if task.hears} == {task_of(name).code for name in names}
+    assert {task.code for task in TASKS if task.uses_audio} == {task_of(name).code for name in names}
     assert task_of("Dance Battle") == ("Dance Battle", "Dance Battle", 0, 0, True, False)
 
 
@@ -27,10 +27,10 @@ def test_official_folder(clips):
     assert len(by_task) == 5
     first, talking, _, window, voice = dataset.samples
     assert first.media == str(clips / "videos" / "good.mp4")
-    assert (first.modality, first.gold, first.length_s, first.hears) == ("video", "B", 2.0, False)
-    assert (talking.hears, talking.transcript) == (True, "hello")
+    assert (first.modality, first.gold, first.length_s, first.uses_audio) == ("video", "B", 2.0, False)
+    assert (talking.uses_audio, talking.transcript) == (True, "hello")
     assert (window.start_s, window.end_s, window.length_s) == (0.5, 1.5, 1.0)
-    assert (voice.modality, voice.hears, voice.task, voice.level) == ("audio", True, "PC", 4)
+    assert (voice.modality, voice.uses_audio, voice.task, voice.level) == ("audio", True, "PC", 4)
     assert not dataset.problems
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from omnisense.benchmarks.humansense.official_score import PaperScorer, statistics
+from omnisense.benchmarks.humansense.official_score import OfficialScorer, statistics
 from tests.benchmarks.conftest import NUMBER, ONE, SEVERAL, YES_NO, row
 from tests.benchmarks.replies import rows
 
@@ -22,7 +22,7 @@ def test_every_reply_scores_as_in_the_authors_scripts(mode, think):
     data = rows(4000, 2508, "m", think)
     ours = []
     for one in data:
-        counted = PaperScorer(think).score(one["questions"], one["questions"].get("m"))
+        counted = OfficialScorer(think).score(one["questions"], one["questions"].get("m"))
         ours.append("-" if counted is None else SIGNS[counted.value])
         assert counted is None or not counted.fault
     assert "".join(ours) == RECORDED[mode]
@@ -51,7 +51,7 @@ def test_quirks(pattern, gold, reply, plain, think):
     if "options" in asked:
         asked["options"].append("E. calm")
     for mode, value in ((False, plain), (True, think)):
-        counted = PaperScorer(mode).score(asked, reply)
+        counted = OfficialScorer(mode).score(asked, reply)
         assert (counted.value if counted else None) == value
 
 
