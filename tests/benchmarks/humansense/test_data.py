@@ -69,8 +69,8 @@ def test_ids_do_not_depend_on_order_and_twins_are_told_apart(tmp_path):
         ({"options": ["B. x", "A. y"]}, "impossible answer", "not lettered"),
         ({"pattern": "Essay"}, "unknown pattern", "Essay"),
         ({"question": " "}, "no question", "empty"),
-        ({"time": "[9 - 3]"}, "bad window", "no window"),
-        ({"time": "soon"}, "bad window", "no window"),
+        ({"time": "[9 - 3]"}, "bad window", "is not a window"),
+        ({"time": "soon"}, "bad window", "is not a window"),
     ],
 )
 def test_what_is_wrong_with_a_row_is_said_and_the_row_kept(tmp_path, fields, kind, what):
