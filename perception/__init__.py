@@ -1,10 +1,18 @@
-"""Perception: a clip becomes three time-aligned streams, one timeline, and a row for each person.
+"""Perception: a clip to three time-aligned streams, one timeline, and a summary of each person.
 
-Read in this order: ``media`` (what is looked at); the three extractors ``visual`` (with ``watching``: lips, heads and
-eyes closely), ``audio`` (with ``voices``: who speaks when, and ``sounds``) and ``transcript``; ``heads`` (the tone of
-a voice, what words carry); ``percepts`` (the types that travel); ``speaking`` (which face speaks) and ``fusion`` (one
-person, one row); ``timeline`` (events in words); ``registry`` (settings and models) and ``perceive`` (all of it, side
-by side and cached); ``live`` (the same as it happens). Still pictures of several people have a road of their own:
-``people`` (who is there, by annotations, ``coco``, or by models), ``bodies`` (poses in words), ``colours``,
-``grounding`` (where is what a phrase names).
+To read the code, start with ``types`` (streams, events, people) and ``pipeline`` (the three extractors side by side,
+joined and cached), then follow a clip:
+
+1. ``media``: open (``clip``), choose frames (``sampling``), ``decode``, ``encode``.
+2. The visual stream: ``vision.tracking`` (faces, expression, shot cuts) and ``vision.landmarks`` (lips, head pose,
+   gaze, bodies) with their networks, ``vision.gestures`` and ``vision.expressions``.
+3. The audio stream: ``audio.chunks`` (voice activity), ``audio.diarization``, ``audio.prosody``, ``audio.baselines``
+   and ``audio.events``, all used by ``audio.analysis``; ``emotion.voice``.
+4. The transcript: ``speech.transcribe`` and ``speech.align``; ``emotion.text``.
+5. ``fusion``: who said which words (``speakers``), which face speaks (``active_speaker``), one summary per person
+   (``people``), whether the channels agree (``agreement``), the ``timeline``.
+6. ``percepts``: the result, with its JSON form. ``settings`` and ``registry``: which models, loaded on first use.
+
+``streaming`` does the same for live audio and frames. ``images`` is for still images of several people: annotated or
+detected people, poses, colors, grounding.
 """

@@ -1,5 +1,6 @@
-"""How well perception reads people, measured on real clips: ``python -m omnisense.benchmarks.perception DATA``.
+"""Accuracy and cost of perception on real clips: ``python -m omnisense.benchmarks.perception DATA``.
 
-``words`` (errors, word times), ``voices`` (who speaks when), ``faces`` (who is talking, expression), ``feelings`` (the
-shipped heads), ``cost`` (speed, memory, live delay); ``compose`` makes the clips whose truth is known by construction.
+``transcription`` (word errors, word times), ``diarization`` (who speaks when), ``faces`` (active speaker detection,
+expression), ``pose`` (bodies and hands), ``emotion`` (the shipped heads), ``cost`` (speed, memory, live delay);
+``compose`` makes clips whose ground truth is known by construction.
 """

@@ -1,8 +1,8 @@
-"""One command, every figure: ``python -m omnisense.benchmarks.perception DATA [--output DIR]``.
+"""The benchmark's command: ``python -m omnisense.benchmarks.perception DATA [--output DIR]``.
 
-DATA holds ``grid/``, ``faces/``, ``speech/`` (``two_speaker_call/``, ``ami/``, ``emodb/``, ``jfk/``) and
-``text/goemotions/``; what is not there is left out, and the table says so. Writes ``perception.json``, with the
-manifest, and ``perception.md``.
+DATA contains ``grid/``, ``faces/``, ``people_images/``, ``speech/`` (``two_speaker_call/``, ``ami/``, ``emodb/``,
+``jfk/``) and ``text/goemotions/``; figures whose data are missing are left out, and the table says so. Writes
+``perception.json``, with the manifest, and ``perception.md``.
 """
 
 from __future__ import annotations
@@ -15,21 +15,18 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from omnisense.benchmarks.perception import cost, faces
-from omnisense.benchmarks.perception import diarization as voices
-from omnisense.benchmarks.perception import emotion as feelings
-from omnisense.benchmarks.perception import pose as bodies
-from omnisense.benchmarks.perception import transcription as words
+from omnisense.benchmarks.perception import cost, diarization, emotion, faces, pose, transcription
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.version import __version__
 
 _DIR = click.Path(path_type=Path, file_okay=False, exists=True)
-_PARTS = ("words", "voices", "faces", "bodies", "feelings", "cost", "live", "long")
+_PARTS = ("transcription", "diarization", "faces", "pose", "emotion", "cost", "live", "long")
+Figures = dict[str, Any]  # by name; as they are written to perception.json
 
 
 @click.command()
@@ -37,76 +34,79 @@ _PARTS = ("words", "voices", "faces", "bodies", "feelings", "cost", "live", "lon
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), default="runs/perception", show_default=True
 )
-@click.option("--part", "parts", multiple=True, type=click.Choice(_PARTS), help="Only this; several times for more.")
-@click.option("--minutes", default="15,60", show_default=True, help="Lengths of the long files.")
-@click.option("--asd-model", type=click.Path(path_type=Path, exists=True), help="Light-ASD's weights, to compare.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(_PARTS), help="Run only this part; repeat for more.")
+@click.option("--minutes", default="15,60", show_default=True, help="Lengths of the long files, comma-separated.")
+@click.option("--asd-model", type=click.Path(path_type=Path, exists=True), help="Light-ASD's weights, for comparison.")
 def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, asd_model: Path | None) -> None:
-    """Measure perception on the real clips in DATA. Parts that are measured again replace those in OUTPUT."""
+    """Measure perception on the real clips in DATA. Parts that are run again replace their figures in OUTPUT."""
     if not importlib.util.find_spec("jiwer"):
-        raise click.UsageError("jiwer, which counts word errors, is not installed: pip install 'omnisense[benchmarks]'")
+        raise click.UsageError(
+            "jiwer, which computes word error rates, is not installed. Run: pip install 'omnisense[benchmarks]'"
+        )
     perception = Perception(cache=False)
     measures = _measures(data, perception, tuple(int(m) for m in minutes.split(",")), asd_model)
     output.mkdir(parents=True, exist_ok=True)
-    kept = output / "perception.json"
-    found: dict[str, Any] = json.loads(kept.read_text())["figures"] if kept.is_file() else {}
-    for part, name, folder, measure in measures:
-        if parts and part not in parts:
+    results = output / "perception.json"
+    found: dict[str, Figures] = json.loads(results.read_text())["figures"] if results.is_file() else {}
+    for measure in measures:
+        if parts and measure.part not in parts:
             continue
-        if not (data / folder).exists():
-            found[name] = {"left out": f"{folder} is not there"}
+        if not (data / measure.folder).exists():
+            found[measure.name] = {"left out": f"{measure.folder} does not exist"}
         else:
-            began = time.perf_counter()
-            found[name] = {**measure(), "took s": round(time.perf_counter() - began, 1)}
-        click.echo(f"{name}: {json.dumps(found[name])}")
-        kept.write_text(json.dumps({"manifest": _manifest(perception), "figures": found}, indent=1) + "\n")
+            started = time.perf_counter()
+            found[measure.name] = {**measure.run(), "took s": round(time.perf_counter() - started, 1)}
+        click.echo(f"{measure.name}: {json.dumps(found[measure.name])}")
+        results.write_text(json.dumps({"manifest": _manifest(perception), "figures": found}, indent=1) + "\n")
     (output / "perception.md").write_text(as_table(found, _manifest(perception)))
     click.echo(as_table(found, _manifest(perception)))
 
 
-def _measures(
-    data: Path, perception: Perception, minutes: tuple[int, ...], asd_model: Path | None
-) -> list[tuple[str, str, str, Callable[[], dict[str, Any]]]]:
-    """Part, name, the folder it needs, and how it is measured."""
-    speech = data / "speech"
-    measures: list[tuple[str, str, str, Callable[[], dict[str, Any]]]] = [
-        ("words", "words, GRID", "grid", lambda: words.grid(data / "grid", perception)),
-        (
-            "words",
+class _Measure(NamedTuple):
+    """A measurement: its part, its name in the results, the folder of DATA it needs, and how to run it."""
+
+    part: str
+    name: str
+    folder: str
+    run: Callable[[], Figures]
+
+
+def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_model: Path | None) -> list[_Measure]:
+    grid, face_clips, speech, images = data / "grid", data / "faces", data / "speech", data / "people_images"
+    call, goemotions = speech / "two_speaker_call", data / "text" / "goemotions"
+    measures = [
+        _Measure("transcription", "words, GRID", "grid", lambda: transcription.grid(grid, perception)),
+        _Measure(
+            "transcription",
             "words, call",
             "speech/two_speaker_call",
-            lambda: words.speaker_attributed(speech / "two_speaker_call", perception),
+            lambda: transcription.speaker_attributed(call, perception),
         ),
-        (
-            "voices",
-            "voices, call",
-            "speech/two_speaker_call",
-            lambda: voices.call(speech / "two_speaker_call", perception),
-        ),
-        ("voices", "voices, AMI", "speech/ami", lambda: voices.ami(speech / "ami", perception)),
-        ("faces", "who is talking", "grid", lambda: faces.who_is_talking(data / "grid", perception)),
-        ("faces", "expression", "faces", lambda: faces.expression(data / "faces", perception)),
-        ("bodies", "joints, COCO", "people_images", lambda: bodies.joints(data / "people_images", perception)),
-        ("bodies", "hands at the face", "faces", lambda: bodies.hands(data, perception)),
-        ("feelings", "vocal emotion", "speech/emodb", lambda: feelings.voice(speech / "emodb")),
-        ("feelings", "text emotion", "text/goemotions", lambda: feelings.texts(data / "text" / "goemotions")),
-        ("cost", "a minute of talk", "grid", lambda: cost.minute(perception, _talking(data))),
-        ("live", "live words", "speech/two_speaker_call", lambda: cost.live(_sounds(speech), perception)),
-        ("long", "long files", "grid", lambda: cost.long_files(_talking(data), minutes)),
+        _Measure("diarization", "voices, call", "speech/two_speaker_call", lambda: diarization.call(call, perception)),
+        _Measure("diarization", "voices, AMI", "speech/ami", lambda: diarization.ami(speech / "ami", perception)),
+        _Measure("faces", "who is talking", "grid", lambda: faces.active_speaker(grid, perception)),
+        _Measure("faces", "expression", "faces", lambda: faces.expression(face_clips, perception)),
+        _Measure("pose", "joints, COCO", "people_images", lambda: pose.joints(images, perception)),
+        _Measure("pose", "hands at the face", "faces", lambda: pose.hands(data, perception)),
+        _Measure("emotion", "vocal emotion", "speech/emodb", lambda: emotion.voice(speech / "emodb")),
+        _Measure("emotion", "text emotion", "text/goemotions", lambda: emotion.text_heads(goemotions)),
+        _Measure("cost", "a minute of talk", "grid", lambda: cost.minute(perception, _talking_clip(data))),
+        _Measure("live", "live words", "speech/two_speaker_call", lambda: cost.live(_recordings(speech), perception)),
+        _Measure("long", "long files", "grid", lambda: cost.long_files(_talking_clip(data), minutes)),
     ]
     if asd_model:
-        helped = Perception(PerceptionSettings(asd_model=str(asd_model)), cache=False)
-        measures.append(
-            ("faces", "who is talking, with Light-ASD", "grid", lambda: faces.who_is_talking(data / "grid", helped))
-        )
+        with_asd = Perception(PerceptionSettings(asd_model=str(asd_model)), cache=False)
+        name = "who is talking, with Light-ASD"
+        measures.append(_Measure("faces", name, "grid", lambda: faces.active_speaker(grid, with_asd)))
     return measures
 
 
-def _talking(data: Path) -> Path:
-    """A clip of somebody who talks, to be looped."""
+def _talking_clip(data: Path) -> Path:
+    """Return a clip of a person who talks, to be looped."""
     return sorted((data / "grid").glob("*.mpg"))[0]
 
 
-def _sounds(speech: Path) -> list[Path]:
+def _recordings(speech: Path) -> list[Path]:
     return [p for p in (speech / "jfk" / "jfk.wav", speech / "two_speaker_call" / "sample.wav") if p.is_file()]
 
 
@@ -122,7 +122,7 @@ def _manifest(perception: Perception) -> dict[str, Any]:
 
 
 def as_table(found: dict[str, Any], manifest: dict[str, Any]) -> str:
-    """The figures as Markdown, a row each."""
+    """Return the figures as a Markdown table with a row each."""
     lines = [
         f"Measured on {manifest['machine']}, by `{manifest['command']}`.",
         "",

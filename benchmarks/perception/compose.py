@@ -1,4 +1,4 @@
-"""Clips with two faces whose truth is known: two talking heads side by side, one voice at a time."""
+"""Composed clips of two faces with known ground truth: two talking heads side by side, one speaker at a time."""
 
 from __future__ import annotations
 
@@ -16,69 +16,70 @@ from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.types import Span
 
 FPS = 25
-# one at a time: whoever is not heard stands still; moving: both talk on, one is heard; silent: both talk, neither is
-# heard; elsewhere: both stand still while a third voice speaks.
+# one at a time: the head that is not heard is still; moving: both talk, one is heard; silent: both talk, neither is
+# heard; elsewhere: both are still while a third person speaks.
 KINDS = ("one at a time", "moving", "silent", "elsewhere")
 
 
 @dataclass(frozen=True)
 class Head:
-    """A talking head: frames (T, H, W, 3) at 25 a second, their sound at 16 kHz, and where it speaks."""
+    """A talking head: frames (T, H, W, 3) at 25 a second, samples (N,) at 16 kHz, and voice activity."""
 
     name: str
     frames: np.ndarray
-    sound: np.ndarray
+    samples: np.ndarray
     speech: tuple[Span, ...]
 
     @classmethod
     def read(cls, path: Path) -> Head:
-        """From a clip of one person."""
+        """Read a clip of one person."""
         clip = open_clip(path)
         frames = clip.frames(Sampling(fps=FPS, max_pixels=None)).images
-        sound: np.ndarray = np.resize(np.pad(clip.audio(), (0, SAMPLE_RATE_HZ)), len(frames) * SAMPLE_RATE_HZ // FPS)
-        return cls(path.stem, frames, sound, tuple(voice_activity(sound)))
+        samples: np.ndarray = np.resize(np.pad(clip.audio(), (0, SAMPLE_RATE_HZ)), len(frames) * SAMPLE_RATE_HZ // FPS)
+        return cls(path.stem, frames, samples, tuple(voice_activity(samples)))
 
 
 @dataclass(frozen=True)
-class Composed:
-    """A written clip and its truth: who is heard when (``left``, ``right`` or ``elsewhere``)."""
+class ComposedClip:
+    """A clip and its ground truth: who is heard when (``left``, ``right`` or ``elsewhere``)."""
 
     path: Path
     kind: str
     truth: tuple[tuple[Span, str], ...]
 
 
-def two_faces(heads: list[Head], folder: Path) -> Iterator[Composed]:
-    """Each head beside the next, every kind, both orders."""
+def compose_clips(heads: list[Head], folder: Path) -> Iterator[ComposedClip]:
+    """Write clips of each head beside the next: every kind, and both orders where that matters."""
     for i, left in enumerate(heads):
         right, third = heads[(i + 1) % len(heads)], heads[(i + 2) % len(heads)]
         for first in ("left", "right"):
             for kind in ("one at a time", "moving"):
-                yield _written(folder / f"{i}-{first}-{kind.replace(' ', '_')}.mp4", kind, left, right, first)
-        yield _written(folder / f"{i}-silent.mp4", "silent", left, right, "left")
-        yield _written(folder / f"{i}-elsewhere.mp4", "elsewhere", left, right, "left", third)
+                yield _write(folder / f"{i}-{first}-{kind.replace(' ', '_')}.mp4", kind, left, right, first)
+        yield _write(folder / f"{i}-silent.mp4", "silent", left, right, "left")
+        yield _write(folder / f"{i}-elsewhere.mp4", "elsewhere", left, right, "left", third)
 
 
-def _written(path: Path, kind: str, left: Head, right: Head, first: str, third: Head | None = None) -> Composed:
+def _write(path: Path, kind: str, left: Head, right: Head, first: str, third: Head | None = None) -> ComposedClip:
     sides = {"left": left, "right": right}
     order = [first, "right" if first == "left" else "left"]
-    pictures, sound, truth, began_s = [], [], [], 0.0
+    frames, audio, truth, start_s = [], [], [], 0.0
     for side in order:
         heard = third or sides[side]
         length = min(len(h.frames) for h in (left, right, heard))
-        shown = [_shown(head, kind, side == name, length) for name, head in sides.items()]
-        pictures.append(np.concatenate(shown, axis=2))
-        samples = heard.sound[: length * SAMPLE_RATE_HZ // FPS]
-        sound.append(np.zeros_like(samples) if kind == "silent" else samples)
+        shown = [_frames_of(head, kind, side == name, length) for name, head in sides.items()]
+        frames.append(np.concatenate(shown, axis=2))
+        samples = heard.samples[: length * SAMPLE_RATE_HZ // FPS]
+        audio.append(np.zeros_like(samples) if kind == "silent" else samples)
         if kind != "silent":
             who = "elsewhere" if third else side
-            truth += [(Span(s.start_s + began_s, s.end_s + began_s), who) for s in heard.speech]
-        began_s += length / FPS
-    frames = np.concatenate(pictures)
-    write_clip(path, frames, np.concatenate(sound), FPS, video_options={"preset": "veryfast", "crf": "18"})
-    return Composed(path, kind, tuple(truth))
+            truth += [(Span(s.start_s + start_s, s.end_s + start_s), who) for s in heard.speech]
+        start_s += length / FPS
+    write_clip(
+        path, np.concatenate(frames), np.concatenate(audio), FPS, video_options={"preset": "veryfast", "crf": "18"}
+    )
+    return ComposedClip(path, kind, tuple(truth))
 
 
-def _shown(head: Head, kind: str, is_heard: bool, length: int) -> np.ndarray:
+def _frames_of(head: Head, kind: str, is_heard: bool, length: int) -> np.ndarray:
     moves = kind in ("moving", "silent") or (kind == "one at a time" and is_heard)
     return head.frames[:length] if moves else np.repeat(head.frames[-1:], length, axis=0)

@@ -1,4 +1,4 @@
-"""What it costs: speed on a minute of talk, memory and time over an hour, delay of live words."""
+"""Cost: speed on a minute of speech, memory and time over an hour, delay of live words."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _CHUNK_S = 0.1
 
 
 def minute(perception: Perception, source: Path | None, runs: int = 3) -> dict[str, Any]:
-    """Seconds for all streams of a minute of talk at 1280 x 720, warm, over its length."""
+    """Return the real-time factor of all streams of a minute of speech at 1280 x 720, with models loaded."""
     with tempfile.TemporaryDirectory() as folder:
         clip = talking_clip(Path(folder) / "minute.mp4", source=source)
         perception.perceive(clip)
-        seconds, parts = [], {}
+        seconds, by_stream = [], {}
         for _ in range(runs):
-            began = time.perf_counter()
-            parts = perception.perceive(clip).provenance.seconds
-            seconds.append(time.perf_counter() - began)
+            started = time.perf_counter()
+            by_stream = perception.perceive(clip).provenance.seconds
+            seconds.append(time.perf_counter() - started)
     return {
         "of real time": round(statistics.median(seconds) / 60, 3),
         "runs": [round(s / 60, 3) for s in seconds],
-        "seconds by part, side by side": parts,
+        "seconds by part, side by side": by_stream,
     }
 
 
@@ -45,27 +45,28 @@ def minute(perception: Perception, source: Path | None, runs: int = 3) -> dict[s
 
 
 def long_files(source: Path, minutes: tuple[int, ...]) -> dict[str, Any]:
-    """Time and memory of clips of these lengths, each in a process of its own, beside the models' memory."""
+    """Return time and memory of clips of these lengths, each in its own process, beside the models' memory."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         short = talking_clip(Path(folder) / "short.mp4", size=(640, 360), source=source)
         for length in minutes:
-            path = repeated(short, Path(folder) / f"{length}.mp4", length)
-            code = f"from omnisense.benchmarks.perception.cost import one_long; one_long({str(short)!r}, {str(path)!r})"
+            path = repeat_clip(short, Path(folder) / f"{length}.mp4", length)
+            call = f"print_long_file({str(short)!r}, {str(path)!r})"
+            code = f"from omnisense.benchmarks.perception.cost import print_long_file; {call}"
             done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
             found[f"{length} min"] = json.loads(done.stdout.splitlines()[-1])
             path.unlink()
     return found
 
 
-def one_long(short: str, path: str) -> None:
-    """Print seconds, and the peak of memory over what a minute's clip takes with all models loaded."""
+def print_long_file(short: str, path: str) -> None:
+    """Print the time for a clip, and its peak of memory over that of a one-minute clip with all models loaded."""
     perception = Perception(cache=False)
     perception.perceive(short)
     base_mb = peak_mb()
-    began = time.perf_counter()
+    started = time.perf_counter()
     percepts = perception.perceive(path)
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started
     result = {
         "of real time": round(seconds / percepts.clip.duration_s, 3),
         "seconds": round(seconds, 1),
@@ -77,8 +78,8 @@ def one_long(short: str, path: str) -> None:
     print(json.dumps(result))
 
 
-def repeated(clip: Path, path: Path, times: int) -> Path:
-    """The clip's packets over and over in one file: an hour is written in seconds."""
+def repeat_clip(clip: Path, path: Path, times: int) -> Path:
+    """Write the clip's packets repeatedly into one file, which takes seconds for an hour; return its path."""
     import av
 
     with av.open(str(path), "w") as out, av.open(str(clip)) as first:
@@ -104,31 +105,31 @@ def repeated(clip: Path, path: Path, times: int) -> Path:
 # --- live ---------------------------------------------------------------------------------------------------
 
 
-def live(sounds: list[Path], perception: Perception) -> dict[str, Any]:
-    """Delay of words: from when each is spoken to when it is first shown, chunks of 100 ms coming in real time.
+def live(recordings: list[Path], perception: Perception) -> dict[str, Any]:
+    """Return the delay of words from the end of each, as in the finished transcript, to its first display.
 
-    A word is spoken when the finished transcript says that it ends.
+    Chunks of 100 ms arrive in real time.
     """
     delays: list[float] = []
-    unseen = 0
-    for sound in sounds:
-        samples = open_clip(sound).audio()
-        listener = LivePerception(perception)
+    num_never_shown = 0
+    for recording in recordings:
+        samples = open_clip(recording).audio()
+        session = LivePerception(perception)
         shown: list[tuple[float, str]] = []
-        began = time.perf_counter()
+        started = time.perf_counter()
         words = []
         for number in range(len(samples) * 10 // SAMPLE_RATE_HZ):
             piece = samples[number * SAMPLE_RATE_HZ // 10 : (number + 1) * SAMPLE_RATE_HZ // 10]
-            time.sleep(max(0.0, (number + 1) * _CHUNK_S - (time.perf_counter() - began)))
-            update = listener.feed(Chunk(number * _CHUNK_S, piece))
-            shown += _texts(update, time.perf_counter() - began)
+            time.sleep(max(0.0, (number + 1) * _CHUNK_S - (time.perf_counter() - started)))
+            update = session.feed(Chunk(number * _CHUNK_S, piece))
+            shown += _texts(update, time.perf_counter() - started)
             words += [w for s in update.segments for w in s.words] if update else []
-        last = listener.finish()
-        shown += _texts(last, time.perf_counter() - began)
+        last = session.finish()
+        shown += _texts(last, time.perf_counter() - started)
         words += [w for s in last.segments for w in s.words]
         for word, at_s in _first_shown(words, shown):
             if at_s is None:
-                unseen += 1
+                num_never_shown += 1
             else:
                 delays.append(at_s - word.end_s)
     return {
@@ -136,27 +137,32 @@ def live(sounds: list[Path], perception: Perception) -> dict[str, Any]:
         "median s": round(float(np.median(delays)), 2),
         "95th percentile s": round(float(np.percentile(delays, 95)), 2),
         "within 2 s": round(float((np.array(delays) <= 2.0).mean()), 3),
-        "never shown": unseen,
+        "never shown": num_never_shown,
     }
 
 
 def _texts(update: Update | None, at_s: float) -> list[tuple[float, str]]:
     if update is None:
         return []
-    said = [s.text for s in update.segments] + ([update.partial.text] if update.partial else [])
-    return [(at_s, " ".join(said))] if said else []
+    texts = [s.text for s in update.segments] + ([update.partial.text] if update.partial else [])
+    return [(at_s, " ".join(texts))] if texts else []
 
 
 def _first_shown(words: list[Any], shown: list[tuple[float, str]]) -> list[tuple[Any, float | None]]:
-    """Each word with the first time, from its start on, at which a text showed it."""
-    from omnisense.benchmarks.perception.transcription import spoken
+    """Return each word with the first time, from its start on, at which it was displayed."""
+    from omnisense.benchmarks.perception.transcription import normalize_spoken
 
-    texts = [(at_s, set(spoken(text).split())) for at_s, text in shown]
+    texts = [(at_s, set(normalize_spoken(text).split())) for at_s, text in shown]
     return [
         (
             word,
             next(
-                (at_s for at_s, seen in texts if at_s >= word.start_s and set(spoken(word.text).split()) <= seen), None
+                (
+                    at_s
+                    for at_s, seen in texts
+                    if at_s >= word.start_s and set(normalize_spoken(word.text).split()) <= seen
+                ),
+                None,
             ),
         )
         for word in words

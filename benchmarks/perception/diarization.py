@@ -1,4 +1,4 @@
-"""Voices: diarization error rates, by pyannote.metrics."""
+"""Diarization error rates, by pyannote.metrics."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from omnisense.perception.types import AudioStream
 
 COLLAR_S = 0.25
 # Diarization error rate of pyannote/speaker-diarization-3.1 on AMI's whole test set, without a collar, overlap scored,
-# as its model card gives it.
+# from its model card.
 PUBLISHED_AMI = {"headset mix": 0.188, "one distant microphone": 0.224}
 
 
 def call(folder: Path, perception: Perception) -> dict[str, Any]:
-    """The two-speaker call."""
-    return _scored(folder / "sample.wav", folder / "sample.rttm", "sample", perception)
+    """Return the error rates on the two-speaker call."""
+    return _error_rates(folder / "sample.wav", folder / "sample.rttm", "sample", perception)
 
 
 def ami(folder: Path, perception: Perception) -> dict[str, Any]:
-    """Two excerpts of meetings, and both together."""
+    """Return the error rates on two excerpts of meetings, and on both together."""
     parts = {
-        "dev00": _scored(folder / "dev00.flac", folder / "debug.development.rttm", "dev00", perception),
-        "trn01": _scored(folder / "trn01.flac", folder / "debug.train.rttm", "trn01", perception),
+        "dev00": _error_rates(folder / "dev00.flac", folder / "debug.development.rttm", "dev00", perception),
+        "trn01": _error_rates(folder / "trn01.flac", folder / "debug.train.rttm", "trn01", perception),
     }
     speech_s = sum(p["speech s"] for p in parts.values())
-    together = sum(p["der"] * p["speech s"] for p in parts.values()) / speech_s
-    return {**parts, "both, no collar": round(together, 3), "pyannote 3.1 on AMI, published": PUBLISHED_AMI}
+    pooled = sum(p["der"] * p["speech s"] for p in parts.values()) / speech_s
+    return {**parts, "both, no collar": round(pooled, 3), "pyannote 3.1 on AMI, published": PUBLISHED_AMI}
 
 
-def _scored(sound: Path, rttm: Path, uri: str, perception: Perception) -> dict[str, Any]:
+def _error_rates(recording: Path, rttm: Path, uri: str, perception: Perception) -> dict[str, Any]:
     from pyannote.core import Annotation, Segment, Timeline
     from pyannote.metrics.diarization import DiarizationErrorRate
 
@@ -39,7 +39,7 @@ def _scored(sound: Path, rttm: Path, uri: str, perception: Perception) -> dict[s
         fields = line.split()
         if fields[1] == uri:
             truth[Segment(float(fields[3]), float(fields[3]) + float(fields[4])), number] = fields[7]
-    percepts = perception.perceive(sound)
+    percepts = perception.perceive(recording)
     assert isinstance(percepts.audio, AudioStream), percepts.missing()
     found = Annotation()
     for number, turn in enumerate(percepts.audio.speaker_turns):

@@ -1,4 +1,4 @@
-"""Who is talking, on composed clips; what is shown, on clips whose course is known."""
+"""Active speaker detection on composed clips; expression on clips with known expressions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from omnisense.benchmarks.perception.compose import Composed, Head, two_faces
+from omnisense.benchmarks.perception.compose import ComposedClip, Head, compose_clips
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.types import VisualStream
@@ -18,49 +18,49 @@ from omnisense.perception.vision.expressions import expression_phases
 _STEP_S = 0.01
 
 
-def who_is_talking(grid: Path, perception: Perception) -> dict[str, Any]:
-    """By kind of composed clip: the share of speech given to the right face (or to nobody), and clips.
+def active_speaker(grid: Path, perception: Perception) -> dict[str, Any]:
+    """Return, by kind of composed clip, the share of speech assigned to the correct face (or off screen).
 
-    For silent clips: seconds of speech found, which should be none.
+    For silent clips: the seconds of speech that were assigned to a face, which should be none.
     """
     heads = [Head.read(path) for path in sorted(grid.glob("*.mpg"))]
-    right: dict[str, list[float]] = defaultdict(list)
+    shares: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
-        for composed in two_faces(heads, Path(folder)):
-            right[composed.kind].append(_share_right(composed, perception.perceive(composed.path)))
+        for composed in compose_clips(heads, Path(folder)):
+            shares[composed.kind].append(_correct_share(composed, perception.perceive(composed.path)))
     figures = {
-        kind: {"clips": len(shares), "right": round(float(np.mean(shares)), 3), "worst": round(min(shares), 3)}
-        for kind, shares in right.items()
+        kind: {"clips": len(of_kind), "right": round(float(np.mean(of_kind)), 3), "worst": round(min(of_kind), 3)}
+        for kind, of_kind in shares.items()
     }
-    silent = right.pop("silent")
+    silent = shares.pop("silent")
     figures["silent"] = {"clips": len(silent), "seconds given to somebody": round(float(np.sum(silent)), 2)}
     return figures
 
 
-def _share_right(composed: Composed, percepts: Percepts) -> float:
-    """The share of the truth's time that is given to the right side; for a silent clip the seconds given at all."""
+def _correct_share(composed: ComposedClip, percepts: Percepts) -> float:
+    """Return the share of speech assigned to the correct side; for a silent clip, the seconds assigned at all."""
     visual = percepts.visual
     assert isinstance(visual, VisualStream)
     sides = {face.id: "left" if np.mean([b[0] + b[2] for b in face.boxes]) < 1 else "right" for face in visual.faces}
-    given = [
+    assigned = [
         (s.start_s, s.end_s, "elsewhere" if s.off_screen else sides.get(s.face or "", "?"))
         for s in percepts.speaker_segments
     ]
     if not composed.truth:
-        return sum(end_s - start_s for start_s, end_s, _ in given)
+        return sum(end_s - start_s for start_s, end_s, _ in assigned)
     times = np.concatenate([np.arange(span.start_s, span.end_s, _STEP_S) for span, _ in composed.truth])
     truth = np.concatenate(
         [np.full(len(np.arange(span.start_s, span.end_s, _STEP_S)), side) for span, side in composed.truth]
     )
     found: np.ndarray = np.full(len(times), "nobody", dtype=object)
-    for start_s, end_s, side in given:
+    for start_s, end_s, side in assigned:
         found[(times >= start_s) & (times < end_s)] = side
     return float((found == truth).mean())
 
 
 def expression(faces: Path, perception: Perception) -> dict[str, Any]:
-    """The change of the woman who cries and then smiles, how the neutral face ends, and the control without faces."""
-    crying, single, nobody = (
+    """Return the expressions of a woman who cries and then smiles, of a neutral face, and the control without faces."""
+    crying, single, empty = (
         perception.perceive(faces / name) for name in ("WolfgangLanger_Pexels.mp4", "single_face.mp4", "no_face.mp4")
     )
     phases = [expression_phases(f, p.visual.expression_labels) for p in (crying, single) for f in p.visual.faces]  # type: ignore[union-attr]
@@ -69,5 +69,5 @@ def expression(faces: Path, perception: Perception) -> dict[str, Any]:
         "pexels phases": [f"{p.start_s:.1f}-{p.end_s:.1f} {p.expression}" for p in phases[0]],
         "pexels change to happy at s": happy.start_s if happy else None,
         "single_face ends": phases[1][-1].expression,
-        "no_face faces": len(nobody.visual.faces),  # type: ignore[union-attr]
+        "no_face faces": len(empty.visual.faces),  # type: ignore[union-attr]
     }

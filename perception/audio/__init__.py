@@ -1,1 +1,1 @@
-"""What is heard besides the words: voice activity, prosody, speakers and audio events."""
+"""The audio stream: voice activity, speakers, prosody and audio events."""

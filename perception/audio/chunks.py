@@ -1,8 +1,9 @@
-"""The sound of a clip in blocks cut at pauses, with its voice activity: decoded once, heard by two extractors.
+"""A clip's audio in chunks that are cut at pauses, with voice activity: decoded once for two extractors.
 
-The audio and the transcript extractor run side by side and both need the samples and the voice activity. They walk
-the same blocks; a block is decoded by whoever comes first and the latest two are kept, so that an hour of sound is
-never held whole. A reader that falls further behind decodes again, which costs little beside what it is busy with.
+The audio and the transcript extractor run side by side and both need the samples and the voice activity. They iterate
+over the same chunks; a chunk is decoded by the first that needs it and the latest two are kept, so that an hour of
+audio is never held in memory whole. An extractor that falls further behind decodes again, which is cheap beside its own
+work.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import numpy as np
 from omnisense.perception.media.clip import SAMPLE_RATE_HZ, Clip
 from omnisense.perception.types import Span
 
-BLOCK_S = 300.0
-_CUT_SEARCH_S = 30.0  # a block ends in the longest silence of its last half minute
-_KEPT_BLOCKS = 2
-# Silero VAD's usual threshold; silences under 0.2 s lie inside words; no stretch outgrows Whisper's 30 s window.
+CHUNK_S = 300.0
+_CUT_SEARCH_S = 30.0  # a chunk ends in the longest silence of its last half minute
+_KEPT_CHUNKS = 2
+_MIN_VAD_SAMPLES = 512  # one window of the model
+# Silero VAD's usual threshold; silences under 0.2 s lie inside words; no interval is longer than Whisper's 30 s window.
 _VAD: dict[str, Any] = {
     "threshold": 0.5,
     "min_speech_duration_ms": 100,
@@ -32,7 +34,13 @@ _VAD: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class AudioChunk:
-    """Samples (N,) float32 at 16 kHz from ``start_s`` of the clip on, and speech in seconds from the clip's start."""
+    """A piece of a clip's audio.
+
+    Attributes:
+        start_s: in the clip.
+        samples: (N,) float32 mono at 16 kHz.
+        speech: voice activity, in seconds from the clip's start.
+    """
 
     start_s: float
     samples: np.ndarray
@@ -40,37 +48,42 @@ class AudioChunk:
 
 
 class AudioChunks:
-    """Iterate to get the blocks in order; several threads may do so at once."""
+    """The chunks of a clip in order; several threads may iterate at once.
 
-    def __init__(self, clip: Clip, block_s: float = BLOCK_S) -> None:
+    Args:
+        clip: with an audio track.
+        chunk_s: length of a chunk, before it is cut at a pause.
+    """
+
+    def __init__(self, clip: Clip, chunk_s: float = CHUNK_S) -> None:
         self._clip = clip
-        self._block_s = block_s
+        self._chunk_s = chunk_s
         self._lock = threading.Lock()
         self._starts_s = [0.0]
         self._kept: dict[int, AudioChunk] = {}
 
     def __iter__(self) -> Iterator[AudioChunk]:
         index = 0
-        while (block := self._block(index)) is not None:
-            yield block
+        while (chunk := self._chunk(index)) is not None:
+            yield chunk
             index += 1
 
-    def _block(self, index: int) -> AudioChunk | None:
+    def _chunk(self, index: int) -> AudioChunk | None:
         with self._lock:
             if index in self._kept:
                 return self._kept[index]
             start_s = self._starts_s[index]
             if start_s >= self._clip.duration_s - 0.01:
                 return None
-            block, end_s = self._decode(start_s)
+            chunk, end_s = self._decode(start_s)
             if index + 1 == len(self._starts_s):
                 self._starts_s.append(end_s)
-            self._kept[index] = block
-            self._kept.pop(index - _KEPT_BLOCKS, None)
-            return block
+            self._kept[index] = chunk
+            self._kept.pop(index - _KEPT_CHUNKS, None)
+            return chunk
 
     def _decode(self, start_s: float) -> tuple[AudioChunk, float]:
-        end_s = min(start_s + self._block_s, self._clip.duration_s)
+        end_s = min(start_s + self._chunk_s, self._clip.duration_s)
         samples = self._clip[start_s:end_s].audio()
         speech = voice_activity(samples)
         if end_s < self._clip.duration_s:
@@ -78,22 +91,22 @@ class AudioChunks:
             samples = samples[: round(length_s * SAMPLE_RATE_HZ)]
             speech = [Span(s.start_s, min(s.end_s, length_s)) for s in speech if s.start_s < length_s]
             end_s = start_s + length_s
-        placed = tuple(Span(round(s.start_s + start_s, 3), round(s.end_s + start_s, 3)) for s in speech)
-        return AudioChunk(start_s, samples, placed), end_s
+        shifted = tuple(Span(round(s.start_s + start_s, 3), round(s.end_s + start_s, 3)) for s in speech)
+        return AudioChunk(start_s, samples, shifted), end_s
 
 
 def voice_activity(samples: np.ndarray) -> list[Span]:
-    """Where somebody speaks in (N,) float32 samples at 16 kHz, by Silero VAD (the ONNX copy in faster-whisper)."""
+    """Return the speech in (N,) float32 samples at 16 kHz, by Silero VAD (the ONNX copy in faster-whisper)."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-    if len(samples) < 512:  # one window of the model
+    if len(samples) < _MIN_VAD_SAMPLES:
         return []
     found = get_speech_timestamps(samples, VadOptions(**_VAD))
     return [Span(part["start"] / SAMPLE_RATE_HZ, part["end"] / SAMPLE_RATE_HZ) for part in found]
 
 
 def _cut_in_silence(speech: list[Span], length_s: float) -> float:
-    """The middle of the longest silence near the end, or the end itself when somebody speaks throughout."""
+    """Return the middle of the longest silence near the end, or the end itself when there is none."""
     edges = [max(length_s - _CUT_SEARCH_S, 0.0)]
     for span in speech:
         if span.end_s > edges[0]:

@@ -240,7 +240,7 @@ def _bridge_gaps(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _load_segmentation() -> Any:
-    """WhisperX's copy of pyannote's segmentation network."""
+    """Return WhisperX's copy of pyannote's segmentation network."""
     import importlib.util
 
     root = importlib.util.find_spec("whisperx")
@@ -253,7 +253,7 @@ def _load_segmentation() -> Any:
             return model.eval()
         except Exception as error:
             raise ModelError(
-                f"the speaker segmentation network cannot be read ({error})", "Install whisperx again.", path
+                f"the speaker segmentation network cannot be loaded ({error})", "Install whisperx again.", path
             ) from error
 
 
@@ -263,7 +263,14 @@ def _load_segmentation() -> Any:
 class PyannoteDiarizer:
     """A pyannote pipeline, such as ``pyannote/speaker-diarization-community-1`` (a hub token and its terms accepted).
 
-    It takes a clip's sound whole: about 230 MB of memory an hour.
+    It needs a clip's audio whole: about 230 MB of memory per hour.
+
+    Args:
+        folder: of the pipeline.
+        num_speakers: where it is known.
+
+    Raises:
+        ModelError: it cannot be loaded.
     """
 
     def __init__(self, folder: Path, num_speakers: int | None = None) -> None:
@@ -274,7 +281,7 @@ class PyannoteDiarizer:
                 self._pipeline = Pipeline.from_pretrained(folder)
             except Exception as error:
                 raise ModelError(
-                    f"this is no pyannote pipeline that can be loaded ({str(error).splitlines()[0][:120]})",
+                    f"the pyannote pipeline cannot be loaded ({str(error).splitlines()[0][:120]})",
                     "Give a folder or hub id with a config.yaml, and accept its terms on the hub.",
                     folder,
                 ) from error

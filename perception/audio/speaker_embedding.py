@@ -1,8 +1,8 @@
-"""CAM++, a network that turns a stretch of one voice into a vector that tells the speaker.
+"""CAM++ speaker embeddings: speech of one person to a vector that identifies the speaker.
 
 Wang et al., "CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking", Interspeech
 2023: a small 2-D convolution front, then densely connected time-delay layers whose outputs are masked by what the
-surrounding hundred frames and the whole stretch sound like. Names of the parts follow the published weights.
+surrounding hundred frames and the whole input sound like. Names of the parts follow the published weights.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own name for it)
 from omnisense.errors import ModelError
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 
-_STEP_FRAMES = 10  # lengths are cut to tenths of a second: oneDNN keeps a plan, and memory, for each that it meets
+_STEP_FRAMES = 10  # lengths are cut to tenths of a second: oneDNN caches a plan, and memory, for each input length
 _MEL_BINS = 80
 _GROWTH, _BOTTLENECK, _CONTEXT_FRAMES = 32, 128, 100
 _BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers and dilation of each
@@ -26,10 +26,13 @@ _EMBEDDING = 192
 
 
 class SpeakerEmbedder:
-    """Speaker vectors from CAM++ weights (``campplus.pt`` in a folder).
+    """Speaker embeddings by CAM++.
+
+    Args:
+        folder: of the weights, ``campplus.pt``.
 
     Raises:
-        ModelError: the folder holds no such weights.
+        ModelError: the folder does not contain such weights.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,14 +42,14 @@ class SpeakerEmbedder:
             self._network.load_state_dict(weights)
         except Exception as error:  # torch raises half a dozen types for damaged files
             raise ModelError(
-                f"the voice model cannot be read ({str(error).splitlines()[0][:100]})",
+                f"the speaker model cannot be loaded ({str(error).splitlines()[0][:100]})",
                 "Run `omnisense models pull campplus`.",
                 folder,
             ) from error
         self._network.eval()
 
     def embed(self, samples: np.ndarray) -> np.ndarray:
-        """The unit vector (192,) of (N,) float32 samples at 16 kHz, at least 0.1 s of them."""
+        """Return the unit vector (192,) of (N,) float32 samples at 16 kHz, at least 0.1 s of them."""
         bands = torchaudio.compliance.kaldi.fbank(
             torch.from_numpy(samples)[None], num_mel_bins=_MEL_BINS, dither=0.0, sample_frequency=SAMPLE_RATE_HZ
         )
@@ -138,7 +141,7 @@ class _Statistics(nn.Module):
 
 
 class _Network(nn.Module):
-    """(B, T, 80) log mel bands, mean taken off, to (B, 192)."""
+    """(B, T, 80) log mel bands, mean subtracted, to (B, 192)."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
-"""Small heads that this project trains and ships: what a voice and a text carry.
+"""Vocal and text emotion: small classification heads that ship with OmniSense, or any Hugging Face classifier.
 
-``linear`` is their form, ``voice`` and ``text`` read with them (or with any Hugging Face classifier instead), ``train``
-makes them again from the data sets, with the cards beside the files.
+``linear`` is the form of the heads, ``voice`` and ``text`` classify with them, ``train`` trains them again from the
+data sets and writes the model cards beside the files.
 """

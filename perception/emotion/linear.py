@@ -1,4 +1,4 @@
-"""A linear head: standardised features to scores, in one small file."""
+"""A linear classification head: standardized features to scores, in one small file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from omnisense.errors import ModelError
 
 @dataclass(frozen=True)
 class LinearHead:
-    """Scores of features (N, D): standardise, one matrix, then softmax or one sigmoid a label.
+    """Standardization, one matrix, then softmax or one sigmoid per label.
 
     Attributes:
-        labels: the K classes; mean, scale: (D,) of the training features; weights (D, K); bias (K,).
-        thresholds: (K,) from which a label counts as present (one sigmoid a label), or empty for softmax.
+        labels: the K classes.
+        mean: (D,) of the training features.
+        scale: (D,) standard deviation of the training features.
+        weights: (D, K).
+        bias: (K,).
+        thresholds: (K,) from which a label counts as present (one sigmoid per label), or empty for softmax.
     """
 
     labels: tuple[str, ...]
@@ -29,7 +33,7 @@ class LinearHead:
     thresholds: np.ndarray
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """(N, D) features to (N, K) scores, 0 to 1; they sum to 1 for a softmax head."""
+        """Return (N, K) scores, 0 to 1, of (N, D) features; rows of a softmax head sum to 1."""
         logits = ((features - self.mean) / self.scale) @ self.weights.astype(np.float32) + self.bias
         if len(self.thresholds):
             independent: np.ndarray = 1 / (1 + np.exp(-logits))
@@ -39,7 +43,7 @@ class LinearHead:
         return result
 
     def save(self, path: Path) -> None:
-        """Write it; the weights in half precision, which halves the file."""
+        """Write the head; the weights in half precision, which halves the file."""
         np.savez_compressed(
             path,
             labels=np.array(self.labels),
@@ -52,17 +56,23 @@ class LinearHead:
 
     @classmethod
     def load(cls, path: Path | None = None, shipped: str = "") -> LinearHead:
-        """Read a file of :meth:`save`, or one that ships with OmniSense by its name.
+        """Read a file of :meth:`save`.
+
+        Args:
+            path: of the file.
+            shipped: the name of a head that ships with OmniSense, instead of a path.
 
         Raises:
-            ModelError: it is not there or not such a file.
+            ModelError: the file does not exist or has another form.
         """
         source = path or resources.files(__package__).joinpath(f"{shipped}.npz")
         try:
             with np.load(io.BytesIO(source.read_bytes()), allow_pickle=False) as file:
                 return cls(tuple(file["labels"].tolist()), *(file[name] for name in _ARRAYS))
         except (OSError, KeyError, ValueError) as error:
-            raise ModelError(f"this head cannot be read ({error})", "Train it again, or reinstall.", path) from error
+            raise ModelError(
+                f"the classification head cannot be loaded ({error})", "Train it again, or reinstall OmniSense.", path
+            ) from error
 
 
 _ARRAYS = ("mean", "scale", "weights", "bias", "thresholds")

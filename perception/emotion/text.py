@@ -1,9 +1,9 @@
-"""What the words carry: the emotions of a sentence, and how positive it is.
+"""Text emotion: the emotions of a sentence, and its sentiment.
 
-The heads that ship sit on a sentence embedding (all-MiniLM-L6-v2): means, maxima and minima over the words at several
-of its layers, since what the top layer keeps is what a sentence is about, and feeling words show further down. They
-were trained on GoEmotions (Demszky et al., ACL 2020), with its 28 labels and with its grouping by Ekman's
-emotions. Any Hugging Face text classifier serves instead.
+The shipped heads use a sentence embedding (all-MiniLM-L6-v2): means, maxima and minima over the words at several of its
+layers, since the top layer mostly keeps the topic of a sentence, and words of emotion show further down. They were
+trained on GoEmotions (Demszky et al., ACL 2020), with its 28 labels and with its grouping by Ekman's emotions. Any
+Hugging Face text classifier can be used instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from omnisense.perception.types import Transcript
 SHIPPED, SHIPPED_GROUPS = "text_emotion", "text_emotion_ekman"
 EMBEDDING = "all-minilm-l6-v2"
 MAX_TOKENS = 64
-_MEANS, _MAXIMA, _MINIMA = (0, 2, 4, 6), (4, 6), (6,)  # layers; 0 is the words before any
+_MEANS, _MAXIMA, _MINIMA = (0, 2, 4, 6), (4, 6), (6,)  # layers; 0 is the word embeddings
 # GoEmotions' own groupings (Demszky et al., 2020, section 4 and its repository's mappings).
 EKMAN = {
     "anger": ("anger", "annoyance", "disapproval"),
@@ -38,7 +38,13 @@ _NEGATIVE = {*EKMAN["anger"], *EKMAN["disgust"], *EKMAN["fear"], *EKMAN["sadness
 
 
 class TextEmotion(NamedTuple):
-    """One sentence: scores (K,) in the reader's labels, the feelings that count as present, sentiment -1 to 1."""
+    """The emotion of one sentence.
+
+    Attributes:
+        scores: (K,) in the order of the classifier's labels.
+        feelings: the labels over their thresholds, the most probable first.
+        sentiment: -1 (negative) to 1 (positive); None where the labels are neither.
+    """
 
     scores: np.ndarray
     feelings: tuple[str, ...]
@@ -46,17 +52,17 @@ class TextEmotion(NamedTuple):
 
 
 class TextEmotionClassifier(Protocol):
-    """Reads the emotion of sentences."""
+    """Classifies the emotion of sentences."""
 
     labels: tuple[str, ...]
     name: str
 
     def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
-        """One a sentence."""
+        """Return one result per sentence."""
 
 
 def add_text_emotion(transcript: Transcript, classifier: TextEmotionClassifier) -> Transcript:
-    """The transcript with the emotions of its segments."""
+    """Return the transcript with the emotion of its segments."""
     found = classifier.classify([segment.text for segment in transcript.segments])
     segments = tuple(
         replace(
@@ -71,10 +77,13 @@ def add_text_emotion(transcript: Transcript, classifier: TextEmotionClassifier) 
 
 
 class SentenceEmbedder:
-    """Features (N, 2688) of sentences from a MiniLM folder.
+    """Sentence features by MiniLM.
+
+    Args:
+        folder: of the model.
 
     Raises:
-        ModelError: the folder holds no such model.
+        ModelError: the folder contains no such model.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -85,15 +94,15 @@ class SentenceEmbedder:
             self._model = AutoModel.from_pretrained(folder).eval()
         except (OSError, ValueError) as error:
             raise ModelError(
-                f"the sentence embedding cannot be read ({str(error).splitlines()[0][:120]})",
+                f"the sentence embedding model cannot be loaded ({str(error).splitlines()[0][:120]})",
                 f"Run `omnisense models pull {EMBEDDING}`.",
                 folder,
             ) from error
 
     def embed(self, sentences: Sequence[str], batch_size: int = 128) -> np.ndarray:
-        """Features (N, 2688) float32, in the order of the sentences; of long ones, the first 64 tokens count."""
+        """Return features (N, 2688) float32, in the order of the sentences; they are truncated to 64 tokens."""
         rows: dict[int, np.ndarray] = {}
-        order = np.argsort([len(s) for s in sentences], kind="stable")  # alike lengths share a batch
+        order = np.argsort([len(s) for s in sentences], kind="stable")  # similar lengths share a batch
         for at in range(0, len(order), batch_size):
             chosen = order[at : at + batch_size].tolist()
             rows |= dict(zip(chosen, self._features([sentences[i] for i in chosen]), strict=True))
@@ -105,18 +114,24 @@ class SentenceEmbedder:
         inputs = self._tokenizer(sentences, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
         with torch.inference_mode():
             layers = self._model(**inputs, output_hidden_states=True).hidden_states
-            here = inputs["attention_mask"][..., None].bool()
-            pooled = [(layers[i] * here).sum(1) / here.sum(1) for i in _MEANS]
-            pooled += [layers[i].masked_fill(~here, -torch.inf).amax(1) for i in _MAXIMA]
-            pooled += [layers[i].masked_fill(~here, torch.inf).amin(1) for i in _MINIMA]
+            mask = inputs["attention_mask"][..., None].bool()
+            pooled = [(layers[i] * mask).sum(1) / mask.sum(1) for i in _MEANS]
+            pooled += [layers[i].masked_fill(~mask, -torch.inf).amax(1) for i in _MAXIMA]
+            pooled += [layers[i].masked_fill(~mask, torch.inf).amin(1) for i in _MINIMA]
             features: np.ndarray = torch.cat(pooled, dim=1).float().numpy()
         return features
 
 
 class ShippedTextClassifier:
-    """The heads that ship with OmniSense; ``text_emotion.md`` beside them says what they were trained on.
+    """The heads that ship with OmniSense; ``text_emotion.md`` beside them is their model card.
 
     Scores are of Ekman's emotions and ``neutral``, one sigmoid each; feelings are of GoEmotions' 28 labels.
+
+    Args:
+        folder: of the sentence embedding model.
+
+    Raises:
+        ModelError: a model cannot be loaded.
     """
 
     name = SHIPPED
@@ -127,24 +142,28 @@ class ShippedTextClassifier:
         self.labels = self._groups.labels
 
     def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
-        """One a sentence."""
+        """Return one result per sentence."""
         if not sentences:
             return []
         features = self._embedder.embed(sentences)
         fine, groups = self._fine.scores(features), self._groups.scores(features)
         return [
             TextEmotion(
-                group, _present(self._fine.labels, row, self._fine.thresholds), _sentiment(self._fine.labels, row)
+                group, _labels_over(self._fine.labels, row, self._fine.thresholds), _sentiment(self._fine.labels, row)
             )
             for row, group in zip(fine, groups, strict=True)
         ]
 
 
 class HuggingFaceTextClassifier:
-    """Any Hugging Face text classifier, with one label or several a text.
+    """Any Hugging Face text classifier, with one label or several per text.
+
+    Args:
+        folder: of the model.
+        name: as in the settings.
 
     Raises:
-        ModelError: the folder holds no such model.
+        ModelError: the folder contains no such model.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -155,16 +174,16 @@ class HuggingFaceTextClassifier:
             self._model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
-                f"this is no text classifier ({str(error).splitlines()[0][:120]})",
+                f"the text classifier cannot be loaded ({str(error).splitlines()[0][:120]})",
                 "Name a model with a tokenizer and a classification head.",
                 folder,
             ) from error
         names = self._model.config.id2label
         self.labels, self.name = tuple(str(names[k]).lower() for k in range(len(names))), name
-        self._several = self._model.config.problem_type == "multi_label_classification"
+        self._is_multi_label = self._model.config.problem_type == "multi_label_classification"
 
     def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
-        """One a sentence."""
+        """Return one result per sentence."""
         import torch
 
         found = []
@@ -172,21 +191,21 @@ class HuggingFaceTextClassifier:
             inputs = self._tokenizer(sentence, truncation=True, max_length=512, return_tensors="pt")
             with torch.inference_mode():
                 logits = self._model(**inputs).logits[0].float()
-            scores = (logits.sigmoid() if self._several else logits.softmax(dim=-1)).numpy()
-            present = _present(self.labels, scores, np.full(len(scores), 0.5))
+            scores = (logits.sigmoid() if self._is_multi_label else logits.softmax(dim=-1)).numpy()
+            present = _labels_over(self.labels, scores, np.full(len(scores), 0.5))
             found.append(TextEmotion(scores, present, _sentiment(self.labels, scores)))
         return found
 
 
-def _present(labels: Sequence[str], scores: np.ndarray, thresholds: np.ndarray) -> tuple[str, ...]:
-    """The labels over their thresholds, the surest first."""
+def _labels_over(labels: Sequence[str], scores: np.ndarray, thresholds: np.ndarray) -> tuple[str, ...]:
+    """Return the labels over their thresholds, the most probable first."""
     over = [k for k in np.argsort(-scores) if scores[k] >= thresholds[k]]
     return tuple(labels[k] for k in over)
 
 
 def _sentiment(labels: Sequence[str], scores: np.ndarray) -> float | None:
-    """Positive less negative scores over the sum of all; None where the labels do not say which is which."""
-    good = sum(float(s) for label, s in zip(labels, scores, strict=True) if label in _POSITIVE)
-    bad = sum(float(s) for label, s in zip(labels, scores, strict=True) if label in _NEGATIVE)
+    """Return positive minus negative scores over the sum of all; None unless there are labels of both kinds."""
+    positive = sum(float(s) for label, s in zip(labels, scores, strict=True) if label in _POSITIVE)
+    negative = sum(float(s) for label, s in zip(labels, scores, strict=True) if label in _NEGATIVE)
     known = {label for label in labels if label in _POSITIVE} and {label for label in labels if label in _NEGATIVE}
-    return round((good - bad) / max(float(np.sum(scores)), 1e-9), 3) if known else None
+    return round((positive - negative) / max(float(np.sum(scores)), 1e-9), 3) if known else None

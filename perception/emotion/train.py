@@ -1,11 +1,11 @@
-"""Make the shipped heads again, from the data sets, with their cards.
+"""Train the shipped heads again from the data sets, and write their model cards.
 
     python -m omnisense.perception.emotion.train voice EMODB [OUTPUT]        # half a minute
     python -m omnisense.perception.emotion.train text GOEMOTIONS [OUTPUT]    # five minutes on two cores
 
-EMODB is a folder with ``labels.csv`` (file, speaker, emotion) and its sound files; GOEMOTIONS one with
-``train.tsv.gz`` and ``dev.tsv.gz`` (text, label numbers, id) and ``labels.txt``. Without OUTPUT the files of the
-package are replaced. Everything is seeded: the same data give the same head and the same figures.
+EMODB is a folder with ``labels.csv`` (file, speaker, emotion) and the audio files; GOEMOTIONS one with ``train.tsv.gz``
+and ``dev.tsv.gz`` (text, label numbers, id) and ``labels.txt``. Without OUTPUT the files of the package are replaced.
+Everything is seeded: the same data give the same head and the same figures.
 """
 
 from __future__ import annotations
@@ -29,39 +29,50 @@ from omnisense.perception.media.clip import open_clip
 _HERE = Path(__file__).parent
 _VOICE_C = 0.03  # inverse strength of the ridge; .01 to 1 give within .015 of the same figure
 _TEXT_EPOCHS, _TEXT_BATCH, _TEXT_RATE, _TEXT_DECAY = 12, 512, 3e-3, 1.0
-_HELD_FOR_THRESHOLDS = 5  # every fifth training text
+_THRESHOLD_STRIDE = 5  # every fifth training text is held out to choose thresholds
 
 
 # --- voice --------------------------------------------------------------------------------------------------
 
 
 def train_voice(data: Path, output: Path) -> dict[str, Any]:
-    """Train on EmoDB, judge by leaving each speaker out in turn, write ``voice_emotion.npz`` and its card."""
+    """Train on EmoDB, evaluate with each speaker held out in turn, write ``voice_emotion.npz`` and its model card.
+
+    Args:
+        data: folder of EmoDB.
+        output: existing folder.
+
+    Returns:
+        The figures of the model card.
+
+    Raises:
+        InputError: the data cannot be read.
+    """
     from sklearn.metrics import confusion_matrix, recall_score
 
     from omnisense.perception.audio.models import load_pitch_model
 
-    rows = _rows(data / "labels.csv")
+    rows = _read_labels(data / "labels.csv")
     pitch = load_pitch_model()
     features = np.stack([voice.voice_features(open_clip(data / row["file"]).audio(), pitch) for row in rows])
     truth = np.array([row["emotion"] for row in rows])
     speakers = np.array([row["speaker"] for row in rows])
     labels = tuple(sorted(set(truth)))
-    guessed = np.empty_like(truth)
+    predicted = np.empty_like(truth)
     for speaker in sorted(set(speakers)):
-        held = speakers == speaker
-        scores = _fit_voice(features[~held], truth[~held], labels).scores(features[held])
-        guessed[held] = np.array(labels)[scores.argmax(axis=1)]
+        held_out = speakers == speaker
+        scores = _fit_voice(features[~held_out], truth[~held_out], labels).scores(features[held_out])
+        predicted[held_out] = np.array(labels)[scores.argmax(axis=1)]
     _fit_voice(features, truth, labels).save(output / f"{voice.SHIPPED}.npz")
     figures = {
-        "uar": round(float(recall_score(truth, guessed, average="macro")), 3),
+        "uar": round(float(recall_score(truth, predicted, average="macro")), 3),
         "chance": round(1 / len(labels), 3),
         "by_speaker": {
-            str(s): round(float(recall_score(truth[speakers == s], guessed[speakers == s], average="macro")), 2)
+            str(s): round(float(recall_score(truth[speakers == s], predicted[speakers == s], average="macro")), 2)
             for s in sorted(set(speakers))
         },
         "labels": list(labels),
-        "confusion": confusion_matrix(truth, guessed, labels=list(labels)).tolist(),
+        "confusion": confusion_matrix(truth, predicted, labels=list(labels)).tolist(),
         "utterances": len(rows),
     }
     (output / f"{voice.SHIPPED}.md").write_text(_voice_card(figures), "utf-8")
@@ -78,7 +89,7 @@ def _fit_voice(features: np.ndarray, truth: np.ndarray, labels: tuple[str, ...])
     return LinearHead(labels, mean, scale, model.coef_[order].T, model.intercept_[order], np.zeros(0))
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _read_labels(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
@@ -123,11 +134,24 @@ Made by `python -m omnisense.perception.emotion.train voice EMODB`.
 
 
 def train_text(data: Path, output: Path) -> dict[str, Any]:
-    """Train on GoEmotions, choose thresholds on held-out training texts, judge on dev; write two heads and a card."""
-    fine = tuple(_lines(data / "labels.txt"))
+    """Train on GoEmotions, choose thresholds on held-out training texts, evaluate on dev; write two heads and a card.
+
+    Args:
+        data: folder of GoEmotions.
+        output: existing folder.
+
+    Returns:
+        The figures of the model card.
+
+    Raises:
+        InputError: the data cannot be read.
+    """
+    fine = tuple(_read_words(data / "labels.txt"))
     groups = tuple(text.EKMAN)
     embedder = text.SentenceEmbedder(models.fetch(text.EMBEDDING))
-    (texts, truth), (dev_texts, dev_truth) = (labelled(data / f"{s}.tsv.gz", len(fine)) for s in ("train", "dev"))
+    (texts, truth), (dev_texts, dev_truth) = (
+        read_goemotions(data / f"{s}.tsv.gz", len(fine)) for s in ("train", "dev")
+    )
     features, dev_features = embedder.embed(texts), embedder.embed(dev_texts)
     figures: dict[str, Any] = {"train": len(texts), "dev": len(dev_texts)}
     for name, labels, wanted, dev_wanted in (
@@ -152,11 +176,11 @@ def train_text(data: Path, output: Path) -> dict[str, Any]:
 
 
 def membership(labels: Sequence[str]) -> np.ndarray:
-    """(28, 7): which of GoEmotions' labels belong to which of Ekman's emotions."""
+    """Return (28, 7) which of GoEmotions' labels belong to which of Ekman's emotions."""
     return np.array([[label in text.EKMAN[group] for group in text.EKMAN] for label in labels], dtype=np.float32)
 
 
-def _lines(path: Path) -> list[str]:
+def _read_words(path: Path) -> list[str]:
     try:
         return path.read_text("utf-8").split()
     except OSError as error:
@@ -165,30 +189,34 @@ def _lines(path: Path) -> list[str]:
         ) from error
 
 
-def labelled(path: Path, labels: int) -> tuple[list[str], np.ndarray]:
-    """GoEmotions' texts, and (N, labels) which labels each has."""
+def read_goemotions(path: Path, num_labels: int) -> tuple[list[str], np.ndarray]:
+    """Return the texts of a GoEmotions file, and (N, num_labels) which labels each has.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             rows = [line.rstrip("\n").split("\t") for line in file]
     except OSError as error:
         raise InputError(f"the texts cannot be read ({error})", "Give the data set's folder.", path) from error
-    truth: np.ndarray = np.zeros((len(rows), labels), np.float32)
+    truth: np.ndarray = np.zeros((len(rows), num_labels), np.float32)
     for i, row in enumerate(rows):
         truth[i, [int(k) for k in row[1].split(",")]] = 1
     return [row[0] for row in rows], truth
 
 
 def _fit_text(features: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> LinearHead:
-    """One sigmoid a label. Rare labels weigh more, by the root of their rarity; thresholds are those of the best F1."""
-    held = np.arange(len(features)) % _HELD_FOR_THRESHOLDS == 0
+    """Fit one sigmoid per label. Rare labels weigh more, by the root of their rarity; thresholds maximize F1."""
+    held_out = np.arange(len(features)) % _THRESHOLD_STRIDE == 0
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
-    weights, bias = _descend((features[~held] - mean) / scale, truth[~held])
+    weights, bias = _fit_weights((features[~held_out] - mean) / scale, truth[~held_out])
     head = LinearHead(labels, mean, scale, weights, bias, np.full(len(labels), 0.5))
-    scores = head.scores(features[held])
-    return LinearHead(labels, mean, scale, weights, bias, _best_thresholds(scores, truth[held] > 0))
+    scores = head.scores(features[held_out])
+    return LinearHead(labels, mean, scale, weights, bias, _best_thresholds(scores, truth[held_out] > 0))
 
 
-def _descend(features: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fit_weights(features: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -216,10 +244,10 @@ def _best_thresholds(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return best
 
 
-def f1_scores(truth: np.ndarray, guessed: np.ndarray) -> np.ndarray:
-    """(K,) F1 a label, of (N, K) truths and guesses."""
-    right = (truth & guessed).sum(axis=0)
-    result: np.ndarray = 2 * right / np.maximum(truth.sum(axis=0) + guessed.sum(axis=0), 1)
+def f1_scores(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return (K,) F1 per label, of (N, K) boolean truths and predictions."""
+    hits = (truth & predicted).sum(axis=0)
+    result: np.ndarray = 2 * hits / np.maximum(truth.sum(axis=0) + predicted.sum(axis=0), 1)
     return result
 
 
@@ -251,15 +279,15 @@ Made by `python -m omnisense.perception.emotion.train text GOEMOTIONS`.
 
 
 def main(arguments: list[str]) -> int:
-    """The command: see the module's docstring."""
-    makers = {"voice": train_voice, "text": train_text}
-    if len(arguments) not in (2, 3) or arguments[0] not in makers:
+    """Run the command in the module's docstring; return its exit code."""
+    trainers = {"voice": train_voice, "text": train_text}
+    if len(arguments) not in (2, 3) or arguments[0] not in trainers:
         print(__doc__, file=sys.stderr)
         return 2
     output = Path(arguments[2]) if len(arguments) == 3 else _HERE
     try:
         output.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(makers[arguments[0]](Path(arguments[1]), output), indent=1))
+        print(json.dumps(trainers[arguments[0]](Path(arguments[1]), output), indent=1))
     except OmniSenseError as error:
         print(error, file=sys.stderr)
         return 2

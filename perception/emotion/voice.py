@@ -1,9 +1,9 @@
-"""How it sounds: the emotion of a voice, from one utterance.
+"""Vocal emotion of one utterance.
 
-The head that ships sits on standard features: cepstra with their movement (of Kaldi's mel bands), pitch statistics, the
-range of loudness, and the long-term spectrum, in which effort shows as high bands that gain on low ones (after the
-parameter sets of Eyben et al., "The Geneva Minimalistic Acoustic Parameter Set", 2016). Any Hugging Face
-audio classification model serves instead.
+The shipped head uses standard features: cepstra with their deltas (of Kaldi's mel bands), pitch statistics, the range
+of loudness, and the long-term spectrum, in which vocal effort raises high bands over low ones (after the parameter sets
+of Eyben et al., "The Geneva Minimalistic Acoustic Parameter Set", 2016). Any Hugging Face audio classification model
+can be used instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 
 SHIPPED = "voice_emotion"
-MIN_S = 0.5  # less speech than this says nothing of a feeling
+MIN_S = 0.5  # shorter utterances are not classified
 MAX_S = 15.0
 _MEL_BANDS, _CEPSTRA = 40, 20
 _F0_RANGE_HZ = (60.0, 500.0)
@@ -27,30 +27,31 @@ _SPEECH_NEPERS = 6.0  # frames whose mean log band lies this far under the loude
 
 
 class VoiceEmotionClassifier(Protocol):
-    """Reads the emotion of one utterance."""
+    """Classifies the emotion of one utterance."""
 
     labels: tuple[str, ...]
     name: str
 
     def classify(self, samples: np.ndarray) -> np.ndarray:
-        """Scores (K,) of (N,) float32 samples at 16 kHz; ``MIN_S`` at least."""
+        """Return scores (K,) of (N,) float32 samples at 16 kHz, of ``MIN_S`` at least."""
 
 
 class ShippedVoiceClassifier:
-    """The head that ships with OmniSense; ``voice_emotion.md`` beside it says what it was trained on.
+    """The head that ships with OmniSense; ``voice_emotion.md`` beside it is its model card.
 
     Args:
         pitch: a ``swift_f0.SwiftF0``.
+        head: another head on the same features.
     """
 
     def __init__(self, pitch: Any, head: LinearHead | None = None) -> None:
-        import torchaudio  # noqa: F401 (now, not when the first utterance is read beside another import)
+        import torchaudio  # noqa: F401 (now, and not beside another import when the first utterance is classified)
 
         self._pitch, self._head = pitch, head or LinearHead.load(shipped=SHIPPED)
         self.labels, self.name = self._head.labels, SHIPPED
 
     def classify(self, samples: np.ndarray) -> np.ndarray:
-        """Scores (K,) that sum to 1."""
+        """Return scores (K,) that sum to 1."""
         scores: np.ndarray = self._head.scores(voice_features(samples, self._pitch)[None])[0]
         return scores
 
@@ -58,8 +59,12 @@ class ShippedVoiceClassifier:
 class HuggingFaceVoiceClassifier:
     """Any Hugging Face audio classification model.
 
+    Args:
+        folder: of the model.
+        name: as in the settings.
+
     Raises:
-        ModelError: the folder holds no such model.
+        ModelError: the folder contains no such model.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -70,7 +75,7 @@ class HuggingFaceVoiceClassifier:
             self._extractor = AutoFeatureExtractor.from_pretrained(folder)
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
-                f"this is no audio classification model ({str(error).splitlines()[0][:120]})",
+                f"the audio classification model cannot be loaded ({str(error).splitlines()[0][:120]})",
                 "Name a model with a feature extractor and a classification head.",
                 folder,
             ) from error
@@ -78,7 +83,7 @@ class HuggingFaceVoiceClassifier:
         self.labels, self.name = tuple(str(names[k]).lower() for k in range(len(names))), name
 
     def classify(self, samples: np.ndarray) -> np.ndarray:
-        """Scores (K,) that sum to 1."""
+        """Return scores (K,) that sum to 1."""
         import torch
 
         inputs = self._extractor(samples, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
@@ -88,7 +93,7 @@ class HuggingFaceVoiceClassifier:
 
 
 def voice_features(samples: np.ndarray, pitch: Any) -> np.ndarray:
-    """Features (189,) of one utterance, (N,) float32 at 16 kHz; they do not depend on how loud it was recorded."""
+    """Return features (189,) of one utterance, (N,) float32 at 16 kHz; they do not depend on the recording level."""
     import torch
     import torchaudio
     from scipy.fft import dct
@@ -103,12 +108,12 @@ def voice_features(samples: np.ndarray, pitch: Any) -> np.ndarray:
     loudness = bands.mean(axis=1)
     spoken = loudness > np.percentile(loudness, 95) - _SPEECH_NEPERS
     cepstra = dct(bands, type=2, axis=1, norm="ortho")[:, :_CEPSTRA]
-    movement = np.gradient(cepstra, axis=0)
+    deltas = np.gradient(cepstra, axis=0)
     spectrum = 10 * np.log10(np.exp(bands[spoken]).mean(axis=0) + 1e-9)
     return np.concatenate(
         [
             _statistics(cepstra[spoken]),
-            _statistics(movement[spoken])[_CEPSTRA:],  # their mean is the difference of two frames
+            _statistics(deltas[spoken])[_CEPSTRA:],  # their mean is the difference of two frames
             _pitch_statistics(samples, pitch),
             [loudness.std(), np.percentile(loudness, 90) - np.percentile(loudness, 10), spoken.mean()],
             spectrum - spectrum.mean(),

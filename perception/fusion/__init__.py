@@ -1,1 +1,1 @@
-"""The streams joined: who is speaking, one summary per person, one timeline."""
+"""Fusion of the streams: active speakers, one summary per person, one timeline."""

@@ -1,1 +1,1 @@
-"""Media files: opening clips, choosing frames, decoding and encoding."""
+"""Media files: clips, frame sampling, decoding and encoding."""

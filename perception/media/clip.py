@@ -1,11 +1,11 @@
-"""Clips: media files by path, probed once and decoded on demand (see ``decoding``)."""
+"""Clips: media files by path, probed once and decoded on demand (see ``decode``)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,24 +13,35 @@ from omnisense.errors import MediaError
 from omnisense.perception.media import decode
 from omnisense.perception.media.decode import IMAGE_FORMATS, REMEDY, SAMPLE_RATE_HZ, Frames, MediaWindow
 from omnisense.perception.media.sampling import Sampling
+from omnisense.perception.types import MediaKind
 
 __all__ = ["SAMPLE_RATE_HZ", "Clip", "Frames", "open_clip"]
 
 
-# Playlists would make the demuxer open other files and addresses; a text file is read as terminal art.
+# Playlists would make the demuxer open other files and URLs; a text file is read as terminal art.
 _PLAYLIST_SIGNATURES = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml")
 _TEXT_DEMUXERS = {"tty", "srt", "webvtt", "ass", "subviewer", "microdvd", "txt"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip(MediaWindow):
-    """A media file, or a window of one. Make it with :func:`open_clip`; slice it as ``clip[12.0:34.0]``.
+    """A media file, or a window of one. Open it with :func:`open_clip`; slice it as ``clip[12.0:34.0]``.
 
-    Times are in seconds from the start of the clip (of the window, for a window). ``width`` and ``height`` are
-    as displayed, after the rotation that phones store beside the pictures.
+    Times are in seconds from the start of the clip (of the window, for a window).
+
+    Attributes:
+        kind: ``video``, ``audio`` or ``image``.
+        has_video: whether there are frames (also for an image).
+        has_audio: whether there is an audio track.
+        width: in pixels as displayed, after the rotation that phones store beside the frames.
+        height: likewise.
+        frame_rate: frames per second.
+        frame_count: of the window.
+        video_codec: empty without video.
+        audio_codec: empty without audio.
     """
 
-    kind: Literal["video", "audio", "image"]
+    kind: MediaKind
     has_video: bool
     has_audio: bool
     width: int = 0
@@ -41,7 +52,11 @@ class Clip(MediaWindow):
     audio_codec: str = ""
 
     def __getitem__(self, window: slice) -> Clip:
-        """The window ``[start : stop]`` in seconds; either end may be left out."""
+        """Return the window ``[start : stop]`` in seconds; either end may be left out.
+
+        Raises:
+            MediaError: the window is not inside the clip, or has a step.
+        """
         if window.step is not None:
             raise MediaError("a clip's window has no step", "Write clip[12.0:34.0].", self.path)
         start_s = 0.0 if window.start is None else float(window.start)
@@ -61,13 +76,13 @@ class Clip(MediaWindow):
         )
 
     def frames(self, sampling: Sampling | None = None, at_s: np.ndarray | list[float] | None = None) -> Frames:
-        """All frames of a sampling (2 a second by default), or those shown at the given times, in one array.
+        """Return all frames of a sampling (2 a second by default), or those shown at the given times, in one array.
 
         Raises:
-            MediaError: there are no pictures, or none can be decoded.
+            MediaError: the file has no video track, or no frame can be decoded.
         """
         batches = list(self.iter_frames(sampling, at_s, batch_size=1_000_000))
-        return batches[0] if len(batches) == 1 else decode.join(batches)
+        return batches[0] if len(batches) == 1 else decode.concatenate(batches)
 
     def iter_frames(
         self,
@@ -76,10 +91,19 @@ class Clip(MediaWindow):
         batch_size: int = 16,
         in_order: bool = False,
     ) -> Iterator[Frames]:
-        """The same frames in batches, so that memory does not grow with the clip.
+        """Yield the same frames in batches, so that memory does not grow with the clip.
 
-        A frame's time is its own presentation time; a frame asked for twice comes once. ``in_order`` decodes straight
-        through and never ahead of what is asked for (see ``decode.read_video``): for long clips and slow callers.
+        A frame's time is its own presentation time; a frame that is requested twice is yielded once.
+
+        Args:
+            sampling: which frames; 2 a second by default.
+            at_s: the frames shown at these times instead.
+            batch_size: frames per batch.
+            in_order: decode sequentially and never ahead of what is requested (see ``decode.read_video``): for long
+                clips and slow callers.
+
+        Raises:
+            MediaError: the file has no video track, or no frame can be decoded.
         """
         if not self.has_video:
             raise MediaError("the file has no video track", "Give a video or an image.", self.path)
@@ -94,10 +118,10 @@ class Clip(MediaWindow):
             yield from decode.read_video(self, plan, batch_size, in_order)
 
     def audio(self) -> np.ndarray:
-        """The sound as (N,) float32 mono at 16 kHz, aligned with the pictures; empty when no packet decodes.
+        """Return the audio as (N,) float32 mono at 16 kHz, in sync with the frames; empty when no packet decodes.
 
         Raises:
-            MediaError: there is no audio track.
+            MediaError: the file has no audio track.
         """
         if not self.has_audio:
             raise MediaError("the file has no audio track", "Give a video or an audio file.", self.path)
@@ -105,10 +129,10 @@ class Clip(MediaWindow):
 
 
 def open_clip(path: str | Path) -> Clip:
-    """Probe a video, audio file or image.
+    """Open a video, audio file or image.
 
     Raises:
-        MediaError: missing, a folder, empty, not media, or damaged beyond reading.
+        MediaError: the file does not exist, is a folder, empty, not media, or too damaged to be read.
     """
     path = Path(path).expanduser()
     _check_file(path)
@@ -117,18 +141,18 @@ def open_clip(path: str | Path) -> Clip:
 
 def _check_file(path: Path) -> None:
     if not path.exists():
-        raise MediaError("there is no such file", "Check the path.", path)
+        raise MediaError("the file does not exist", "Check the path.", path)
     if path.is_dir():
-        raise MediaError("this is a folder", "Give one media file.", path)
+        raise MediaError("this is a folder", "Give a media file.", path)
     try:
         with path.open("rb") as file:
             head = file.read(256)
     except OSError as error:
-        raise MediaError(f"it cannot be read ({error.strerror})", "Check its permissions.", path) from error
+        raise MediaError(f"the file cannot be read ({error.strerror})", "Check its permissions.", path) from error
     if not head:
         raise MediaError("the file is empty", "Record or copy it again.", path)
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLIST_SIGNATURES):
-        raise MediaError("this is a playlist or document, not media", "Give the media file itself.", path)
+        raise MediaError("this is a playlist or document, not a media file", "Give the media file itself.", path)
 
 
 def _open_image(path: Path) -> Clip | None:
@@ -157,7 +181,7 @@ def _open_image(path: Path) -> Clip | None:
     except UnidentifiedImageError:
         return None
     except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-        raise MediaError(f"this image cannot be read ({error})", REMEDY, path) from error
+        raise MediaError(f"the image cannot be read ({error})", REMEDY, path) from error
 
 
 def _open_av(path: Path) -> Clip:
@@ -166,7 +190,7 @@ def _open_av(path: Path) -> Clip:
     try:
         with decode.open_container(path) as container:
             if set(container.format.name.split(",")) & _TEXT_DEMUXERS:
-                raise MediaError("this is text, not media", "Give a video, audio file or image.", path)
+                raise MediaError("this is a text file, not a media file", "Give a video, audio file or image.", path)
             video = next((s for s in container.streams.video if s.codec_context and s.codec_context.width), None)
             audio = next((s for s in container.streams.audio if s.codec_context and s.codec_context.sample_rate), None)
             return _probe(path, container, video, audio)
@@ -174,7 +198,7 @@ def _open_av(path: Path) -> Clip:
         raise
     except (av.error.FFmpegError, ValueError, OSError, OverflowError) as error:
         raise MediaError(
-            f"it is not a media file or is damaged ({decode.error_reason(error)})", REMEDY, path
+            f"this is not a media file, or it is damaged ({decode.error_reason(error)})", REMEDY, path
         ) from error
 
 
@@ -182,21 +206,21 @@ def _probe(path: Path, container: Any, video: Any, audio: Any) -> Clip:
     import av
 
     if video is None and audio is None:
-        raise MediaError("it holds neither pictures nor sound that can be decoded", REMEDY, path)
+        raise MediaError("the file has no video or audio track that can be decoded", REMEDY, path)
     duration_s = container.duration / av.time_base if container.duration and container.duration > 0 else 0.0
     origin_s = container.start_time / av.time_base if container.start_time else 0.0
     if duration_s <= 0:
         duration_s = _measure_duration(container, origin_s)
     if duration_s <= 0:
-        raise MediaError("it has a header but nothing to play", "Record or export it again.", path)
-    facts: dict[str, Any] = {}
+        raise MediaError("the file has a header but no content", "Record or export it again.", path)
+    fields: dict[str, Any] = {}
     if video is not None:
         rate = float(video.average_rate or video.base_rate or 25)
         width, height = video.codec_context.width, video.codec_context.height
         rotation = _rotation(container, video)
         if rotation in (90, 270):
             width, height = height, width
-        facts = {
+        fields = {
             "width": width,
             "height": height,
             "frame_rate": rate,
@@ -205,7 +229,7 @@ def _probe(path: Path, container: Any, video: Any, audio: Any) -> Clip:
             "video_codec": video.codec_context.name,
         }
     if audio is not None:
-        facts["audio_codec"] = audio.codec_context.name
+        fields["audio_codec"] = audio.codec_context.name
     return Clip(
         path=path,
         kind="video" if video is not None else "audio",
@@ -213,12 +237,12 @@ def _probe(path: Path, container: Any, video: Any, audio: Any) -> Clip:
         has_video=video is not None,
         has_audio=audio is not None,
         origin_s=origin_s,
-        **facts,
+        **fields,
     )
 
 
 def _measure_duration(container: Any, origin_s: float) -> float:
-    """Length of a file whose header does not say it: the last packet's end, found without decoding."""
+    """Return the length of a file whose header lacks it: the last packet's end, found without decoding."""
     end_s = origin_s
     for packet in container.demux():
         if packet.pts is not None:
@@ -228,7 +252,7 @@ def _measure_duration(container: Any, origin_s: float) -> float:
 
 
 def _rotation(container: Any, video: Any) -> int:
-    """Clockwise degrees by which the pictures must be turned for display (0, 90, 180 or 270)."""
+    """Return the clockwise degrees by which frames must be rotated for display (0, 90, 180 or 270)."""
     import av
 
     try:

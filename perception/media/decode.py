@@ -1,8 +1,8 @@
-"""Decoding: frames and sound out of files, past what is damaged.
+"""Decode frames and audio from files, skipping what is damaged.
 
-Video goes through decord first (fast random access); where decord fails, PyAV decodes on past damaged packets, and the
-frames say so. Sound goes through PyAV, still pictures through Pillow. Nothing here shells out to an ffmpeg binary, and
-frames come in batches, so that a long file is never held whole.
+Video is decoded by decord first (fast random access); where decord fails, PyAV continues past damaged packets, and the
+frames carry a note. Audio is decoded by PyAV, still images by Pillow. No ffmpeg binary is called, and frames are
+returned in batches, so that a long file is never held in memory whole.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ SAMPLE_RATE_HZ = 16_000
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 REMEDY = "Check that it plays elsewhere; re-encode it (for instance to H.264 in MP4) or record it again."
 _PREROLL_S = 0.5  # decoders of overlapping transforms (MP2, AAC) need a few packets before they are exact
-_SAME_TIME_S = 0.00075  # rounding of timestamps: under any frame's duration, over NTSC's drift in a second
+_SAME_TIME_S = 0.00075  # rounding of timestamps: under any frame's duration, over NTSC's drift per second
 
 
 @dataclass(frozen=True, kw_only=True)
 class MediaWindow:
-    """A stretch of a media file, and what decoding it needs to know.
+    """An interval of a media file, and what is needed to decode it.
 
     Attributes:
         path: the file.
-        start_s, duration_s: the window, in seconds; ``start_s`` counts from the clip's zero.
-        origin_s: the file's own clock at the clip's zero.
-        rotation_deg: clockwise turn for display, stored beside the images: 0, 90, 180 or 270.
+        duration_s: of the window, in seconds.
+        start_s: of the window, from the clip's zero.
+        origin_s: the file's own timestamp at the clip's zero.
+        rotation_deg: clockwise rotation for display, stored beside the images: 0, 90, 180 or 270.
     """
 
     path: Path
@@ -49,9 +50,13 @@ class MediaWindow:
 
 @dataclass(frozen=True)
 class Frames:
-    """Decoded frames: times (T,) in seconds from the clip's start, images (T, H, W, 3) uint8 RGB.
+    """Decoded frames.
 
-    ``decoder`` is ``decord``, ``pyav`` or ``pillow``; ``note`` says why it was not decord, or what was skipped.
+    Attributes:
+        times_s: (T,) in seconds from the clip's start.
+        images: (T, H, W, 3) uint8 RGB.
+        decoder: ``decord``, ``pyav`` or ``pillow``; several joined by "then".
+        note: why it was not decord, or what was skipped.
     """
 
     times_s: np.ndarray
@@ -64,40 +69,47 @@ def open_container(path: Path) -> Any:
     """Open a file with PyAV, for reading."""
     import av
 
-    # Tags in odd encodings must not make a file unreadable; PyAV 19 made that its rule and dropped the option.
+    # Tags in odd encodings must not make a file unreadable; PyAV 19 always does that and dropped the option.
     lenient: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
     return av.open(str(path), **lenient)
 
 
 def error_reason(error: BaseException) -> str:
-    """The last line of a library's error, which is where they name the cause."""
+    """Return the last line of a library's error, which is where they name the cause."""
     text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
     return text.splitlines()[-1][:120]
 
 
-# --- pictures -----------------------------------------------------------------------------------------------
+# --- images and video ---------------------------------------------------------------------------------------
 
 
 def read_image(path: Path, plan: FramePlan) -> Frames:
-    """A still picture, upright, as one frame at 0 s."""
+    """Return a still image, upright, as one frame at 0 s.
+
+    Raises:
+        MediaError: the image cannot be decoded.
+    """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path, formats=IMAGE_FORMATS) as image:
-            picture = ImageOps.exif_transpose(image).convert("RGB")
+            upright = ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-        raise MediaError(f"this image cannot be decoded ({error})", REMEDY, path) from error
-    if picture.size != (plan.width, plan.height):
-        picture = picture.resize((plan.width, plan.height))
-    return Frames(np.zeros(1), np.asarray(picture)[None], "pillow")
+        raise MediaError(f"the image cannot be decoded ({error})", REMEDY, path) from error
+    if upright.size != (plan.width, plan.height):
+        upright = upright.resize((plan.width, plan.height))
+    return Frames(np.zeros(1), np.asarray(upright)[None], "pillow")
 
 
 def read_video(clip: MediaWindow, plan: FramePlan, batch_size: int, in_order: bool = False) -> Iterator[Frames]:
-    """decord as long as it works; from the first batch that it cannot give, PyAV to the end.
+    """Yield frames by decord as long as it works; from the first batch that it cannot decode on, by PyAV.
 
-    ``in_order`` takes PyAV from the start. Of few frames decord is faster, for it jumps; but beside busy threads its
-    own decoder falls behind, is handed ever more packets meanwhile, and then fills memory with frames that nobody has
-    asked for yet (10 GB for a quarter of an hour was seen).
+    ``in_order`` uses PyAV from the start. For few frames decord is faster, as it seeks; but beside busy threads its own
+    decoder falls behind, is sent ever more packets meanwhile, and then fills memory with frames that were not requested
+    yet (10 GB for a quarter of an hour was seen).
+
+    Raises:
+        MediaError: no frame can be decoded.
     """
     if in_order:
         found = False
@@ -105,7 +117,7 @@ def read_video(clip: MediaWindow, plan: FramePlan, batch_size: int, in_order: bo
             found = True
             yield frames
         if not found:
-            raise MediaError("not one frame can be decoded", REMEDY, clip.path)
+            raise MediaError("no frame can be decoded", REMEDY, clip.path)
         return
     done = 0
     last_s = -math.inf
@@ -124,7 +136,7 @@ def read_video(clip: MediaWindow, plan: FramePlan, batch_size: int, in_order: bo
             decoded = True
             yield replace(frames, times_s=frames.times_s[fresh], images=frames.images[fresh])
     if not decoded:
-        raise MediaError(f"not one frame can be decoded ({note})", REMEDY, clip.path)
+        raise MediaError(f"no frame can be decoded ({note})", REMEDY, clip.path)
 
 
 class _DecordFailedError(Exception):
@@ -132,10 +144,14 @@ class _DecordFailedError(Exception):
 
 
 def _decord_batches(clip: MediaWindow, plan: FramePlan, batch_size: int) -> Iterator[tuple[int, Frames]]:
-    """Batches and how many of the planned times are done after each; any failure of decord ends it."""
+    """Yield batches, with how many of the planned times are done after each.
+
+    Raises:
+        _DecordFailedError: decord fails in any way.
+    """
     decord = import_decord()
     try:
-        # It turns pictures upright by itself. One thread a core: its own choice takes more, and is a tenth slower.
+        # It rotates frames for display. One thread per core: its default uses more, and is a tenth slower.
         threads = min(os.cpu_count() or 1, 8)
         reader = decord.VideoReader(str(clip.path), width=plan.width, height=plan.height, num_threads=threads)
         shown_from_s = reader.get_frame_timestamp(list(range(len(reader))))[:, 0] - clip.origin_s
@@ -143,10 +159,10 @@ def _decord_batches(clip: MediaWindow, plan: FramePlan, batch_size: int) -> Iter
         raise _DecordFailedError(error_reason(error)) from error
     if shown_from_s[0] < -_SAME_TIME_S or np.any(np.diff(shown_from_s) <= 0):
         # Frames that an edit list hides count in decord's index and not in its decoder, and packets without times get
-        # none: either way it would hand out other frames than those asked for.
+        # none: either way it would return other frames than the requested ones.
         raise _DecordFailedError("its frame index does not fit this file")
     indices = _frames_shown_at(shown_from_s, plan.times_s + clip.start_s)
-    firsts = np.flatnonzero(np.diff(indices, prepend=-1))  # a frame asked for twice comes once
+    firsts = np.flatnonzero(np.diff(indices, prepend=-1))  # a frame that is requested twice is yielded once
     for at in range(0, len(firsts), batch_size):
         chosen = indices[firsts[at : at + batch_size]]
         try:
@@ -159,12 +175,12 @@ def _decord_batches(clip: MediaWindow, plan: FramePlan, batch_size: int) -> Iter
 
 
 def _frames_shown_at(shown_from_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """Index of the frame on screen at each time: the last that began by then (allowing for rounding)."""
+    """Return the index of the frame on screen at each time: the last that began by then (allowing for rounding)."""
     found = np.searchsorted(shown_from_s, times_s + _SAME_TIME_S, side="right") - 1
     return np.clip(found, 0, len(shown_from_s) - 1)
 
 
-def _upright(images: np.ndarray, rotation_deg: int) -> np.ndarray:
+def _rotate(images: np.ndarray, rotation_deg: int) -> np.ndarray:
     if not rotation_deg:
         return images
     return np.ascontiguousarray(np.rot90(images, k=-rotation_deg // 90, axes=(1, 2)))
@@ -178,15 +194,14 @@ def _pyav_batches(clip: MediaWindow, plan: FramePlan, batch_size: int, note: str
         times.append(max(shown_from_s, 0.0))
         images.append(frame.to_ndarray(format="rgb24", width=width, height=height))
         if len(times) == batch_size:
-            yield Frames(np.array(times), _upright(np.stack(images), clip.rotation_deg), "pyav", note)
+            yield Frames(np.array(times), _rotate(np.stack(images), clip.rotation_deg), "pyav", note)
             times, images = [], []
     if times:
-        yield Frames(np.array(times), _upright(np.stack(images), clip.rotation_deg), "pyav", note)
+        yield Frames(np.array(times), _rotate(np.stack(images), clip.rotation_deg), "pyav", note)
 
 
 def _pyav_frames(clip: MediaWindow, times_s: np.ndarray) -> Iterator[tuple[Any, float]]:
-    """The frames shown at ``times_s``, by one pass over the window; damaged packets are stepped over."""
-
+    """Yield the frames shown at ``times_s``, in one pass over the window; damaged packets are skipped."""
     wanted = list(times_s)
     shown: tuple[Any, float] | None = None
     with open_container(clip.path) as container:
@@ -235,7 +250,7 @@ def _decode(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def prefetch(batches: Iterator[Frames]) -> Iterator[Frames]:
-    """Decode the next batch while the caller works on this one."""
+    """Yield batches, decoding the next one while the caller works on this one."""
     with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
         upcoming = pool.submit(next, batches, None)
         while (batch := upcoming.result()) is not None:
@@ -243,8 +258,8 @@ def prefetch(batches: Iterator[Frames]) -> Iterator[Frames]:
             yield batch
 
 
-def join(batches: list[Frames]) -> Frames:
-    """Batches as one."""
+def concatenate(batches: list[Frames]) -> Frames:
+    """Return batches as one."""
     notes = "; ".join(sorted({b.note for b in batches if b.note}))
     decoders = " then ".join(dict.fromkeys(b.decoder for b in batches))
     return Frames(
@@ -252,16 +267,16 @@ def join(batches: list[Frames]) -> Frames:
     )
 
 
-# --- sound --------------------------------------------------------------------------------------------------
+# --- audio --------------------------------------------------------------------------------------------------
 
 
 def read_audio(clip: MediaWindow) -> np.ndarray:
-    """The sound of a clip's window: (N,) float32 mono at 16 kHz."""
+    """Return the audio of a clip's window: (N,) float32 mono at 16 kHz."""
     length = round(clip.duration_s * SAMPLE_RATE_HZ)
     pieces: list[np.ndarray] = []
     filled = 0
     for begin, samples in _resampled_audio(clip):
-        # A track that starts late, or lost packets, leave a hole: silence keeps sound and picture together.
+        # A track that starts late, or lost packets, leave a gap: silence keeps audio and video in sync.
         if filled and abs(begin - filled) < SAMPLE_RATE_HZ // 20:
             begin = filled
         samples = samples[max(0, filled - begin) :]
@@ -270,12 +285,12 @@ def read_audio(clip: MediaWindow) -> np.ndarray:
         filled = begin + len(samples)
         if filled >= length:
             break
-    sound = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-    return np.nan_to_num(sound[:length]).astype(np.float32, copy=False)
+    audio = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    return np.nan_to_num(audio[:length]).astype(np.float32, copy=False)
 
 
 def _resampled_audio(clip: MediaWindow) -> Iterator[tuple[int, np.ndarray]]:
-    """Pieces of sound and the sample at which each belongs, counted from the window's start."""
+    """Yield pieces of audio with the index of their first sample, counted from the window's start."""
     import av
 
     with open_container(clip.path) as container:

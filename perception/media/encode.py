@@ -1,4 +1,4 @@
-"""Write clips: for the benchmarks that are built here, for measuring, and for the demo."""
+"""Encode clips, for benchmarks that are built here and for the demo."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 def write_clip(
     path: str | Path,
     frames: Iterable[np.ndarray],
-    sound: np.ndarray | None,
+    samples: np.ndarray | None,
     frame_rate: int,
     sample_rate_hz: int = SAMPLE_RATE_HZ,
     video_options: Mapping[str, str] | None = None,
 ) -> None:
-    """Write an MP4 file with H.264, and AAC where there is sound.
+    """Write an MP4 file with H.264 video, and AAC audio where there are samples.
 
     Args:
         path: of the file.
-        frames: (H, W, 3) uint8 RGB each, all of one even size; at least one.
-        sound: (N,) float32 mono; None for a silent file.
-        frame_rate: frames a second.
-        sample_rate_hz: of the sound.
+        frames: (H, W, 3) uint8 RGB each, all of the same even size; at least one.
+        samples: (N,) float32 mono; None for a file without audio.
+        frame_rate: frames per second.
+        sample_rate_hz: of the audio.
         video_options: of the x264 encoder, such as ``{"crf": "27"}``.
     """
     import av
@@ -33,20 +33,20 @@ def write_clip(
     with av.open(str(path), "w") as out:
         video = out.add_stream("libx264", rate=frame_rate, options=dict(video_options or {}))
         video.pix_fmt = "yuv420p"
-        audio = None if sound is None else out.add_stream("aac", rate=sample_rate_hz)
+        audio = None if samples is None else out.add_stream("aac", rate=sample_rate_hz)
         if audio is not None:
             audio.layout = "mono"
         for number, image in enumerate(frames):
             if not number:
                 video.height, video.width = image.shape[:2]
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            picture.pts = number
-            out.mux(video.encode(picture))
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            frame.pts = number
+            out.mux(video.encode(frame))
         out.mux(video.encode())
-        if audio is None or sound is None:
+        if audio is None or samples is None:
             return
-        for at in range(0, len(sound), 1024):
-            piece = av.AudioFrame.from_ndarray(sound[None, at : at + 1024], format="fltp", layout="mono")
+        for at in range(0, len(samples), 1024):
+            piece = av.AudioFrame.from_ndarray(samples[None, at : at + 1024], format="fltp", layout="mono")
             piece.rate, piece.pts = sample_rate_hz, at
             out.mux(audio.encode(piece))
         out.mux(audio.encode())

@@ -1,18 +1,21 @@
-"""Which frames are looked at, and at what size: the one place that decides it."""
+"""Frame sampling: which frames of a clip are used, and at what size."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from omnisense.errors import InputError
 
+SamplingRule = Literal["rate", "count", "humansense"]
+RULES: tuple[SamplingRule, ...] = get_args(SamplingRule)
+
 
 class FramePlan(NamedTuple):
-    """Frame times in seconds (T,), increasing, and the size in pixels that frames are scaled to."""
+    """Frame times in seconds (T,), increasing, and the size in pixels to which frames are scaled."""
 
     times_s: np.ndarray
     width: int
@@ -21,20 +24,23 @@ class FramePlan(NamedTuple):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a clip is turned into frames.
+    """Which frames of a clip are used, and at what size.
 
     Attributes:
-        rule: ``rate`` looks ``fps`` times a second from 0 s on; ``count`` spreads ``count`` frames evenly, each
+        rule: ``rate`` takes ``fps`` frames a second from 0 s on; ``count`` spreads ``count`` frames evenly, each
             in the middle of its share of the clip; ``humansense`` is the rate of the HumanSense paper's runs:
             1 frame a second, fewer for files of more than 300 frames, never more than about 24 in all.
         fps: frames per second for ``rate``.
         count: number of frames for ``count``.
-        max_frames: upper bound on the number of frames; more are thinned out evenly.
-        max_pixels: cap on width times height of one frame. Frames are never scaled up.
-        max_total_pixels: cap on the pixels of all frames together; frames shrink to meet it.
+        max_frames: upper bound on the number of frames; more are subsampled evenly.
+        max_pixels: upper bound on width times height of one frame. Frames are never scaled up.
+        max_total_pixels: upper bound on the pixels of all frames together; frames are scaled down to meet it.
+
+    Raises:
+        InputError: an unknown rule, or a value that is not positive.
     """
 
-    rule: Literal["rate", "count", "humansense"] = "rate"
+    rule: SamplingRule = "rate"
     fps: float = 2.0
     count: int = 24
     max_frames: int | None = None
@@ -42,6 +48,8 @@ class Sampling:
     max_total_pixels: int | None = None
 
     def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise InputError(f"unknown sampling rule '{self.rule}'", f"Choose from {', '.join(RULES)}.")
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"fps is {self.fps}", "Give a positive number of frames per second.")
         for name in ("count", "max_frames", "max_pixels", "max_total_pixels"):
@@ -51,11 +59,19 @@ class Sampling:
 
     @classmethod
     def humansense(cls) -> Sampling:
-        """The frame rule and pixel cap of the HumanSense paper (section on evaluation; 360 x 420 pixels)."""
+        """Return the frame rule and pixel limit of the HumanSense paper (section on evaluation; 360 x 420 pixels)."""
         return cls(rule="humansense", max_pixels=360 * 420)
 
     def plan(self, duration_s: float, frame_rate: float, frame_count: int, width: int, height: int) -> FramePlan:
-        """Decide times and size for a video of this length (s), rate (1/s), frame count and size (pixels)."""
+        """Return times and size of the frames for a video.
+
+        Args:
+            duration_s: length in seconds.
+            frame_rate: frames per second.
+            frame_count: of the video.
+            width: in pixels.
+            height: in pixels.
+        """
         times_s = self._times(duration_s, frame_rate, frame_count)
         if self.max_frames is not None and len(times_s) > self.max_frames:
             keep = np.linspace(0, len(times_s) - 1, self.max_frames).round().astype(int)

@@ -1,1 +1,1 @@
-"""What is said: transcription and word alignment."""
+"""The transcript: speech recognition and word alignment."""

@@ -1,8 +1,8 @@
-"""Word times for a recognised text: three sources, the best that is here, always named.
+"""Word alignment: the times of recognized words, from the first of three aligners that works, with its name.
 
-1. WhisperX's wav2vec2 aligner, when its model is already on this machine (it is never fetched behind the user's back).
+1. WhisperX's wav2vec2 aligner, if its model is already on this machine (it is never downloaded unasked).
 2. PocketSphinx forced alignment, for English: its acoustic model ships in its package.
-3. The stretch's time shared out by word length, which is a guess and called so.
+3. The segment's time divided by word length, which is a guess and marked as such.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.types import Word
 
-SHARED_OUT = "guess: time shared out by word length"
+DIVIDED = "guess: time divided by word length"
 _SPHINX = "pocketsphinx forced alignment"
 _WHISPERX = "whisperx wav2vec2 alignment"
-# Sounds for the letters of words that are not in PocketSphinx's dictionary (names, coinages). Crude on purpose:
-# the neighbours pin the word down, and only its borders are used.
-_LETTER_SOUNDS = dict(
+# Phones for the letters of words that are not in PocketSphinx's dictionary (names, coinages). Crude on purpose: the
+# neighboring words fix the position, and only the word's borders are used.
+_LETTER_PHONES = dict(
     zip(
         "abcdefghijklmnopqrstuvwxyz",
         [
@@ -58,7 +59,7 @@ _LETTER_SOUNDS = dict(
 )
 
 
-class _Timed(NamedTuple):
+class _TimedWord(NamedTuple):
     text: str
     start_s: float
     end_s: float
@@ -66,9 +67,11 @@ class _Timed(NamedTuple):
 
 
 class Aligned(NamedTuple):
-    """Words with times, the source of the times, and each sound of speech (ARPAbet name, start, end) where asked for.
+    """Words with times.
 
-    Sounds come from PocketSphinx, whatever the words' source.
+    Attributes:
+        source: the aligner.
+        phones: ARPAbet name, start and end of each phone, where requested; always by PocketSphinx.
     """
 
     words: list[Word]
@@ -77,7 +80,7 @@ class Aligned(NamedTuple):
 
 
 class WordAligner:
-    """Gives each word of a text its place in the sound. Calls from several threads take turns."""
+    """Aligns words with audio. Calls from several threads take turns."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -86,25 +89,25 @@ class WordAligner:
     def align(
         self, samples: np.ndarray, text: str, language: str, start_s: float, with_phones: bool = False
     ) -> Aligned:
-        """Words of ``text`` with times.
+        """Align the words of ``text``.
 
         Args:
-            samples: (N,) float32 at 16 kHz, the stretch in which the text was recognised.
-            text: as recognised, with punctuation, which stays on the words.
-            language: its code; PocketSphinx serves ``en`` only.
+            samples: (N,) float32 at 16 kHz, in which the text was recognized.
+            text: as recognized, with punctuation, which stays on the words.
+            language: its code; PocketSphinx supports ``en`` only.
             start_s: where the samples begin in the clip.
-            with_phones: whether the sounds are wanted too (English only).
+            with_phones: whether to align phones too (English only).
         """
         with self._lock:
-            timed, source = self._first_that_works(samples, text, language)
-            phones = _phones(samples, text) if with_phones and language == "en" else []
+            timed, source = self._align_words(samples, text, language)
+            phones = _align_phones(samples, text) if with_phones and language == "en" else []
         return Aligned(
             [Word(w.text, round(w.start_s + start_s, 3), round(w.end_s + start_s, 3), w.confidence) for w in timed],
             source,
             [(name, begin_s + start_s, end_s + start_s) for name, begin_s, end_s in phones],
         )
 
-    def _first_that_works(self, samples: np.ndarray, text: str, language: str) -> tuple[list[_Timed], str]:
+    def _align_words(self, samples: np.ndarray, text: str, language: str) -> tuple[list[_TimedWord], str]:
         aligner = _whisperx_aligner(language)
         if aligner is not None:
             try:
@@ -116,7 +119,7 @@ class WordAligner:
             if timed:
                 return timed, _SPHINX
             self.notes["pocketsphinx could not align a stretch; its word times are a guess"] = None
-        return _share_out(len(samples) / 16_000, text), SHARED_OUT
+        return _divide_time(len(samples) / SAMPLE_RATE_HZ, text), DIVIDED
 
 
 # --- WhisperX -----------------------------------------------------------------------------------------------
@@ -131,23 +134,23 @@ def _whisperx_aligner(language: str) -> tuple[Any, Any] | None:
         import torchaudio
 
         bundle = getattr(torchaudio.pipelines, DEFAULT_ALIGN_MODELS_TORCH[language])
-        here = (Path(torch.hub.get_dir()) / "checkpoints" / Path(bundle._path).name).is_file()
+        is_local = (Path(torch.hub.get_dir()) / "checkpoints" / Path(bundle._path).name).is_file()
     else:
         from omnisense import models
 
-        here = language in DEFAULT_ALIGN_MODELS_HF and models.find(DEFAULT_ALIGN_MODELS_HF[language]) is not None
-    return load_align_model(language, "cpu", model_cache_only=True) if here else None
+        is_local = language in DEFAULT_ALIGN_MODELS_HF and models.find(DEFAULT_ALIGN_MODELS_HF[language]) is not None
+    return load_align_model(language, "cpu", model_cache_only=True) if is_local else None
 
 
-def _align_with_whisperx(aligner: tuple[Any, Any], samples: np.ndarray, text: str) -> list[_Timed]:
+def _align_with_whisperx(aligner: tuple[Any, Any], samples: np.ndarray, text: str) -> list[_TimedWord]:
     from whisperx.alignment import align
 
-    length_s = len(samples) / 16_000
+    length_s = len(samples) / SAMPLE_RATE_HZ
     result = align([{"text": text, "start": 0.0, "end": length_s}], *aligner, samples, "cpu")
     words = result["word_segments"]
     if not words or any("start" not in w for w in words):
-        raise ValueError("some words have no letters that it knows")
-    return [_Timed(w["word"], w["start"], w["end"], round(float(w["score"]), 3)) for w in words]
+        raise ValueError("some words have no letters of the model's alphabet")
+    return [_TimedWord(w["word"], w["start"], w["end"], round(float(w["score"]), 3)) for w in words]
 
 
 # --- PocketSphinx -------------------------------------------------------------------------------------------
@@ -157,14 +160,16 @@ def _align_with_whisperx(aligner: tuple[Any, Any], samples: np.ndarray, text: st
 def _sphinx() -> Any:
     from pocketsphinx import Decoder
 
-    # Wider beams than its recogniser's own: a synthetic or strained voice falls out of those, at no gain in time.
-    return Decoder(samprate=16_000, lm=None, bestpath=False, loglevel="FATAL", beam=1e-80, wbeam=1e-60, pbeam=1e-80)
+    # Wider beams than its default: a synthetic or strained voice falls out of those, which save no time.
+    return Decoder(
+        samprate=SAMPLE_RATE_HZ, lm=None, bestpath=False, loglevel="FATAL", beam=1e-80, wbeam=1e-60, pbeam=1e-80
+    )
 
 
-def _align_with_sphinx(samples: np.ndarray, text: str) -> list[_Timed]:
+def _align_with_sphinx(samples: np.ndarray, text: str) -> list[_TimedWord]:
     tokens = text.split()
     spoken = [_spoken_form(token) for token in tokens]
-    decoder = _heard_as(samples, [word for form in spoken for word in form])
+    decoder = _force_align(samples, [word for form in spoken for word in form])
     if decoder is None:
         return []
     found = [(s.start_frame / 100, (s.end_frame + 1) / 100) for s in decoder.seg() or [] if s.word[0] not in "<["]
@@ -173,34 +178,34 @@ def _align_with_sphinx(samples: np.ndarray, text: str) -> list[_Timed]:
     return _group(tokens, spoken, found)
 
 
-def _heard_as(samples: np.ndarray, words: list[str]) -> Any:
-    """The decoder after it has forced these dictionary words onto the samples; None when they do not fit."""
+def _force_align(samples: np.ndarray, words: list[str]) -> Any:
+    """Return the decoder after forced alignment of dictionary words; None when they do not fit the samples."""
     decoder = _sphinx()
     for word in set(words):
         if decoder.lookup_word(word) is None:
-            decoder.add_word(word, " ".join(_LETTER_SOUNDS[c] for c in word if c in _LETTER_SOUNDS), True)
+            decoder.add_word(word, " ".join(_LETTER_PHONES[c] for c in word if c in _LETTER_PHONES), True)
     try:
         decoder.set_align_text(" ".join(words))
-        _listen(decoder, samples)
+        _decode_samples(decoder, samples)
     except RuntimeError:
         return None
     return decoder
 
 
-def _listen(decoder: Any, samples: np.ndarray) -> None:
+def _decode_samples(decoder: Any, samples: np.ndarray) -> None:
     decoder.start_utt()
     decoder.process_raw((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
     decoder.end_utt()
 
 
-def _phones(samples: np.ndarray, text: str) -> list[tuple[str, float, float]]:
-    """Each sound of the text with its times: a second pass over the words that the first has placed."""
-    decoder = _heard_as(samples, [word for token in text.split() for word in _spoken_form(token)])
+def _align_phones(samples: np.ndarray, text: str) -> list[tuple[str, float, float]]:
+    """Return each phone of the text with its times: a second pass over the aligned words."""
+    decoder = _force_align(samples, [word for token in text.split() for word in _spoken_form(token)])
     if decoder is None:
         return []
     try:
         decoder.set_alignment()
-        _listen(decoder, samples)
+        _decode_samples(decoder, samples)
         alignment = decoder.get_alignment()
     except RuntimeError:
         return []
@@ -211,19 +216,19 @@ def _phones(samples: np.ndarray, text: str) -> list[tuple[str, float, float]]:
     ]
 
 
-def _group(tokens: list[str], spoken: list[list[str]], found: list[tuple[float, float]]) -> list[_Timed]:
+def _group(tokens: list[str], spoken: list[list[str]], found: list[tuple[float, float]]) -> list[_TimedWord]:
     timed, at, last_end_s = [], 0, 0.0
     for token, form in zip(tokens, spoken, strict=True):
         parts = found[at : at + len(form)]
         at += len(form)
         start_s, end_s = (parts[0][0], parts[-1][1]) if parts else (last_end_s, last_end_s)  # a bare dash
-        timed.append(_Timed(token, start_s, end_s))
+        timed.append(_TimedWord(token, start_s, end_s))
         last_end_s = end_s
     return timed
 
 
 def _spoken_form(token: str) -> list[str]:
-    """Dictionary words for a written token: ``F2`` is "f two", ``well-known`` two words, ``don't`` one."""
+    """Return the dictionary words of a written token: ``F2`` is "f two", ``well-known`` two words, ``don't`` one."""
     words = []
     for part in re.findall(r"[a-z']+|\d[\d,]*(?:\.\d+)?", token.lower().replace("\u2019", "'")):
         if part[0].isdigit():
@@ -240,12 +245,12 @@ def _number_words(number: str) -> str:
     return words if isinstance(words, str) else " ".join(words)
 
 
-def _share_out(length_s: float, text: str) -> list[_Timed]:
+def _divide_time(length_s: float, text: str) -> list[_TimedWord]:
     tokens = text.split()
     if len(tokens) == 1 and len(text) > 8:  # written without spaces
         tokens = list(text)
     ends = np.cumsum([len(token) + 1 for token in tokens]) / sum(len(token) + 1 for token in tokens) * length_s
     return [
-        _Timed(token, float(start), float(end))
+        _TimedWord(token, float(start), float(end))
         for token, start, end in zip(tokens, [0.0, *ends[:-1]], ends, strict=True)
     ]

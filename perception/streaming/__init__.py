@@ -1,1 +1,1 @@
-"""Perception of a live stream of audio and frames."""
+"""Live perception of streamed audio and frames."""

@@ -1,1 +1,1 @@
-"""What is seen: faces, their landmarks and expressions, bodies and gestures."""
+"""The visual stream: faces, landmarks, expressions, bodies and gestures."""

@@ -1,15 +1,13 @@
-"""The measures of perception: what they count, on cases whose answer is known."""
+"""The perception benchmark, on cases with known figures."""
 
 import json
 
 import numpy as np
 import pytest
 
-from omnisense.benchmarks.perception import cost, faces
-from omnisense.benchmarks.perception import diarization as voices
-from omnisense.benchmarks.perception import transcription as words
+from omnisense.benchmarks.perception import cost, diarization, faces, transcription
 from omnisense.benchmarks.perception.__main__ import as_table
-from omnisense.benchmarks.perception.compose import Composed, Head, two_faces
+from omnisense.benchmarks.perception.compose import ComposedClip, Head, compose_clips
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.types import (
     AudioStream,
@@ -26,7 +24,7 @@ from tests.perception.test_pipeline import face, full, make_percepts
 
 
 class Fixed:
-    """A perception that always says the same."""
+    """A perception pipeline that always returns the same percepts."""
 
     def __init__(self, percepts):
         self.percepts = percepts
@@ -40,13 +38,15 @@ def said(*segments):
 
 
 def test_words_are_compared_as_they_are_spoken():
-    assert words.spoken("Bin blue at F2, now!") == "bin blue at f two now"
+    assert transcription.normalize_spoken("Bin blue at F2, now!") == "bin blue at f two now"
 
 
 def test_grid_counts_words_and_their_starts(tmp_path):
     (tmp_path / "transcripts.csv").write_text("file,transcript\na.mpg,bin blue at f two now\nb.mpg,set white\n")
     (tmp_path / "swwp2s.align").write_text("0 12500 sil\n12500 25000 set\n25000 50000 white\n")
-    found = words.grid(tmp_path, said(Segment(0, 1, "Set white.", (Word("Set", 0.53, 0.9), Word("white.", 1.05, 1.5)))))
+    found = transcription.grid(
+        tmp_path, said(Segment(0, 1, "Set white.", (Word("Set", 0.53, 0.9), Word("white.", 1.05, 1.5))))
+    )
     assert found["wer"] == pytest.approx(6 / 8)  # of eight words, six are not "set white"
     assert found["word start error ms"] == 40.0
     assert found["worst ms"] == 50.0
@@ -54,12 +54,12 @@ def test_grid_counts_words_and_their_starts(tmp_path):
 
 def test_words_of_the_wrong_speaker_are_errors(tmp_path):
     (tmp_path / "sample.stm").write_text("sample 1 Ann 0 1 one two\nsample 1 Bob 1 2 three four\n")
-    right = words.speaker_attributed(
+    right = transcription.speaker_attributed(
         tmp_path, said(Segment(0, 1, "three four", speaker="v2"), Segment(0, 1, "one two", speaker="v1"))
     )
     assert right["speaker-attributed wer"] == 0.0
     assert right["speakers"] == "2 of 2"
-    wrong = words.speaker_attributed(tmp_path, said(Segment(0, 1, "one two three four", speaker="v1")))
+    wrong = transcription.speaker_attributed(tmp_path, said(Segment(0, 1, "one two three four", speaker="v1")))
     assert wrong["wer"] == 0.0
     assert wrong["speaker-attributed wer"] == 1.0  # two words too many for one speaker, two too few for the other
 
@@ -72,7 +72,7 @@ def test_diarization_error_has_a_collar_on_both_sides(tmp_path):
     def rates(border_s):
         turns = (SpeakerTurn(0.0, border_s, "v1"), SpeakerTurn(border_s, 4.0, "v2"))
         audio = AudioStream(4.0, (), (), (), (), Prosody(), speaker_turns=turns)
-        return voices._scored(tmp_path / "x", tmp_path / "x.rttm", "x", Fixed(make_percepts(audio=audio)))
+        return diarization._error_rates(tmp_path / "x", tmp_path / "x.rttm", "x", Fixed(make_percepts(audio=audio)))
 
     assert rates(2.2)["der, 0.25 s collar"] == 0.0
     assert rates(2.2)["der"] == pytest.approx(0.05)
@@ -91,7 +91,7 @@ def heads():
 
 
 def test_composed_clips_are_what_they_say(tmp_path):
-    composed = list(two_faces(heads()[:3], tmp_path))
+    composed = list(compose_clips(heads()[:3], tmp_path))
     assert len(composed) == 3 * 6
     by_kind = {c.kind: c for c in composed[:6]}
     clip = open_clip(by_kind["one at a time"].path)
@@ -119,13 +119,13 @@ def test_speech_time_is_shared_out_to_sides(tmp_path):
         SpeakerSegment(6.0, 7.0, "", None, True, 1.0),
     )
     given = type(percepts)(**{**percepts.__dict__, "speaker_segments": spoken})
-    assert faces._share_right(Composed(tmp_path, "moving", truth), given) == pytest.approx(2 / 5, abs=0.01)
-    assert faces._share_right(Composed(tmp_path, "silent", ()), given) == pytest.approx(4.0)
+    assert faces._correct_share(ComposedClip(tmp_path, "moving", truth), given) == pytest.approx(2 / 5, abs=0.01)
+    assert faces._correct_share(ComposedClip(tmp_path, "silent", ()), given) == pytest.approx(4.0)
 
 
 def test_a_file_is_repeated_packet_by_packet(make_media, tmp_path):
     clip = make_media("short.mp4", video_s=2.0, audio_s=2.0)
-    longer = open_clip(cost.repeated(clip, tmp_path / "long.mp4", 5))
+    longer = open_clip(cost.repeat_clip(clip, tmp_path / "long.mp4", 5))
     assert longer.duration_s == pytest.approx(10.0, abs=0.3)
     assert len(longer.audio()) / 16_000 == pytest.approx(10.0, abs=0.3)
     assert len(longer.frames(at_s=[0.1, 9.5]).times_s) == 2
@@ -153,8 +153,9 @@ def test_what_is_not_there_is_left_out(tmp_path, capsys):
 
     (tmp_path / "data").mkdir()
     result = CliRunner().invoke(
-        main, [str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--part", "words", "--part", "voices"]
+        main,
+        [str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--part", "transcription", "--part", "diarization"],
     )
     assert result.exit_code == 0, result.output
-    assert "grid is not there" in (tmp_path / "out" / "perception.md").read_text()
+    assert "grid does not exist" in (tmp_path / "out" / "perception.md").read_text()
     assert json.loads((tmp_path / "out" / "perception.json").read_text())["figures"]["voices, AMI"]

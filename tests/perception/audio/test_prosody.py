@@ -10,7 +10,7 @@ from omnisense.perception.audio.analysis import analyze_audio
 from omnisense.perception.audio.chunks import AudioChunk, AudioChunks, _cut_in_silence, voice_activity
 from omnisense.perception.audio.models import AudioModels, load_pitch_model
 from omnisense.perception.audio.prosody import ProsodyFrames, _find_syllables, summarize_prosody
-from omnisense.perception.speech.align import SHARED_OUT, WordAligner, _spoken_form
+from omnisense.perception.speech.align import DIVIDED, WordAligner, _spoken_form
 from omnisense.perception.speech.transcribe import _split_sentences
 from omnisense.perception.types import Prosody, Span, Word
 from tests.conftest import DEMO, tone
@@ -129,12 +129,12 @@ def test_words_are_aligned_where_they_are_spoken():
 def test_unknown_words_and_numbers_do_not_stop_the_alignment():
     words, source, _ = WordAligner().align(open_clip(DEMO)[0.6:2.9].audio(), "I am \u2014 Zyxquor 3", "en", 0.0)
     assert [w.text for w in words] == ["I", "am", "\u2014", "Zyxquor", "3"]
-    assert source in ("pocketsphinx forced alignment", SHARED_OUT)
+    assert source in ("pocketsphinx forced alignment", DIVIDED)
 
 
 def test_other_languages_get_a_guess_that_is_called_one():
     words, source, _ = WordAligner().align(np.zeros(32_000, np.float32), "das ist gut", "de", 1.0)
-    assert source == SHARED_OUT
+    assert source == DIVIDED
     assert (words[0].start_s, words[-1].end_s) == (1.0, 3.0)
 
 

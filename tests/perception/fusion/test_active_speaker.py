@@ -96,11 +96,11 @@ def test_light_asd_rules_out_a_mouth_that_it_finds_silent():
 @pytest.mark.shared
 @pytest.mark.models
 def test_two_real_faces_one_voice_at_a_time(shared, perception, tmp_path):
-    from omnisense.benchmarks.perception.compose import Head, two_faces
+    from omnisense.benchmarks.perception.compose import Head, compose_clips
     from omnisense.benchmarks.perception.faces import _share_right
 
     heads = [Head.read(shared / "grid" / name) for name in ("brbk7n.mpg", "id2_vcd_swwp2s.mpg", "lwbsza.mpg")]
-    composed = {c.kind: c for c in itertools.islice(two_faces(heads, tmp_path), 6)}
+    composed = {c.kind: c for c in itertools.islice(compose_clips(heads, tmp_path), 6)}
     assert set(composed) == {"one at a time", "moving", "silent", "elsewhere"}
     for kind in ("one at a time", "moving", "elsewhere"):
         percepts = perception.perceive(composed[kind].path)
@@ -138,15 +138,15 @@ def test_light_asd_tells_a_talking_face_from_a_still_one(shared):
     from omnisense.perception.fusion.light_asd import _crop
 
     still = np.repeat(_crop(head.frames[-1], face, 2.9)[None], 43, axis=0)
-    assert talking > 0 > float(model.score(still, head.sound[4800:32_000]).mean())
+    assert talking > 0 > float(model.score(still, head.samples[4800:32_000]).mean())
 
 
 def test_light_asd_weights_that_are_none_are_refused(tmp_path):
-    from omnisense.perception.fusion.light_asd import LightASD, cepstra
+    from omnisense.perception.fusion.light_asd import LightASD, mel_cepstra
 
     with pytest.raises(ModelError, match=r"no Light-ASD weights \(no \.model file\)"):
         LightASD(tmp_path)
     (tmp_path / "x.model").write_bytes(b"no")
     with pytest.raises(ModelError, match="no Light-ASD weights"):
         LightASD(tmp_path)
-    assert cepstra(np.zeros(16_000, np.float32)).shape == (99, 13)
+    assert mel_cepstra(np.zeros(16_000, np.float32)).shape == (99, 13)
