@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import sys
 
 import click
@@ -46,6 +47,7 @@ def cli(log_level: str | None, verbose: bool, log_json: bool) -> None:
       omnisense --log-level debug perceive clip.mp4
     """
     configure_logging(log_level or ("info" if verbose else None), log_json or None)
+    _log.debug("omnisense %s, Python %s", __version__, platform.python_version())
 
 
 for _command in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
     from omnisense.agent.response import Response
     from omnisense.perception.media.clip import Clip
+
+_log = logging.getLogger(__name__)
 
 
 @click.command("respond")
@@ -77,6 +80,8 @@ def chat_command(thread: str, agent: AgentOptions, perception: PerceptionOptions
       omnisense chat
       omnisense chat --thread ana --policy chat:openai:gpt-4o-mini
     """
+    from rich.text import Text
+
     console = make_console()
     with _load_agent(agent, perception) as loaded:
         turns = len(loaded.history(thread))
@@ -93,7 +98,8 @@ def chat_command(thread: str, agent: AgentOptions, perception: PerceptionOptions
                 with console.status("thinking ..."):
                     response = loaded.respond(clip, text or None, thread)
             except OmniSenseError as error:  # one bad line does not end a conversation
-                console.print(f"[yellow]{error}[/yellow]", highlight=False)
+                _log.debug("the turn failed", exc_info=True)
+                console.print(Text(str(error), style="yellow"))
                 continue
             _show_reply(console, response)
 

@@ -167,7 +167,8 @@ def test_the_command_logs_the_traceback_of_a_user_error_at_debug(run_cli):
     plain = run_cli("respond")
     assert (plain.returncode, plain.stderr.count("\n")) == (2, 1)
     detailed = run_cli("--log-level", "debug", "--log-json", "respond")
-    record = json.loads(detailed.stderr.splitlines()[0])
+    version, record = (json.loads(line) for line in detailed.stderr.splitlines()[:2])
+    assert version["message"].startswith("omnisense 0.")
     assert (detailed.returncode, record["level"]) == (2, "debug")
     assert "InputError" in record["exception"]
 
