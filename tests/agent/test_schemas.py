@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from omnisense import InputError
 from omnisense.agent.cli.main import cli
 from omnisense.agent.cli.options import PerceptionOptions
+from omnisense.agent.response import Response
 from omnisense.agent.schemas import SCHEMAS, schema_of
-from omnisense.benchmarks.harness.records import read_records
+from omnisense.benchmarks.harness.records import Record, read_records
 from omnisense.perception.percepts import Percepts
 from tests.benchmarks.conftest import row, write_benchmark
 from tests.conftest import DEMO, REPOSITORY
@@ -67,6 +68,7 @@ def test_the_command_prints_a_schema_or_lists_them():
 def test_respond_with_text(invoke, text):
     answer = invoke("respond", "--text", text, "--policy", "scripted", "--json")
     check("respond", answer)
+    assert Response.from_dict(answer).to_dict() == answer
 
 
 @pytest.mark.models
@@ -74,13 +76,14 @@ def test_respond_with_a_clip(invoke):
     answer = invoke("respond", DEMO, "--policy", "scripted", "--json")
     check("respond", answer)
     check("perceive", answer["percepts"])
+    assert Response.from_dict(answer).to_dict() == answer
 
 
 @pytest.mark.models
 def test_perceive(invoke):
     percepts = invoke("perceive", DEMO, "--json")
     check("perceive", percepts)
-    assert Percepts.from_json(json.dumps(percepts)).to_dict() == percepts
+    assert Percepts.from_dict(percepts).to_dict() == percepts
 
 
 @pytest.mark.models
@@ -88,6 +91,7 @@ def test_perceive_with_missing_streams(invoke, make_media):
     percepts = invoke("perceive", make_media("silent.mp4", audio_s=None), "--json")
     check("perceive", percepts)
     assert percepts["audio"]["reason"]
+    assert Percepts.from_dict(percepts).to_dict() == percepts
 
 
 def test_evaluation_records(tmp_path):
@@ -106,3 +110,4 @@ def test_evaluation_records(tmp_path):
         lines = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
         for line in lines:
             check("record", line)
+            assert Record.from_dict(line).to_dict() == line
