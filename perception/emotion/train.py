@@ -109,7 +109,7 @@ def _voice_card(figures: dict[str, Any]) -> str:
     return f"""# Vocal emotion head (`{voice.SHIPPED}.npz`)
 
 Multinomial logistic regression on 189 standard features of one utterance: statistics of 20 cepstra and their movement,
-pitch, range of loudness, long-term spectrum (`heads/voice.py`). Level does not count.
+pitch, range of loudness, long-term spectrum (`emotion/voice.py`). Level does not count.
 
 - **Classes**: {", ".join(labels)}.
 - **Data**: {figures["utterances"]} utterances of EmoDB (Burkhardt et al., "A Database of German Emotional Speech",
@@ -123,7 +123,7 @@ pitch, range of loudness, long-term spectrum (`heads/voice.py`). Level does not 
 {chr(10).join(rows)}
 
 **Limits.** Acted emotion of German adults in a quiet room: on spontaneous speech, other languages, children or a noisy
-line expect less, and read the scores as how a voice *sounds*, never as what somebody feels. Joy and anger are both loud
+line expect less, and read the scores as how a voice *sounds*, never as what a person feels. Joy and anger are both loud
 and high, and the ones most often taken for each other.
 
 Made by `python -m omnisense.perception.emotion.train voice EMODB`.
@@ -259,7 +259,7 @@ def _text_card(figures: dict[str, Any]) -> str:
 
     return f"""# Text emotion heads (`{text.SHIPPED}.npz`, `{text.SHIPPED_GROUPS}.npz`)
 
-One sigmoid a label on features of a sentence embedding, all-MiniLM-L6-v2 (`heads/text.py`).
+One sigmoid a label on features of a sentence embedding, all-MiniLM-L6-v2 (`emotion/text.py`).
 
 - **Classes**: the 27 emotions of GoEmotions and neutral; Ekman's six and neutral, as GoEmotions groups them.
 - **Data**: GoEmotions (Demszky et al., "GoEmotions: A Dataset of Fine-Grained Emotions", ACL 2020; Apache-2.0):

@@ -49,19 +49,19 @@ def describe_pose(person: Person) -> Pose:
 
 def _view(joints: Mapping[str, Joint]) -> str:
     left, right = joints.get("left_shoulder"), joints.get("right_shoulder")
-    seen = {name for name in _HEAD if name in joints and joints[name].visible}
+    visible = {name for name in _HEAD if name in joints and joints[name].visible}
     shoulders = left.x - right.x if left and right else 0.0
     unit = _torso_length(joints) or abs(shoulders)
-    if {"nose", "left_eye", "right_eye"} <= seen:
-        ears = {"left_ear", "right_ear"} & seen
+    if {"nose", "left_eye", "right_eye"} <= visible:
+        ears = {"left_ear", "right_ear"} & visible
         if len(ears) != 1 and shoulders > 0.25 * unit:
             return "facing the camera"
         if len(ears) == 2:
             return "facing the camera"
-    visible = [joints[name] for name in ("left_ear", "right_ear") if name in seen]
-    eyes = {"left_eye", "right_eye"} & seen
-    if "nose" in seen and len(visible) == 1 and len(eyes) == 1:
-        return f"in profile facing {'left' if joints['nose'].x < visible[0].x else 'right'}"
+    visible_ears = [joints[name] for name in ("left_ear", "right_ear") if name in visible]
+    eyes = {"left_eye", "right_eye"} & visible
+    if "nose" in visible and len(visible_ears) == 1 and len(eyes) == 1:
+        return f"in profile facing {'left' if joints['nose'].x < visible_ears[0].x else 'right'}"
     if not {"nose", "left_eye", "right_eye"} & set(joints) and left and right and -shoulders > 0.25 * unit:
         return "seen from behind"
     return ""

@@ -126,10 +126,10 @@ def test_clusters_are_found_by_their_distance():
 
 def test_weights_that_are_none_are_refused(tmp_path):
     (tmp_path / "campplus.pt").write_bytes(b"nothing")
-    with pytest.raises(ModelError, match="voice model cannot be read"):
+    with pytest.raises(ModelError, match="speaker model cannot be loaded"):
         load_diarizer(tmp_path)
     (tmp_path / "config.yaml").write_text("pipeline: {name: nowhere.Nothing}\n")
-    with pytest.raises(ModelError, match="no pyannote pipeline"):
+    with pytest.raises(ModelError, match="pyannote pipeline cannot be loaded"):
         load_diarizer(tmp_path)
 
 

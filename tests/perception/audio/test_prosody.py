@@ -16,20 +16,20 @@ from omnisense.perception.types import Prosody, Span, Word
 from tests.conftest import DEMO, tone
 
 
-class Block:
-    """A AudioChunks of samples made on the spot."""
+class OneChunk:
+    """Like ``AudioChunks``, of given samples."""
 
     def __init__(self, samples, speech):
-        self.block = AudioChunk(0.0, samples, tuple(speech))
+        self.chunk = AudioChunk(0.0, samples, tuple(speech))
 
     def __iter__(self):
-        yield self.block
+        yield self.chunk
 
 
 def test_pitch_and_loudness_are_measured_against_the_clip_itself():
     low, high = tone(2.0, hz=120, level=0.1), tone(2.0, hz=240, level=0.4)
     sound = np.concatenate([low, np.zeros(16_000, np.float32), high])
-    audio = analyze_audio(Block(sound, [Span(0, 2), Span(3, 5)]), AudioModels(load_pitch_model())).stream
+    audio = analyze_audio(OneChunk(sound, [Span(0, 2), Span(3, 5)]), AudioModels(load_pitch_model())).stream
     first, second = (u.prosody for u in audio.utterances)
     assert first.f0_hz == pytest.approx(120, rel=0.03)
     assert second.f0_hz == pytest.approx(240, rel=0.03)
@@ -43,16 +43,18 @@ def test_pitch_and_loudness_are_measured_against_the_clip_itself():
 def test_syllables_are_counted():
     envelope = np.abs(np.sin(np.pi * 4 * np.arange(32_000) / 16_000))  # four bursts a second for two seconds
     audio = analyze_audio(
-        Block((tone(2.0) * envelope).astype(np.float32), [Span(0, 2)]), AudioModels(load_pitch_model())
+        OneChunk((tone(2.0) * envelope).astype(np.float32), [Span(0, 2)]), AudioModels(load_pitch_model())
     ).stream
     assert audio.utterances[0].prosody.rate_syllables_s == pytest.approx(4, abs=1)
     assert not _find_syllables(np.full(2, -20.0), np.ones(2, bool)).any()
 
 
 def test_nothing_to_hear():
-    silence = analyze_audio(Block(np.zeros(32_000, np.float32), []), AudioModels(load_pitch_model())).stream
+    silence = analyze_audio(OneChunk(np.zeros(32_000, np.float32), []), AudioModels(load_pitch_model())).stream
     assert (silence.speech, silence.utterances, silence.baseline) == ((), (), Prosody())
-    assert analyze_audio(Block(np.zeros(0, np.float32), []), AudioModels(load_pitch_model())).stream.duration_s == 0.0
+    assert (
+        analyze_audio(OneChunk(np.zeros(0, np.float32), []), AudioModels(load_pitch_model())).stream.duration_s == 0.0
+    )
     assert (
         summarize_prosody(ProsodyFrames(*(np.zeros(0) for _ in range(4))), np.zeros(0, bool), Span(0, 1)) == Prosody()
     )
@@ -68,7 +70,7 @@ def test_voice_activity_on_the_demo():
 
 def test_blocks_cover_the_clip_and_are_cut_in_silence():
     clip = open_clip(DEMO)
-    blocks = list(AudioChunks(clip, block_s=4.0))
+    blocks = list(AudioChunks(clip, chunk_s=4.0))
     assert len(blocks) >= 3
     whole = clip.audio()
     joined = np.concatenate([b.samples for b in blocks])

@@ -28,7 +28,7 @@ def test_a_head_survives_its_file(tmp_path):
         assert np.allclose(again.scores(features), head.scores(features), atol=2e-3)
         assert np.allclose(head.scores(features).sum(axis=1), 1) != bool(len(thresholds))
     (tmp_path / "head.npz").write_bytes(b"no")
-    with pytest.raises(ModelError, match="head cannot be read"):
+    with pytest.raises(ModelError, match="head cannot be loaded"):
         LinearHead.load(tmp_path / "head.npz")
 
 
@@ -100,7 +100,7 @@ def test_any_audio_classification_model_serves(tmp_path):
     assert reader.labels == ("angry", "calm", "happy")
     assert scores.shape == (3,)
     assert scores.sum() == pytest.approx(1, abs=1e-5)
-    with pytest.raises(ModelError, match="no audio classification model"):
+    with pytest.raises(ModelError, match="audio classification model cannot be loaded"):
         voice.HuggingFaceVoiceClassifier(tmp_path / "nowhere", "x")
 
 
@@ -180,7 +180,7 @@ def test_any_text_classifier_serves(tmp_path, several):
     read = text.add_text_emotion(transcript, reader)
     assert read.emotion_labels == reader.labels
     assert all(len(s.emotion) == 2 for s in read.segments)
-    with pytest.raises(ModelError, match="no text classifier"):
+    with pytest.raises(ModelError, match="text classifier cannot be loaded"):
         text.HuggingFaceTextClassifier(tmp_path / "nowhere", "x")
 
 
@@ -193,7 +193,7 @@ def test_a_text_model_that_fails_costs_no_words(perception, monkeypatch, caplog)
     class Broken:
         labels, name = ("x",), "broken"
 
-        def read(self, sentences):
+        def classify(self, sentences):
             raise RuntimeError("too long for it")
 
     monkeypatch.setitem(perception.registry._loaded, "text_emotion", Broken())

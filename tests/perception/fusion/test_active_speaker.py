@@ -144,9 +144,9 @@ def test_light_asd_tells_a_talking_face_from_a_still_one(shared):
 def test_light_asd_weights_that_are_none_are_refused(tmp_path):
     from omnisense.perception.fusion.light_asd import LightASD, mel_cepstra
 
-    with pytest.raises(ModelError, match=r"no Light-ASD weights \(no \.model file\)"):
+    with pytest.raises(ModelError, match=r"Light-ASD weights cannot be loaded \(no \.model file\)"):
         LightASD(tmp_path)
     (tmp_path / "x.model").write_bytes(b"no")
-    with pytest.raises(ModelError, match="no Light-ASD weights"):
+    with pytest.raises(ModelError, match="Light-ASD weights cannot be loaded"):
         LightASD(tmp_path)
     assert mel_cepstra(np.zeros(16_000, np.float32)).shape == (99, 13)

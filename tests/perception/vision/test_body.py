@@ -136,14 +136,14 @@ def test_a_body_is_followed_from_look_to_look(shared, reader, perception):
 @pytest.mark.shared
 @pytest.mark.models
 def test_a_hand_is_told_of_once_and_while_it_is_there(shared, perception):
-    faces = LiveFaceTracker(perception)
+    faces = LiveFaceTracker(perception.registry, perception.settings.sampling)
     events = []
     clip = open_clip(shared / "faces" / "WolfgangLanger_Pexels.mp4")[1.5:6.0]
     frames = clip.frames(Sampling(fps=5))
     for time_s, image in zip(frames.times_s.tolist(), frames.images, strict=True):
         events += [(time_s, event) for event in faces.add(time_s, image) if "hand" in event.text]
         if time_s > 3.5:
-            faces.forget(time_s - 1.0)  # as a stream does that is written down piece by piece
+            faces.drop_before(time_s - 1.0)  # as live perception does after each utterance
     ((told_s, event),) = events
     assert event.text == "face-1 holds a hand to the mouth"
     assert told_s < 3.5  # it came at 1.1 and is there to the end
@@ -153,7 +153,7 @@ def test_a_hand_is_told_of_once_and_while_it_is_there(shared, perception):
 
 
 def test_a_missing_model_is_named_and_the_rest_stands(tmp_path):
-    with pytest.raises(ModelError, match="model cannot be read"):
+    with pytest.raises(ModelError, match="model cannot be loaded"):
         BodyEstimator(tmp_path)
     perception = Perception(PerceptionSettings(streams=("visual",), body_model=str(tmp_path / "none")), cache=False)
     assert perception.registry.vision_models().body_estimator is None

@@ -33,7 +33,7 @@ def test_head_pose_turns_with_the_picture(shared, look):
     turned = look(cv2.warpAffine(image, cv2.getRotationMatrix2D((width / 2, height / 2), -15, 1), (width, height)))
     assert turned.pose_deg[2] - plain.pose_deg[2] == pytest.approx(15, abs=4)
     assert turned.width == pytest.approx(plain.width, abs=0.04)
-    assert plain.facing > 0.7
+    assert plain.facing_camera > 0.7
 
 
 @pytest.mark.models
@@ -47,7 +47,7 @@ def test_no_mesh_fits_where_no_face_is():
 
 def test_a_mesh_that_is_none_is_refused(tmp_path):
     (tmp_path / "face_landmark.tflite").write_bytes(b"no")
-    with pytest.raises(ModelError, match="model cannot be read"):
+    with pytest.raises(ModelError, match="model cannot be loaded"):
         FaceMesh(tmp_path)
 
 

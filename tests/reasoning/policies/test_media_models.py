@@ -186,7 +186,7 @@ def test_a_video_with_sound_and_one_without_do_not_share_a_prompt(omni, media):
 def test_media_that_is_not_there(omni, media):
     with pytest.raises(MediaError, match="ends beyond its 2"):
         omni.prepare(ask(video(media["one"], start_s=1.0, end_s=9.0)))
-    with pytest.raises(MediaError, match="no such file"):
+    with pytest.raises(MediaError, match="the file does not exist"):
         omni.prepare(ask(video("gone.mp4")))
 
 
