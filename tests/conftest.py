@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
+import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import _RedirectStream, redirect_stderr, redirect_stdout
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -62,11 +67,32 @@ def grid(shared: Path) -> list[tuple[Path, str]]:
 
 
 @pytest.fixture(scope="session")
-def perception() -> object:
-    """One Perception for all tests that use real models: loading takes seconds."""
+def perception() -> Any:
+    """One Perception for all tests that use real models: it loads them once, and perceives a clip once.
+
+    ``perception.forget()`` makes it perceive again.
+    """
+    from omnisense.perception.media.clip import Clip, open_clip
     from omnisense.perception.pipeline import Perception
 
-    return Perception(cache=False)
+    class RememberingPerception(Perception):
+        def forget(self) -> None:
+            self.known = {}
+
+        def perceive(self, clip: Any, on_stream: Any = None) -> Any:
+            clip = clip if isinstance(clip, Clip) else open_clip(clip)
+            key = (str(clip.path), clip.start_s, clip.duration_s)
+            if key not in self.known:
+                reports: list[Any] = []
+                self.known[key] = super().perceive(clip, lambda *report: reports.append(report)), reports
+            percepts, reports = self.known[key]
+            for report in reports if on_stream else ():
+                on_stream(*report)
+            return percepts
+
+    perception = RememberingPerception(cache=False)
+    perception.forget()
+    return perception
 
 
 # --- media made on the spot ---------------------------------------------------------------------------------
@@ -188,9 +214,50 @@ class Ran(NamedTuple):
 
 @pytest.fixture
 def run_cli() -> Callable[..., Ran]:
-    """Run the ``omnisense`` command in a process of its own: exit code, standard output, standard error."""
-    import subprocess
-    import sys
+    """Run the ``omnisense`` command in this process: exit code, standard output, standard error.
+
+    A process of its own takes a second to start: see ``run_cli_process`` for what needs one.
+    """
+
+    def run(*arguments: object, stdin: str | None = None, **environment: str) -> Ran:
+        from omnisense.agent.cli.main import main
+
+        variables, argv, code = dict(os.environ), sys.argv, 0
+        out, err = io.StringIO(), io.StringIO()
+        os.environ.update({"COLUMNS": "80"} | environment)
+        sys.argv = ["omnisense", *map(str, arguments)]
+        try:
+            with redirect_stdout(out), redirect_stderr(err), redirect_stdin(io.StringIO(stdin or "")):
+                main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        finally:
+            sys.argv = argv
+            os.environ.clear()
+            os.environ.update(variables)
+            undo_logging()
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+class redirect_stdin(_RedirectStream):  # noqa: N801 - named like its twins in contextlib
+    _stream = "stdin"
+
+
+def undo_logging() -> None:
+    """Leave the log as it is without a command: no handlers, no levels."""
+    logger = logging.getLogger("omnisense")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    logger.setLevel(logging.NOTSET)
+    logging.captureWarnings(False)
+
+
+@pytest.fixture
+def run_cli_process() -> Callable[..., Ran]:
+    """Run the ``omnisense`` command in a process of its own, where native libraries write to the real streams."""
 
     def run(*arguments: object, stdin: str | None = None, **environment: str) -> Ran:
         done = subprocess.run(

@@ -248,6 +248,7 @@ def test_checkpoints_hold_plain_values(tmp_path, make_media):
 
 @pytest.mark.models
 def test_events_come_as_they_happen(perception):
+    perception.forget()
     events = list(Agent(ScriptedPolicy([GOOD]), perception, memory=None).stream(DEMO))
     assert {e.name for e in events if isinstance(e, StreamPerceived)} == {"visual", "audio", "transcript"}
     assert [e.stage for e in events if isinstance(e, StageDone)] == [s for s in STAGES if s != "care"]

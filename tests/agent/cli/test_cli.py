@@ -1,4 +1,4 @@
-"""The command, run as users run it."""
+"""The command: its arguments, output and exit codes."""
 
 import json
 
@@ -15,8 +15,8 @@ def script(tmp_path):
 
 
 @pytest.mark.models
-def test_respond_json_is_one_object(run_cli, script):
-    code, out, _ = run_cli("respond", DEMO, "--text", "Look at me!", "--policy", script, "--json")
+def test_respond_json_is_one_object(run_cli_process, script):
+    code, out, _ = run_cli_process("respond", DEMO, "--text", "Look at me!", "--policy", script, "--json")
     assert code == 0
     assert out.count("\n") == 1
     answer = json.loads(out)
@@ -47,8 +47,10 @@ def test_respond_for_people_fits_80_columns(run_cli, script):
 
 
 @pytest.mark.models
-def test_perceive_writes_a_picture(run_cli, tmp_path):
+def test_perceive_writes_a_picture(run_cli, tmp_path, monkeypatch, perception):
     from PIL import Image
+
+    monkeypatch.setattr("omnisense.agent.cli.options.PerceptionOptions.load", lambda _: perception)
 
     code, out, _ = run_cli("perceive", DEMO, "--output", tmp_path / "out")
     assert code == 0

@@ -52,7 +52,7 @@ def test_a_clip_is_opened_once_by_respond(make_media, monkeypatch, perception):
 
     opened = []
     real = module.open_clip
-    for loaded in [loaded for loaded in sys.modules.values() if getattr(loaded, "open_clip", None) is real]:
+    for loaded in [loaded for loaded in list(sys.modules.values()) if getattr(loaded, "open_clip", None) is real]:
         monkeypatch.setattr(loaded, "open_clip", lambda path: opened.append(path) or real(path))
     monkeypatch.setattr(options.PerceptionOptions, "load", lambda _: perception)
     result = CliRunner().invoke(cli, ["respond", str(make_media("a.mp4")), "--policy", "scripted", "--json"])
