@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 
 from omnisense.benchmarks.harness.dataset import Dataset
 from omnisense.files import write_atomically
-from omnisense.rl.data.dataset import Split
+from omnisense.rl.data.split import Split
 from omnisense.rl.evaluate import Candidate, card, evaluate
 from omnisense.rl.recipe import Recipe, stages_of
 from omnisense.rl.train import Say, Trained, train

@@ -17,7 +17,7 @@ from omnisense.benchmarks.harness.summary import compare_runs, load_run
 from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.benchmarks.suites import get_suite, report_spec_for
 from omnisense.files import write_atomically
-from omnisense.rl.data.dataset import Split
+from omnisense.rl.data.split import Split
 from omnisense.rl.recipe import Recipe
 from omnisense.version import __version__
 

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from omnisense.errors import InputError
-from omnisense.rl.data.dataset import DataSettings
+from omnisense.rl.data.split import DataSettings
 from omnisense.rl.weights import Weights
 
 Method = Literal["grpo", "sft"]

@@ -32,11 +32,11 @@ from omnisense.reasoning.policies.families import family_of
 from omnisense.reasoning.policies.loading import load_model
 from omnisense.reasoning.policies.messages import Messages, clip_of, media_of
 from omnisense.rl.checkpoints import last_whole
-from omnisense.rl.data.dataset import Split, read_split, rows_of, solution
+from omnisense.rl.completion_samples import Samples
+from omnisense.rl.data.split import Split, read_split, rows_of, solution
 from omnisense.rl.evaluate import Candidate, finish
 from omnisense.rl.recipe import Recipe
 from omnisense.rl.rewards import build_rewards
-from omnisense.rl.samples import Samples
 from omnisense.rl.sft import OmniSFTTrainer
 from omnisense.rl.trainer import OmniGRPOTrainer
 

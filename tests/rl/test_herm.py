@@ -9,7 +9,7 @@ from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question
 from omnisense.rl.curriculum import train_curriculum
-from omnisense.rl.data.dataset import DataSettings, read_split, rows_of, solution
+from omnisense.rl.data.split import DataSettings, read_split, rows_of, solution
 from omnisense.rl.recipe import read_recipe, shipped, stages_of
 from omnisense.rl.rewards import accuracy
 from omnisense.rl.tiny_herm import make_pictures

@@ -10,8 +10,8 @@ from omnisense.benchmarks.humansense.loading import load
 from omnisense.errors import InputError
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from omnisense.rl.data.converters import CONVERTERS, ONE, convert
-from omnisense.rl.data.dataset import DataSettings, read_split, rows_of, solution
 from omnisense.rl.data.prepare import prepare, rendered, traces
+from omnisense.rl.data.split import DataSettings, read_split, rows_of, solution
 from omnisense.rl.prompt_prefetch import read_prompt
 
 EVERYTHING = ("text", "image", "video", "audio")
