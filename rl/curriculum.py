@@ -1,74 +1,114 @@
-"""Stages one after another, each from where the last one ended: video, then audio, then both, as HumanSense does.
+"""Train a recipe's stages, each starting from the model that the stage before it produced.
 
-Every stage has a folder of its own, with its own checkpoints; the same command goes on at the stage and the step where
-it stopped. At the end base and every stage are compared on what no stage was trained on.
+HumanSense for instance trains on video, then on audio, then on both. Every stage has its own folder and checkpoints;
+the same command resumes at the stage and step where it stopped. At the end the base model and all stages are compared
+on questions that no stage was trained on.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from transformers import TrainerCallback
 
 from omnisense.benchmarks.harness.dataset import Dataset
 from omnisense.files import write_atomically
 from omnisense.rl.data.split import Split
-from omnisense.rl.evaluate import Candidate, card, evaluate
-from omnisense.rl.recipe import Recipe, stages_of
-from omnisense.rl.train import Say, Trained, train
+from omnisense.rl.distributed import is_main_process
+from omnisense.rl.evaluate import Candidate, evaluate_candidates
+from omnisense.rl.model_card import render_model_card
+from omnisense.rl.progress import OnProgress, log_progress
+from omnisense.rl.recipe import Recipe, Stage, expand_stages
+from omnisense.rl.results import Comparison, CurriculumSummary, RunSummary, StageSummary
+from omnisense.rl.run_folder import open_run_folder
+from omnisense.rl.train import TrainingResult, train
+
+_log = logging.getLogger(__name__)
 
 
 def train_curriculum(
-    recipe: Recipe, folder: Path, say: Say = print, callbacks: Sequence[TrainerCallback] = ()
-) -> dict[str, Any]:
+    recipe: Recipe,
+    folder: Path,
+    on_progress: OnProgress | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> CurriculumSummary | None:
     """Train all stages and compare them.
 
+    Args:
+        recipe: with stages.
+        folder: of the run; each stage has a folder in it.
+        on_progress: receives a line for each step, in the main process.
+        callbacks: for the trainers.
+
+    Returns:
+        The content of ``result.json``; None in a process other than the main one.
+
     Raises:
-        OmniSenseError: as :func:`omnisense.rl.train.train`; the stages that are done are kept.
+        OmniSenseError: as :func:`omnisense.rl.train.train`; completed stages are kept.
     """
-    stages = stages_of(recipe)
-    candidates = [Candidate("base", recipe.policy)]
-    done: list[Trained] = []
-    for number, stage in enumerate(stages, 1):
-        say(f"stage {number} of {len(stages)}: {stage.name}")
-        one = _started_from(stage.recipe, candidates[-1])
-        one.evaluation.run = False  # all stages are compared at the end
-        trained = train(one, folder / f"{number}-{stage.name}", say, callbacks)
-        candidates.append(trained.candidate._replace(name=stage.name))
-        done.append(trained)
-    if done[-1].result is None:  # not the main process
-        return {}
-    last = stages[-1].recipe
-    held = _held_by_all([trained.split for trained in done])
-    compared = evaluate(last, held, candidates, folder, say) if recipe.evaluation.run and held.samples else None
-    result = {
-        "stages": [
-            {"name": stage.name, "method": stage.recipe.method, **(trained.result or {})}
-            for stage, trained in zip(stages, done, strict=True)
-        ],
-        "comparison": compared,
-    }
-    final = folder / f"{len(stages)}-{stages[-1].name}" / "final"
-    write_atomically(
-        final / "README.md", card(last, {**(done[-1].result or {}), "comparison": compared}, candidates[-1])
+    stages = expand_stages(recipe)
+    with open_run_folder(folder):
+        report = log_progress(_log, on_progress)
+        results: list[TrainingResult] = []
+        candidates = [Candidate("base", recipe.policy)]
+        for number, stage in enumerate(stages, 1):
+            report(f"stage {number} of {len(stages)}: {stage.name}")
+            stage_recipe = _start_from(stage.recipe, candidates[-1])
+            stage_recipe.evaluation.run = False  # all stages are compared at the end
+            result = train(stage_recipe, folder / f"{number}-{stage.name}", on_progress, callbacks)
+            results.append(result)
+            candidates.append(result.candidate._replace(name=stage.name))
+        if not is_main_process():
+            return None
+        comparison = _compare(stages[-1].recipe, results, candidates, folder, report)
+        return _write_results(folder, stages, results, candidates[-1], comparison)
+
+
+def _start_from(recipe: Recipe, previous: Candidate) -> Recipe:
+    """Return the stage's recipe with the model, or the adapter, of the stage before it."""
+    if previous.adapter is not None:
+        return recipe.model_copy(deep=True, update={"adapter": previous.adapter})
+    return recipe.model_copy(deep=True, update={"policy": previous.policy})
+
+
+def _compare(
+    recipe: Recipe,
+    results: Sequence[TrainingResult],
+    candidates: Sequence[Candidate],
+    folder: Path,
+    report: OnProgress,
+) -> Comparison | None:
+    held_out = _held_out_by_all([result.split for result in results])
+    if not (recipe.evaluation.run and held_out.samples):
+        return None
+    return evaluate_candidates(recipe, held_out, candidates, folder, report)
+
+
+def _held_out_by_all(splits: Sequence[Split]) -> Dataset:
+    """Return the questions that some stage holds out and no stage trains on."""
+    trained = {sample.group for split in splits for sample in split.train if sample.group}
+    samples = {sample.id: sample for split in splits for sample in split.test.samples if sample.group not in trained}
+    return replace(splits[-1].test, samples=tuple(samples.values()))
+
+
+def _write_results(
+    folder: Path,
+    stages: Sequence[Stage],
+    results: Sequence[TrainingResult],
+    trained: Candidate,
+    comparison: Comparison | None,
+) -> CurriculumSummary:
+    """Write the last stage's model card and ``result.json``, and return the latter."""
+    summaries = [result.summary for result in results if result.summary is not None]
+    summary = CurriculumSummary(
+        stages=[StageSummary(name=stage.name, **dict(done)) for stage, done in zip(stages, summaries, strict=True)],
+        comparison=comparison,
     )
-    write_atomically(folder / "result.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    return result
-
-
-def _started_from(recipe: Recipe, last: Candidate) -> Recipe:
-    """The stage's recipe, its policy what the last stage left: an adapter that is trained on, or a whole model."""
-    if last.adapter is not None:
-        return recipe.model_copy(deep=True, update={"adapter": last.adapter})
-    return recipe.model_copy(deep=True, update={"policy": last.policy})
-
-
-def _held_by_all(splits: Sequence[Split]) -> Dataset:
-    """What is held out in some stage and trained on in none."""
-    seen = {sample.group for split in splits for sample in split.train if sample.group}
-    samples = {sample.id: sample for split in splits for sample in split.held_out.samples if sample.group not in seen}
-    return replace(splits[-1].held_out, samples=tuple(samples.values()))
+    final = folder / f"{len(stages)}-{stages[-1].name}" / "final"
+    last: RunSummary = summaries[-1].model_copy(update={"comparison": comparison})
+    write_atomically(final / "README.md", render_model_card(stages[-1].recipe, last, trained))
+    write_atomically(folder / "result.json", summary.to_json())
+    return summary

@@ -1,10 +1,10 @@
-"""A training run in one file: what is trained, on what, for which rewards; ``key=value`` on the command line wins."""
+"""Recipes: what is trained, on which data, for which rewards. A YAML file each; ``key=value`` arguments override it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,33 +12,20 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from omnisense.errors import InputError
-from omnisense.rl.data.split import DataSettings
-from omnisense.rl.weights import Weights
+from omnisense.rl.data.settings import DataSettings
+from omnisense.rl.overrides import apply_override, merge, parse_yaml
+from omnisense.rl.weights import TrainableWeights
 
 Method = Literal["grpo", "sft"]
-_WHOLE = ("rewards", "ratios")
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 in two things: 1e-6 is a number, not a text, and `no` is a text, not false."""
-
-
-_BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
-_Loader.yaml_implicit_resolvers = {
-    first: [entry for entry in entries if entry[0] != _BOOL]
-    for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(_BOOL, re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-_Loader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
-
-
-class Evaluation(BaseModel):
-    """How base and trained policy are compared on the held-out questions.
+class EvaluationSettings(BaseModel):
+    """How the base model and the trained one are compared on the held-out questions.
 
     Attributes:
         run: whether they are compared at all.
-        method: let the policy ``write``, or ``choose`` the likeliest answer.
-        max_new_tokens, batch_size: of writing.
+        method: ``write`` for free generation, or ``choose`` for the likeliest of the possible answers.
+        max_new_tokens, batch_size: of generation.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -53,74 +40,77 @@ class Recipe(BaseModel):
     """A training run.
 
     Attributes:
-        about: what it does.
-        needs: what it takes: hardware, data, time.
-        method: GRPO, or supervised fine-tuning on traces.
+        description: what it does.
+        requirements: hardware, data and time.
+        setup: commands that create the recipe's files, shown by ``omnisense train recipes`` and when a file is missing.
+        method: GRPO, or supervised fine-tuning.
         policy: the model, as ``--policy`` takes it.
-        adapter: a LoRA folder to start from.
-        dtype: of the weights; ``auto`` takes the checkpoint's own.
-        data: which questions.
-        weights: what of the model is trained.
-        rewards: by name, for GRPO (:func:`omnisense.rl.rewards.build_rewards`).
+        adapter: a LoRA adapter folder to start from.
+        dtype: of the weights; ``auto`` for the checkpoint's own.
+        data: the questions.
+        weights: which weights are trained.
+        rewards: by name, for GRPO: a weight, or a mapping of ``weight`` and the reward's own settings
+            (:func:`omnisense.rl.reward_registry.build_rewards`).
         trainer: settings of TRL's ``GRPOConfig`` or ``SFTConfig``, by their own names.
-        evaluation: of base and trained policy.
-        threads: prompts that are decoded at once, ahead of need.
-        samples: completions that are written to the log with their frames, each time it is written.
+        evaluation: of the base model and the trained one.
+        prefetch_threads: prompts that are decoded and encoded at once, ahead of the model.
+        completion_samples: completions written to the run folder with their frames, each time that the trainer logs.
         seed: of the split and of training.
-        stages: for a curriculum: changes to this recipe, each with a ``name``; every stage starts from the last.
+        stages: for a curriculum: overrides of this recipe, each with a ``name``; a stage starts from the one before.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    about: str = ""
-    needs: str = ""
+    description: str = ""
+    requirements: str = ""
+    setup: list[str] = []
     method: Method = "grpo"
     policy: str
     adapter: str | None = None
     dtype: str = "auto"
     data: DataSettings
-    weights: Weights = Weights()
-    rewards: dict[str, Any] = {"accuracy": 1.0, "format": 1.0}
+    weights: TrainableWeights = TrainableWeights()
+    rewards: dict[str, float | dict[str, Any]] = {"accuracy": 1.0, "format": 1.0}
     trainer: dict[str, Any] = {}
-    evaluation: Evaluation = Evaluation()
-    threads: int = Field(default=4, ge=1)
-    samples: int = Field(default=4, ge=0)
+    evaluation: EvaluationSettings = EvaluationSettings()
+    prefetch_threads: int = Field(default=4, ge=1)
+    completion_samples: int = Field(default=4, ge=0)
     seed: int = 0
     stages: list[dict[str, Any]] = []
 
 
 class Stage(BaseModel):
-    """A stage of a curriculum: its name, and the recipe it comes to."""
+    """A stage of a curriculum: its name, and its complete recipe."""
 
     name: str
     recipe: Recipe
 
 
-def read_recipe(name: str, changes: Iterable[str] = (), method: Method | None = None) -> Recipe:
-    """A recipe that ships with OmniSense, by name, or of one's own, by path.
+def read_recipe(name: str, overrides: Iterable[str] = (), method: Method | None = None) -> Recipe:
+    """Return a recipe, by the name of a packaged one or by the path of a YAML file.
 
     Args:
-        name: ``tiny`` for ``recipes/tiny.yaml``, or the path of a YAML file.
-        changes: ``key=value``, ``a.b=value`` or ``stages.NAME.a.b=value``, the value as YAML.
-        method: what the command is for.
+        name: ``tiny`` for ``recipes/tiny.yaml``, or a path.
+        overrides: ``key=value``, ``a.b=value`` or ``stages.NAME.a.b=value``, the value as YAML.
+        method: the method that the recipe must have; None for any.
 
     Raises:
-        InputError: no such recipe, or one that cannot be used; it names the key.
+        InputError: no such recipe, or an invalid one; the message names the key.
     """
-    path, values = _read(name)
-    for change in changes:
-        _set(values, change)
+    values = _read(name)
+    for override in overrides:
+        apply_override(values, override)
     if method is not None:
         values.setdefault("method", method)
         if values["method"] != method:
             raise InputError(
-                f"this recipe is for {values['method']}", f"Run: omnisense train {values['method']}.", path
+                f"this recipe is for {values['method']}", f"Run: omnisense train {values['method']}.", name
             )
-    return _validated(values, path)
+    return _validate(values, name)
 
 
-def stages_of(recipe: Recipe) -> list[Stage]:
-    """The stages of a curriculum.
+def expand_stages(recipe: Recipe) -> list[Stage]:
+    """Return the stages of a curriculum, each with the recipe that its overrides give.
 
     Raises:
         InputError: there are none, or one of them has no name or an unknown key.
@@ -128,84 +118,66 @@ def stages_of(recipe: Recipe) -> list[Stage]:
     if not recipe.stages:
         raise InputError("this recipe has no stages", "Run it with `omnisense train grpo` or `omnisense train sft`.")
     base = recipe.model_dump(mode="json", exclude={"stages"}, exclude_unset=True)
-    found: list[Stage] = []
-    for changes in recipe.stages:
-        name = str(changes.get("name", ""))
-        if not name or name in {stage.name for stage in found} or not name.replace("-", "").replace("_", "").isalnum():
-            raise InputError(f"a stage is named {name!r}", "Give each stage a name of its own: letters, digits, -, _.")
-        # Settings of one of TRL's trainers are nothing to another one.
-        other = changes.get("method", recipe.method) != recipe.method
-        start = {key: value for key, value in base.items() if not (other and key == "trainer")}
-        values = _merged(start, {key: value for key, value in changes.items() if key != "name"})
-        found.append(Stage(name=name, recipe=_validated(values, f"stage {name}")))
-    return found
+    stages: list[Stage] = []
+    for overrides in recipe.stages:
+        name = str(overrides.get("name", ""))
+        if not name.replace("-", "").replace("_", "").isalnum() or name in {stage.name for stage in stages}:
+            raise InputError(
+                f"'{name}' cannot be the name of a stage", "Give each stage its own name, of letters, digits, - and _."
+            )
+        # GRPOConfig's settings are not SFTConfig's: a stage with another method starts without them.
+        method_changes = overrides.get("method", recipe.method) != recipe.method
+        start = {key: value for key, value in base.items() if not (method_changes and key == "trainer")}
+        values = merge(start, {key: value for key, value in overrides.items() if key != "name"})
+        stages.append(Stage(name=name, recipe=_validate(values, f"stage {name}")))
+    return stages
 
 
-def shipped() -> dict[str, Recipe]:
-    """The recipes that ship with OmniSense, by name."""
+def packaged_recipes() -> dict[str, Recipe]:
+    """Return the recipes that ship with OmniSense, by name."""
+    return {name: read_recipe(name) for name in _packaged_names()}
+
+
+def packaged_text(name: str) -> str:
+    """Return the YAML text of a recipe that ships with OmniSense.
+
+    Raises:
+        InputError: no such recipe.
+    """
+    if name not in _packaged_names():
+        raise InputError(f"there is no recipe '{name}'", f"Choose from {', '.join(_packaged_names())}.")
+    return _packaged(name).read_text("utf-8")
+
+
+def _packaged(name: str) -> Traversable:
+    return files("omnisense.rl").joinpath("recipes", f"{name}.yaml")
+
+
+def _packaged_names() -> list[str]:
     folder = files("omnisense.rl").joinpath("recipes")
-    names = sorted(str(entry.name) for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-    return {name.removesuffix(".yaml"): read_recipe(name.removesuffix(".yaml")) for name in names}
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def _read(name: str) -> tuple[str, dict[str, Any]]:
-    packaged = files("omnisense.rl").joinpath("recipes", f"{name}.yaml")
-    path = Path(name)
+def _read(name: str) -> dict[str, Any]:
     try:
-        text = packaged.read_text("utf-8") if "/" not in name and packaged.is_file() else path.read_text("utf-8")
-        values = yaml.load(text, _Loader)
+        text = _packaged(name).read_text("utf-8") if name in _packaged_names() else Path(name).read_text("utf-8")
+        values = parse_yaml(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        known = sorted(e.name.removesuffix(".yaml") for e in files("omnisense.rl").joinpath("recipes").iterdir())
         cause = " ".join(str(error).split())
         raise InputError(
-            f"this recipe cannot be read ({cause})", f"Give a YAML file, or one of {', '.join(known)}.", name
+            f"this recipe cannot be read ({cause})",
+            f"Give a YAML file, or one of {', '.join(_packaged_names())}.",
+            name,
         ) from error
     if not isinstance(values, dict):
-        raise InputError("this recipe is no table of keys", "Write `policy: ...`, `data: ...`.", name)
-    return name, values
+        raise InputError("this recipe is not a mapping of keys", "Write `policy: ...`, `data: ...`.", name)
+    return values
 
 
-def _set(values: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
-    if not equals or not key:
-        raise InputError(f"'{change}' changes nothing", "Write key=value, such as trainer.max_steps=20.")
-    try:
-        value = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise InputError(f"the value of '{change}' is no YAML", "Put it in quotes.") from error
-    *place, last = key.split(".")
-    inner: Any = values
-    for part in place:
-        inner = _inside(inner, part, key)
-    if not isinstance(inner, dict):
-        raise InputError(f"'{key}' cannot be set", "Look at the recipe for its form.")
-    inner[last] = value
-
-
-def _inside(values: Any, part: str, key: str) -> Any:
-    """Where a part of a key leads: in a table to its entry, made if it is not there; in stages to the one so named."""
-    if isinstance(values, list):
-        found = next((entry for entry in values if isinstance(entry, dict) and entry.get("name") == part), None)
-    else:
-        found = values.setdefault(part, {}) if isinstance(values, dict) else None
-    if found is None:
-        raise InputError(f"'{key}': there is no {part}", "Look at the recipe for its form.")
-    return found
-
-
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The base with the changes laid over it; tables are merged, but for rewards and ratios, which are a whole."""
-    found = dict(base)
-    for key, value in changes.items():
-        deep = isinstance(value, Mapping) and isinstance(found.get(key), Mapping) and key not in _WHOLE
-        found[key] = _merged(found[key], value) if deep else value
-    return found
-
-
-def _validated(values: dict[str, Any], where: str) -> Recipe:
+def _validate(values: dict[str, Any], source: str) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise InputError(f"'{key}': {first['msg'].lower()}", "Mend the recipe, or the key=value.", where) from error
+        raise InputError(f"'{key}': {first['msg'].lower()}", "Fix the recipe or the key=value.", source) from error

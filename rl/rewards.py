@@ -1,13 +1,11 @@
-"""What a completion earns. The accuracy reward is the scorer of the evaluation; an error is never a zero.
+"""Reward functions. The accuracy reward is the scorer of the evaluation, and an error is never a zero.
 
-A reward takes what TRL hands it (completions, and the dataset's columns by name) and returns a number for each
-completion, or None for one that it cannot score. Its reasons go to the log beside the completion.
+A reward takes what TRL passes (completions, and the dataset's columns by name) and returns a number for each
+completion, or None for one that it cannot score. Its reasons are logged beside the completion.
 """
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,72 +13,83 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from omnisense.benchmarks.harness.scorer import score
-from omnisense.errors import InputError, OmniSenseError
+from omnisense.errors import OmniSenseError
 from omnisense.reasoning.answers.parser import is_think_then_answer, parse
-from omnisense.reasoning.answers.question import UNSCORED_KINDS, Question
+from omnisense.reasoning.answers.question import UNSCORED_KINDS, Kind, Question
 
 Completions = Sequence[Sequence[Mapping[str, str]]]
 Reward = Callable[..., list[float | None]]
-_WORDS_A_PHRASE = 4
+LogColumn = Callable[[str, list[str]], None]
+LogMetric = Callable[[str, float], None]
+_PHRASE_WORDS = 4
 
 
 class RewardError(OmniSenseError):
-    """A reward that failed: the run stops, for a zero in its place would teach the model something false."""
+    """A reward that failed. The run stops: a zero in its place would train the model on a false signal."""
 
 
-def reply_of(completion: Sequence[Mapping[str, str]]) -> str:
-    """The text of a completion."""
+def completion_text(completion: Sequence[Mapping[str, str]]) -> str:
+    """Return the text of a completion."""
     return completion[-1]["content"]
 
 
-def questions(
-    question: Sequence[str], kind: Sequence[Any], options: Sequence[Sequence[str]], form: Sequence[str] = ()
+def accuracy_reward(
+    completions: Completions,
+    question: Sequence[str],
+    kind: Sequence[Kind],
+    options: Sequence[Sequence[str]],
+    gold: Sequence[str],
+    form: Sequence[str] = (),
+    log_extra: LogColumn | None = None,
+    log_metric: LogMetric | None = None,
+    **_: Any,
+) -> list[float | None]:
+    """Return the strict score of each reply (0, 0.5 or 1); None where there is no right answer.
+
+    Args:
+        completions: the replies.
+        question, kind, options, gold, form: columns of :class:`omnisense.rl.data.rows.TrainingRow`.
+        log_extra: receives a column of the completions table: the parsed answers, and the reasons of the scores.
+        log_metric: receives the rate of unparseable replies.
+    """
+    questions = _questions(question, kind, options, form)
+    scores = [
+        score(completion_text(completion), asked, right) if right and asked.kind not in UNSCORED_KINDS else None
+        for completion, asked, right in zip(completions, questions, gold, strict=True)
+    ]
+    if log_extra:
+        log_extra("answer", [found.answer.value if found else "" for found in scores])
+        log_extra("reason", [found.reason if found else "no right answer" for found in scores])
+    parseable = [bool(found.answer.value) for found in scores if found]
+    if log_metric and parseable:
+        log_metric("unparseable", 1 - sum(parseable) / len(parseable))
+    return [found.value if found else None for found in scores]
+
+
+def _questions(
+    question: Sequence[str], kind: Sequence[Kind], options: Sequence[Sequence[str]], form: Sequence[str]
 ) -> list[Question]:
-    """The questions of a batch, from the dataset's columns."""
     forms = form or [""] * len(question)
     return [Question(q, k, tuple(o or ()), f) for q, k, o, f in zip(question, kind, options, forms, strict=True)]
 
 
-def accuracy(
-    completions: Completions,
-    question: Sequence[str],
-    kind: Sequence[str],
-    options: Sequence[Sequence[str]],
-    gold: Sequence[str],
-    form: Sequence[str] = (),
-    log_extra: Callable[..., None] | None = None,
-    log_metric: Callable[..., None] | None = None,
-    **_: Any,
-) -> list[float | None]:
-    """The strict score of each reply (0, 0.5 or 1); None where there is no right answer."""
-    asked = zip(completions, questions(question, kind, options, form), gold, strict=True)
-    found = [score(reply_of(c), q, right) if right and q.kind not in UNSCORED_KINDS else None for c, q, right in asked]
-    if log_extra:
-        log_extra("answer", [one.answer.value if one else "" for one in found])
-        log_extra("reason", [one.reason if one else "no right answer" for one in found])
-    read = [bool(one.answer.value) for one in found if one]
-    if log_metric and read:
-        log_metric("unparseable", 1 - sum(read) / len(read))
-    return [one.value if one else None for one in found]
-
-
-def think_then_answer(completions: Completions, **_: Any) -> list[float | None]:
-    """1 for one think block and then one answer block, neither of them empty, with nothing else around; else 0."""
-    return [float(is_well_formed(reply_of(completion))) for completion in completions]
+def format_reward(completions: Completions, **_: Any) -> list[float | None]:
+    """Return 1 for a think block followed by an answer block, both non-empty and with nothing else around; else 0."""
+    return [float(is_well_formed(completion_text(completion))) for completion in completions]
 
 
 def is_well_formed(reply: str) -> bool:
-    """Whether a reply is one think block and then one answer block, neither of them empty."""
+    """Return whether a reply is a think block followed by an answer block, both non-empty."""
     if not is_think_then_answer(reply):
         return False
-    read = parse(reply, "open")
-    return bool(read.thinking) and bool(read.value)
+    answer = parse(reply, "open")
+    return bool(answer.thinking) and bool(answer.value)
 
 
-class Length(BaseModel):
-    """A soft length of the thinking in words: 1 from ``low`` to ``high``, falling to 0 towards none and twice ``high``.
+class LengthReward(BaseModel):
+    """A soft limit on the thinking in words: 1 from ``low`` to ``high``, falling to 0 at none and at twice ``high``.
 
-    Words in phrases that were said before do not count towards ``low``: to repeat oneself is no reasoning.
+    Words in phrases that have occurred before do not count towards ``low``, so that repetition earns nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,108 +98,52 @@ class Length(BaseModel):
     high: int = Field(default=200, ge=1)
 
     def __call__(self, completions: Completions, **_: Any) -> list[float | None]:
-        """See the class."""
-        return [self._of(parse(reply_of(completion), "open").thinking.split()) for completion in completions]
+        """Return the reward of each completion."""
+        return [self._score(parse(completion_text(c), "open").thinking.split()) for c in completions]
 
-    def _of(self, words: list[str]) -> float:
+    def _score(self, words: list[str]) -> float:
         excess = max(0, len(words) - self.high) / self.high
-        return min(1.0, _fresh(words) / self.low) * max(0.0, 1.0 - excess)
+        return min(1.0, _count_novel_words(words) / self.low) * max(0.0, 1.0 - excess)
 
 
-def _fresh(words: list[str]) -> int:
-    """Words that do not end a phrase which was there before."""
+def _count_novel_words(words: list[str]) -> int:
+    """Return how many words end a phrase that has not occurred before, and that does not mostly repeat one word."""
     seen: set[tuple[str, ...]] = set()
-    fresh = 0
+    novel = 0
     for end in range(1, len(words) + 1):
-        phrase = tuple(word.casefold() for word in words[max(0, end - _WORDS_A_PHRASE) : end])
-        fresh += phrase not in seen and len(set(phrase)) > len(phrase) // 2
+        phrase = tuple(word.casefold() for word in words[max(0, end - _PHRASE_WORDS) : end])
+        novel += phrase not in seen and len(set(phrase)) > len(phrase) // 2
         seen.add(phrase)
-    return fresh
+    return novel
 
 
-class Guarded:
-    """A reward by name, held to its contract: one finite number or None for each completion, or the run stops."""
+class CheckedReward:
+    """A reward by name that stops the run unless it returns one finite number or None for each completion."""
 
     def __init__(self, name: str, reward: Reward) -> None:
         self.__name__, self._reward = name, reward
 
-    def __call__(self, completions: Completions, **given: Any) -> list[float | None]:
-        """Call the reward.
+    def __call__(self, completions: Completions, **columns: Any) -> list[float | None]:
+        """Return the rewards of a batch.
 
         Raises:
-            RewardError: it raised, or returned something that is no reward.
+            RewardError: the reward raised an exception, or returned something that is not a reward.
         """
         try:
-            found = list(self._reward(completions=completions, **given))
+            values = list(self._reward(completions=completions, **columns))
         except OmniSenseError:
             raise
         except Exception as error:
-            raise self._failed(f"{type(error).__name__}: {error}") from error
-        if len(found) != len(completions):
-            raise self._failed(f"{len(found)} values for {len(completions)} completions")
-        for value in found:
+            raise self._error(f"{type(error).__name__}: {error}") from error  # run.log gets both tracebacks
+        if len(values) != len(completions):
+            raise self._error(f"{len(values)} values for {len(completions)} completions")
+        for value in values:
             if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value)):
-                raise self._failed(f"{value!r} is no reward")
-        return found
+                raise self._error(f"{value!r} is not a finite number or None")
+        return values
 
-    def _failed(self, cause: str) -> RewardError:
+    def _error(self, cause: str) -> RewardError:
         return RewardError(
             f"the reward '{self.__name__}' failed ({cause})",
-            "Mend it and run the same command again: it goes on from the last checkpoint.",
+            "Fix it and run the same command again: it resumes from the last checkpoint.",
         )
-
-
-def build_rewards(wanted: Mapping[str, Any]) -> tuple[list[Guarded], list[float]]:
-    """The rewards of a recipe, and their weights.
-
-    Args:
-        wanted: by name, a weight, or ``{weight: 1.0, ...}`` with the reward's own settings. Names are ``accuracy``,
-            ``format``, ``length``, ``context``, ``logic``, ``empathy``, or ``module:function`` for one of yours.
-
-    Raises:
-        InputError: an unknown name or setting.
-    """
-    from omnisense.rl.judge_rewards import Context, Empathy, Logic
-
-    ours: dict[str, Any] = {
-        "accuracy": accuracy, "format": think_then_answer, "length": Length,
-        "context": Context, "logic": Logic, "empathy": Empathy,
-    }  # fmt: skip
-    rewards, weights = [], []
-    for name, given in wanted.items():
-        settings = dict(given) if isinstance(given, Mapping) else {"weight": given}
-        try:
-            weights.append(float(settings.pop("weight", 1.0)))
-            found = ours[name] if name in ours else _imported(name, sorted(ours))
-            rewards.append(Guarded(name, found(**settings) if isinstance(found, type) else _plain(found, settings)))
-        except (TypeError, ValueError) as error:
-            cause = " ".join(str(error).split())
-            raise InputError(
-                f"the reward '{name}' cannot be set up so ({cause})", "See the recipe's rewards."
-            ) from error
-    if not rewards:
-        raise InputError("there are no rewards", "Give at least one, such as accuracy: 1.0.")
-    return rewards, weights
-
-
-def _plain(function: Reward, settings: Mapping[str, Any]) -> Reward:
-    if settings:
-        raise ValueError(f"it takes no {', '.join(settings)}")
-    return function
-
-
-def _imported(name: str, known: Sequence[str]) -> Any:
-    module, _, attribute = name.partition(":")
-    if not attribute:
-        raise InputError(
-            f"there is no reward '{name}'", f"Choose from {', '.join(known)}, or name one of yours: module:function."
-        )
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(
-            f"the reward '{name}' cannot be imported ({error})", "Put its folder on PYTHONPATH."
-        ) from error
-    if inspect.iscoroutinefunction(found):
-        raise InputError(f"the reward '{name}' is asynchronous", "Give one that returns its values.")
-    return found

@@ -1,4 +1,4 @@
-"""Which weights are trained: by default a LoRA adapter on the language layers, what sees and hears left as it is."""
+"""Which weights are trained: by default a LoRA adapter on the language layers, with the media encoders frozen."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from omnisense.errors import InputError
 
-# The projections of the language model's layers, not those of the towers that see and hear, which have the same names.
+# The projections of the language model's layers. Those of the vision and audio towers have the same names.
 LANGUAGE_LAYERS = (
     r"(?!.*(?:visual|vision|audio)).*layers\.\d+\.(?:self_attn|mlp)\.(?:.*\.)?(?:q|k|v|o|gate|up|down)_proj"
 )
 _TOWERS = re.compile(r"(?:^|\.)(?:visual|vision_tower|vision_model|audio_tower|multi_modal_projector)\.")
 
 
-class Weights(BaseModel):
-    """What is trained.
+class TrainableWeights(BaseModel):
+    """Which weights are trained.
 
     Attributes:
         train: an ``adapter`` (LoRA), or the ``full`` model.
-        towers: whether what sees and hears is trained too.
+        towers: whether the vision and audio towers are trained too.
         r, alpha, dropout: of the adapter (Hu et al., 2022).
     """
 
@@ -34,20 +34,20 @@ class Weights(BaseModel):
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
     def apply(self, model: Any, adapter: str | None = None) -> Any:
-        """The model, ready to be trained.
+        """Return the model, ready to be trained.
 
         Args:
             model: freshly loaded.
-            adapter: a LoRA folder to go on from.
+            adapter: a LoRA adapter folder to start from.
 
         Raises:
             ModelError: the adapter does not fit the model.
-            InputError: an adapter to go on from, and all weights to be trained.
+            InputError: all weights are to be trained, and there is an adapter to start from.
         """
         if self.train == "full":
             if adapter is not None:
                 raise InputError(
-                    "all weights are to be trained, and the start is an adapter", "Set weights.train to adapter."
+                    "weights.train is 'full', and training starts from an adapter", "Set weights.train to adapter."
                 )
             for name, parameter in model.named_parameters():
                 parameter.requires_grad_(self.towers or not _TOWERS.search(name))
@@ -63,3 +63,8 @@ class Weights(BaseModel):
             r=self.r, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=targets, task_type="CAUSAL_LM"
         )
         return get_peft_model(model, config)
+
+    def describe(self) -> str:
+        """Return which weights are trained, in words."""
+        what = f"a LoRA adapter (r={self.r})" if self.train == "adapter" else "all weights"
+        return f"{what}, {'with' if self.towers else 'without'} the vision and audio towers"

@@ -1,9 +1,9 @@
-"""Make agent/demo.mp4: a portrait filmed as a hand-held camera would, and a synthetic voice.
+"""Create agent/demo.mp4: a portrait with the motion of a hand-held camera, and synthetic speech.
 
-Picture: NASA's portrait of astronaut Eileen Collins, public domain, as scikit-image ships it
+Image: NASA's portrait of astronaut Eileen Collins, public domain, as scikit-image ships it
 (``skimage.data.astronaut``).
-Voice: espeak-ng, whose output carries no licence. Needs ``pip install scikit-image`` and the espeak-ng program; the
-result is committed, so nobody else does.
+Speech: espeak-ng, whose output carries no license. Needs ``pip install scikit-image`` and the espeak-ng program; the
+result is committed.
 
     python scripts/make_demo.py agent/demo.mp4
 """
@@ -26,8 +26,8 @@ VOICE = ["espeak-ng", "-v", "en-us+f3", "-s", "150", "-p", "55", "-g", "2", "--s
 SIZE, FPS, LEAD_S, TAIL_S = (640, 480), 25, 0.8, 1.0
 
 
-def speech() -> tuple[np.ndarray, int]:
-    """Samples (N,) float32 and their rate in Hz."""
+def synthesize_speech() -> tuple[np.ndarray, int]:
+    """Return samples (N,) float32 and their rate in Hz."""
     spoken = subprocess.run(VOICE, check=True, capture_output=True).stdout
     with wave.open(io.BytesIO(spoken)) as file:
         rate = file.getframerate()
@@ -37,13 +37,13 @@ def speech() -> tuple[np.ndarray, int]:
     ), rate
 
 
-def frame(portrait: np.ndarray, t: float, length_s: float) -> np.ndarray:
-    """The picture at ``t`` seconds: a slow push towards the face with a slight sway."""
+def render_frame(portrait: np.ndarray, t: float, length_s: float) -> np.ndarray:
+    """Return the frame at ``t`` seconds: a slow zoom towards the face with a slight sway."""
     progress = 0.5 - 0.5 * math.cos(math.pi * t / length_s)
     height = 330 - 110 * progress
-    centre = np.array([224 + 3 * math.sin(1.3 * t), 165 - 35 * progress + 2 * math.sin(1.9 * t + 1)])
+    center = np.array([224 + 3 * math.sin(1.3 * t), 165 - 35 * progress + 2 * math.sin(1.9 * t + 1)])
     half = np.array([height * SIZE[0] / SIZE[1], height]) / 2
-    corners = np.array([centre - half, centre + half * [1, -1], centre + half * [-1, 1]], dtype=np.float32)
+    corners = np.array([center - half, center + half * [1, -1], center + half * [-1, 1]], dtype=np.float32)
     target = np.array([[0, 0], [SIZE[0], 0], [0, SIZE[1]]], dtype=np.float32)
     return cv2.warpAffine(
         portrait, cv2.getAffineTransform(corners, target), SIZE, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
@@ -54,10 +54,10 @@ def main(path: str) -> None:
     """Write the clip."""
     from skimage.data import astronaut
 
-    samples, rate = speech()
+    samples, rate = synthesize_speech()
     length_s = len(samples) / rate
-    pictures = (frame(astronaut(), i / FPS, length_s) for i in range(int(length_s * FPS)))
-    write_clip(path, pictures, samples, FPS, rate, {"crf": "27", "preset": "slow"})
+    frames = (render_frame(astronaut(), i / FPS, length_s) for i in range(int(length_s * FPS)))
+    write_clip(path, frames, samples, FPS, rate, {"crf": "27", "preset": "slow"})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make ``rl/results/tiny.md``: a tiny omni model learns by GRPO from video, from audio, from both, and from all mixed.
+"""Write ``rl/results/tiny.md``: a tiny omni model learns by GRPO from video, audio, both, and a mix of all.
 
 ``python scripts/tiny_results.py [WORK]`` runs the recipe ``tiny`` with one stage after the cold start, for three seeds.
 The seed changes data, order, sampling and split; the model's weights are always the same. Ten minutes on two cores.
@@ -13,9 +13,11 @@ import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from omnisense.rl.curriculum import train_curriculum
 from omnisense.rl.recipe import Recipe, read_recipe
+from omnisense.rl.results import CurriculumSummary
 from omnisense.rl.tiny import make_data
 from omnisense.testing.tiny_models import tiny_omni
 
@@ -40,47 +42,50 @@ def main() -> None:
     (_RESULTS / "tiny.md").write_text(_table(rows))
 
 
-def _run(work: Path, seed: int, kind: str) -> dict:
+def _run(work: Path, seed: int, kind: str) -> dict[str, Any]:
     data = work / f"data{seed}"
     recipe = _recipe(
         work / "model", seed, kind, [str(data / f"{name}.json") for name in _KINDS[kind]], str(data / "cold.json")
     )
-    row = _row(kind, seed, train_curriculum(recipe, work / f"{kind}-{seed}", lambda line: None))
+    summary = train_curriculum(recipe, work / f"{kind}-{seed}")
+    assert summary is not None
+    row = _row(kind, seed, summary)
     print(row, file=sys.stderr, flush=True)
     return row
 
 
 def _recipe(model: Path, seed: int, kind: str, files: list[str], cold: str) -> Recipe:
     recipe = read_recipe("tiny", [f"policy={model}", f"seed={seed}"])
-    form = recipe.stages[0] | {"data": {"files": [cold], "held_out": 0}}
+    form = recipe.stages[0] | {"data": {"files": [cold], "test_fraction": 0}}
     more = {"trainer": {"max_steps": 120}} if kind == "mix" else {}
     recipe.stages = [form, {"name": kind, "data": {"files": files}, **more}]
     return recipe
 
 
-def _row(kind: str, seed: int, result: dict) -> dict:
-    base, form, trained = result["comparison"]["systems"]
-    log = result["stages"][-1]["log"]
-    gain = result["comparison"]["pairs"][-1]
+def _row(kind: str, seed: int, summary: CurriculumSummary) -> dict[str, Any]:
+    assert summary.comparison is not None
+    base, form, trained = summary.comparison.systems
+    log = summary.last_log
     return {
-        "kind": kind, "seed": seed, "questions": result["comparison"]["questions"],
-        "base": base["strict"], "form": form["strict"], "trained": trained["strict"],
-        "gain": gain["difference"],
-        "reward": log["reward"], "unparseable": log["unparseable"], "seconds": log["seconds"],
+        "kind": kind, "seed": seed, "questions": summary.comparison.questions,
+        "base": base.strict.model_dump(), "form": form.strict.model_dump(), "trained": trained.strict.model_dump(),
+        "gain": summary.comparison.pairs[-1].difference.model_dump(),
+        "reward": log.curves["reward"].model_dump(), "unparseable": log.curves["unparseable"].model_dump(),
+        "seconds": log.seconds,
     }  # fmt: skip
 
 
-def _table(rows: list[dict]) -> str:
+def _table(rows: list[dict[str, Any]]) -> str:
     lines = [
-        "# A tiny omni model learns from what it sees and hears",
+        "# A tiny omni model learns from video and audio",
         "",
-        "Made by `python scripts/tiny_results.py` on two CPU cores: the recipe `tiny`, 30 steps of SFT on answers by",
-        "chance (the form alone), then 60 steps of GRPO with the strict scorer as its only reward, 8 completions of 8",
-        "prompts a step (120 steps for the mix). Held-out clips; 95% bootstrap intervals; chance is .5. The weights",
-        "are random and mean nothing: what is shown is that the reward reaches the policy through pictures, sound,",
-        "and both.",
+        "Made by `python scripts/tiny_results.py` on two CPU cores: the recipe `tiny`, 30 steps of SFT on random",
+        "answers (which teach the format alone), then 60 steps of GRPO with the strict scorer as its only reward, 8",
+        "completions of 8 prompts a step (120 steps for the mix). Held-out clips; 95% bootstrap intervals; chance is",
+        ".5. The model has random weights and is of no use: the table shows that the policy learns from video frames,",
+        "from audio, and from both.",
         "",
-        "| trained on | seed | reward, first to last tenth | after the form | after GRPO | gain, paired | questions |",
+        "| trained on | seed | reward, first to last tenth | after SFT | after GRPO | gain, paired | questions |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
@@ -92,7 +97,7 @@ def _table(rows: list[dict]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _shown(estimate: dict) -> str:
+def _shown(estimate: dict[str, Any]) -> str:
     return f"{estimate['mean']:.2f} ({estimate['low']:.2f}-{estimate['high']:.2f})"
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,20 +11,22 @@ from omnisense.errors import InputError
 
 if TYPE_CHECKING:
     from omnisense.rl.recipe import Method, Recipe
+    from omnisense.rl.results import CurriculumSummary, RunSummary
 
 _DIR = click.Path(path_type=Path, file_okay=False)
 _OUTPUT = click.option("--output", type=_DIR, metavar="DIR", help="Run folder. [default: runs/train/RECIPE]")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-_CHANGES = click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
+_OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 _RECIPE = click.argument("recipe", metavar="RECIPE")
 
 
 @click.group("train")
 def train_group() -> None:
-    """Train a policy by a recipe: a YAML file, or one of those that `recipes` lists.
+    """Train a policy by a recipe: a YAML file, or a name that `recipes` lists.
 
-    KEY=VALUE changes the recipe: trainer.max_steps=20 data.files=[my.json]. Run the same command again to go on where
-    it stopped. On several GPUs:
+    KEY=VALUE overrides a key of the recipe: trainer.max_steps=20 data.files=[my.json]. The same command resumes an
+    interrupted run. The run folder gets the model, its model card, curves, sample completions, the evaluation and
+    run.log. On several GPUs:
 
     \b
     accelerate launch --config_file $(omnisense train config zero3) \\
@@ -35,54 +36,56 @@ def train_group() -> None:
 
 @train_group.command("grpo")
 @_RECIPE
-@_CHANGES
+@_OVERRIDES
 @_OUTPUT
 @_JSON
-def train_grpo(recipe: str, changes: tuple[str, ...], output: Path | None, as_json: bool) -> None:
-    """Strengthen a policy by reward, on text, image, video and sound."""
-    _train(recipe, changes, output, as_json, "grpo")
+def train_grpo(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    """Train with GRPO on questions about text, images, video and audio."""
+    _train(recipe, overrides, output, as_json, "grpo")
 
 
 @train_group.command("sft")
 @_RECIPE
-@_CHANGES
+@_OVERRIDES
 @_OUTPUT
 @_JSON
-def train_sft(recipe: str, changes: tuple[str, ...], output: Path | None, as_json: bool) -> None:
-    """Fine-tune a policy on worked solutions: the cold start before GRPO."""
-    _train(recipe, changes, output, as_json, "sft")
+def train_sft(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    """Fine-tune on worked solutions, for instance as the cold start before GRPO."""
+    _train(recipe, overrides, output, as_json, "sft")
 
 
 @train_group.command("curriculum")
 @_RECIPE
-@_CHANGES
+@_OVERRIDES
 @_OUTPUT
 @_JSON
-def train_curriculum(recipe: str, changes: tuple[str, ...], output: Path | None, as_json: bool) -> None:
-    """Run a recipe's stages, each from where the last one ended, and compare them."""
+def train_curriculum(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    """Train a recipe's stages, each starting from the one before, and compare them.
+
+    stages.NAME.KEY=VALUE overrides a key of one stage.
+    """
     from omnisense.rl.recipe import read_recipe
 
-    _train_stages(read_recipe(recipe, changes), _folder(output, recipe), as_json)
+    _train_stages(read_recipe(recipe, overrides), _run_folder(output, recipe), as_json)
 
 
 @train_group.command("recipes")
-@click.option("--show", metavar="RECIPE", help="Print this recipe, to start one of your own from.")
+@click.option("--show", metavar="RECIPE", help="Print this recipe, as a start for your own.")
 def train_recipes(show: str | None) -> None:
-    """List the recipes that ship with OmniSense, with what each one needs."""
-    from importlib.resources import files
-
-    from omnisense.rl.recipe import read_recipe, shipped, stages_of
+    """List the recipes that ship with OmniSense, and what each one requires."""
+    from omnisense.rl.recipe import expand_stages, packaged_recipes, packaged_text
 
     if show:
-        read_recipe(show)
-        click.echo(files("omnisense.rl").joinpath("recipes", f"{show}.yaml").read_text("utf-8"), nl=False)
+        click.echo(packaged_text(show), nl=False)
         return
-    for name, recipe in shipped().items():
-        methods = {stage.recipe.method for stage in stages_of(recipe)} if recipe.stages else {recipe.method}
+    for name, recipe in packaged_recipes().items():
+        methods = {stage.recipe.method for stage in expand_stages(recipe)} if recipe.stages else {recipe.method}
         command = methods.pop() if len(methods) == 1 else "curriculum"
         click.echo(f"{name}  (omnisense train {command} {name})")
-        for line in [*recipe.about.strip().splitlines(), *recipe.needs.strip().splitlines()]:
-            click.echo(f"    {line.strip()}")
+        for line in [*recipe.description.strip().splitlines(), *recipe.requirements.strip().splitlines()]:
+            click.echo(f"    {line.rstrip()}")
+        for line in recipe.setup:
+            click.echo(f"    $ {line}")
 
 
 @train_group.command("config")
@@ -92,23 +95,22 @@ def train_config(name: str) -> None:
     from importlib.resources import files
 
     folder = files("omnisense.rl").joinpath("accelerate")
-    path = folder.joinpath(f"{name}.yaml")
-    if "/" in name or not path.is_file():
-        known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    if name not in known:
         raise InputError(f"there is no configuration '{name}'", f"Choose from {', '.join(known)}.")
-    click.echo(path)
+    click.echo(folder.joinpath(f"{name}.yaml"))
 
 
 @train_group.command("data")
 @click.argument("name", metavar="SET")
 @click.argument("source", type=_DIR)
-@click.argument("output", type=_DIR)
+@click.option("--output", required=True, type=_DIR, metavar="DIR", help="Folder for the rows.")
 @click.option("--limit", type=click.IntRange(0), default=0, help="At most so many rows. [default: all]")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--policy", metavar="NAME", help="For traces: the policy that reasons.")
 @click.option("--adapter", metavar="DIR", help="For traces: its LoRA adapter.")
 @click.option(
-    "--num-attempts", type=click.IntRange(1), default=4, show_default=True, help="For traces: replies a question."
+    "--num-attempts", type=click.IntRange(1), default=4, show_default=True, help="For traces: replies per question."
 )
 def train_data(
     name: str,
@@ -120,97 +122,93 @@ def train_data(
     adapter: str | None,
     num_attempts: int,
 ) -> None:
-    """Turn a public SET on your disk into training rows.
+    """Convert the dataset SET in the folder SOURCE to training rows.
 
-    SET is meld, goemotions, esconv, siq2, tombench, epitome or casino; for HERM's mix coco-captions, coco-objects, or
-    llava (any conversations in LLaVA's form). Two more start from questions in HumanSense's shape: `percepts` renders
-    their clips to text, so that text policies can train on them, and `traces` lets a policy reason, and keeps what led
-    to the right answer.
+    SET is meld, goemotions, esconv, siq2, tombench, epitome or casino; for HERM's data mix coco-captions,
+    coco-objects, or llava (any conversations in LLaVA's format). Two more take questions in HumanSense's format:
+    `percepts` renders their clips to text, for text policies, and `traces` samples a policy's reasoning and keeps what
+    led to the right answer.
     """
-    from omnisense.agent.cli.training_progress import say
-    from omnisense.rl.data.prepare import prepare
+    from omnisense.agent.cli.training_progress import print_progress
+    from omnisense.rl.data.prepare import prepare_rows
 
-    told = prepare(
-        name, source, output, limit=limit, seed=seed, policy=policy, adapter=adapter, num_attempts=num_attempts, say=say
-    )
-    click.echo(told)
+    rows = prepare_rows(
+        name, source, output, limit=limit, seed=seed, policy=policy, adapter=adapter, num_attempts=num_attempts,
+        on_progress=print_progress,
+    )  # fmt: skip
+    click.echo(f"{rows.num_rows} rows in {rows.file} ({rows.note})")
 
 
 @train_group.command("calibrate-judge")
 @click.option("--epitome", required=True, type=_DIR, metavar="DIR", help="Folder with EPITOME's three files.")
 @click.option("--policy", required=True, metavar="NAME", help="The judge.")
 @click.option("--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
-@click.option("--limit", type=click.IntRange(40), default=600, show_default=True, help="Pairs that are judged.")
+@click.option("--limit", type=click.IntRange(40), default=600, show_default=True, help="Pairs to judge.")
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def train_judge(epitome: Path, policy: str, output: Path, limit: int, batch_size: int, seed: int) -> None:
-    """Calibrate a judge of empathy on EPITOME's labels, and show how far it agrees with them."""
-    from omnisense.rl.judge_calibration import calibrate
+def train_calibrate_judge(epitome: Path, policy: str, output: Path, limit: int, batch_size: int, seed: int) -> None:
+    """Calibrate a judge of empathy on EPITOME's labels, and report its agreement with them."""
+    from omnisense.rl.calibrate_judge import calibrate_judge
 
-    found = calibrate(epitome, policy, limit, seed, batch_size)
-    found.write(output)
-    for name, agreement in found.card["held_out"].items():
+    calibration, card = calibrate_judge(epitome, policy, limit, seed, batch_size)
+    calibration.write(output)
+    for mechanism, agreement in card.held_out.items():
         click.echo(
-            f"{name}: rank correlation {agreement['rank_correlation']:+.2f}, accuracy {agreement['accuracy']:.2f} "
-            f"(the commonest level alone: {agreement['commonest_level']:.2f})"
+            f"{mechanism}: rank correlation {agreement.rank_correlation:+.2f}, accuracy {agreement.accuracy:.2f} "
+            f"(always the commonest level: {agreement.commonest_level:.2f})"
         )
-    click.echo(f"written to {output}; measured on {found.card['pairs_held_out']} held-out pairs", err=True)
+    click.echo(f"written to {output}; measured on {card.pairs_held_out} held-out pairs", err=True)
 
 
-def _train(recipe: str, changes: tuple[str, ...], output: Path | None, as_json: bool, method: Method) -> None:
-    from omnisense.agent.cli.training_progress import TrainingProgress, say
-    from omnisense.rl.recipe import read_recipe, stages_of
+def _train(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool, method: Method) -> None:
+    from omnisense.rl.preflight import check_recipe
+    from omnisense.rl.recipe import expand_stages, read_recipe
 
-    wanted = read_recipe(recipe, changes, method)
+    wanted = read_recipe(recipe, overrides, method)
     if wanted.stages:
-        if {stage.recipe.method for stage in stages_of(wanted)} != {method}:
-            raise InputError("its stages are of several methods", f"Run: omnisense train curriculum {recipe}", recipe)
-        _train_stages(wanted, _folder(output, recipe), as_json)
+        if {stage.recipe.method for stage in expand_stages(wanted)} != {method}:
+            raise InputError("its stages have different methods", f"Run: omnisense train curriculum {recipe}", recipe)
+        _train_stages(wanted, _run_folder(output, recipe), as_json)
         return
-    _check(wanted)
+    check_recipe(wanted)  # before the libraries of training are imported, which takes many seconds
+    from omnisense.agent.cli.training_progress import TrainingProgressCallback, print_progress
     from omnisense.rl.train import train
 
-    folder = _folder(output, recipe)
-    _show(train(wanted, folder, say, [TrainingProgress()]).result, folder, as_json)
+    folder = _run_folder(output, recipe)
+    with TrainingProgressCallback() as progress:
+        summary = train(wanted, folder, print_progress, [progress]).summary
+    _print_summary(summary, folder, as_json)
 
 
 def _train_stages(wanted: Recipe, folder: Path, as_json: bool) -> None:
-    from omnisense.agent.cli.training_progress import TrainingProgress, say
-    from omnisense.rl.recipe import stages_of
+    from omnisense.rl.preflight import check_recipe
+    from omnisense.rl.recipe import expand_stages
 
-    for stage in stages_of(wanted):
-        _check(stage.recipe)  # a fault in the last stage shows before the first one is trained
+    for stage in expand_stages(wanted):
+        check_recipe(stage.recipe)  # a fault in the last stage is reported before the first one is trained
+    from omnisense.agent.cli.training_progress import TrainingProgressCallback, print_progress
     from omnisense.rl.curriculum import train_curriculum
 
-    _show(train_curriculum(wanted, folder, say, [TrainingProgress()]), folder, as_json)
+    with TrainingProgressCallback() as progress:
+        summary = train_curriculum(wanted, folder, print_progress, [progress])
+    _print_summary(summary, folder, as_json)
 
 
-def _check(recipe: Recipe) -> None:
-    """A fault in the rewards shows before a model is loaded."""
-    from omnisense.rl.rewards import build_rewards
-
-    if recipe.method == "grpo":
-        build_rewards(recipe.rewards)
-
-
-def _folder(output: Path | None, recipe: str) -> Path:
+def _run_folder(output: Path | None, recipe: str) -> Path:
     return output or Path("runs") / "train" / Path(recipe).stem
 
 
-def _show(result: dict[str, Any] | None, folder: Path, as_json: bool) -> None:
-    if not result:  # the main process says it
+def _print_summary(summary: RunSummary | CurriculumSummary | None, folder: Path, as_json: bool) -> None:
+    if summary is None:  # not the main process
         return
     if as_json:
-        click.echo(json.dumps(result, ensure_ascii=False))
+        click.echo(summary.model_dump_json())
         return
-    last = result["stages"][-1] if "stages" in result else result
     for key in ("reward", "loss"):
-        if found := last["log"].get(key):
-            click.echo(f"{key}: {found['first']:.3f} in the first tenth of the steps, {found['last']:.3f} in the last")
-    for pair in (result["comparison"] or {}).get("pairs", ()):
-        from omnisense.rl.evaluate import told
-
-        click.echo(told(pair))
-    if result["comparison"]:
-        click.echo(f"compared in {folder / 'comparison' / 'comparison.html'}", err=True)
-    click.echo(f"the run is in {folder}", err=True)
+        if curve := summary.last_log.curves.get(key):
+            click.echo(f"{key}: {curve.first:.3f} in the first tenth of the steps, {curve.last:.3f} in the last")
+    if summary.comparison:
+        for pair in summary.comparison.pairs:
+            click.echo(pair.describe())
+        click.echo(f"comparison: {folder / 'comparison' / 'comparison.html'}", err=True)
+    click.echo(f"run folder: {folder}", err=True)

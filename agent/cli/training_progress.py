@@ -1,8 +1,11 @@
-"""A training run's progress on standard error: a bar with remaining time and reward; lines where it is no terminal."""
+"""The progress of a training run on standard error: rich's progress bar on a terminal, else a line now and then.
+
+TRL's RichProgressCallback is not used: it prints to standard output, which is for results (``--json``), and shows
+neither the remaining time nor anything at all where standard error is not a terminal.
+"""
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -11,50 +14,61 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
-_KEYS = {"reward": "reward", "loss": "loss", "kl": "KL", "unparseable": "unparseable"}
-_EVERY_S = 30.0
+_TITLES = {"reward": "reward", "loss": "loss", "kl": "KL", "unparseable": "unparseable"}
+_LINE_EVERY_S = 30.0
 
 
-def say(line: str) -> None:
-    """Tell the user something, once for all processes of a run."""
-    if os.environ.get("RANK", "0") == "0":
-        click.echo(line, err=True)
+def print_progress(line: str) -> None:
+    """Print a line of progress."""
+    click.echo(line, err=True)
 
 
-class TrainingProgress(TrainerCallback):
-    """Shows a trainer's steps. One may follow several trainers in turn."""
+class TrainingProgressCallback(TrainerCallback):
+    """Shows the steps of a trainer, or of several trainers in turn. Leaving its ``with`` block removes the bar."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
-        self._bar: Progress | None = None
-        self._told = self._began = 0.0
-        self._words = ""
+        self._progress: Progress | None = None
+        self._last_line_s = 0.0
+        self._metrics = ""
+
+    def __enter__(self) -> TrainingProgressCallback:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress:
+            self._progress.stop()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """A new bar, at the step from which a run goes on."""
-        self._began = self._told = time.monotonic()
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            console=self._console, disable=not (self._console.is_terminal and state.is_world_process_zero),
-        )  # fmt: skip
-        self._task = self._bar.add_task("training", total=state.max_steps, completed=state.global_step)
-        self._bar.start()
+        """Start a bar, at the step from which the run starts or resumes."""
+        self._last_line_s, self._metrics = time.monotonic(), ""
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not (self._console.is_terminal and state.is_world_process_zero),
+        )
+        self._task = self._progress.add_task("training", total=state.max_steps, completed=state.global_step)
+        self._progress.start()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        """Show what was logged."""
-        shown = {title: (logs or {}).get(key) for key, title in _KEYS.items()}
-        self._words = ", ".join(f"{title} {value:.3f}" for title, value in shown.items() if isinstance(value, float))
+        """Take over what was logged."""
+        values = {title: (logs or {}).get(key) for key, title in _TITLES.items()}
+        self._metrics = ", ".join(f"{title} {value:.3f}" for title, value in values.items() if isinstance(value, float))
         now = time.monotonic()
-        if self._bar and self._bar.disable and state.is_world_process_zero and now - self._told > _EVERY_S:
-            self._told = now
-            self._console.print(f"step {state.global_step} of {state.max_steps}: {self._words}")
+        if self._console.is_terminal or not state.is_world_process_zero or now - self._last_line_s < _LINE_EVERY_S:
+            return
+        self._last_line_s = now
+        print_progress(f"step {state.global_step} of {state.max_steps}: {self._metrics}")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Move the bar."""
-        if self._bar:
-            self._bar.update(self._task, completed=state.global_step, description=self._words or "training")
+        """Advance the bar."""
+        if self._progress:
+            self._progress.update(self._task, completed=state.global_step, description=self._metrics or "training")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Take the bar away."""
-        if self._bar:
-            self._bar.stop()
+        """Remove the bar."""
+        if self._progress:
+            self._progress.stop()

@@ -95,7 +95,7 @@ def step_seconds(folder: Path, runs: int) -> dict[str, list[float]]:
 def encoding_once(folder: Path, runs: int) -> dict[str, float]:
     """Return the seconds to encode a group's prompts: as one, and for each completion again."""
     from omnisense.reasoning.policies.loading import load_model
-    from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, read_prompt
+    from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, load_prompt
     from omnisense.testing.tiny_models import tiny_omni
 
     encoder = load_model(tiny_omni(folder / "encoder"), "float32")[1]
@@ -114,7 +114,7 @@ def encoding_once(folder: Path, runs: int) -> dict[str, float]:
         once.append(time.perf_counter() - began)
         began = time.perf_counter()
         for prompt in group:
-            encoder.encode(read_prompt(prompt))
+            encoder.encode(load_prompt(prompt))
         each.append(time.perf_counter() - began)
     seconds = {"once_s": statistics.median(once[1:]), "each_s": statistics.median(each[1:])}
     return seconds | {"times_less": seconds["each_s"] / seconds["once_s"]}

@@ -1,1 +1,1 @@
-"""Training data: reading and splitting question files, and converters that make them."""
+"""Training data: question files, their split, training rows, and converters of public datasets."""

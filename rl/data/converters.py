@@ -1,8 +1,8 @@
-"""Public sets that a user has on disk, turned into training rows in HumanSense's shape.
+"""Converters of public datasets on the user's disk to training rows in HumanSense's format.
 
-Every row names its ``group`` (dialogue, story, clip, writer), which a split never cuts through. A ``think`` trace was
-written by rule from the right answer: it teaches the form of an answer and no more. Mind the licences;
-:data:`SOURCES` gives them, and the command prints the one that holds.
+Every row names its ``group`` (dialogue, story, clip, writer), which a split keeps together. A ``think`` trace is
+template-based, from the right answer: it teaches the form of an answer and nothing else. Each dataset has its own
+license; :data:`CONVERTERS` lists them, and the command prints the one that applies.
 """
 
 from __future__ import annotations
@@ -18,104 +18,109 @@ from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.question_files import OPEN
 from omnisense.errors import InputError
+from omnisense.rl.data.epitome import MECHANISMS, read_pairs
 from omnisense.rl.data.image_converters import IMAGE_CONVERTERS
 
-ONE = "Multiple-choice question (select one answer choice)"
+SINGLE_CHOICE = "Multiple-choice question (select one answer choice)"
 _LAST_TURNS = 6
-_MOST_CHARACTERS = 1200
+_MAX_CHARACTERS = 1200
 Row = dict[str, Any]
 
 
 class Converter(NamedTuple):
-    """A public set: how it is read, its licence, and the file or folder by which it is known."""
+    """A converter of a public dataset: its function, the dataset's license, and which folder to give it."""
 
     read: Callable[[Path, random.Random], Iterator[Row]]
-    licence: str
-    about: str
+    license: str
+    usage: str
 
 
 def convert(name: str, folder: Path, seed: int = 0, limit: int = 0) -> list[Row]:
-    """The rows of a set, shuffled.
+    """Return the rows of a dataset, shuffled.
 
     Args:
-        name: a key of :data:`SOURCES`.
-        folder: where its files are.
-        seed: of the order, of wrong options and of their places.
+        name: a key of :data:`CONVERTERS`.
+        folder: with the dataset's files.
+        seed: of the order of rows, and of the wrong options and their order.
         limit: at most so many rows; 0 for all.
 
     Raises:
-        InputError: an unknown set, or its files are not there or not as published.
+        InputError: an unknown dataset, or its files are missing or not as published.
     """
     if name not in CONVERTERS:
-        raise InputError(f"there is no set '{name}'", f"Choose from {', '.join([*CONVERTERS, *IMAGE_CONVERTERS])}.")
-    draw = random.Random(f"{seed}:{name}")
+        raise InputError(f"there is no dataset '{name}'", f"Choose from {', '.join([*CONVERTERS, *IMAGE_CONVERTERS])}.")
+    rng = random.Random(f"{seed}:{name}")
     try:
-        rows = list(CONVERTERS[name].read(folder, draw))
+        rows = list(CONVERTERS[name].read(folder, rng))
     except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
         cause = f"{type(error).__name__}: {error}"
-        raise InputError(f"this is not {name} as published ({cause})", CONVERTERS[name].about, folder) from error
-    draw.shuffle(rows)
+        raise InputError(f"this is not {name} as published ({cause})", CONVERTERS[name].usage, folder) from error
+    rng.shuffle(rows)
     return rows[:limit] if limit else rows
 
 
-def meld(folder: Path, draw: random.Random) -> Iterator[Row]:
-    """MELD: what a speaker feels in a line, after the lines before it."""
-    feelings = ["joy", "sadness", "anger", "fear", "disgust", "surprise", "neutral"]
-    for file in _files(folder, "*_sent_emo.csv"):
-        lines = list(csv.DictReader(_lines(file)))
+def meld(folder: Path, rng: random.Random) -> Iterator[Row]:
+    """MELD: the emotion of a speaker in a line, given the lines before it."""
+    emotions = ["joy", "sadness", "anger", "fear", "disgust", "surprise", "neutral"]
+    for file in _find_files(folder, "*_sent_emo.csv"):
+        lines = list(csv.DictReader(_read_lines(file)))
         for number, group in itertools.groupby(lines, key=lambda line: line["Dialogue_ID"]):
-            talk = list(group)
-            for end, line in enumerate(talk, 1):
-                said = _talk((u["Speaker"], u["Utterance"]) for u in talk[max(0, end - _LAST_TURNS) : end])
-                wrong = draw.sample([f for f in feelings if f != line["Emotion"]], 3)
-                asked = f"What does {line['Speaker']} feel in the last line?"
+            dialogue = list(group)
+            for end, line in enumerate(dialogue, 1):
+                transcript = _transcript(
+                    (u["Speaker"], u["Utterance"]) for u in dialogue[max(0, end - _LAST_TURNS) : end]
+                )
+                wrong = rng.sample([e for e in emotions if e != line["Emotion"]], 3)
+                question = f"What does {line['Speaker']} feel in the last line?"
                 clip = f"dia{number}_utt{line['Utterance_ID']}.mp4"
                 row = _choice(
-                    "Emotion_Recognition", asked, [line["Emotion"], *wrong], draw, said, f"{file.name}:{number}"
+                    "Emotion_Recognition", question, [line["Emotion"], *wrong], rng, transcript, f"{file.name}:{number}"
                 )
                 yield _with_clip(row, folder, clip)
 
 
-def goemotions(folder: Path, draw: random.Random) -> Iterator[Row]:
-    """GoEmotions: which emotion a comment expresses, of those that have one alone."""
+def goemotions(folder: Path, rng: random.Random) -> Iterator[Row]:
+    """GoEmotions: the emotion that a comment expresses, for comments with exactly one."""
     labels = (folder / "labels.txt").read_text("utf-8").split()
-    for file in _files(folder, "*.tsv"):
-        for line in _lines(file):
+    for file in _find_files(folder, "*.tsv"):
+        for line in _read_lines(file):
             text, marked, name = line.rstrip("\n").split("\t")
             if "," in marked or labels[int(marked)] == "neutral":
                 continue
-            felt = labels[int(marked)]
-            wrong = draw.sample([e for e in labels if e not in (felt, "neutral")], 3)
-            asked = "Which emotion does the writer express?"
-            yield _choice("Emotion_Recognition", asked, [felt, *wrong], draw, text, name)
+            emotion = labels[int(marked)]
+            wrong = rng.sample([e for e in labels if e not in (emotion, "neutral")], 3)
+            question = "Which emotion does the writer express?"
+            yield _choice("Emotion_Recognition", question, [emotion, *wrong], rng, text, name)
 
 
-def esconv(folder: Path, draw: random.Random) -> Iterator[Row]:
-    """ESConv: which support strategy the supporter takes next."""
+def esconv(folder: Path, rng: random.Random) -> Iterator[Row]:
+    """ESConv: the support strategy of the supporter's next turn."""
     names = {
         "Questions": "ask a question", "Question": "ask a question", "Self-disclosure": "tell of oneself",
-        "Reflection of feelings": "reflect the feelings", "Restatement or Paraphrasing": "say it back in other words",
+        "Reflection of emotions": "reflect the emotions", "Restatement or Paraphrasing": "say it back in other words",
         "Affirmation and Reassurance": "affirm and reassure", "Providing Suggestions": "give a suggestion",
         "Information": "give information",
     }  # fmt: skip
     strategies = list(dict.fromkeys(names.values()))
-    for file in _files(folder, "*WithStrategy_short.tsv"):
+    for file in _find_files(folder, "*WithStrategy_short.tsv"):
         dialogue, last = 0, -1
-        for line in _lines(file):
+        for line in _read_lines(file):
             turns = [_esconv_turn(part) for part in line.strip().split(" EOS ")]
             place, _, taken, _ = turns[-1]
             dialogue, last = dialogue + (place <= last), place
             if taken in names and len(turns) > 1:
-                said = _talk(
+                transcript = _transcript(
                     ("Supporter" if who else "Seeker", text) for _, who, _, text in turns[-_LAST_TURNS - 1 : -1]
                 )
-                wrong = draw.sample([s for s in strategies if s != names[taken]], 3)
-                asked = "What should the supporter do next?"
-                yield _choice("Emo_Strategy", asked, [names[taken], *wrong], draw, said, f"{file.name}:{dialogue}")
+                wrong = rng.sample([s for s in strategies if s != names[taken]], 3)
+                question = "What should the supporter do next?"
+                yield _choice(
+                    "Emo_Strategy", question, [names[taken], *wrong], rng, transcript, f"{file.name}:{dialogue}"
+                )
 
 
 def _esconv_turn(part: str) -> tuple[int, bool, str, str]:
-    """Place, whether the supporter speaks, strategy, words; a line's first turn may lack its weight."""
+    """Return position, whether the supporter speaks, strategy and text. A line's first turn may lack its weight."""
     fields = part.strip().split(" ", 3)
     if "." not in fields[0]:
         fields = ["", *part.strip().split(" ", 2)]
@@ -127,64 +132,63 @@ def _esconv_turn(part: str) -> tuple[int, bool, str, str]:
     return int(place), who == "1", "", text.strip()
 
 
-def siq2(folder: Path, draw: random.Random) -> Iterator[Row]:
-    """Social-IQ 2.0: questions on how people get on; with the clip where ``video/`` is there."""
-    for file in _files(folder, "qa_*.json"):
-        for line in map(json.loads, filter(str.strip, _lines(file))):
+def siq2(folder: Path, rng: random.Random) -> Iterator[Row]:
+    """Social-IQ 2.0: questions about social situations; with their clips if the folder has ``video/``."""
+    for file in _find_files(folder, "qa_*.json"):
+        for line in map(json.loads, filter(str.strip, _read_lines(file))):
             options = [str(line[f"a{i}"]) for i in range(4)]
             if "answer_idx" not in line or len(set(options)) < 4:
                 continue
             right = options[int(line["answer_idx"])]
             row = _choice(
-                "Social_Reasoning", line["q"], [right, *[o for o in options if o != right]], draw, "", line["vid_name"]
+                "Social_Reasoning", line["q"], [right, *[o for o in options if o != right]], rng, "", line["vid_name"]
             )
             yield _with_clip(row, folder, f"{line['vid_name']}.mp4", line["ts"])
 
 
-def tombench(folder: Path, draw: random.Random) -> Iterator[Row]:
-    """ToMBench (its English half): what somebody in a story thinks, feels, wants or means."""
-    for file in _files(folder, "*.jsonl"):
-        for line in map(json.loads, _lines(file)):
+def tombench(folder: Path, rng: random.Random) -> Iterator[Row]:
+    """ToMBench (its English half): what a person in a story thinks, feels, wants or means."""
+    for file in _find_files(folder, "*.jsonl"):
+        for line in map(json.loads, _read_lines(file)):
             options = [str(line[f"OPTION-{letter}"]) for letter in "ABCD" if line.get(f"OPTION-{letter}")]
             place = "ABCD".find(str(line["答案\nANSWER"]).strip())
             if not 0 <= place < len(options) or len(options) < 2 or len(set(options)) < len(options):
                 continue
             right, story = options[place], str(line["STORY"])
             wrong = [option for option in options if option != right]
-            yield _choice("Theory_of_Mind", line["QUESTION"], [right, *wrong], draw, story, story[:200])
+            yield _choice("Theory_of_Mind", line["QUESTION"], [right, *wrong], rng, story, story[:200])
 
 
-def epitome(folder: Path, draw: random.Random) -> Iterator[Row]:
-    """EPITOME: how strongly a reply shows each mechanism of empathy, and the posts alone, to be replied to."""
-    from omnisense.rl.judge_calibration import read_pairs
-    from omnisense.rl.judge_rewards import Empathy
-
+def epitome(folder: Path, rng: random.Random) -> Iterator[Row]:
+    """EPITOME: how strongly a reply shows each mechanism of empathy; and each post as an open question."""
     posts: dict[str, str] = {}
+    levels = ["not at all", "weakly", "strongly"]
     for pair in read_pairs(folder):
-        posts.setdefault(pair["post_id"], pair["post"])
-        for mechanism, asked in Empathy.MECHANISMS.items():
-            said = f"A person: {pair['post']}\nThe reply: {pair['reply']}"
-            levels = ["not at all", "weakly", "strongly"]
-            row = _choice("Empathy", asked, levels, None, said, pair["post_id"], right=levels[pair[mechanism]])
-            yield row
+        posts.setdefault(pair.post_id, pair.post)
+        for mechanism, question in MECHANISMS.items():
+            transcript = f"A person: {pair.post}\nThe reply: {pair.reply}"
+            right = levels[pair.levels[mechanism]]
+            yield _choice("Empathy", question, levels, None, transcript, pair.post_id, right=right)
     for name, post in posts.items():
         yield {"questions": {"task_type": "Empathetic_Reply", "question": "Reply to this person.", "group": name,
-                             "question_pattern": OPEN, "asr_en": _cut(post)}}  # fmt: skip
+                             "question_pattern": OPEN, "asr_en": _truncate(post)}}  # fmt: skip
 
 
-def casino(folder: Path, draw: random.Random) -> Iterator[Row]:
-    """CaSiNo: how much one negotiator likes the other after their talk."""
+def casino(folder: Path, rng: random.Random) -> Iterator[Row]:
+    """CaSiNo: how much one negotiator likes the other after their negotiation."""
     likes = ["Extremely like", "Slightly like", "Undecided", "Slightly dislike", "Extremely dislike"]
-    for file in _files(folder, "casino*.json"):
-        for talk in json.loads("".join(_lines(file))):
+    for file in _find_files(folder, "casino*.json"):
+        for dialogue in json.loads("".join(_read_lines(file))):
             names = {"mturk_agent_1": "Alex", "mturk_agent_2": "Sam"}
-            said = _talk((names[turn["id"]], turn["text"]) for turn in talk["chat_logs"] if turn["id"] in names)
+            transcript = _transcript(
+                (names[turn["id"]], turn["text"]) for turn in dialogue["chat_logs"] if turn["id"] in names
+            )
             for who, other in (("mturk_agent_1", "mturk_agent_2"), ("mturk_agent_2", "mturk_agent_1")):
-                felt = talk["participant_info"][who]["outcomes"]["opponent_likeness"]
-                if felt in likes:
-                    asked = f"How much does {names[who]} like {names[other]}?"
-                    group = f"casino:{talk['dialogue_id']}"
-                    yield _choice("Rapport_Recognition", asked, likes, None, said, group, right=felt)
+                liking = dialogue["participant_info"][who]["outcomes"]["opponent_likeness"]
+                if liking in likes:
+                    question = f"How much does {names[who]} like {names[other]}?"
+                    group = f"casino:{dialogue['dialogue_id']}"
+                    yield _choice("Rapport_Recognition", question, likes, None, transcript, group, right=liking)
 
 
 CONVERTERS = {
@@ -203,26 +207,36 @@ CONVERTERS = {
 
 def _choice(
     task: str,
-    asked: str,
+    question: str,
     options: Sequence[str],
-    draw: random.Random | None,
-    said: str,
+    rng: random.Random | None,
+    text: str,
     group: str,
     right: str | None = None,
 ) -> Row:
-    """A row of one right option: the first, unless ``right`` names it; shuffled where there is something to draw by."""
+    """Return a multiple-choice row.
+
+    Args:
+        task: its task.
+        question: its text.
+        options: the right one first, unless ``right`` is given.
+        rng: shuffles the options; None to keep their order.
+        text: what precedes the question.
+        group: which a split keeps together.
+        right: the right option.
+    """
     right, options = right if right is not None else options[0], list(options)
-    if draw is not None:
-        draw.shuffle(options)
+    if rng is not None:
+        rng.shuffle(options)
     letter = "ABCDEFGH"[options.index(right)]
     return {
         "questions": {
             "task_type": task,
-            "question": str(asked).strip(),
-            "question_pattern": ONE,
+            "question": str(question).strip(),
+            "question_pattern": SINGLE_CHOICE,
             "options": [f"{'ABCDEFGH'[i]}. {option}" for i, option in enumerate(options)],
             "answer": letter,
-            "asr_en": _cut(said),
+            "asr_en": _truncate(text),
             "group": group,
             "think": f"Of what is offered, '{right.rstrip('.')}' fits best, and that is {letter}.",
         }
@@ -230,7 +244,7 @@ def _choice(
 
 
 def _with_clip(row: Row, folder: Path, name: str, window: str = "") -> Row:
-    """The row with its clip and the window of it, where the user has the clip."""
+    """Return the row with its clip and its time window, if the folder has the clip."""
     if not (folder / "video" / name).is_file():
         return row
     start, _, end = window.partition("-")
@@ -238,23 +252,23 @@ def _with_clip(row: Row, folder: Path, name: str, window: str = "") -> Row:
     return {"video_path": f"videos/{name}", **timing, **row}
 
 
-def _talk(turns: Any) -> str:
+def _transcript(turns: Any) -> str:
     return "\n".join(f"{who}: {' '.join(text.split())}" for who, text in turns)
 
 
-def _cut(text: str) -> str:
-    """The end of a long text: what was said last matters most."""
-    return text if len(text) <= _MOST_CHARACTERS else f"... {text[-_MOST_CHARACTERS:]}"
+def _truncate(text: str) -> str:
+    """Return the end of a long text, which matters most."""
+    return text if len(text) <= _MAX_CHARACTERS else f"... {text[-_MAX_CHARACTERS:]}"
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
+def _find_files(folder: Path, pattern: str) -> list[Path]:
     found = sorted([*folder.glob(pattern), *folder.glob(f"{pattern}.gz")])
     if not found:
         raise FileNotFoundError(f"no {pattern}")
     return found
 
 
-def _lines(file: Path) -> list[str]:
+def _read_lines(file: Path) -> list[str]:
     data = file.read_bytes()
     text = gzip.decompress(data) if file.suffix == ".gz" else data
     return text.decode("utf-8").splitlines(keepends=True)

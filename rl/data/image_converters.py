@@ -1,7 +1,7 @@
-"""General sets about pictures, which HERM's first stage mixes in, turned into rows in HERM's form.
+"""Converters of public image datasets, which HERM mixes into its first stage, to rows in HERM's format.
 
-Their ``dimension`` is the task by which a recipe sets sample ratios. A row's picture is named as the set names it, and
-is looked for in ``data.images``.
+Their ``dimension`` is the task for which a recipe sets a sampling ratio. A row names its image as the dataset does; it
+is looked up in ``data.images``.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from omnisense.perception.geometry import clip_xywh
 from omnisense.perception.images.coco import CAPTIONS, INSTANCES
 from omnisense.perception.images.scene import MIN_SIDE_PX
 
-_LEAST_AREA = 0.01  # of the picture: smaller objects are not asked for
+_MIN_AREA = 0.01  # of the image: there are no questions about smaller objects
 _BOXED = re.compile(r"\[\s*[\d.]+\s*,\s*[\d.]+\s*,\s*[\d.]+\s*,\s*[\d.]+\s*\]")
 Row = dict[str, Any]
 
 
 class ImageConverter(NamedTuple):
-    """A set: how it is read, its licence, and what its folder must hold."""
+    """A converter of an image dataset: its function, the dataset's license, and which folder to give it."""
 
     read: Callable[[Path], Iterator[Row]]
-    licence: str
-    about: str
+    license: str
+    usage: str
 
 
-def convert(name: str, folder: Path) -> list[Row]:
-    """The rows of a set.
+def convert_images(name: str, folder: Path) -> list[Row]:
+    """Return the rows of an image dataset.
 
     Args:
-        name: a key of :data:`GENERAL`.
-        folder: where its files are.
+        name: a key of :data:`IMAGE_CONVERTERS`.
+        folder: with the dataset's files.
 
     Raises:
-        InputError: its files are not there, or not as published.
+        InputError: its files are missing, or not as published.
     """
     try:
         return list(IMAGE_CONVERTERS[name].read(folder))
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         cause = f"{type(error).__name__}: {error}"
-        raise InputError(f"this is not {name} as published ({cause})", IMAGE_CONVERTERS[name].about, folder) from error
+        raise InputError(f"this is not {name} as published ({cause})", IMAGE_CONVERTERS[name].usage, folder) from error
 
 
 def coco_captions(folder: Path) -> Iterator[Row]:
-    """COCO's captions, each for its picture."""
+    """COCO captions: describe the image."""
     found = json.loads((folder / CAPTIONS).read_text("utf-8"))
     files = {image["id"]: image["file_name"] for image in found["images"]}
     for one in found["annotations"]:
@@ -58,10 +58,10 @@ def coco_captions(folder: Path) -> Iterator[Row]:
 
 
 def coco_objects(folder: Path) -> Iterator[Row]:
-    """Objects that are alone of their kind in a picture, by the name of the kind: where are they?"""
+    """COCO objects that are the only one of their category in an image: where are they?"""
     found = json.loads((folder / INSTANCES).read_text("utf-8"))
     images = {image["id"]: image for image in found["images"]}
-    kinds = {kind["id"]: kind["name"] for kind in found["categories"]}
+    categories = {category["id"]: category["name"] for category in found["categories"]}
     count = Counter((one["image_id"], one["category_id"]) for one in found["annotations"])
     for one in found["annotations"]:
         image = images[one["image_id"]]
@@ -70,16 +70,16 @@ def coco_objects(folder: Path) -> Iterator[Row]:
         if count[one["image_id"], one["category_id"]] > 1 or one.get("iscrowd") or box is None:
             continue
         x1, y1, x2, y2 = box[0] / width, box[1] / height, box[2] / width, box[3] / height
-        if (x2 - x1) * (y2 - y1) >= _LEAST_AREA:
+        if (x2 - x1) * (y2 - y1) >= _MIN_AREA:
             where = [round(v, 5) for v in (x1, y1, x2 - x1, y2 - y1)]
-            asked = f"Where is the {kinds[one['category_id']]}?"
+            asked = f"Where is the {categories[one['category_id']]}?"
             yield _row("general referring", image["file_name"], asked, where, one["id"])
 
 
 def llava(folder: Path) -> Iterator[Row]:
-    """Conversations in LLaVA's form, every turn for itself; turns with boxes are left out.
+    """Conversations in LLaVA's format, each exchange as a row of its own, except for those with boxes.
 
-    LLaVA's boxes are in fractions of the picture padded to a square, which means something else here.
+    LLaVA's boxes are fractions of the image padded to a square, which is another notation than ours.
     """
     files = sorted(folder.glob("*.json"))
     if not files:
@@ -103,5 +103,5 @@ def _row(task: str, image: str, question: str, answer: Any, number: Any) -> Row:
 IMAGE_CONVERTERS = {
     "coco-captions": ImageConverter(coco_captions, "CC BY 4.0 (COCO Consortium)", f"Give the folder with {CAPTIONS}."),
     "coco-objects": ImageConverter(coco_objects, "CC BY 4.0 (COCO Consortium)", f"Give the folder with {INSTANCES}."),
-    "llava": ImageConverter(llava, "that of the set in LLaVA's form", "Give a folder with its JSON files."),
+    "llava": ImageConverter(llava, "that of the dataset in LLaVA's format", "Give a folder with its JSON files."),
 }

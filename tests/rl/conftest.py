@@ -12,7 +12,7 @@ from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.policies.loading import load_model
 from omnisense.rl.prompt_prefetch import dump_prompt
 from omnisense.rl.trainer import OmniGRPOTrainer
-from omnisense.rl.weights import Weights
+from omnisense.rl.weights import TrainableWeights
 from omnisense.testing.tiny_models import tiny_omni, tiny_text
 from tests.conftest import write_media
 
@@ -78,7 +78,7 @@ def trainer_on(folder: Path, output: Path, prompts, reward=by_position, lora=Non
     from peft import get_peft_model
 
     model, encoder = load_model(folder, "float32")
-    if isinstance(lora, Weights):
+    if isinstance(lora, TrainableWeights):
         model = lora.apply(model)
     elif lora is not None:
         model = get_peft_model(model, lora)

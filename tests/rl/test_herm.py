@@ -9,10 +9,12 @@ from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question
 from omnisense.rl.curriculum import train_curriculum
-from omnisense.rl.data.split import DataSettings, read_split, rows_of, solution
-from omnisense.rl.recipe import read_recipe, shipped, stages_of
-from omnisense.rl.rewards import accuracy
-from omnisense.rl.tiny_herm import make_pictures
+from omnisense.rl.data.rows import build_rows, target_reply
+from omnisense.rl.data.settings import DataSettings
+from omnisense.rl.data.split import load_split
+from omnisense.rl.recipe import expand_stages, packaged_recipes, read_recipe
+from omnisense.rl.rewards import accuracy_reward
+from omnisense.rl.tiny_herm import make_data
 from omnisense.rl.train import train
 from omnisense.testing import tiny_models
 
@@ -20,7 +22,7 @@ from omnisense.testing import tiny_models
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("herm")
-    make_pictures(folder, each=16)
+    make_data(folder, each=16)
     return folder
 
 
@@ -33,21 +35,22 @@ def recipe_on(vlm, pictures, *changes):
     return read_recipe(
         "herm-tiny",
         [f"policy={vlm}", f"data.files=[{pictures}/training.jsonl]",
-         f"data.held_out_files=[{pictures}/questions.jsonl]", *changes],
+         f"data.test_files=[{pictures}/questions.jsonl]", *changes],
     )  # fmt: skip
 
 
 def test_a_tiny_model_learns_the_mix_and_the_second_stage_starts_from_the_first(vlm, pictures, tmp_path):
     recipe = recipe_on(vlm, pictures, "trainer.max_steps=80", "stages.instruct.trainer.max_steps=10")
-    result = train_curriculum(recipe, tmp_path / "run", lambda _: None)
-    mix, instruct = (stage["log"]["loss"] for stage in result["stages"])
-    assert mix["last"] < 0.1 * mix["first"]
-    assert instruct["first"] < 2 * mix["last"]  # far from where the first stage began
+    result = train_curriculum(recipe, tmp_path / "run")
+    mix, instruct = (stage.log.curves["loss"] for stage in result.stages)
+    assert mix.last < 0.1 * mix.first
+    assert instruct.first < 2 * mix.last  # far from where the first stage began
     started = json.loads((tmp_path / "run" / "2-instruct" / "recipe.json").read_text())["recipe"]
     assert started["policy"] == str(tmp_path / "run" / "1-mix" / "final")
-    gain = next(pair for pair in result["comparison"]["pairs"] if pair["second"] == "instruct")["difference"]
-    assert gain["low"] > 0.3  # against the untrained copy, on pictures that no stage saw
-    assert result["comparison"]["questions"] == 32
+    assert (
+        result.comparison.pair("instruct").difference.low > 0.3
+    )  # against the untrained copy, on pictures that no stage saw
+    assert result.comparison.questions == 32
     page = (tmp_path / "run" / "comparison" / "comparison.md").read_text()
     assert "basic perception" in page
     assert " official |" in page
@@ -66,12 +69,12 @@ def test_an_interrupted_stage_ends_as_an_unbroken_one(vlm, pictures, tmp_path):
                 raise KeyboardInterrupt
 
     changes = ("stages=[]", "trainer.max_steps=8", "trainer.save_steps=3", "evaluation.run=false")
-    train(recipe_on(vlm, pictures, *changes), tmp_path / "whole", lambda _: None)
-    said = []
+    train(recipe_on(vlm, pictures, *changes), tmp_path / "whole")
+    lines = []
     with pytest.raises(KeyboardInterrupt):
-        train(recipe_on(vlm, pictures, *changes), tmp_path / "cut", said.append, [Stop()])
-    train(recipe_on(vlm, pictures, *changes), tmp_path / "cut", said.append)
-    assert any("going on from" in line and "checkpoint-3" in line for line in said)
+        train(recipe_on(vlm, pictures, *changes), tmp_path / "cut", callbacks=[Stop()])
+    train(recipe_on(vlm, pictures, *changes), tmp_path / "cut", lines.append)
+    assert any("resuming from" in line and "checkpoint-3" in line for line in lines)
     whole, cut = (load_file(tmp_path / name / "final" / "model.safetensors") for name in ("whole", "cut"))
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
 
@@ -83,12 +86,12 @@ def test_other_families_train_by_the_same_recipe(family, pictures, tmp_path):
         pytest.importorskip("num2words")
     folder = getattr(tiny_models, family)(tmp_path / "model")
     recipe = recipe_on(folder, pictures, "stages=[]", "trainer.max_steps=12", "data.boxes=auto",
-                       "data.held_out_limit=8",
+                       "data.test_limit=8",
                        "trainer.per_device_train_batch_size=8")  # fmt: skip
-    result = train(recipe, tmp_path / "run", lambda _: None).result
-    assert result["log"]["loss"]["last"] < 0.8 * result["log"]["loss"]["first"]
-    assert result["comparison"]["questions"] == 8
-    assert result["comparison"]["systems"][0]["counts"]["errors"] == 0
+    result = train(recipe, tmp_path / "run").summary
+    assert result.log.curves["loss"].last < 0.8 * result.log.curves["loss"].first
+    assert result.comparison.questions == 8
+    assert result.comparison.systems[0].counts.errors == 0
 
 
 def test_lora_of_the_published_size_trains_the_language_layers(vlm, pictures, tmp_path):
@@ -96,7 +99,7 @@ def test_lora_of_the_published_size_trains_the_language_layers(vlm, pictures, tm
                        "trainer.warmup_steps=1", "weights={train: adapter, r: 64, alpha: 16}",
                        "trainer.lr_scheduler_type=cosine_with_min_lr",
                        "trainer.lr_scheduler_kwargs={min_lr: 1e-5}")  # fmt: skip
-    train(recipe, tmp_path / "run", lambda _: None)
+    train(recipe, tmp_path / "run")
     kept = json.loads((tmp_path / "run" / "final" / "adapter_config.json").read_text())
     assert (kept["r"], kept["lora_alpha"]) == (64, 16)
 
@@ -112,10 +115,10 @@ def test_what_the_engine_makes_is_trained_on(run_cli, vlm, tmp_path):
     annotate(made.folder / "images", tmp_path / "herm", made.write())
     ran = run_cli(
         "train", "sft", "herm-3b", f"policy={vlm}", "dtype=float32",
-        f"data.files=[{tmp_path}/herm/training.jsonl]", f"data.held_out_files=[{tmp_path}/herm/questions.jsonl]",
-        f"data.images={made.folder}/images", "data.samples=32",
-        "stages.instruct.data.samples=16", "trainer.max_steps=2", "trainer.per_device_train_batch_size=2",
-        "trainer.gradient_accumulation_steps=1", "trainer.warmup_steps=0", "data.held_out_limit=4",
+        f"data.files=[{tmp_path}/herm/training.jsonl]", f"data.test_files=[{tmp_path}/herm/questions.jsonl]",
+        f"data.images={made.folder}/images", "data.samples_per_epoch=32",
+        "stages.instruct.data.samples_per_epoch=16", "trainer.max_steps=2", "trainer.per_device_train_batch_size=2",
+        "trainer.gradient_accumulation_steps=1", "trainer.warmup_steps=0", "data.test_limit=4",
         "evaluation.max_new_tokens=4", "--output", str(tmp_path / "run"),
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
@@ -125,17 +128,19 @@ def test_what_the_engine_makes_is_trained_on(run_cli, vlm, tmp_path):
 
 def test_tasks_are_drawn_by_their_ratios(pictures):
     ratios = {"dense caption": 30, "referring person": 10}
-    settings = DataSettings(files=[pictures / "training.jsonl"], ratios=ratios, samples=4000, held_out=0)
-    tasks = Counter(sample.task for sample in read_split(settings, {"image"}, 0).train)
+    settings = DataSettings(files=[pictures / "training.jsonl"], ratios=ratios, samples_per_epoch=4000, test_fraction=0)
+    tasks = Counter(sample.task for sample in load_split(settings, {"image"}, 0).train)
     assert set(tasks) == set(ratios)
     assert 0.73 < tasks["dense caption"] / 4000 < 0.77
-    again = read_split(settings, {"image"}, 0).train
-    assert [sample.id for sample in again] == [sample.id for sample in read_split(settings, {"image"}, 0).train]
+    again = load_split(settings, {"image"}, 0).train
+    assert [sample.id for sample in again] == [sample.id for sample in load_split(settings, {"image"}, 0).train]
 
 
 def test_every_row_comes_once_before_any_comes_again(pictures):
-    settings = DataSettings(files=[pictures / "training.jsonl"], ratios={"dense caption": 1}, samples=96, held_out=0)
-    train = read_split(settings, {"image"}, 0).train
+    settings = DataSettings(
+        files=[pictures / "training.jsonl"], ratios={"dense caption": 1}, samples_per_epoch=96, test_fraction=0
+    )
+    train = load_split(settings, {"image"}, 0).train
     assert set(Counter(sample.id for sample in train).values()) == {2}  # 48 pictures to train on
 
 
@@ -145,7 +150,7 @@ def test_ratios_of_tasks_that_are_not_there_are_refused(pictures):
         ({"dense caption": 0}, "nothing to draw by"),
     ):
         with pytest.raises(InputError, match=what):
-            read_split(DataSettings(files=[pictures / "training.jsonl"], ratios=ratios), {"image"}, 0)
+            load_split(DataSettings(files=[pictures / "training.jsonl"], ratios=ratios), {"image"}, 0)
 
 
 @pytest.mark.parametrize(
@@ -160,34 +165,34 @@ def test_a_box_is_taught_as_the_family_writes_it_and_read_back_as_right(form, on
     gold = "[[0.1, 0.2, 0.5, 0.8]]"
     for kind, expected in (("box", one), ("boxes", several)):
         sample = Sample("1", "t", 0, Question("Where?", kind, form=form), gold, "text")
-        (row,), _ = rows_of([sample], DataSettings(files=["x"]).prompting(), lambda _: 1, 10)
-        reply = solution(row, think=False)
+        (row,), _ = build_rows([sample], DataSettings(files=["x"]).prompting(), lambda _: 1, 10)
+        reply = target_reply(row, think=False)
         assert reply == expected
-        columns = {key: [row[key]] for key in ("question", "kind", "options", "gold", "form")}
-        assert accuracy([[{"role": "assistant", "content": reply}]], **columns) == [1.0]
+        columns = {key: [getattr(row, key)] for key in ("question", "kind", "options", "gold", "form")}
+        assert accuracy_reward([[{"role": "assistant", "content": reply}]], **columns) == [1.0]
 
 
 def test_a_text_is_taught_as_it_stands_and_never_scored():
     sample = Sample("1", "t", 0, Question("Describe.", "text"), "A man waves.", "text")
-    (row,), _ = rows_of([sample], DataSettings(files=["x"], think=False).prompting(), lambda _: 1, 10)
-    assert solution(row, think=False) == "A man waves."
-    assert json.loads(row["prompt"])[0]["content"][-1]["text"] == "Describe."
-    columns = {key: [row[key]] for key in ("question", "kind", "options", "gold", "form")}
-    assert accuracy([[{"role": "assistant", "content": "A man waves."}]], **columns) == [None]
+    (row,), _ = build_rows([sample], DataSettings(files=["x"], think=False).prompting(), lambda _: 1, 10)
+    assert target_reply(row, think=False) == "A man waves."
+    assert json.loads(row.prompt)[0]["content"][-1]["text"] == "Describe."
+    columns = {key: [getattr(row, key)] for key in ("question", "kind", "options", "gold", "form")}
+    assert accuracy_reward([[{"role": "assistant", "content": "A man waves."}]], **columns) == [None]
 
 
 def test_boxes_follow_the_model(pictures, vlm):
     forms = {}
     for unit in ("auto", "bins"):
         settings = DataSettings(files=[pictures / "training.jsonl"], boxes=unit)
-        train = read_split(settings, {"image"}, 0, str(vlm)).train
+        train = load_split(settings, {"image"}, 0, str(vlm)).train
         forms[unit] = {sample.question.form for sample in train if sample.question.form}
     assert forms == {"auto": {"pixels 84x56"}, "bins": {"bins"}}
 
 
 def test_the_published_numbers_are_in_the_recipes():
     for name in ("herm-3b", "herm-7b"):
-        mix, instruct = (stage.recipe for stage in stages_of(shipped()[name]))
+        mix, instruct = (stage.recipe for stage in expand_stages(packaged_recipes()[name]))
         assert mix.data.ratios == {"dense caption": 13.5, "instance caption": 10, "instance grounding": 27,
                                    "referring person": 27, "referring part": 10}  # fmt: skip
         assert instruct.data.ratios["question answering"] == 150
@@ -224,31 +229,31 @@ def test_general_sets_become_rows_of_the_same_form(run_cli, tmp_path):
     (tmp_path / "llava").mkdir()
     (tmp_path / "llava" / "mix.json").write_text(json.dumps(talk))
     for name, source in (("coco-captions", "in"), ("coco-objects", "in"), ("llava", "llava")):
-        ran = run_cli("train", "data", name, tmp_path / source, tmp_path / "rows")
+        ran = run_cli("train", "data", name, tmp_path / source, "--output", tmp_path / "rows")
         assert "1 rows" in ran.stdout, ran.stderr
     for name in ("coco-captions", "coco-objects", "llava"):
         file = tmp_path / "rows" / f"{name}.jsonl"
-        settings = DataSettings(files=[file], images=made.folder / "images", held_out=0)
-        (sample,) = read_split(settings, {"image"}, 0).train
+        settings = DataSettings(files=[file], images=made.folder / "images", test_fraction=0)
+        (sample,) = load_split(settings, {"image"}, 0).train
         assert sample.task in ("general caption", "general referring", "conversation")
         assert sample.gold in ("three people stand", "[[0.0156, 0.0417, 0.2031, 0.2292]]", "Three people.")
 
 
 @pytest.mark.shared
 def test_general_rows_of_real_annotations(shared, tmp_path):
-    from omnisense.rl.data.prepare import prepare
+    from omnisense.rl.data.prepare import prepare_rows
 
     folder = shared / "people_images"
-    assert prepare("coco-captions", folder, tmp_path).startswith("65 rows")
-    prepare("coco-objects", folder, tmp_path)
-    rows = DataSettings(files=[tmp_path / "coco-objects.jsonl"], images=folder / "images", held_out=0)
-    asked = {sample.question.text for sample in read_split(rows, {"image"}, 0).train}
+    assert prepare_rows("coco-captions", folder, tmp_path).num_rows == 65
+    prepare_rows("coco-objects", folder, tmp_path)
+    rows = DataSettings(files=[tmp_path / "coco-objects.jsonl"], images=folder / "images", test_fraction=0)
+    asked = {sample.question.text for sample in load_split(rows, {"image"}, 0).train}
     assert {"Where is the skateboard?", "Where is the dog?"} & asked
 
 
 def test_a_general_set_that_is_none_says_so(tmp_path):
-    from omnisense.rl.data.prepare import prepare
+    from omnisense.rl.data.prepare import prepare_rows
 
     for name in ("coco-captions", "coco-objects", "llava"):
         with pytest.raises(InputError, match=f"not {name} as published"):
-            prepare(name, tmp_path, tmp_path / "out")
+            prepare_rows(name, tmp_path, tmp_path / "out")

@@ -16,10 +16,10 @@ from transformers import TrainerCallback
 
 from omnisense.errors import InputError, MediaError
 from omnisense.reasoning.policies.load import load_policy
-from omnisense.rl.checkpoints import last_whole
+from omnisense.rl.checkpoints import last_complete_checkpoint
 from omnisense.rl.curriculum import train_curriculum
-from omnisense.rl.evaluate import summary_of
-from omnisense.rl.recipe import read_recipe, shipped, stages_of
+from omnisense.rl.curves import summarize_log
+from omnisense.rl.recipe import expand_stages, packaged_recipes, read_recipe
 from omnisense.rl.rewards import RewardError
 from omnisense.rl.tiny import make_data
 from omnisense.rl.train import train
@@ -79,14 +79,14 @@ def staged(tiny, tiny_data, seed, steps, *stages):
 
 def test_a_tiny_model_learns_to_see(tiny, tmp_path):
     make_data(tmp_path / "data")
-    result = train_curriculum(staged(tiny, tmp_path / "data", 0, 60, "video"), tmp_path / "run", lambda _: None)
-    pairs = {(pair["second"], pair["first"]): pair["difference"] for pair in result["comparison"]["pairs"]}
+    result = train_curriculum(staged(tiny, tmp_path / "data", 0, 60, "video"), tmp_path / "run")
+    pairs = {(pair.second, pair.first): pair.difference for pair in result.comparison.pairs}
     assert set(pairs) == {("form", "base"), ("video", "base"), ("video", "form")}
-    assert pairs["video", "form"]["low"] > 0
-    form_score, video_score = (one["strict"]["mean"] for one in result["comparison"]["systems"][1:])
+    assert pairs["video", "form"].low > 0
+    form_score, video_score = (one.strict.mean for one in result.comparison.systems[1:])
     assert video_score > form_score
-    reward = result["stages"][1]["log"]["reward"]
-    assert reward["last"] > reward["first"] + 0.2
+    reward = result.stages[1].log.curves["reward"]
+    assert reward.last > reward.first + 0.2
     final = tmp_path / "run" / "2-video" / "final"
     assert "video against form: +" in (final / "README.md").read_text()
     assert (tmp_path / "run" / "2-video" / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -98,8 +98,8 @@ def test_a_tiny_model_learns_to_see(tiny, tmp_path):
     assert load_policy(str(final)).modalities == {"text", "image", "video", "audio"}
     # The same command again trains nothing and gives the same.
     before = (final / "log.json").stat().st_mtime_ns
-    again = train_curriculum(staged(tiny, tmp_path / "data", 0, 60, "video"), tmp_path / "run", lambda _: None)
-    assert again["comparison"] == result["comparison"]
+    again = train_curriculum(staged(tiny, tmp_path / "data", 0, 60, "video"), tmp_path / "run")
+    assert again.comparison == result.comparison
     assert (final / "log.json").stat().st_mtime_ns == before
 
 
@@ -109,15 +109,14 @@ def test_a_tiny_model_learns_to_see(tiny, tmp_path):
 def test_the_tiny_recipe_learns_every_modality(tiny, tmp_path, seed):
     make_data(tmp_path / "data", seed)
     recipe = staged(tiny, tmp_path / "data", seed, 60, "video", "audio", "both")
-    result = train_curriculum(recipe, tmp_path / "run", lambda _: None)
-    last = result["comparison"]["systems"][-1]["strict"]
-    assert last["low"] > 0.6
-    assert next(p for p in result["comparison"]["pairs"] if p["second"] == "both")["difference"]["low"] > 0
+    result = train_curriculum(recipe, tmp_path / "run")
+    assert result.comparison.systems[-1].strict.low > 0.6
+    assert result.comparison.pair("both").difference.low > 0
 
 
 def test_an_adapter_is_ready_for_policy(recipe, tmp_path, tiny):
     small = ["weights={train: adapter, r: 4}", "trainer.beta=0.1", "rewards={'tests.rl.conftest:by_length': 1.0}"]
-    done = train(recipe(*small), tmp_path / "one", lambda _: None)
+    done = train(recipe(*small), tmp_path / "one")
     final = tmp_path / "one" / "final"
     assert done.candidate.adapter == str(final)
     assert (final / "adapter_config.json").is_file()
@@ -127,16 +126,16 @@ def test_an_adapter_is_ready_for_policy(recipe, tmp_path, tiny):
     assert policy.write([[{"role": "user", "content": [{"type": "text", "text": "Up or down?"}]}]], max_new_tokens=2)
     # A second stage goes on with the same adapter, and its reference is that adapter as it was.
     more = recipe(*small, f"adapter={final}", file="audio")
-    second = train(more, tmp_path / "two", lambda _: None)
+    second = train(more, tmp_path / "two")
     assert second.log[0]["kl"] == 0.0
     assert not same(tmp_path / "one", tmp_path / "two")
 
 
 def test_modalities_are_mixed_freely(recipe, tmp_path, tiny_data):
     files = ", ".join(str(tiny_data / f"{name}.json") for name in ("video", "audio", "both", "cold"))
-    done = train(recipe(f"data.files=[{files}]", "data.held_out=0"), tmp_path, lambda _: None)
-    assert done.result["log"]["steps"] == 4
-    assert done.result["comparison"] is None
+    done = train(recipe(f"data.files=[{files}]", "data.test_fraction=0"), tmp_path)
+    assert done.summary.log.steps == 4
+    assert done.summary.comparison is None
 
 
 # --- interrupted ------------------------------------------------------------------------------------------------------
@@ -151,9 +150,9 @@ class Break(TrainerCallback):
 @pytest.mark.parametrize("adapted", [False, True], ids=["full", "adapter"])
 def test_an_interrupted_run_ends_as_if_it_had_not_been(recipe, tmp_path, adapted):
     changes = ["weights={train: adapter, r: 4}", "trainer.beta=0.05"] if adapted else []
-    whole = train(recipe(*changes), tmp_path / "whole", lambda _: None)
+    whole = train(recipe(*changes), tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        train(recipe(*changes), tmp_path / "broken", lambda _: None, [Break()])
+        train(recipe(*changes), tmp_path / "broken", callbacks=[Break()])
     lines = []
     (tmp_path / "broken" / "checkpoints" / "checkpoint-4").mkdir()  # a checkpoint that was never finished
     mended = train(recipe(*changes), tmp_path / "broken", lines.append)
@@ -185,8 +184,8 @@ def test_only_a_whole_checkpoint_counts(tmp_path):
         (tmp_path / f"checkpoint-{step}").mkdir()
         if state is not None:
             (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
-    assert last_whole(tmp_path).name == "checkpoint-10"
-    assert last_whole(tmp_path / "nowhere") is None
+    assert last_complete_checkpoint(tmp_path).name == "checkpoint-10"
+    assert last_complete_checkpoint(tmp_path / "nowhere") is None
 
 
 # --- gone wrong -------------------------------------------------------------------------------------------------------
@@ -195,8 +194,8 @@ def test_only_a_whole_checkpoint_counts(tmp_path):
 def test_a_reward_that_fails_stops_the_run_and_what_was_learnt_is_kept(recipe, tmp_path):
     broken = recipe("rewards={'tests.rl.test_train:raises_at_last': 1.0}", "trainer.save_steps=1")
     with pytest.raises(RewardError, match="the judge is ill"):
-        train(broken, tmp_path, lambda _: None)
-    assert last_whole(tmp_path / "checkpoints").name == "checkpoint-1"
+        train(broken, tmp_path)
+    assert last_complete_checkpoint(tmp_path / "checkpoints").name == "checkpoint-1"
 
 
 def test_a_full_disk_is_told_and_what_was_learnt_is_kept(recipe, tmp_path, monkeypatch):
@@ -211,18 +210,18 @@ def test_a_full_disk_is_told_and_what_was_learnt_is_kept(recipe, tmp_path, monke
 
     monkeypatch.setattr(OmniGRPOTrainer, "_save_checkpoint", full)
     with pytest.raises(InputError, match="the disk is full"):
-        train(recipe(), tmp_path / "run", lambda _: None)
+        train(recipe(), tmp_path / "run")
     monkeypatch.undo()
     lines = []
     train(recipe(), tmp_path / "run", lines.append)
-    assert any("going on from" in line and "checkpoint-2" in line for line in lines)
-    train(recipe(), tmp_path / "whole", lambda _: None)
+    assert any("resuming from" in line and "checkpoint-2" in line for line in lines)
+    train(recipe(), tmp_path / "whole")
     assert same(tmp_path / "whole", tmp_path / "run")
 
 
 def test_a_clip_that_breaks_in_the_middle_stops_the_run_and_is_named(recipe, tmp_path, tiny_data):
     make_data(tmp_path / "data", each=8)
-    wanted = recipe(f"data.files=[{tmp_path}/data/video.json]", "data.held_out=0")
+    wanted = recipe(f"data.files=[{tmp_path}/data/video.json]", "data.test_fraction=0")
 
     class Spoil(TrainerCallback):
         def on_step_end(self, args, state, control, **_):
@@ -230,15 +229,15 @@ def test_a_clip_that_breaks_in_the_middle_stops_the_run_and_is_named(recipe, tmp
                 clip.write_bytes(b"spoilt")
 
     with pytest.raises(MediaError, match=r"mute\d+\.mp4"):
-        train(wanted, tmp_path / "run", lambda _: None, [Spoil()])
+        train(wanted, tmp_path / "run", callbacks=[Spoil()])
 
 
 def test_a_folder_holds_one_run(recipe, tmp_path):
-    train(recipe(), tmp_path, lambda _: None)
+    train(recipe(), tmp_path)
     with pytest.raises(InputError, match=r"other settings \(trainer\)"):
-        train(recipe("trainer.learning_rate=5"), tmp_path, lambda _: None)
+        train(recipe("trainer.learning_rate=5"), tmp_path)
     with pytest.raises(InputError, match="data"):
-        train(recipe(file="audio"), tmp_path, lambda _: None)
+        train(recipe(file="audio"), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +257,7 @@ def test_what_cannot_be_trained_is_said_before_it_is_tried(recipe, tmp_path, cha
     from omnisense.errors import OmniSenseError
 
     with pytest.raises(OmniSenseError, match=cause):
-        train(recipe(*change.split("\x00")), tmp_path, lambda _: None)
+        train(recipe(*change.split("\x00")), tmp_path)
 
 
 @pytest.mark.slow
@@ -295,17 +294,16 @@ def test_the_command_trains_and_tells(run_cli, tmp_path, recipe, tiny_data):
 
 
 def test_the_recipes_that_ship_can_be_read_and_say_what_they_need():
-    found = shipped()
+    found = packaged_recipes()
     assert set(found) == {"tiny", "smollm2", "omni-3b", "omni-7b", "herm-tiny", "herm-3b", "herm-7b"}
     for recipe in found.values():
-        assert recipe.about
-        assert recipe.needs
-        for stage in stages_of(recipe):
-            from omnisense.rl.train import _arguments
+        assert recipe.description
+        assert recipe.requirements
+        for stage in expand_stages(recipe):
+            from omnisense.rl.trainer_config import build_trainer_config
 
-            arguments = _arguments(stage.recipe, os.devnull)
-            assert arguments.learning_rate < 0.01
-    paper = stages_of(found["omni-7b"])
+            assert build_trainer_config(stage.recipe, os.devnull).learning_rate < 0.01
+    paper = expand_stages(found["omni-7b"])
     assert [stage.name for stage in paper] == ["video", "audio", "both"]
     assert all(stage.recipe.trainer["beta"] == 0.1 and stage.recipe.trainer["num_generations"] == 8 for stage in paper)
     assert [stage.recipe.data.audio for stage in paper] == [False, False, True]
@@ -318,9 +316,9 @@ def test_changes_on_the_command_line():
     assert recipe.trainer["learning_rate"] == 1e-6
     assert recipe.trainer["save_strategy"] == "no"
     assert [path.name for path in recipe.data.files] == ["a.json", "b.json"]
-    steps = {stage.name: stage.recipe.trainer.get("max_steps") for stage in stages_of(recipe)}
+    steps = {stage.name: stage.recipe.trainer.get("max_steps") for stage in expand_stages(recipe)}
     assert steps == {"form": 30, "video": 60, "audio": 7, "both": 60}
-    form = stages_of(recipe)[0].recipe
+    form = expand_stages(recipe)[0].recipe
     assert "num_generations" not in form.trainer  # settings of another trainer are nothing to it
 
 
@@ -329,9 +327,9 @@ def test_changes_on_the_command_line():
     [
         ("policy: x", [], "data"),
         ("policy: x\ndata: {files: [a], sped: 1}", [], "sped"),
-        ("- a", [], "table"),
+        ("- a", [], "mapping"),
         ("a: [", [], "cannot be read"),
-        ("policy: x\ndata: {files: [a]}", ["novalue"], "changes nothing"),
+        ("policy: x\ndata: {files: [a]}", ["novalue"], "not an override"),
         ("policy: x\ndata: {files: [a]}", ["policy.name=1"], "policy"),
         ("policy: x\ndata: {files: [a]}", ["stages.video.seed=1"], "stages"),
         ("policy: x\ndata: {files: []}", [], "data.files"),
@@ -351,13 +349,14 @@ def test_a_recipe_is_for_its_command():
     recipe = read_recipe("tiny")
     recipe.stages[1]["name"] = "form"
     with pytest.raises(InputError, match="form"):
-        stages_of(recipe)
+        expand_stages(recipe)
 
 
 def test_the_summary_of_a_log():
     log = [{"step": i, "reward": i / 20, "kl": float("nan")} for i in range(1, 21)] + [
         {"step": 20, "train_runtime": 5.0}
     ]
-    assert summary_of(log)["reward"] == {"first": 0.075, "last": 0.975, "mean": 0.525}
-    assert "kl" not in summary_of(log)
-    assert summary_of(log)["steps"] == 20
+    summary = summarize_log(log)
+    assert summary.curves["reward"].model_dump() == {"first": 0.075, "last": 0.975, "mean": 0.525}
+    assert "kl" not in summary.curves
+    assert (summary.steps, summary.seconds) == (20, 5.0)

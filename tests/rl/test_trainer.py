@@ -14,10 +14,10 @@ from peft import LoraConfig
 from omnisense.errors import InputError, MediaError
 from omnisense.reasoning.policies.batching import collate
 from omnisense.reasoning.policies.loading import load_model
-from omnisense.rl.full_forward import bare_model
-from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, read_prompt
+from omnisense.rl.full_forward import unwrap_model
+from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, load_prompt
 from omnisense.rl.trainer import OmniGRPOTrainer
-from omnisense.rl.weights import LANGUAGE_LAYERS, Weights
+from omnisense.rl.weights import LANGUAGE_LAYERS, TrainableWeights
 from omnisense.testing.tiny_models import tiny_audio, tiny_omni3, tiny_vlm
 from tests.rl.conftest import by_length, logged, state_of, trainer_on
 
@@ -28,8 +28,8 @@ COMPLETIONS = [[65, 66, 67, 256], [70, 71], [80, 81, 82], [90], [97, 98, 99, 100
 def trained_path(trainer, rows, batch_size=None, grad=False):
     """Log-probabilities (rows, longest completion) by the trainer's own path, as TRL lays a batch out."""
     pad = trainer._tokenizer.pad_token_id
-    trainer._rows = [trainer._encoder.encode(prompt)[0] for prompt in rows]
-    prompt = collate(trainer._rows, pad)
+    trainer._encoded = [trainer._encoder.encode(prompt)[0] for prompt in rows]
+    prompt = collate(trainer._encoded, pad)
     longest = max(map(len, COMPLETIONS[: len(rows)]))
     done = torch.tensor([c + [pad] * (longest - len(c)) for c in COMPLETIONS[: len(rows)]])
     real = torch.tensor([[1] * len(c) + [0] * (longest - len(c)) for c in COMPLETIONS[: len(rows)]])
@@ -108,7 +108,7 @@ def test_gradients_equal_those_of_a_plain_forward(tiny, prompts, tmp_path):
 
 def test_logits_are_made_for_the_completion_alone(trainer, prompts, monkeypatch):
     seen = []
-    head = bare_model(trainer.model).get_output_embeddings()
+    head = unwrap_model(trainer.model).get_output_embeddings()
     hook = head.register_forward_hook(lambda _, args, output: seen.append(output.shape[1]))
     trained_path(trainer, [prompts[0]["video"], prompts[0]["text"]])
     hook.remove()
@@ -158,13 +158,13 @@ def test_media_are_encoded_once_a_group(tiny, prompts, tmp_path):
     )  # fmt: skip
     trainer.train()
     # Two rounds of generation over both rows, and the batch that the loader holds ready.
-    assert trainer.ahead.encoded <= 6
+    assert trainer.prefetcher.num_encoded <= 6
     assert logged(trainer, "encoding/wait_s")
 
 
 def test_a_prompt_is_written_and_read(prompts):
     for prompt in prompts[0].values():
-        assert read_prompt(dump_prompt(prompt)) == prompt
+        assert load_prompt(dump_prompt(prompt)) == prompt
 
 
 def test_a_clip_that_vanishes_stops_the_run_and_is_named(tiny, tmp_path):
@@ -174,16 +174,16 @@ def test_a_clip_that_vanishes_stops_the_run_and_is_named(tiny, tmp_path):
 
 
 def test_what_is_expected_is_not_encoded_again(trainer, prompts):
-    ahead = PromptPrefetcher(trainer._encoder, 2)
+    prefetcher = PromptPrefetcher(trainer._encoder, 2)
     rows = [dump_prompt(prompts[0]["video"])] * 4 + [dump_prompt(prompts[0]["text"])] * 4
-    ahead.expect(rows)
-    ahead.expect(rows)
-    first = ahead.take(rows)
-    assert ahead.encoded == 2
+    prefetcher.prefetch(rows)
+    prefetcher.prefetch(rows)
+    first = prefetcher.take(rows)
+    assert prefetcher.num_encoded == 2
     assert first[0] is first[3]
-    ahead.expect(rows)  # TRL hands the same batch out for its next update
-    assert ahead.encoded == 2
-    assert ahead.take(rows[4:])[0].prompt.length == first[4].prompt.length
+    prefetcher.prefetch(rows)  # TRL hands the same batch out for its next update
+    assert prefetcher.num_encoded == 2
+    assert prefetcher.take(rows[4:])[0].prompt.length == first[4].prompt.length
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_mixed_precision_keeps_the_media(tiny, prompts, tmp_path, lora):
 def test_media_tokens_are_never_written(tiny, prompts, tmp_path):
     trainer = trainer_on(tiny, tmp_path, [prompts[0]["both"]])
     media = {trainer._tokenizer.convert_tokens_to_ids(t) for t in ("<|IMAGE|>", "<|VIDEO|>", "<|AUDIO|>")}
-    head = bare_model(trainer.model).get_output_embeddings()
+    head = unwrap_model(trainer.model).get_output_embeddings()
     with torch.no_grad():  # make them all but certain
         head.weight[sorted(media)] *= 50
     rows = [{"prompt": dump_prompt(prompts[0]["both"])}] * 4
@@ -255,10 +255,10 @@ _TWO = """
 import sys, torch
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from omnisense.rl.prompt_prefetch import read_prompt
+from omnisense.rl.prompt_prefetch import load_prompt
 from tests.rl.conftest import by_position, state_of, trainer_on
 folder, output, size = Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
-prompts = [read_prompt(line) for line in Path(sys.argv[5]).read_text().splitlines()]
+prompts = [load_prompt(line) for line in Path(sys.argv[5]).read_text().splitlines()]
 trainer = trainer_on(folder, output, prompts, per_device_train_batch_size=size, max_steps=3, optim="sgd",
                      learning_rate=0.01, beta=0.05, max_grad_norm=0.0)
 trainer._generate_single_turn = lambda ids, *_: ([[65 + i % 4] * (2 + i % 4) + [256] for i in range(len(ids))], None)
@@ -339,7 +339,7 @@ def test_vllm_that_is_not_there_is_told(tiny_llm, prompts, tmp_path):
 @pytest.mark.parametrize("towers", [False, True], ids=["language", "towers too"])
 def test_an_adapter_learns_under_gradient_checkpointing(tiny, prompts, tmp_path, towers):
     trainer = trainer_on(
-        tiny, tmp_path, [prompts[0]["both"]], lora=Weights(r=4, towers=towers), gradient_checkpointing=True
+        tiny, tmp_path, [prompts[0]["both"]], lora=TrainableWeights(r=4, towers=towers), gradient_checkpointing=True
     )
     before = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}
     trainer.train()
@@ -351,13 +351,13 @@ def test_an_adapter_learns_under_gradient_checkpointing(tiny, prompts, tmp_path,
 
 def test_all_weights_or_the_language_alone(tiny):
     for towers in (False, True):
-        model = Weights(train="full", towers=towers).apply(load_model(tiny)[0])
+        model = TrainableWeights(train="full", towers=towers).apply(load_model(tiny)[0])
         learning = {name for name, value in model.named_parameters() if value.requires_grad}
         assert any("layers.1.mlp" in name for name in learning)
         assert any("visual." in name for name in learning) == towers
         assert any("audio_tower." in name for name in learning) == towers
     with pytest.raises(InputError, match="adapter"):
-        Weights(train="full").apply(model, "some/adapter")
+        TrainableWeights(train="full").apply(model, "some/adapter")
 
 
 def test_the_trainer_stays_thin():

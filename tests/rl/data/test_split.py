@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,17 +10,20 @@ from omnisense.benchmarks.harness.question_files import OPEN
 from omnisense.benchmarks.humansense.loading import load
 from omnisense.errors import InputError
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
-from omnisense.rl.data.converters import CONVERTERS, ONE, convert
-from omnisense.rl.data.prepare import prepare, rendered, traces
-from omnisense.rl.data.split import DataSettings, read_split, rows_of, solution
-from omnisense.rl.prompt_prefetch import read_prompt
+from omnisense.rl.data.converters import CONVERTERS, SINGLE_CHOICE, convert
+from omnisense.rl.data.prepare import prepare_rows, render_clips, sample_traces
+from omnisense.rl.data.rows import build_rows, target_reply
+from omnisense.rl.data.settings import DataSettings
+from omnisense.rl.data.split import load_split
+from omnisense.rl.prompt_prefetch import load_prompt
 
 EVERYTHING = ("text", "image", "video", "audio")
 
 
 def row(number, media="", **asked):
-    base = {"task_type": "Emotion_Recognition", "question": f"What is felt {number}?", "question_pattern": ONE,
-            "options": ["A. joy", "B. grief"], "answer": "A", "asr_en": f"words {number}"}  # fmt: skip
+    base = {"task_type": "Emotion_Recognition", "question": f"What is felt {number}?",
+            "question_pattern": SINGLE_CHOICE, "options": ["A. joy", "B. grief"], "answer": "A",
+            "asr_en": f"words {number}"}  # fmt: skip
     return ({"video_path": media} if media else {}) | {"questions": base | asked}
 
 
@@ -33,7 +37,7 @@ def write(tmp_path):
 
 
 def split(file, takes=EVERYTHING, seed=0, **settings):
-    return read_split(DataSettings(files=[file], **settings), takes, seed)
+    return load_split(DataSettings(files=[file], **settings), takes, seed)
 
 
 # --- split and filters ------------------------------------------------------------------------------------------------
@@ -41,18 +45,18 @@ def split(file, takes=EVERYTHING, seed=0, **settings):
 
 def test_a_group_is_never_cut(write):
     file = write([row(i, group=f"dialogue {i // 5}") for i in range(400)])
-    found = split(file, held_out=0.3)
-    train, held = ({sample.group for sample in samples} for samples in (found.train, found.held_out.samples))
+    found = split(file, test_fraction=0.3)
+    train, held = ({sample.group for sample in samples} for samples in (found.train, found.test.samples))
     assert not train & held
     assert 0.15 < len(held) / 80 < 0.45
-    assert len(found.train) + len(found.held_out.samples) == 400
+    assert len(found.train) + len(found.test.samples) == 400
 
 
 def test_a_group_stays_on_its_side_when_more_data_comes(write):
-    few = split(write([row(i, group=str(i)) for i in range(50)]), held_out=0.3)
-    more = split(write([row(i, group=str(i)) for i in range(80)], "more.json"), held_out=0.3)
-    assert {sample.group for sample in few.held_out.samples} <= {sample.group for sample in more.held_out.samples}
-    assert split(write([row(i, group=str(i)) for i in range(50)]), held_out=0.3).train == few.train
+    few = split(write([row(i, group=str(i)) for i in range(50)]), test_fraction=0.3)
+    more = split(write([row(i, group=str(i)) for i in range(80)], "more.json"), test_fraction=0.3)
+    assert {sample.group for sample in few.test.samples} <= {sample.group for sample in more.test.samples}
+    assert split(write([row(i, group=str(i)) for i in range(50)]), test_fraction=0.3).train == few.train
 
 
 def test_without_a_group_the_clip_or_the_words_hold_questions_together(write, make_media):
@@ -69,15 +73,15 @@ def test_what_cannot_be_trained_on_is_dropped_counted_and_named(write, tmp_path,
         row(1, "fine.mp4"), row(2, "gone.mp4"), row(3, "broken.mp4"), row(4, "long.mp4"), row(5, answer="Q"), row(6),
         row(7, question_pattern="Haiku"),
     ]  # fmt: skip
-    found = split(write(rows), held_out=0, max_clip_s=3.0)
+    found = split(write(rows), test_fraction=0, max_clip_s=3.0)
     assert [sample.question.text for sample in found.train] == ["What is felt 1?", "What is felt 6?"]
     assert sum(found.dropped.values()) == 5
     told = " ".join(found.dropped)
     assert all(part in told for part in ("gone.mp4", "broken media", "longer than 3 s", "not among AB", "unknown"))
-    assert any("broken.mp4" in name for name in found.named)
-    deaf = split(write(rows), takes=("text",), held_out=0)
+    assert any("broken.mp4" in name for name in found.first_dropped)
+    deaf = split(write(rows), takes=("text",), test_fraction=0)
     assert deaf.dropped["the model takes no video"] == 3
-    assert len(split(write(rows), takes=("text",), held_out=0, text_only=True, max_clip_s=3.0).train) == 4
+    assert len(split(write(rows), takes=("text",), test_fraction=0, text_only=True, max_clip_s=3.0).train) == 4
 
 
 def test_nothing_left_is_an_error_that_says_why(write):
@@ -88,8 +92,8 @@ def test_nothing_left_is_an_error_that_says_why(write):
 def test_held_out_files_of_their_own_share_no_group(write):
     mine = write([row(i, group=str(i)) for i in range(6)])
     theirs = write([row(i, group=str(i), question="Other?") for i in (4, 5)], "theirs.json")
-    found = read_split(DataSettings(files=[mine], held_out_files=[theirs]), EVERYTHING, 0)
-    assert len(found.held_out.samples) == 2
+    found = load_split(DataSettings(files=[mine], test_files=[theirs]), EVERYTHING, 0)
+    assert len(found.test.samples) == 2
     assert len(found.train) == 4
     assert found.dropped == {"its group is held out": 2}
 
@@ -98,21 +102,21 @@ def test_modalities_tasks_and_limits(write, make_media):
     make_media("a.mp4")
     make_media("b.wav", video_s=None, audio_codec="pcm_s16le")
     file = write([row(1, "a.mp4"), row(2, "b.wav"), *(row(i) for i in range(3, 20)), row(30, task_type="Other")])
-    assert [i.modality for i in split(file, held_out=0, modalities=["audio"]).train] == ["audio"]
-    assert len(split(file, held_out=0, tasks=["Other"]).train) == 1
-    limited = split(file, held_out=0, limit=5)
+    assert [i.modality for i in split(file, test_fraction=0, modalities=["audio"]).train] == ["audio"]
+    assert len(split(file, test_fraction=0, tasks=["Other"]).train) == 1
+    limited = split(file, test_fraction=0, limit=5)
     assert len(limited.train) == 5
-    assert limited.train == split(file, held_out=0, limit=5).train
+    assert limited.train == split(file, test_fraction=0, limit=5).train
 
 
 def test_open_replies_are_trained_on_and_not_evaluated(write):
     rows = [row(i, question_pattern=OPEN, group=str(i)) for i in range(30)]
-    found = split(write(rows), held_out=0.5)
-    assert not found.held_out.samples
-    (first, *_), _ = rows_of(found.train, DataSettings(files=["x"]).prompting(), len, 99)
-    assert first["kind"] == "open"
-    assert first["gold"] == ""
-    assert "your reply to the person" in first["prompt"]
+    found = split(write(rows), test_fraction=0.5)
+    assert not found.test.samples
+    (first, *_), _ = build_rows(found.train, DataSettings(files=["x"]).prompting(), len, 99)
+    assert first.kind == "open"
+    assert first.gold == ""
+    assert "your reply to the person" in first.prompt
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
@@ -120,24 +124,26 @@ def test_open_replies_are_trained_on_and_not_evaluated(write):
 
 def test_rows_hold_media_by_reference_and_what_rewards_read(write, make_media):
     make_media("a.mp4")
-    settings = DataSettings(files=[write([row(1, "a.mp4", think="She smiles.")])], audio=True, frames=4, held_out=0)
-    found = read_split(settings, EVERYTHING, 0)
-    (one,), long = rows_of(found.train, settings.prompting(), lambda _: 10, 10)
-    video, text = read_prompt(one["prompt"])[0]["content"]
+    settings = DataSettings(
+        files=[write([row(1, "a.mp4", think="She smiles.")])], audio=True, frames=4, test_fraction=0
+    )
+    found = load_split(settings, EVERYTHING, 0)
+    (one,), long = build_rows(found.train, settings.prompting(), lambda _: 10, 10)
+    video, text = load_prompt(one.prompt)[0]["content"]
     assert video["path"].endswith("a.mp4")
     assert (video["sampling"].rule, video["sampling"].count, video["with_audio"]) == ("count", 4, False)
     assert "<think>" in text["text"]
-    assert (one["kind"], one["options"], one["gold"], one["evidence"]) == (
+    assert (one.kind, one.options, one.gold, one.evidence) == (
         "one",
         ["A. joy", "B. grief"],
         "A",
         "words 1",
     )
-    assert solution(one, think=True) == "<think>She smiles.</think>\n<answer>A</answer>"
-    assert solution(one, think=False) == "A"
-    assert solution(one | {"trace": ""}, think=True) == ""
+    assert target_reply(one, think=True) == "<think>She smiles.</think>\n<answer>A</answer>"
+    assert target_reply(one, think=False) == "A"
+    assert target_reply(replace(one, trace=""), think=True) == ""
     assert not long
-    assert rows_of(found.train, settings.prompting(), lambda _: 11, 10) == ([], [found.train[0].id])
+    assert build_rows(found.train, settings.prompting(), lambda _: 11, 10) == ([], [found.train[0].id])
 
 
 # --- public sets ------------------------------------------------------------------------------------------------------
@@ -151,8 +157,8 @@ def test_rows_hold_media_by_reference_and_what_rewards_read(write, make_media):
      ("epitome", 9_000, "Empathy"), ("casino", 1_700, "Rapport_Recognition")],
 )  # fmt: skip
 def test_every_set_becomes_rows_that_can_be_asked(shared, tmp_path, name, at_least, task):
-    told = prepare(name, shared / "text" / name, tmp_path)
-    assert CONVERTERS[name].licence in told
+    made = prepare_rows(name, shared / "text" / name, tmp_path)
+    assert CONVERTERS[name].license in made.note
     samples = load(tmp_path / f"{name}.json").samples
     faults = [sample.problem for sample in samples if sample.problem]
     assert not faults[:3]
@@ -193,8 +199,8 @@ def test_clips_are_taken_where_the_user_has_them(tmp_path, make_media):
     }
     with gzip.open(source / "qa_train.json.gz", "wt") as out:
         out.write("".join(json.dumps(line | {"vid_name": name}) + "\n" for name in ("v1", "v2")))
-    prepare("siq2", source, tmp_path / "out")
-    prepare("siq2", source, tmp_path / "out")  # again is no harm
+    prepare_rows("siq2", source, tmp_path / "out")
+    prepare_rows("siq2", source, tmp_path / "out")  # again is no harm
     with_clip, without = sorted(
         load(tmp_path / "out" / "siq2.json").samples, key=lambda sample: sample.modality == "text"
     )
@@ -206,13 +212,13 @@ def test_clips_are_taken_where_the_user_has_them(tmp_path, make_media):
 @pytest.mark.parametrize("name", [*CONVERTERS, "nosuch"])
 def test_a_folder_that_is_not_the_set(tmp_path, name):
     with pytest.raises(InputError):
-        prepare(name, tmp_path, tmp_path / "out")
+        prepare_rows(name, tmp_path, tmp_path / "out")
 
 
 def test_a_set_with_a_damaged_line_is_named(tmp_path):
     (tmp_path / "qa_train.json").write_text('{"q": "Why?"}\n')
     with pytest.raises(InputError, match="KeyError"):
-        prepare("siq2", tmp_path, tmp_path / "out")
+        prepare_rows("siq2", tmp_path, tmp_path / "out")
 
 
 # --- perception and traces --------------------------------------------------------------------------------------------
@@ -231,14 +237,14 @@ class Rendered:
 def test_clips_become_text_for_text_policies(write, tmp_path, make_media):
     make_media("a.mp4")
     file = write([row(1, "a.mp4"), row(2)])
-    rows = rendered(file, 0, print, Rendered())
+    rows = render_clips(file, 0, print, Rendered())
     (tmp_path / "text.json").write_text(json.dumps(rows))
-    found = split(tmp_path / "text.json", takes=("text",), held_out=0)
+    found = split(tmp_path / "text.json", takes=("text",), test_fraction=0)
     assert not found.dropped
-    (one, _), _ = rows_of(found.train, DataSettings(files=["x"]).prompting(), len, 99)
-    assert "What was seen and heard in the clip:\\n0.0 s one person, smiling" in one["prompt"]
-    assert one["evidence"] == "0.0 s one person, smiling\nwords 1"
-    assert one["id"] == load(file).samples[0].id
+    (one, _), _ = build_rows(found.train, DataSettings(files=["x"]).prompting(), len, 99)
+    assert "What was seen and heard in the clip:\\n0.0 s one person, smiling" in one.prompt
+    assert one.evidence == "0.0 s one person, smiling\nwords 1"
+    assert one.id == load(file).samples[0].id
 
 
 def test_traces_are_what_led_to_the_right_answer_in_the_right_form(write, tmp_path):
@@ -252,7 +258,7 @@ def test_traces_are_what_led_to_the_right_answer_in_the_right_form(write, tmp_pa
         ]
     )
     teacher = ScriptedPolicy(lambda prompt: next(replies))
-    rows = traces(write([row(1), row(2), row(3)]), teacher, 0, 2, 0, lambda _: None)
+    rows = sample_traces(write([row(1), row(2), row(3)]), teacher, 0, 2, 0, print)
     assert [one["questions"]["think"] for one in rows] == ["joy in it", "now yes"]
     (tmp_path / "traces.json").write_text(json.dumps(rows))
     assert [sample.trace for sample in load(tmp_path / "traces.json").samples] == ["joy in it", "now yes"]
@@ -260,4 +266,4 @@ def test_traces_are_what_led_to_the_right_answer_in_the_right_form(write, tmp_pa
 
 def test_traces_need_somebody_who_reasons(write, tmp_path):
     with pytest.raises(InputError, match="--policy"):
-        prepare("traces", write([row(1)]), tmp_path / "out")
+        prepare_rows("traces", write([row(1)]), tmp_path / "out")

@@ -1,0 +1,60 @@
+"""EPITOME (Sharma et al., 2020): pairs of post and reply, labeled with the levels of three mechanisms of empathy."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+from omnisense.errors import InputError
+
+MECHANISMS = {
+    "emotional reactions": "Does the reply express warmth, compassion or concern for the person?",
+    "interpretations": "Does the reply show that it understands what the person feels and lives through?",
+    "explorations": "Does the reply ask about what the person feels or lives through and has not said?",
+}
+"""The question that asks for each mechanism."""
+
+FILES = {
+    "emotional reactions": "emotional-reactions-reddit.csv",
+    "interpretations": "interpretations-reddit.csv",
+    "explorations": "explorations-reddit.csv",
+}
+
+
+@dataclass(frozen=True)
+class EmpathyPair:
+    """A post, a reply to it, and the level of each mechanism: 0 (none), 1 (weak) or 2 (strong)."""
+
+    post_id: str
+    post: str
+    reply: str
+    levels: dict[str, int]
+
+
+def read_pairs(folder: Path) -> list[EmpathyPair]:
+    """Return the pairs that are labeled for all three mechanisms.
+
+    Args:
+        folder: with EPITOME's three files, plain or gzipped.
+
+    Raises:
+        InputError: a file is missing.
+    """
+    pairs: dict[tuple[str, str], EmpathyPair] = {}
+    for mechanism, file in FILES.items():
+        for line in csv.DictReader(_read_lines(folder, file)):
+            key = (line["sp_id"], line["rp_id"])
+            pair = pairs.setdefault(key, EmpathyPair(key[0], line["seeker_post"], line["response_post"], {}))
+            pair.levels[mechanism] = int(line["level"])
+    return [pair for pair in pairs.values() if pair.levels.keys() == FILES.keys()]
+
+
+def _read_lines(folder: Path, name: str) -> list[str]:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            data = path.read_bytes()
+            text = gzip.decompress(data) if path.suffix == ".gz" else data
+            return text.decode("utf-8").splitlines(keepends=True)
+    raise InputError(f"there is no {name} (or {name}.gz)", "Give the folder with EPITOME's three files.", folder)

@@ -1,0 +1,93 @@
+"""The model card of a trained policy."""
+
+from __future__ import annotations
+
+import json
+
+from omnisense import models
+from omnisense.rl.evaluate import Candidate
+from omnisense.rl.recipe import Recipe
+from omnisense.rl.results import Comparison, RunSummary
+from omnisense.version import __version__
+
+
+def render_model_card(recipe: Recipe, summary: RunSummary, trained: Candidate) -> str:
+    """Return a model card as Markdown: what the model is, how it was trained and evaluated, and how to use it."""
+    return "\n".join(
+        [
+            *_front_matter(recipe, trained),
+            "",
+            f"# {recipe.policy} after {recipe.method.upper()}",
+            "",
+            recipe.description.strip(),
+            "",
+            f"Use it: `omnisense eval {summary.data.suite} --data ... {_policy_options(recipe, trained)}`.",
+            "",
+            "## Training",
+            "",
+            *_training(recipe, summary),
+            "",
+            "## Evaluation",
+            "",
+            *_evaluation(summary.comparison),
+            "",
+            "## Limitations",
+            "",
+            "Evaluated on the held-out questions named above and on nothing else. The model is not a therapist, and "
+            "must not be used to make decisions about people.",
+            "",
+        ]
+    )
+
+
+def _front_matter(recipe: Recipe, trained: Candidate) -> list[str]:
+    library = "peft" if trained.adapter is not None else "transformers"
+    return [
+        "---",
+        f"library_name: {library}",
+        f"base_model: {recipe.policy}",
+        f"tags: [omnisense, {recipe.method}]",
+        "---",
+    ]
+
+
+def _policy_options(recipe: Recipe, trained: Candidate) -> str:
+    return f"--policy {recipe.policy} --adapter ." if trained.adapter is not None else "--policy ."
+
+
+def _training(recipe: Recipe, summary: RunSummary) -> list[str]:
+    log, data = summary.log, summary.data
+    tasks = ", ".join(f"{task} {n}" for task, n in sorted(data.train_tasks.items()))
+    lines = [
+        f"- OmniSense {__version__}, TRL's {recipe.method.upper()} trainer; base model version "
+        f"{models.version(recipe.policy)}.",
+        f"- {log.steps} steps, {log.tokens or '?'} tokens, {log.seconds or '?'} s.",
+        f"- Trained weights: {recipe.weights.describe()}.",
+        f"- Data: {data.train} questions from {', '.join(path.name for path in recipe.data.files)}; by task: {tasks}. "
+        "The licenses of these data apply to the model.",
+    ]
+    if recipe.method == "grpo":
+        lines.append(f"- Rewards: {json.dumps(recipe.rewards)}.")
+        if reward := log.curves.get("reward"):
+            lines.append(
+                f"- Mean reward: {reward.first:.3f} in the first tenth of the steps, {reward.last:.3f} in the last."
+            )
+    return lines
+
+
+def _evaluation(comparison: Comparison | None) -> list[str]:
+    if comparison is None:
+        return ["The model was not compared with its base."]
+    lines = [
+        f"On {comparison.questions} held-out questions (strict score, 95% bootstrap intervals):",
+        "",
+        "| | accuracy | unparseable |",
+        "| --- | --- | --- |",
+    ]
+    for system in comparison.systems:
+        score = system.strict
+        shown = f"{score.mean:.3f} ({score.low:.3f} to {score.high:.3f})" if score.mean is not None else "none answered"
+        lines.append(f"| {system.name} | {shown} | {system.unparseable:.1%} |")
+    for pair in comparison.pairs:
+        lines += ["", f"{pair.describe()}."]
+    return lines
