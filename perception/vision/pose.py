@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from omnisense.errors import InputError
 from omnisense.perception.images.scene import BoxPx, Joint, Person
 
+View = Literal["", "facing the camera", "seen from behind", "in profile facing left", "in profile facing right"]
+Posture = Literal["", "standing", "sitting", "crouching", "lying down"]
+Torso = Literal["", "upright", "leaning to the left", "leaning to the right"]
+Arms = Literal["", "both arms raised", "the left arm raised", "the right arm raised", "both arms down"]
+Legs = Literal["", "bent knees"]
+BodyPart = Literal["torso", "legs", "face"]
 # Angles of the line from hips to shoulders, from the vertical.
 _UPRIGHT_DEG, _LEANING_DEG, _TILTED_DEG, _LYING_DEG = 10.0, 30.0, 35.0, 60.0
 _BENT_DEG = 120.0  # of a knee
@@ -32,11 +39,11 @@ class Pose(NamedTuple):
         legs: ``bent knees``. There is no "straight": from the front, a sitting person's legs look straight too.
     """
 
-    view: str = ""
-    posture: str = ""
-    torso: str = ""
-    arms: str = ""
-    legs: str = ""
+    view: View = ""
+    posture: Posture = ""
+    torso: Torso = ""
+    arms: Arms = ""
+    legs: Legs = ""
 
 
 def describe_pose(person: Person) -> Pose:
@@ -47,7 +54,7 @@ def describe_pose(person: Person) -> Pose:
     return Pose(_view(joints), _posture(joints), _torso(joints), _arms(joints), _legs(joints))
 
 
-def _view(joints: Mapping[str, Joint]) -> str:
+def _view(joints: Mapping[str, Joint]) -> View:
     left, right = joints.get("left_shoulder"), joints.get("right_shoulder")
     visible = {name for name in _HEAD if name in joints and joints[name].visible}
     shoulders = left.x - right.x if left and right else 0.0
@@ -61,13 +68,13 @@ def _view(joints: Mapping[str, Joint]) -> str:
     visible_ears = [joints[name] for name in ("left_ear", "right_ear") if name in visible]
     eyes = {"left_eye", "right_eye"} & visible
     if "nose" in visible and len(visible_ears) == 1 and len(eyes) == 1:
-        return f"in profile facing {'left' if joints['nose'].x < visible_ears[0].x else 'right'}"
+        return "in profile facing left" if joints["nose"].x < visible_ears[0].x else "in profile facing right"
     if not {"nose", "left_eye", "right_eye"} & set(joints) and left and right and -shoulders > 0.25 * unit:
         return "seen from behind"
     return ""
 
 
-def _posture(joints: Mapping[str, Joint]) -> str:
+def _posture(joints: Mapping[str, Joint]) -> Posture:
     shoulder, hip = _middle(joints, "shoulder"), _middle(joints, "hip")
     if shoulder is None or hip is None:
         return ""
@@ -90,7 +97,7 @@ def _posture(joints: Mapping[str, Joint]) -> str:
     return ""
 
 
-def _seated_or_crouched(knees: list[tuple[str, Joint, Joint, Joint | None]], hip: np.ndarray, torso: float) -> str:
+def _seated_or_crouched(knees: list[tuple[str, Joint, Joint, Joint | None]], hip: np.ndarray, torso: float) -> Posture:
     """Return the posture of a person with level thighs: crouching where the heels are under the hips, else sitting."""
     ankles = [ankle for *_, ankle in knees if ankle]
     if ankles and max(ankle.y for ankle in ankles) - hip[1] < 0.5 * torso:
@@ -98,7 +105,7 @@ def _seated_or_crouched(knees: list[tuple[str, Joint, Joint, Joint | None]], hip
     return "sitting"
 
 
-def _torso(joints: Mapping[str, Joint]) -> str:
+def _torso(joints: Mapping[str, Joint]) -> Torso:
     shoulder, hip = _middle(joints, "shoulder"), _middle(joints, "hip")
     if shoulder is None or hip is None or math.dist(shoulder, hip) < 1:
         return ""
@@ -106,11 +113,11 @@ def _torso(joints: Mapping[str, Joint]) -> str:
     if lean < _UPRIGHT_DEG:
         return "upright"
     if _LEANING_DEG < lean < 90:
-        return f"leaning to the {'left' if shoulder[0] < hip[0] else 'right'}"
+        return "leaning to the left" if shoulder[0] < hip[0] else "leaning to the right"
     return ""
 
 
-def _arms(joints: Mapping[str, Joint]) -> str:
+def _arms(joints: Mapping[str, Joint]) -> Arms:
     raised = {}
     for side in ("left", "right"):
         wrist, shoulder = joints.get(f"{side}_wrist"), joints.get(f"{side}_shoulder")
@@ -120,11 +127,11 @@ def _arms(joints: Mapping[str, Joint]) -> str:
         return "both arms raised"
     for side, other in (("left", "right"), ("right", "left")):
         if raised.get(side, -1) > 0.15 and raised.get(other, 1) < -0.1:
-            return f"the {side} arm raised"
+            return "the left arm raised" if side == "left" else "the right arm raised"
     return "both arms down" if len(raised) == 2 and max(raised.values()) < -0.5 else ""
 
 
-def _legs(joints: Mapping[str, Joint]) -> str:
+def _legs(joints: Mapping[str, Joint]) -> Legs:
     angles = [
         _angle(joints[f"{side}_hip"], joints[f"{side}_knee"], joints[f"{side}_ankle"])
         for side in ("left", "right")
@@ -160,13 +167,18 @@ def _angle(a: Joint, at: Joint, b: Joint) -> float:
 # --- parts ----------------------------------------------------------------------------------------------------------
 
 
-def part_polygons(person: Person, part: str) -> list[np.ndarray]:
+def part_polygons(person: Person, part: BodyPart) -> list[np.ndarray]:
     """Return where a part of the body is, as polygons (N, 2); none where its joints are missing.
 
     Args:
         person: with joints.
         part: ``torso`` (shoulders to hips), ``legs`` (thighs, hips to knees) or ``face`` (around eyes and nose).
+
+    Raises:
+        InputError: an unknown part.
     """
+    if part not in get_args(BodyPart):
+        raise InputError(f"there is no body part '{part}'", f"Choose from {', '.join(get_args(BodyPart))}.")
     joints = person.joints
     if part == "torso":
         corners = [f"{side}_{name}" for side, name in
@@ -205,7 +217,7 @@ def _shrink(polygon: np.ndarray, share: float) -> np.ndarray:
     return shrunk
 
 
-def part_box(person: Person, part: str) -> BoxPx | None:
+def part_box(person: Person, part: BodyPart) -> BoxPx | None:
     """Return the box of a garment on a part, inside the person's box; None where it is unknown.
 
     ``torso`` reaches from the shoulders to the hips, as wide as the person there; ``legs`` from the hips to the feet.

@@ -6,7 +6,20 @@ from scipy.optimize import linear_sum_assignment
 from torchvision.ops import box_iou
 
 from omnisense.benchmarks.harness.scorer import score
-from omnisense.perception.geometry import best_iou, count_matches, iou
+from omnisense.perception.geometry import (
+    area,
+    best_iou,
+    center,
+    clip_xywh,
+    count_matches,
+    denormalize,
+    distance_to_point,
+    from_xywh,
+    gap,
+    iou,
+    normalize,
+    to_xywh,
+)
 from omnisense.reasoning.answers.question import Question
 
 
@@ -61,3 +74,23 @@ def test_of_several_boxes_all_must_be_found_and_none_left_over():
     assert scored("[[0.5, 0.5, 1, 1], [0, 0, 0.4, 0.4]]", "boxes", gold).value == 1
     assert scored("[[0, 0, 0.4, 0.4]]", "boxes", gold).reason == "1 of 2 found by 1 boxes"
     assert scored("[[0, 0, 0.4, 0.4], [0.5, 0.5, 1, 1], [0.6, 0, 0.9, 0.3]]", "boxes", gold).value == 0
+
+
+def test_distances_between_boxes_and_points():
+    assert gap((0, 0, 2, 2), (5, 6, 7, 8)) == 5
+    assert gap((0, 0, 2, 2), (1, 1, 3, 3)) == gap((0, 0, 2, 2), (2, 0, 3, 1)) == 0
+    assert distance_to_point((0, 0, 2, 2), (1, 1)) == 0
+    assert distance_to_point((0, 0, 2, 2), (5, 6)) == 5
+
+
+def test_boxes_are_converted_and_clipped():
+    assert from_xywh((1, 2, 3, 4)) == (1, 2, 4, 6)
+    assert to_xywh((1, 2, 4, 6)) == (1, 2, 3, 4)
+    assert normalize((10, 20, 30, 40), 100, 200) == (0.1, 0.1, 0.3, 0.2)
+    assert denormalize((0.1, 0.1, 0.3, 0.2), 100, 200) == (10, 20, 30, 40)
+    assert area((1, 2, 4, 6)) == 12
+    assert center((1, 2, 4, 6)) == (2.5, 4)
+    assert clip_xywh((-5, 0, 10, 10), 100, 100) == (0, 0, 5, 10)
+    assert clip_xywh((99, 0, 10, 10), 100, 100, min_side=2) is None
+    for bad in ((1, 2, 3), (1, 2, None, 4), (float("nan"), 0, 1, 1)):
+        assert clip_xywh(bad, 100, 100) is None

@@ -10,8 +10,9 @@ from omnisense.benchmarks.herm.engine.interactions import find_seat, object_fact
 from omnisense.perception.geometry import gap
 from omnisense.perception.images.colors import dominant_color
 from omnisense.perception.images.scene import Person, Scene
-from omnisense.perception.vision.pose import describe_pose, part_box, part_polygons
+from omnisense.perception.vision.pose import BodyPart, describe_pose, part_box, part_polygons
 
+_GARMENTS: tuple[tuple[BodyPart, str], ...] = (("torso", "top"), ("legs", "bottoms"))
 _NEARBY = 0.1  # heights of the person: an object at this distance may be in use
 
 
@@ -46,7 +47,7 @@ def _appearance_facts(person: Person, image: np.ndarray) -> list[Fact]:
     """Return the colors of top and bottoms, where each has one."""
     face = part_polygons(person, "face")
     facts = []
-    for part, garment in (("torso", "top"), ("legs", "bottoms")):
+    for part, garment in _GARMENTS:
         polygons = part_polygons(person, part)
         color = dominant_color(image, polygons, person.outline, face) if polygons else ""
         box = part_box(person, part)
