@@ -13,6 +13,7 @@ from omnisense.perception.emotion import text, voice
 from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.types import Segment, Transcript
 from tests.conftest import tone
+from tests.perception.test_pipeline import make_percepts
 
 CARDS = files("omnisense.perception.emotion")
 
@@ -144,9 +145,9 @@ def test_sentences_do_not_depend_on_their_neighbours(reader):
 @pytest.mark.shared
 @pytest.mark.slow
 def test_the_text_heads_reach_their_card(shared):
-    from omnisense.benchmarks.perception.emotion import texts
+    from omnisense.benchmarks.perception.emotion import text_heads
 
-    figures = texts(shared / "text" / "goemotions")
+    figures = text_heads(shared / "text" / "goemotions")
     card = (CARDS / "text_emotion.md").read_text()
     for name in (text.SHIPPED, text.SHIPPED_GROUPS):
         assert f"**{figures[name]['macro-F1']:.3f}**" in card
@@ -200,4 +201,4 @@ def test_a_text_model_that_fails_costs_no_words(perception, monkeypatch, caplog)
     transcript = perception.add_text_emotion(Transcript("en", (Segment(0, 1, "good"),), "test"))
     assert transcript.segments[0].text == "good"
     assert transcript.notes == ("the text emotion model failed (RuntimeError: too long for it)",)
-    assert not perception._whole({"transcript": transcript})  # nor is it kept for another time
+    assert not perception._is_cacheable(make_percepts(transcript=transcript))

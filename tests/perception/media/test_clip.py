@@ -13,7 +13,7 @@ def pyav_frames(clip, sampling=None, at_s=None):
     plan = (sampling or Sampling()).plan(clip.duration_s, clip.frame_rate, clip.frame_count, clip.width, clip.height)
     if at_s is not None:
         plan = plan._replace(times_s=np.array(at_s))
-    return decoding.join(list(decoding._pyav_batches(clip, plan, 16, "")))
+    return decoding.concatenate(list(decoding._pyav_batches(clip, plan, 16, "")))
 
 
 @pytest.mark.parametrize(
