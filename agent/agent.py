@@ -19,8 +19,8 @@ from omnisense.reasoning.loop.appraisal import Trace
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
 from omnisense.reasoning.loop.graph import STAGES, Stage, build_graph
 from omnisense.reasoning.loop.state import LoopSettings, State, appraisal_of, initial_state
-from omnisense.reasoning.policies.base import Policy
-from omnisense.reasoning.policies.load import DEFAULT_POLICY, load_policy
+from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
+from omnisense.reasoning.policies.load import load_policy
 
 _log = logging.getLogger(__name__)
 

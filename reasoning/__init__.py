@@ -1,8 +1,13 @@
 """Reasoning: from percepts to an answer with its evidence.
 
-Read in this order: ``policy`` (a model behind two verbs) with ``transformers_policy``, ``encoding`` (from prompts with
-media to tensors) and ``chat_model_policy``; ``emotion`` (what is felt, from measured channels), ``state``, ``decide``,
-``prompts`` and ``nodes`` (what the loop carries, how it decides, asks and steps), ``checks`` (what a good reply must
-pass), ``safety``, and ``graph``, which ties them together. Questions with one right answer have a road of their own:
-``question``, ``answer`` (what a reply says), ``measured`` (what perception itself says to it) and ``answer_graph``.
+Read in this order:
+
+- ``policies``: a model behind two methods. ``base`` (the interface) and ``messages`` (prompts); ``transformers`` with
+  ``loading``, ``families``, ``encoding``, ``media_inputs``, ``batching``, ``scoring`` and ``rope`` for local models;
+  ``chat_model`` for services; ``scripted`` for tests; ``load`` (a policy by name).
+- ``loop``: the agent's turn. ``appraisal`` and ``conversation`` (the types), ``state``, ``graph``; its nodes in
+  ``gates`` (with ``safety``), ``appraiser`` (with ``observations``, ``emotion``, ``emotion_lexicon`` and ``decisions``)
+  and ``reply`` (with ``prompts``, ``paraphrase`` and ``checks``).
+- ``answers``: questions with one correct answer. ``question``, ``parser`` (with ``normalize``, ``parse_letters``,
+  ``parse_values`` and ``boxes``), ``box_notation``, ``perception_prior`` and ``graph``.
 """

@@ -126,7 +126,7 @@ def _load_agent(options: AgentOptions, perception: PerceptionOptions) -> Agent:
     from omnisense.reasoning.policies.load import load_policy
 
     return Agent(
-        load_policy(options.policy, adapter=options.adapter, say=print_status),
+        load_policy(options.policy, adapter=options.adapter, on_progress=print_status),
         perception.load(),
         "" if options.memory is None else options.memory,
         LoopSettings(seed=options.seed),

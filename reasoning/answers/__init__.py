@@ -1,1 +1,1 @@
-"""Questions and answers: formatting a question, parsing a reply, answering from perception."""
+"""Questions: their text, the parser of replies, and answers from percepts."""

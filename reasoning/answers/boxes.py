@@ -1,9 +1,9 @@
-"""Boxes in text: the notations that models write, read back to fractions of the picture, and written for training.
+"""Boxes in text: parse the notations that models write, and format boxes for training.
 
-Plain numbers such as ``[12, 34, 56, 78]`` mean different things to different models, so a question says what it asks
-for (its *form*): ``fractions`` (0 to 1), ``bins`` (0 to 100), ``thousandths`` (0 to 1000), or ``pixels 640x480`` of the
-picture as the model is shown it. Notations that carry their unit are read whatever was asked for. A reply whose unit
-cannot be told is not read: a guess could turn a wrong box into a right one.
+Plain numbers such as ``[12, 34, 56, 78]`` mean different things to different models, so a question states the format
+(its *form*) that it asks for: ``fractions`` (0 to 1), ``bins`` (0 to 100), ``thousandths`` (0 to 1000), or
+``pixels 640x480`` of the image at the size that the model sees. Notations that carry their unit are parsed whatever was
+asked for. A reply of unknown unit is not parsed: a guess could turn a wrong box into a correct one.
 """
 
 from __future__ import annotations
@@ -13,36 +13,37 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
+from omnisense.errors import InputError
 from omnisense.reasoning.policies.families import BoxUnit
 
 Box = tuple[float, float, float, float]
 BOX_UNITS: tuple[BoxUnit, ...] = get_args(BoxUnit)
 _UPPER = {"fractions": 1.0, "bins": 100.0, "thousandths": 1000.0}
 _DIGITS = 4
-_BEYOND = 0.02  # of a side: as far as rounding and resizing carry a box over the edge
+_TOLERANCE = 0.02  # of a side: how far rounding and resizing can move a box over the edge
 
 
 class Boxes(NamedTuple):
-    """Boxes as fractions of the picture (x1, y1, x2, y2), and how they were read or why none were."""
+    """Boxes as fractions of the image (x1, y1, x2, y2), and the notation they were in or why there are none."""
 
     boxes: tuple[Box, ...]
     how: str
 
 
-# --- reading --------------------------------------------------------------------------------------------------------
+# --- parsing --------------------------------------------------------------------------------------------------------
 
-# Digits are bounded: a run of thousands would be searched anew from each of them.
-_DIGITS_OF = r"-?\d{1,7}(?:\.\d{1,17})?"
-_N = rf"\s*({_DIGITS_OF}|-?\.\d{{1,17}})\s*"
+# Digits are bounded: a run of thousands would be searched again from each of them.
+_NUMBER_REGEX = r"-?\d{1,7}(?:\.\d{1,17})?"
+_N = rf"\s*({_NUMBER_REGEX}|-?\.\d{{1,17}})\s*"
 _TAGS = re.compile(r"\{?\s*<(\d{1,4})>\s*<(\d{1,4})>\s*<(\d{1,4})>\s*<(\d{1,4})>\s*\}?")
 _FLORENCE = re.compile(r"<loc_(\d{1,4})>\s*<loc_(\d{1,4})>\s*<loc_(\d{1,4})>\s*<loc_(\d{1,4})>")
 _PALIGEMMA = re.compile(r"<loc(\d{4})>\s*<loc(\d{4})>\s*<loc(\d{4})>\s*<loc(\d{4})>")
 _QWEN = re.compile(rf"<box(?:_start)?>\s*\({_N},{_N}\)\s*,\s*\({_N},{_N}\)")
 _CORNERS = re.compile(rf"[(\[]{_N},{_N}[)\]]\s*(?:,|to|and|-|;)?\s*[(\[]{_N},{_N}[)\]]")
-_PERCENT = re.compile(r"\s*,?\s*".join([rf"({_DIGITS_OF})\s*%"] * 4))
+_PERCENT = re.compile(r"\s*,?\s*".join([rf"({_NUMBER_REGEX})\s*%"] * 4))
 _LIST = re.compile(rf"[(\[{{<]{_N}[,\s]{_N}[,\s]{_N}[,\s]{_N},?\s*[)\]}}>]")
 _BARE = re.compile(rf"[^\d.-]*{_N}[,;\s]{_N}[,;\s]{_N}[,;\s]{_N}[^\d]*")
-_KEY = r"[\"']?(?<![a-z0-9_])KEY[\"']?\s*[:=]\s*[\"']?(" + _DIGITS_OF + ")"
+_KEY = r"[\"']?(?<![a-z0-9_])KEY[\"']?\s*[:=]\s*[\"']?(" + _NUMBER_REGEX + ")"
 
 
 def _named(*keys: str) -> re.Pattern[str]:
@@ -58,13 +59,13 @@ _SIZE_KEYS = [_named("x", "y", "w(?:idth)?", "h(?:eight)?"), _named("left", "top
 
 
 def parse(text: str, form: str) -> Boxes:
-    """The boxes that a reply names, in its order, each once.
+    """Return the boxes of a reply, in its order, each once.
 
     Args:
-        text: the reply, its thinking taken off.
-        form: what was asked for; empty when nothing was, so that only notations which carry their unit are read.
+        text: the reply without its thinking.
+        form: what was asked for; if empty, only notations that carry their unit are parsed.
     """
-    found, how = _found(" ".join(text.split()))  # long runs of space would make the searches slow
+    found, how = _find_numbers(" ".join(text.split()))  # long runs of spaces would make the searches slow
     if not found:
         return Boxes((), how)
     boxes: list[Box] = []
@@ -76,15 +77,15 @@ def parse(text: str, form: str) -> Boxes:
     return Boxes(tuple(dict.fromkeys(boxes)), how)
 
 
-def _found(text: str) -> tuple[list[tuple[list[float], str]], str]:
-    """Four numbers each, with their unit where the notation carries it, and the notation's name."""
+def _find_numbers(text: str) -> tuple[list[tuple[list[float], str]], str]:
+    """Return four numbers for each box, with the unit if the notation carries it, and the name of the notation."""
     if tags := _TAGS.findall(text):
         return [(list(map(float, t)), "bins") for t in tags], "bins"
     if tags := _FLORENCE.findall(text):
         return [(list(map(float, t)), "thousandths") for t in tags], "location tokens"
     if tags := _PALIGEMMA.findall(text):
-        turned = [[float(t[i]) for i in (1, 0, 3, 2)] for t in tags]  # it writes y before x
-        return [(numbers, "1024ths") for numbers in turned], "location tokens"
+        reordered = [[float(t[i]) for i in (1, 0, 3, 2)] for t in tags]  # y comes before x
+        return [(numbers, "1024ths") for numbers in reordered], "location tokens"
     if tags := _QWEN.findall(text):
         return [(list(map(float, t)), "thousandths") for t in tags], "box tags"
     if percents := _PERCENT.findall(text):
@@ -106,7 +107,7 @@ def _found(text: str) -> tuple[list[tuple[list[float], str]], str]:
 
 
 def _unit_of(numbers: Sequence[float], form: str) -> str:
-    """What plain numbers count: nothing but fractions lies within 0 to 1."""
+    """Return the unit of plain numbers: only fractions lie within 0 to 1."""
     return "fractions" if max(numbers) <= 1 else form
 
 
@@ -118,30 +119,30 @@ def _to_fractions(numbers: Sequence[float], unit: str) -> tuple[Box | None, str]
         width = height = _UPPER.get(kind, 1024.0)
     else:
         return None, "numbers without a unit"
-    shown = f"[{', '.join(f'{n:g}' for n in numbers)}]"
+    written = f"[{', '.join(f'{n:g}' for n in numbers)}]"
     x1, y1, x2, y2 = (n / side for n, side in zip(numbers, (width, height) * 2, strict=True))
-    if min(x1, y1) < -_BEYOND or max(x2, y2) > 1 + _BEYOND:
-        return None, f"{shown} lies outside the picture in {kind}"
+    if min(x1, y1) < -_TOLERANCE or max(x2, y2) > 1 + _TOLERANCE:
+        return None, f"{written} lies outside the picture in {kind}"
     if not (x1 < x2 and y1 < y2):
-        return None, f"{shown} is no box: its corners are out of order"
+        return None, f"{written} is no box: its corners are out of order"
     x1, y1, x2, y2 = (round(min(max(v, 0.0), 1.0), _DIGITS) for v in (x1, y1, x2, y2))
-    return ((x1, y1, x2, y2), "") if x1 < x2 and y1 < y2 else (None, f"{shown} has no area")
+    return ((x1, y1, x2, y2), "") if x1 < x2 and y1 < y2 else (None, f"{written} has no area")
 
 
 def dump(boxes: Sequence[Sequence[float]]) -> str:
-    """Boxes in canonical form: JSON, fractions of the picture to four digits."""
+    """Return boxes in canonical form: JSON, fractions of the image to four digits."""
     return json.dumps([[round(float(v), _DIGITS) for v in box] for box in boxes])
 
 
 def load(text: str) -> list[Box]:
-    """The boxes that :func:`dump` wrote; none for an empty text."""
+    """Return the boxes that :func:`dump` wrote; none for an empty text."""
     return [(float(a), float(b), float(c), float(d)) for a, b, c, d in json.loads(text or "[]")]
 
 
-# --- writing --------------------------------------------------------------------------------------------------------
+# --- formatting -----------------------------------------------------------------------------------------------------
 
 _MARK = re.compile(r"<box>(.*?)</box>")
-_ASKED = {
+_FORMATS = {
     "fractions": "as [x1, y1, x2, y2] in fractions of the picture's width and height, such as [0.12, 0.30, 0.45, 0.98]",
     "bins": "as {<x1><y1><x2><y2>}, whole numbers from 0 to 100 over the picture's width and height",
     "thousandths": "as [x1, y1, x2, y2], whole numbers from 0 to 1000 over the picture's width and height",
@@ -150,21 +151,27 @@ _ASKED = {
 
 
 def describe_format(form: str, several: bool) -> str:
-    """What a question asks for, in words."""
+    """Return the format that a question asks for, in words.
+
+    Raises:
+        InputError: an unknown form.
+    """
     kind, _, size = form.partition(" ")
+    if kind not in _FORMATS:
+        raise InputError(f"unknown box format '{form}'", f"Choose from {', '.join(_FORMATS)}.")
     width, _, height = size.partition("x")
-    one = _ASKED[kind].replace("WIDTH", width).replace("HEIGHT", height)
+    one = _FORMATS[kind].replace("WIDTH", width).replace("HEIGHT", height)
     between = ", with <delim> between boxes" if kind == "bins" else ", as a list of such boxes"
     return f"the boxes of all of them, each {one}{between}" if several else f"one box, {one}"
 
 
 def format_boxes(boxes: Sequence[Sequence[float]], form: str, several: bool = False) -> str:
-    """Boxes (fractions of the picture) as a model is to write them.
+    """Return boxes (fractions of the image) in the format that a model should write.
 
     Args:
         boxes: at least one.
-        form: the notation.
-        several: whether a list is wanted even of a single box.
+        form: the format.
+        several: whether a single box is written as a list too.
     """
     kind, _, size = form.partition(" ")
     if kind == "bins":
@@ -177,17 +184,17 @@ def format_boxes(boxes: Sequence[Sequence[float]], form: str, several: bool = Fa
 
 
 def to_markup(boxes: Sequence[Sequence[float]]) -> str:
-    """Boxes inside a text of a data file, in no model's notation: :func:`fill_markup` puts them into one."""
+    """Return boxes as markup for the texts of data files; :func:`fill_markup` writes them in a model's format."""
     return f"<box>{dump(boxes)}</box>"
 
 
 def fill_markup(text: str, form: str) -> str:
-    """A text whose marked boxes are written in a form."""
+    """Return a text with its box markup written in a format."""
     return _MARK.sub(lambda found: format_boxes(load(found[1]), form), text)
 
 
 def is_valid_markup(text: str) -> bool:
-    """Whether every marked box of a text can be filled in."""
+    """Whether all box markup of a text can be parsed."""
     try:
         return all(load(found) for found in _MARK.findall(text))
     except (ValueError, TypeError):

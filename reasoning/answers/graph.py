@@ -1,8 +1,8 @@
-"""The short graph: a question about a clip, answered from what was perceived, as think and answer.
+"""Answers a question about a clip from its percepts, as a LangGraph graph of two nodes.
 
 ::
 
-    think (a capable model writes; for a small one, what was measured) -> conclude (what was written, or a choice)
+    think (a capable model writes; a small one gets what was measured) -> conclude (the written answer, or a choice)
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from omnisense.reasoning.policies.messages import Messages, message
 
 _NOTHING = "(nothing is known)"
 _EVIDENCE_TOKENS = 500
-_FLOOR = 0.02  # an opinion never rules an answer out
+_MIN_PROBABILITY = 0.02  # the policy never rules an answer out
 
 
 def evidence_of(percepts: Percepts | None, transcript: str = "") -> str:
-    """What the policy reads of a clip: its rendered percepts, or the transcript that stands for it."""
+    """Return what the policy reads of a clip: its rendered percepts, or the transcript in their place."""
     return (percepts.render(_EVIDENCE_TOKENS) if percepts else transcript.strip()) or _NOTHING
 
 
 class AnswerState(TypedDict, total=False):
-    """What the graph carries: texts and small values only."""
+    """The graph's state."""
 
     question: Question
     evidence: str
@@ -43,7 +43,7 @@ class AnswerGraph:
     """Answers questions with a policy.
 
     Args:
-        policy: the model behind it. Small ones choose from the evidence; others think in writing first.
+        policy: a small one chooses from the evidence; others write their thinking first.
         max_new_tokens: for the thinking.
         seed: for sampling.
     """
@@ -64,12 +64,12 @@ class AnswerGraph:
         """Answer one question.
 
         Args:
-            question: what is asked.
-            percepts: what was perceived in the clip; None when there is none.
-            transcript: what stands for the clip when there is none.
+            question: the question.
+            percepts: of the clip; None when there are none.
+            transcript: used in place of percepts when there are none.
 
         Returns:
-            ``<think>...</think><answer>...</answer>``, and the probability of each answer where one was to be chosen.
+            ``<think>...</think><answer>...</answer>``, and the probability of each answer if one was chosen.
         """
         evidence = evidence_of(percepts, transcript)
         state = self._graph.invoke(
@@ -78,57 +78,59 @@ class AnswerGraph:
         return f"<think>{state['thinking']}</think><answer>{state['answer']}</answer>", state["probabilities"]
 
     def _think(self, state: AnswerState) -> AnswerState:
-        question, found = state["question"], state["prior"]
-        lines = [found.why] if found.why else []
+        question, prior = state["question"], state["prior"]
+        lines = [prior.reason] if prior.reason else []
         if self._policy.needs_guidance:
-            # Its writing would add nothing that is known: it only chooses.
+            # Its writing would add no information: it only chooses.
             return {"thinking": "; ".join(lines) or "nothing that was measured bears on it", "answer": ""}
-        asked = question_text(question, think=True, thought_pattern=True)
+        request = question_text(question, think=True, thought_pattern=True)
         notes = "\n".join([f"Notes on the clip:\n{state['evidence']}", *(f"Measured: {line}" for line in lines)])
         written = self._policy.write(
-            [[message("user", f"{notes}\n\n{asked}")]], max_new_tokens=self._max_new_tokens, seed=self._seed
+            [[message("user", f"{notes}\n\n{request}")]], max_new_tokens=self._max_new_tokens, seed=self._seed
         )[0]
         read = parse(written, question.kind, question.options)
         return {"thinking": read.thinking or written.strip(), "answer": read.value}
 
     def _conclude(self, state: AnswerState) -> AnswerState:
         question = state["question"]
-        if state["answer"]:  # it was written; nobody was asked how likely the others are
+        if state["answer"]:  # it was written: the other answers have no probabilities
             return {"answer": state["answer"], "probabilities": None}
         if question.kind == "several":
-            return {"answer": self._several(state), "probabilities": None}
-        opinion = self._opinion(state["evidence"], question, question.candidates(), question.options)
+            return {"answer": self._choose_several(state), "probabilities": None}
+        chosen = self._probabilities(state["evidence"], question, question.candidates(), question.options)
         weights = state["prior"].weights
-        pooled = {a: weights.get(a, 1.0) * max(p, _FLOOR) ** (0.5 if weights else 1.0) for a, p in opinion.items()}
+        pooled = {
+            a: weights.get(a, 1.0) * max(p, _MIN_PROBABILITY) ** (0.5 if weights else 1.0) for a, p in chosen.items()
+        }
         total = sum(pooled.values())
         shares = {answer: round(value / total, 5) for answer, value in pooled.items()}
         return {"answer": max(shares, key=shares.__getitem__), "probabilities": shares}
 
-    def _several(self, state: AnswerState) -> str:
-        """Each option is asked for by itself; at least the likeliest is taken."""
+    def _choose_several(self, state: AnswerState) -> str:
+        """Ask about each option separately; return those that are likelier than not, at least the likeliest."""
         question, likely = state["question"], {}
         for letter, option in zip(question.letters, question.options, strict=True):
             single = Question(f"{question.text}\nIs this right: {strip_letter(option)}?", "yes_no")
-            likely[letter] = self._opinion(state["evidence"], single, ("yes", "no"), ())["yes"]
+            likely[letter] = self._probabilities(state["evidence"], single, ("yes", "no"), ())["yes"]
         taken = [letter for letter, p in likely.items() if p > 0.5]
         return "".join(taken) or max(likely, key=likely.__getitem__)
 
-    def _opinion(
+    def _probabilities(
         self, evidence: str, question: Question, answers: tuple[str, ...], options: tuple[str, ...]
     ) -> dict[str, float]:
-        """The policy's choice, its bias for the options' wording taken off where it compares likelihoods."""
+        """Return the policy's probabilities; its bias for wording is divided out where it compares likelihoods."""
         named = list(options) or list(answers)
         prompts = [_prompt(evidence, question)]
         if self._policy.scores_likelihoods:
             prompts.append(_prompt(_NOTHING, question))
         choices = self._policy.choose(prompts, [named] * len(prompts))
         bias = choices[1].probabilities if len(choices) == 2 else (1.0,) * len(named)
-        raw = {a: p / max(b, 1e-6) for a, p, b in zip(answers, _floored(choices[0]), bias, strict=True)}
+        raw = {a: p / max(b, 1e-6) for a, p, b in zip(answers, _clamp(choices[0]), bias, strict=True)}
         total = sum(raw.values())
         return {answer: value / total for answer, value in raw.items()}
 
 
-def _floored(choice: Choice) -> tuple[float, ...]:
+def _clamp(choice: Choice) -> tuple[float, ...]:
     return tuple(max(p, 1e-6) for p in choice.probabilities)
 
 

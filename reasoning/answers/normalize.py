@@ -20,7 +20,7 @@ def plain_text(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
     text = _unpack_json(text.strip())
     text = re.sub(r"[^\S\n]+", " ", re.sub(r"[*`#“”]|</?[a-z]+>", "", text))
-    return re.sub(r"\s*\n\s*", "\n", text).strip()  # long runs of space would make the searches below slow
+    return re.sub(r"\s*\n\s*", "\n", text).strip()  # long runs of spaces would make the parsers' searches slow
 
 
 def _unpack_json(text: str) -> str:

@@ -60,16 +60,16 @@ def read_one(text: str, known: tuple[str, ...]) -> Reading:
         return Reading("", f"several letters where one is asked for ({spelled})")
     if len(spelled) == 1:
         return Reading(spelled, "a bare letter")
-    stated, led = _stated_letters(text), _leading_letter(text, known)
-    if len(stated) == 1 and (not led.value or led.value == stated[0]):
+    stated, leading = _stated_letters(text), _leading_letter(text, known)
+    if len(stated) == 1 and (not leading.value or leading.value == stated[0]):
         return Reading(stated[0], "a statement")
     if stated:
-        return Reading("", f"it names {' and '.join(dict.fromkeys([*stated, led.value or stated[0]]))}")
-    return led if led.how else _mentioned_once(text, known)
+        return Reading("", f"it names {' and '.join(dict.fromkeys([*stated, leading.value or stated[0]]))}")
+    return leading if leading.how else _only_mention(text, known)
 
 
 def _leading_letter(text: str, known: tuple[str, ...]) -> Reading:
-    """A reply that begins with its letter: ``B. sad``, ``(c)``, ``D, because ...``. ``how`` is empty if it does not."""
+    """Read a reply that begins with its letter: ``B. sad``, ``(c)``, ``D, because ...``; ``how`` is empty otherwise."""
     lead = _LEADING.match(text)
     if lead is None:
         return Reading("", "")
@@ -86,7 +86,7 @@ def _leading_letter(text: str, known: tuple[str, ...]) -> Reading:
 
 
 def _stated_letters(text: str) -> list[str]:
-    """Letters that the reply states as its answer; those called final stand for all."""
+    """Return the letters that the reply states as its answer; if any are called final, only those."""
     found = []
     for match in _STATES.finditer(text):
         letter, after = next(group for group in match.groups()[1:] if group).upper(), text[match.end() :]
@@ -98,7 +98,7 @@ def _stated_letters(text: str) -> list[str]:
     return list(dict.fromkeys(final or [letter for letter, _ in found]))
 
 
-def _mentioned_once(text: str, known: tuple[str, ...]) -> Reading:
+def _only_mention(text: str, known: tuple[str, ...]) -> Reading:
     letters, texts = _mentioned_letters(text), _contained_options(text, known)
     if len(letters) == 1 and (not texts or texts == letters):
         return Reading(letters, "the only letter named")
@@ -139,7 +139,7 @@ def read_several(text: str, known: tuple[str, ...]) -> Reading:
 
 
 def _bare_letters(text: str) -> str:
-    """The letters of a reply that holds nothing else: ``AC``, ``a, c``, ``(A) and (C)``; else empty."""
+    """Return the letters of a reply that holds nothing else: ``AC``, ``a, c``, ``(A) and (C)``; otherwise empty."""
     words = _JOINERS.sub(" ", text).split()
     joined = "".join(words)
     alone = all(len(word) == 1 for word in words) or (len(words) == 1 and len(set(joined.lower())) == len(joined) <= 5)
@@ -149,7 +149,7 @@ def _bare_letters(text: str) -> str:
 
 
 def _mentioned_letters(text: str) -> str:
-    """Letters that stand alone as letters and are not denied: not the article in ``A man smiles``."""
+    """Return letters that are words by themselves and not negated; the article in ``A man smiles`` is not a letter."""
     named = set()
     for match in re.finditer(rf"(?<![\w'])(?:([B-HJ-Z])(?![\w'])|(A){_CONTINUES})", text):
         if not (_BEFORE_NOT.search(text[: match.start()][-30:]) or _AFTER_NOT.match(text[match.end() :])):
@@ -158,7 +158,7 @@ def _mentioned_letters(text: str) -> str:
 
 
 def _contained_options(text: str, known: tuple[str, ...]) -> str:
-    """Options whose text stands in the reply, not as part of a longer option's, and is not denied."""
+    """Return options whose text is in the reply, not as part of a longer option's, and not negated."""
     words = f" {fold_words(text)} "
     named = ""
     for i, option in sorted(enumerate(known), key=lambda pair: -len(pair[1])):

@@ -1,1 +1,1 @@
-"""The conversational loop: appraisal, strategy, reply, self-check and safety."""
+"""The agent's loop: appraise a person's emotion and need, then write and check a reply."""

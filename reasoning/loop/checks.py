@@ -1,4 +1,4 @@
-"""What a good reply must pass: deterministic checks, so that a weak model cannot wave its own text through."""
+"""Deterministic checks of a reply, so that a weak model does not judge its own text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.paraphrase import content_words
 
 _MIN_WORDS, _MAX_WORDS = 4, 70
-_COPIED_WORDS = 8  # this many of the speaker's words in a row, outside quotation marks, is parroting
+_COPIED_WORDS = 8  # as many of the person's words in a row, outside quotation marks, are parroting
 _ACKNOWLEDGES = re.compile(
     r"\b(hear|heard|sounds?|sorry|glad|happy for|understand|makes? sense|can see|i see|notice|look(s|ed)?"
     r"|feel(ing|s)?|must be|thank you|congratulations|wonderful|great news|hard|difficult|tough|natural"
@@ -33,7 +33,7 @@ _LEAVES_ITS_ROLE = re.compile(
 _NEGATES = re.compile(
     r"\b(not|never|no|nothing|nobody|without|cannot|don't|can't|won't|isn't|doesn't|aren't|didn't|but)\b", re.IGNORECASE
 )
-# What the agent may say of itself: it listens and it cares. Small models otherwise invent a life or make promises.
+# What the agent may say about itself: it listens and it cares. Small models otherwise invent a life or make promises.
 _OF_ITSELF = re.compile(
     r"I('m| am) (here|so glad|so happy|very glad|glad|happy|proud|so proud|sorry|with you|listening)\b"
     r"|I (hear|see|hope|understand|can (hear|see|imagine|understand))\b|I('d| would) love to (hear|know|listen)\b"
@@ -72,15 +72,15 @@ _ALLOWED_WITH: dict[EmotionValue, set[EmotionValue]] = {
 
 @dataclass(frozen=True)
 class ReplyContext:
-    """What a reply is judged against.
+    """What a reply is checked against.
 
     Attributes:
         said: everything the person said and typed this turn.
         emotions: the appraised emotion and those that it goes with or follows.
-        opening: for a small model, the opening that its reply continues. What follows is then held to what is known:
-            small models make things up with an easy mind.
-        asks: whether the strategy is to ask, so that the continuation must be a question (and otherwise need not).
-        known: words that the continuation may take up besides supportive ones.
+        opening: for a small model, the opening that its reply continues. What follows may then use known words only,
+            since small models make things up.
+        asks: whether the strategy is to ask, so that the continuation must be a question.
+        known: words that the continuation may use besides supportive ones.
     """
 
     said: str
@@ -96,29 +96,29 @@ def fitting_emotions(value: EmotionValue, others: Collection[EmotionValue] = ())
 
 
 def find_faults(reply: str, context: ReplyContext) -> list[Fault]:
-    """All faults of a reply; an empty list is a pass."""
+    """Return all faults of a reply; an empty list is a pass."""
     text = reply.strip().replace("\u2019", "'")
     words = text.split()
     if not words:
         return [Fault("empty", "there is no reply", 1.0)]
-    faults = [*_shape(text, words), *_order(text), *_honesty(text, context)]
+    faults = [*_form_faults(text, words), *_advice_faults(text), *_content_faults(text, context)]
     if context.opening and text.startswith(context.opening.replace("\u2019", "'")):
-        faults += _continuation(text[len(context.opening) :].strip(), context)
+        faults += _continuation_faults(text[len(context.opening) :].strip(), context)
     return faults
 
 
 def score(faults: Collection[Fault]) -> float:
-    """1 for a reply without faults, less what they cost, at least 0."""
+    """Return 1 minus the cost of all faults, at least 0."""
     return round(max(0.0, 1.0 - sum(fault.cost for fault in faults)), 3)
 
 
-def _shape(text: str, words: list[str]) -> list[Fault]:
+def _form_faults(text: str, words: list[str]) -> list[Fault]:
     faults = []
     if len(words) < _MIN_WORDS:
         faults.append(Fault("short", f"{len(words)} words", 0.5))
     if len(words) > _MAX_WORDS:
         faults.append(Fault("long", f"{len(words)} words, over {_MAX_WORDS}", 0.4))
-    repeated = _repeated(text)
+    repeated = _repeated_phrase(text)
     if repeated:
         faults.append(Fault("repetition", f'"{repeated}" comes twice', 0.5))
     if text[-1] not in ".!?\"'\u201d":
@@ -129,7 +129,7 @@ def _shape(text: str, words: list[str]) -> list[Fault]:
     return faults
 
 
-def _repeated(text: str) -> str:
+def _repeated_phrase(text: str) -> str:
     words = re.findall(r"[a-z']+", text.lower())
     seen = set()
     for i in range(len(words) - 3):
@@ -141,19 +141,19 @@ def _repeated(text: str) -> str:
     return next((s for i, s in enumerate(sentences) if s in sentences[:i]), "")
 
 
-def _order(text: str) -> list[Fault]:
+def _advice_faults(text: str) -> list[Fault]:
     acknowledged, advised = _ACKNOWLEDGES.search(text), _ADVISES.search(text)
     if advised and (not acknowledged or advised.start() < acknowledged.start()):
         return [Fault("advice first", f'"{advised.group(0)}" before any acknowledgement', 0.5)]
     return [] if acknowledged else [Fault("no acknowledgement", "it does not take up what the person feels", 0.3)]
 
 
-def _honesty(text: str, context: ReplyContext) -> list[Fault]:
+def _content_faults(text: str, context: ReplyContext) -> list[Fault]:
     faults = []
     role = _LEAVES_ITS_ROLE.search(text)
     if role:
         faults.append(Fault("role", f'"{role.group(0)}" does not speak to the person', 0.6))
-    copied = _copied(text, context.said)
+    copied = _copied_words(text, context.said)
     if copied:
         faults.append(Fault("copy", f'repeats "{copied}" word for word', 0.4))
     wrong = [
@@ -168,8 +168,8 @@ def _honesty(text: str, context: ReplyContext) -> list[Fault]:
     return faults
 
 
-def _continuation(text: str, context: ReplyContext) -> list[Fault]:
-    """Faults of the sentence that a small model added to its opening."""
+def _continuation_faults(text: str, context: ReplyContext) -> list[Fault]:
+    """Return the faults of the sentence that a small model added to its opening."""
     if not text:
         return [Fault("nothing added", "it stops after the opening", 0.3)]
     faults = []
@@ -191,7 +191,7 @@ def _continuation(text: str, context: ReplyContext) -> list[Fault]:
     return faults
 
 
-def _copied(text: str, said: str) -> str:
+def _copied_words(text: str, said: str) -> str:
     unquoted = re.sub(r'"[^"]*"', " ", text)
     words = re.findall(r"[a-z']+", unquoted.lower())
     spoken = " " + " ".join(re.findall(r"[a-z']+", said.lower().replace("\u2019", "'"))) + " "

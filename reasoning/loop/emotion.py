@@ -1,11 +1,10 @@
-"""What is felt, and how strongly: the measured channels pooled with the policy's opinion.
+"""Emotion estimation: the measured channels pooled with the policy's choice.
 
 Each channel (face, words, voice) gives a distribution over seven emotions, a reliability and the events that it rests
 on. They are pooled log-linearly (a product of experts; Genest and Zidek, "Combining probability distributions", 1986)
-with the weights stated in ``WEIGHTS``. The policy takes part with at most half the weight of what was measured, and
-may only choose among emotions that the measurement leaves open (at least half as likely as its first), so that a
-weak model can break a tie and cannot overrule a measurement. Disagreement between channels is reported, never
-averaged away in silence.
+with the weights in ``WEIGHTS``. The policy takes part with at most half the weight of the measurements, and may only
+choose among emotions that these leave open (at least half as likely as the likeliest), so that a weak model can break a
+tie and cannot overrule a measurement. Disagreement between channels is reported, not hidden in an average.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from omnisense.reasoning.loop.emotion_lexicon import Cue, emotion_cues
 
 WEIGHTS: dict[WeightName, float] = {"face": 1.0, "words": 1.2, "voice": 0.4, "policy": 0.5}
 _POLICY_SHARE = 0.5  # of the measured weight, at most
-_FLOOR = 0.02  # no channel may rule an emotion out for good
-_TIE = 0.5
-_POLICY_FLOOR = 0.1  # an opinion is never taken for more than about nine to one
+_MIN_PROBABILITY = 0.02  # no channel rules an emotion out
+_TIE = 0.5  # of the likeliest emotion's probability: what the policy may choose
+_MIN_POLICY_PROBABILITY = 0.1  # the policy's odds are limited to about nine to one
 _MIN_VOICE_S = 6
-_UNNAMED = 0.3  # reliability of words that name no feeling
+_UNNAMED_RELIABILITY = 0.3  # of words that name no emotion
 OF_EXPRESSION: dict[str, EmotionName] = {
     "angry": "anger",
     "disgust": "disgust",
@@ -40,9 +39,9 @@ OF_EXPRESSION: dict[str, EmotionName] = {
     "surprise": "surprise",
     "neutral": "neutral",
 }
-_NOW_S = 5.0  # the face's present state is its last phase, or this long if that is shorter
+_PRESENT_S = 5.0  # the face's present state is its last phase, or this long if the phase is shorter
 # Arousal of each emotion on the circumplex, -1 calm to 1 excited (after Russell, "A circumplex model of affect", 1980).
-# A voice that falls is as often the end of a speech as sadness: the two share a value, and other channels decide.
+# A falling voice is the end of an utterance as often as sadness: the two share a value, and other channels decide.
 _AROUSAL: dict[EmotionName, float] = {
     "sadness": -0.5,
     "joy": 0.4,
@@ -59,11 +58,11 @@ class EmotionEstimate:
     """The pooled result.
 
     Attributes:
-        value: the emotion now; strength 0 to 1.
+        value: the emotion now; ``strength`` from 0 to 1.
         since_s: since when, where the face shows it.
-        earlier: what the face showed before, as ``sadness until 7.0 s``.
-        weights: what each channel weighed in the pool (stated weight times reliability).
-        conflict: the disagreement between channels in words, or empty.
+        earlier: what the face showed before.
+        weights: of each channel in the pool (its entry in ``WEIGHTS`` times its reliability), and of the policy.
+        conflict: the disagreement between channels in words; empty when they agree.
     """
 
     value: EmotionName
@@ -80,7 +79,7 @@ class EmotionEstimate:
 
 
 def main_face(visual: VisualStream) -> FaceTrack | None:
-    """The person the clip is about: the face with the most time times size."""
+    """Return the main person's face: the one with the largest area summed over time."""
 
     def presence(face: FaceTrack) -> float:
         return sum((b[2] - b[0]) * (b[3] - b[1]) for b in face.boxes)
@@ -89,26 +88,28 @@ def main_face(visual: VisualStream) -> FaceTrack | None:
 
 
 def face_channel(visual: VisualStream, events: Sequence[Event]) -> tuple[EmotionChannel | None, list[Phase]]:
-    """The main face's present expression, and its phases."""
+    """Return the channel of the main face's present expression (None without one), and the face's phases."""
     face = main_face(visual)
     if face is None or not face.expression:
         return None, []
     phases = expression_phases(face, visual.expression_labels)
-    since_s = min(phases[-1].start_s, face.end_s - _NOW_S)
+    since_s = min(phases[-1].start_s, face.end_s - _PRESENT_S)
     now = [s for t, s in zip(face.times_s, face.expression, strict=True) if t >= since_s - 1e-6]
     mean = np.mean(now, axis=0)
     scores: dict[EmotionName, float] = dict.fromkeys(EMOTIONS, 0.0)
     for label, value in zip(visual.expression_labels, mean.tolist(), strict=True):
         scores[OF_EXPRESSION[label]] += value
-    # An even spread over seven classes says nothing; one clear class says much.
+    # A uniform distribution over seven classes carries no information; one clear class carries much.
     reliability = max(0.0, (max(scores.values()) - 1 / 7) / (1 - 1 / 7))
-    seen = tuple(e.id for e in events if e.channel == "face" and e.who == face.id and e.end_s > since_s)
+    evidence = tuple(e.id for e in events if e.channel == "face" and e.who == face.id and e.end_s > since_s)
     top = max(scores, key=scores.__getitem__)
-    return EmotionChannel("face", scores, round(reliability, 3), f"expression {top} {scores[top]:.2f}", seen), phases
+    return EmotionChannel(
+        "face", scores, round(reliability, 3), f"expression {top} {scores[top]:.2f}", evidence
+    ), phases
 
 
 def words_channel(spoken: Sequence[Event], typed: str, transcript: Transcript | None = None) -> EmotionChannel | None:
-    """Feelings named in what was said and typed; where none is, what the sentences carry; None without words."""
+    """Return the emotions named in what was said and typed, or else those that sentences carry; None without words."""
     cues: list[tuple[Cue, str]] = [(cue, event.id) for event in spoken for cue in emotion_cues(quote_of(event))]
     cues += [(cue, "typed") for cue in emotion_cues(typed)]
     if not spoken and not typed:
@@ -117,7 +118,7 @@ def words_channel(spoken: Sequence[Event], typed: str, transcript: Transcript | 
         if transcript and set(transcript.emotion_labels) == set(EMOTIONS) and not typed:
             return _read_sentences(transcript, spoken)
         flat: dict[EmotionName, float] = {e: 1.0 if e == "neutral" else 0.25 for e in EMOTIONS}
-        return EmotionChannel("words", _normalize(flat), _UNNAMED, "no feeling is named")
+        return EmotionChannel("words", _normalize(flat), _UNNAMED_RELIABILITY, "no feeling is named")
     scores: dict[EmotionName, float] = dict.fromkeys(EMOTIONS, 0.1)
     scores["neutral"] = 0.3
     for cue, _ in cues:
@@ -134,40 +135,40 @@ def words_channel(spoken: Sequence[Event], typed: str, transcript: Transcript | 
 
 
 def _read_sentences(transcript: Transcript, spoken: Sequence[Event]) -> EmotionChannel:
-    """What the text emotion model reads in the sentences, each counted by its words."""
+    """Return what the text emotion model reads in the sentences, weighted by their number of words."""
     read = [s for s in transcript.segments if s.emotion]
     mean = np.average([s.emotion for s in read], axis=0, weights=[max(len(s.words), 1) for s in read])
     labels = cast("tuple[EmotionName, ...]", transcript.emotion_labels)  # the caller has checked them
     scores = _normalize(dict(zip(labels, mean.tolist(), strict=True)))
     top = max(scores, key=scores.__getitem__)
-    told = tuple(event.id for event in spoken)
-    # A sentence that carries something, without naming it, counts for less than a feeling that is named.
-    reliability = round(max(_UNNAMED, 0.5 * (1 - scores["neutral"])), 3)
-    return EmotionChannel("words", scores, reliability, f"no feeling is named; the sentences read like {top}", told)
+    evidence = tuple(event.id for event in spoken)
+    # An emotion that sentences carry counts for less than one that they name.
+    reliability = round(max(_UNNAMED_RELIABILITY, 0.5 * (1 - scores["neutral"])), 3)
+    return EmotionChannel("words", scores, reliability, f"no feeling is named; the sentences read like {top}", evidence)
 
 
 def voice_channel(audio: AudioStream, events: Sequence[Event]) -> EmotionChannel | None:
-    """Arousal of the last third of the speech against the speaker's own baseline; None without enough speech."""
+    """Return the channel of vocal arousal: the last third of the speech against its baseline; None if it is short."""
     spoken = [p for p in audio.seconds if p.f0_rel_st is not None and p.loudness_rel_db is not None]
-    if len(spoken) < _MIN_VOICE_S or len(audio.utterances) < 2:  # within one utterance pitch and level just run down
+    if len(spoken) < _MIN_VOICE_S or len(audio.utterances) < 2:  # within one utterance pitch and level simply decline
         return None
     latest = spoken[-max(2, len(spoken) // 3) :]
     pitch = float(np.mean([p.f0_rel_st or 0.0 for p in latest]))
     level = float(np.mean([p.loudness_rel_db or 0.0 for p in latest]))
     excited = estimate_arousal(Prosody(f0_rel_st=pitch, loudness_rel_db=level)) or 0.0
     scores = _normalize({e: math.exp(-2 * (excited - a) ** 2) for e, a in _AROUSAL.items()})
-    told = tuple(e.id for e in events if e.channel in ("speech", "voice"))[-2:]
+    evidence = tuple(e.id for e in events if e.channel in ("speech", "voice"))[-2:]
     return EmotionChannel(
         "voice",
         scores,
         round(abs(excited), 3),
         f"pitch {pitch:+.1f} semitones, level {level:+.1f} dB against its own baseline",
-        told,
+        evidence,
     )
 
 
 def quote_of(event: Event) -> str:
-    """The words of a speech event."""
+    """Return the words of a speech event."""
     return event.text.partition(': "')[2].removesuffix('"')
 
 
@@ -175,7 +176,7 @@ def quote_of(event: Event) -> str:
 
 
 def measure(percepts: Percepts | None, events: Sequence[Event], typed: str) -> tuple[list[EmotionChannel], list[Phase]]:
-    """All channels that have something to say, and the main face's phases."""
+    """Return the channels that could be measured, and the main face's phases."""
     channels: list[EmotionChannel | None] = []
     phases: list[Phase] = []
     if percepts and isinstance(percepts.visual, VisualStream):
@@ -193,18 +194,24 @@ def measure(percepts: Percepts | None, events: Sequence[Event], typed: str) -> t
 def pool(
     channels: Sequence[EmotionChannel], policy: Mapping[EmotionName, float] | None, phases: Sequence[Phase] = ()
 ) -> EmotionEstimate:
-    """Pool measured channels with the policy's probabilities over ``EMOTIONS`` (None: it was not asked)."""
+    """Pool measured channels with the policy's probabilities over ``EMOTIONS``.
+
+    Args:
+        channels: what was measured.
+        policy: None when it was not asked.
+        phases: of the main face's expression.
+    """
     weights: dict[WeightName, float] = {c.name: WEIGHTS[c.name] * c.reliability for c in channels}
     experts: list[tuple[float, Mapping[EmotionName, float]]] = [(weights[c.name], c.probabilities) for c in channels]
     measured = sum(weights.values())
     if policy is not None:
         weights["policy"] = min(WEIGHTS["policy"], _POLICY_SHARE * measured) if measured else WEIGHTS["policy"]
-        experts.append((weights["policy"], {e: max(p, _POLICY_FLOOR) for e, p in policy.items()}))
+        experts.append((weights["policy"], {e: max(p, _MIN_POLICY_PROBABILITY) for e, p in policy.items()}))
     probabilities = _product(experts)
     open_to_choice: set[EmotionName] = set(EMOTIONS)
     if measured:
-        seen = _product(experts[: len(channels)])
-        open_to_choice = {e for e in EMOTIONS if seen[e] >= _TIE * max(seen.values())}
+        measurements = _product(experts[: len(channels)])
+        open_to_choice = {e for e in EMOTIONS if measurements[e] >= _TIE * max(measurements.values())}
     value = max(open_to_choice, key=probabilities.__getitem__)
     return EmotionEstimate(
         value=value,
@@ -219,7 +226,7 @@ def pool(
 
 
 def _product(experts: Sequence[tuple[float, Mapping[EmotionName, float]]]) -> dict[EmotionName, float]:
-    logs = {e: sum(w * math.log(max(p.get(e, 0.0), _FLOOR)) for w, p in experts) for e in EMOTIONS}
+    logs = {e: sum(w * math.log(max(p.get(e, 0.0), _MIN_PROBABILITY)) for w, p in experts) for e in EMOTIONS}
     peak = max(logs.values())
     return _normalize({e: math.exp(value - peak) for e, value in logs.items()})
 
@@ -227,12 +234,12 @@ def _product(experts: Sequence[tuple[float, Mapping[EmotionName, float]]]) -> di
 def _strength(
     value: EmotionName, channels: Sequence[EmotionChannel], probabilities: Mapping[EmotionName, float]
 ) -> float:
-    """How strongly: the measured channels' mean share of feeling, raised by an aroused voice."""
+    """Return the strength: the channels' weighted mean probability of the emotion, raised by an aroused voice."""
     if value == "neutral":
         return 0.0
-    telling = [(WEIGHTS[c.name] * c.reliability, c.probabilities[value]) for c in channels if c.name != "voice"]
-    total = sum(w for w, _ in telling)
-    level = sum(w * p for w, p in telling) / total if total else probabilities[value] / 2
+    weighted = [(WEIGHTS[c.name] * c.reliability, c.probabilities[value]) for c in channels if c.name != "voice"]
+    total = sum(w for w, _ in weighted)
+    level = sum(w * p for w, p in weighted) / total if total else probabilities[value] / 2
     voice = next((c.reliability for c in channels if c.name == "voice" and _AROUSAL[c.top] > 0), 0.0)
     return round(min(1.0, level + 0.2 * voice), 3)
 
@@ -248,11 +255,11 @@ def _earlier(phases: Sequence[Phase]) -> tuple[EarlierEmotion, ...]:
 
 
 def _conflict(channels: Sequence[EmotionChannel]) -> str:
-    sure = [c for c in channels if c.reliability >= 0.35 and c.name != "voice"]
-    tops = {c.top for c in sure}
+    reliable = [c for c in channels if c.reliability >= 0.35 and c.name != "voice"]
+    tops = {c.top for c in reliable}
     if len(tops) < 2:
         return ""
-    return "; ".join(f"the {c.name} {'say' if c.name == 'words' else 'says'} {c.top}" for c in sure)
+    return "; ".join(f"the {c.name} {'say' if c.name == 'words' else 'says'} {c.top}" for c in reliable)
 
 
 def _normalize(scores: Mapping[EmotionName, float]) -> dict[EmotionName, float]:

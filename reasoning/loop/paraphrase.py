@@ -1,7 +1,7 @@
-"""Saying back what somebody said: the clause that carries most, turned from "I" to "you".
+"""Template-based paraphrase: the clause that carries most, changed from "I" to "you".
 
 Restatement is one of the support strategies of Hill's helping-skills model (Hill, "Helping Skills", 2009; used for
-ESConv, Liu et al., 2021). Here it is rule-based, so that a small model has something true to build on.
+ESConv, Liu et al., 2021). Templates give a small model something true to build on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 
 _MAX_WORDS = 14
-_TURNED = {
+_SECOND_PERSON = {
     "i": "you",
     "i'm": "you're",
     "i've": "you've",
@@ -30,11 +30,11 @@ _TURNED = {
     "was": "was",
 }
 _FIRST_PERSON = {"i", "i'm", "i've", "i'd", "i'll", "my", "we", "we're", "we've", "our"}
-_SPEAKS_OF_SELF = _FIRST_PERSON | {"me", "us", "myself"}
-_LEADS = re.compile(
+_SELF_REFERENCES = _FIRST_PERSON | {"me", "us", "myself"}
+_LEADING_WORDS = re.compile(
     r"^(and|but|so|well|oh|yeah|yes|no|because|you know|then|also|actually|honestly)[,\s]+", re.IGNORECASE
 )
-_STOP = frozenset(
+_STOP_WORDS = frozenset(
     """a about all am an and any are as at be because been but by can could did do does don't for from get got had
     has have he her him his how i i'm if in is it it's its just let me my no not of on or our out she so some
     that the their them then there they this to too up us very was we were what when where which who why will
@@ -43,32 +43,32 @@ _STOP = frozenset(
 
 
 def content_words(text: str) -> set[str]:
-    """The words of a text that carry its topic, in lower case."""
+    """Return the words of a text that carry its topic, in lower case."""
     words = re.findall(r"[a-z][a-z']+", text.lower().replace("\u2019", "'"))
-    return {word for word in words if word not in _STOP and len(word) > 2}
+    return {word for word in words if word not in _STOP_WORDS and len(word) > 2}
 
 
 def paraphrase(text: str) -> str:
-    """The most telling first-person clause as ``you got the job``; empty when there is none that turns cleanly."""
+    """Return the most informative first-person clause as ``you got the job``; empty when none fits a template."""
     best, best_weight = "", 0.0
     for position, clause in enumerate(_clauses(text)):
         words = clause.split()
-        if not 3 <= len(words) <= _MAX_WORDS or not _SPEAKS_OF_SELF & {w.lower() for w in words}:
+        if not 3 <= len(words) <= _MAX_WORDS or not _SELF_REFERENCES & {w.lower() for w in words}:
             continue
         cues = emotion_cues(clause)
         if not (words[0].lower() in _FIRST_PERSON or cues) or "you" in clause.lower().split():
             continue
-        # What happened says more than the bare feeling: "nobody listens to me" before "I am so angry"; and what is told
+        # What happened says more than the emotion alone: "nobody listens to me" before "I am so angry"; and what comes
         # first is often what the rest is about.
         cause = content_words(clause) - {word for cue in cues for word in cue.text.split()}
         weight = 1.0 + 0.5 * sum(cue.weight for cue in cues) + 0.4 * len(cause) + (0.3 if position == 0 else 0.0)
         if weight > best_weight:
             best, best_weight = clause, weight
-    return _turn(best) if best else ""
+    return _to_second_person(best) if best else ""
 
 
 def excerpt(text: str, max_words: int = 10) -> str:
-    """The first sentence, or its first words, without its final punctuation: fit to stand in quotes."""
+    """Return the sentence with the most content of the first three, shortened, without final punctuation."""
     sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+", text.strip()) if s.strip()]
     if not sentences:
         return ""
@@ -94,22 +94,22 @@ def _clauses(text: str) -> list[str]:
         )
     stripped = []
     for clause in clauses:
-        while (shorter := _LEADS.sub("", clause)) != clause:
+        while (shorter := _LEADING_WORDS.sub("", clause)) != clause:
             clause = shorter
         stripped.append(clause.strip(" ,.!"))
     return [c for c in stripped if c]
 
 
-def _turn(clause: str) -> str:
+def _to_second_person(clause: str) -> str:
     words = clause.split()
-    turned = []
+    changed = []
     for i, word in enumerate(words):
         bare, tail = re.fullmatch(r"(.*?)([,.]*)", word).groups()  # type: ignore[union-attr]
         low = bare.lower()
         if low == "was" and i and words[i - 1].lower() == "i":
-            turned.append("were" + tail)
-        elif low in _TURNED:
-            turned.append(_TURNED[low] + tail)
+            changed.append("were" + tail)
+        elif low in _SECOND_PERSON:
+            changed.append(_SECOND_PERSON[low] + tail)
         else:
-            turned.append((low if i == 0 and bare[1:].islower() and not bare.isupper() else bare) + tail)
-    return " ".join(turned)
+            changed.append((low if i == 0 and bare[1:].islower() and not bare.isupper() else bare) + tail)
+    return " ".join(changed)

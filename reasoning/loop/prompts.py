@@ -1,4 +1,4 @@
-"""Every prompt of the loop, and the opening that guides small models. Wording lives here and nowhere else."""
+"""All prompts of the loop, and the opening that guides small models."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ CLOSINGS: dict[StrategyValue, tuple[str, str]] = {
 
 
 def decision_prompt(evidence: str, question: str, options: Sequence[str]) -> Messages:
-    """A prompt whose reply is one of ``options``."""
+    """Return a prompt whose reply is one of ``options``."""
     return [
         message("user", f"{evidence}\n\nQuestion: {question}\nOptions: {'; '.join(options)}.\nAnswer with one option.")
     ]
 
 
 def calibration_prompt(question: str, options: Sequence[str]) -> Messages:
-    """The same decision without evidence, to measure which options a model favours for their wording alone."""
+    """Return the same decision without evidence, to measure which options a model favors for their wording alone."""
     return decision_prompt(_NO_EVIDENCE, question, options)
 
 
 def evidence_text(rendered: str, typed: str) -> str:
-    """What is known of the person this turn: the rendered timeline, and what they typed."""
+    """Return what is known of the person in this turn: the rendered timeline, and what they typed."""
     parts = [f"Notes on the clip:\n{rendered}"] if rendered else []
     if typed:
         parts.append(f'The person wrote: "{typed}"')
@@ -66,12 +66,12 @@ def evidence_text(rendered: str, typed: str) -> str:
 
 
 def summary_prompt(evidence: str) -> Messages:
-    """Ask for one sentence on what is going on."""
+    """Return a prompt for one sentence on what is going on."""
     return [message("user", f"{evidence}\n\nIn one short sentence, what is going on? Use only what the notes say.")]
 
 
 def reply_prompt(evidence: str, appraisal: str, heard: str, history: Messages, faults: Sequence[str] = ()) -> Messages:
-    """The reply of a capable model: rules, the conversation, the evidence and its appraisal."""
+    """Return the prompt of a capable model: rules, conversation, evidence, appraisal, faults of the last draft."""
     again = f"\nYour last draft had faults: {'; '.join(faults)}. Write it anew without them." if faults else ""
     return [
         message("system", _RULES),
@@ -85,7 +85,7 @@ def reply_prompt(evidence: str, appraisal: str, heard: str, history: Messages, f
 
 
 def guided_prompt(heard: str, history: Messages, opening: str) -> Messages:
-    """The reply of a small model: it continues an opening that the appraisal has written."""
+    """Return the prompt of a small model, which continues an opening written from the appraisal."""
     return [
         message("system", _SMALL_RULES),
         *history,
@@ -95,7 +95,7 @@ def guided_prompt(heard: str, history: Messages, opening: str) -> Messages:
 
 
 def history_messages(turns: Sequence[Turn], keep: int = 6) -> Messages:
-    """Earlier turns as messages: the first, which often says who somebody is, and the latest."""
+    """Return earlier turns as messages: the first, which often says who the person is, and the latest."""
     kept = list(turns) if len(turns) <= keep else [turns[0], *turns[-(keep - 1) :]]
     messages: list[Message] = []
     for turn in kept:

@@ -1,1 +1,1 @@
-"""Policies: language and omni models behind ``write`` and ``choose``."""
+"""Policies: language and omni models behind one interface, local, remote or scripted."""

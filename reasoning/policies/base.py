@@ -1,4 +1,4 @@
-"""Policies: a language or omni model behind two verbs, ``write`` and ``choose``, always batched."""
+"""The interface of a policy: a language or omni model with two methods, ``write`` and ``choose``, both batched."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from omnisense.reasoning.policies.messages import Messages, PreparedPrompt
+from omnisense.errors import PolicyError
+from omnisense.reasoning.policies.messages import Messages, Modality, PreparedPrompt
 
+DEFAULT_POLICY = "smollm2-135m-instruct"
 OnToken = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The option taken, by index, and a probability for each option (they sum to 1)."""
+    """The option that was taken.
+
+    Attributes:
+        index: of the option.
+        probabilities: one for each option; they sum to 1.
+    """
 
     index: int
     probabilities: tuple[float, ...]
@@ -21,13 +28,13 @@ class Choice:
 
 @runtime_checkable
 class Policy(Protocol):
-    """What the reasoning loop, evaluation and training ask of a model.
+    """What the reasoning loop, evaluation and training require of a model.
 
     Attributes:
         name: for traces and reports.
-        modalities: the part types it accepts; ``text`` always.
-        scores_likelihoods: whether ``choose`` compares likelihoods of the options' text. Those carry a bias towards
-            frequent words that the caller can measure and take off.
+        modalities: the part types that it accepts; always includes ``text``.
+        scores_likelihoods: whether ``choose`` compares likelihoods of the options' text. These are biased towards
+            frequent words; callers can measure the bias and divide it out.
         needs_guidance: whether the model is small; the loop then lets it continue an opening written from the
             appraisal.
     """
@@ -36,7 +43,7 @@ class Policy(Protocol):
     scores_likelihoods: bool
 
     @property
-    def modalities(self) -> frozenset[str]:
+    def modalities(self) -> frozenset[Modality]:
         """See the class."""
         ...
 
@@ -46,13 +53,13 @@ class Policy(Protocol):
         ...
 
     def prepare(self, prompt: Messages) -> PreparedPrompt:
-        """Do ahead of time what ``write`` and ``choose`` would do first with a prompt: decode and encode its media.
+        """Decode and encode a prompt's media ahead of ``write`` or ``choose``.
 
         May be called from another thread while the model works.
 
         Raises:
-            MediaError: media that cannot be opened or decoded.
-            PolicyError: a part the model cannot take.
+            MediaError: media cannot be opened or decoded.
+            PolicyError: the model does not accept a part.
         """
         ...
 
@@ -71,20 +78,37 @@ class Policy(Protocol):
         Args:
             prompts: one conversation each.
             max_new_tokens: upper bound for each reply.
-            temperature: 0 for the likeliest reply, above to sample.
-            stop: texts that end a reply; they are left out of it.
+            temperature: 0 for greedy decoding, above 0 to sample.
+            stop: strings that end a reply; they are not part of it.
             seed: for sampling; the same call with the same seed gives the same replies.
             on_token: receives the first prompt's reply piece by piece while it is written.
 
+        Returns:
+            One reply for each prompt.
+
         Raises:
-            PolicyError: a prompt holds a part the model cannot take, or its service failed.
+            PolicyError: the model does not accept a part, or its service failed.
         """
         ...
 
     def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
         """Take one of each prompt's options.
 
+        Args:
+            prompts: one conversation each.
+            options: for each prompt, at least one.
+
         Raises:
             PolicyError: as for :meth:`write`, or a prompt has no options.
         """
         ...
+
+
+def check_options(prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> None:
+    """Check the arguments of ``choose``.
+
+    Raises:
+        PolicyError: a prompt has no options.
+    """
+    if len(options) != len(prompts) or not all(options):
+        raise PolicyError("a prompt has no options", "Give at least one option for each prompt.")

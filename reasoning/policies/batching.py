@@ -7,26 +7,36 @@ collated, so that any mix in a batch gives the same result as one prompt at a ti
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, EncodedPrompt
+from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, EncodedPrompt, Tensors
 from omnisense.reasoning.policies.families import ModelFamily
+
+if TYPE_CHECKING:
+    import torch
 
 
 def batch_groups(rows: Sequence[EncodedPrompt], family: ModelFamily) -> list[list[int]]:
-    """Rows, by index, that may share a batch."""
+    """Return groups of rows, by index, that may share a batch."""
     groups: dict[Hashable, list[int]] = {}
     for i, row in enumerate(rows):
         groups.setdefault(i if row.has_media and not family.batches_media else "together", []).append(i)
     return list(groups.values())
 
 
-def collate(rows: Sequence[EncodedPrompt], pad_token_id: int) -> dict[str, Any]:
-    """Encoded prompts as one batch: tokens padded on the left, media one after another in the rows' order."""
+def length_batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Yield indices in batches of similar length, so that little of a batch is padding; within a batch in order."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    for start in range(0, len(order), size):
+        yield sorted(order[start : start + size])
+
+
+def collate(rows: Sequence[EncodedPrompt], pad_token_id: int) -> Tensors:
+    """Join encoded prompts in one batch: tokens padded on the left, media concatenated in the order of the rows."""
     import torch
 
-    batch: dict[str, Any] = {}
+    batch: Tensors = {}
     for key in dict.fromkeys(key for row in rows for key in row.inputs):
         found = [row.inputs[key] for row in rows if key in row.inputs]
         if key in PER_TOKEN_INPUTS:
@@ -34,12 +44,12 @@ def collate(rows: Sequence[EncodedPrompt], pad_token_id: int) -> dict[str, Any]:
             filler = pad_token_id if key == "input_ids" else 0
             batch[key] = torch.cat([torch.nn.functional.pad(t, (width - t.shape[1], 0), value=filler) for t in found])
         else:
-            batch[key] = torch.cat(_like_shaped(found))
+            batch[key] = torch.cat(_pad_to_common_shape(found))
     return batch
 
 
-def to_device(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The tensors where the model is; pixels and sound in its precision."""
+def to_device(model: Any, inputs: Tensors) -> Tensors:
+    """Move tensors to the model's device; pixels and audio features to its dtype as well."""
     return {
         key: value.to(model.device, model.dtype)
         if key in ("pixel_values", "pixel_values_videos", "input_features")
@@ -48,15 +58,15 @@ def to_device(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _like_shaped(tensors: list[Any]) -> list[Any]:
-    """Tensors padded with zeros at the end of every dimension but the first, so that they can be joined."""
+def _pad_to_common_shape(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Pad tensors with zeros at the end of every dimension but the first, so that they can be concatenated."""
     import torch
 
     if len({t.shape[1:] for t in tensors}) == 1:
         return tensors
-    most = [max(sizes) for sizes in zip(*(t.shape[1:] for t in tensors), strict=True)]
+    largest = [max(sizes) for sizes in zip(*(t.shape[1:] for t in tensors), strict=True)]
     padded = []
     for t in tensors:
-        lack = [(0, want - have) for want, have in zip(most, t.shape[1:], strict=True)]
-        padded.append(torch.nn.functional.pad(t, [n for pair in reversed(lack) for n in pair]))
+        missing = [(0, want - have) for want, have in zip(largest, t.shape[1:], strict=True)]
+        padded.append(torch.nn.functional.pad(t, [n for pair in reversed(missing) for n in pair]))
     return padded

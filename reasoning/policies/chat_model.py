@@ -1,6 +1,6 @@
-"""Any LangChain chat model as a policy: vLLM, SGLang, Ollama, llama.cpp's server and the commercial APIs.
+"""A LangChain chat model as a policy: vLLM, SGLang, Ollama, llama.cpp's server and the commercial APIs.
 
-Batching, concurrency limits and retries are LangChain's. Choices are asked for with a JSON schema.
+Batching, concurrency limits and retries are LangChain's. Choices are requested as structured output.
 """
 
 from __future__ import annotations
@@ -8,18 +8,21 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
 import re
-from collections.abc import Sequence
-from typing import Any
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, cast, get_args
 
 from omnisense.errors import InputError, PolicyError
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.media.sampling import Sampling
-from omnisense.reasoning.policies.base import Choice, OnToken
+from omnisense.reasoning.policies.base import Choice, OnToken, check_options
 from omnisense.reasoning.policies.messages import (
     MediaUsage,
     Message,
     Messages,
+    Modality,
     Part,
     PreparedPrompt,
     clip_of,
@@ -28,18 +31,22 @@ from omnisense.reasoning.policies.messages import (
     truncate_at_stop,
 )
 
-_MEDIA_FRAMES = 8  # of a video part, spread evenly
+_log = logging.getLogger(__name__)
+_MEDIA_FRAMES = 8  # of a video part, evenly spaced
 
 
 class ChatModelPolicy:
-    """A LangChain chat model behind the two verbs.
+    """A policy behind which a LangChain chat model works.
 
     Args:
         model: a ``BaseChatModel``.
-        modalities: the part types that the model takes besides text, for instance ``{"image", "audio"}``. A video
-            part is sent as frames when images are taken, and its sound when audio is.
-        max_concurrency: requests under way at once.
+        modalities: the part types that the model accepts besides text, for instance ``{"image", "audio"}``. A video
+            part is sent as frames if images are accepted, with its audio if audio is.
+        max_concurrency: upper bound for concurrent requests.
         attempts: how often a failing request is tried.
+
+    Raises:
+        InputError: an unknown modality.
     """
 
     scores_likelihoods = False
@@ -48,26 +55,26 @@ class ChatModelPolicy:
     def __init__(
         self,
         model: Any,
-        modalities: frozenset[str] | set[str] = frozenset(),
+        modalities: Iterable[str] = (),
         max_concurrency: int = 8,
         attempts: int = 3,
     ) -> None:
         self._model, self._attempts = model, attempts
         self._config = {"max_concurrency": max_concurrency}
-        self.modalities = frozenset({"text"}) | modalities | (frozenset({"video"}) if "image" in modalities else set())
+        self.modalities = _complete_modalities(modalities)
         self.name = (
             f"chat:{getattr(model, 'model_name', None) or getattr(model, 'model', None) or type(model).__name__}"
         )
 
     @classmethod
     def from_name(cls, name: str, **settings: Any) -> ChatModelPolicy:
-        """``PROVIDER:MODEL`` as ``langchain.chat_models.init_chat_model`` takes it.
+        """Create a policy from ``PROVIDER:MODEL``, as ``langchain.chat_models.init_chat_model`` takes it.
 
         Raises:
             InputError: langchain or the provider's package is not installed, or the name is unknown.
         """
         if ":" not in name:
-            raise InputError(f"'chat:{name}' names no provider", "Write chat:PROVIDER:MODEL, e.g. chat:ollama:qwen2.5.")
+            raise InputError(f"'chat:{name}' has no provider", "Write chat:PROVIDER:MODEL, e.g. chat:ollama:qwen2.5.")
         provider, _, model = name.partition(":")
         try:
             from langchain.chat_models import init_chat_model
@@ -85,22 +92,22 @@ class ChatModelPolicy:
             ) from error
 
     def prepare(self, prompt: Messages) -> PreparedPrompt:
-        """The prompt as the service takes it: frames as JPEG, sound as WAV."""
-        seen: list[MediaUsage] = []
-        inputs = [{"role": m["role"], "content": _content(m, self.modalities, seen)} for m in prompt]
+        """Encode a prompt as the service accepts it: frames as JPEG, audio as WAV."""
+        usages: list[MediaUsage] = []
+        inputs = [{"role": m["role"], "content": _content(m, self.modalities, usages)} for m in prompt]
         return PreparedPrompt(
             prompt,
             inputs,
             MediaUsage(
-                tuple(t for part in seen for t in part.times_s),
-                tuple(images for part in seen for images in part.images),
-                sum(part.audio_s for part in seen),
+                tuple(t for usage in usages for t in usage.times_s),
+                tuple(images for usage in usages for images in usage.images),
+                sum(usage.audio_s for usage in usages),
             ),
         )
 
     def _inputs(self, prompt: Messages) -> list[dict[str, Any]]:
-        done = prompt if isinstance(prompt, PreparedPrompt) else self.prepare(prompt)
-        inputs: list[dict[str, Any]] = done.inputs
+        prepared = prompt if isinstance(prompt, PreparedPrompt) else self.prepare(prompt)
+        inputs: list[dict[str, Any]] = prepared.inputs
         return inputs
 
     def write(
@@ -115,8 +122,8 @@ class ChatModelPolicy:
     ) -> list[str]:
         """Continue each prompt; see :class:`omnisense.reasoning.policies.base.Policy`.
 
-        ``seed`` is passed on to models that have such a setting. A prompt that ends with an assistant message is put
-        as a request to go on from there, as most services cannot continue one.
+        ``seed`` is passed on to models that have such a setting. A prompt that ends with an assistant message becomes a
+        request to continue it, since most services cannot continue a message.
         """
         fields = getattr(type(self._model), "model_fields", {})
         wanted = {"temperature": temperature, "max_tokens": max_new_tokens, "seed": seed}
@@ -131,10 +138,9 @@ class ChatModelPolicy:
         return [truncate_at_stop(reply, stop) for reply in replies]
 
     def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
-        """Ask for one option and its confidence as JSON; the rest of the probability is shared by the others."""
-        if any(not row for row in options) or len(options) != len(prompts):
-            raise PolicyError("a prompt has no options", "Give at least one option for each prompt.")
-        # A schema holds its options, so prompts with the same options go together.
+        """Ask for one option and its confidence as JSON; the others share the rest of the probability."""
+        check_options(prompts, options)
+        # A schema lists the options, so prompts with the same options are batched together.
         groups: dict[tuple[str, ...], list[int]] = {}
         for i, row in enumerate(options):
             groups.setdefault(tuple(row), []).append(i)
@@ -142,11 +148,11 @@ class ChatModelPolicy:
         for row, members in groups.items():
             request: dict[str, Any] = {"role": "user", "content": _choice_request(row)}
             inputs = [[*self._inputs(prompts[i]), request] for i in members]
-            for i, answer in zip(members, self._batch(self._choosing(row), inputs), strict=True):
+            for i, answer in zip(members, self._batch(self._structured(row), inputs), strict=True):
                 choices[i] = _to_choice(answer, row)
         return choices
 
-    def _choosing(self, options: tuple[str, ...]) -> Any:
+    def _structured(self, options: tuple[str, ...]) -> Any:
         schema = {
             "title": "Choice",
             "description": "The option that fits best.",
@@ -159,17 +165,21 @@ class ChatModelPolicy:
         }
         try:
             return self._model.with_structured_output(schema)
-        except NotImplementedError:  # the model has no structured output: its text is read as JSON
+        except NotImplementedError:  # without structured output the text is parsed as JSON
             return self._model
 
     def _batch(self, runnable: Any, inputs: list[Any]) -> list[Any]:
+        began = time.perf_counter()
         try:
-            done: list[Any] = runnable.with_retry(stop_after_attempt=self._attempts).batch(inputs, config=self._config)
-            return done
+            replies: list[Any] = runnable.with_retry(stop_after_attempt=self._attempts).batch(
+                inputs, config=self._config
+            )
+            _log.debug("%s: %d requests, %.2f s", self.name, len(inputs), time.perf_counter() - began)
+            return replies
         except Exception as error:  # each service raises its own types
             raise PolicyError(
                 f"{self.name} failed ({_first_line(error)})",
-                "Check the service, its address and key; the turn can be taken up again.",
+                "Check the service, its address and key, and run the turn again.",
             ) from error
 
     def _stream(self, model: Any, prompt: Any, on_token: OnToken) -> str:
@@ -181,9 +191,19 @@ class ChatModelPolicy:
         except Exception as error:
             raise PolicyError(
                 f"{self.name} failed ({_first_line(error)})",
-                "Check the service, its address and key; the turn can be taken up again.",
+                "Check the service, its address and key, and run the turn again.",
             ) from error
         return text
+
+
+def _complete_modalities(given: Iterable[str]) -> frozenset[Modality]:
+    """Return the modalities with text, and with video where images are accepted."""
+    names = frozenset(given)
+    unknown = sorted(names - set(get_args(Modality)))
+    if unknown:
+        raise InputError(f"unknown modality '{unknown[0]}'", f"Choose from {', '.join(get_args(Modality))}.")
+    names |= {"text", "video"} if "image" in names else {"text"}
+    return cast("frozenset[Modality]", names)
 
 
 def _choice_request(options: Sequence[str]) -> str:
@@ -201,14 +221,14 @@ def _to_choice(answer: Any, options: Sequence[str]) -> Choice:
     match = [i for i, option in enumerate(options) if option.lower() == taken]
     if not match:
         raise PolicyError(
-            f"the model took '{taken}', which is not among {list(options)}",
+            f"the model chose '{taken}', which is not among {list(options)}",
             "Try again, or use a model that follows JSON schemas.",
         )
     try:
         confidence = float(answer.get("confidence", 1.0))
     except (TypeError, ValueError):
         confidence = 1.0
-    # Stated confidence is taken at its word within bounds: never below chance, never certainty.
+    # The stated confidence is used within bounds: never below chance, never certainty.
     own = min(max(confidence, 1 / len(options)), 0.95) if len(options) > 1 else 1.0
     rest = (1 - own) / max(len(options) - 1, 1)
     return Choice(match[0], tuple(own if i == match[0] else rest for i in range(len(options))))
@@ -220,31 +240,31 @@ def _without_prefill(prompt: Messages) -> Messages:
     return [*prompt[:-1], message("user", f'Go on from here, without repeating it: "{text_of(prompt[-1])}"')]
 
 
-def _content(source: Message, modalities: frozenset[str], seen: list[MediaUsage]) -> Any:
+def _content(source: Message, modalities: frozenset[Modality], usages: list[MediaUsage]) -> Any:
     if all(part["type"] == "text" for part in source["content"]):
         return text_of(source)  # plain text is what every service takes
-    return [block for part in source["content"] for block in _blocks(part, modalities, seen)]
+    return [block for part in source["content"] for block in _blocks(part, modalities, usages)]
 
 
-def _blocks(part: Part, modalities: frozenset[str], seen: list[MediaUsage]) -> list[dict[str, Any]]:
+def _blocks(part: Part, modalities: frozenset[Modality], usages: list[MediaUsage]) -> list[dict[str, Any]]:
     if part["type"] == "text":
         return [{"type": "text", "text": part["text"]}]
     if part["type"] not in modalities:
         raise PolicyError(
-            f"this policy was not said to take {part['type']}",
-            f"Give ChatModelPolicy(model, modalities={{'{part['type']}'}}), or render the percepts to text.",
+            f"this policy does not accept {part['type']}",
+            f"Give ChatModelPolicy(model, modalities={{'{part['type']}'}}), or render the percepts as text.",
         )
     clip = clip_of(part)
     blocks = []
     if part["type"] in ("image", "video"):
         frames = clip.frames(part.get("sampling") or Sampling(rule="count", count=_MEDIA_FRAMES))
         blocks = [_media_block("image", _jpeg(image), "image/jpeg") for image in frames.images]
-        seen.append(MediaUsage(tuple(frames.times_s.tolist()), (frames.images,)))
-    hears = "audio" in modalities and clip.has_audio and part.get("with_audio", True)
-    if part["type"] == "audio" or (part["type"] == "video" and hears):
-        sound = clip.audio()
-        blocks.append(_media_block("audio", _wav(sound), "audio/wav"))
-        seen.append(MediaUsage(audio_s=len(sound) / SAMPLE_RATE_HZ))
+        usages.append(MediaUsage(tuple(frames.times_s.tolist()), (frames.images,)))
+    uses_audio = "audio" in modalities and clip.has_audio and part.get("with_audio", True)
+    if part["type"] == "audio" or (part["type"] == "video" and uses_audio):
+        samples = clip.audio()
+        blocks.append(_media_block("audio", _wav(samples), "audio/wav"))
+        usages.append(MediaUsage(audio_s=len(samples) / SAMPLE_RATE_HZ))
     return blocks
 
 

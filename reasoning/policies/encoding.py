@@ -6,32 +6,36 @@ Each prompt is encoded alone; :mod:`omnisense.reasoning.policies.batching` joins
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnisense.errors import PolicyError
 from omnisense.reasoning.policies.families import TEXT_FAMILY, ModelFamily
 from omnisense.reasoning.policies.media_inputs import MediaInputs
 from omnisense.reasoning.policies.messages import MediaUsage, Messages, media_of, text_of
 
-# What has one entry a token. By name: the mask of a sound may happen to be as long as its prompt.
+if TYPE_CHECKING:
+    import torch
+
+Tensors: TypeAlias = "dict[str, torch.Tensor]"
+# Inputs with one entry per token. By name: an audio mask may happen to be as long as its prompt.
 PER_TOKEN_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"})
 
 
 @dataclass(frozen=True)
 class EncodedPrompt:
-    """One prompt as tensors with a batch dimension of one; ``text`` is what the chat template made of it."""
+    """One prompt as tensors with a batch dimension of one; ``text`` is the output of the chat template."""
 
     text: str
-    inputs: dict[str, Any]
+    inputs: Tensors
 
     @property
     def length(self) -> int:
-        """Tokens of the prompt, those of its media included."""
+        """Number of tokens, including those of media."""
         return int(self.inputs["input_ids"].shape[1])
 
     @property
     def has_media(self) -> bool:
-        """Whether there is anything but text."""
+        """Whether the prompt holds anything but text."""
         return not self.inputs.keys() <= PER_TOKEN_INPUTS
 
 
@@ -51,17 +55,18 @@ class Encoder:
             self.tokenizer.pad_token = self.tokenizer.eos_token
 
     def encode(self, prompt: Messages) -> tuple[EncodedPrompt, MediaUsage]:
-        """One prompt as tensors, and what of its media is in them.
+        """Encode one prompt; return its tensors and what of its media is in them.
 
         Raises:
-            PolicyError: a part that the model does not take.
-            MediaError: media that cannot be decoded.
+            PolicyError: the model does not accept a part.
+            MediaError: media cannot be decoded.
         """
-        lacking = sorted({part["type"] for part in media_of(prompt)} - self.family.modalities)
-        if lacking:
+        unsupported = sorted({part["type"] for part in media_of(prompt)} - self.family.modalities)
+        if unsupported:
             raise PolicyError(
-                f"this model takes {', '.join(sorted(self.family.modalities))}; the prompt holds {', '.join(lacking)}",
-                "Render the percepts to text, or use a model that takes them.",
+                f"this model accepts {', '.join(sorted(self.family.modalities))}; "
+                f"the prompt holds {', '.join(unsupported)}",
+                "Render the percepts as text, or use a model that accepts these parts.",
             )
         if self.family is TEXT_FAMILY:
             text = self._template([{"role": m["role"], "content": text_of(m)} for m in prompt])
@@ -74,7 +79,7 @@ class Encoder:
         ]
         text = self._template(conversation)
         inputs = self.processor(text=[text], return_tensors="pt", **media.arguments(self.processor))
-        return EncodedPrompt(text, _trimmed(dict(inputs), self.family.fixed_audio_length)), media.usage()
+        return EncodedPrompt(text, _trim_audio(dict(inputs), self.family.fixed_audio_length)), media.usage()
 
     def _template(self, conversation: list[dict[str, Any]]) -> str:
         inside = conversation[-1]["role"] == "assistant"
@@ -84,24 +89,24 @@ class Encoder:
             return text
         from transformers import ProcessorMixin
 
-        # Qwen2.5-Omni's own method warns, at each call, of system turns that only matter when it speaks.
+        # Qwen2.5-Omni's own method warns, at each call, of system turns that only matter for speech output.
         return str(ProcessorMixin.apply_chat_template(self.processor, conversation, **settings))
 
     def option_tokens(self, text: str, option: str) -> list[int]:
-        """The tokens of an option as it follows a prompt's text.
+        """Return the tokens of an option as it follows a prompt's text.
 
         Raises:
             PolicyError: the option is empty.
         """
-        glue = "" if text[-1:].isspace() else " "
-        tokens: list[int] = self.tokenizer(glue + option, add_special_tokens=False)["input_ids"]
+        separator = "" if text[-1:].isspace() else " "
+        tokens: list[int] = self.tokenizer(separator + option, add_special_tokens=False)["input_ids"]
         if not tokens:
             raise PolicyError(f"the option {option!r} is empty", "Give options with text.")
         return tokens
 
 
-def _trimmed(inputs: dict[str, Any], fixed_length: bool) -> dict[str, Any]:
-    """Sound padded to the longest of its prompt instead of to 30 s, unless its tower needs that; lists as tensors."""
+def _trim_audio(inputs: dict[str, Any], fixed_length: bool) -> Tensors:
+    """Cut audio padding from 30 s to the longest audio of the prompt, unless the encoder needs it; lists to tensors."""
     import torch
 
     mask = inputs.get("feature_attention_mask")
@@ -113,7 +118,7 @@ def _trimmed(inputs: dict[str, Any], fixed_length: bool) -> dict[str, Any]:
 
 
 def media_token_ids(config: Any) -> list[int]:
-    """Tokens that stand for media: a reply that contains one would be read as media that are not there."""
+    """Return the placeholder tokens of media: a reply with one would be read as media that do not exist."""
     names = ("image_token", "video_token", "audio_token", "vision_start_token", "audio_start_token")
     found = [getattr(config, f"{name}_{kind}", None) for name in names for kind in ("id", "index")]
     return sorted({token for token in found if isinstance(token, int)})

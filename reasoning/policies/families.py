@@ -6,6 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from omnisense.reasoning.policies.messages import Modality
+
 BoxUnit = Literal["fractions", "bins", "thousandths", "pixels"]
 
 
@@ -21,15 +23,15 @@ class ModelFamily(NamedTuple):
     """
 
     loader: str
-    modalities: frozenset[str]
+    modalities: frozenset[Modality]
     batches_media: bool = True
     fixed_audio_length: bool = False
     box_unit: BoxUnit = "thousandths"
 
 
 TEXT_FAMILY = ModelFamily("AutoModelForCausalLM", frozenset({"text"}))
-_VISION = frozenset({"text", "image", "video"})
-_OMNI = _VISION | {"audio"}
+_VISION: frozenset[Modality] = frozenset({"text", "image", "video"})
+_OMNI: frozenset[Modality] = _VISION | {"audio"}
 # In transformers 4.57 Qwen3-Omni fails on images beside videos, and without flash attention its audio segments attend
 # to each other.
 _SINCE_5 = int(version("transformers").partition(".")[0]) >= 5

@@ -1,4 +1,4 @@
-"""Policies by name."""
+"""Load a policy by name."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from omnisense import models
-from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
-
-DEFAULT_POLICY = "smollm2-135m-instruct"
 
 
 def load_policy(
@@ -19,23 +17,23 @@ def load_policy(
     modalities: Iterable[str] = (),
     batch_size: int = 8,
     seed: int = 0,
-    say: Callable[[str], None] | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Policy:
-    """A policy by name.
+    """Load a policy by name.
 
     Args:
         name: a language model of ``omnisense models list``, a folder, a hub id ``owner/name``;
             ``chat:PROVIDER:MODEL`` for any LangChain chat model (``chat:openai:gpt-4.1-mini``,
             ``chat:ollama:qwen2.5``); ``scripted`` or ``scripted:FILE.json``.
         adapter: a LoRA folder to load on top of a local model.
-        modalities: what a chat model takes besides text: ``image``, ``audio``. Local models say it themselves.
-        batch_size: prompts that a local model computes at once; requests under way at once for a chat model.
+        modalities: what a chat model accepts besides text: ``image``, ``audio``. Local models know theirs.
+        batch_size: prompts in a batch for a local model; concurrent requests for a chat model.
         seed: for sampling.
-        say: receives a line when the model has to be fetched.
+        on_progress: receives one line per step when the model has to be fetched; by default they are logged.
 
     Raises:
         ModelError: no such model, or it cannot be fetched.
-        InputError: the name's form is wrong.
+        InputError: the name is malformed, or a modality is unknown.
     """
     kind, _, rest = name.partition(":")
     if kind == "scripted":
@@ -47,4 +45,4 @@ def load_policy(
     from omnisense.reasoning.policies.transformers import TransformersPolicy
 
     models.find(name)  # an unknown name fails now, not after a clip has been perceived
-    return TransformersPolicy(name, adapter=adapter, batch_size=batch_size, seed=seed, say=say)
+    return TransformersPolicy(name, adapter=adapter, batch_size=batch_size, seed=seed, on_progress=on_progress)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from omnisense import models
-from omnisense.errors import ModelError
+from omnisense.errors import InputError, ModelError
 from omnisense.reasoning.policies.encoding import Encoder
 from omnisense.reasoning.policies.families import TEXT_FAMILY, family_of
 from omnisense.reasoning.policies.rope import patch_rope_index
@@ -21,9 +21,13 @@ def load_model(folder: Path, dtype: str = "auto", device_map: Any = None) -> tup
 
     Raises:
         ModelError: it cannot be loaded, or has no chat template.
+        InputError: an unknown dtype.
     """
+    import torch
     import transformers
 
+    if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
+        raise InputError(f"unknown dtype '{dtype}'", "Choose auto, float32, bfloat16 or float16.")
     transformers.utils.logging.disable_progress_bar()
     try:
         family = family_of(folder)

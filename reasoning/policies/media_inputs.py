@@ -15,51 +15,51 @@ from omnisense.reasoning.policies.messages import MediaUsage, Part, clip_of
 class MediaInputs:
     """The media of one prompt, decoded in the order of its parts."""
 
-    def __init__(self, family: ModelFamily, takes_video: bool) -> None:
-        self._family, self._hears, self._takes_video = family, "audio" in family.modalities, takes_video
+    def __init__(self, family: ModelFamily, accepts_video: bool) -> None:
+        self._family, self._accepts_audio, self._accepts_video = family, "audio" in family.modalities, accepts_video
         self._images: list[np.ndarray] = []
         self._videos: list[np.ndarray] = []
         self._rates: list[float] = []
-        self._sounds: list[np.ndarray] = []
-        self._with_sound: list[bool] = []  # of each video
-        self._sound_of: list[int | None] = []  # of each sound: the video that it belongs to
+        self._audio: list[np.ndarray] = []
+        self._video_has_audio: list[bool] = []
+        self._audio_of_video: list[int | None] = []  # for each audio: the index of its video
         self._times_s: list[float] = []
 
     def take(self, part: Part) -> list[dict[str, Any]]:
-        """Decode a part; what stands for it in the chat template."""
+        """Decode a part; return what stands for it in the chat template."""
         if part["type"] == "text":
             return [{"type": "text", "text": part["text"]}]
         clip = clip_of(part)
         if part["type"] == "audio":
-            self._sounds.append(clip.audio())
-            self._sound_of.append(None)
+            self._audio.append(clip.audio())
+            self._audio_of_video.append(None)
             return [{"type": "audio"}]
         frames = clip.frames(part.get("sampling"))
         self._times_s += frames.times_s.tolist()
-        if part["type"] == "image" or not self._takes_video:
+        if part["type"] == "image" or not self._accepts_video:
             self._images += list(frames.images)
             return [{"type": "image"}] * len(frames.images)
         self._videos.append(frames.images)
         self._rates.append(_rate(frames.times_s, clip.duration_s))
-        self._with_sound.append(self._hears and clip.has_audio and part.get("with_audio", True))
-        if self._with_sound[-1]:
-            self._sounds.append(clip.audio())
-            self._sound_of.append(len(self._videos) - 1)
+        self._video_has_audio.append(self._accepts_audio and clip.has_audio and part.get("with_audio", True))
+        if self._video_has_audio[-1]:
+            self._audio.append(clip.audio())
+            self._audio_of_video.append(len(self._videos) - 1)
         return [{"type": "video"}]
 
     def arguments(self, processor: Any) -> dict[str, Any]:
-        """What the processor is called with besides the text."""
-        if len(set(self._with_sound)) > 1:
-            raise PolicyError("one prompt holds a video with sound and one without", "Put them in separate prompts.")
+        """Return the arguments of the processor besides the text."""
+        if len(set(self._video_has_audio)) > 1:
+            raise PolicyError("one prompt holds a video with audio and one without", "Put them in separate prompts.")
         found: dict[str, Any] = {}
         if self._images:
             found["images"] = self._images
         if self._videos:
             found["videos"] = self._videos
             found |= self._video_settings(processor)
-        if self._sounds:
-            found["audio"] = self._sounds
-            # By default the sound of every model is cut at 30 s, and sounds of unlike length beyond that fail.
+        if self._audio:
+            found["audio"] = self._audio
+            # By default audio is cut at 30 s for every model, and audio of different lengths beyond that fails.
             found["audio_kwargs"] = {
                 "sampling_rate": SAMPLE_RATE_HZ,
                 "truncation": self._family.fixed_audio_length,
@@ -67,16 +67,19 @@ class MediaInputs:
                 "padding": "max_length",
             }
             if not self._family.fixed_audio_length:
-                found["audio_kwargs"]["max_length"] = max(30 * SAMPLE_RATE_HZ, *map(len, self._sounds))
+                found["audio_kwargs"]["max_length"] = max(30 * SAMPLE_RATE_HZ, *map(len, self._audio))
         return found
 
     def _video_settings(self, processor: Any) -> dict[str, Any]:
-        """``videos_kwargs``, and what goes beside it."""
-        # One full, fresh dictionary: transformers 4.57 ignores flat video settings beside it, and empties it.
+        """Return ``videos_kwargs`` and the arguments that go with it."""
+        # One complete, new dictionary: transformers 4.57 ignores flat video settings beside it, and empties it.
         settings: dict[str, Any] = {"do_sample_frames": False, "fps": self._rates[0]}
         if len(set(self._rates)) > 1:
-            raise PolicyError("one prompt holds videos of unlike frame rates", "Sample them alike, or ask apart.")
-        if not self._hears:
+            raise PolicyError(
+                "one prompt holds videos of different frame rates",
+                "Sample them at the same rate, or use separate prompts.",
+            )
+        if not self._accepts_audio:
             settings["video_metadata"] = [
                 {"total_num_frames": len(v), "fps": rate, "frames_indices": list(range(len(v)))}
                 for v, rate in zip(self._videos, self._rates, strict=True)
@@ -85,24 +88,24 @@ class MediaInputs:
         settings["size"] = dict(processor.video_processor.size)
         chunks = {"seconds_per_chunk": 2.0, "position_id_per_seconds": 25}
         if not hasattr(processor, "_resolve_audio_from_video"):  # before transformers 5.2x
-            return {"videos_kwargs": settings | chunks | {"use_audio_in_video": any(self._with_sound)}}
+            return {"videos_kwargs": settings | chunks | {"use_audio_in_video": any(self._video_has_audio)}}
         found = {"videos_kwargs": settings, **chunks}
-        if any(self._with_sound):
-            found |= {"load_audio_from_video": True, "audio_from_video_indices": self._sound_of}
+        if any(self._video_has_audio):
+            found |= {"load_audio_from_video": True, "audio_from_video_indices": self._audio_of_video}
         return found
 
     def usage(self) -> MediaUsage:
-        """What the tensors hold."""
+        """Return what of the media the tensors hold."""
         images = (
             [np.stack(self._images)] if len({i.shape for i in self._images}) == 1 else [i[None] for i in self._images]
         )
-        most_s = 30.0 if self._family.fixed_audio_length else float("inf")
-        heard_s = sum(min(len(sound) / SAMPLE_RATE_HZ, most_s) for sound in self._sounds)
-        return MediaUsage(tuple(self._times_s), (*self._videos, *images), round(heard_s, 3))
+        limit_s = 30.0 if self._family.fixed_audio_length else float("inf")
+        audio_s = sum(min(len(samples) / SAMPLE_RATE_HZ, limit_s) for samples in self._audio)
+        return MediaUsage(tuple(self._times_s), (*self._videos, *images), round(audio_s, 3))
 
 
 def _rate(times_s: np.ndarray, duration_s: float) -> float:
-    """Frames a second of a sampled video; of a single frame, one for its whole length."""
+    """Return the frame rate of a sampled video; of a single frame, one for its whole length."""
     if len(times_s) > 1 and times_s[-1] > times_s[0]:
         return float((len(times_s) - 1) / (times_s[-1] - times_s[0]))
     return 1.0 / max(duration_s, 1.0)

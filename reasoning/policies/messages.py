@@ -10,17 +10,19 @@ from omnisense.errors import MediaError
 from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.perception.media.sampling import Sampling
 
-_BEYOND_S = 1.0  # windows are written in whole seconds and may round up past the end
+Modality = Literal["text", "image", "video", "audio"]
+Role = Literal["system", "user", "assistant"]
+_TOLERANCE_S = 1.0  # windows are written in whole seconds and may round up past the end
 
 
 class Part(TypedDict, total=False):
     """A typed piece of a message: text, or media by reference (``path``), never bytes.
 
-    ``start_s`` and ``end_s`` give a window of the media; ``sampling`` which frames of it are looked at; ``with_audio``
-    whether a video's sound goes with its pictures (by default it does, if the model hears).
+    ``start_s`` and ``end_s`` give a window of the media; ``sampling`` selects its frames; ``with_audio`` says whether a
+    video's audio is used as well (by default it is, if the model accepts audio).
     """
 
-    type: Literal["text", "image", "video", "audio"]
+    type: Modality
     text: str
     path: str
     start_s: float
@@ -30,9 +32,9 @@ class Part(TypedDict, total=False):
 
 
 class Message(TypedDict):
-    """A chat message in Hugging Face's form with typed parts."""
+    """A chat message in the format of Hugging Face chat templates, with typed parts."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Role
     content: list[Part]
 
 
@@ -46,7 +48,7 @@ class MediaUsage:
     Attributes:
         times_s: the times of the frames.
         images: the frames, as (T, H, W, 3) uint8 arrays.
-        audio_s: seconds of sound.
+        audio_s: seconds of audio.
     """
 
     times_s: tuple[float, ...] = ()
@@ -55,30 +57,30 @@ class MediaUsage:
 
 
 class PreparedPrompt(list[Message]):
-    """A prompt whose media were decoded and encoded ahead, by :meth:`Policy.prepare`, for the same policy."""
+    """A prompt whose media were decoded and encoded ahead by :meth:`Policy.prepare`, for the same policy."""
 
     def __init__(self, messages: Messages, inputs: Any = None, media_usage: MediaUsage | None = None) -> None:
         super().__init__(messages)
         self.inputs, self.media_usage = inputs, media_usage or MediaUsage()
 
 
-def message(role: Literal["system", "user", "assistant"], text: str) -> Message:
-    """A message of one text part."""
+def message(role: Role, text: str) -> Message:
+    """Return a message of one text part."""
     return {"role": role, "content": [{"type": "text", "text": text}]}
 
 
 def text_of(content: Message) -> str:
-    """The text parts of a message, joined."""
+    """Return the text parts of a message, joined by newlines."""
     return "\n".join(part["text"] for part in content["content"] if part["type"] == "text")
 
 
 def media_of(prompt: Messages) -> list[Part]:
-    """The parts of a prompt that are not text, in order."""
+    """Return the parts of a prompt that are not text, in order."""
     return [part for m in prompt for part in m["content"] if part["type"] != "text"]
 
 
 def clip_of(part: Part) -> Clip:
-    """The clip, or the window of one, that a media part refers to.
+    """Open the clip, or the window of one, that a media part refers to.
 
     Raises:
         MediaError: it cannot be opened, or the window lies outside it.
@@ -86,7 +88,7 @@ def clip_of(part: Part) -> Clip:
     clip = open_clip(part["path"])
     if "start_s" not in part:
         return clip
-    if part["end_s"] > clip.duration_s + _BEYOND_S:
+    if part["end_s"] > clip.duration_s + _TOLERANCE_S:
         raise MediaError(
             f"the window {part['start_s']:g}-{part['end_s']:g} s ends beyond its {clip.duration_s:.2f} s",
             "Give a window inside it; if the file has been cut already, leave the window out (--ignore-windows).",
@@ -96,6 +98,6 @@ def clip_of(part: Part) -> Clip:
 
 
 def truncate_at_stop(text: str, stop: Sequence[str]) -> str:
-    """A reply up to the first of the texts that end it."""
-    ends = [at for s in stop if (at := text.find(s)) >= 0]
+    """Return a reply up to its first stop string."""
+    ends = [end for s in stop if (end := text.find(s)) >= 0]
     return text[: min(ends)] if ends else text

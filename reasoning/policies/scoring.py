@@ -13,15 +13,15 @@ from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, EncodedPromp
 def score_options(
     model: Any, encoder: Encoder, prompts: list[EncodedPrompt], options: Sequence[Sequence[str]]
 ) -> list[list[float]]:
-    """Mean log-probability a token of each option after its text prompt.
+    """Return the mean log-probability per token of each option after its text prompt.
 
-    The prompts run once; their cache is copied to the options, which follow as right-padded rows. Only their own
-    positions get logits.
+    Each prompt runs once; its cache is copied to its options, which follow as right-padded rows. Logits are computed
+    at the options' positions only.
     """
     import torch
 
     prompt = to_device(model, collate(prompts, encoder.tokenizer.pad_token_id))
-    position = (prompt["attention_mask"].cumsum(1) - 1).clamp(min=0)  # a bare forward would count the padding too
+    position = (prompt["attention_mask"].cumsum(1) - 1).clamp(min=0)  # a plain forward would count the padding too
     first = model(**prompt, position_ids=position, use_cache=True, logits_to_keep=1)
     rows = [
         (row, encoder.option_tokens(prompts[row].text, option)) for row, opts in enumerate(options) for option in opts
@@ -48,10 +48,11 @@ def score_options(
 
 
 def score_options_uncached(model: Any, encoder: Encoder, prompt: EncodedPrompt, options: Sequence[str]) -> list[float]:
-    """The same for one prompt of a model with media: prompt and option run as one row for each option.
+    """Return the same for one prompt of a model with media: prompt and option run together, one row per option.
 
-    Where positions depend on media, only the model's own forward from the first token is sure to have them right. The
-    head sees the options' positions alone: logits for thousands of media tokens would not fit.
+    Where positions depend on media, only the model's own forward pass from the first token is sure to get them
+    right. The output head sees the options' positions only: logits for thousands of media tokens would not fit in
+    memory.
     """
     import torch
 

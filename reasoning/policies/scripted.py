@@ -10,11 +10,11 @@ from typing import Any
 
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.policies.base import Choice, OnToken
-from omnisense.reasoning.policies.messages import Messages, PreparedPrompt
+from omnisense.reasoning.policies.messages import Messages, Modality, PreparedPrompt
 
 
 class ScriptedPolicy:
-    """Answers from a script: for tests, ours and yours. Ships with the package and needs no model.
+    """Answers from a script, without a model: for tests.
 
     Args:
         replies: what ``write`` returns, in turn; or a function of the messages.
@@ -22,11 +22,11 @@ class ScriptedPolicy:
             options. By default always the first option.
 
     A script that has run out starts again when ``repeat`` is set, and raises PolicyError otherwise. ``calls`` holds
-    every prompt that was seen.
+    every prompt it received.
     """
 
     name = "scripted"
-    modalities = frozenset({"text", "image", "video", "audio"})
+    modalities: frozenset[Modality] = frozenset({"text", "image", "video", "audio"})
     scores_likelihoods = False
     needs_guidance = False
 
@@ -51,11 +51,11 @@ class ScriptedPolicy:
             return cls(**script)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(
-                f"this script cannot be used ({error})", 'Write {"replies": ["..."], "choices": [0]}.', path
+                f"the script cannot be read ({error})", 'Write {"replies": ["..."], "choices": [0]}.', path
             ) from error
 
     def prepare(self, prompt: Messages) -> PreparedPrompt:
-        """Nothing is to be done: a script looks at no media."""
+        """Return the prompt as it is: a script uses no media."""
         return PreparedPrompt(prompt)
 
     def write(
@@ -68,7 +68,7 @@ class ScriptedPolicy:
         seed: int = 0,
         on_token: OnToken | None = None,
     ) -> list[str]:
-        """The next replies of the script."""
+        """Return the next replies of the script."""
         with self._lock:
             replies = [self._reply(prompt) for prompt in prompts]
         if on_token and replies:
@@ -77,7 +77,7 @@ class ScriptedPolicy:
         return replies
 
     def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
-        """The next choices of the script, with probability 0.8 for the one taken."""
+        """Return the next choices of the script, with probability 0.8 for the option taken."""
         with self._lock:
             return [self._choice(prompt, row) for prompt, row in zip(prompts, options, strict=True)]
 
@@ -99,7 +99,7 @@ class ScriptedPolicy:
             index = options.index(taken) if isinstance(taken, str) else range(len(options))[taken]
         except (ValueError, IndexError) as error:
             raise PolicyError(
-                f"the script chooses {taken!r}, which is not among {list(options)}", "Mend the script."
+                f"the script chooses {taken!r}, which is not among {list(options)}", "Correct the script."
             ) from error
         rest = 0.2 / max(len(options) - 1, 1)
         return Choice(
@@ -108,5 +108,5 @@ class ScriptedPolicy:
 
     def _next(self, script: list[Any], count: int, what: str) -> Any:
         if not script or (count > len(script) and not self._repeat):
-            raise PolicyError(f"the script has run out of {what}", "Add some, or set repeat.")
+            raise PolicyError(f"the script has run out of {what}", "Add some, or set repeat=True.")
         return script[(count - 1) % len(script)]

@@ -1,39 +1,43 @@
 """A Hugging Face model as a policy: batched generation, and choices by likelihood.
 
-Text, vision-language, audio and omni models. What differs between them, from prompt to tensors, is in ``encoding``.
+For text, vision-language, audio and omni models. What differs between them is in ``families`` and ``encoding``.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from omnisense import models
-from omnisense.errors import ModelError, PolicyError
-from omnisense.reasoning.policies.base import Choice, OnToken
-from omnisense.reasoning.policies.batching import batch_groups, collate, to_device
+from omnisense.errors import ModelError
+from omnisense.reasoning.policies.base import DEFAULT_POLICY, Choice, OnToken, check_options
+from omnisense.reasoning.policies.batching import batch_groups, collate, length_batches, to_device
 from omnisense.reasoning.policies.encoding import EncodedPrompt, Encoder, media_token_ids
-from omnisense.reasoning.policies.families import family_of
-from omnisense.reasoning.policies.load import DEFAULT_POLICY
+from omnisense.reasoning.policies.families import TEXT_FAMILY, family_of
 from omnisense.reasoning.policies.loading import load_adapter, load_model
-from omnisense.reasoning.policies.messages import Messages, PreparedPrompt, truncate_at_stop
+from omnisense.reasoning.policies.messages import Messages, Modality, PreparedPrompt, truncate_at_stop
 from omnisense.reasoning.policies.scoring import score_options, score_options_uncached
+
+_SMALL_PARAMETERS = 1_000_000_000
+_log = logging.getLogger(__name__)
 
 
 class TransformersPolicy:
     """Any instruction-tuned model of transformers 4.57 or 5.x: text, vision-language, audio, or omni (its thinker).
 
     Args:
-        model: a name of the model list, a folder or a hub id.
-        adapter: a LoRA adapter folder or hub id, merged on load.
-        dtype: ``auto`` takes the checkpoint's own.
+        model: a name from the model list, a folder or a hub id.
+        adapter: folder or hub id of a LoRA adapter, merged when the model is loaded.
+        dtype: a name such as ``bfloat16``; ``auto`` for the checkpoint's own.
         device_map: as transformers takes it; by default the first GPU if there is one, else the CPU.
-        batch_size: prompts computed at once; batches are made of prompts of like length.
-        seed: mixed into each call's own.
-        say: receives a line when the model has to be fetched.
+        batch_size: prompts in a batch; batches are formed from prompts of similar length.
+        seed: combined with the seed of each call.
+        on_progress: receives one line per step when the model has to be fetched; by default they are logged.
 
     The model is loaded on first use. Calls from several threads take turns.
     """
@@ -49,18 +53,18 @@ class TransformersPolicy:
         device_map: str | dict[str, Any] | None = None,
         batch_size: int = 8,
         seed: int = 0,
-        say: Callable[[str], None] | None = None,
+        on_progress: Callable[[str], None] | None = None,
     ) -> None:
         self.name = str(model) if adapter is None else f"{model}+{adapter}"
         self._model_name, self._adapter, self._dtype, self._device_map = str(model), adapter, dtype, device_map
-        self._batch_size, self._seed, self._say = batch_size, seed, say
+        self._batch_size, self._seed, self._on_progress = batch_size, seed, on_progress
         self._lock = threading.RLock()
         self._loaded: tuple[Any, Encoder] | None = None
 
     @functools.cached_property
-    def modalities(self) -> frozenset[str]:
-        """The part types that the model takes, from its configuration (fetches the model if it is not here)."""
-        folder = models.fetch(self._model_name, self._say)
+    def modalities(self) -> frozenset[Modality]:
+        """The part types that the model accepts, from its configuration (fetches the model if needed)."""
+        folder = models.fetch(self._model_name, self._on_progress)
         try:
             return family_of(folder).modalities
         except (OSError, ValueError, KeyError) as error:
@@ -72,23 +76,27 @@ class TransformersPolicy:
 
     @property
     def needs_guidance(self) -> bool:
-        """Under a billion parameters: such models lose the thread of a long prompt (loads the model to count)."""
-        return int(self.load()[0].num_parameters()) < 1_000_000_000
+        """Whether the model has under a billion parameters: too small for long prompts (loads the model to count)."""
+        return int(self.load()[0].num_parameters()) < _SMALL_PARAMETERS
 
     def load(self) -> tuple[Any, Encoder]:
-        """The model and the encoder of its prompts, loaded now if they were not.
+        """Return the model and the encoder of its prompts; load them if needed.
 
         Raises:
-            ModelError: unknown, not to be had, without a chat template, or an adapter that does not fit.
+            ModelError: the model is unknown, cannot be fetched or loaded, or has no chat template; or the adapter
+                does not fit it.
         """
         import torch
 
         with self._lock:
             if self._loaded is None:
-                folder = models.fetch(self._model_name, self._say)
+                folder, began = models.fetch(self._model_name, self._on_progress), time.perf_counter()
                 device = "cuda:0" if torch.cuda.is_available() else "cpu"
                 model, encoder = load_model(folder, self._dtype, self._device_map or device)
-                self._loaded = self._with_adapter(model), encoder
+                if self._adapter:
+                    model = load_adapter(model, self._adapter).merge_and_unload().eval()
+                self._loaded = model, encoder
+                _log.info("policy %s loaded on %s in %.1f s", self.name, model.device, time.perf_counter() - began)
             return self._loaded
 
     def write(
@@ -108,19 +116,15 @@ class TransformersPolicy:
         import torch
 
         replies = [""] * len(prompts)
-        rows = self._encoded(prompts)
+        rows = self._encode(prompts)
         with self._lock, torch.inference_mode(), torch.random.fork_rng():
             model, encoder = self.load()
             tokenizer = encoder.tokenizer
             torch.manual_seed(self._seed * 1_000_003 + seed)
             for batch in self._batches(rows):
+                began = time.perf_counter()
                 inputs = to_device(model, collate([rows[i] for i in batch], tokenizer.pad_token_id))
                 streamer = _RowStreamer(tokenizer, batch.index(0), on_token) if on_token and 0 in batch else None
-                settings = (
-                    {"do_sample": True, "temperature": temperature, "top_p": 0.95}
-                    if temperature > 0
-                    else {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-                )
                 output = model.generate(
                     **inputs,
                     max_new_tokens=max_new_tokens,
@@ -128,34 +132,37 @@ class TransformersPolicy:
                     streamer=streamer,
                     suppress_tokens=media_token_ids(model.config) or None,
                     **({"stop_strings": list(stop), "tokenizer": tokenizer} if stop else {}),
-                    **settings,
+                    **_sampling_settings(temperature),
                 )
                 new = output[:, inputs["input_ids"].shape[1] :]
                 for i, text in zip(batch, tokenizer.batch_decode(new, skip_special_tokens=True), strict=True):
                     replies[i] = truncate_at_stop(text, stop)
+                self._log_call("write", [rows[i] for i in batch], new.numel(), began)
         return replies
 
     def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
-        """Take the option with the highest mean log-probability a token; probabilities are their softmax.
+        """Take the option with the highest mean log-probability per token; probabilities are the softmax of the means.
 
-        A text prompt is computed once, whatever the number of its options; a prompt of any other model once for each.
+        A text model computes a prompt once for all its options; other models compute it once for each option.
         """
         import torch
 
-        if any(not row for row in options) or len(options) != len(prompts):
-            raise PolicyError("a prompt has no options", "Give at least one option for each prompt.")
+        check_options(prompts, options)
         choices: list[Choice] = [Choice(0, (1.0,))] * len(prompts)
-        rows = self._encoded(prompts)
+        rows = self._encode(prompts)
         with self._lock, torch.inference_mode():
             model, encoder = self.load()
             for batch in self._batches(rows):
-                asked, offered = [rows[i] for i in batch], [options[i] for i in batch]
-                if encoder.family.modalities == {"text"}:
-                    scores = score_options(model, encoder, asked, offered)
+                began = time.perf_counter()
+                batch_rows, batch_options = [rows[i] for i in batch], [options[i] for i in batch]
+                if encoder.family is TEXT_FAMILY:
+                    scores = score_options(model, encoder, batch_rows, batch_options)
                 else:
                     scores = [
-                        score_options_uncached(model, encoder, *pair) for pair in zip(asked, offered, strict=True)
+                        score_options_uncached(model, encoder, row, texts)
+                        for row, texts in zip(batch_rows, batch_options, strict=True)
                     ]
+                self._log_call("choose", batch_rows, 0, began)
                 for i, row in zip(batch, scores, strict=True):
                     probabilities = torch.softmax(torch.tensor(row, dtype=torch.float64), 0).tolist()
                     choices[i] = Choice(max(range(len(row)), key=row.__getitem__), tuple(probabilities))
@@ -165,27 +172,35 @@ class TransformersPolicy:
         """Decode and encode a prompt, on the CPU; see :class:`omnisense.reasoning.policies.base.Policy`."""
         return PreparedPrompt(prompt, *self.load()[1].encode(prompt))
 
-    def _with_adapter(self, model: Any) -> Any:
-        return load_adapter(model, self._adapter).merge_and_unload().eval() if self._adapter else model
-
-    def _encoded(self, prompts: Sequence[Messages]) -> list[EncodedPrompt]:
+    def _encode(self, prompts: Sequence[Messages]) -> list[EncodedPrompt]:
         return [(p if isinstance(p, PreparedPrompt) else self.prepare(p)).inputs for p in prompts]
 
     def _batches(self, rows: list[EncodedPrompt]) -> Iterator[list[int]]:
         for group in batch_groups(rows, self.load()[1].family):
-            for batch in _batches([rows[i].length for i in group], self._batch_size):
+            for batch in length_batches([rows[i].length for i in group], self._batch_size):
                 yield [group[i] for i in batch]
 
+    def _log_call(self, verb: str, rows: Sequence[EncodedPrompt], new_tokens: int, began: float) -> None:
+        _log.debug(
+            "%s %s: %d prompts, %d tokens read, %d written, %.2f s",
+            self.name,
+            verb,
+            len(rows),
+            sum(row.length for row in rows),
+            new_tokens,
+            time.perf_counter() - began,
+        )
 
-def _batches(lengths: list[int], size: int) -> Iterator[list[int]]:
-    """Indices in groups of like length, so that little of a batch is padding; within a group in order."""
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    for at in range(0, len(order), size):
-        yield sorted(order[at : at + size])
+
+def _sampling_settings(temperature: float) -> dict[str, Any]:
+    """Return the arguments of ``generate`` for greedy decoding (0) or sampling."""
+    if temperature > 0:
+        return {"do_sample": True, "temperature": temperature, "top_p": 0.95}
+    return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
 
 
 class _RowStreamer:
-    """Hands one row's text on while a batch is generated (transformers' own streamers take a single row)."""
+    """Streams one row's text while a batch is generated (transformers' own streamers take a single row)."""
 
     def __init__(self, tokenizer: Any, row: int, on_token: OnToken) -> None:
         self._tokenizer, self._row, self._on_token = tokenizer, row, on_token
@@ -194,7 +209,7 @@ class _RowStreamer:
         self._prompt_seen = False
 
     def put(self, value: Any) -> None:
-        """Take the prompt (first call), then one token a row."""
+        """Receive the prompt (first call), then one token for each row."""
         if not self._prompt_seen:
             self._prompt_seen = True
             return
@@ -205,4 +220,4 @@ class _RowStreamer:
             self._shown = text
 
     def end(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: no text is held back."""

@@ -2,9 +2,11 @@
 
 import pytest
 
+from omnisense import InputError
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.box_notation import notation_of
 from omnisense.reasoning.answers.parser import parse
+from omnisense.reasoning.answers.question import Question, question_text
 
 BINS, THOUSANDTHS, FRACTIONS, PIXELS = "bins", "thousandths", "fractions", "pixels 640x480"
 ONE = [[0.1, 0.2, 0.5, 0.8]]
@@ -183,8 +185,6 @@ def test_marked_boxes_are_filled_in_as_the_model_writes_them():
 
 
 def test_a_question_says_which_notation_it_wants():
-    from omnisense.reasoning.answers.question import Question, question_text
-
     assert "640 wide and 480 high" in question_text(Question("Where?", "box", form=PIXELS))
     assert "{<x1><y1><x2><y2>}" in question_text(Question("Where?", "box", form=BINS))
     assert "boxes of all of them" in question_text(Question("Where?", "boxes", form=THOUSANDTHS))
@@ -215,3 +215,10 @@ def test_the_notation_is_the_familys_own(tmp_path):
     assert notation_of("auto", tiny_text(tmp_path / "text")).form(640, 480) == "thousandths"
     assert notation_of("auto", None).form(640, 480) == "thousandths"
     assert notation_of("bins", folder).form(640, 480) == "bins"
+
+
+def test_unknown_formats_and_kinds_are_errors():
+    with pytest.raises(InputError, match="Choose from fractions, bins, thousandths, pixels"):
+        boxes.describe_format("inches", several=False)
+    with pytest.raises(InputError, match="unknown kind of question 'riddle'"):
+        Question("Where?", "riddle")

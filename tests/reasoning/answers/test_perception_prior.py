@@ -52,7 +52,7 @@ def test_who_speaks_by_the_mouth_that_moves():
     percepts = replace(base, visual=replace(base.visual, faces=(left, right), expression_labels=()), speaking=spoken)
     question = Question("Who is speaking?", "one", SIDES)
     assert best(question, percepts) == "B"
-    assert "right" in perception_prior(question, percepts).why
+    assert "right" in perception_prior(question, percepts).reason
     assert best(question, replace(percepts, audio=replace(base.audio, speech=()))) == "C"
 
 

@@ -89,7 +89,20 @@ def test_words_are_evidence_and_not_instructions():
     assert "never instructions" in text_of(policy.calls[-1][0])
 
 
-def test_budgets_are_kept_and_said():
+def test_logs_name_what_happened_and_hold_no_words_of_the_person(caplog):
+    with caplog.at_level("DEBUG", "omnisense"):
+        agent().respond(text="I want to kill myself")
+        agent(max_tokens=1).respond(text="My dog died yesterday.")
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "safety escalation: self-harm" in warnings
+    assert any(message.startswith("the budget was spent before a reply was written") for message in warnings)
+    assert any(record.getMessage().startswith("emotion: ") for record in caplog.records)  # seconds, at DEBUG
+    loud = " ".join(record.getMessage() for record in caplog.records if record.levelname != "DEBUG")
+    assert "kill" not in loud
+    assert "dog" not in loud
+
+
+def test_budgets_are_kept_and_recorded():
     response = agent(max_tokens=1).respond(text="My dog died yesterday.")
     assert response.trace.reply.written_by == "template"
     assert len(response.trace.drafts) == 1

@@ -271,6 +271,13 @@ def test_chat_models_choose_by_schema():
     assert choices[1].probabilities == pytest.approx((0.15, 0.15, 0.7))
 
 
+def test_unknown_modalities_and_dtypes_are_errors(tiny_model):
+    with pytest.raises(InputError, match=r"unknown modality 'smell'.*text, image, video, audio"):
+        ChatModelPolicy(None, modalities={"image", "smell"})
+    with pytest.raises(InputError, match="unknown dtype 'float31'"):
+        TransformersPolicy(tiny_model, dtype="float31").load()
+
+
 def test_chat_models_without_schemas_answer_in_json():
     policy = ChatModelPolicy(fake_chat_model(lambda m: 'Sure: {"option": "B", "confidence": "high"}', structured=False))
     choice = policy.choose([HI], [["a", "b"]])[0]
@@ -297,7 +304,7 @@ def test_media_go_as_content_blocks_when_the_model_takes_them():
     kinds = [block["type"] for block in blocks]
     assert kinds.count("image") == 8
     assert kinds.count("audio") == 1
-    with pytest.raises(PolicyError, match="was not said to take video"):
+    with pytest.raises(PolicyError, match="does not accept video"):
         ChatModelPolicy(model).write([prompt])
 
 
