@@ -132,7 +132,8 @@ def _show_update(update: Update) -> None:
 
 
 def _write_files(percepts: Percepts, folder: Path) -> None:
-    from omnisense.agent.cli.render import draw_timeline, transcript_text
+    from omnisense.agent.cli.render import transcript_text
+    from omnisense.agent.cli.timeline_plot import draw_timeline
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
