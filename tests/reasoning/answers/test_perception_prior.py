@@ -49,7 +49,9 @@ def test_who_speaks_by_the_mouth_that_moves():
     left, right = face("face-1"), face("face-2", position="right", x=0.7)
     base = full()
     spoken = (SpeakerSegment(1.0, 3.0, "", "face-2", False, 1.0), SpeakerSegment(5.0, 6.0, "", None, True, 0.9))
-    percepts = replace(base, visual=replace(base.visual, faces=(left, right), expression_labels=()), speaking=spoken)
+    percepts = replace(
+        base, visual=replace(base.visual, faces=(left, right), expression_labels=()), speaker_segments=spoken
+    )
     question = Question("Who is speaking?", "one", SIDES)
     assert best(question, percepts) == "B"
     assert "right" in perception_prior(question, percepts).reason
