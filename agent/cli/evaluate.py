@@ -66,7 +66,9 @@ def _evaluate(suite: Suite, validate: bool, as_json: bool, given: Mapping[str, A
         _print_validation(suite, dataset, as_json)
         return
     if blocked := sum(1 for sample in dataset.samples if sample.problem):
-        click.echo(f"{blocked} questions cannot be asked and become errors; --validate says why", err=True)
+        click.echo(
+            f"{blocked} questions are invalid and become error records; run --validate for the reasons", err=True
+        )
     _run_and_report(settings, dataset, as_json)
 
 

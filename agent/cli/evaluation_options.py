@@ -20,37 +20,97 @@ if TYPE_CHECKING:
 Decorator = Callable[..., Any]
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PATH = click.Path(path_type=Path)
-# What the agent and the baselines would ignore: they perceive clips and ask in their own way, or look at nothing.
-_FOR_POLICIES = ("audio", "transcript", "think", "thought_pattern", "text_only", "frames", "max_pixels",
-                 "system_prompt", "templates", "method", "temperature")  # fmt: skip
+# Options that the agent and the baselines would ignore: they do not use these prompts.
+_FOR_POLICIES = (
+    "audio",
+    "transcript",
+    "think",
+    "thought_pattern",
+    "text_only",
+    "frames",
+    "max_pixels",
+    "system_prompt",
+    "templates",
+    "method",
+    "temperature",
+)
 
 _SYSTEM = (
-    click.option("--policy", metavar="NAME", help="A listed name, folder or hub id; chat:PROVIDER:MODEL; scripted."),
-    click.option("--agent", "as_agent", is_flag=True, help="Our agent around the policy, instead of the policy alone."),
-    click.option("--baseline", type=click.Choice(["random", "majority", "longest"]), help="Answer without looking."),
+    click.option(
+        "--policy", metavar="NAME", help="Model: a listed name, folder or hub id; chat:PROVIDER:MODEL; scripted."
+    ),
+    click.option(
+        "--agent", "as_agent", is_flag=True, help="Evaluate the agent with this policy, instead of the policy alone."
+    ),
+    click.option(
+        "--baseline",
+        type=click.Choice(["random", "majority", "longest"]),
+        help="Evaluate a baseline instead of a model.",
+    ),
     click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model."),
-    click.option("--modalities", default="", metavar="LIST", help="What a chat model takes besides text: image,audio."),
-    click.option("--method", type=click.Choice(["write", "choose"]), default="write", show_default=True,
-                 help="Let the model write, or compare the likelihood of the answers."),
-    click.option("--max-new-tokens", type=click.IntRange(1), help="Of a reply. [default: 64; thinking: 2048]"),
-    click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True),
-    click.option("--seed", default=0, show_default=True),
-    click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True),
-    click.option("--speech-model", default="whisper-tiny.en", show_default=True,
-                 help="For the agent and for --transcript asr."),
-)  # fmt: skip
+    click.option(
+        "--modalities",
+        default="",
+        metavar="LIST",
+        help="Modalities that a chat model accepts besides text: image,audio.",
+    ),
+    click.option(
+        "--method",
+        type=click.Choice(["write", "choose"]),
+        default="write",
+        show_default=True,
+        help="Generate a reply, or compare the likelihoods of the options.",
+    ),
+    click.option(
+        "--max-new-tokens",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Maximum reply length. [default: 64; --think: 2048]",
+    ),
+    click.option(
+        "--temperature",
+        type=click.FloatRange(0),
+        metavar="T",
+        default=0.0,
+        show_default=True,
+        help="Sampling temperature; 0 is greedy.",
+    ),
+    click.option("--seed", default=0, metavar="N", show_default=True, help="Random seed."),
+    click.option(
+        "--batch-size", type=click.IntRange(1), metavar="N", default=8, show_default=True, help="Questions per batch."
+    ),
+    click.option(
+        "--speech-model",
+        default="whisper-tiny.en",
+        show_default=True,
+        metavar="MODEL",
+        help="Speech recognition of the agent and of --transcript asr.",
+    ),
+)
 _RUN = (
-    click.option("--output", type=FOLDER, metavar="DIR", help="Run folder. [default: runs/BENCHMARK/..., by settings]"),
-    click.option("--tasks", default="", metavar="LIST", help="Only these tasks, by code: ER,TR."),
-    click.option("--limit", type=click.IntRange(1), help="At most so many questions, from the tasks in turn."),
-    click.option("--workers", type=click.IntRange(0), default=0, help="Processes on this machine, or Ray actors."),
-    click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
-                 help="With --workers: replace one that has not responded for so long."),
-    click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster; `local` starts one here."),
-    click.option("--gpus-per-worker", type=click.FloatRange(0), default=0.0, help="For Ray actors."),
-    click.option("--shard", default="", metavar="I/N", help="Only the I-th of N parts, into the same run folder."),
-    click.option("--retry-errors", is_flag=True, help="Ask again the questions that ended in an error."),
-)  # fmt: skip
+    click.option("--output", type=FOLDER, metavar="DIR", help="Run folder. [default: runs/BENCHMARK/SETTINGS]"),
+    click.option("--tasks", default="", metavar="LIST", help="Evaluate only these tasks: ER,TR."),
+    click.option(
+        "--limit", type=click.IntRange(1), metavar="N", help="Maximum number of questions, taken evenly from the tasks."
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(0),
+        metavar="N",
+        default=0,
+        help="Number of worker processes, or of Ray actors.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Replace a worker that has not responded for this long.",
+    ),
+    click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster; `local` starts one."),
+    click.option("--gpus-per-worker", type=click.FloatRange(0), metavar="N", default=0.0, help="GPUs per Ray actor."),
+    click.option("--shard", default="", metavar="I/N", help="Run only part I of N, into the same run folder."),
+    click.option("--retry-errors", is_flag=True, help="Repeat the questions that ended in an error."),
+)
 
 
 def evaluation_options(suite: Suite) -> list[Decorator]:
@@ -82,25 +142,41 @@ def _suite_option(option: SuiteOption) -> Decorator:
 def _prompt_options(suite: Suite) -> list[Decorator]:
     clips = suite.media == "clips"
     before = [
-        click.option("--audio", is_flag=True, help="Give the audio of videos, for tasks that need it."),
-        click.option("--transcript", type=click.Choice(["none", "data", "asr"]), default="none", show_default=True,
-                     help="Put the transcript before the question: from the data, or by our speech recognition."),
-    ]  # fmt: skip
+        click.option("--audio", is_flag=True, help="Include the audio of videos, for tasks that need it."),
+        click.option(
+            "--transcript",
+            type=click.Choice(["none", "data", "asr"]),
+            default="none",
+            show_default=True,
+            help="Put a transcript before the question: from the data, or from speech recognition.",
+        ),
+    ]
     always = [
-        click.option("--think", is_flag=True, help="Ask for <think> and <answer>."),
-        click.option("--thought-pattern", is_flag=True,
-                     help="Point to characteristics, chat content and events first."),
-        click.option("--text-only", is_flag=True, help="The question without its media: what the wording gives away."),
-    ]  # fmt: skip
+        click.option("--think", is_flag=True, help="Ask for <think> and <answer> tags."),
+        click.option(
+            "--thought-pattern",
+            is_flag=True,
+            help="Ask the model to consider characteristics, context and events first.",
+        ),
+        click.option(
+            "--text-only", is_flag=True, help="Leave out the media, to measure what the wording alone gives away."
+        ),
+    ]
     rules = f"{suite.frames} (the paper's rule), a count such as 24, or a rate such as 2fps."
     frames = click.option("--frames", default=suite.frames, show_default=True, metavar="RULE", help=rules)
     after = [
-        click.option("--max-pixels", type=click.IntRange(1), default=suite.max_pixels, show_default=True,
-                     help="Of one frame." if clips else "Of an image."),
-        click.option("--system-prompt", default="", metavar="TEXT", help="A system turn."),
-    ]  # fmt: skip
+        click.option(
+            "--max-pixels",
+            type=click.IntRange(1),
+            default=suite.max_pixels,
+            show_default=True,
+            metavar="N",
+            help=f"Maximum pixels per {'frame' if clips else 'image'}.",
+        ),
+        click.option("--system-prompt", default="", metavar="TEXT", help="System prompt."),
+    ]
     templates = click.option(
-        "--templates", type=FOLDER, metavar="DIR", help="Use the prompts of the authors' checkout."
+        "--templates", type=FOLDER, metavar="DIR", help="Use the authors' prompts, from a checkout of their repository."
     )
     return [
         *(before if clips else []),
@@ -122,8 +198,10 @@ def run_settings(given: Mapping[str, Any], suite: Suite) -> RunSettings:
 
     named = [name for name in ("policy", "baseline") if given[name]]
     if len(named) != 1:
-        raise InputError("there is nothing to evaluate" if not named else "both a policy and a baseline are given",
-                         "Give --policy NAME (with --agent for our agent around it), or --baseline NAME.")  # fmt: skip
+        raise InputError(
+            "there is nothing to evaluate" if not named else "both a policy and a baseline are given",
+            "Give --policy NAME (and --agent to evaluate the agent with it), or --baseline NAME.",
+        )
     _refuse_ignored_options(given)
     if given["timeout"] and not given["workers"]:
         raise InputError("--timeout needs workers that can be replaced", "Give --workers N too.")

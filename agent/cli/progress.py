@@ -1,4 +1,4 @@
-"""Progress of long commands on standard error: a bar with rate and remaining time, plain lines where there is none."""
+"""Progress of long commands on standard error: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def progress_bar() -> tuple[Progress, Console]:
-    """A bar with words, a count, a rate and the remaining time; silent where standard error is no terminal."""
+    """Return a bar with a description, count, rate and remaining time; silent if standard error is not a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -25,7 +25,7 @@ def progress_bar() -> tuple[Progress, Console]:
 
 
 class EvaluationProgress:
-    """A bar with rate, remaining time and running accuracy on standard error; plain lines where that is no terminal."""
+    """Progress of ``eval`` on standard error: rate, remaining time and running accuracy."""
 
     def __init__(self) -> None:
         self._bar, self._console = progress_bar()

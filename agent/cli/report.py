@@ -1,4 +1,4 @@
-"""``omnisense report`` and ``omnisense score``: reports of runs, and scores of results that were made elsewhere."""
+"""``omnisense report`` and ``omnisense score``: reports of runs, and scores of the authors' own result files."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=FOLDER, metavar="RUN...")
 @click.option("--compare", is_flag=True, help="Compare every later run with the first.")
-@click.option("--output", type=FOLDER, default="comparison", show_default=True, help="Where the comparison goes.")
+@click.option("--output", type=FOLDER, default="comparison", show_default=True, help="Folder for the comparison.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def report(runs: tuple[Path, ...], compare: bool, output: Path, as_json: bool) -> None:
-    """Write the reports of runs again, or compare them."""
+    """Regenerate the reports of runs, or compare runs."""
     from omnisense.benchmarks.harness.report import write_comparison, write_report
     from omnisense.benchmarks.suites import report_spec_for
 
@@ -67,4 +67,4 @@ def _score_command(suite: Suite) -> click.Command | None:
     return score
 
 
-score_group = SuiteGroup(_score_command, name="score", help="Score results that were made elsewhere.")
+score_group = SuiteGroup(_score_command, name="score", help="Score result files of the authors' own harness.")

@@ -1,4 +1,4 @@
-"""``omnisense train``: GRPO, supervised fine-tuning and curricula by recipe, and the data for them."""
+"""``omnisense train``: GRPO, supervised fine-tuning and curricula from a recipe, and data conversion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RECIPE = click.argument("recipe", metavar="RECIPE")
 
 @click.group("train")
 def train_group() -> None:
-    """Train a policy by a recipe: a YAML file, or a name that `recipes` lists.
+    """Train a policy from a recipe: a YAML file, or a name listed by `recipes`.
 
     KEY=VALUE overrides a key of the recipe: trainer.max_steps=20 data.files=[my.json]. The same command resumes an
     interrupted run. The run folder gets the model, its model card, curves, sample completions, the evaluation and
@@ -50,7 +50,7 @@ def train_grpo(recipe: str, overrides: tuple[str, ...], output: Path | None, as_
 @_OUTPUT
 @_JSON
 def train_sft(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
-    """Fine-tune on worked solutions, for instance as the cold start before GRPO."""
+    """Fine-tune on reference completions, for instance as the cold start before GRPO."""
     _train(recipe, overrides, output, as_json, "sft")
 
 
@@ -105,7 +105,7 @@ def train_config(name: str) -> None:
 @click.argument("name", metavar="SET")
 @click.argument("source", type=_DIR)
 @click.option("--output", required=True, type=_DIR, metavar="DIR", help="Folder for the rows.")
-@click.option("--limit", type=click.IntRange(0), default=0, help="At most so many rows. [default: all]")
+@click.option("--limit", type=click.IntRange(0), default=0, help="Maximum number of rows. [default: all]")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--policy", metavar="NAME", help="For traces: the policy that reasons.")
 @click.option("--adapter", metavar="DIR", help="For traces: its LoRA adapter.")

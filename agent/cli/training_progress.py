@@ -1,4 +1,4 @@
-"""The progress of a training run on standard error: rich's progress bar on a terminal, else a line now and then.
+"""The progress of a training run on standard error: rich's progress bar on a terminal, plain lines elsewhere.
 
 TRL's RichProgressCallback is not used: it prints to standard output, which is for results (``--json``), and shows
 neither the remaining time nor anything at all where standard error is not a terminal.

@@ -84,19 +84,19 @@ def _parse_fields(given: Sequence[str], dataset: Dataset) -> dict[str, tuple[str
 
 SUITE = Suite(
     name="herm",
-    summary="Run questions about people in images, in HERM-Bench's format: choices, one box, several boxes.",
+    summary="Evaluate on questions about people in images, in HERM-Bench's format.",
     load=load,
     options=(
         SuiteOption("data", "Questions: a JSON list or JSON lines.", "path", "FILE", required=True),
         SuiteOption("images", "Folder of the images. [default: the questions' own]", "folder", "DIR"),
         SuiteOption(
             "boxes",
-            "How boxes are asked for, and what plain numbers in a reply mean.",
+            "Notation of boxes in prompts and replies.",
             "choice",
             choices=UNITS,
             default="auto",
         ),
-        SuiteOption("field", "A field and its dimensions; repeatable.", "text", "NAME=LIST", multiple=True),
+        SuiteOption("field", "Group dimensions under a field; repeatable.", "text", "NAME=LIST", multiple=True),
     ),
     official_score=official_score,
     report_spec=report_spec,

@@ -300,7 +300,7 @@ def _side_by_side(left: Path, right: Path) -> np.ndarray:
 @click.argument("sources", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("output", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--seed", default=0, show_default=True)
-@click.option("--limit", default=60, show_default=True, help="At most so many questions from each text set.")
+@click.option("--limit", default=60, show_default=True, help="Maximum number of questions from each text set.")
 def main(sources: Path, output: Path, seed: int, limit: int) -> None:
     """Build a benchmark in the official format from SOURCES into OUTPUT."""
     for task, count in Builder(sources, output, seed, limit).build().items():

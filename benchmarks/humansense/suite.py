@@ -61,11 +61,11 @@ def is_question_file(path: Path) -> bool:
 
 SUITE = Suite(
     name="humansense",
-    summary="Run HumanSense; run the same command again to go on where it stopped.",
+    summary="Evaluate on HumanSense. Repeat the command to resume an interrupted run.",
     load=load,
     options=(
         SuiteOption("data", "Folder with HumanSense_VQA.json and its media.", "path", "DIR", required=True),
-        SuiteOption("ignore_windows", "Ignore the rows' time windows: the files are cut already.", "flag"),
+        SuiteOption("ignore_windows", "Ignore the rows' time windows: the files are trimmed already.", "flag"),
     ),
     official_score=official_score,
     report_spec=report_spec,
