@@ -18,6 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+# Read when torch and BLAS are imported. The tests' networks are tiny: with several threads most of the time is spent in
+# waiting for one another, and where something else runs on the machine they take up to ten times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / "agent" / "demo.mp4"
 SHARED = REPOSITORY.parent / "shared" / "data"
@@ -125,6 +129,21 @@ def frame_numbers(images: np.ndarray) -> list[int]:
     ]
     bits = np.stack([cell.mean(axis=(1, 2, 3)) > 128 for cell in cells], axis=1)
     return (bits @ (1 << np.arange(8))).tolist()
+
+
+@pytest.fixture(scope="session")
+def short_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first three seconds of the demo clip, its packets copied: a face and a voice, perceived in a second."""
+    import av
+
+    path = tmp_path_factory.mktemp("short") / "demo.mp4"
+    with av.open(str(DEMO)) as source, av.open(str(path), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None and packet.dts * packet.time_base < 3:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    return path
 
 
 MakeMedia = Callable[..., Path]

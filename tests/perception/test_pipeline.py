@@ -165,15 +165,15 @@ def test_streams_that_were_not_asked_for():
 
 
 @pytest.mark.models
-def test_the_cache_follows_content_settings_and_models(own_home, tmp_path):
+def test_the_cache_follows_content_settings_and_models(own_home, tmp_path, short_demo):
     settings = PerceptionSettings(streams=("visual", "audio"))
-    first = Perception(settings).perceive(DEMO)
-    again = Perception(settings).perceive(DEMO)
+    first = Perception(settings).perceive(short_demo)
+    again = Perception(settings).perceive(short_demo)
     assert not first.provenance.from_cache
     assert again.provenance.from_cache
     assert again.visual == first.visual
     copy = tmp_path / "elsewhere.mp4"
-    copy.write_bytes(DEMO.read_bytes())
+    copy.write_bytes(short_demo.read_bytes())
     moved = Perception(settings).perceive(copy)
     assert moved.provenance.from_cache
     assert moved.clip.path == str(copy)
@@ -181,13 +181,13 @@ def test_the_cache_follows_content_settings_and_models(own_home, tmp_path):
 
     assert (
         not Perception(PerceptionSettings(streams=("visual", "audio"), sampling=Sampling(fps=1)))
-        .perceive(DEMO)
+        .perceive(short_demo)
         .provenance.from_cache
     )
-    assert not Perception(settings).perceive(open_clip(DEMO)[1.0:3.0]).provenance.from_cache
+    assert not Perception(settings).perceive(open_clip(short_demo)[1.0:2.0]).provenance.from_cache
     for stored in (own_home / "percepts").glob("*.json"):
         stored.write_text("{")
-    assert not Perception(settings).perceive(DEMO).provenance.from_cache
+    assert not Perception(settings).perceive(short_demo).provenance.from_cache
 
 
 @pytest.mark.models

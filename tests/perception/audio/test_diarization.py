@@ -46,15 +46,13 @@ def share_right(truth, turns):
 
 @pytest.mark.shared
 @pytest.mark.models
-def test_the_two_speakers_of_the_call(shared, diarizer):
+def test_the_two_speakers_of_the_call(shared, perception):
     folder = shared / "speech" / "two_speaker_call"
     truth = []
     for line in (folder / "sample.rttm").read_text().splitlines():
         fields = line.split()
         truth.append(SpeakerTurn(float(fields[3]), float(fields[3]) + float(fields[4]), fields[7]))
-    audio = analyze_audio(
-        AudioChunks(open_clip(folder / "sample.wav")), AudioModels(load_pitch_model(), diarizer)
-    ).stream
+    audio = perception.perceive(folder / "sample.wav").audio
     assert {t.speaker for t in audio.speaker_turns} == {"voice-1", "voice-2"}
     assert share_right(truth, audio.speaker_turns) > 0.9
     assert {s.kind for s in audio.events} <= {"overlap", "interruption"}

@@ -49,9 +49,9 @@ def test_unreadable_files_end_with_a_remedy(kind, tmp_path, run_cli):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_flipped_bytes_give_a_result_or_an_error(seed, tmp_path, perception):
+def test_flipped_bytes_give_a_result_or_an_error(seed, tmp_path, perception, short_demo):
     rng = np.random.default_rng(seed)
-    data = bytearray(DEMO.read_bytes())
+    data = bytearray(short_demo.read_bytes())
     for position in rng.integers(0, len(data), size=int(rng.choice([5, 50, 500]))):
         data[position] = rng.integers(256)
     path = tmp_path / "flipped.mp4"
@@ -111,9 +111,9 @@ def test_unusual_audio_formats(make_media, perception):
 
 
 @pytest.mark.models
-def test_a_path_with_spaces_and_emoji(tmp_path, perception, run_cli):
+def test_a_path_with_spaces_and_emoji(tmp_path, perception, run_cli, short_demo):
     path = tmp_path / "my clip \N{GRINNING FACE} (1).mp4"
-    path.write_bytes(DEMO.read_bytes())
+    path.write_bytes(short_demo.read_bytes())
     assert len(perception.perceive(path).visual.faces) == 1
     code, out, _ = run_cli("perceive", path, "--json", "--streams", "visual")
     assert code == 0
