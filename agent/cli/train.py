@@ -30,7 +30,7 @@ def train_group() -> None:
 
     \b
     accelerate launch --config_file $(omnisense train config zero3) \\
-      -m omnisense.agent.cli.main train grpo RECIPE
+      -m omnisense.agent.cli train grpo RECIPE
     """
 
 

@@ -105,7 +105,7 @@ def test_lora_of_the_published_size_trains_the_language_layers(vlm, pictures, tm
 
 
 @pytest.mark.slow
-def test_what_the_engine_makes_is_trained_on(run_cli, vlm, tmp_path):
+def test_training_on_the_rows_of_the_annotation_engine(run_cli, vlm, tmp_path):
     from omnisense.benchmarks.herm.engine.annotate import annotate
     from tests.benchmarks.herm.painted import TRIO, Pictures
 
@@ -122,8 +122,8 @@ def test_what_the_engine_makes_is_trained_on(run_cli, vlm, tmp_path):
         "evaluation.max_new_tokens=4", "--output", str(tmp_path / "run"),
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    told = json.loads((tmp_path / "run" / "2-instruct" / "data.json").read_text())
-    assert told["train_tasks"]["question answering"] > told["train_tasks"].get("dense caption", 0)
+    summary = json.loads((tmp_path / "run" / "2-instruct" / "data.json").read_text())
+    assert summary["train_tasks"]["question answering"] > summary["train_tasks"].get("dense caption", 0)
 
 
 def test_tasks_are_drawn_by_their_ratios(pictures):
@@ -144,10 +144,10 @@ def test_every_row_comes_once_before_any_comes_again(pictures):
     assert set(Counter(sample.id for sample in train).values()) == {2}  # 48 pictures to train on
 
 
-def test_ratios_of_tasks_that_are_not_there_are_refused(pictures):
+def test_ratios_of_unknown_tasks_are_errors(pictures):
     for ratios, what in (
         ({"dense captoin": 1}, "no rows of dense captoin"),
-        ({"dense caption": 0}, "nothing to draw by"),
+        ({"dense caption": 0}, "no positive number"),
     ):
         with pytest.raises(InputError, match=what):
             load_split(DataSettings(files=[pictures / "training.jsonl"], ratios=ratios), {"image"}, 0)
@@ -214,7 +214,7 @@ def test_the_command_runs_a_recipe_of_sft_stages(run_cli):
 
 
 @pytest.mark.slow
-def test_general_sets_become_rows_of_the_same_form(run_cli, tmp_path):
+def test_image_datasets_are_converted_to_the_same_format(run_cli, tmp_path):
     from tests.benchmarks.herm.painted import TRIO, Pictures
 
     made = Pictures(tmp_path / "in")
@@ -240,7 +240,7 @@ def test_general_sets_become_rows_of_the_same_form(run_cli, tmp_path):
 
 
 @pytest.mark.shared
-def test_general_rows_of_real_annotations(shared, tmp_path):
+def test_converting_real_annotations(shared, tmp_path):
     from omnisense.rl.data.prepare import prepare_rows
 
     folder = shared / "people_images"
@@ -251,7 +251,7 @@ def test_general_rows_of_real_annotations(shared, tmp_path):
     assert {"Where is the skateboard?", "Where is the dog?"} & asked
 
 
-def test_a_general_set_that_is_none_says_so(tmp_path):
+def test_a_folder_that_is_not_the_dataset_is_reported(tmp_path):
     from omnisense.rl.data.prepare import prepare_rows
 
     for name in ("coco-captions", "coco-objects", "llava"):

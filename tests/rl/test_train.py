@@ -124,7 +124,7 @@ def test_an_adapter_is_ready_for_policy(recipe, tmp_path, tiny):
     assert "peft" in (final / "README.md").read_text()
     policy = load_policy(str(tiny), adapter=str(final))
     assert policy.write([[{"role": "user", "content": [{"type": "text", "text": "Up or down?"}]}]], max_new_tokens=2)
-    # A second stage goes on with the same adapter, and its reference is that adapter as it was.
+    # A second stage continues with the same adapter, and its reference is that adapter as loaded.
     more = recipe(*small, f"adapter={final}", file="audio")
     second = train(more, tmp_path / "two")
     assert second.log[0]["kl"] == 0.0
@@ -155,10 +155,14 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(recipe, tmp_path, adapted
         train(recipe(*changes), tmp_path / "broken", callbacks=[Break()])
     lines = []
     (tmp_path / "broken" / "checkpoints" / "checkpoint-4").mkdir()  # a checkpoint that was never finished
-    mended = train(recipe(*changes), tmp_path / "broken", lines.append)
+    resumed = train(recipe(*changes), tmp_path / "broken", lines.append)
     assert any("checkpoint-2" in line for line in lines)
     assert same(tmp_path / "whole", tmp_path / "broken")
-    rewards = [[entry["reward"] for entry in run.log if "reward" in entry] for run in (whole, mended)]
+    log = (tmp_path / "broken" / "run.log").read_text()
+    assert "training from step 0 to 4" in log
+    assert "training from step 2 to 4" in log
+    assert "Up or down?" not in log  # no prompts, no completions
+    rewards = [[entry["reward"] for entry in run.log if "reward" in entry] for run in (whole, resumed)]
     assert rewards[0] == rewards[1]
     assert len(rewards[0]) == 4
 
@@ -179,7 +183,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(recipe, tmp_path):
     assert same(tmp_path / "whole", tmp_path / "killed")
 
 
-def test_only_a_whole_checkpoint_counts(tmp_path):
+def test_only_a_complete_checkpoint_counts(tmp_path):
     for step, state in ((5, '{"global_step": 5}'), (10, '{"global_step": 10}'), (20, '{"glob'), (100, None)):
         (tmp_path / f"checkpoint-{step}").mkdir()
         if state is not None:
@@ -191,14 +195,17 @@ def test_only_a_whole_checkpoint_counts(tmp_path):
 # --- gone wrong -------------------------------------------------------------------------------------------------------
 
 
-def test_a_reward_that_fails_stops_the_run_and_what_was_learnt_is_kept(recipe, tmp_path):
+def test_a_failing_reward_stops_the_run_and_the_last_checkpoint_is_kept(recipe, tmp_path):
     broken = recipe("rewards={'tests.rl.test_train:raises_at_last': 1.0}", "trainer.save_steps=1")
     with pytest.raises(RewardError, match="the judge is ill"):
         train(broken, tmp_path)
     assert last_complete_checkpoint(tmp_path / "checkpoints").name == "checkpoint-1"
+    log = (tmp_path / "run.log").read_text()
+    assert "checkpoint saved at step 1" in log
+    assert 'raise ValueError("the judge is ill")' in log  # the reward's own traceback
 
 
-def test_a_full_disk_is_told_and_what_was_learnt_is_kept(recipe, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_the_last_checkpoint_is_kept(recipe, tmp_path, monkeypatch):
     from omnisense.rl.trainer import OmniGRPOTrainer
 
     saved = OmniGRPOTrainer._save_checkpoint
@@ -253,7 +260,7 @@ def test_a_folder_holds_one_run(recipe, tmp_path):
         ("trainer.use_vllm=true", "vLLM"),
     ],
 )
-def test_what_cannot_be_trained_is_said_before_it_is_tried(recipe, tmp_path, change, cause):
+def test_what_cannot_be_trained_is_reported_before_training(recipe, tmp_path, change, cause):
     from omnisense.errors import OmniSenseError
 
     with pytest.raises(OmniSenseError, match=cause):
@@ -261,7 +268,7 @@ def test_what_cannot_be_trained_is_said_before_it_is_tried(recipe, tmp_path, cha
 
 
 @pytest.mark.slow
-def test_the_command_says_it_in_a_line(run_cli, tmp_path, tiny, tiny_data):
+def test_the_command_reports_an_error_in_one_line(run_cli, tmp_path, tiny, tiny_data):
     rows = read(tiny_data / "video.json")
     for number, row in enumerate(rows):
         row["video_path"] = f"videos/gone{number}.mp4"
@@ -278,7 +285,7 @@ def test_the_command_says_it_in_a_line(run_cli, tmp_path, tiny, tiny_data):
 
 
 @pytest.mark.slow
-def test_the_command_trains_and_tells(run_cli, tmp_path, recipe, tiny_data):
+def test_the_command_trains_and_prints_the_result(run_cli, tmp_path, recipe, tiny_data):
     quick = recipe("evaluation={run: true, max_new_tokens: 2}", "trainer.max_steps=2")
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(json.loads(quick.model_dump_json())))
     ran = run_cli("train", "grpo", tmp_path / "mine.yaml", "--output", tmp_path / "run", "--json")
@@ -293,7 +300,7 @@ def test_the_command_trains_and_tells(run_cli, tmp_path, recipe, tiny_data):
 # --- recipes ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_recipes_that_ship_can_be_read_and_say_what_they_need():
+def test_the_packaged_recipes_are_valid_and_name_their_requirements():
     found = packaged_recipes()
     assert set(found) == {"tiny", "smollm2", "omni-3b", "omni-7b", "herm-tiny", "herm-3b", "herm-7b"}
     for recipe in found.values():

@@ -327,7 +327,7 @@ def test_rewards_travel():
     assert pickle.loads(pickle.dumps(by_length))([[{"content": "four"}]]) == [4.0]
 
 
-def test_vllm_that_is_not_there_is_told(tiny_llm, prompts, tmp_path):
+def test_a_missing_vllm_is_reported(tiny_llm, prompts, tmp_path):
     from trl.import_utils import is_vllm_available
 
     if is_vllm_available():

@@ -76,8 +76,8 @@ def test_what_cannot_be_trained_on_is_dropped_counted_and_named(write, tmp_path,
     found = split(write(rows), test_fraction=0, max_clip_s=3.0)
     assert [sample.question.text for sample in found.train] == ["What is felt 1?", "What is felt 6?"]
     assert sum(found.dropped.values()) == 5
-    told = " ".join(found.dropped)
-    assert all(part in told for part in ("gone.mp4", "broken media", "longer than 3 s", "not among AB", "unknown"))
+    reasons = " ".join(found.dropped)
+    assert all(part in reasons for part in ("gone.mp4", "broken media", "longer than 3 s", "not among AB", "unknown"))
     assert any("broken.mp4" in name for name in found.first_dropped)
     deaf = split(write(rows), takes=("text",), test_fraction=0)
     assert deaf.dropped["the model takes no video"] == 3
@@ -264,6 +264,6 @@ def test_traces_are_what_led_to_the_right_answer_in_the_right_form(write, tmp_pa
     assert [sample.trace for sample in load(tmp_path / "traces.json").samples] == ["joy in it", "now yes"]
 
 
-def test_traces_need_somebody_who_reasons(write, tmp_path):
+def test_traces_need_a_policy(write, tmp_path):
     with pytest.raises(InputError, match="--policy"):
         prepare_rows("traces", write([row(1)]), tmp_path / "out")
