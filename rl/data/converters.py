@@ -97,7 +97,7 @@ def esconv(folder: Path, rng: random.Random) -> Iterator[Row]:
     """ESConv: the support strategy of the supporter's next turn."""
     names = {
         "Questions": "ask a question", "Question": "ask a question", "Self-disclosure": "tell of oneself",
-        "Reflection of emotions": "reflect the emotions", "Restatement or Paraphrasing": "say it back in other words",
+        "Reflection of feelings": "reflect the feelings", "Restatement or Paraphrasing": "say it back in other words",
         "Affirmation and Reassurance": "affirm and reassure", "Providing Suggestions": "give a suggestion",
         "Information": "give information",
     }  # fmt: skip
