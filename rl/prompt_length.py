@@ -14,7 +14,7 @@ _ONE_FRAME = Sampling(rule="count", count=1)  # of an image
 def estimate_prompt_tokens(encoder: Encoder, prompt: Messages) -> int:
     """Return the length of a prompt: its text by the tokenizer, its media estimated from their duration and size."""
     text = "".join(part["text"] for message in prompt for part in message["content"] if part["type"] == "text")
-    tokens = len(encoder.tokenizer(text, add_special_tokens=False)["input_ids"])
+    tokens = len(encoder.text_tokens(text))
     for part in media_of(prompt):
         clip = clip_of(part)
         if part["type"] != "audio" and clip.has_video:

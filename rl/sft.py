@@ -35,6 +35,7 @@ class OmniSFTTrainer(ExactCheckpointMixin, SFTTrainer):
         self, model: Any, encoder: Encoder, args: SFTConfig, train_dataset: Dataset, *, threads: int = 4, **more: Any
     ) -> None:
         self._inner_model, self._prefetcher = unwrap_model(model), PromptPrefetcher(encoder, threads)
+        self._encoder = encoder
         args.remove_unused_columns = False
         args.dataset_kwargs = {"skip_prepare_dataset": True}
         if encoder.family.modalities != {"text"} and args.ddp_find_unused_parameters is None:
@@ -55,9 +56,7 @@ class OmniSFTTrainer(ExactCheckpointMixin, SFTTrainer):
         prompts = [row.prompt for row in self._prefetcher.take([row["prompt"] for row in rows])]
         batch = to_device(self._inner_model, collate(prompts, tokenizer.pad_token_id))
         device = batch["input_ids"].device
-        replies = [
-            [*tokenizer(row["reply"], add_special_tokens=False)["input_ids"], tokenizer.eos_token_id] for row in rows
-        ]
+        replies = [[*self._encoder.text_tokens(row["reply"]), tokenizer.eos_token_id] for row in rows]
         longest = max(map(len, replies))
         ids = torch.tensor([r + [tokenizer.pad_token_id] * (longest - len(r)) for r in replies], device=device)
         mask = torch.tensor([[1] * len(r) + [0] * (longest - len(r)) for r in replies], device=device)

@@ -38,6 +38,9 @@ _MEDIA_FRAMES = 8  # of a video part, evenly spaced
 class ChatModelPolicy:
     """A policy behind which a LangChain chat model works.
 
+    The text of messages is sent as it is: keeping a person's words from becoming the model's control tokens is left to
+    the server. A server that renders chat templates as plain strings (vLLM, llama.cpp and others) does not do so.
+
     Args:
         model: a ``BaseChatModel``.
         modalities: the part types that the model accepts besides text, for instance ``{"image", "audio"}``. A video

@@ -5,10 +5,12 @@ Each prompt is encoded alone; :mod:`omnisense.reasoning.policies.batching` joins
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnisense.errors import PolicyError
+from omnisense.reasoning.policies.control_tokens import ControlTokens
 from omnisense.reasoning.policies.families import TEXT_FAMILY, ModelFamily
 from omnisense.reasoning.policies.media_inputs import MediaInputs
 from omnisense.reasoning.policies.messages import MediaUsage, Messages, media_of, text_of
@@ -40,7 +42,7 @@ class EncodedPrompt:
 
 
 class Encoder:
-    """Encodes prompts for one model.
+    """Encodes prompts for one model. The text of messages never becomes control tokens; see ``control_tokens``.
 
     Args:
         processor: the model's processor; for text models its tokenizer.
@@ -53,6 +55,9 @@ class Encoder:
         self.tokenizer.padding_side = "left"
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
+        plain: Any = "x" if family is TEXT_FAMILY else [{"type": "text", "text": "x"}]
+        turns = self._template([{"role": role, "content": plain} for role in ("user", "assistant", "user")])
+        self._control = ControlTokens(self.tokenizer, processor, turns)
 
     def encode(self, prompt: Messages) -> tuple[EncodedPrompt, MediaUsage]:
         """Encode one prompt; return its tensors and what of its media is in them.
@@ -69,17 +74,41 @@ class Encoder:
                 "Render the percepts as text, or use a model that accepts these parts.",
             )
         if self.family is TEXT_FAMILY:
-            text = self._template([{"role": m["role"], "content": text_of(m)} for m in prompt])
-            # The template has written the special tokens already.
-            inputs = self.tokenizer(text, return_tensors="pt", add_special_tokens=False, return_token_type_ids=False)
-            return EncodedPrompt(text, dict(inputs)), MediaUsage()
+            text = self._template(
+                [{"role": m["role"], "content": self._control.replace([text_of(m)])[0]} for m in prompt]
+            )
+            found = self._control.encode(text, self._tokenize, PER_TOKEN_INPUTS)
+            return EncodedPrompt(self._control.restore(text), found), MediaUsage()
         media = MediaInputs(self.family, hasattr(self.processor, "video_processor"))
-        conversation = [
-            {"role": m["role"], "content": [p for x in m["content"] for p in media.take(x)]} for m in prompt
-        ]
-        text = self._template(conversation)
-        inputs = self.processor(text=[text], return_tensors="pt", **media.arguments(self.processor))
-        return EncodedPrompt(text, _trim_audio(dict(inputs), self.family.fixed_audio_length)), media.usage()
+        text = self._template(
+            [
+                {"role": m["role"], "content": self._replace([p for x in m["content"] for p in media.take(x)])}
+                for m in prompt
+            ]
+        )
+        arguments = media.arguments(self.processor)
+        found = self._control.encode(
+            text, lambda t: dict(self.processor(text=[t], return_tensors="pt", **arguments)), PER_TOKEN_INPUTS
+        )
+        found = _trim_audio(found, self.family.fixed_audio_length)
+        return EncodedPrompt(self._control.restore(text), found), media.usage()
+
+    def text_tokens(self, text: str) -> list[int]:
+        """Return the tokens of a text that is not part of a template, such as a reply to train on."""
+        return self._control.text_ids(text)
+
+    def _tokenize(self, text: str) -> Tensors:
+        # The template has written the special tokens already.
+        return dict(self.tokenizer(text, return_tensors="pt", add_special_tokens=False, return_token_type_ids=False))
+
+    def _replace(self, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Replace control strings in text parts; adjacent ones go together, as templates write them without a gap."""
+        for is_text, group in itertools.groupby(parts, lambda part: part["type"] == "text"):
+            if is_text:
+                adjacent = list(group)
+                for part, text in zip(adjacent, self._control.replace([p["text"] for p in adjacent]), strict=True):
+                    part["text"] = text
+        return parts
 
     def _template(self, conversation: list[dict[str, Any]]) -> str:
         inside = conversation[-1]["role"] == "assistant"
@@ -99,7 +128,7 @@ class Encoder:
             PolicyError: the option is empty.
         """
         separator = "" if text[-1:].isspace() else " "
-        tokens: list[int] = self.tokenizer(separator + option, add_special_tokens=False)["input_ids"]
+        tokens = self.text_tokens(separator + option)
         if not tokens:
             raise PolicyError(f"the option {option!r} is empty", "Give options with text.")
         return tokens
