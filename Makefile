@@ -1,17 +1,21 @@
-# Everything here sets up what it needs, and reuses what is already there.
+# Every target installs and fetches what it needs first, and reuses what is there.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install models demo test test-all lint speed clean
+.PHONY: help install models demo test test-fast test-all lint speed clean
 
 help:
-	@echo "make demo      watch OmniSense answer a clip (installs and fetches what it needs first)"
-	@echo "make test      run the tests (likewise)"
-	@echo "make test-all  run the slow tests too"
-	@echo "make lint      ruff and mypy"
-	@echo "make speed     measure perception, agent, evaluation and training beside their peers"
+	@echo "make demo       run OmniSense on the demo clip"
+	@echo "make test       run the default tests (some minutes)"
+	@echo "make test-fast  run the tests without models, networks and subprocesses (under a minute)"
+	@echo "make test-all   run the slow tests too"
+	@echo "make lint       ruff and mypy"
+	@echo "make speed      benchmark perception, agent, evaluation and training against comparable tools"
+	@echo "make install    install into $(VENV)            make models  download the default models"
+	@echo "make clean      remove $(VENV) and build files"
+	@echo "Each installs and downloads what it needs first."
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \
@@ -31,6 +35,10 @@ demo: models
 
 test: models
 	$(BIN)/python -m pytest
+
+# Needs no model, so it downloads none.
+test-fast: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not (models or networks or shared or slow or subprocess)"
 
 test-all: models
 	$(BIN)/python -m pytest --runslow

@@ -1,14 +1,15 @@
-"""OmniSense: omni-modal reasoning agents that watch, listen, read and answer with care.
+"""OmniSense: omni-modal agents that perceive video, audio and text of people and respond with empathy.
 
-The code lives in five folders at the top of the repository, each a subpackage here:
+The code is in five folders at the top of the repository, each a subpackage here. A folder imports only from those above
+it in this list:
 
 - ``omnisense.perception``: clip -> visual, audio and transcript streams -> one timeline
-- ``omnisense.reasoning``: policies, the LangGraph loop, evidence, safety
-- ``omnisense.rl``: training on top of the reasoning
+- ``omnisense.reasoning``: policies, the LangGraph loop, answers, safety
 - ``omnisense.benchmarks``: evaluation and speed
+- ``omnisense.rl``: training with SFT and GRPO
 - ``omnisense.agent``: the Python API and the ``omnisense`` command
 
-The public names below are imported on first use, so that ``import omnisense`` stays instant.
+The public names below are imported on first use, so that ``import omnisense`` is instant.
 """
 
 from __future__ import annotations

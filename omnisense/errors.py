@@ -1,7 +1,7 @@
 """Errors that a user can act on: what went wrong, with which file, and what to do about it.
 
-The command line prints them as one line and exits with code 2; nothing else is caught there, so a
-traceback always means a fault of ours.
+The command line prints them as one line and exits with code 2. It catches nothing else, so a traceback always means a
+bug.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from pathlib import Path
 
 
 class OmniSenseError(Exception):
-    """A problem outside our code, with its cause and its remedy.
+    """Base class: a problem that the user can fix, with its remedy.
 
     Args:
-        problem: what is wrong, without a final full stop.
+        problem: what is wrong, without a period at the end.
         remedy: what the user can do about it, as an instruction.
         path: the file or folder concerned, when there is one.
     """
@@ -26,8 +26,8 @@ class OmniSenseError(Exception):
         super().__init__(f"{where}{problem}. {remedy}")
 
     def __reduce__(self) -> tuple[type[OmniSenseError], tuple[str, str, str | None]]:
-        # Exceptions pickle by their args, which here are the finished message: errors raised in a
-        # worker process would otherwise fail to come back.
+        # Exceptions are pickled by their args, which here are the whole message: without this, an error raised in a
+        # worker process could not be rebuilt in its parent.
         return type(self), (self.problem, self.remedy, self.path)
 
 
@@ -40,7 +40,7 @@ class ModelError(OmniSenseError):
 
 
 class PolicyError(OmniSenseError):
-    """A policy that was asked for something it cannot do, or whose service failed."""
+    """A policy that cannot do what was asked of it, or whose service failed."""
 
 
 class InputError(OmniSenseError):

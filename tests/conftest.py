@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / "agent" / "demo.mp4"
 SHARED = REPOSITORY.parent / "shared" / "data"
+FIXTURES_WITH_NETWORKS = {"perception", "tiny", "tiny_llm", "vlm", "omni"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +37,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     absent = [name for name in models.DEFAULTS if models.find(name) is None]
     for item in items:
+        if FIXTURES_WITH_NETWORKS.intersection(item.fixturenames):
+            item.add_marker("networks")
+        if "run_cli_process" in item.fixturenames:
+            item.add_marker("subprocess")
         if "slow" in item.keywords and not config.getoption("--runslow"):
             item.add_marker(pytest.mark.skip(reason="slow; run with --runslow"))
         if "models" in item.keywords and absent:

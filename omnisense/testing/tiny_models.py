@@ -1,6 +1,7 @@
-"""Tiny models with random weights, built on the spot and saved as real checkpoints: omni, vision-language, audio.
+"""Tiny models with random weights, built and saved as real checkpoints: text, omni, vision-language, audio.
 
-Loading, processors, sampling, sound, padding and rope positions are the real code; only the weights mean nothing.
+Loading, processors, sampling, audio, padding and rope positions run the real code; only the weights are random. Every
+function writes a checkpoint to a folder, returns the folder, and builds the same weights each time.
 """
 
 from __future__ import annotations
@@ -62,12 +63,12 @@ def _template(bos: str, eos: str, image: str, video: str, audio: str, a: str = "
 def _save(model: Any, processor: Any, folder: Path, both: tuple[Any, ...] = ()) -> Path:
     import torch
 
-    with torch.no_grad():  # as they are, random weights hardly let media move the logits
+    with torch.no_grad():  # at their initial scale, images and audio hardly change the logits
         for parameter in model.parameters():
             parameter.mul_(3)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
-    if both:  # transformers 4.57 writes image and sound settings into one file, each over the other
+    if both:  # transformers 4.57 writes image and audio settings to one file, the second over the first
         merged: dict[str, Any] = {}
         for part in both:
             merged |= part.to_dict()
@@ -79,7 +80,7 @@ def _save_omni(model: Any, processor_class: Any, tokenizer: Any, pixels: dict[st
     from transformers import Qwen2VLImageProcessor, Qwen2VLVideoProcessor, WhisperFeatureExtractor
 
     model.generation_config.eos_token_id = tokenizer.eos_token_id
-    image, sound = Qwen2VLImageProcessor(**pixels), WhisperFeatureExtractor(feature_size=128)
+    image, audio = Qwen2VLImageProcessor(**pixels), WhisperFeatureExtractor(feature_size=128)
     media = (
         "<|vision_bos|>",
         "<|vision_eos|>",
@@ -90,12 +91,12 @@ def _save_omni(model: Any, processor_class: Any, tokenizer: Any, pixels: dict[st
         "<|audio_eos|>",
     )
     video = Qwen2VLVideoProcessor(**pixels)
-    processor = processor_class(image, video, sound, tokenizer, chat_template=_template(*media))
-    return _save(model, processor, folder, both=(image, sound))
+    processor = processor_class(image, video, audio, tokenizer, chat_template=_template(*media))
+    return _save(model, processor, folder, both=(image, audio))
 
 
 def tiny_text(folder: Path) -> Path:
-    """A Qwen2 of about 30,000 parameters."""
+    """Save a Qwen2 of about 30,000 parameters."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -108,12 +109,12 @@ def tiny_text(folder: Path) -> Path:
 
 
 def tiny_omni(folder: Path, width: int = 32, layers: int = 2) -> Path:
-    """A Qwen2.5-Omni thinker; as it is, of about 250,000 parameters.
+    """Save a Qwen2.5-Omni thinker, by default of about 250,000 parameters.
 
     Args:
-        folder: where it is saved.
-        width: of all hidden states, a multiple of 32.
-        layers: of the language model; what sees and hears has one.
+        folder: where the checkpoint is written.
+        width: size of all hidden states, a multiple of 32.
+        layers: number of layers of the language model; the vision and audio encoders have one.
     """
     import torch
     from transformers import (
@@ -149,7 +150,7 @@ def tiny_omni(folder: Path, width: int = 32, layers: int = 2) -> Path:
 
 
 def tiny_omni3(folder: Path) -> Path:
-    """A Qwen3-Omni thinker (mixture of experts) of about 200,000 parameters."""
+    """Save a Qwen3-Omni thinker (mixture of experts) of about 200,000 parameters."""
     import torch
     from transformers import (
         Qwen3OmniMoeProcessor,
@@ -183,7 +184,7 @@ def tiny_omni3(folder: Path) -> Path:
 
 
 def tiny_vlm(folder: Path) -> Path:
-    """A Qwen2.5-VL of about 100,000 parameters."""
+    """Save a Qwen2.5-VL of about 100,000 parameters."""
     import torch
     from transformers import (
         Qwen2_5_VLConfig,
@@ -218,7 +219,7 @@ def tiny_vlm(folder: Path) -> Path:
 
 
 def tiny_vlm3(folder: Path) -> Path:
-    """A Qwen3-VL of about 100,000 parameters."""
+    """Save a Qwen3-VL of about 100,000 parameters."""
     import torch
     from transformers import (
         Qwen2VLImageProcessor,
@@ -254,7 +255,7 @@ def tiny_vlm3(folder: Path) -> Path:
 
 
 def tiny_smolvlm(folder: Path) -> Path:
-    """A SmolVLM of about 50,000 parameters. Its processor needs the package num2words."""
+    """Save a SmolVLM of about 50,000 parameters. Its processor needs the package num2words."""
     import torch
     from transformers import (
         SmolVLMConfig,
@@ -286,7 +287,7 @@ def tiny_smolvlm(folder: Path) -> Path:
 
 
 def tiny_audio(folder: Path) -> Path:
-    """A Qwen2-Audio of about 150,000 parameters."""
+    """Save a Qwen2-Audio of about 150,000 parameters."""
     import torch
     from transformers import (
         Qwen2AudioConfig,

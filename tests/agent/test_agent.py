@@ -175,6 +175,7 @@ agent.respond(text="My dog died yesterday.", thread_id="t")
 
 
 @pytest.mark.parametrize("after", ["resume", "respond"])
+@pytest.mark.subprocess
 def test_a_killed_process_resumes_the_thread(tmp_path, after):
     file = tmp_path / "m.sqlite"
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(file)], stdout=subprocess.PIPE, env=os.environ)

@@ -118,6 +118,7 @@ def test_library_warnings_are_shown_at_info_and_debug(capsys, level, shown):
     assert "a failure of a library" in capsys.readouterr().err
 
 
+@pytest.mark.subprocess
 def test_worker_processes_inherit_the_level_and_the_form(tmp_path):
     configure_logging("info", json_lines=True)
     worker = (
@@ -182,6 +183,7 @@ def test_an_unknown_level_on_the_command_line_exits_with_2(run_cli):
 
 
 @pytest.mark.parametrize("flags", [[], ["--log-json"]])
+@pytest.mark.subprocess
 def test_an_unexpected_exception_is_logged_once_with_its_traceback_and_exits_with_1(flags):
     program = (
         "import sys, omnisense.agent.cli.main as main, omnisense.agent.cli.respond as respond\n"

@@ -16,6 +16,8 @@ import pytest
 from omnisense import InputError, ModelError, models
 from omnisense.files import home_dir
 
+pytestmark = pytest.mark.subprocess
+
 
 @pytest.fixture
 def index(tmp_path, monkeypatch):

@@ -81,7 +81,6 @@ def test_a_layer_imports_only_those_below_it():
     assert upward == []
 
 
-@pytest.mark.xfail(strict=False, reason="being untangled")
 def test_no_circular_imports():
     """Deferred imports and those under TYPE_CHECKING included."""
     graphlib.TopologicalSorter(import_graph()).prepare()  # raises CycleError, which names the modules
@@ -100,6 +99,7 @@ def test_product_code_never_reads_the_shared_folder():
         "from omnisense.agent.cli.main import cli; cli.main(['--help'], standalone_mode=False)",
     ],
 )
+@pytest.mark.subprocess
 def test_nothing_heavy_is_imported_at_the_start(code):
     heavy = [
         "torch",

@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.subprocess
+
 FOLDERS = ("omnisense", "agent", "benchmarks", "perception", "reasoning", "rl")
 
 

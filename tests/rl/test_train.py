@@ -25,6 +25,8 @@ from omnisense.rl.tiny import make_data
 from omnisense.rl.train import train
 from tests.rl.conftest import read
 
+pytestmark = pytest.mark.networks
+
 
 def raises_at_last(completions, trainer_state, **_):
     if trainer_state.global_step >= 1:

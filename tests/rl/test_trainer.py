@@ -21,6 +21,8 @@ from omnisense.rl.weights import LANGUAGE_LAYERS, TrainableWeights
 from omnisense.testing.tiny_models import tiny_audio, tiny_omni3, tiny_vlm
 from tests.rl.conftest import by_length, logged, state_of, trainer_on
 
+pytestmark = pytest.mark.networks
+
 LORA = LoraConfig(r=4, lora_alpha=8, target_modules=LANGUAGE_LAYERS)
 COMPLETIONS = [[65, 66, 67, 256], [70, 71], [80, 81, 82], [90], [97, 98, 99, 100]]
 

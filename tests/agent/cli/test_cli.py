@@ -130,6 +130,7 @@ def test_bad_arguments_end_with_code_2_and_the_remedy(run_cli, arguments, says):
     assert "Traceback" not in out + err
 
 
+@pytest.mark.subprocess
 @pytest.mark.usefixtures("interruptible")
 def test_interrupting_exits_130():
     import os

@@ -42,6 +42,7 @@ class FaultySettings(WorkerSettings):
     [{}, {"workers": 2}, pytest.param({"ray": "local", "workers": 2}, marks=pytest.mark.slow)],
     ids=["local", "process", "ray"],
 )
+@pytest.mark.subprocess
 def test_a_programming_error_leaves_its_traceback_in_the_record_and_the_log(many, tmp_path, executor):
     if "ray" in executor:
         pytest.importorskip("ray")
@@ -79,6 +80,7 @@ def test_a_failing_system_leaves_its_traceback(many, tmp_path, monkeypatch):
     assert [sample.id for sample in again.pending] == [failed.id]  # though the same program would fail again
 
 
+@pytest.mark.subprocess
 def test_a_worker_that_fails_as_a_whole_ends_the_run_and_leaves_its_traceback_in_the_log(many, tmp_path, monkeypatch):
     from omnisense.benchmarks.harness import run as running
 

@@ -111,6 +111,7 @@ def test_compare_on_the_command_line(many, tmp_path, run_cli):
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
+@pytest.mark.subprocess
 def test_the_page_works_in_a_browser(many, tmp_path):
     folder = scripted(many, tmp_path / "run", tmp_path, ["<think>because</think><answer>B</answer>", "??"], think=True)
     write_report(folder, spec())

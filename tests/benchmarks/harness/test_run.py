@@ -192,6 +192,7 @@ def test_shards_share_a_folder(many, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.subprocess
 def test_workers_give_the_same_records(many, tmp_path, workers):
     dataset = load(many)
     run(settings(tmp_path / "here"), dataset)
@@ -199,6 +200,7 @@ def test_workers_give_the_same_records(many, tmp_path, workers):
     assert answers(tmp_path / "there") == answers(tmp_path / "here")
 
 
+@pytest.mark.subprocess
 def test_a_worker_that_cannot_be_made_ends_the_run(many, tmp_path):
     absent = SystemSettings(policy=str(tmp_path / "no-model"))
     with pytest.raises(Exception, match="no-model"):
@@ -221,6 +223,7 @@ class Cursed(WorkerSettings):
         return Worker(System(self.system, ()), self.suite.official_score, False)
 
 
+@pytest.mark.subprocess
 def test_a_question_that_kills_or_hangs_its_worker_costs_one_record(tmp_path):
     rows = [row("Emo_Strategy", n, question=f"number {n}: what is felt?") for n in range(24)]
     samples = load(write_benchmark(tmp_path / "data", rows)).samples
@@ -273,6 +276,7 @@ def test_workers_take_gpus_in_turn(tmp_path, monkeypatch, named, there, taken):
     assert [executors.gpu_for(worker) for worker in range(3)] == taken
 
 
+@pytest.mark.subprocess
 def test_ray_gives_the_same_records(many, tmp_path):
     pytest.importorskip("ray")
     dataset = load(many)
@@ -345,6 +349,7 @@ def _killed(tmp_path: Path, kills: int) -> None:
     print(f"{spent} kills over {runs} runs")
 
 
+@pytest.mark.subprocess
 def test_killed_runs_lose_and_double_nothing(tmp_path):
     _killed(tmp_path, 8)
 
@@ -356,6 +361,7 @@ def test_a_hundred_kills(tmp_path):
 
 
 @pytest.mark.usefixtures("interruptible")
+@pytest.mark.subprocess
 def test_ctrl_c_leaves_a_report_and_130(tmp_path):
     data = _five_hundred(tmp_path / "data")
     process = subprocess.Popen(

@@ -40,6 +40,7 @@ def contents(folder):
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
+@pytest.mark.subprocess
 def test_the_result_does_not_depend_on_the_number_of_workers(dozen, tmp_path):
     settings = dozen.write()
     (dozen.folder / "images" / "p03x.png").write_text("no picture")
@@ -51,6 +52,7 @@ def test_the_result_does_not_depend_on_the_number_of_workers(dozen, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.subprocess
 def test_the_result_on_a_cluster_is_the_same(dozen, tmp_path):
     settings = dozen.write()
     run(dozen, tmp_path / "one", settings)
@@ -102,6 +104,7 @@ def test_rows_of_another_version_are_an_error(dozen, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.subprocess
 def test_failures_are_in_the_summary_and_in_the_log(dozen, tmp_path, workers):
     (dozen.folder / "images" / "p03x.png").write_text("no picture")
     found = run(dozen, tmp_path / "out", dozen.write(), workers=workers)

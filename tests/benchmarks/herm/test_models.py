@@ -20,6 +20,8 @@ from omnisense.perception.images.scene import load_image
 from omnisense.reasoning.answers.box_notation import notation_of
 from tests.benchmarks.herm.painted import run
 
+pytestmark = pytest.mark.networks
+
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):

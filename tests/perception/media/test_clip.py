@@ -211,6 +211,7 @@ def test_flipped_bytes_fall_back_to_pyav_and_say_so(make_media):
     assert found, "decord took all the damaged files"
 
 
+@pytest.mark.subprocess
 def test_decord_does_not_bring_libnvblas_along():
     """decord2 loads all CUDA libraries globally unless kept from it; torch then crashes in its first product."""
     import subprocess

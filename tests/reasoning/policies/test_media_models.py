@@ -12,6 +12,8 @@ from omnisense.reasoning.policies.transformers import TransformersPolicy
 from omnisense.testing.tiny_models import tiny_audio, tiny_omni, tiny_omni3, tiny_vlm
 from tests.conftest import write_media
 
+pytestmark = pytest.mark.networks
+
 FEW = Sampling(rule="count", count=4, max_pixels=56 * 84)
 
 
