@@ -246,9 +246,11 @@ def run_cli() -> Callable[..., Ran]:
     def run(*arguments: object, stdin: str | None = None, **environment: str) -> Ran:
         from omnisense.agent.cli.main import main
 
-        variables, argv, code = dict(os.environ), sys.argv, 0
+        argv, code = sys.argv, 0
         out, err = io.StringIO(), io.StringIO()
-        os.environ.update({"COLUMNS": "80"} | environment)
+        given = {"COLUMNS": "80"} | environment
+        before = {name: os.environ.get(name) for name in (*given, "OMNISENSE_LOG")}
+        os.environ.update(given)
         sys.argv = ["omnisense", *map(str, arguments)]
         try:
             with redirect_stdout(out), redirect_stderr(err), redirect_stdin(io.StringIO(stdin or "")):
@@ -257,12 +259,19 @@ def run_cli() -> Callable[..., Ran]:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
         finally:
             sys.argv = argv
-            os.environ.clear()
-            os.environ.update(variables)
+            restore_environment(before)  # and nothing else: libraries set variables once, when they are imported
             undo_logging()
         return Ran(code, out.getvalue(), err.getvalue())
 
     return run
+
+
+def restore_environment(before: dict[str, str | None]) -> None:
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 class redirect_stdin(_RedirectStream):  # noqa: N801 - named like its twins in contextlib

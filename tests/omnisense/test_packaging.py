@@ -95,7 +95,7 @@ def test_type_checkers_follow_an_editable_install(checkout, environment, tmp_pat
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     revealed = [line.split('"')[1] for line in done.stdout.splitlines() if "Revealed type" in line]
-    assert revealed[:2] == ["omnisense.perception.types.Percepts", "float"], done.stdout
+    assert revealed[:2] == ["omnisense.perception.percepts.Percepts", "float"], done.stdout
     assert revealed[2] == "str"
     assert "-> omnisense.agent.agent.Agent" in revealed[3]
     errors = [line for line in done.stdout.splitlines() if ": error:" in line]

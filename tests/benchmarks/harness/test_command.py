@@ -16,9 +16,9 @@ import pytest
         (["--policy", "scripted", "--shard", "3/2"], "'3/2' is not a shard"),
         (["--policy", "scripted", "--tasks", "XX"], "there is no task XX"),
         (["--policy", "scripted", "--templates", "nowhere"], "no PROMPT_TEMPLATE.py"),
-        (["--policy", "scripted:nowhere.json"], "this script cannot be used"),
+        (["--policy", "scripted:nowhere.json"], "the script cannot be read"),
         (["--policy", "no-such-model"], "no model is called 'no-such-model'"),
-        (["--policy", "chat:openai"], "names no provider"),
+        (["--policy", "chat:openai"], "has no provider"),
         (["--policy", "smollm2-135m-instruct", "--audio"], "does not take audio"),
         (["--baseline", "random", "--limit", "0"], "0 is not in the range"),
         (["--baseline", "worst"], "'worst' is not one of"),
@@ -39,7 +39,7 @@ def test_errors_in_a_finished_run_are_exit_code_1(run_cli, clips, tmp_path):
     (clips / "videos" / "good.mp4").unlink()
     ran = run_cli("eval", "humansense", "--data", clips, "--policy", "scripted", "--output", tmp_path / "bad")
     assert ran.returncode == 1, ran.stderr
-    assert "questions cannot be asked" in ran.stderr
+    assert "questions are invalid" in ran.stderr
     assert "--retry-errors asks them again" in ran.stderr
     assert "bad question: there is no videos/good.mp4" in ran.stdout
 
