@@ -17,14 +17,14 @@ from transformers import TrainerCallback
 from omnisense.benchmarks.harness.dataset import Dataset
 from omnisense.files import write_atomically
 from omnisense.rl.data.split import Split
-from omnisense.rl.distributed import is_main_process
-from omnisense.rl.evaluate import Candidate, evaluate_candidates
-from omnisense.rl.model_card import render_model_card
 from omnisense.rl.progress import OnProgress, log_progress
 from omnisense.rl.recipe import Recipe, Stage, expand_stages
-from omnisense.rl.results import Comparison, CurriculumSummary, RunSummary, StageSummary
+from omnisense.rl.reporting.evaluate import Candidate, evaluate_candidates
+from omnisense.rl.reporting.model_card import render_model_card
+from omnisense.rl.reporting.results import Comparison, CurriculumSummary, RunSummary, StageSummary
 from omnisense.rl.run_folder import open_run_folder
 from omnisense.rl.train import TrainingResult, train
+from omnisense.rl.trainers.distributed import is_main_process
 
 _log = logging.getLogger(__name__)
 

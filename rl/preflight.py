@@ -7,7 +7,7 @@ from pathlib import Path
 from omnisense import models
 from omnisense.errors import InputError, ModelError
 from omnisense.rl.recipe import Recipe
-from omnisense.rl.reward_registry import build_rewards
+from omnisense.rl.rewards.registry import build_rewards
 
 
 def check_recipe(recipe: Recipe) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from omnisense.rl.distributed import is_main_process
+from omnisense.rl.trainers.distributed import is_main_process
 
 OnProgress = Callable[[str], None]
 """Receives a line of text for the user at each step of a long command."""

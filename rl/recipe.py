@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from omnisense.errors import InputError
 from omnisense.rl.data.settings import DataSettings
 from omnisense.rl.overrides import apply_override, merge, parse_yaml
-from omnisense.rl.weights import TrainableWeights
+from omnisense.rl.trainers.weights import TrainableWeights
 
 Method = Literal["grpo", "sft"]
 
@@ -50,7 +50,7 @@ class Recipe(BaseModel):
         data: the questions.
         weights: which weights are trained.
         rewards: by name, for GRPO: a weight, or a mapping of ``weight`` and the reward's own settings
-            (:func:`omnisense.rl.reward_registry.build_rewards`).
+            (:func:`omnisense.rl.rewards.registry.build_rewards`).
         trainer: settings of TRL's ``GRPOConfig`` or ``SFTConfig``, by their own names.
         evaluation: of the base model and the trained one.
         prefetch_threads: prompts that are decoded and encoded at once, ahead of the model.

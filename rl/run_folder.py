@@ -13,8 +13,8 @@ from omnisense.errors import InputError
 from omnisense.files import write_atomically
 from omnisense.logging import log_to_file
 from omnisense.rl.data.split import Split
-from omnisense.rl.distributed import is_main_process
 from omnisense.rl.recipe import Recipe
+from omnisense.rl.trainers.distributed import is_main_process
 
 _FULL_BELOW_BYTES = 1 << 20
 _NOT_IDENTITY = {

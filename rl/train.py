@@ -25,25 +25,25 @@ from omnisense.files import write_atomically
 from omnisense.reasoning.policies.encoding import Encoder
 from omnisense.reasoning.policies.families import family_of
 from omnisense.reasoning.policies.loading import load_model
-from omnisense.rl.checkpoints import last_complete_checkpoint
-from omnisense.rl.completion_samples import CompletionSamplesCallback
-from omnisense.rl.curves import LogEntry
 from omnisense.rl.data.rows import TrainingRow, build_rows, target_reply
 from omnisense.rl.data.split import Split, load_split
-from omnisense.rl.distributed import is_main_process
-from omnisense.rl.evaluate import Candidate
 from omnisense.rl.preflight import check_inputs
 from omnisense.rl.progress import OnProgress, log_progress
-from omnisense.rl.prompt_length import estimate_prompt_tokens
 from omnisense.rl.recipe import Recipe
-from omnisense.rl.results import PromptSummary, RunSummary
-from omnisense.rl.reward_registry import build_rewards
+from omnisense.rl.reporting.completion_samples import CompletionSamplesCallback
+from omnisense.rl.reporting.curves import LogEntry
+from omnisense.rl.reporting.evaluate import Candidate
+from omnisense.rl.reporting.results import PromptSummary, RunSummary
+from omnisense.rl.reporting.run_summary import summarize_run
+from omnisense.rl.rewards.registry import build_rewards
 from omnisense.rl.run_folder import explain_full_disk, open_run_folder, write_or_check_recipe
-from omnisense.rl.run_summary import summarize_run
-from omnisense.rl.sft import OmniSFTTrainer
-from omnisense.rl.step_log import StepLogCallback
-from omnisense.rl.trainer import OmniGRPOTrainer
-from omnisense.rl.trainer_config import build_trainer_config, check_batch_size, check_sharded_modalities
+from omnisense.rl.trainers.checkpoints import last_complete_checkpoint
+from omnisense.rl.trainers.config import build_trainer_config, check_batch_size, check_sharded_modalities
+from omnisense.rl.trainers.distributed import is_main_process
+from omnisense.rl.trainers.grpo import OmniGRPOTrainer
+from omnisense.rl.trainers.prompt_length import estimate_prompt_tokens
+from omnisense.rl.trainers.sft import OmniSFTTrainer
+from omnisense.rl.trainers.step_log import StepLogCallback
 
 _log = logging.getLogger(__name__)
 _MAX_NAMED = 20

@@ -17,7 +17,7 @@ from typing import Any
 
 from omnisense.rl.curriculum import train_curriculum
 from omnisense.rl.recipe import Recipe, read_recipe
-from omnisense.rl.results import CurriculumSummary
+from omnisense.rl.reporting.results import CurriculumSummary
 from omnisense.rl.tiny import make_data
 from omnisense.testing.tiny_models import tiny_omni
 

@@ -11,7 +11,7 @@ from omnisense.errors import InputError
 
 if TYPE_CHECKING:
     from omnisense.rl.recipe import Method, Recipe
-    from omnisense.rl.results import CurriculumSummary, RunSummary
+    from omnisense.rl.reporting.results import CurriculumSummary, RunSummary
 
 _DIR = click.Path(path_type=Path, file_okay=False)
 _OUTPUT = click.option("--output", type=_DIR, metavar="DIR", help="Run folder. [default: runs/train/RECIPE]")
@@ -148,7 +148,7 @@ def train_data(
 @click.option("--seed", default=0, show_default=True)
 def train_calibrate_judge(epitome: Path, policy: str, output: Path, limit: int, batch_size: int, seed: int) -> None:
     """Calibrate a judge of empathy on EPITOME's labels, and report its agreement with them."""
-    from omnisense.rl.calibrate_judge import calibrate_judge
+    from omnisense.rl.rewards.calibrate_judge import calibrate_judge
 
     calibration, card = calibrate_judge(epitome, policy, limit, seed, batch_size)
     calibration.write(output)

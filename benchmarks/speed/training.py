@@ -95,7 +95,7 @@ def step_seconds(folder: Path, runs: int) -> dict[str, list[float]]:
 def encoding_once(folder: Path, runs: int) -> dict[str, float]:
     """Return the seconds to encode a group's prompts: as one, and for each completion again."""
     from omnisense.reasoning.policies.loading import load_model
-    from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, load_prompt
+    from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher, dump_prompt, load_prompt
     from omnisense.testing.tiny_models import tiny_omni
 
     encoder = load_model(tiny_omni(folder / "encoder"), "float32")[1]
@@ -191,8 +191,8 @@ def _ours(folder: Path, prompts: Any, work: Path) -> Any:
     from datasets import Dataset
 
     from omnisense.reasoning.policies.loading import load_model
-    from omnisense.rl.prompt_prefetch import dump_prompt
-    from omnisense.rl.trainer import OmniGRPOTrainer
+    from omnisense.rl.trainers.grpo import OmniGRPOTrainer
+    from omnisense.rl.trainers.prompt_prefetch import dump_prompt
 
     model, encoder = load_model(folder, "float32")
     data = Dataset.from_list([{"prompt": dump_prompt(prompt)} for prompt in prompts])
@@ -245,7 +245,7 @@ def _scoring_mb(way: str) -> float:
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    from omnisense.rl.full_forward import add_scoring_head
+    from omnisense.rl.trainers.full_forward import add_scoring_head
 
     torch.manual_seed(0)
     config = Qwen2Config(

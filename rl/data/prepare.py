@@ -25,7 +25,7 @@ from omnisense.reasoning.policies.messages import clip_of
 from omnisense.rl.data.converters import CONVERTERS, Row, convert
 from omnisense.rl.data.image_converters import IMAGE_CONVERTERS, convert_images
 from omnisense.rl.progress import OnProgress, log_progress
-from omnisense.rl.rewards import is_well_formed
+from omnisense.rl.rewards.functions import is_well_formed
 
 if TYPE_CHECKING:
     from omnisense.perception.pipeline import Perception

@@ -10,7 +10,7 @@ from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.question import BOX_KINDS, Kind
 from omnisense.reasoning.policies.messages import Messages
-from omnisense.rl.prompt_prefetch import dump_prompt
+from omnisense.rl.trainers.prompt_prefetch import dump_prompt
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class TrainingRow:
     """A row of a training set. Its fields are the dataset's columns, which rewards receive by name.
 
     Attributes:
-        prompt: as JSON, its media by reference (:func:`omnisense.rl.prompt_prefetch.dump_prompt`).
+        prompt: as JSON, its media by reference (:func:`omnisense.rl.trainers.prompt_prefetch.dump_prompt`).
         id: of the question.
         question, kind, options, form: the question's text, kind of answer, options, and box notation.
         gold: the right answer; empty where there is none.

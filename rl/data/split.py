@@ -16,7 +16,7 @@ from omnisense.benchmarks.suites import DEFAULT_SUITE, find_suite
 from omnisense.errors import InputError, MediaError
 from omnisense.reasoning.answers.question import UNSCORED_KINDS
 from omnisense.rl.data.settings import DataSettings
-from omnisense.rl.results import DataSummary
+from omnisense.rl.reporting.results import DataSummary
 
 _MAX_NAMED = 20
 

@@ -10,9 +10,9 @@ from trl import GRPOConfig
 
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.policies.loading import load_model
-from omnisense.rl.prompt_prefetch import dump_prompt
-from omnisense.rl.trainer import OmniGRPOTrainer
-from omnisense.rl.weights import TrainableWeights
+from omnisense.rl.trainers.grpo import OmniGRPOTrainer
+from omnisense.rl.trainers.prompt_prefetch import dump_prompt
+from omnisense.rl.trainers.weights import TrainableWeights
 from omnisense.testing.tiny_models import tiny_omni, tiny_text
 from tests.conftest import write_media
 

@@ -13,7 +13,7 @@ from omnisense.rl.data.rows import build_rows, target_reply
 from omnisense.rl.data.settings import DataSettings
 from omnisense.rl.data.split import load_split
 from omnisense.rl.recipe import expand_stages, packaged_recipes, read_recipe
-from omnisense.rl.rewards import accuracy_reward
+from omnisense.rl.rewards.functions import accuracy_reward
 from omnisense.rl.tiny_herm import make_data
 from omnisense.rl.train import train
 from omnisense.testing import tiny_models

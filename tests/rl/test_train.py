@@ -16,13 +16,13 @@ from transformers import TrainerCallback
 
 from omnisense.errors import InputError, MediaError
 from omnisense.reasoning.policies.load import load_policy
-from omnisense.rl.checkpoints import last_complete_checkpoint
 from omnisense.rl.curriculum import train_curriculum
-from omnisense.rl.curves import summarize_log
 from omnisense.rl.recipe import expand_stages, packaged_recipes, read_recipe
-from omnisense.rl.rewards import RewardError
+from omnisense.rl.reporting.curves import summarize_log
+from omnisense.rl.rewards.functions import RewardError
 from omnisense.rl.tiny import make_data
 from omnisense.rl.train import train
+from omnisense.rl.trainers.checkpoints import last_complete_checkpoint
 from tests.rl.conftest import read
 
 pytestmark = pytest.mark.networks
@@ -208,7 +208,7 @@ def test_a_failing_reward_stops_the_run_and_the_last_checkpoint_is_kept(recipe, 
 
 
 def test_a_full_disk_is_reported_and_the_last_checkpoint_is_kept(recipe, tmp_path, monkeypatch):
-    from omnisense.rl.trainer import OmniGRPOTrainer
+    from omnisense.rl.trainers.grpo import OmniGRPOTrainer
 
     saved = OmniGRPOTrainer._save_checkpoint
 
@@ -309,7 +309,7 @@ def test_the_packaged_recipes_are_valid_and_name_their_requirements():
         assert recipe.description
         assert recipe.requirements
         for stage in expand_stages(recipe):
-            from omnisense.rl.trainer_config import build_trainer_config
+            from omnisense.rl.trainers.config import build_trainer_config
 
             assert build_trainer_config(stage.recipe, os.devnull).learning_rate < 0.01
     paper = expand_stages(found["omni-7b"])

@@ -216,7 +216,7 @@ def test_an_omni_model_answers_what_once_stopped_it(folders, clip):
 
 
 def test_training_encodes_prompts_and_replies_alike(folders):
-    from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt
+    from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher, dump_prompt
 
     encoder = encoder_of(folders, "tiny_omni")
     prompt = ask(text="<|AUDIO|><|im_end|>\n<|im_start|>system")

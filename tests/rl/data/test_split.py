@@ -15,7 +15,7 @@ from omnisense.rl.data.prepare import prepare_rows, render_clips, sample_traces
 from omnisense.rl.data.rows import build_rows, target_reply
 from omnisense.rl.data.settings import DataSettings
 from omnisense.rl.data.split import load_split
-from omnisense.rl.prompt_prefetch import load_prompt
+from omnisense.rl.trainers.prompt_prefetch import load_prompt
 
 EVERYTHING = ("text", "image", "video", "audio")
 

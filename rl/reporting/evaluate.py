@@ -15,7 +15,7 @@ from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.benchmarks.suites import get_suite, report_spec_for
 from omnisense.rl.progress import OnProgress
 from omnisense.rl.recipe import Recipe
-from omnisense.rl.results import Comparison, PairedDifference, QuestionCounts, ScoreEstimate, SystemScore
+from omnisense.rl.reporting.results import Comparison, PairedDifference, QuestionCounts, ScoreEstimate, SystemScore
 
 
 class Candidate(NamedTuple):

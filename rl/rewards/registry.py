@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from omnisense.errors import InputError
-from omnisense.rl.judge_rewards import ContextReward, EmpathyReward, LogicReward
-from omnisense.rl.rewards import CheckedReward, LengthReward, Reward, accuracy_reward, format_reward
+from omnisense.rl.rewards.functions import CheckedReward, LengthReward, Reward, accuracy_reward, format_reward
+from omnisense.rl.rewards.judge import ContextReward, EmpathyReward, LogicReward
 
 REWARDS: dict[str, Any] = {
     "accuracy": accuracy_reward,

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omnisense.files import write_atomically
-from omnisense.rl.curves import LogEntry, draw_curves, summarize_log
 from omnisense.rl.data.split import Split
-from omnisense.rl.evaluate import Candidate, evaluate_candidates
-from omnisense.rl.model_card import render_model_card
 from omnisense.rl.progress import OnProgress
 from omnisense.rl.recipe import Recipe
-from omnisense.rl.results import RunSummary
+from omnisense.rl.reporting.curves import LogEntry, draw_curves, summarize_log
+from omnisense.rl.reporting.evaluate import Candidate, evaluate_candidates
+from omnisense.rl.reporting.model_card import render_model_card
+from omnisense.rl.reporting.results import RunSummary
 
 
 def summarize_run(

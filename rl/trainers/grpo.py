@@ -23,9 +23,9 @@ from omnisense.errors import InputError
 from omnisense.reasoning.policies.batching import collate, to_device
 from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, EncodedPrompt, Encoder, media_token_ids
 from omnisense.reasoning.policies.messages import MediaUsage
-from omnisense.rl.checkpoints import ExactCheckpointMixin
-from omnisense.rl.full_forward import add_scoring_head, unwrap_model
-from omnisense.rl.prompt_prefetch import PromptPrefetcher, load_prompt
+from omnisense.rl.trainers.checkpoints import ExactCheckpointMixin
+from omnisense.rl.trainers.full_forward import add_scoring_head, unwrap_model
+from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher, load_prompt
 
 
 class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
@@ -36,7 +36,7 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         encoder: from the same function.
         reward_funcs: as TRL takes them.
         args: TRL's configuration. Checkpoints between two rounds of generation are exact.
-        train_dataset: its ``prompt`` column holds what :func:`omnisense.rl.prompt_prefetch.dump_prompt` writes; all
+        train_dataset: its ``prompt`` column holds what :func:`.prompt_prefetch.dump_prompt` writes; all
             other columns go to the rewards.
         ref_model: a second copy of the model, for ``beta > 0`` without an adapter.
         threads: prompts that are decoded and encoded at once.

@@ -14,10 +14,10 @@ from peft import LoraConfig
 from omnisense.errors import InputError, MediaError
 from omnisense.reasoning.policies.batching import collate
 from omnisense.reasoning.policies.loading import load_model
-from omnisense.rl.full_forward import unwrap_model
-from omnisense.rl.prompt_prefetch import PromptPrefetcher, dump_prompt, load_prompt
-from omnisense.rl.trainer import OmniGRPOTrainer
-from omnisense.rl.weights import LANGUAGE_LAYERS, TrainableWeights
+from omnisense.rl.trainers.full_forward import unwrap_model
+from omnisense.rl.trainers.grpo import OmniGRPOTrainer
+from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher, dump_prompt, load_prompt
+from omnisense.rl.trainers.weights import LANGUAGE_LAYERS, TrainableWeights
 from omnisense.testing.tiny_models import tiny_audio, tiny_omni3, tiny_vlm
 from tests.rl.conftest import by_length, logged, state_of, trainer_on
 
@@ -257,7 +257,7 @@ _TWO = """
 import sys, torch
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from omnisense.rl.prompt_prefetch import load_prompt
+from omnisense.rl.trainers.prompt_prefetch import load_prompt
 from tests.rl.conftest import by_position, state_of, trainer_on
 folder, output, size = Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 prompts = [load_prompt(line) for line in Path(sys.argv[5]).read_text().splitlines()]
@@ -363,8 +363,8 @@ def test_all_weights_or_the_language_alone(tiny):
 
 
 def test_the_trainer_stays_thin():
-    import omnisense.rl as rl
+    import omnisense.rl.trainers as trainers
 
-    folder = Path(rl.__file__).parent
-    lines = [(folder / name).read_text().splitlines() for name in ("trainer.py", "full_forward.py", "checkpoints.py")]
+    folder = Path(trainers.__file__).parent
+    lines = [(folder / name).read_text().splitlines() for name in ("grpo.py", "full_forward.py", "checkpoints.py")]
     assert sum(bool(line.strip()) for file in lines for line in file) < 300

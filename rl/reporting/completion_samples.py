@@ -13,8 +13,8 @@ from transformers import TrainerCallback
 from omnisense.benchmarks.harness.contact_sheet import contact_sheet
 from omnisense.files import write_atomically
 from omnisense.reasoning.policies.messages import MediaUsage, text_of
-from omnisense.rl.rewards import completion_text
-from omnisense.rl.trainer import OmniGRPOTrainer
+from omnisense.rl.rewards.functions import completion_text
+from omnisense.rl.trainers.grpo import OmniGRPOTrainer
 
 
 class CompletionSamplesCallback(TrainerCallback):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from omnisense import models
-from omnisense.rl.evaluate import Candidate
 from omnisense.rl.recipe import Recipe
-from omnisense.rl.results import Comparison, RunSummary
+from omnisense.rl.reporting.evaluate import Candidate
+from omnisense.rl.reporting.results import Comparison, RunSummary
 from omnisense.version import __version__
 
 

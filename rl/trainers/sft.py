@@ -14,9 +14,9 @@ from trl import SFTConfig, SFTTrainer
 
 from omnisense.reasoning.policies.batching import collate, to_device
 from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, Encoder
-from omnisense.rl.checkpoints import ExactCheckpointMixin
-from omnisense.rl.full_forward import add_scoring_head, unwrap_model
-from omnisense.rl.prompt_prefetch import PromptPrefetcher
+from omnisense.rl.trainers.checkpoints import ExactCheckpointMixin
+from omnisense.rl.trainers.full_forward import add_scoring_head, unwrap_model
+from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher
 
 
 class OmniSFTTrainer(ExactCheckpointMixin, SFTTrainer):
@@ -26,7 +26,7 @@ class OmniSFTTrainer(ExactCheckpointMixin, SFTTrainer):
         model: from :func:`omnisense.reasoning.policies.loading.load_model`, with or without a PEFT adapter.
         encoder: from the same function.
         args: TRL's configuration.
-        train_dataset: ``prompt`` as :func:`omnisense.rl.prompt_prefetch.dump_prompt` writes it, and the ``reply``.
+        train_dataset: ``prompt`` as :func:`.prompt_prefetch.dump_prompt` writes it, and the ``reply``.
         threads: prompts that are decoded and encoded at once.
         more: ``callbacks`` and ``optimizers``, as TRL takes them.
     """

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnisense.rl.results import CurveSummary, LogSummary
+from omnisense.rl.reporting.results import CurveSummary, LogSummary
 
 LogEntry = Mapping[str, Any]
 """What the trainer logs at a step: ``step``, and values by name."""

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omnisense.rl.data.epitome import EmpathyPair, read_pairs
-from omnisense.rl.judge_calibration import (
+from omnisense.rl.rewards.judge import EmpathyReward
+from omnisense.rl.rewards.judge_calibration import (
     LEVELS,
     Agreement,
     CalibratedAgreement,
@@ -26,7 +27,6 @@ from omnisense.rl.judge_calibration import (
     features_of,
     level_probabilities,
 )
-from omnisense.rl.judge_rewards import EmpathyReward
 
 _log = logging.getLogger(__name__)
 _PENALTY = 0.01  # on squared weights, beside the mean log loss: keeps them finite where a level is rare

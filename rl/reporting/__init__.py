@@ -1,0 +1,1 @@
+"""What a run reports: evaluation, curves, sample completions, a model card and ``result.json``."""
