@@ -11,9 +11,9 @@ from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from omnisense.rl.data.epitome import FILES
+from omnisense.rl.rewards import judge as judge_rewards
 from omnisense.rl.rewards.calibrate_judge import calibrate_judge, fit_weights
 from omnisense.rl.rewards.functions import CheckedReward, LengthReward, RewardError, accuracy_reward, format_reward
-from omnisense.rl.rewards.functions import judge as judge_rewards
 from omnisense.rl.rewards.judge import ContextReward, EmpathyReward, LogicReward
 from omnisense.rl.rewards.judge_calibration import Calibration, features_of, level_probabilities
 from omnisense.rl.rewards.registry import build_rewards
