@@ -16,9 +16,9 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         InputError: a file or folder is missing, or a reward cannot be created.
     """
-    check_inputs(recipe)
     if recipe.method == "grpo":
         build_rewards(recipe.rewards)
+    check_inputs(recipe)
 
 
 def check_inputs(recipe: Recipe) -> None:
