@@ -25,6 +25,7 @@ class Provenance:
         settings: that the streams were extracted with.
         seconds: time taken, by stream.
         from_cache: whether they were read from the cache.
+        notes: what went wrong without costing a stream, such as a cache that could not be written.
     """
 
     version: str
@@ -32,6 +33,7 @@ class Provenance:
     settings: PerceptionSettings | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     from_cache: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

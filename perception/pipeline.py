@@ -104,11 +104,7 @@ class Perception:
             provenance=self._provenance(audio, transcript, extraction.seconds),
         )
         _log.info("perceived %.1f s of %s in %.1f s", info.duration_s, info.kind, time.perf_counter() - started)
-        if self._is_cacheable(percepts):
-            path = self.cache_path(clip, info)  # a model that was downloaded meanwhile has its version now
-            path.parent.mkdir(parents=True, exist_ok=True)
-            percepts.save(path)
-        return percepts
+        return self._write_cache(clip, percepts) if self._is_cacheable(percepts) else percepts
 
     # --- cache ----------------------------------------------------------------------------------------------
 
@@ -122,11 +118,23 @@ class Perception:
 
     def _read_cache(self, clip: Clip, info: ClipInfo) -> Percepts | None:
         path = self.cache_path(clip, info)
-        percepts = _read(path) if self.cache and path.is_file() else None
+        percepts = _read(path) if self.cache else None
         if percepts is None:
             return None
         _log.debug("percepts read from %s", path)
         return replace(percepts, clip=info, provenance=replace(percepts.provenance, from_cache=True))
+
+    def _write_cache(self, clip: Clip, percepts: Percepts) -> Percepts:
+        """Write percepts to the cache and return them, with a note if the cache cannot be written."""
+        path = self.cache_path(clip, percepts.clip)  # a model that was downloaded meanwhile has its version now
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            percepts.save(path)
+        except OSError as error:  # the disk is full or read-only: what was perceived is still good
+            note = f"not cached: {path.parent} cannot be written ({error.strerror or error})"
+            _log.warning("percepts were %s; the next run extracts them again", note)
+            return replace(percepts, provenance=replace(percepts.provenance, notes=(note,)))
+        return percepts
 
     def _is_cacheable(self, percepts: Percepts) -> bool:
         """Return whether a later run could not do better: nothing is missing that may be available then."""
@@ -315,6 +323,8 @@ def _read(path: Path) -> Percepts | None:
 
     try:
         return Percepts.from_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except (ValidationError, OmniSenseError, OSError) as error:  # of an older format, or damaged: extract again
         _log.debug("cached percepts cannot be used: %s", type(error).__name__)
         return None

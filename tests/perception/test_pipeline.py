@@ -206,3 +206,38 @@ def test_progress_is_reported_for_each_stream(perception):
     perception.perceive(DEMO, lambda name, stream, seconds: done.update({name: seconds}))
     assert set(done) == {"visual", "audio", "transcript"}
     assert all(seconds > 0 for seconds in done.values())
+
+
+class FullDisk:
+    """Files that grow over 100 bytes fail, as on a full disk."""
+
+    def __enter__(self):
+        import resource
+
+        self.before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, self.before[1]))
+
+    def __exit__(self, *_):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, self.before)
+
+
+def test_percepts_that_cannot_be_cached_are_returned(own_home, make_media, monkeypatch, caplog):
+    perception = Perception(PerceptionSettings(streams=("audio",)))
+    monkeypatch.setattr(perception, "_is_cacheable", lambda _: True)
+    monkeypatch.setattr(perception, "_extract_audio", lambda *_: AudioStream(1.0, (), (), (), (), Prosody()))
+    path = make_media("a.wav", video_s=None, audio_codec="pcm_s16le")
+    folder = own_home / "percepts"
+    with FullDisk():
+        percepts = perception.perceive(path)
+    assert isinstance(percepts.audio, AudioStream)
+    assert "not cached" in percepts.provenance.notes[0]
+    assert str(folder) in caplog.text
+    assert list(folder.iterdir()) == []  # no part of a file stays
+    folder.rmdir()
+    folder.write_text("a file in the way")
+    assert "not cached" in perception.perceive(path).provenance.notes[0]
+    folder.unlink()
+    assert perception.perceive(path).provenance.notes == ()
+    assert perception.perceive(path).provenance.from_cache
