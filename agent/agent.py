@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from omnisense.agent.memory import PendingTurn, default_memory, open_memory
+from omnisense.agent.memory import Conversation, ConversationMemory, PendingTurn, default_memory, open_memory
 from omnisense.agent.response import Response
-from omnisense.errors import InputError, OmniSenseError
+from omnisense.errors import ConflictError, InputError, OmniSenseError, StorageError
 from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.perception.pipeline import Perception, Stream
 from omnisense.reasoning.loop.appraisal import Trace
@@ -67,10 +68,14 @@ class Agent:
         policy: a policy, or a name for :func:`omnisense.load_policy`.
         perception: how clips are perceived.
         memory: where conversations are kept: a SQLite file, a ``postgres://`` URL, or None for this process only. By
-            default ``conversations.sqlite`` in :func:`omnisense.files.home_dir`.
+            default ``conversations.sqlite`` in :func:`omnisense.files.home_dir`. It is opened when the first thread is
+            named, and not before.
         settings: budgets, revision limits and guidance of the loop.
+        turn_wait_s: how long a turn waits for an earlier one of the same thread, here or in another process, before it
+            is refused with a ConflictError.
 
-    ``with Agent() as agent:`` closes the memory at the end.
+    An agent may be used from several threads at once: turns of one conversation follow each other, others run side by
+    side. ``with Agent() as agent:`` closes the memory at the end.
     """
 
     def __init__(
@@ -79,10 +84,14 @@ class Agent:
         perception: Perception | None = None,
         memory: str | Path | None = "",
         settings: LoopSettings | None = None,
+        turn_wait_s: float = 300.0,
     ) -> None:
         self.policy = load_policy(policy) if isinstance(policy, str) else policy
         self.perception = perception or Perception()
-        self._memory = open_memory(default_memory() if memory == "" else memory)
+        self._where = default_memory() if memory == "" else memory
+        self._opened: ConversationMemory | None = None
+        self._opening = threading.Lock()
+        self._turn_wait_s = turn_wait_s
         self._graph = build_graph(self.policy, self.perception.perceive, settings)
 
     def __enter__(self) -> Agent:
@@ -92,8 +101,11 @@ class Agent:
         self.close()
 
     def close(self) -> None:
-        """Close the memory's database connection, if there is one."""
-        self._memory.close()
+        """Close the memory; it is opened again when a thread is named."""
+        with self._opening:
+            if self._opened is not None:
+                self._opened.close()
+            self._opened = None
 
     def respond(
         self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
@@ -102,13 +114,15 @@ class Agent:
 
         Args:
             clip: an open clip, a window of one, or a path (which is opened once).
-            text: what the person typed.
+            text: what the person typed; unpaired surrogates, which no encoding can hold, become U+FFFD.
             thread_id: the conversation that the turn belongs to; None for a turn that is not remembered.
 
         Raises:
             MediaError: the clip cannot be opened, or nothing at all can be perceived in it and there is no text.
-            InputError: neither clip nor text.
+            InputError: neither clip nor text, or a thread id with NUL or unpaired surrogates.
             PolicyError, ModelError: the policy failed; :meth:`resume` runs the turn again.
+            ConflictError: another turn of the thread did not end in time, or has overtaken this one.
+            StorageError: the conversation cannot be read or written; nothing of it is lost.
         """
         return _last(self._turn(clip, text, thread_id, live=False))
 
@@ -147,51 +161,73 @@ class Agent:
         await worker
 
     def interrupted(self, thread_id: str) -> bool:
-        """Whether the thread's last turn was interrupted before its reply."""
-        return self._memory.load(thread_id).pending is not None
+        """Whether the thread's last turn was interrupted before its reply; one that is still running was not."""
+        try:
+            with self._memory().hold(thread_id, timeout_s=0):
+                return self._memory().load(thread_id).pending is not None
+        except ConflictError:  # it is running
+            return False
 
     def resume(self, thread_id: str) -> Response | None:
         """Run an interrupted turn again, its percepts from the cache; None when there is none."""
-        conversation = self._memory.load(thread_id)
-        if conversation.pending is None:
-            return None
-        clip = conversation.pending.clip.open() if conversation.pending.clip else None
-        state = initial_state(clip, conversation.pending.typed, conversation.turns)
-        return _last(self._run(state, thread_id, live=False))
+        with self._memory().hold(thread_id, self._turn_wait_s):
+            return self._resume(thread_id, self._memory().load(thread_id))
 
     def history(self, thread_id: str) -> Sequence[Turn]:
         """Return the thread's turns: what was heard and typed, the clip, the reply, the emotion."""
-        return self._memory.load(thread_id).turns
+        return self._memory().load(thread_id).turns
+
+    def _memory(self) -> ConversationMemory:
+        with self._opening:
+            if self._opened is None:
+                self._opened = open_memory(self._where)
+            return self._opened
 
     def _turn(
         self, clip: Clip | str | Path | None, text: str | None, thread_id: str | None, live: bool
     ) -> Iterator[AgentEvent]:
-        typed = (text or "").strip()
+        # A pair of surrogates becomes the character that it stands for.
+        typed = (text or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
         if clip is None and not typed:
             raise InputError("there is neither a clip nor a text", "Give at least one of them.")
         if clip is not None and not isinstance(clip, Clip):
             clip = open_clip(clip)
         if thread_id is None:
-            yield from self._run(initial_state(clip, typed), None, live)
+            yield from self._run(initial_state(clip, typed), None, None, live)
             return
-        conversation = self._memory.load(thread_id)
-        notes: list[str] = []
-        if conversation.pending:
-            notes = self._finish_interrupted(thread_id)
-            conversation = self._memory.load(thread_id)
-        self._memory.begin(thread_id, PendingTurn(typed, ClipReference.of(clip) if clip else None))
-        yield from self._run(initial_state(clip, typed, conversation.turns, notes), thread_id, live)
+        memory = self._memory()
+        with memory.hold(thread_id, self._turn_wait_s):
+            conversation = memory.load(thread_id)
+            notes: list[str] = []
+            if conversation.pending:
+                notes = self._finish_interrupted(thread_id, conversation)
+                conversation = memory.load(thread_id)
+            mark = memory.begin(thread_id, PendingTurn(typed, ClipReference.of(clip) if clip else None))
+            yield from self._run(initial_state(clip, typed, conversation.turns, notes), thread_id, mark, live)
 
-    def _finish_interrupted(self, thread_id: str) -> list[str]:
+    def _resume(self, thread_id: str, conversation: Conversation) -> Response | None:
+        """Run the interrupted turn of a thread that is held."""
+        pending = conversation.pending
+        if pending is None:
+            return None
+        clip = pending.clip.open() if pending.clip else None
+        mark = self._memory().begin(thread_id, pending)  # whoever ran it before can no longer record it
+        state = initial_state(clip, pending.typed, conversation.turns)
+        return _last(self._run(state, thread_id, mark, live=False))
+
+    def _finish_interrupted(self, thread_id: str, conversation: Conversation) -> list[str]:
         """Resume the interrupted turn; return notes on it. Its failure does not stop the turn that is asked for now."""
         try:
-            return ["an interrupted turn was finished first"] if self.resume(thread_id) else []
+            self._resume(thread_id, conversation)
+            return ["an interrupted turn was finished first"]
+        except (ConflictError, StorageError):  # the turn that is asked for now cannot be recorded either
+            raise
         except OmniSenseError as error:
             _log.warning("an interrupted turn was dropped", exc_info=True)
             return [f"an interrupted turn was dropped: {error}"]
 
-    def _run(self, state: State, thread_id: str | None, live: bool) -> Iterator[AgentEvent]:
-        """Run the loop over a turn's initial state and remember the turn."""
+    def _run(self, state: State, thread_id: str | None, mark: str | None, live: bool) -> Iterator[AgentEvent]:
+        """Run the loop over a turn's initial state; record it in its thread if it has begun there (``mark``)."""
         timings: dict[Stage, float] = {}
         began = time.perf_counter()
         # Without "custom" LangGraph runs each node in this thread, which halves what the loop itself costs.
@@ -204,8 +240,8 @@ class Agent:
                 timings[stage] = round(timings.get(stage, 0.0) + seconds, 4)
                 state = cast("State", {**state, **update})
                 yield StageDone(stage, update, seconds)
-        if thread_id is not None:
-            self._memory.finish(thread_id, state["turns"])
+        if thread_id is not None and mark is not None:
+            self._memory().finish(thread_id, mark, state["turns"][-1])
         yield Finished(self._response(state, timings, thread_id))
 
     def _response(self, state: State, timings: dict[Stage, float], thread_id: str | None) -> Response:

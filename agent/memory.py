@@ -1,25 +1,42 @@
-"""Conversations by thread, kept as LangGraph checkpoints: in SQLite by default.
+"""Conversations by thread, in SQLite by default: one row a turn, and one for the turn that is being answered.
 
-A turn is checkpointed where it begins and where it ends, not at each node of the loop: a tenth of the writes, and an
-interrupted turn runs again with its percepts from the cache. Checkpoints hold plain JSON values only, so that they can
-be read without this package.
+Turns of one thread are answered one after the other, in all processes that share the database: a turn holds its thread
+from where it begins until it is recorded. A turn that begins leaves a row with a mark of its own, and is recorded only
+while that row is there; so a turn that returned is in the history, whatever happened to the lock. A row without a
+holder is a turn that was interrupted; it runs again with its percepts from the cache. Rows hold JSON in ASCII.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+import contextlib
+import json
+import logging
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypedDict, get_args
+from typing import Any, get_args
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.graph import END, START, StateGraph
-
-from omnisense.errors import InputError
+from omnisense.agent.database import Database, Execute, PostgresDatabase, SQLiteDatabase
+from omnisense.agent.migration import take_checkpoints
+from omnisense.errors import ConflictError, InputError, StorageError
 from omnisense.files import home_dir
-from omnisense.reasoning.loop.appraisal import EmotionValue
+from omnisense.reasoning.loop.appraisal import EmotionValue, RiskCategory
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
+
+_SCHEMA = (
+    "CREATE TABLE omnisense_turns (thread_id TEXT NOT NULL, position INTEGER NOT NULL, mark TEXT NOT NULL,"
+    " turn TEXT NOT NULL, PRIMARY KEY (thread_id, position))",
+    "CREATE TABLE omnisense_pending (thread_id TEXT PRIMARY KEY, mark TEXT NOT NULL, turn TEXT NOT NULL)",
+)
+_SETTING_UP = "\0set up"  # no thread can have this name
+_SET_UP_S = 60.0
+_THREADS_IN_MEMORY = 64
+_EMOTIONS, _RISKS = frozenset(get_args(EmotionValue)), frozenset((*get_args(RiskCategory), None))
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,61 +49,163 @@ class PendingTurn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """A thread's turns, and the one that was interrupted before its reply, if any."""
+    """A thread's turns, and the one that has begun and not ended, if any."""
 
     turns: tuple[Turn, ...] = ()
     pending: PendingTurn | None = None
 
 
-class _Checkpoint(TypedDict, total=False):
-    """What is checkpointed: plain values."""
+@dataclass(frozen=True)
+class _Known:
+    """The turns of a thread that were read before, and the mark of the last of them."""
 
-    turns: list[dict[str, Any]]
-    typed: str
-    clip: dict[str, Any] | None
+    mark: str = ""
+    turns: tuple[Turn, ...] = ()
 
 
 class ConversationMemory:
-    """Reads and writes conversations.
+    """Reads and writes conversations; safe to use from any thread.
 
     Args:
-        saver: a LangGraph checkpointer; see :func:`open_memory`.
+        database: where they are kept; see :func:`open_memory`.
+
+    Raises:
+        StorageError: its tables cannot be made, or conversations of an earlier version cannot be read.
     """
 
-    def __init__(self, saver: Any) -> None:
-        self._saver = saver
-        # A graph of one node that is never run: only LangGraph's record of what is pending is used.
-        graph = StateGraph(_Checkpoint)
-        graph.add_node("answer", lambda state: state)
-        graph.add_edge(START, "answer")
-        graph.add_edge("answer", END)
-        self._graph = graph.compile(checkpointer=saver)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._guard = threading.Lock()
+        self._known: dict[str, _Known] = {}  # the thread used last is the last
+        self._locks: weakref.WeakValueDictionary[str, _ThreadLock] = weakref.WeakValueDictionary()
+        if not database.lock(_SETTING_UP, _SET_UP_S):
+            raise ConflictError("another process is setting the conversation database up", "Try again.")
+        try:
+            if _set_up(database):
+                database.compact()
+        finally:
+            database.unlock(_SETTING_UP)
+
+    @contextlib.contextmanager
+    def hold(self, thread_id: str, timeout_s: float) -> Iterator[None]:
+        """Keep a thread's other turns waiting, in this process and in others.
+
+        Raises:
+            InputError: this cannot be the name of a thread.
+            ConflictError: another turn of the thread was still running after ``timeout_s``.
+            StorageError: the lock cannot be taken.
+        """
+        _check_name(thread_id)
+        deadline = time.monotonic() + timeout_s
+        with self._guard:
+            lock = self._locks.setdefault(thread_id, _ThreadLock())
+        conflict = ConflictError(
+            f"another turn of the conversation {thread_id!r} is still running",
+            "Try again when it has ended, or use another thread.",
+        )
+        if not lock.lock.acquire(timeout=timeout_s):
+            raise conflict
+        try:
+            if not self._database.lock(thread_id, max(0.0, deadline - time.monotonic())):
+                raise conflict
+            try:
+                yield
+            finally:
+                self._database.unlock(thread_id)
+        finally:
+            lock.lock.release()
 
     def load(self, thread_id: str) -> Conversation:
-        """Return a thread's conversation; an unknown thread has no turns."""
-        snapshot = self._graph.get_state(_config(thread_id))
-        turns = tuple(_read_turn(turn) for turn in snapshot.values.get("turns", []))
-        if not snapshot.next:  # the last turn has ended
-            return Conversation(turns)
-        values = snapshot.values
-        clip = values.get("clip")
-        reference = ClipReference(clip["path"], clip["start_s"], clip["end_s"]) if clip else None
-        return Conversation(turns, PendingTurn(values["typed"], reference))
+        """Return a thread's conversation; an unknown thread has no turns.
 
-    def begin(self, thread_id: str, turn: PendingTurn) -> None:
-        """Record that a turn begins."""
-        values = {"typed": turn.typed, "clip": asdict(turn.clip) if turn.clip else None}
-        self._graph.update_state(_config(thread_id), values, as_node=START)
+        Raises:
+            InputError: this cannot be the name of a thread.
+            StorageError: the database cannot be read, or a row of it is damaged.
+        """
+        _check_name(thread_id)
 
-    def finish(self, thread_id: str, turns: Sequence[Turn]) -> None:
-        """Record that a turn has ended, with all turns of its thread."""
-        self._graph.update_state(_config(thread_id), {"turns": [asdict(turn) for turn in turns]}, as_node="answer")
+        with self._guard:
+            known = self._known.get(thread_id, _Known())
+
+        def read(execute: Execute) -> tuple[list[Any], list[Any]]:
+            pending = execute("SELECT turn FROM omnisense_pending WHERE thread_id = ?", (thread_id,)).fetchall()
+            sql = "SELECT mark, turn FROM omnisense_turns WHERE thread_id = ? AND position >= ? ORDER BY position"
+            rows = execute(sql, (thread_id, max(0, len(known.turns) - 1))).fetchall()
+            return rows, pending
+
+        rows, pending = self._database.run(read)
+        if known.turns and not (rows and rows[0][0] == known.mark):  # the thread was deleted meanwhile
+            with self._guard:
+                self._known.pop(thread_id, None)
+            return self.load(thread_id)
+        try:
+            new = json.loads(f"[{','.join(turn for _, turn in rows[1 if known.turns else 0 :])}]")
+            turns = (*known.turns, *map(_read_turn, new))
+            conversation = Conversation(turns, _read_pending(json.loads(pending[0][0])) if pending else None)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"the conversation {thread_id!r} is damaged ({type(error).__name__})",
+                "Restore the conversation database from a copy, or use another thread.",
+            ) from error
+        if rows:
+            self._remember(thread_id, _Known(rows[-1][0], turns))
+        return conversation
+
+    def _remember(self, thread_id: str, known: _Known) -> None:
+        """Keep the turns of the threads that were used last, so that a turn reads only what is new."""
+        with self._guard:
+            self._known.pop(thread_id, None)
+            self._known[thread_id] = known
+            while len(self._known) > _THREADS_IN_MEMORY:
+                del self._known[next(iter(self._known))]
+
+    def begin(self, thread_id: str, turn: PendingTurn) -> str:
+        """Record that a turn begins, in place of one that was interrupted; return its mark for :meth:`finish`.
+
+        Raises:
+            StorageError: it cannot be recorded.
+        """
+        mark = uuid.uuid4().hex
+        self._database.run(lambda execute: _insert_pending(execute, thread_id, mark, asdict(turn)), write=True)
+        return mark
+
+    def finish(self, thread_id: str, mark: str, turn: Turn) -> None:
+        """Record a turn that has ended.
+
+        Args:
+            thread_id: its thread.
+            mark: what :meth:`begin` returned.
+            turn: the turn.
+
+        Raises:
+            ConflictError: another process has taken the turn for interrupted; this one is not recorded.
+            StorageError: it cannot be recorded; the turn can be resumed.
+        """
+
+        def append(execute: Execute) -> None:
+            key = (thread_id, mark)
+            if execute("DELETE FROM omnisense_pending WHERE thread_id = ? AND mark = ?", key).rowcount != 1:
+                if execute("SELECT 1 FROM omnisense_turns WHERE thread_id = ? AND mark = ?", key).fetchall():
+                    return  # recorded already: the connection was lost before the answer came
+                raise ConflictError(
+                    f"another turn of the conversation {thread_id!r} has overtaken this one", "Send it again."
+                )
+            sql = "SELECT coalesce(max(position) + 1, 0) FROM omnisense_turns WHERE thread_id = ?"
+            position = execute(sql, (thread_id,)).fetchall()[0][0]
+            _insert_turn(execute, thread_id, position, mark, asdict(turn))
+
+        self._database.run(append, write=True)
 
     def close(self) -> None:
-        """Close the database connection, if there is one."""
-        connection = getattr(self._saver, "conn", None)  # only the database savers have one
-        if connection is not None:
-            connection.close()
+        """Close the database."""
+        self._database.close()
+
+
+class _ThreadLock:
+    """A lock that is forgotten when nobody holds or awaits it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
 
 
 def default_memory() -> Path:
@@ -95,70 +214,87 @@ def default_memory() -> Path:
 
 
 def open_memory(where: str | Path | None) -> ConversationMemory:
-    """Open a memory of conversations.
+    """Open a memory of conversations, and bring those of an earlier version into today's form.
 
     Args:
-        where: a file for SQLite, a ``postgres://`` URL, or None to remember only until the process ends.
+        where: a file for SQLite, a ``postgresql://`` URL, or None to remember only until the process ends.
 
     Raises:
-        InputError: it cannot be opened, or its driver is not installed.
+        InputError: its driver is not installed.
+        StorageError: it cannot be opened.
     """
-    if where is None:
-        from langgraph.checkpoint.memory import InMemorySaver
-
-        return ConversationMemory(InMemorySaver())
     if str(where).startswith(("postgres://", "postgresql://")):
-        return ConversationMemory(_open_postgres(str(where)))
-    return ConversationMemory(_open_sqlite(Path(where).expanduser()))
-
-
-def _open_sqlite(path: Path) -> Any:
-    import sqlite3
-
-    from langgraph.checkpoint.sqlite import SqliteSaver
-
+        database: Database = PostgresDatabase(str(where))
+    else:
+        database = SQLiteDatabase(None if where is None else Path(where).expanduser())
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
-        # Write-ahead logging survives a killed process and saves a disk sync at each write.
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        return SqliteSaver(connection)
-    except (sqlite3.Error, OSError) as error:
+        return ConversationMemory(database)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _set_up(database: Database) -> bool:
+    """Make the tables if they are not there; return whether conversations of an earlier version were brought over."""
+
+    def make(execute: Execute) -> bool:
+        tables = frozenset(row[0] for row in execute(database.tables_sql).fetchall())
+        if "omnisense_turns" in tables:
+            return False
+        for statement in _SCHEMA:
+            execute(statement)
+        old = take_checkpoints(execute, tables)
+        for conversation in old:
+            for position, turn in enumerate(conversation.turns):
+                _insert_turn(execute, conversation.thread_id, position, uuid.uuid4().hex, turn)
+            if conversation.pending:
+                _insert_pending(execute, conversation.thread_id, uuid.uuid4().hex, conversation.pending)
+        if old:
+            _log.info("%d conversations of an earlier version were brought over", len(old))
+        return bool(old)
+
+    return database.run(make, write=True)
+
+
+def _insert_turn(execute: Execute, thread_id: str, position: int, mark: str, turn: dict[str, Any]) -> None:
+    sql = "INSERT INTO omnisense_turns (thread_id, position, mark, turn) VALUES (?, ?, ?, ?)"
+    execute(sql, (thread_id, position, mark, json.dumps(turn)))
+
+
+def _insert_pending(execute: Execute, thread_id: str, mark: str, turn: dict[str, Any]) -> None:
+    sql = (
+        "INSERT INTO omnisense_pending (thread_id, mark, turn) VALUES (?, ?, ?)"
+        " ON CONFLICT (thread_id) DO UPDATE SET mark = excluded.mark, turn = excluded.turn"
+    )
+    execute(sql, (thread_id, mark, json.dumps(turn)))
+
+
+def _check_name(thread_id: str) -> None:
+    if "\0" in thread_id or any("\ud800" <= c <= "\udfff" for c in thread_id):
         raise InputError(
-            f"conversations cannot be kept there ({error})", "Give another file with --memory.", path
-        ) from error
-
-
-def _open_postgres(url: str) -> Any:
-    try:
-        import psycopg
-        from langgraph.checkpoint.postgres import PostgresSaver
-        from psycopg.rows import dict_row
-    except ImportError as error:
-        raise InputError("the Postgres driver is not installed", "Run `pip install 'omnisense[postgres]'`.") from error
-    try:
-        saver = PostgresSaver(psycopg.connect(url, autocommit=True, prepare_threshold=0, row_factory=dict_row))
-        saver.setup()
-        return saver
-    except psycopg.Error as error:
-        raise InputError(f"the conversation database cannot be opened ({error})", "Check the URL.") from error
+            f"{thread_id!r} cannot be the name of a conversation", "Leave out NUL and unpaired surrogates."
+        )
 
 
 def _read_turn(stored: dict[str, Any]) -> Turn:
-    """Return a stored turn; before version 0.2 the emotion of a turn with a risk was the kind of risk."""
-    if stored["emotion"] not in get_args(EmotionValue):
-        stored = stored | {"emotion": "unknown", "risk": stored["emotion"]}
-    turn: Turn = _turn_adapter().validate_python(stored)
+    turn = Turn(
+        stored["heard"],
+        stored["typed"],
+        _read_clip(stored["clip"]),
+        stored["reply"],
+        stored["emotion"],
+        stored["risk"],
+    )
+    if turn.emotion not in _EMOTIONS or turn.risk not in _RISKS:
+        raise ValueError("an unknown emotion or risk")
+    if not all(isinstance(text, str) for text in (turn.heard, turn.typed, turn.reply)):
+        raise TypeError("a text is no string")
     return turn
 
 
-@functools.lru_cache(maxsize=1)
-def _turn_adapter() -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Turn)
+def _read_pending(stored: dict[str, Any]) -> PendingTurn:
+    return PendingTurn(stored["typed"], _read_clip(stored["clip"]))
 
 
-def _config(thread_id: str) -> RunnableConfig:
-    return {"configurable": {"thread_id": thread_id}}
+def _read_clip(stored: dict[str, Any] | None) -> ClipReference | None:
+    return ClipReference(stored["path"], stored["start_s"], stored["end_s"]) if stored else None

@@ -17,7 +17,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from omnisense.errors import InputError, MediaError, ModelError, OmniSenseError, PolicyError
+from omnisense.errors import (
+    ConflictError,
+    InputError,
+    MediaError,
+    ModelError,
+    OmniSenseError,
+    PolicyError,
+    StorageError,
+)
 from omnisense.version import __version__
 
 if TYPE_CHECKING:
@@ -59,6 +67,7 @@ __all__ = [
     "ChatModelPolicy",
     "Choice",
     "Clip",
+    "ConflictError",
     "InputError",
     "MediaError",
     "ModelError",
@@ -70,6 +79,7 @@ __all__ = [
     "Response",
     "Sampling",
     "ScriptedPolicy",
+    "StorageError",
     "TransformersPolicy",
     "__version__",
     "load_policy",

@@ -45,3 +45,11 @@ class PolicyError(OmniSenseError):
 
 class InputError(OmniSenseError):
     """An argument, option or settings file that cannot be used."""
+
+
+class StorageError(OmniSenseError):
+    """A database or folder that cannot be opened, read or written: full, read-only, damaged or out of reach."""
+
+
+class ConflictError(OmniSenseError):
+    """Another turn of the same conversation is running, or has overtaken this one; nothing was recorded."""

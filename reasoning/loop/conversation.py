@@ -63,6 +63,8 @@ def recall(turns: Sequence[Turn], typed: str) -> str:
     about_memory = bool(
         asked & {"remember", "told", "tell", "said", "mentioned", "earlier", "beginning", "first", "name"}
     )
+    if not about_memory:
+        return ""
     ranked = sorted(
         (
             (len(asked & content_words(turn.heard)), -i, turn.heard)
@@ -71,7 +73,7 @@ def recall(turns: Sequence[Turn], typed: str) -> str:
         ),
         reverse=True,
     )
-    if not ranked or not about_memory:
+    if not ranked:
         return ""
     shared, _, heard = ranked[0]
     return first_words(heard, 30) if shared or asked & {"first", "beginning", "earlier", "told", "said"} else ""

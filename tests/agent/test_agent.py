@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from omnisense import Agent, InputError, MediaError, PolicyError, Response, ScriptedPolicy, open_clip
+from omnisense import Agent, InputError, MediaError, PolicyError, Response, ScriptedPolicy, StorageError, open_clip
 from omnisense.agent.agent import Finished, StageDone, StreamPerceived, Token
 from omnisense.agent.memory import open_memory
 from omnisense.reasoning.loop.graph import STAGES
@@ -214,25 +214,16 @@ def test_a_failed_turn_does_not_block_the_thread():
     assert not agent.interrupted("t")
 
 
-def test_memory_that_cannot_be_kept_is_said(tmp_path):
+def test_memory_that_cannot_be_kept_is_said(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match="--memory"):
+    with pytest.raises(StorageError, match="--memory"):
         open_memory(tmp_path / "file" / "below.sqlite")
+    monkeypatch.setitem(sys.modules, "psycopg_pool", None)
     with pytest.raises(InputError, match=r"omnisense\[postgres\]"):
         open_memory("postgres://nobody@localhost/none")
 
 
-def test_turns_of_an_older_version_can_be_read(tmp_path):
-    memory = open_memory(tmp_path / "m.sqlite")
-    old = {"heard": "x", "typed": "x", "clip": None, "reply": "y", "emotion": "self-harm"}
-    memory._graph.update_state({"configurable": {"thread_id": "t"}}, {"turns": [old]}, as_node="answer")
-    memory.close()
-    with Agent(ScriptedPolicy([GOOD]), memory=tmp_path / "m.sqlite") as agent:
-        turn = agent.history("t")[0]
-    assert (turn.emotion, turn.risk) == ("unknown", "self-harm")
-
-
-def test_checkpoints_hold_plain_values(tmp_path, make_media):
+def test_conversations_hold_plain_values(tmp_path, make_media):
     from omnisense.perception.pipeline import Perception
     from omnisense.perception.settings import PerceptionSettings
 
@@ -274,7 +265,7 @@ def test_async_twins():
     assert one.response == events[-1].response.response == GOOD
 
 
-def test_checkpoints_hold_no_media(tmp_path):
+def test_conversations_hold_no_media(tmp_path):
     file = tmp_path / "m.sqlite"
     with Agent(ScriptedPolicy([GOOD]), memory=file) as agent:
         for _ in range(3):

@@ -1,0 +1,170 @@
+"""Conversations in Postgres: a real server of the test's own, on the loopback interface."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from omnisense import InputError, ScriptedPolicy, StorageError
+from tests.agent.test_agent import KILLED
+from tests.agent.test_memory import GOOD, agent_on, check_old_conversations, heard
+
+pytest.importorskip("psycopg_pool", reason="the Postgres driver is absent: pip install 'omnisense[postgres]'")
+OLD_CHECKPOINTS = Path(__file__).parent / "data" / "checkpoints_postgres.sql"
+
+
+class Server:
+    """A Postgres cluster in a folder, stopped and started at will."""
+
+    def __init__(self, programs: Path, folder: Path):
+        self.programs, self.folder = programs, folder
+        # The server refuses to run as root.
+        self.user = "postgres" if os.geteuid() == 0 else None
+        if self.user:
+            shutil.chown(folder, self.user)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.run("initdb", "-D", folder / "data", "-U", "omnisense", "-A", "trust", "--no-sync")
+
+    def run(self, program, *arguments):
+        command = [self.programs / program, *map(str, arguments)]
+        done = subprocess.run(
+            command, user=self.user, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert done.returncode == 0, done.stdout.decode()
+
+    def control(self, action, *arguments):
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        log = self.folder / "log"
+        self.run("pg_ctl", "-D", self.folder / "data", "-o", options, "-l", log, "-w", *arguments, action)
+
+    def database(self, name):
+        import psycopg
+
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def url(self, name):
+        return f"postgresql://omnisense@127.0.0.1:{self.port}/{name}"
+
+
+def find_programs():
+    found = shutil.which("pg_ctl")
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    return Path(found).resolve().parent if found else versions[-1].parent if versions else None
+
+
+@pytest.fixture(scope="module")
+def server():
+    programs = find_programs()
+    if programs is None or not (programs / "initdb").exists():
+        pytest.skip("no Postgres server is installed (apt-get install postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="omnisense-postgres-"))
+    try:
+        server = Server(programs, folder)
+        server.control("start")
+        try:
+            yield server
+        finally:
+            server.control("stop", "-m", "immediate")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def url(server, request):
+    return server.database(request.node.name[:60])
+
+
+def test_200_concurrent_turns_are_all_kept(url):
+    agents = [agent_on(url), agent_on(url)]
+    with ThreadPoolExecutor(16) as pool:
+        said = [(f"thread {i % 5}", f"This is message {i}.") for i in range(200)]
+        list(pool.map(lambda i: agents[i % 2].respond(text=said[i][1], thread_id=said[i][0]), range(200)))
+    for agent in agents:
+        for thread in {thread for thread, _ in said}:
+            assert sorted(heard(agent, thread)) == sorted(text for name, text in said if name == thread)
+            assert not agent.interrupted(thread)
+        agent.close()
+
+
+def test_a_killed_process_resumes_the_thread(url):
+    process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"writing\n"
+    with agent_on(url, turn_wait_s=30) as agent:
+        assert not agent.interrupted("t")  # it runs
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert agent.resume("t").response == GOOD
+        assert heard(agent, "t") == ["My name is Ana.", "My dog died yesterday."]
+        assert not agent.interrupted("t")
+
+
+def test_a_restarted_server_is_reached_again(server, url):
+    with agent_on(url) as agent:
+        agent.respond(text="One.", thread_id="t")
+        server.control("restart", "-m", "immediate")
+        agent.respond(text="Two.", thread_id="t")
+
+        def restarting(_):
+            server.control("restart", "-m", "immediate")
+            return GOOD
+
+        agent.policy._replies = restarting
+        agent.respond(text="Three.", thread_id="t")  # the server goes away in mid-turn
+        agent.policy._replies = [GOOD]
+        assert heard(agent, "t") == ["One.", "Two.", "Three."]
+        assert not agent.interrupted("t")
+
+
+def test_a_server_that_is_away_is_said(server, url):
+    with agent_on(url) as agent:
+        agent.respond(text="One.", thread_id="t")
+        agent._memory()._database._pool.timeout = 0.5
+        server.control("stop", "-m", "immediate")
+        try:
+            for use in (agent.history, agent.interrupted, lambda thread: agent.respond(text="Two.", thread_id=thread)):
+                with pytest.raises(StorageError, match="Check the URL"):
+                    use("t")
+            with agent_on(url) as other, pytest.raises(StorageError, match="Check the URL"):
+                other.history("t")
+        finally:
+            server.control("start")
+        agent._memory()._database._pool.timeout = 30
+        agent.respond(text="Two.", thread_id="t")
+        assert heard(agent, "t") == ["One.", "Two."]
+
+
+def test_texts_that_no_encoding_holds(url):
+    with agent_on(url) as agent:
+        agent.respond(text="My \ud83d\ude00 dog\0 died\ud800.", thread_id="t%s?")
+        assert heard(agent_on(url), "t%s?") == ["My \U0001f600 dog\0 died\ufffd."]
+        with pytest.raises(InputError):
+            agent.respond(text="Hello.", thread_id="a\0b")
+
+
+def test_checkpoints_become_turns(url):
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(OLD_CHECKPOINTS.read_text())
+        check_old_conversations(url)
+        for table in ("checkpoints", "checkpoint_blobs"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+def test_agents_that_start_at_once_make_the_tables_once(url):
+    with ThreadPoolExecutor(4) as pool:
+        agents = list(pool.map(lambda _: agent_on(url, ScriptedPolicy([GOOD])), range(4)))
+        assert list(pool.map(lambda agent: agent.history("t"), agents)) == [()] * 4
+    for agent in agents:
+        agent.close()
