@@ -255,10 +255,9 @@ class PostgresDatabase:
         """See :meth:`Database.close`."""
         with self._guard:
             if self._lock_connection is not None:
-                self._lock_connection.close()
                 self._pool.putconn(self._lock_connection)
                 self._lock_connection = None
-        self._pool.close()
+        self._pool.close()  # with its connections, which gives up their locks
 
     def _ask(self, sql: str, name: str) -> bool:
         """Ask on the one connection that holds all locks of this object, opening it again if it is lost."""

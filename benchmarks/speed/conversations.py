@@ -102,10 +102,11 @@ def as_table(report: dict[str, Any]) -> str:
 
 def _timings(memory: str) -> dict[str, Any]:
     """Time turns in conversations of two lengths, one after the other in turn, so that drift falls on both."""
+    long = _new_thread()
     with Agent(ScriptedPolicy([_REPLY]), memory=memory) as agent:
-        long = _new_thread()
         _take_turns(agent, long, _LONG)
-        size = _size(memory)
+    size = _size(memory)
+    with Agent(ScriptedPolicy([_REPLY]), memory=memory) as agent:
         none, short, grown = [], [], []
         for _ in range(_TIMED):
             thread = _new_thread()
@@ -171,12 +172,8 @@ def _new_thread() -> str:
 
 
 def _size(memory: str) -> float | None:
-    """Return the megabytes of a SQLite file with its write-ahead log; None for a server."""
-    if memory.startswith("postgres"):
-        return None
-    path = Path(memory)
-    files: Sequence[Path] = (path, path.with_name(path.name + "-wal"))
-    return sum(file.stat().st_size for file in files if file.exists()) / 1e6
+    """Return the megabytes of a SQLite file; None for a server."""
+    return None if memory.startswith("postgres") else Path(memory).stat().st_size / 1e6
 
 
 def _losses(counts: dict[str, int]) -> str:

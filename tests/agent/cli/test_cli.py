@@ -115,7 +115,10 @@ def test_respond_in_a_thread(run_cli, script, tmp_path):
         (["respond", "--text", "x", "--policy", "no-such-model"], "models list"),
         (["respond", "--text", "x", "--policy", "chat:nowhere"], "chat:PROVIDER:MODEL"),
         (["respond", "--text", "x", "--policy", "scripted:/absent.json"], "/absent.json"),
-        (["respond", "--text", "x", "--policy", "scripted", "--memory", "/proc/none/m.sqlite"], "--memory"),
+        (
+            ["respond", "--text", "x", "--thread", "t", "--policy", "scripted", "--memory", "/proc/none/m.sqlite"],
+            "--memory",
+        ),
         (["perceive", str(DEMO), "--streams", "smell"], "unknown stream 'smell'"),
         (["perceive", str(DEMO), "--fps", "0"], "positive number of frames"),
         (["perceive"], "Missing argument"),
