@@ -146,7 +146,7 @@ def test_a_reward_that_fails_stops_the_run(reward, cause):
 
 def test_rewards_by_name_with_weights_and_settings():
     wanted = {"accuracy": 1, "format": {"weight": 0.5}, "length": {"weight": 0.2, "low": 5, "high": 50},
-              "tests.rl.test_rewards:too_few": {"weight": 2}}  # fmt: skip
+              "tests.rl.rewards.test_rewards:too_few": {"weight": 2}}  # fmt: skip
     rewards, weights = build_rewards(wanted)
     assert weights == [1.0, 0.5, 0.2, 2.0]
     assert [reward.__name__ for reward in rewards] == list(wanted)
@@ -157,7 +157,7 @@ def test_rewards_by_name_with_weights_and_settings():
 @pytest.mark.parametrize(
     "wanted",
     [{}, {"acuracy": 1}, {"length": {"lo": 3}}, {"accuracy": {"low": 3}}, {"no.such.module:f": 1}, {"accuracy": "x"},
-     {"length": {"low": 0}}, {"tests.rl.test_rewards:gone": 1}],
+     {"length": {"low": 0}}, {"tests.rl.rewards.test_rewards:gone": 1}],
 )  # fmt: skip
 def test_rewards_that_cannot_be_set_up(wanted):
     with pytest.raises(InputError):
