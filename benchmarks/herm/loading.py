@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.dataset import Dataset, Problem, Sample
 from omnisense.benchmarks.harness.question_files import RowError, letter_options, resolve_media, unique_id
-from omnisense.errors import InputError
+from omnisense.errors import InputError, MediaError
+from omnisense.perception.media.clip import open_clip
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.box_notation import Notation, notation_of
 from omnisense.reasoning.answers.question import BOX_KINDS, Question
@@ -142,15 +143,11 @@ def _sample_id(row: Row) -> str:
 def _form(media: str, notation: Notation) -> str:
     if notation.unit != "pixels":
         return notation.unit
-    from PIL import Image
-
     try:
-        with Image.open(media) as image:
-            turned = image.getexif().get(0x0112, 1) >= 5  # stored lying on its side
-            width, height = image.size[::-1] if turned else image.size
-        return notation.form(width, height)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        clip = open_clip(media)
+    except MediaError as error:
         raise RowError("bad media", f"{Path(media).name} cannot be shown to the model ({error})") from error
+    return notation.form(clip.width, clip.height)
 
 
 def _parse(row: Row, form: str) -> _Parsed:

@@ -19,7 +19,9 @@ __all__ = ["SAMPLE_RATE_HZ", "Clip", "Frames", "open_clip"]
 
 
 # Playlists would make the demuxer open other files and URLs; a text file is read as terminal art.
+_IS_PLAYLIST = ("this is a playlist or document, not a media file", "Give the media file itself.")
 _PLAYLIST_SIGNATURES = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml")
+_PLAYLIST_DEMUXERS = {"hls", "dash", "concat", "concatf", "imf", "sdp", "rtsp", "webm_dash_manifest"}
 _TEXT_DEMUXERS = {"tty", "srt", "webvtt", "ass", "subviewer", "microdvd", "txt"}
 
 
@@ -132,7 +134,7 @@ def open_clip(path: str | Path) -> Clip:
     """Open a video, audio file or image.
 
     Raises:
-        MediaError: the file does not exist, is a folder, empty, not media, or too damaged to be read.
+        MediaError: the file does not exist, is a folder, pipe or device, empty, not media, or too damaged to be read.
     """
     path = Path(path).expanduser()
     _check_file(path)
@@ -144,6 +146,8 @@ def _check_file(path: Path) -> None:
         raise MediaError("the file does not exist", "Check the path.", path)
     if path.is_dir():
         raise MediaError("this is a folder", "Give a media file.", path)
+    if not path.is_file():  # opening a pipe would wait for its writer, perhaps forever
+        raise MediaError("this is a pipe, socket or device, not a regular file", "Save the media to a file.", path)
     try:
         with path.open("rb") as file:
             head = file.read(256)
@@ -152,7 +156,7 @@ def _check_file(path: Path) -> None:
     if not head:
         raise MediaError("the file is empty", "Record or copy it again.", path)
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLIST_SIGNATURES):
-        raise MediaError("this is a playlist or document, not a media file", "Give the media file itself.", path)
+        raise MediaError(*_IS_PLAYLIST, path)
 
 
 def _open_image(path: Path) -> Clip | None:
@@ -189,7 +193,10 @@ def _open_av(path: Path) -> Clip:
 
     try:
         with decode.open_container(path) as container:
-            if set(container.format.name.split(",")) & _TEXT_DEMUXERS:
+            demuxers = set(container.format.name.split(","))
+            if demuxers & _PLAYLIST_DEMUXERS:
+                raise MediaError(*_IS_PLAYLIST, path)
+            if demuxers & _TEXT_DEMUXERS:
                 raise MediaError("this is a text file, not a media file", "Give a video, audio file or image.", path)
             video = next((s for s in container.streams.video if s.codec_context and s.codec_context.width), None)
             audio = next((s for s in container.streams.audio if s.codec_context and s.codec_context.sample_rate), None)

@@ -65,13 +65,19 @@ class Frames:
     note: str = ""
 
 
+def file_url(path: Path) -> str:
+    """Return a path as FFmpeg must be given it: it takes what precedes a colon in a bare path for a protocol."""
+    return f"file:{path.absolute()}"
+
+
 def open_container(path: Path) -> Any:
-    """Open a file with PyAV, for reading."""
+    """Open a file with PyAV, for reading. Neither its name nor its content makes FFmpeg use the network."""
     import av
 
     # Tags in odd encodings must not make a file unreadable; PyAV 19 always does that and dropped the option.
     lenient: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
-    return av.open(str(path), **lenient)
+    # pattern_type: otherwise the demuxer of images reads seq%03d.png as a pattern, and opens the files beside it.
+    return av.open(file_url(path), options={"protocol_whitelist": "file", "pattern_type": "none"}, **lenient)
 
 
 def error_reason(error: BaseException) -> str:
@@ -111,7 +117,7 @@ def read_video(clip: MediaWindow, plan: FramePlan, batch_size: int, in_order: bo
     Raises:
         MediaError: no frame can be decoded.
     """
-    if in_order:
+    if in_order or "%" in str(clip.path.absolute()):  # decord reads it as a pattern, see open_container
         found = False
         for frames in _pyav_batches(clip, plan, batch_size, ""):
             found = True
@@ -153,7 +159,7 @@ def _decord_batches(clip: MediaWindow, plan: FramePlan, batch_size: int) -> Iter
     try:
         # It rotates frames for display. One thread per core: its default uses more, and is a tenth slower.
         threads = min(os.cpu_count() or 1, 8)
-        reader = decord.VideoReader(str(clip.path), width=plan.width, height=plan.height, num_threads=threads)
+        reader = decord.VideoReader(file_url(clip.path), width=plan.width, height=plan.height, num_threads=threads)
         shown_from_s = reader.get_frame_timestamp(list(range(len(reader))))[:, 0] - clip.origin_s
     except Exception as error:  # decord raises RuntimeError, DECORDError and IndexError for damaged files
         raise _DecordFailedError(error_reason(error)) from error

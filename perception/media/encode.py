@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ, file_url
 
 
 def write_clip(
@@ -30,7 +30,7 @@ def write_clip(
     """
     import av
 
-    with av.open(str(path), "w") as out:
+    with av.open(file_url(Path(path)), "w") as out:
         video = out.add_stream("libx264", rate=frame_rate, options=dict(video_options or {}))
         video.pix_fmt = "yuv420p"
         audio = None if samples is None else out.add_stream("aac", rate=sample_rate_hz)

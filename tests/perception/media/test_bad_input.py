@@ -1,13 +1,14 @@
 """Bad input: a clear one-line error with the remedy, or a result that names the missing stream. Never a hang."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from omnisense import MediaError, open_clip
 from omnisense.perception.types import Missing
-from tests.conftest import DEMO
+from tests.conftest import DEMO, frame_numbers
 
 
 def broken_file(kind: str, folder):
@@ -147,3 +148,76 @@ def test_broken_images(kind, tmp_path):
         path.write_bytes(data)
     with pytest.raises(MediaError):
         open_clip(path).frames()
+
+
+NAMES = [
+    "2024-05-01T12:30:00.mp4",
+    "concat:y.mp4",
+    "subfile,,start,24,end,0,,:y.mp4",
+    "http:/example.org/y.mp4",
+    "clip%03d.mp4",
+    "it's 100% #1?&.mp4",
+    "-i.mp4",
+    "pipe:0",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_relative_path_is_a_file_whatever_ffmpeg_would_read_into_it(name, tmp_path, monkeypatch, make_media):
+    """Each name is opened and decoded as the file that it is, by both decoders; files beside it are not."""
+    monkeypatch.chdir(tmp_path)
+    given = make_media("given.mp4", video_s=1.0, audio_s=1.0)
+    other = make_media("other.mp4", video_s=3.0, size=(64, 48))
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    given.rename(path)
+    for decoy in ("y.mp4", "clip000.mp4", "clip001.mp4"):
+        (tmp_path / decoy).write_bytes(other.read_bytes())
+    clip = open_clip(name)
+    expected = open_clip(path.absolute())
+    assert (clip.width, clip.height, clip.duration_s) == (expected.width, expected.height, expected.duration_s)
+    assert clip.duration_s == pytest.approx(1.0, abs=0.1)
+    for in_order in (False, True):
+        frames = list(clip.iter_frames(at_s=[0.0, 0.4], in_order=in_order))
+        assert frame_numbers(frames[0].images) == [0, 10]
+    assert len(clip.audio()) == pytest.approx(16_000, abs=1_600)
+
+
+def test_an_image_with_a_pattern_for_a_name_is_one_image(tmp_path, monkeypatch):
+    """Pillow reads what it can; what it leaves to FFmpeg is not taken for a sequence either."""
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    for i, name in enumerate(("seq%03d", "seq000", "seq001", "seq002")):
+        Image.new("RGB", (32, 32), (0, 60 * i, 0)).save(f"{name}.png")
+        Image.new("RGB", (32, 32), (0, 60 * i, 0)).save(f"{name}.tga")
+    clip = open_clip("seq%03d.png")
+    assert clip.kind == "image"
+    assert clip.frames().images.max() == 0
+    other = open_clip("seq%03d.tga")  # not among Pillow's formats
+    assert other.frame_count == 1
+    assert [frames.images.max() for frames in other.iter_frames()] == [0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_pipes_and_devices_are_refused_without_being_opened(tmp_path, run_cli):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "pipe.mp4")
+    for path in (tmp_path / "pipe.mp4", tmp_path / "link.mp4", "/dev/zero"):
+        with pytest.raises(MediaError, match="not a regular file"):
+            open_clip(path)
+    code, _, err = run_cli("perceive", tmp_path / "pipe.mp4")
+    assert code == 2
+    assert "not a regular file" in err
+
+
+def test_no_content_makes_ffmpeg_open_another_file(tmp_path, short_demo):
+    """Lists whose signature stands behind a comment are found by FFmpeg, and refused as well."""
+    listed = tmp_path / "list.mp4"
+    listed.write_text(f"{' ' * 300}<MPD xmlns='urn:mpeg:dash:schema:mpd:2011'><BaseURL>{short_demo}</BaseURL></MPD>")
+    with pytest.raises(MediaError):
+        open_clip(listed)
+    for text in (f"#EXTM3U\n#EXTINF:1,\n{short_demo}\n", f"ffconcat version 1.0\nfile '{short_demo}'\n"):
+        listed.write_text(text)
+        with pytest.raises(MediaError, match="playlist"):
+            open_clip(listed)
