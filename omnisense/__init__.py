@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from omnisense.compat import disable_telemetry
 from omnisense.errors import (
     ConflictError,
     InputError,
@@ -60,6 +61,8 @@ _LAZY = {
     "open_clip": "omnisense.perception.media.clip",
     "perceive": "omnisense.perception.pipeline",
 }
+
+disable_telemetry()
 
 __all__ = [
     "Agent",

@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 _STDERR = 2
+_TRACING_VARIABLES = tuple(  # every name under which langsmith looks (``langsmith.utils.tracing_is_enabled``)
+    f"{product}_{name}" for product in ("LANGSMITH", "LANGCHAIN") for name in ("TRACING_V2", "TRACING")
+)
 _IMPORTING_DECORD = threading.Lock()
 _LOADING_LITERT = threading.Lock()
 
@@ -118,6 +121,22 @@ class _WithoutVadNotice(io.TextIOBase):
     def flush(self) -> None:
         """Flush the stream."""
         self._stream.flush()
+
+
+def disable_telemetry() -> None:
+    """Keep the libraries from reporting usage over the network.
+
+    The package calls this when it is imported: the variables are read when the libraries are imported, and switching
+    off afterwards comes too late. A variable that is set already is kept. pyannote.audio 4 sends metrics
+    (``pyannote/audio/telemetry``), onnxruntime 1.32 telemetry with a device id that it stores on disk, and
+    huggingface_hub tells the hub about the environment. LangSmith traces LangGraph's runs, prompts included, only where
+    the environment requests it. With ``OMNISENSE_OFFLINE`` none of them does, whatever the environment says.
+    """
+    off = {"PYANNOTE_METRICS_ENABLED": "0", "ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    for name, value in off.items():
+        os.environ.setdefault(name, value)
+    if os.environ.get("OMNISENSE_OFFLINE"):
+        os.environ.update(off | dict.fromkeys(_TRACING_VARIABLES, "false") | {"HF_HUB_OFFLINE": "1"})
 
 
 def set_library_defaults() -> None:

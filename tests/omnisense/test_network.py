@@ -1,0 +1,124 @@
+"""What must not leave the machine: with OMNISENSE_OFFLINE no command uses the network, and no library reports usage."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from omnisense.reasoning.policies.base import DEFAULT_POLICY
+
+GUARDED = r"""
+import ctypes, json, os, pathlib, sys
+
+attempts = []
+
+def audit(event, arguments):
+    if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
+        attempts.append([event, str(arguments[0])])
+        raise OSError(f"{event} under the guard")
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg") and not isinstance(arguments[1], (str, bytes)):
+        address = arguments[1]
+        if not (address and str(address[0]).startswith(("127.", "::1"))):
+            attempts.append([event, str(address)])
+            raise OSError(f"{event} to {address} under the guard")
+
+sys.addaudithook(audit)
+# In a network namespace of its own, what native code sends has no route, and the kernel counts that.
+NEWUSER, NEWNET = 0x10000000, 0x40000000
+isolated = hasattr(ctypes.CDLL(None), "unshare") and ctypes.CDLL(None).unshare(NEWUSER | NEWNET) == 0
+
+def unroutable():
+    lines = [l.split() for l in pathlib.Path("/proc/self/net/snmp").read_text().splitlines() if l.startswith("Ip:")]
+    found = int(dict(zip(*lines))["OutNoRoutes"])
+    six = pathlib.Path("/proc/self/net/snmp6")
+    return found + sum(int(l.split()[1]) for l in six.read_text().splitlines() if l.startswith("Ip6OutNoRoutes"))
+
+from omnisense.agent.cli.main import main
+codes = []
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["omnisense", *arguments]
+    try:
+        main()
+        codes.append(0)
+    except SystemExit as end:
+        codes.append(end.code or 0)
+variables = {name: os.environ.get(name) for name in ("PYANNOTE_METRICS_ENABLED", "ORT_DISABLE_TELEMETRY")}
+found = {"codes": codes, "attempts": attempts, "unroutable": unroutable() if isolated else 0, "variables": variables}
+pathlib.Path(os.environ["GUARD_RESULT"]).write_text(json.dumps(found))
+"""
+TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
+
+
+def run_python(code, *arguments, **environment):
+    names = (*TRACING, "PYANNOTE_METRICS_ENABLED", "ORT_DISABLE_TELEMETRY", "HF_HUB_OFFLINE", "OMNISENSE_OFFLINE")
+    kept = {name: value for name, value in os.environ.items() if name not in names}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=kept | environment, check=False)
+
+
+@pytest.mark.models
+def test_offline_commands_use_no_network(tmp_path, short_demo):
+    """Perceive, respond and evaluate, in a process that may not connect; the environment requests all telemetry."""
+    options = ["A. happy", "B. sad", "C. angry", "D. surprised"]
+    question = {
+        "task_type": "Emotion_Recognition",
+        "question": "What is felt?",
+        "question_pattern": "Multiple-choice question (select one answer choice)",
+        "answer": "A",
+        "options": options,
+    }
+    data = tmp_path / "data"
+    (data / "videos").mkdir(parents=True)
+    (data / "videos" / "demo.mp4").write_bytes(short_demo.read_bytes())
+    row = {"video_path": "videos/demo.mp4", "questions": question, "full_frame_number": 75, "fps": 25}
+    (data / "HumanSense_VQA.json").write_text(json.dumps([row]))
+    commands = [
+        ["respond", str(short_demo), "--text", "How did I do?", "--json"],
+        ["perceive", str(short_demo), "--json"],
+        [
+            "eval",
+            "humansense",
+            "--data",
+            str(data),
+            "--policy",
+            DEFAULT_POLICY,
+            "--agent",
+            "--output",
+            str(tmp_path / "run"),
+        ],
+    ]
+    ran = run_python(
+        GUARDED,
+        json.dumps(commands),
+        OMNISENSE_OFFLINE="1",
+        GUARD_RESULT=str(tmp_path / "found.json"),
+        LANGSMITH_TRACING="true",
+        LANGSMITH_API_KEY="none",
+        PYANNOTE_METRICS_ENABLED="1",
+    )
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["attempts"] == []
+    assert found["unroutable"] == 0
+    assert found["codes"] == [0, 0, 0], ran.stderr
+    assert found["variables"] == {"PYANNOTE_METRICS_ENABLED": "0", "ORT_DISABLE_TELEMETRY": "1"}
+
+
+SHOW = "import omnisense, os, json; print(json.dumps(dict(os.environ)))"
+
+
+def test_telemetry_is_off_unless_the_environment_requests_it():
+    found = json.loads(run_python(SHOW).stdout)
+    assert (found["PYANNOTE_METRICS_ENABLED"], found["ORT_DISABLE_TELEMETRY"]) == ("0", "1")
+    assert not any(name in found for name in (*TRACING, "HF_HUB_OFFLINE"))
+    asked = {"PYANNOTE_METRICS_ENABLED": "1", "ORT_DISABLE_TELEMETRY": "0", "LANGSMITH_TRACING": "true"}
+    assert asked.items() <= json.loads(run_python(SHOW, **asked).stdout).items()
+
+
+@pytest.mark.parametrize("name", TRACING)
+def test_offline_there_is_no_tracing_whatever_the_environment_says(name):
+    code = "import omnisense, langsmith.utils; print(langsmith.utils.tracing_is_enabled())"
+    assert run_python(code, **{name: "true"}).stdout.strip() == "True"
+    assert run_python(code, **{name: "true", "OMNISENSE_OFFLINE": "1"}).stdout.strip() == "False"
