@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from omnisense.perception.media.clip import open_clip
 
 INSTANCES, JOINTS, CAPTIONS = "instances.json", "person_keypoints.json", "captions.json"
 _SOURCE = {"people": "COCO boxes", "joints": "COCO keypoints", "captions": "COCO captions"}
+_ID = re.compile(r"\w[\w.-]{0,79}")
 _log = logging.getLogger(__name__)
 _TABLES = """
 CREATE TABLE images (name TEXT PRIMARY KEY, id, width, height);
@@ -88,7 +90,7 @@ class CocoSceneReader:
                 crowds.append(box)
                 dropped["crowd region without individual annotations"] += 1
             else:
-                people.append(Person(str(id_), box, _parse_joints(keypoints), _parse_polygons(outline)))
+                people.append(Person(_checked_id(id_, path), box, _parse_joints(keypoints), _parse_polygons(outline)))
         captions = self._index.execute(_CAPTIONS_OF_IMAGE, (image_id,))
         return Scene(
             path=path,
@@ -167,7 +169,13 @@ def _fill_index(index: sqlite3.Connection, folder: Path) -> None:
             "INSERT INTO captions VALUES (?, ?)",
             ((c["image_id"], " ".join(str(c["caption"]).split())) for c in captions),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        sqlite3.Error,
+    ) as error:  # ids that are objects, or huge
         raise InputError(
             f"an entry is not in COCO's format ({error})", "Give annotations in COCO's format.", file
         ) from error
@@ -201,6 +209,21 @@ def _box_values(entry: dict[str, Any]) -> tuple[Any, ...]:
     outline = _to_json(polygons) if isinstance(polygons, list) else ""  # run-length encoded for a crowd: not used
     crowd = bool(entry.get("iscrowd"))
     return entry["image_id"], entry["id"], entry["category_id"], crowd, _to_json(entry["bbox"]), outline
+
+
+def _checked_id(value: Any, image: Path) -> str:
+    """Return a person's id as text. It also names files, and comes from a file that others may have written.
+
+    Raises:
+        InputError: it is not a number or a plain name.
+    """
+    if isinstance(value, int | str) and _ID.fullmatch(str(value)):
+        return str(value)
+    raise InputError(
+        f"the annotation's id {str(value)[:40]!r} is not a number or a plain name",
+        "Use numbers, or up to 80 letters, digits, '_', '.' and '-'.",
+        image,
+    )
 
 
 def _to_json(value: Any) -> str:

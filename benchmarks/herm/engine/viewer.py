@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -52,10 +53,12 @@ def write_viewer(
         annotated: annotations of an image and of its people.
     """
     sections, styles = [], []
+    first = 0  # people are numbered: annotations choose their ids, which must not become part of the page
     for image, people in annotated:
         _write_thumbnail(paths.get(image.image_id), folder / "thumbs" / f"{image.image_id}.jpg")
-        sections.append(_section(image, people))
-        styles += [f"section:has(#d{p.instance_id}:hover) .b{p.instance_id}{{opacity:1}}" for p in people]
+        sections.append(_section(image, people, first))
+        styles += [f"section:has(#d{n}:hover) .b{n}{{opacity:1}}" for n in range(first, first + len(people))]
+        first += len(people)
     title = escape(title)
     head = f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{_STYLE}{''.join(styles)}</style>"
     hint = f"<p class=muted>{len(sections)} annotated images. Hover over a person's texts to highlight the person.</p>"
@@ -71,16 +74,17 @@ def _write_thumbnail(path: Path | None, thumbnail: Path) -> None:
     small.save(thumbnail, quality=80)
 
 
-def _section(image: ImageAnnotation, people: Sequence[PersonAnnotation]) -> str:
+def _section(image: ImageAnnotation, people: Sequence[PersonAnnotation], first: int) -> str:
+    """Return an image with its people, who are numbered from ``first``."""
     shapes, texts = [], []
     for i, person in enumerate(people):
-        color, name = _COLORS[i % len(_COLORS)], escape(person.instance_id)
+        color, name = _COLORS[i % len(_COLORS)], str(first + i)
         shapes.append(_rect(person.bbox, color, f"b{name}"))
         for boxes in person.appearance_boxes.values():
             shapes += [_rect(box, color, f"part b{name}") for box in boxes]
         texts.append(_person(person, color, name))
     picture = (
-        f"<div class=picture><img loading=lazy alt='' src='thumbs/{escape(image.image_id)}.jpg'>"
+        f"<div class=picture><img loading=lazy alt='' src='thumbs/{quote(image.image_id)}.jpg'>"
         f"<svg viewBox='0 0 {image.width} {image.height}' preserveAspectRatio=none>{''.join(shapes)}</svg></div>"
     )
     reason = escape("; ".join(image.missing.values()))

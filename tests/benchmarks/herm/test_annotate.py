@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -261,3 +262,59 @@ def test_real_images_give_rows_for_every_annotated_person(tmp_path):
     page = (tmp_path / "out" / "viewer.html").read_text()
     assert page.count("<section>") == 10
     assert "the boy on a skateboard in the foreground" in page
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    ["1</style><script>alert(1)</script>", "' onload='alert(1)", "../../x", "/tmp/x", "..", "", " ", 1.5, True],
+)
+def test_ids_that_are_no_plain_names_are_an_error_of_their_image(trio, tmp_path, identifier):
+    """An id becomes part of the page, and the name of a person's crop: nothing but a number or a plain name is read."""
+    trio.add("good.png", TRIO)
+    trio.boxes[0]["id"] = identifier
+    found = run(trio, tmp_path / "out", trio.write())
+    if identifier is True:  # SQLite stores it as 1
+        assert not found.failed
+    else:
+        assert set(found.failed) == {"trio.png"}
+        assert "not a number or a plain name" in found.failed["trio.png"].message
+    assert found.counts.images_with_people == 2 - len(found.failed)
+    page = (tmp_path / "out" / "viewer.html").read_text()
+    assert "<script" not in page
+    assert "alert" not in page
+    assert not (tmp_path.parent / "x").exists()
+
+
+@pytest.mark.parametrize("identifier", [["a"], {"a": 1}])
+def test_ids_that_cannot_be_stored_are_reported_as_such(trio, tmp_path, identifier):
+    trio.boxes[0]["id"] = identifier
+    with pytest.raises(InputError, match="not in COCO's format"):
+        run(trio, tmp_path / "out", trio.write())
+
+
+def test_ids_of_rows_never_become_part_of_the_page(trio, tmp_path):
+    """Also where a run folder's rows were written by somebody else."""
+    from omnisense.benchmarks.herm.engine.viewer import write_viewer
+
+    run(trio, tmp_path / "out", trio.write())
+    evil = "x</style><script>alert(1)</script>"
+    rows = [
+        (
+            image.model_copy(update={"image_id": "../../y'><script>", "image": "<script>.png"}),
+            [person.model_copy(update={"instance_id": evil, "appearance": evil}) for person in people],
+        )
+        for image, people in read_annotations(tmp_path / "out")
+    ]
+    write_viewer(tmp_path / "out", "<script>", {}, rows)
+    page = (tmp_path / "out" / "viewer.html").read_text()
+    assert "<script" not in page
+    assert page.count("<style>") == page.count("</style>") == 1
+    assert len(re.findall(r"#d\d+:hover", page)) == len(re.findall(r"<details[^>]* id='d\d+'", page)) == 3
+
+
+def test_plain_names_are_ids(trio, tmp_path):
+    trio.boxes[0]["id"] = trio.joints[0]["id"] = "Ana-1.b_2"
+    found = run(trio, tmp_path / "out", trio.write())
+    assert not found.failed
+    ids = [person.instance_id for _, people in read_annotations(tmp_path / "out") for person in people]
+    assert "Ana-1.b_2" in ids
