@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from omnisense.agent.cli.options import print_json, print_text
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.herm.engine.annotations import AnnotationSummary
@@ -60,11 +61,11 @@ def annotate_command(images: Path, output: Path, as_json: bool, **options: Any) 
             images, output, AnnotateSettings(**options), **run, on_start=bar.start, on_progress=bar.update
         )
     if as_json:
-        click.echo(json.dumps(summary.to_dict(), ensure_ascii=False))
+        print_json(summary.to_dict())
     else:
         _show(summary, output)
     for name, error in summary.failed.items():
-        click.echo(f"{name}: {error.message}", err=True)
+        print_text(f"{name}: {error.message}", err=True)
     if summary.failed:
         sys.exit(1)
 
@@ -79,5 +80,5 @@ def _show(summary: AnnotationSummary, output: Path) -> None:
     for reason, n in summary.dropped.items():
         click.echo(f"dropped: {n} x {reason}")
     for name in summary.missing:
-        click.echo(f"missing: {name}")
+        print_text(f"missing: {name}")
     click.echo(f"written to {output / 'viewer.html'}", err=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omnisense.agent.cli.evaluation_options import evaluation_options, run_settings
+from omnisense.agent.cli.options import print_text
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset
@@ -95,7 +96,7 @@ def _print_validation(suite: Suite, dataset: Dataset, as_json: bool) -> None:
         of = f" of {sum(suite.task_sizes.values())}" if suite.task_sizes else ""
         click.echo(f"{'all':<46} {len(dataset.samples):>5}{of} questions")
         for problem in dataset.problems:
-            click.echo(f"{problem.where}: {problem.kind}: {problem.what}", err=True)
+            print_text(f"{problem.where}: {problem.kind}: {problem.what}", err=True)
     if any(problem.kind != "unknown task" for problem in dataset.problems):
         sys.exit(1)
 

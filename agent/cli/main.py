@@ -15,6 +15,7 @@ import click
 from omnisense.agent.cli.annotate import annotate_command
 from omnisense.agent.cli.evaluate import eval_group
 from omnisense.agent.cli.models import models_group
+from omnisense.agent.cli.options import print_text
 from omnisense.agent.cli.perceive import perceive_command
 from omnisense.agent.cli.report import report, score_group
 from omnisense.agent.cli.respond import chat_command, demo_command, respond_command
@@ -73,7 +74,7 @@ def main() -> None:
         cli.main(prog_name="omnisense", standalone_mode=False)
     except OmniSenseError as error:
         _log.debug("the command failed", exc_info=True)
-        click.echo(f"omnisense: {' '.join(str(error).split())}", err=True)
+        print_text(f"omnisense: {' '.join(str(error).split())}", err=True)
         sys.exit(2)
     except click.ClickException as error:
         error.show()

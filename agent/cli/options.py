@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from omnisense.text import strip_control_characters
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -168,7 +171,14 @@ def must_open(path: Path) -> Clip:
 
 def print_json(value: Any) -> None:
     """Print a value as one line of JSON on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    line = json.dumps(value, ensure_ascii=False)
+    # JSON itself escapes C0 control characters only; a terminal obeys DEL and C1 too.
+    click.echo(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line))
+
+
+def print_text(text: str, err: bool = False) -> None:
+    """Print a text that others may have written, without its control characters."""
+    click.echo(strip_control_characters(text), err=err)
 
 
 def print_status(line: str) -> None:

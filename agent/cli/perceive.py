@@ -16,6 +16,7 @@ from omnisense.agent.cli.options import (
     must_open,
     perception_options,
     print_json,
+    print_text,
 )
 from omnisense.errors import InputError
 
@@ -54,7 +55,7 @@ def perceive_command(clip: Path, output: Path | None, live: bool, perception: Pe
     if output:
         _write_files(percepts, output)
         if not as_json:
-            make_console().print(f"written to {output}", highlight=False)
+            print_text(f"written to {output}")
 
 
 def _perceive(clip: Clip, perception: Perception, as_json: bool) -> Percepts:
@@ -128,7 +129,7 @@ def _show_update(update: Update) -> None:
     if update.partial:
         lines.append(f"  . {update.partial.text}")
     for line in lines:
-        click.echo(f"{update.at_s:6.1f} s{line}")
+        print_text(f"{update.at_s:6.1f} s{line}")
 
 
 def _write_files(percepts: Percepts, folder: Path) -> None:

@@ -12,18 +12,24 @@ from omnisense.agent.response import Response
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import AudioStream, Missing, Transcript, VisualStream
 from omnisense.reasoning.loop.appraisal import Characteristics, Context, Emotion, EvidenceSpan, Need, Strategy
+from omnisense.text import strip_control_characters
 
 _CHANNEL_COLORS = {"face": "magenta", "speech": "cyan", "voice": "blue", "person": "green", "scene": "yellow"}
 _STREAM_VERBS = {"visual": "looked", "audio": "listened", "transcript": "read the words"}
 
 
+def _text(text: str, style: str = "") -> Text:
+    """Return a text for the terminal: no markup is read in it, and what could control the terminal is left out."""
+    return Text(strip_control_characters(text), style=style)
+
+
 def show_stream(console: Console, event: StreamPerceived) -> None:
     """Print one line when a stream is done."""
     if isinstance(event.stream, Missing):
-        console.print(Text(f"  - {event.name}: missing, {event.stream.reason}", style="yellow"))
+        console.print(_text(f"  - {event.name}: missing, {event.stream.reason}", style="yellow"))
     else:
         console.print(
-            Text(
+            _text(
                 f"  + {_STREAM_VERBS[event.name]} ({_summarize_stream(event.stream)}) {event.seconds:.1f} s",
                 style="green",
             )
@@ -34,27 +40,29 @@ def show_stage(console: Console, event: StageDone) -> None:
     """Print one line when a stage of the loop is done."""
     if event.stage in ("characteristics", "emotion", "context", "need", "strategy"):
         value = event.update[event.stage].value
-        console.print(Text(f"  + {event.stage}: {value}  {event.seconds:.1f} s", style="green"))
+        console.print(_text(f"  + {event.stage}: {value}  {event.seconds:.1f} s", style="green"))
     elif event.stage == "respond":
-        console.print(Text(f"  + wrote {len(event.update['drafts'])} drafts  {event.seconds:.1f} s", style="green"))
+        console.print(_text(f"  + wrote {len(event.update['drafts'])} drafts  {event.seconds:.1f} s", style="green"))
 
 
 def show_percepts(console: Console, percepts: Percepts) -> None:
     """Print the timeline, one row per event."""
     timeline = percepts.timeline()
-    table = Table(title=timeline.heading, title_justify="left", box=None, pad_edge=False, show_header=False)
+    table = Table(
+        title=_text(timeline.heading, "table.title"), title_justify="left", box=None, pad_edge=False, show_header=False
+    )
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for event in timeline.events:
         table.add_row(
             f"{event.start_s:.1f}-{event.end_s:.1f} s",
-            Text(event.channel, style=_CHANNEL_COLORS[event.channel]),
-            Text(event.text),
+            _text(event.channel, style=_CHANNEL_COLORS[event.channel]),
+            _text(event.text),
         )
     console.print(table)
     for line in timeline.gaps:
-        console.print(Text(line, style="yellow"))
+        console.print(_text(line, style="yellow"))
 
 
 def show_appraisal(console: Console, response: Response) -> None:
@@ -72,16 +80,16 @@ def show_appraisal(console: Console, response: Response) -> None:
 
 
 def _describe_step(step: Characteristics | Emotion | Context | Need | Strategy) -> Text:
-    text = Text(step.value)
+    text = _text(step.value)
     if isinstance(step, Emotion) and step.value not in ("neutral", "unknown"):
-        text.append(f" (strength {step.strength:.2f})")
-        text.append("".join(f", after {phase.value} until {phase.until_s:.1f} s" for phase in step.earlier))
-    text.append(f"\n{step.detail}" if step.detail else "", style="dim")
+        text.append_text(_text(f" (strength {step.strength:.2f})"))
+        text.append_text(_text("".join(f", after {phase.value} until {phase.until_s:.1f} s" for phase in step.earlier)))
+    text.append_text(_text(f"\n{step.detail}" if step.detail else "", style="dim"))
     if isinstance(step, Emotion) and step.conflict:
-        text.append(f"\nconflict: {step.conflict}", style="yellow")
+        text.append_text(_text(f"\nconflict: {step.conflict}", style="yellow"))
     spans = [_format_span(span) for span in step.evidence]
     if spans:
-        text.append(f"\nevidence: {', '.join(spans[:5])}{' ...' if len(spans) > 5 else ''}", style="dim")
+        text.append_text(_text(f"\nevidence: {', '.join(spans[:5])}{' ...' if len(spans) > 5 else ''}", style="dim"))
     return text
 
 
@@ -94,13 +102,13 @@ def show_reply(console: Console, response: Response) -> None:
     finding = response.safety
     if finding.category:
         warning = f'Safety gate: {finding.category} ("{finding.matched}"). A person should look at this.'
-        console.print(Text(warning, style="bold red"))
+        console.print(_text(warning, style="bold red"))
     if finding.injection:
         note = f'The words "{finding.injection}" were taken as evidence, not as an instruction.'
-        console.print(Text(note, style="yellow"))
-    console.print(Panel(Text(response.response), title="OmniSense", title_align="left", border_style="green"))
+        console.print(_text(note, style="yellow"))
+    console.print(Panel(_text(response.response), title="OmniSense", title_align="left", border_style="green"))
     for note in response.trace.notes:
-        console.print(Text(note, style="yellow"))
+        console.print(_text(note, style="yellow"))
 
 
 def _summarize_stream(stream: VisualStream | AudioStream | Transcript) -> str:

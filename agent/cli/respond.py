@@ -21,6 +21,7 @@ from omnisense.agent.cli.options import (
     print_status,
 )
 from omnisense.errors import InputError, OmniSenseError
+from omnisense.text import strip_control_characters
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,8 +87,11 @@ def chat_command(thread: str, agent: AgentOptions, perception: PerceptionOptions
     with _load_agent(agent, perception) as loaded:
         turns = len(loaded.history(thread))
         console.print(
-            f"Conversation '{thread}', {turns} turn{'' if turns == 1 else 's'} so far. An empty line ends it.",
+            strip_control_characters(
+                f"Conversation '{thread}', {turns} turn{'' if turns == 1 else 's'} so far. An empty line ends it."
+            ),
             highlight=False,
+            markup=False,
         )
         if loaded.interrupted(thread):
             console.print("Finishing the last turn, which was interrupted.")
@@ -99,7 +103,7 @@ def chat_command(thread: str, agent: AgentOptions, perception: PerceptionOptions
                     response = loaded.respond(clip, text or None, thread)
             except OmniSenseError as error:  # one bad line does not end a conversation
                 _log.debug("the turn failed", exc_info=True)
-                console.print(Text(str(error), style="yellow"))
+                console.print(Text(strip_control_characters(str(error)), style="yellow"))
                 continue
             _show_reply(console, response)
 

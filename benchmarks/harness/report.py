@@ -14,6 +14,7 @@ from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import ReportSpec
 from omnisense.benchmarks.harness.summary import compare_runs, load_run, summarize
 from omnisense.files import write_atomically
+from omnisense.text import escape_markdown
 
 _PUBLISHED_ON_RADAR = ("Qwen2.5-Omni-7B", "GPT-4o", "InternVL3-8B")
 
@@ -55,15 +56,15 @@ def write_comparison(folders: Sequence[Path], spec: ReportSpec, output: Path) ->
 
 def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequence[PairedComparison]) -> str:
     """Return the figures as Markdown tables."""
-    lines = [f"# {spec.title}: {', '.join(s['system'] for s in summaries)}", ""]
+    lines = [f"# {escape_markdown(spec.title)}: {escape_markdown(', '.join(s['system'] for s in summaries))}", ""]
     for s in summaries:
-        c = s["counts"]
+        c, name = s["counts"], escape_markdown(s["system"])
         lines.append(
-            f"- **{s['system']}**: {c['answered']} of {c['questions']} questions answered, {c['errors']} errors, "
+            f"- **{name}**: {c['answered']} of {c['questions']} questions answered, {c['errors']} errors, "
             f"{c['unparseable']} answers could not be read ({s['rates']['unparseable']:.1%}); frames reached the model "
             f"on {c['with_frames']}, sound on {c['with_sound']}."
         )
-        lines += [f"  Not asked: {n} ({why})." for why, n in c["not_asked"].items()]
+        lines += [f"  Not asked: {n} ({escape_markdown(why)})." for why, n in c["not_asked"].items()]
     head = [f"{s['system']} {way}" for s in summaries for way in ("strict", "official")]
     lines += ["", _row(["", "n", *head]), _row(["---"] * (len(head) + 2))]
     for label, path in _table_rows(summaries, spec):
@@ -77,12 +78,13 @@ def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequen
     ]
     for pair in pairs:
         d = pair["difference"]
-        lines += ["", f"**{pair['second']}** against **{pair['first']}** on {pair['questions']} questions: "
+        first, second = escape_markdown(pair["first"]), escape_markdown(pair["second"])
+        lines += ["", f"**{second}** against **{first}** on {pair['questions']} questions: "
                   f"{d['mean']:+.3f} ({d['low']:+.3f} to {d['high']:+.3f}), p = {pair['p_value']:.4f} (sign-flip "
                   f"permutation); better on {pair['better']}, worse on {pair['worse']}."
                   if d["mean"] is not None else
-                  f"**{pair['second']}** and **{pair['first']}** answered no question in common."]  # fmt: skip
-    lines += [f"\nErrors: {n} x {cause}" for s in summaries for cause, n in s["errors"].items()]
+                  f"**{second}** and **{first}** answered no question in common."]  # fmt: skip
+    lines += [f"\nErrors: {n} x {escape_markdown(cause)}" for s in summaries for cause, n in s["errors"].items()]
     return "\n".join(lines) + "\n"
 
 
@@ -116,7 +118,7 @@ def _size(summaries: Sequence[RunSummary], path: Sequence[str]) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(map(escape_markdown, cells))} |"
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from omnisense.benchmarks.harness.report import write_report
+from omnisense.benchmarks.harness.report import as_markdown, write_report
 from omnisense.benchmarks.harness.run import RunSettings, run
 from omnisense.benchmarks.harness.summary import load_run, summarize
 from omnisense.benchmarks.harness.systems import SystemSettings
@@ -124,3 +124,21 @@ def test_the_page_works_in_a_browser(many, tmp_path):
     assert done.stdout.count('class="record') == 20  # the first page
     assert "1–20 of 60" in done.stdout
     assert "because" in done.stdout
+
+
+def test_names_and_errors_cannot_put_html_links_or_control_characters_into_markdown(many, tmp_path):
+    evil = "<img src=x onerror=alert(1)> | ![x](http://example.org/x.png)\x1b]0;title\x07\x9b31m\n# heading"
+    folder = evaluate(many, tmp_path / "run")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    summary = summarize(manifest | {"system": evil}, load_run(folder)[1], spec())
+    summary["errors"] = {evil: 1}
+    summary["counts"]["not_asked"] = {evil: 1}
+    pair = {"first": evil, "second": evil, "questions": 0, "better": 0, "worse": 0, "p_value": 1.0,
+            "difference": {"mean": None}}  # fmt: skip
+    text = as_markdown([summary], spec(), [pair])
+    assert "<img" not in text
+    assert "](" not in text
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
+    assert [line for line in text.splitlines() if line.startswith("# ")] == [text.splitlines()[0]]
+    rows = [re.sub(r"\\\|", "", line).count("|") for line in text.splitlines() if line.startswith("|")]
+    assert len(set(rows)) == 1

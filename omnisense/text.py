@@ -1,0 +1,19 @@
+"""Text that others wrote, made safe to show."""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 control characters but tab and newline: ESC and U+009B begin commands to a terminal.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def strip_control_characters(text: str) -> str:
+    """Return a text without control characters; tabs and newlines stay."""
+    return _CONTROL.sub("", text)
+
+
+def escape_markdown(text: str) -> str:
+    """Return a text for a line of Markdown, where it is no HTML, link or image, and does not end a table's cell."""
+    line = strip_control_characters(" ".join(text.split()))
+    return line.replace("<", "&lt;").replace("|", "\\|").replace("](", "]\\(")
