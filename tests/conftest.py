@@ -79,14 +79,18 @@ def grid(shared: Path) -> list[tuple[Path, str]]:
 def perception() -> Any:
     """One Perception for all tests that use real models: it loads them once, and perceives a clip once.
 
-    ``perception.forget()`` makes it perceive again.
+    ``perception.forget(path)`` makes it perceive the clip again.
     """
     from omnisense.perception.media.clip import Clip, open_clip
     from omnisense.perception.pipeline import Perception
 
     class RememberingPerception(Perception):
-        def forget(self) -> None:
-            self.known = {}
+        def __init__(self) -> None:
+            super().__init__(cache=False)
+            self.known: dict[Any, Any] = {}
+
+        def forget(self, path: Path) -> None:
+            self.known = {key: known for key, known in self.known.items() if key[0] != str(path)}
 
         def perceive(self, clip: Any, on_stream: Any = None) -> Any:
             clip = clip if isinstance(clip, Clip) else open_clip(clip)
@@ -99,9 +103,7 @@ def perception() -> Any:
                 on_stream(*report)
             return percepts
 
-    perception = RememberingPerception(cache=False)
-    perception.forget()
-    return perception
+    return RememberingPerception()
 
 
 # --- media made on the spot ---------------------------------------------------------------------------------

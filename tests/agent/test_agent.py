@@ -239,9 +239,9 @@ def test_conversations_hold_plain_values(tmp_path, make_media):
 
 
 @pytest.mark.models
-def test_events_come_as_they_happen(perception):
-    perception.forget()
-    events = list(Agent(ScriptedPolicy([GOOD]), perception, memory=None).stream(DEMO))
+def test_events_come_as_they_happen(perception, short_demo):
+    perception.forget(short_demo)
+    events = list(Agent(ScriptedPolicy([GOOD]), perception, memory=None).stream(short_demo))
     assert {e.name for e in events if isinstance(e, StreamPerceived)} == {"visual", "audio", "transcript"}
     assert [e.stage for e in events if isinstance(e, StageDone)] == [s for s in STAGES if s != "care"]
     assert "".join(e.text for e in events if isinstance(e, Token)).strip() == GOOD

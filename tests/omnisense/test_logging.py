@@ -151,7 +151,7 @@ def test_what_a_person_types_is_not_logged_at_info(tmp_path):
 
 @pytest.mark.models
 def test_what_a_person_says_in_a_clip_is_not_logged_at_info(perception, tmp_path):
-    perception.forget()
+    perception.forget(DEMO)
     configure_logging("info")
     with log_to_file(tmp_path / "run.log"), Agent(ScriptedPolicy(["I hear you."]), perception, memory=None) as agent:
         response = agent.respond(DEMO)
