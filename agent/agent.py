@@ -129,7 +129,11 @@ class Agent:
     def stream(
         self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
     ) -> Iterator[AgentEvent]:
-        """Answer one turn, as events while it happens; the last is :class:`Finished`."""
+        """Answer one turn, as events while it happens; the last is :class:`Finished`.
+
+        Other turns of the thread wait until the events are read to the end, or the iterator is closed, which interrupts
+        the turn.
+        """
         return self._turn(clip, text, thread_id, live=True)
 
     async def arespond(
