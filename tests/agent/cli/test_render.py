@@ -34,10 +34,11 @@ def test_a_reply_a_thread_and_an_error_are_shown_without_control_characters(tmp_
     shown = run_cli("respond", "--text", f"I lost my job. {ATTACK}", "--policy", policy)
     assert shown.returncode == 0, shown.stderr
     assert not CONTROL.search(shown.stdout)
-    chatted = run_cli("chat", "--thread", ATTACK, "--policy", policy, stdin=f"I lost my job. {ATTACK}\n\n")
+    name = ATTACK.replace("\0", "")  # a NUL is an error in names of files and conversations
+    chatted = run_cli("chat", "--thread", name, "--policy", policy, stdin=f"I lost my job. {ATTACK}\n\n")
     assert chatted.returncode == 0, chatted.stderr
     assert not CONTROL.search(chatted.stdout.replace("\r", ""))
-    failed = run_cli("perceive", f"{ATTACK.replace(chr(0), '')}.mp4")
+    failed = run_cli("perceive", f"{name}.mp4")
     assert failed.returncode == 2
     assert not CONTROL.search(failed.stderr)
 
