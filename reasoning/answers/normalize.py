@@ -15,26 +15,68 @@ class Reading(NamedTuple):
     how: str
 
 
+_LATEX = re.compile(r"\\(?:boxed|text(?:bf|rm|it)?|math(?:bf|rm|it|sf)|bold|underline)\s*\{([^{}]*)\}")
+_MARKUP = re.compile(r"\$+|\\[()\[\]]|[*`#“”【】]|</?[a-z]+>")
+_ANSWER_KEYS = (
+    "answer answers final_answer final correct_answer option selected_option selected option_letter choice selection "
+    "response prediction letter parameters"
+).split()
+
+
 def plain_text(text: str) -> str:
     """Return a text with full-width and styled characters folded, markup dropped and a JSON answer unpacked."""
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
     text = _unpack_json(text.strip())
-    text = re.sub(r"[^\S\n]+", " ", re.sub(r"[*`#“”]|</?[a-z]+>", "", text))
+    if "\\" in text:
+        text = _LATEX.sub(r"\1", _LATEX.sub(r"\1", text))  # twice: \boxed{\text{B}}
+    text = _MARKUP.sub("", text)
+    text = re.sub(r"[^\S\n]+", " ", text)
     return re.sub(r"\s*\n\s*", "\n", text).strip()  # long runs of spaces would make the parsers' searches slow
 
 
 def _unpack_json(text: str) -> str:
-    if text[:1] not in "{[":
+    """Return the answer of a JSON reply, or of a JSON object in one; a text that holds neither as it is."""
+    start, end = (
+        min((i for i in (text.find("{"), text.find("[")) if i >= 0), default=-1),
+        max(text.rfind("}"), text.rfind("]")),
+    )
+    if start < 0 or end < start:
         return text
+    is_whole = start == 0 and end == len(text) - 1
     try:
-        value = json.loads(text)
-    except ValueError:
-        return text
+        value = json.loads(text[start : end + 1])
+    except (ValueError, RecursionError):
+        quoted = _PYTHON_ANSWER.fullmatch(text)  # as Python prints a dictionary
+        return quoted[1] if quoted else text
+    answer = _answer_in(value)
+    if answer is None:
+        return text if not is_whole or not isinstance(value, dict) else ""
+    return answer
+
+
+_PYTHON_ANSWER = re.compile(r"\{\s*'(?:final_)?answers?'\s*:\s*'([^']*)'\s*\}")
+
+
+def _answer_in(value: object) -> str | None:
+    """Return the answer in a JSON value; None when no key of it says that it is one."""
     if isinstance(value, dict):
-        value = next((v for k, v in value.items() if str(k).lower() in ("answer", "answers", "option", "choice")), "")
+        key = next((key for key in value if str(key).lower().replace(" ", "_") in _ANSWER_KEYS), None)
+        if key is None:
+            return None
+        found = value[key]
+        return _answer_in(found) if isinstance(found, dict) else _as_text(found)
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        answers = [_answer_in(v) for v in value]
+        return None if None in answers else ", ".join(map(str, answers))
+    return _as_text(value) if isinstance(value, list) else None
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def fold_words(text: str) -> str:
     """Return the words of a text in lower case, without punctuation."""
-    return re.sub(r"[^\w']+", " ", text.casefold()).strip()
+    return " ".join(re.sub(r"[^\w']+|(?<!\w)'|'(?!\w)", " ", text.casefold()).split())

@@ -1,105 +1,161 @@
-"""Read the letters of options from a reply: one where one is asked for, several where several are."""
+"""Read the letters of options from a reply: one where one is asked for, several where several are.
+
+The order of precedence is the same for both. What a reply states as its answer comes first, the last statement where it
+revises itself; then a list of verdicts; then the letter that it begins or ends with; then the only option that it names
+and does not deny, unless it refuses to answer. Two different answers of the same standing are no answer.
+"""
 
 from __future__ import annotations
 
-import functools
 import re
-import unicodedata
 
 from omnisense.reasoning.answers.normalize import Reading, fold_words
-from omnisense.reasoning.answers.question import strip_letter
+from omnisense.reasoning.answers.option_marks import (
+    MARK,
+    WITH_TEXT,
+    drop_copied_options,
+    letter_of,
+    letters_in,
+    mark_options,
+    option_texts,
+)
+from omnisense.reasoning.answers.statements import (
+    after_revision,
+    denies_next,
+    is_conceded,
+    is_denied,
+    refuses,
+    revised_letter,
+    stated,
+    verdicts,
+)
 
-_LEADING = re.compile(
-    r"""[("'\[{<]*\s*(?:option|choice|letter)?\s*([A-Z])\s*(?:(?:[)\]}>"]|'(?!\w))+\s*[.:,、-]?|[.:,、;-])\s*(.*)""",
-    re.IGNORECASE | re.DOTALL,
-)
-_MARKER = re.compile(r"(?:^|(?<=[\s,;&(\[]))[(\[]?([A-Z])(?:[)\]:]|\.(?!\w)|\.(?=[A-Z][a-z]))")
-_LINE = re.compile(r"^\s*[-•]?\s*[(\[]?([A-Z])[)\].:]", re.MULTILINE)
-_HEDGE = r"(?:(?:that|probably|most|likely|clearly|therefore|definitely|option|choice|letter|be)\s+){0,4}"
-_CONTINUES = (
-    r"(?=\s*(?:[^\w\s']|$)|\s+(?:because|since|as|which|for|and|but|is|was|would|given|due|based"
-    r"|seems|looks|sounds|appears|fits|may|might|could|can|must|has)\b)"
-)
-_UPPER = rf"[(\[\"'<]*(?:([B-Z])(?![\w'])|(A){_CONTINUES}|([a-z])(?=[)\].\"']|\s*$))"
-_STATES = re.compile(
-    rf"(?:(final)\s+)?(?:answer|choice|option|selection|response|conclusion|答案|选择?)s?\s*"
-    rf"(?:is|are|would|should|must|:|=|->|→|是|为|\s){{0,9}}\s*{_HEDGE}{_UPPER}"
-    rf"|\b(?:choose|pick|select|go\s+with|vote\s+for|i'd\s+say|i\s+say|it's|it\s+is|it\s+must\s+be|that's)\s+"
-    rf"{_HEDGE}{_UPPER}"
-    r"|(?<![\w'])[(\[\"']?([A-Z])[)\]\"']?\s+(?:is|seems|looks|appears|would\s+be|must\s+be)\s+(?:to\s+be\s+)?(?:the\s+)?"
-    r"(?:most\s+|best\s+)?(?:correct|right|answer|best|likely|suitable|appropriate|accurate)\b",
-    re.IGNORECASE,
-)
-_AND_MORE = re.compile(
-    rf"[)\]\"']*\s*(?:,|/|&|\bor\b|\band\b)\s*(?:option\s+)?[(\[]?(?:([B-Z])(?![\w'])|(A){_CONTINUES})"
-)
-_BEFORE_NOT = re.compile(
-    r"(?:\b(?:not|never|no|nor|neither|isn't|aren't|wasn't|can't|cannot|without|rather\s+than|instead\s+of|except|unlike|"
-    r"exclude|eliminate|rule\s+out)\b)(?:[\s\"'(\[]+(?!but\b|so\b|then\b|yet\b)\w+){0,2}[\s\"'(\[]*$",
-    re.IGNORECASE,
-)
-_AFTER_NOT = re.compile(
-    r"^\W*(?:(?:and|or)\s+[A-Z]\W+(?:are|aren't|can|cannot)|is|are|was|seems|can|could|does|cannot|isn't|aren't)\s*"
-    r"(?:n't|not|wrong|incorrect|false|out|unlikely|ruled|excluded|be\s+(?:ruled|excluded))",
-    re.IGNORECASE,
-)
 _JOINERS = re.compile(
     r"\b(?:and|or|both|only|options?|choices?|letters?|answers?)\b|[\s,;:./&+|()\[\]{}\"'、-]+", re.IGNORECASE
 )
+_ONE_WITH_TEXT = re.compile(rf"[^\w\ue000-\ue119]*{WITH_TEXT}[^\w✗✘❌×\ue000-\ue119]*")
+_LEADING = re.compile(
+    rf"(?:({WITH_TEXT})|({MARK})(?:\s*[^\w\s'\ue000-\ue119]|\s*\n|\s*$|\s+(?:because|since|as|given|due|for)\b))",
+    re.IGNORECASE,
+)
+_LEADING_LIST = re.compile(rf"(?:both\s+)?{MARK}(?:(?:[\s,;/&+.]|\band\b|\bor\b|和|或){{1,6}}{MARK})+", re.IGNORECASE)
+_LEADING_NO = re.compile(rf"{MARK}\W{{1,5}}no\b\W{{0,5}}{MARK}", re.IGNORECASE)  # "A. No, B"
+_LAST_LINE = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})[^\w\n\ue000-\ue119]*$")
+_LISTED = re.compile(rf"(?:(?:^|\n)[^\w\n\ue000-\ue119]*|(?={WITH_TEXT}))({MARK})")
+_BARE_CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
+_EXPLAINS = re.compile(r"\b(?:explanation|reason(?:ing|s)?|because|since|here's\s+why|why)\b|原因|解释", re.IGNORECASE)
+_CHOICE_OF_TWO = re.compile(rf"{MARK}[^.!?;\n]{{0,40}}\b(?:or|oder|ou|o)\b[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE)
+_ALL = re.compile(r"\W*all(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*", re.IGNORECASE)
+_ALL_BUT = re.compile(
+    rf"\W*all(?:\s+\w+){{0,3}}\s+(?:except|but)(?:\s+for)?\s+({MARK}(?:\W{{0,3}}(?:and\s+)?{MARK})*)\W*", re.I
+)
 
 
-def read_one(text: str, known: tuple[str, ...]) -> Reading:
-    """Read the one letter that a reply gives; ``known`` are the options' folded texts (:func:`option_texts`)."""
-    if bare_letter := re.fullmatch(r"\W*([A-Za-z])\W*", text, re.ASCII):
+def read_one(text: str, options: tuple[str, ...]) -> Reading:
+    """Read the one letter that a reply gives.
+
+    Args:
+        text: without markup.
+        options: of the question, each with its letter.
+    """
+    if bare_letter := re.fullmatch(r"\W*([A-Za-z])\W*", text):
         return Reading(bare_letter[1].upper(), "a bare letter")
-    exact = [i for i, option in enumerate(known) if option and option == fold_words(text)]
-    if len(exact) == 1:
-        return Reading(_letter(exact[0]), "the option's text")
+    if exact := _exact_option(text, options):
+        return Reading(exact, "the option's text")
+    marked = drop_copied_options(mark_options(text, options), options)
+    if _ONE_WITH_TEXT.fullmatch(marked):
+        return Reading(letters_in(marked), "the option's letter and text")
     spelled = _bare_letters(text)
     if len(spelled) > 1:
         return Reading("", f"several letters where one is asked for ({spelled})")
     if len(spelled) == 1:
         return Reading(spelled, "a bare letter")
-    stated, leading = _stated_letters(text), _leading_letter(text, known)
-    if len(stated) == 1 and (not leading.value or leading.value == stated[0]):
-        return Reading(stated[0], "a statement")
-    if stated:
-        return Reading("", f"it names {' and '.join(dict.fromkeys([*stated, leading.value or stated[0]]))}")
-    return leading if leading.how else _only_mention(text, known)
+    if (revised := _revised_letter(marked)).how:
+        return revised
+    leading = _leading_letter(marked, options)
+    if (statement := _stated_letter(marked, leading.value)).how:
+        return statement
+    if judged := verdicts(marked):
+        right = [letter for letter, is_right in judged.items() if is_right]
+        return (
+            Reading(right[0], "a list of verdicts")
+            if len(right) == 1
+            else Reading("", f"{len(right)} verdicts of right")
+        )
+    if leading.how:
+        return leading
+    if last := _LAST_LINE.search(marked):
+        return Reading(letter_of(last[1]), "a letter on the last line")
+    return _only_mention(marked, options)
 
 
-def _leading_letter(text: str, known: tuple[str, ...]) -> Reading:
+def _exact_option(text: str, options: tuple[str, ...]) -> str:
+    folded = fold_words(text)
+    exact = [i for i, option in enumerate(option_texts(options)) if option and option == folded]
+    return chr(65 + exact[0]) if len(exact) == 1 else ""
+
+
+def _stated_letter(marked: str, leading: str) -> Reading:
+    """Return the one letter that is stated; ``leading``, the letter that the reply begins with, must not differ.
+
+    ``how`` is empty when nothing is stated.
+    """
+    statements = stated(marked)
+    final = [s for s in statements if s.is_final]
+    letters = {letter for s in final or statements for letter in s.letters}
+    if leading and letters and not final:
+        letters.add(leading)
+    if len(letters) > 1:
+        return Reading("", f"it names {' and '.join(sorted(letters))}")
+    return Reading(letters.pop(), "a statement") if letters else Reading("", "")
+
+
+def _revised_letter(marked: str) -> Reading:
+    """Return the letter after the last place where a reply revises itself; ``how`` is empty when it never does."""
+    tail = after_revision(marked)
+    if tail is None:
+        return Reading("", "")
+    revised = _stated_letter(tail, revised_letter(tail))
+    if not revised.how and (letter := revised_letter(tail)):
+        return Reading(letter, "a revision")
+    if not revised.how and (stated(marked) or _LEADING.match(marked)):
+        return Reading("", "it takes its answer back")
+    return revised
+
+
+def _leading_letter(marked: str, options: tuple[str, ...]) -> Reading:
     """Read a reply that begins with its letter: ``B. sad``, ``(c)``, ``D, because ...``; ``how`` is empty otherwise."""
-    lead = _LEADING.match(text)
+    if listed := _LEADING_LIST.match(marked) or _LEADING_NO.match(marked):
+        return Reading("", f"several letters where one is asked for ({letters_in(listed[0])})")
+    lead = _LEADING.match(marked)
     if lead is None:
         return Reading("", "")
-    letter, rest = lead[1].upper(), lead[2]
-    others = {m[1] for m in _LINE.finditer(text)} | {m[1] for m in _MARKER.finditer(text)}
-    if others - {letter}:
-        return Reading("", f"several letters where one is asked for ({''.join(sorted(others | {letter}))})")
-    if re.match(r"(?:and|or|&|/)?\s*[(\[]?[A-Z](?:\W*$|\W*[,/&]|\W+(?:and|or)\b)", rest):
-        return Reading("", "several letters where one is asked for")
-    says = [i for i, option in enumerate(known) if option and option == fold_words(rest)]
-    if says and ord(letter) - 65 not in says:
-        return Reading("", f"the letter {letter} with the text of {_letter(says[0])}")
+    letter, rest = letter_of(lead[0][0]), marked[1:]
+    says = _exact_option(rest, options) or _exact_option(rest.partition("\n")[0], options)
+    if says and says != letter:
+        return Reading("", f"the letter {letter} with the text of {says}")
+    others = _named_beside(marked, letter)
+    if others:
+        return Reading("", f"several letters where one is asked for ({''.join(sorted({*others, letter}))})")
     return Reading(letter, "a leading letter")
 
 
-def _stated_letters(text: str) -> list[str]:
-    """Return the letters that the reply states as its answer; if any are called final, only those."""
-    found = []
-    for match in _STATES.finditer(text):
-        letter, after = next(group for group in match.groups()[1:] if group).upper(), text[match.end() :]
-        if not (_BEFORE_NOT.search(text[: match.start()][-30:]) or _AFTER_NOT.match(after)):
-            found.append((letter, bool(match[1])))
-            if (more := _AND_MORE.match(after)) and not _AFTER_NOT.match(after[more.end() :]):
-                found.append((more[1] or more[2], bool(match[1])))
-    final = [letter for letter, is_final in found if is_final]
-    return list(dict.fromkeys(final or [letter for letter, _ in found]))
+def _named_beside(marked: str, letter: str) -> str:
+    """Return the letters that a reply lists beside its first one, neither denying them nor in its explanation."""
+    explanation = _EXPLAINS.search(marked)
+    listed = marked[: explanation.start()] if explanation else marked
+    named = set()
+    for match in _LISTED.finditer(listed, 1):
+        at = match.start(1)
+        if not (is_denied(marked, at, at + 1) or is_conceded(marked, at, at + 1)):
+            named.add(letter_of(match[1]))
+    return "".join(sorted(named - {letter}))
 
 
-def _only_mention(text: str, known: tuple[str, ...]) -> Reading:
-    letters, texts = _mentioned_letters(text), _contained_options(text, known)
+def _only_mention(marked: str, options: tuple[str, ...]) -> Reading:
+    if refuses(marked):
+        return Reading("", "it refuses to answer")
+    letters, texts = _mentioned_letters(marked), _contained_options(marked, option_texts(options))
     if len(letters) == 1 and (not texts or texts == letters):
         return Reading(letters, "the only letter named")
     if len(texts) == 1 and not letters:
@@ -110,29 +166,39 @@ def _only_mention(text: str, known: tuple[str, ...]) -> Reading:
     return Reading("", f"it names {' and '.join(named)}" if named else "no option is named")
 
 
-def read_several(text: str, known: tuple[str, ...]) -> Reading:
-    """Read the letters that a reply gives, in alphabetical order; ``known`` as for :func:`read_one`."""
-    exact = [i for i, option in enumerate(known) if option and option == fold_words(text)]
-    if len(exact) == 1:
-        return Reading(_letter(exact[0]), "the option's text")
-    spelled = _bare_letters(text)
-    if spelled:
-        return Reading(spelled, "bare letters")
-    if known and re.match(
-        r"(?i)\W*all(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*$", text
-    ):
-        return Reading("".join(map(_letter, range(len(known)))), "all of them")
-    listed = re.search(
-        r"(?i)\banswers?\b(?:\s+(?:is|are|would\s+be|include)|\s*[:=])+\s*(?:options?\s+)?"
-        r"((?-i:[(\[]?[A-Z][)\]]?(?![\w'])(?:\s*(?:,|;|/|&|and|or)\s*|\s)*)+)",
-        text,
-    ) or re.match(r"((?:[(\[]?[A-Z][)\]]?(?![\w'])\s*(?:,\s*and|,|;|/|&|and)\s*)+[(\[]?[A-Z][)\]]?)(?![\w'])", text)
-    if listed and (letters := _bare_letters(listed[1])):
-        return Reading(letters, "a list of letters")
-    marked = {m[1] for m in _LINE.finditer(text)} | {m[1] for m in _MARKER.finditer(text)}
-    if marked:
-        return Reading("".join(sorted(marked)), "letters in front of options")
-    letters, texts = _mentioned_letters(text), _contained_options(text, known)
+def read_several(text: str, options: tuple[str, ...]) -> Reading:
+    """Read the letters that a reply gives, in alphabetical order; arguments as for :func:`read_one`."""
+    if exact := _exact_option(text, options):
+        return Reading(exact, "the option's text")
+    if spelled := _bare_letters(text):
+        return (
+            Reading("", "a choice between letters") if _BARE_CHOICE.search(text) else Reading(spelled, "bare letters")
+        )
+    if options and _ALL.fullmatch(text):
+        return Reading("".join(chr(65 + i) for i in range(len(options))), "all of them")
+    marked = mark_options(text, options)
+    if options and (left_out := _ALL_BUT.fullmatch(marked)):
+        kept = {chr(65 + i) for i in range(len(options))} - set(letters_in(left_out[1]))
+        return Reading("".join(sorted(kept)), "all but some")
+    if judged := verdicts(marked):
+        right = "".join(sorted(letter for letter, is_right in judged.items() if is_right))
+        return Reading(right, "a list of verdicts" if right else "no verdict of right")
+    if statements := stated(marked):
+        statements = [s for s in statements if s.is_final] or statements
+        if any(s.joined_by_or for s in statements):
+            return Reading("", "a choice between letters")
+        return Reading("".join(sorted({letter for s in statements for letter in s.letters})), "a statement")
+    if listed := _LEADING_LIST.match(marked):
+        return Reading(letters_in(listed[0]), "a list of letters")
+    return _all_mentions(marked, options)
+
+
+def _all_mentions(marked: str, options: tuple[str, ...]) -> Reading:
+    if refuses(marked):
+        return Reading("", "it refuses to answer")
+    if _CHOICE_OF_TWO.search(marked):
+        return Reading("", "a choice between letters")
+    letters, texts = _mentioned_letters(marked), _contained_options(marked, option_texts(options))
     if letters or texts:
         return Reading(letters or texts, "the letters named" if letters else "options' texts in it")
     return Reading("", "no option is named")
@@ -148,12 +214,13 @@ def _bare_letters(text: str) -> str:
     return "".join(sorted(set(joined.upper())))
 
 
-def _mentioned_letters(text: str) -> str:
-    """Return letters that are words by themselves and not negated; the article in ``A man smiles`` is not a letter."""
-    named = set()
-    for match in re.finditer(rf"(?<![\w'])(?:([B-HJ-Z])(?![\w'])|(A){_CONTINUES})", text):
-        if not (_BEFORE_NOT.search(text[: match.start()][-30:]) or _AFTER_NOT.match(text[match.end() :])):
-            named.add(match[1] or match[2])
+def _mentioned_letters(marked: str) -> str:
+    """Return letters that a reply names and does not deny."""
+    named = {
+        letter_of(match[0])
+        for match in re.finditer(MARK, marked)
+        if not (is_denied(marked, match.start(), match.end()) or marked[match.end() : match.end() + 1] == "?")
+    }
     return "".join(sorted(named))
 
 
@@ -164,17 +231,7 @@ def _contained_options(text: str, known: tuple[str, ...]) -> str:
     for i, option in sorted(enumerate(known), key=lambda pair: -len(pair[1])):
         at = words.find(f" {option} ") if option else -1
         if at >= 0:
-            if not _BEFORE_NOT.search(words[: at + 1]):
-                named += _letter(i)
+            if not denies_next(words[: at + 1]):
+                named += chr(65 + i)
             words = words[:at] + " | " + words[at + len(option) + 2 :]
     return "".join(sorted(named))
-
-
-@functools.lru_cache(maxsize=1024)
-def option_texts(options: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the options without their letters, folded for comparison."""
-    return tuple(fold_words(strip_letter(unicodedata.normalize("NFKC", option))) for option in options)
-
-
-def _letter(index: int) -> str:
-    return chr(65 + index)

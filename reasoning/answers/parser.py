@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.normalize import Reading, plain_text
-from omnisense.reasoning.answers.parse_letters import option_texts, read_one, read_several
+from omnisense.reasoning.answers.parse_letters import read_one, read_several
 from omnisense.reasoning.answers.parse_values import read_number, read_yes_no
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Kind
 
-PARSER_VERSION = 2  # raise it when any reply is parsed differently; every record carries it
+PARSER_VERSION = 3  # raise it when any reply is parsed differently; every record carries it
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,21 @@ def is_think_then_answer(reply: str) -> bool:
 
 _WELL_FORMED = re.compile(r"\s*<think>.*?</think>\s*<answer>.*?</answer>\s*", re.DOTALL)
 _TAG = re.compile(r"<\s*/?\s*(?:think|answer)\s*>", re.IGNORECASE)
-_THINK = re.compile(r"<\s*think(?:ing)?\s*>(.*?)<\s*/\s*think(?:ing)?\s*>", re.DOTALL | re.IGNORECASE)
-_THINK_OPEN = re.compile(r"<\s*think(?:ing)?\s*>", re.IGNORECASE)
-_THINK_CLOSE = re.compile(r"<\s*/\s*think(?:ing)?\s*>", re.IGNORECASE)
+_THINK_TAG = r"(?:think(?:ing)?|thoughts?|analysis|reasoning|reflection)\s*>"
+_THINK_OPEN = re.compile(rf"<\s*{_THINK_TAG}", re.IGNORECASE)
+_THINK_CLOSE = re.compile(rf"<\s*/\s*{_THINK_TAG}", re.IGNORECASE)
+# the channels of OpenAI's harmony format, with its special tokens or, where decoding dropped them, without
+_FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final\b[^<]{0,80}<\|message\|>|(?<![a-z])assistantfinal(?![a-z])")
+_ANALYSIS_CHANNEL = re.compile(r"<\|channel\|>\s*(?:analysis|commentary)\b[^<]{0,80}<\|message\|>|\Aanalysis(?=[A-Z])")
 _ANSWER = re.compile(r"<\s*answer\s*>(.*?)(?=<\s*/?\s*answer\s*>|\Z)", re.DOTALL | re.IGNORECASE)
-_BOXED = re.compile(r"\\boxed\s*\{(?:\\text\s*\{)?([^{}]*)\}")
+_BOXED = re.compile(r"\\boxed\s*\{(?:\s*\\[a-z]{1,12}\s*\{)?([^{}]*)\}")
 _SPECIAL = re.compile(r"<\|[^|<>]*\|>|</?s>|```(?:json)?")
 
 
 def _split_reply(reply: str, clean: Callable[[str], str]) -> tuple[str, list[str], str]:
     """Return the thinking, the texts that hold an answer, and where they were found (or why there are none)."""
-    text = _SPECIAL.sub(" ", reply)
-    thinking = "\n".join(part.strip() for part in _THINK.findall(text))
-    text = _THINK.sub(" ", text)
+    text = _SPECIAL.sub(" ", _channels_as_tags(reply))
+    thinking, text = _take_thinking(text)
     if closing := _THINK_CLOSE.search(text):  # a chat template may have written the opening tag itself
         thinking, text = f"{thinking}\n{text[: closing.start()]}".strip(), text[closing.end() :]
     elif opening := _THINK_OPEN.search(text):
@@ -96,6 +98,38 @@ def _split_reply(reply: str, clean: Callable[[str], str]) -> tuple[str, list[str
     return thinking, [plain] if plain else [], "" if plain else "the reply is empty"
 
 
+def _take_thinking(text: str) -> tuple[str, str]:
+    """Return what stands between think tags, and the text without it, in one pass over the tags."""
+    closings = iter(list(_THINK_CLOSE.finditer(text)))
+    closing = next(closings, None)
+    thoughts, kept, at = [], [], 0
+    for opening in _THINK_OPEN.finditer(text):
+        if opening.start() < at:
+            continue
+        while closing is not None and closing.start() < opening.end():
+            closing = next(closings, None)
+        if closing is None:
+            break
+        kept.append(text[at : opening.start()])
+        thoughts.append(text[opening.end() : closing.start()].strip())
+        at = closing.end()
+    return "\n".join(thoughts), " ".join([*kept, text[at:]])
+
+
+def _channels_as_tags(reply: str) -> str:
+    """Return a reply whose analysis and final channels, if it has any, are written as thinking and what follows it."""
+    if "<|channel|>" not in reply and "assistantfinal" not in reply:
+        return reply
+    opening = _ANALYSIS_CHANNEL.search(reply)
+    finals = list(_FINAL_CHANNEL.finditer(reply))
+    if finals and (opening or reply[finals[-1].start()] == "<"):
+        analysis = reply[opening.end() if opening else 0 : finals[-1].start()]
+        return f"<think>{_THINK_CLOSE.sub(' ', analysis)}</think>{reply[finals[-1].end() :]}"
+    if opening and opening[0].startswith("<"):
+        return f"<think>{reply[opening.end() :]}"
+    return reply
+
+
 def _read(text: str, kind: Kind, options: tuple[str, ...]) -> Reading:
     if kind in UNSCORED_KINDS:
         return Reading(text, "the reply")
@@ -103,8 +137,7 @@ def _read(text: str, kind: Kind, options: tuple[str, ...]) -> Reading:
         return read_number(text)
     if kind == "yes_no":
         return read_yes_no(text)
-    known = option_texts(options)
-    read = read_one(text, known) if kind == "one" else read_several(text, known)
+    read = read_one(text, options) if kind == "one" else read_several(text, options)
     beyond = [letter for letter in read.value if ord(letter) - 65 >= len(options)]
     return Reading("", f"'{beyond[0]}' is not among the options") if options and beyond else read
 

@@ -1,0 +1,115 @@
+"""Marks where a reply names an option, so that the patterns that read sentences need not tell ``A`` from an article.
+
+Every option that a reply names by its letter becomes one character outside of any language (Unicode's private use
+area): ``Option (B)`` and ``B. sad`` are then one mark each, in any language, with the option's own text taken in.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from omnisense.reasoning.answers.normalize import fold_words
+from omnisense.reasoning.answers.question import strip_letter
+
+_BARE, _WITH_TEXT = 0xE000, 0xE100  # the marks of A: named by its letter, and by its letter and its text
+MARK = "[\ue000-\ue019\ue100-\ue119]"
+WITH_TEXT = "[\ue100-\ue119]"
+WORD = r"[^\W\u3400-\u9fff]"  # a character of a word; Chinese needs no spaces around a letter
+# what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
+_AFTER_LETTER_A = (
+    r"(?=\s+(?-i:[B-Z])(?!\w)|\s*?(?:\n|[^\w\s']|[\u3400-\u9fff\ue000-\ue119]|$)|\s+(?:because|since|as|which|for|and|but|or|nor|is|isn't|was|would"
+    r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
+    r"|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
+    r"|ist|passt|und|oder|wäre|es|y|o|est|et|ou)\b)"
+)
+_OPTION_WORD = r"(?:\b(?:options?|choices?|letters?|opci[oó]n(?:es)?|opciones|optionen)\s+|选项\s*)"
+_IS = r"(?:\b(?:is|are|be|es|est|ist|lautet)\s+|[:=是为选]\s*)"
+_OPEN, _CLOSE = r"[(\[{\"'<]", r"[)\]}\"'>]"
+_LETTER = re.compile(
+    rf"(?:(?i:{_OPTION_WORD}){_OPEN}{{0,3}}([A-Z])|{_OPEN}{{0,3}}(?<!{WORD})(?<!{WORD}['.])(?:([B-HJ-Z])|(A)(?={_CLOSE}|(?i:{_AFTER_LETTER_A}))|(I)(?=[)\].:]|\s*$)))"
+    rf"(?!{WORD}|'{WORD}|&{WORD}){_CLOSE}{{0,3}}(?:\s*选项)?"
+)
+_SMALL_LETTER = re.compile(
+    rf"(?:(?i:{_OPTION_WORD}|(?:answer|choice|答案)\W{{0,3}}\s*{_IS}(?:{_OPTION_WORD})?)|\A){_OPEN}{{0,3}}\s?([a-z])"
+    rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){_CLOSE}{{0,3}}"
+)
+_LETTERS_IN_A_ROW = re.compile(rf"(?i:{_IS})(?-i:([A-H]{{2,6}}))(?!{WORD})")
+
+
+def mark_of(letter: str) -> str:
+    """Return the mark of an option that is named by its letter alone."""
+    return chr(_BARE + ord(letter) - 65)
+
+
+def letter_of(mark: str) -> str:
+    """Return the letter of a mark."""
+    return chr((ord(mark) & 0xFF) + 65)
+
+
+def letters_in(marked: str) -> str:
+    """Return the letters of all marks in a text, in alphabetical order, each once."""
+    return "".join(sorted({letter_of(mark) for mark in re.findall(MARK, marked)}))
+
+
+def mark_options(text: str, options: tuple[str, ...]) -> str:
+    """Return a text with a mark for every option that it names by its letter.
+
+    Args:
+        text: without markup (:func:`~omnisense.reasoning.answers.normalize.plain_text`).
+        options: of the question, each with its letter.
+    """
+    text = re.sub(r"[\ue000-\uf8ff]", " ", text)
+    own_texts, naming_letters = _own_texts(options)
+    for index, pattern in own_texts:
+        text = pattern.sub(chr(_WITH_TEXT + index), text)
+    for index, pattern in naming_letters:  # "Both A and B" is an option, and names no other
+        text = pattern.sub(chr(_WITH_TEXT + index), text)
+    text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
+    text = _SMALL_LETTER.sub(lambda m: _keep_cue(m) + mark_of(m[1].upper()), text)
+    text = _LETTER.sub(lambda m: mark_of(m[1] or m[2] or m[3] or m[4]), text)
+    return re.sub(rf"(?i:{_OPTION_WORD}){_OPEN}{{0,3}}({MARK}){_CLOSE}{{0,3}}", r"\1", text)
+
+
+def _keep_cue(match: re.Match[str]) -> str:
+    return match[0][: match.start(1) - match.start()].rstrip("([{\"'< ") + " "
+
+
+def drop_copied_options(marked: str, options: tuple[str, ...]) -> str:
+    """Return a marked text without the places where all options are copied, one after the other."""
+    if len(options) < 2:
+        return marked
+    between = r"(?:[\s,;.:|/•*–-]|\band\b|\bor\b|\d+\.){0,12}"
+    copied = between.join(chr(_WITH_TEXT + index) for index in range(len(options)))
+    return re.sub(copied + r"[.;]?", "\n", marked).strip()
+
+
+@functools.lru_cache(maxsize=1024)
+def option_texts(options: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the options without their letters, folded for comparison."""
+    return tuple(fold_words(strip_letter(unicodedata.normalize("NFKC", option))) for option in options)
+
+
+_Patterns = Sequence[tuple[int, re.Pattern[str]]]
+
+
+@functools.lru_cache(maxsize=1024)
+def _own_texts(options: tuple[str, ...]) -> tuple[_Patterns, _Patterns]:
+    """Return patterns of each letter with its text, and of texts that name letters themselves."""
+    own, naming = [], []
+    for index, option in enumerate(options[:26]):
+        written = strip_letter(unicodedata.normalize("NFKC", option)).replace("’", "'").strip(" .。")
+        if not written:
+            continue
+        words = r"\s+".join(map(re.escape, written.split()))
+        letter = chr(65 + index)
+        head = rf"(?<!{WORD}){_OPEN}{{0,3}}{letter}\s{{0,2}}{_CLOSE}?\s{{0,2}}[.:,、)-]?\s{{0,2}}"
+        with_letter = rf"{head}{_OPEN}{{0,3}}{words}{_CLOSE}{{0,3}}(?!{WORD})"
+        own.append((index, re.compile(with_letter, re.IGNORECASE)))
+        if re.search(r"\b[A-Z]\b.*\b[A-Z]\b", written):
+            naming.append(
+                (index, re.compile(rf"(?<!{WORD}){_OPEN}{{0,3}}{words}{_CLOSE}{{0,3}}(?!{WORD})", re.IGNORECASE))
+            )
+    return own, naming

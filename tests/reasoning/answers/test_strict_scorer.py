@@ -1,0 +1,56 @@
+"""The strict scorer against a careful reader, on replies in the styles of real models (``replies.jsonl``)."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from omnisense.benchmarks.harness.scorer_agreement import HALVES, load_replies, main, measure
+from omnisense.reasoning.answers.parser import PARSER_VERSION, parse
+
+PATH = Path(__file__).with_name("replies.jsonl")
+REPLIES = load_replies(PATH)
+FOUR = ("A. happy", "B. sad", "C. angry", "D. surprised")
+NONSENSE = ("A ", "(", "{", "[", "the answer is ", "option A ", "A is right ", "A. happy ", "<think>", "\\boxed{",
+            "wait, ", "no, ", "1-", "选", "'", "A\n", "<|channel|>analysis<|message|>")  # fmt: skip
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_agrees_with_a_careful_reader(half):
+    found = measure([labelled for labelled in REPLIES if labelled.half == half])
+    assert found.total >= 200
+    assert found.agreed >= 0.98 * found.total
+    assert 200 * found.misread <= found.total
+
+
+def test_the_halves_share_no_style_and_no_reply():
+    halves = [[labelled for labelled in REPLIES if labelled.half == half] for half in HALVES]
+    assert sum(map(len, halves)) == len(REPLIES) >= 400
+    for of in (lambda r: r.style, lambda r: (r.reply, r.question)):
+        assert not {of(r) for r in halves[0]} & {of(r) for r in halves[1]}
+
+
+def test_boxes_and_open_replies_are_not_rewritten():
+    assert parse("(100,200),(300,400)", "box", form="thousandths").value == "[[0.1, 0.2, 0.3, 0.4]]"
+    assert parse("Option A is kind, isn't it?", "open").value == "Option A is kind, isn't it?"
+
+
+@pytest.mark.parametrize("piece", NONSENSE)
+def test_time_is_linear(piece):
+    def seconds(length: int) -> float:
+        text, best = (piece * length)[:length], float("inf")
+        for _ in range(2):
+            start = time.process_time()
+            for kind in ("one", "several", "number", "yes_no"):
+                parse(text, kind, FOUR)
+            best = min(best, time.process_time() - start)
+        return best
+
+    assert seconds(24_000) < 20 * seconds(3_000) + 0.05  # eight times the text; 64 times the time if quadratic
+
+
+def test_the_command_writes_the_table(tmp_path):
+    main([str(PATH), "--output", str(tmp_path / "table.md")])
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert f"parser version {PARSER_VERSION}" in text
+    assert "| refusal |" in text
