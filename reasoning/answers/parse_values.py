@@ -93,12 +93,15 @@ _NO = (
     rf"|{_UNTRUE}|\b(?:nope|false|nein|non)\b|不是的?|否"
 )
 _YES_OR_NO = re.compile(rf"(?P<double_no>{_NOT_FALSE})|(?P<no>{_NO})|(?P<yes>{_YES})", re.IGNORECASE)
+_MAY_SUPPOSE = re.compile(r"\b(?:whether|if|ob)\b|是不|是否|不确定", re.IGNORECASE)
 _SUPPOSED = re.compile(r"\b(?:whether|if|ob)\b[^.!?;:,\n]*$|是不$|是否$|不确定[^,.。]*$", re.IGNORECASE)
 
 
 def read_yes_no(text: str) -> Reading:
     """Read ``yes`` or ``no`` from a reply."""
-    words = [m for m in _YES_OR_NO.finditer(text) if not _SUPPOSED.search(text[max(0, m.start() - 80) : m.start()])]
+    words = list(_YES_OR_NO.finditer(text))
+    if _MAY_SUPPOSE.search(text):
+        words = [m for m in words if not _SUPPOSED.search(text[max(0, m.start() - 80) : m.start()])]
     yes, no = [m for m in words if not m["no"]], [m for m in words if m["no"]]
     alone = {name for name, found in (("yes", yes), ("no", no)) for m in found if _stands_alone(text, m)}
     if not alone and refuses(text):
@@ -113,7 +116,11 @@ def read_yes_no(text: str) -> Reading:
     return Reading("", "both yes and no")
 
 
+_NEAR = 40  # characters looked at on each side: copies of all of a long text would take quadratic time
+
+
 def _stands_alone(text: str, match: re.Match[str]) -> bool:
-    before, after = text[: match.start()].rstrip(" \"'("), text[match.end() :]
+    before = text[max(0, match.start() - _NEAR) : match.start()].rstrip(" \"'(")
+    after = text[match.end() : match.end() + _NEAR]
     opens = not before or before[-1] in ".:;,!?\n=" or before.lower().endswith((" is", "answer"))
     return opens and bool(re.match(r"[\"')]*\s*(?:[.,;:!\n-]|$)", after))
