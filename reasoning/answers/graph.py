@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from langgraph.graph import END, START, StateGraph
-
 from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.answers.parser import parse
 from omnisense.reasoning.answers.perception_prior import PerceptionPrior, perception_prior
@@ -50,6 +48,9 @@ class AnswerGraph:
 
     def __init__(self, policy: Policy, max_new_tokens: int = 256, seed: int = 0) -> None:
         self._policy, self._max_new_tokens, self._seed = policy, max_new_tokens, seed
+        # Most of the time that a worker process of an evaluation takes to import: only the agent needs it.
+        from langgraph.graph import END, START, StateGraph
+
         graph = StateGraph(AnswerState)
         graph.add_node("think", self._think)
         graph.add_node("conclude", self._conclude)

@@ -287,7 +287,8 @@ def test_chat_models_without_schemas_answer_in_json():
         ChatModelPolicy(fake_chat_model(lambda m: "no idea", structured=False)).choose([HI], [["a", "b"]])
 
 
-def test_failures_are_tried_again_and_then_said():
+def test_failures_are_tried_again_and_then_said(monkeypatch):
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)  # the pauses between two tries
     assert ChatModelPolicy(fake_chat_model(lambda m: "up again", fail=2), attempts=3).write([HI]) == ["up again"]
     with pytest.raises(PolicyError, match="the line is dead"):
         ChatModelPolicy(fake_chat_model(str, fail=5), attempts=2).write([HI])
