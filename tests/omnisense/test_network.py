@@ -118,6 +118,7 @@ def test_telemetry_is_off_unless_the_environment_requests_it():
 
 
 @pytest.mark.parametrize("name", TRACING)
+@pytest.mark.subprocess
 def test_offline_there_is_no_tracing_whatever_the_environment_says(name):
     code = "import omnisense, langsmith.utils; print(langsmith.utils.tracing_is_enabled())"
     assert run_python(code, **{name: "true"}).stdout.strip() == "True"

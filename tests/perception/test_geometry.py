@@ -1,6 +1,7 @@
 """Overlaps and matching against torchvision and scipy, on random boxes."""
 
 import numpy as np
+import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 from torchvision.ops import box_iou
@@ -29,6 +30,7 @@ def some_boxes(rng, count):
     return np.concatenate([corners, corners + rng.uniform(0.25, 0.4, (count, 2))], axis=1).round(2)
 
 
+@pytest.mark.networks
 def test_overlaps_and_matching_agree_with_torchvision_and_scipy():
     rng = np.random.default_rng(0)
     met = 0

@@ -133,6 +133,7 @@ def test_manner_needs_a_clear_difference():
 # --- perceive -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.networks
 def test_a_model_that_cannot_be_had_is_a_missing_stream_and_is_not_cached():
     settings = PerceptionSettings(face_model="owner/no-such-model", streams=("visual", "audio"))
     for _ in range(2):
@@ -142,6 +143,7 @@ def test_a_model_that_cannot_be_had_is_a_missing_stream_and_is_not_cached():
         assert not percepts.provenance.from_cache
 
 
+@pytest.mark.networks
 def test_a_broken_extractor_is_named_and_the_rest_comes(monkeypatch):
     import omnisense.perception.audio.analysis as audio
 
@@ -154,6 +156,7 @@ def test_a_broken_extractor_is_named_and_the_rest_comes(monkeypatch):
     assert "audio" in percepts.missing()
 
 
+@pytest.mark.networks
 def test_streams_that_were_not_asked_for():
     percepts = perceive(DEMO, streams=["audio"])
     assert percepts.missing() == {"visual": "it was not requested", "transcript": "it was not requested"}

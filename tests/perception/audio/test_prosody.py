@@ -115,6 +115,7 @@ def test_the_cut_is_in_the_longest_silence():
         ("'cause", ["'cause"]),
     ],
 )
+@pytest.mark.networks
 def test_spoken_forms(token, form):
     assert _spoken_form(token) == form
 
