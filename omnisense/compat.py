@@ -51,8 +51,8 @@ def _decord() -> Any:
 def without_xnnpack_banner() -> Iterator[None]:
     """Remove one line that LiteRT prints to standard error, "Created TensorFlow Lite XNNPACK delegate for CPU".
 
-    LiteRT 2 has no setting for it (TFLITE_LOG_PROD_ONCE in ``tflite/tflite_with_xnnpack_optional.cc``), and without
-    XNNPACK it is four times slower. Whatever else is written to standard error meanwhile follows afterwards.
+    LiteRT 2 has no setting for it, and without XNNPACK it is four times slower. Whatever else is written to
+    standard error meanwhile follows afterwards.
     """
     with _LOADING_LITERT, tempfile.TemporaryFile() as written:
         try:
