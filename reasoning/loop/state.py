@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 from omnisense.perception.media.clip import Clip
@@ -23,8 +23,10 @@ from omnisense.reasoning.loop.appraisal import (
 )
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.emotion import quote_of
+from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages
+from omnisense.reasoning.profile import PolicyProfile, profile_of
 
 _CHARS_PER_TOKEN = 4
 
@@ -89,7 +91,9 @@ class LoopSettings:
     """Limits of the loop.
 
     Attributes:
-        guided: whether replies continue an opening written from the appraisal; None: when the policy needs guidance.
+        persona: who the agent is to the person.
+        profile: how the policy is used; None: the one that ships or was measured for it, else the stated prior.
+        guided: whether replies continue an opening written from the appraisal; None: as the profile says.
         drafts: replies written at once; None: 6 when guided (a small model needs the choice), else 1.
         max_revisions: how often a reply with faults is rewritten.
         max_reply_tokens: for one draft.
@@ -99,6 +103,8 @@ class LoopSettings:
         temperature: of the drafts; seed: of their sampling.
     """
 
+    persona: Persona = field(default_factory=Persona)
+    profile: PolicyProfile | None = None
     guided: bool | None = None
     drafts: int | None = None
     max_revisions: int = 1
@@ -111,7 +117,11 @@ class LoopSettings:
 
     def is_guided(self, policy: Policy) -> bool:
         """Whether replies of this policy continue an opening written from the appraisal."""
-        return policy.needs_guidance if self.guided is None else self.guided
+        return not self.profile_of(policy).leads if self.guided is None else self.guided
+
+    def profile_of(self, policy: Policy) -> PolicyProfile:
+        """Return how this policy is used."""
+        return self.profile or profile_of(policy)
 
 
 def appraisal_of(state: State) -> Appraisal:

@@ -1,0 +1,26 @@
+"""Who the agent is to the person: its name, tone, length of replies, language and boundaries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Who the agent is; a setting of the loop.
+
+    Attributes:
+        name: how it calls itself when asked.
+        tone: in a few words, for the policy's instructions.
+        max_sentences: of an ordinary reply. A question that asks for more may get more.
+        language: an ISO 639-1 code to always answer in; empty for the person's own language.
+        boundaries: sentences that say what it does not do.
+
+    Whatever the persona, the agent says that it is a program when it is asked.
+    """
+
+    name: str = "OmniSense"
+    tone: str = "warm and attentive"
+    max_sentences: int = 4
+    language: str = ""
+    boundaries: tuple[str, ...] = ()
