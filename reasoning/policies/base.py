@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from omnisense.errors import PolicyError
 from omnisense.reasoning.policies.messages import Messages, Modality, PreparedPrompt
@@ -72,6 +72,8 @@ class Policy(Protocol):
         stop: Sequence[str] = (),
         seed: int = 0,
         on_token: OnToken | None = None,
+        schema: Mapping[str, Any] | None = None,
+        max_seconds: float | None = None,
     ) -> list[str]:
         """Continue each prompt; a prompt that ends with an assistant message is continued inside it.
 
@@ -82,6 +84,9 @@ class Policy(Protocol):
             stop: strings that end a reply; they are not part of it.
             seed: for sampling; the same call with the same seed gives the same replies.
             on_token: receives the first prompt's reply piece by piece while it is written.
+            schema: a JSON schema that each reply shall satisfy. A policy enforces it where it can; the caller checks.
+            max_seconds: upper bound for the whole call; what is written by then is returned. Reading a prompt is not
+                interrupted. None for no bound.
 
         Returns:
             One reply for each prompt.

@@ -11,7 +11,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast, get_args
 
 from omnisense.errors import InputError, PolicyError
@@ -122,6 +122,8 @@ class ChatModelPolicy:
         stop: Sequence[str] = (),
         seed: int = 0,
         on_token: OnToken | None = None,
+        schema: Mapping[str, Any] | None = None,
+        max_seconds: float | None = None,
     ) -> list[str]:
         """Continue each prompt; see :class:`omnisense.reasoning.policies.base.Policy`.
 

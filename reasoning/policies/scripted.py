@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,10 @@ class ScriptedPolicy:
         stop: Sequence[str] = (),
         seed: int = 0,
         on_token: OnToken | None = None,
+        schema: Mapping[str, Any] | None = None,
+        max_seconds: float | None = None,
     ) -> list[str]:
-        """Return the next replies of the script."""
+        """Return the next replies of the script, whatever the settings are."""
         with self._lock:
             replies = [self._reply(prompt) for prompt in prompts]
         if on_token and replies:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +109,17 @@ class TransformersPolicy:
         stop: Sequence[str] = (),
         seed: int = 0,
         on_token: OnToken | None = None,
+        schema: Mapping[str, Any] | None = None,
+        max_seconds: float | None = None,
     ) -> list[str]:
         """Continue each prompt; see :class:`omnisense.reasoning.policies.base.Policy`.
 
-        Sampling depends on how prompts fall into batches: the same call gives the same replies.
+        Sampling depends on how prompts fall into batches: the same call gives the same replies. A schema is not
+        enforced. Prompts whose batch has not begun after ``max_seconds`` get an empty reply.
         """
         import torch
 
+        deadline = math.inf if max_seconds is None else time.perf_counter() + max_seconds
         replies = [""] * len(prompts)
         rows = self._encode(prompts)
         with self._lock, torch.inference_mode(), torch.random.fork_rng():
@@ -123,6 +128,11 @@ class TransformersPolicy:
             torch.manual_seed(self._seed * 1_000_003 + seed)
             for batch in self._batches(rows):
                 began = time.perf_counter()
+                if began >= deadline:
+                    _log.warning(
+                        "%s: the time is up after %g s, %d replies are empty", self.name, max_seconds, len(batch)
+                    )
+                    continue
                 inputs = to_device(model, collate([rows[i] for i in batch], tokenizer.pad_token_id))
                 streamer = _RowStreamer(tokenizer, batch.index(0), on_token) if on_token and 0 in batch else None
                 output = model.generate(
@@ -130,6 +140,7 @@ class TransformersPolicy:
                     max_new_tokens=max_new_tokens,
                     pad_token_id=tokenizer.pad_token_id,
                     streamer=streamer,
+                    max_time=None if max_seconds is None else deadline - began,
                     suppress_tokens=media_token_ids(model.config) or None,
                     **({"stop_strings": list(stop), "tokenizer": tokenizer} if stop else {}),
                     **_sampling_settings(temperature),

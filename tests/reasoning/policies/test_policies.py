@@ -1,6 +1,7 @@
 """Policies: the script, the tiny transformers model built on the spot, and LangChain chat models."""
 
 import json
+import time
 
 import pytest
 
@@ -140,6 +141,20 @@ def test_seeds_sampling_stop_and_streaming(tiny):
     assert "".join(pieces) == reply.rstrip("\N{REPLACEMENT CHARACTER}") or reply.startswith("".join(pieces))
     stop = next(c for c in reply if c.isascii() and c.isprintable())
     assert stop not in tiny.write([LONG], max_new_tokens=12, stop=[stop])[0]
+
+
+def test_writing_stops_when_the_time_is_up(tiny, tiny_model):
+    full = tiny.write([LONG], max_new_tokens=400)[0]
+    began = time.perf_counter()
+    cut = tiny.write([LONG], max_new_tokens=400, max_seconds=0.05)[0]
+    assert time.perf_counter() - began < 1
+    assert cut
+    assert full.startswith(cut.rstrip("\N{REPLACEMENT CHARACTER}"))
+    assert len(cut) < len(full)
+    alone = TransformersPolicy(tiny_model, batch_size=1)
+    alone.load()
+    first, second = alone.write([LONG, HI], max_new_tokens=400, max_seconds=1e-9)
+    assert first == second == ""
 
 
 def test_sampling_leaves_the_users_random_state_alone(tiny):
