@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # their libraries take seconds to import
 OnProgress = Callable[[str], None]
 # Models whose libraries import torch: two threads that do so at once find each other's half-imported modules.
 _TORCH_ROLES: tuple[Role, ...] = ("speech", "speaker", "voice_emotion", "text_emotion", "asd")
-_TORCH_LOCK = threading.RLock()
+TORCH_LOCK = threading.RLock()
 _REQUIRED: tuple[Role, ...] = ("face", "pitch", "speech")
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class ModelRegistry:
         self._loaded: dict[Role, Any] = {}
         self._unavailable: dict[Role, str] = {}
         roles: tuple[Role, ...] = get_args(Role)
-        self._locks = {role: _TORCH_LOCK if role in _TORCH_ROLES else threading.RLock() for role in roles}
+        self._locks = {role: TORCH_LOCK if role in _TORCH_ROLES else threading.RLock() for role in roles}
         self.vision_lock, self.audio_lock = threading.Lock(), threading.Lock()
 
     def get(self, role: Role) -> Any:

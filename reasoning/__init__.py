@@ -8,6 +8,7 @@ Read in this order:
 - ``loop``: the agent's turn. ``appraisal`` and ``conversation`` (the types), ``state``, ``graph``; its nodes in
   ``gates`` (with ``safety``), ``appraiser`` (with ``observations``, ``emotion``, ``emotion_lexicon`` and ``decisions``)
   and ``reply`` (with ``prompts``, ``paraphrase`` and ``checks``).
+- ``search``: the timeline, and any texts, by meaning.
 - ``answers``: questions with one correct answer. ``question``, ``parser`` (with ``normalize``,
   ``option_marks``, ``statements``, ``parse_letters``, ``parse_values`` and ``boxes``), ``box_notation``,
   ``perception_prior`` and ``graph``.

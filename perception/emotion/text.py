@@ -8,7 +8,8 @@ Hugging Face text classifier can be used instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -77,7 +78,7 @@ def add_text_emotion(transcript: Transcript, classifier: TextEmotionClassifier) 
 
 
 class SentenceEmbedder:
-    """Sentence features by MiniLM.
+    """Sentence embeddings by MiniLM, and the features that the shipped heads use; see :func:`load_embedder`.
 
     Args:
         folder: of the model.
@@ -101,25 +102,60 @@ class SentenceEmbedder:
 
     def embed(self, sentences: Sequence[str], batch_size: int = 128) -> np.ndarray:
         """Return features (N, 2688) float32, in the order of the sentences; they are truncated to 64 tokens."""
+        return self._in_batches(sentences, self._features, batch_size)
+
+    def encode(self, sentences: Sequence[str], batch_size: int = 64) -> np.ndarray:
+        """Return embeddings (N, 384) float32 of length 1, whose dot product is the similarity of two sentences.
+
+        They are what the model was trained to give: the mean over the words at its last layer, truncated to 64 tokens.
+        """
+        return self._in_batches(sentences, self._means, batch_size)
+
+    def _in_batches(
+        self, sentences: Sequence[str], embed: Callable[[list[str]], np.ndarray], batch_size: int
+    ) -> np.ndarray:
         rows: dict[int, np.ndarray] = {}
         order = np.argsort([len(s) for s in sentences], kind="stable")  # similar lengths share a batch
         for at in range(0, len(order), batch_size):
             chosen = order[at : at + batch_size].tolist()
-            rows |= dict(zip(chosen, self._features([sentences[i] for i in chosen]), strict=True))
+            rows |= dict(zip(chosen, embed([sentences[i] for i in chosen]), strict=True))
         return np.stack([rows[i] for i in range(len(sentences))])
 
     def _features(self, sentences: list[str]) -> np.ndarray:
         import torch
 
-        inputs = self._tokenizer(sentences, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
         with torch.inference_mode():
-            layers = self._model(**inputs, output_hidden_states=True).hidden_states
-            mask = inputs["attention_mask"][..., None].bool()
+            layers, mask = self._layers(sentences)
             pooled = [(layers[i] * mask).sum(1) / mask.sum(1) for i in _MEANS]
             pooled += [layers[i].masked_fill(~mask, -torch.inf).amax(1) for i in _MAXIMA]
             pooled += [layers[i].masked_fill(~mask, torch.inf).amin(1) for i in _MINIMA]
             features: np.ndarray = torch.cat(pooled, dim=1).float().numpy()
         return features
+
+    def _means(self, sentences: list[str]) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            layers, mask = self._layers(sentences)
+            means = (layers[-1] * mask).sum(1) / mask.sum(1)
+            rows: np.ndarray = torch.nn.functional.normalize(means, dim=1).float().numpy()
+        return rows
+
+    def _layers(self, sentences: list[str]) -> tuple[Any, Any]:
+        """Return the hidden states of all layers, (N, T, 384) each, and the mask (N, T, 1) of words."""
+        inputs = self._tokenizer(sentences, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+        layers = self._model(**inputs, output_hidden_states=True).hidden_states
+        return layers, inputs["attention_mask"][..., None].bool()
+
+
+@functools.lru_cache(maxsize=2)
+def load_embedder(folder: Path) -> SentenceEmbedder:
+    """Return the embedder of a folder, loaded once for emotion and search.
+
+    Raises:
+        ModelError: the folder contains no such model.
+    """
+    return SentenceEmbedder(folder)
 
 
 class ShippedTextClassifier:
@@ -137,7 +173,7 @@ class ShippedTextClassifier:
     name = SHIPPED
 
     def __init__(self, folder: Path) -> None:
-        self._embedder = SentenceEmbedder(folder)
+        self._embedder = load_embedder(folder)
         self._fine, self._groups = LinearHead.load(shipped=SHIPPED), LinearHead.load(shipped=SHIPPED_GROUPS)
         self.labels = self._groups.labels
 

@@ -1,0 +1,190 @@
+"""Search of a timeline, and of any texts, by meaning: sentence embeddings beside the words that are shared.
+
+The embedding is the one that perception uses for text emotion (all-MiniLM-L6-v2). Each text is embedded once in a
+process; those of a long timeline are kept on disk beside the percepts. Where the model is absent, shared words alone
+rank the texts, and the result says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import math
+import re
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from omnisense import models
+from omnisense.errors import ModelError
+from omnisense.files import home_dir, write_atomically
+from omnisense.perception.emotion.text import EMBEDDING, SentenceEmbedder, load_embedder
+from omnisense.perception.percepts import Percepts
+from omnisense.perception.registry import TORCH_LOCK
+from omnisense.perception.types import Channel, Event
+
+WITHOUT_EMBEDDING = f"searched by shared words: the model '{EMBEDDING}' is not on this machine"
+_WORDS_WEIGHT = 0.35  # of the shared words, beside the similarity of meaning (-1 to 1): names and numbers count
+_KEPT_TEXTS = 50_000  # embeddings in memory, 768 bytes each
+_ON_DISK_FROM = 200  # texts that are new at once: the timeline of a long clip
+_MEASURED = re.compile(r"\s*\((?:face-\d+|[\d.]+)\)")  # scores and ids, which say nothing of the meaning
+_known: dict[str, np.ndarray] = {}
+_guard = threading.Lock()
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An event that was found; ``score`` is about 0 (unrelated) to 1.35 (the same words)."""
+
+    event: Event
+    score: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        hits: the best first.
+        note: how the search was done, where that is out of the ordinary.
+    """
+
+    hits: tuple[Hit, ...]
+    note: str = ""
+
+
+def search_timeline(
+    percepts: Percepts,
+    query: str,
+    *,
+    limit: int = 8,
+    start_s: float = 0.0,
+    end_s: float = math.inf,
+    channels: Collection[Channel] = (),
+    person: str = "",
+) -> Found:
+    """Return the events of a clip that a query is about.
+
+    Args:
+        percepts: of the clip.
+        query: in words; empty for all events that pass the filters, the most important first.
+        limit: upper bound on the number of hits.
+        start_s: only events that touch this window, in seconds from the start of the clip.
+        end_s: likewise.
+        channels: only events of these channels; empty for all.
+        person: only events of this person: the id of a person, face or speaker. Empty for everybody.
+    """
+    ids = _ids_of(percepts, person) if person else frozenset[str]()
+    chosen = [
+        event
+        for event in percepts.timeline().events
+        if event.start_s <= end_s
+        and event.end_s >= start_s
+        and (not channels or event.channel in channels)
+        and (not ids or event.who in ids)
+    ]
+    return search_events(chosen, query, limit)
+
+
+def search_events(events: Sequence[Event], query: str, limit: int = 8) -> Found:
+    """Return the events that a query is about, the best first."""
+    if not query.strip():
+        return Found(tuple(Hit(e, e.weight) for e in sorted(events, key=lambda e: -e.weight)[:limit]))
+    scores, note = similarities(query, [_MEASURED.sub("", event.text) for event in events])
+    # Of two equally good events the weightier is preferred: the stable order decides the rest.
+    order = sorted(range(len(events)), key=lambda i: (-round(float(scores[i]), 4), -events[i].weight))
+    return Found(tuple(Hit(events[i], round(float(scores[i]), 4)) for i in order[:limit]), note)
+
+
+def similarities(query: str, texts: Sequence[str]) -> tuple[np.ndarray, str]:
+    """Return how near each text is to a query, (N,) float32, and a note where only words were compared."""
+    shared = np.array(_shared_words(query, texts), dtype=np.float32)
+    if not texts:
+        return shared, ""
+    embedder = _embedder()
+    if embedder is None:
+        return shared, WITHOUT_EMBEDDING
+    near: np.ndarray = _encode(embedder, texts) @ _encode(embedder, [query])[0]
+    return near + _WORDS_WEIGHT * shared, ""
+
+
+def _ids_of(percepts: Percepts, person: str) -> frozenset[str]:
+    """Return the ids under which events name a person: the person's, their faces' and their speaker's."""
+    for known in percepts.people:
+        ids = {known.id, known.speaker, *known.faces} - {""}
+        if person in ids:
+            return frozenset(ids)
+    return frozenset({person})
+
+
+# --- words --------------------------------------------------------------------------------------------------
+
+
+def _shared_words(query: str, texts: Sequence[str]) -> list[float]:
+    """Return which share of the query's words each text has, 0 to 1; words that few texts have count more."""
+    asked = _words(query)
+    rows = [asked & _words(text) for text in texts]
+    counts = {word: sum(word in row for row in rows) for word in asked}
+    weights = {word: math.log((len(texts) + 1) / (count + 0.5)) for word, count in counts.items()}
+    total = sum(weights.values()) or 1.0
+    return [max(0.0, sum(weights[word] for word in row) / total) for row in rows]
+
+
+def _words(text: str) -> set[str]:
+    """Return the words of a text in lower case, without their commonest endings."""
+    return {re.sub(r"(?<=\w{3})(?:'s|s|ed|ing)$", "", word) for word in re.findall(r"\w[\w'’]*", text.lower())}
+
+
+# --- embeddings ---------------------------------------------------------------------------------------------
+
+
+def _embedder() -> SentenceEmbedder | None:
+    folder = models.find(EMBEDDING)
+    if folder is None:
+        return None
+    try:
+        with TORCH_LOCK:
+            return load_embedder(folder)
+    except ModelError as error:
+        _log.warning("%s", error)
+        return None
+
+
+def _encode(embedder: SentenceEmbedder, texts: Sequence[str]) -> np.ndarray:
+    """Return the embeddings (N, 384) of texts, each computed once."""
+    distinct = list(dict.fromkeys(texts))
+    with _guard:
+        rows = {text: _known[text] for text in distinct if text in _known}
+        if len(rows) < len(distinct):
+            if len(distinct) < _ON_DISK_FROM:
+                new = [text for text in distinct if text not in rows]
+                rows |= dict(zip(new, embedder.encode(new).astype(np.float16), strict=True))
+            else:
+                rows = dict(zip(distinct, _encode_long(embedder, distinct), strict=True))
+            _known.update(rows)
+            while len(_known) > _KEPT_TEXTS:
+                del _known[next(iter(_known))]
+    return np.stack([rows[text] for text in texts]).astype(np.float32)
+
+
+def _encode_long(embedder: SentenceEmbedder, texts: list[str]) -> np.ndarray:
+    """Return the embeddings of a long clip's events, from disk if they are there."""
+    digest = hashlib.sha256("\0".join([models.version(EMBEDDING), *texts]).encode("utf-8", "replace")).hexdigest()
+    path = home_dir() / "percepts" / f"{digest[:32]}.npy"
+    try:
+        kept: np.ndarray = np.load(path, allow_pickle=False)
+        return kept
+    except (OSError, ValueError):  # not there, or damaged: embed again
+        rows = embedder.encode(texts).astype(np.float16)
+    file = io.BytesIO()
+    np.save(file, rows, allow_pickle=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, file.getvalue())
+    except OSError as error:
+        _log.warning("embeddings are not kept: %s cannot be written (%s)", path.parent, error.strerror or error)
+    return rows
