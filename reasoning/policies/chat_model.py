@@ -18,6 +18,7 @@ from omnisense.errors import InputError, PolicyError
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.policies.base import Choice, OnToken, check_options
+from omnisense.reasoning.policies.media_cache import audio_of, frames_of
 from omnisense.reasoning.policies.messages import (
     MediaUsage,
     Message,
@@ -28,6 +29,7 @@ from omnisense.reasoning.policies.messages import (
     clip_of,
     message,
     text_of,
+    time_label,
     truncate_at_stop,
 )
 
@@ -260,14 +262,17 @@ def _blocks(part: Part, modalities: frozenset[Modality], usages: list[MediaUsage
             f"Give ChatModelPolicy(model, modalities={{'{part['type']}'}}), or render the percepts as text.",
         )
     clip = clip_of(part)
-    blocks = []
+    blocks: list[dict[str, Any]] = []
     if part["type"] in ("image", "video"):
-        frames = clip.frames(part.get("sampling") or Sampling(rule="count", count=_MEDIA_FRAMES))
-        blocks = [_media_block("image", _jpeg(image), "image/jpeg") for image in frames.images]
+        frames = frames_of(clip, part.get("sampling") or Sampling(rule="count", count=_MEDIA_FRAMES))
+        for time_s, image in zip(frames.times_s, frames.images, strict=True):
+            if part.get("with_times"):
+                blocks.append({"type": "text", "text": time_label(time_s)})
+            blocks.append(_media_block("image", _jpeg(image), "image/jpeg"))
         usages.append(MediaUsage(tuple(frames.times_s.tolist()), (frames.images,)))
     uses_audio = "audio" in modalities and clip.has_audio and part.get("with_audio", True)
     if part["type"] == "audio" or (part["type"] == "video" and uses_audio):
-        samples = clip.audio()
+        samples = audio_of(clip)
         blocks.append(_media_block("audio", _wav(samples), "audio/wav"))
         usages.append(MediaUsage(audio_s=len(samples) / SAMPLE_RATE_HZ))
     return blocks

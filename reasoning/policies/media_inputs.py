@@ -9,7 +9,8 @@ import numpy as np
 from omnisense.errors import PolicyError
 from omnisense.perception.media.clip import SAMPLE_RATE_HZ
 from omnisense.reasoning.policies.families import ModelFamily
-from omnisense.reasoning.policies.messages import MediaUsage, Part, clip_of
+from omnisense.reasoning.policies.media_cache import audio_of, frames_of
+from omnisense.reasoning.policies.messages import MediaUsage, Part, clip_of, time_label
 
 
 class MediaInputs:
@@ -31,19 +32,21 @@ class MediaInputs:
             return [{"type": "text", "text": part["text"]}]
         clip = clip_of(part)
         if part["type"] == "audio":
-            self._audio.append(clip.audio())
+            self._audio.append(audio_of(clip))
             self._audio_of_video.append(None)
             return [{"type": "audio"}]
-        frames = clip.frames(part.get("sampling"))
+        frames = frames_of(clip, part.get("sampling"))
         self._times_s += frames.times_s.tolist()
         if part["type"] == "image" or not self._accepts_video:
             self._images += list(frames.images)
-            return [{"type": "image"}] * len(frames.images)
+            if not part.get("with_times"):
+                return [{"type": "image"}] * len(frames.images)
+            return [x for t in frames.times_s for x in ({"type": "text", "text": time_label(t)}, {"type": "image"})]
         self._videos.append(frames.images)
         self._rates.append(_rate(frames.times_s, clip.duration_s))
         self._video_has_audio.append(self._accepts_audio and clip.has_audio and part.get("with_audio", True))
         if self._video_has_audio[-1]:
-            self._audio.append(clip.audio())
+            self._audio.append(audio_of(clip))
             self._audio_of_video.append(len(self._videos) - 1)
         return [{"type": "video"}]
 

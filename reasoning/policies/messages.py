@@ -19,7 +19,8 @@ class Part(TypedDict, total=False):
     """A typed piece of a message: text, or media by reference (``path``), never bytes.
 
     ``start_s`` and ``end_s`` give a window of the media; ``sampling`` selects its frames; ``with_audio`` says whether a
-    video's audio is used as well (by default it is, if the model accepts audio).
+    video's audio is used as well (by default it is, if the model accepts audio); ``with_times`` whether its
+    time is said in words before each frame (of a video only where the model takes it frame by frame).
     """
 
     type: Modality
@@ -29,6 +30,7 @@ class Part(TypedDict, total=False):
     end_s: float
     sampling: Sampling
     with_audio: bool
+    with_times: bool
 
 
 class Message(TypedDict):
@@ -95,6 +97,11 @@ def clip_of(part: Part) -> Clip:
             clip.path,
         )
     return clip[part["start_s"] : part["end_s"]]
+
+
+def time_label(time_s: float) -> str:
+    """Return the words before a frame whose time is said."""
+    return f"At {time_s:.1f} s:"
 
 
 def truncate_at_stop(text: str, stop: Sequence[str]) -> str:

@@ -54,3 +54,15 @@ def test_no_duration_gives_one_frame():
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(InputError):
         Sampling(**settings)
+
+
+@pytest.mark.parametrize("times_s", [(), (-1.0,), (2.0, 1.0), (1.0, 1.0), (np.nan,)])
+def test_impossible_times_are_refused(times_s):
+    with pytest.raises(InputError):
+        Sampling(rule="times", times_s=times_s)
+
+
+def test_times_are_taken_as_they_are():
+    assert plan(Sampling(rule="times", times_s=(0.5, 3.0, 9.9)), duration_s=5.0).times_s.tolist() == [0.5, 3.0, 5.0]
+    with pytest.raises(InputError, match="rule 'rate' with 1 times"):
+        Sampling(times_s=(1.0,))

@@ -1,0 +1,171 @@
+"""Which media of a clip go into a prompt: the frames where something happens and the sound that matters.
+
+Everything is by reference (:class:`omnisense.reasoning.policies.messages.Part`): a policy decodes it when it prepares
+the prompt, once for all prompts of a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from omnisense.errors import InputError
+from omnisense.perception.media.clip import Clip
+from omnisense.perception.media.sampling import Sampling
+from omnisense.perception.percepts import Percepts
+from omnisense.perception.types import AudioStream, Event
+from omnisense.reasoning.policies.messages import Message, Modality, Part
+
+# Qwen2-VL to Qwen3-Omni: 28 x 28 pixels or 40 ms of sound to a token; the two frames of a video's pair share theirs.
+_PIXELS_PER_TOKEN = 28 * 28
+_AUDIO_TOKENS_PER_S = 25
+_VIDEO_FPS = 2.0
+_PADDING_S = 0.25  # around speech: its times are not exact
+_MIN_WINDOW_S = 0.5
+
+
+@dataclass(frozen=True)
+class MediaBudget:
+    """How much of a clip goes into one prompt.
+
+    Attributes:
+        frames: upper bound on the number of frames.
+        max_pixels: upper bound on width times height of one frame.
+        audio_s: upper bound on the seconds of sound.
+        max_tokens: upper bound on the tokens of frames and sound together, as Qwen's omni models count them (28 x 28
+            pixels or 40 ms each; other models differ). Sound comes first; frames are scaled down to the rest.
+
+    Raises:
+        InputError: a value that is negative, or fewer than 256 tokens.
+    """
+
+    frames: int = 16
+    max_pixels: int = 360 * 420
+    audio_s: float = 60.0
+    max_tokens: int = 4_000
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "max_pixels", "audio_s"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} is {getattr(self, name)}", "Give 0 or more.")
+        if self.max_tokens < 256:
+            raise InputError(f"max_tokens is {self.max_tokens}", "Give at least 256.")
+
+
+def media_parts(
+    clip: Clip | None,
+    percepts: Percepts | None,
+    modalities: Collection[Modality],
+    budget: MediaBudget | None = None,
+) -> list[Part]:
+    """Return the parts of a clip that a policy is shown beside the timeline; none for a text model or without a clip.
+
+    A video short enough to be shown whole is one video part, with its sound where the policy accepts both. Of a longer
+    one the policy gets single frames (:meth:`omnisense.Sampling.moments`), each with its time, and the sound of the
+    utterances with the highest weights in the timeline.
+
+    Args:
+        clip: the clip, or a window of one; times in labels count from its start, as in the timeline.
+        percepts: of this clip; without them frames are spread evenly, and the sound is taken from the start.
+        modalities: the part types that the policy accepts.
+        budget: by default that of :class:`MediaBudget`.
+    """
+    budget = budget or MediaBudget()
+    if clip is None:
+        return []
+    hears = clip.has_audio and "audio" in modalities and budget.audio_s > 0
+    sees = clip.has_video and bool({"image", "video"} & set(modalities)) and budget.frames > 0
+    windows = _sound_windows(clip, percepts, _audio_limit_s(budget, sees)) if hears else []
+    audio_s = sum(end_s - start_s for start_s, end_s in windows)
+    pixels = int((budget.max_tokens - audio_s * _AUDIO_TOKENS_PER_S) * _PIXELS_PER_TOKEN)
+    whole = not windows or windows == [(0.0, clip.duration_s)]
+    if sees and clip.kind == "video" and "video" in modalities and whole and _is_short(clip, budget):
+        sampling = Sampling(fps=_VIDEO_FPS, max_pixels=budget.max_pixels, max_total_pixels=2 * pixels)
+        part: Part = {"sampling": sampling, "with_audio": bool(windows), "with_times": True}
+        return [{**_reference(clip, "video"), **part}]
+    parts = _frame_parts(clip, percepts, modalities, budget, pixels) if sees else []
+    for start_s, end_s in windows:
+        if not whole:
+            parts.append({"type": "text", "text": f"Sound from {start_s:.1f} to {end_s:.1f} s:"})
+        parts.append(_reference(clip, "audio", (start_s, end_s)))
+    return parts
+
+
+def with_media(prompt: Message, parts: list[Part]) -> Message:
+    """Return a message with media before its own parts."""
+    return {**prompt, "content": [*parts, *prompt["content"]]}
+
+
+def _is_short(clip: Clip, budget: MediaBudget) -> bool:
+    return clip.duration_s * _VIDEO_FPS <= budget.frames
+
+
+def _audio_limit_s(budget: MediaBudget, sees: bool) -> float:
+    """Return the seconds of sound; at most half of the tokens where there are frames too."""
+    tokens = budget.max_tokens // 2 if sees else budget.max_tokens
+    return min(budget.audio_s, tokens / _AUDIO_TOKENS_PER_S)
+
+
+def _reference(clip: Clip, kind: Modality, window: tuple[float, float] | None = None) -> Part:
+    """Return a part that refers to a clip, or to a window within it."""
+    start_s, end_s = window or (0.0, clip.duration_s)
+    part: Part = {"type": kind, "path": str(clip.path)}
+    if clip.kind != "image":
+        part |= {"start_s": clip.start_s + start_s, "end_s": clip.start_s + end_s}
+    return part
+
+
+def _frame_parts(
+    clip: Clip, percepts: Percepts | None, modalities: Collection[Modality], budget: MediaBudget, pixels: int
+) -> list[Part]:
+    if clip.kind == "image":
+        # A model of videos only takes a picture as a video of one frame.
+        kind: Modality = "image" if "image" in modalities else "video"
+        sampling = Sampling(max_pixels=min(budget.frames * budget.max_pixels, pixels))
+        return [{**_reference(clip, kind), "sampling": sampling}]
+    if percepts is None:
+        spread = Sampling(rule="count", count=budget.frames)
+    else:
+        spread = Sampling.moments(percepts, budget.frames)
+    sampling = replace(spread, max_pixels=budget.max_pixels, max_total_pixels=pixels)
+    if "image" not in modalities:
+        return [{**_reference(clip, "video"), "sampling": sampling, "with_audio": False}]
+    return [{**_reference(clip, "image"), "sampling": sampling, "with_times": True}]
+
+
+# --- sound --------------------------------------------------------------------------------------------------
+
+
+def _sound_windows(clip: Clip, percepts: Percepts | None, limit_s: float) -> list[tuple[float, float]]:
+    """Return the windows of sound in order of time; of a clip that fits, all of it."""
+    if clip.duration_s <= limit_s:
+        return [(0.0, clip.duration_s)]
+    if percepts is None:
+        return [(0.0, limit_s)]
+    if not isinstance(percepts.audio, AudioStream):
+        return []
+    heard = [event for event in percepts.timeline().events if _is_heard(event)]
+    taken: list[tuple[float, float]] = []
+    left_s = limit_s
+    for event in sorted(heard, key=lambda e: -e.weight):
+        start_s = max(0.0, event.start_s - _PADDING_S)
+        end_s = min(clip.duration_s, event.end_s + _PADDING_S, start_s + left_s)
+        if end_s - start_s >= _MIN_WINDOW_S:
+            merged = _merged([*taken, (start_s, end_s)])
+            taken, left_s = merged, limit_s - sum(b - a for a, b in merged)
+    return taken
+
+
+def _is_heard(event: Event) -> bool:
+    """Whether an event is one of sound; pauses and silence are not worth hearing."""
+    return event.channel == "speech" or (event.channel == "voice" and event.weight > 0.3)
+
+
+def _merged(windows: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    merged: list[tuple[float, float]] = []
+    for start_s, end_s in sorted(windows):
+        if merged and start_s <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end_s)
+        else:
+            merged.append((start_s, end_s))
+    return merged
