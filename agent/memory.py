@@ -24,7 +24,7 @@ from omnisense.agent.database import Database, Execute, PostgresDatabase, SQLite
 from omnisense.agent.migration import take_checkpoints
 from omnisense.errors import ConflictError, InputError, StorageError
 from omnisense.files import home_dir
-from omnisense.reasoning.loop.appraisal import EmotionValue, RiskCategory
+from omnisense.reasoning.loop.appraisal import RiskCategory
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
 
 _SCHEMA = (
@@ -35,7 +35,7 @@ _SCHEMA = (
 _SETTING_UP = "\0set up"  # no thread can have this name
 _SET_UP_S = 60.0
 _THREADS_IN_MEMORY = 64
-_EMOTIONS, _RISKS = frozenset(get_args(EmotionValue)), frozenset((*get_args(RiskCategory), None))
+_RISKS = frozenset((*get_args(RiskCategory), None))
 _log = logging.getLogger(__name__)
 
 
@@ -285,9 +285,9 @@ def _read_turn(stored: dict[str, Any]) -> Turn:
         stored["emotion"],
         stored["risk"],
     )
-    if turn.emotion not in _EMOTIONS or turn.risk not in _RISKS:
-        raise ValueError("an unknown emotion or risk")
-    if not all(isinstance(text, str) for text in (turn.heard, turn.typed, turn.reply)):
+    if turn.risk not in _RISKS:
+        raise ValueError("an unknown risk")
+    if not all(isinstance(text, str) for text in (turn.heard, turn.typed, turn.reply, turn.emotion)):
         raise TypeError("a text is no string")
     return turn
 

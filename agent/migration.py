@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from omnisense.agent.database import Execute
 from omnisense.errors import StorageError
-from omnisense.reasoning.loop.appraisal import EmotionValue
+from omnisense.reasoning.loop.appraisal import EMOTIONS
 
 _TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes", "writes")
 _CHANNELS = {"turns", "typed", "clip", "branch:to:answer", "__start__"}
@@ -83,6 +83,6 @@ def _unpack(thread_id: str, kind: str, blob: bytes) -> Any:
 
 def _with_risk(turn: dict[str, Any]) -> dict[str, Any]:
     """Return a stored turn; before version 0.2 the emotion of a turn with a risk was the kind of risk."""
-    if turn["emotion"] in get_args(EmotionValue):
+    if turn["emotion"] in (*EMOTIONS, "unknown"):
         return turn
     return turn | {"emotion": "unknown", "risk": turn["emotion"]}

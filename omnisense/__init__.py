@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from omnisense.perception.percepts import Percepts
     from omnisense.perception.pipeline import perceive
     from omnisense.reasoning.loop.appraisal import Appraisal
+    from omnisense.reasoning.loop.emotion_set import EmotionSet
+    from omnisense.reasoning.loop.strategies import StrategySet
     from omnisense.reasoning.policies.base import Choice, Policy
     from omnisense.reasoning.policies.chat_model import ChatModelPolicy
     from omnisense.reasoning.policies.load import load_policy
@@ -50,12 +52,14 @@ _LAZY = {
     "ChatModelPolicy": "omnisense.reasoning.policies.chat_model",
     "Choice": "omnisense.reasoning.policies.base",
     "Clip": "omnisense.perception.media.clip",
+    "EmotionSet": "omnisense.reasoning.loop.emotion_set",
     "Percepts": "omnisense.perception.percepts",
     "Policy": "omnisense.reasoning.policies.base",
     "PreparedPrompt": "omnisense.reasoning.policies.messages",
     "Response": "omnisense.agent.response",
     "Sampling": "omnisense.perception.media.sampling",
     "ScriptedPolicy": "omnisense.reasoning.policies.scripted",
+    "StrategySet": "omnisense.reasoning.loop.strategies",
     "TransformersPolicy": "omnisense.reasoning.policies.transformers",
     "load_policy": "omnisense.reasoning.policies.load",
     "open_clip": "omnisense.perception.media.clip",
@@ -71,6 +75,7 @@ __all__ = [
     "Choice",
     "Clip",
     "ConflictError",
+    "EmotionSet",
     "InputError",
     "MediaError",
     "ModelError",
@@ -83,6 +88,7 @@ __all__ = [
     "Sampling",
     "ScriptedPolicy",
     "StorageError",
+    "StrategySet",
     "TransformersPolicy",
     "__version__",
     "load_policy",

@@ -17,6 +17,19 @@ from omnisense.files import home_dir
 from omnisense.reasoning.policies.base import Policy
 
 SHIPPED = Path(__file__).with_name("profiles")
+# Stated priors, by decision. A leading policy that is sure moves a decision against any one channel; several channels
+# that agree weigh as much as it does. A guided one is heard beside the channels, and has no say where only a table of
+# what usually goes with what stands against it.
+_OTHER = {"prior": 1.0, "policy": 1.0}
+_LEADING: dict[str, dict[str, float]] = {
+    "emotion": {"face": 0.5, "words": 0.5, "tone": 0.3, "arousal": 0.2, "policy": 1.0}
+}
+_GUIDED: dict[str, dict[str, float]] = {
+    "emotion": {"face": 0.8, "words": 1.0, "tone": 0.5, "arousal": 0.3, "policy": 0.25},
+    "context": {"prior": 1.0, "policy": 0.0},
+    "need": {"prior": 1.0, "policy": 0.0},
+    "strategy": {"prior": 1.0, "policy": 0.0},
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,11 @@ class PolicyProfile:
     leads: bool = True
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def weights_of(self, decision: str) -> dict[str, float]:
+        """Return the weight of each source in the pool of a decision: as measured, else the stated prior."""
+        prior = (_LEADING if self.leads else _GUIDED).get(decision, _OTHER)
+        return {**prior, **self.weights.get(decision, {})}
 
     def save(self, path: str | Path) -> None:
         """Write the profile as JSON."""

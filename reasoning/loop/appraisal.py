@@ -7,12 +7,17 @@ is made, and in a turn that the safety gate answers, its value is ``unknown`` an
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
-EmotionName = Literal["sadness", "joy", "anger", "fear", "disgust", "surprise", "neutral"]
-EmotionValue = Literal[EmotionName, "unknown"]
-ChannelName = Literal["face", "words", "voice"]
-WeightName = Literal[ChannelName, "policy"]
+# Emotions, needs and strategies are names in the settings' EmotionSet and StrategySet, which builders may replace; a
+# channel is one of perception or a builder's own. A value is ``unknown`` until its step is made.
+EmotionName = str
+EmotionValue = str
+ChannelName = str
+NeedName = str
+NeedValue = str
+StrategyName = str
+StrategyValue = str
 ContextName = Literal[
     "a written message",
     "talking to the camera",
@@ -25,21 +30,6 @@ ContextName = Literal[
     "a scene without a visible face",
 ]
 ContextValue = Literal[ContextName, "unknown"]
-NeedName = Literal[
-    "to be heard", "comfort", "company", "space", "safety", "encouragement", "information", "to share joy"
-]
-NeedValue = Literal[NeedName, "unknown"]
-StrategyName = Literal[
-    "reflect the feeling",
-    "validate",
-    "ask one open question",
-    "reassure",
-    "share the joy",
-    "offer information",
-    "give space",
-    "encourage",
-]
-StrategyValue = Literal[StrategyName, "unknown"]
 Author = Literal["policy", "template", "safety gate"]
 RiskCategory = Literal["medical emergency", "self-harm", "harm to others", "abuse"]
 FaultName = Literal[
@@ -66,7 +56,8 @@ FaultName = Literal[
 ]
 HarmCategory = Literal["method details", "urging harm", "turning away from help", "contempt"]
 
-EMOTIONS: tuple[EmotionName, ...] = get_args(EmotionName)
+# What perception's channels measure; an EmotionSet says how its own emotions follow from these.
+EMOTIONS: tuple[EmotionName, ...] = ("sadness", "joy", "anger", "fear", "disgust", "surprise", "neutral")
 
 
 @dataclass(frozen=True)
@@ -106,8 +97,8 @@ class EmotionChannel:
     """What one channel says about the emotion.
 
     Attributes:
-        name: face, words or voice.
-        probabilities: over the seven emotions.
+        name: ``face``, ``words``, ``tone`` (how the voice sounds), ``arousal`` (of the voice), or a builder's own.
+        probabilities: over the emotions of the settings' EmotionSet.
         reliability: how far the channel is to be trusted, 0 to 1.
         reason: what was measured, in words.
         evidence: ids of the events that it rests on.
@@ -139,6 +130,9 @@ class Emotion:
 
     Attributes:
         value: the emotion.
+        adjective: ``value`` as it follows "you feel"; empty when it is unknown.
+        mixture: two or three feelings with their shares where several are close, such as joy and sadness; else empty.
+        described: the feeling in the policy's own words; empty where it was not asked for them.
         detail: what each channel says, with its weight.
         confidence: the pooled probability of ``value``.
         evidence: events of the channels that agree with ``value``.
@@ -158,13 +152,16 @@ class Emotion:
     detail: str = ""
     confidence: float = 0.0
     evidence: tuple[EvidenceSpan, ...] = ()
+    adjective: str = ""
+    mixture: dict[EmotionName, float] = field(default_factory=dict)
+    described: str = ""
     strength: float = 0.0
     since_s: float | None = None
     earlier: tuple[EarlierEmotion, ...] = ()
     conflict: str = ""
     face_emotion: EmotionName | None = None
     channels: tuple[EmotionChannel, ...] = ()
-    weights: dict[WeightName, float] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
     probabilities: dict[EmotionName, float] = field(default_factory=dict)
     policy_choice: EmotionName | None = None
     note: str = ""

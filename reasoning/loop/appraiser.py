@@ -7,17 +7,15 @@ from collections.abc import Collection, Sequence
 from omnisense.perception.types import Event
 from omnisense.reasoning.loop import emotion, prompts
 from omnisense.reasoning.loop.appraisal import (
-    EMOTIONS,
     Characteristics,
     Context,
     Emotion,
     EvidenceSpan,
     Need,
     Strategy,
-    StrategyName,
 )
 from omnisense.reasoning.loop.conversation import recall
-from omnisense.reasoning.loop.decisions import NEEDS, SUPPORT_STRATEGIES, TONES, Decider
+from omnisense.reasoning.loop.decisions import Decider
 from omnisense.reasoning.loop.observations import describe_people, possible_contexts
 from omnisense.reasoning.loop.paraphrase import first_words
 from omnisense.reasoning.loop.state import (
@@ -54,11 +52,13 @@ class Appraiser:
     def emotion(self, state: State) -> State:
         """Appraise the emotion: the measured channels pooled with the policy's choice."""
         events = events_of(state)
+        names = self._settings.emotions
         channels, phases = emotion.measure(state["percepts"], events, state["typed"])
         if not channels:
             return {"emotion": Emotion(detail="nobody to read a feeling from")}
-        decision = self._decider.decide(state, "What does the person feel now?", EMOTIONS)
-        estimate = emotion.pool(channels, decision.probabilities or None, phases)
+        opinion = self._decider.ask(state, "emotion", "What does the person feel now?", names.names)
+        weights = self._decider.profile.weights_of("emotion")
+        estimate = emotion.pool(channels, opinion.probabilities, phases, weights, names)
         cited = {e for channel in channels if channel.top == estimate.value for e in channel.evidence}
         face = next((c for c in channels if c.name == "face" and c.reliability >= _RELIABLE_FACE), None)
         appraised = Emotion(
@@ -66,6 +66,8 @@ class Appraiser:
             detail="; ".join(f"{c.name}: {c.reason} (weight {estimate.weights[c.name]:.2f})" for c in channels),
             confidence=round(estimate.probabilities[estimate.value], 3),
             evidence=cite(events, cited),
+            adjective=names.adjective(estimate.value),
+            mixture=estimate.mixture,
             strength=estimate.strength,
             since_s=estimate.since_s,
             earlier=estimate.earlier,
@@ -74,16 +76,17 @@ class Appraiser:
             channels=estimate.channels,
             weights=estimate.weights,
             probabilities=estimate.probabilities,
-            policy_choice=decision.policy_choice,
-            note=decision.note,
+            policy_choice=opinion.choice,
+            note=opinion.note,
         )
-        return {"emotion": appraised, "spent_tokens": state["spent_tokens"] + decision.tokens}
+        return {"emotion": appraised, "spent_tokens": state["spent_tokens"] + opinion.tokens}
 
     def context(self, state: State) -> State:
         """Appraise what is going on, and what of the conversation bears on it."""
         events = events_of(state)
         options = possible_contexts(state["percepts"], events, state["typed"])
-        decision = self._decider.decide(state, "What kind of situation is this?", options)
+        prior = dict.fromkeys(options, 1.0)
+        decision = self._decider.decide(state, "context", "What kind of situation is this?", prior)
         heard, recalled = heard_words(state), recall(state["turns"], state["typed"])
         detail = f'said: "{first_words(heard)}"' if heard else "nothing was said"
         if recalled:
@@ -108,13 +111,13 @@ class Appraiser:
     def need(self, state: State) -> State:
         """Appraise what would help."""
         felt = state["emotion"]
-        prior = dict(NEEDS[felt.value])
+        prior = self._settings.strategies.need_weights(felt.probabilities, self._settings.emotions)
         earlier = {phase.value for phase in felt.earlier}
-        if felt.value in ("joy", "neutral") and earlier & {"sadness", "fear", "anger"}:
+        if felt.value in ("joy", "neutral") and earlier & {"sadness", "fear", "anger"} and "to be heard" in prior:
             prior["to be heard"] += 4  # a person who wept a moment ago and now smiles wants both to be seen
-        if state["typed"].rstrip().endswith("?"):
-            prior["information"] = prior.get("information", 0) + 4
-        decision = self._decider.decide(state, "What does the person need most?", list(prior), prior)
+        if state["typed"].rstrip().endswith("?") and "information" in prior:
+            prior["information"] += 4
+        decision = self._decider.decide(state, "need", "What does the person need most?", prior)
         appraised = Need(
             value=decision.value,
             detail=f"for {felt.value}",
@@ -129,17 +132,18 @@ class Appraiser:
     def strategy(self, state: State) -> State:
         """Choose the support strategy and the tone."""
         felt, need = state["emotion"], state["need"]
-        prior: dict[StrategyName, float] = dict(SUPPORT_STRATEGIES[need.value])
-        if felt.value in ("neutral", "unknown"):  # there is no emotion to validate or soothe
-            extra: tuple[StrategyName, ...] = ("ask one open question", "offer information")
-            prior = {name: prior.get(name, 0.0) + 1.0 for name in extra}
-        decision = self._decider.decide(state, "How should a caring friend respond?", list(prior), prior)
+        strategies, emotions = self._settings.strategies, self._settings.emotions
+        prior = strategies.strategy_weights(need.value)
+        if felt.value in (emotions.neutral, "unknown"):  # there is little emotion to validate or soothe
+            prior |= {n: prior[n] + 3.0 for n in ("ask one open question", "offer information") if n in prior}
+        decision = self._decider.decide(state, "strategy", "How should a caring friend respond?", prior)
+        tone = strategies.tone(felt.value, emotions)
         appraised = Strategy(
             value=decision.value,
-            detail=f"showing {TONES[felt.value]}",
+            detail=f"showing {tone}" if tone else "",
             confidence=round(decision.probabilities[decision.value], 3),
             evidence=need.evidence,
-            tone=TONES[felt.value],
+            tone=tone,
             policy_choice=decision.policy_choice,
             probabilities=decision.probabilities,
             note=decision.note,

@@ -92,7 +92,7 @@ class ReplyContext:
 
 def fitting_emotions(value: EmotionValue, others: Collection[EmotionValue] = ()) -> set[EmotionValue]:
     """Return the emotions that a reply may name when ``value`` was appraised and ``others`` were seen too."""
-    return {value, *others} | _ALLOWED_WITH[value]
+    return {value, *others} | _ALLOWED_WITH.get(value, set())
 
 
 def find_faults(reply: str, context: ReplyContext) -> list[Fault]:

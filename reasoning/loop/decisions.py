@@ -6,59 +6,42 @@ The policy's bias towards an option for its wording alone is measured without ev
 
 from __future__ import annotations
 
+import functools
 import logging
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from omnisense.errors import PolicyError
 from omnisense.reasoning.loop import prompts
-from omnisense.reasoning.loop.appraisal import EmotionValue, NeedName, NeedValue, StrategyName
 from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, evidence_text, is_spent
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages
+from omnisense.reasoning.pooling import pool_log_linear
+from omnisense.reasoning.profile import PolicyProfile
 
 _log = logging.getLogger(__name__)
-_POLICY_WEIGHT = 0.5  # of the policy's calibrated choice; the prior's is 1
-
-# Which needs go with which emotion, after the optimal matching of support to stress (Cutrona and Russell, 1990): being
-# heard for losses, comfort and safety for fear, space for anger, company in joy. Relative weights, not measured
-# probabilities.
-NEEDS: dict[EmotionValue, dict[NeedName, float]] = {
-    "sadness": {"to be heard": 3, "comfort": 4, "company": 2, "space": 1},
-    "fear": {"to be heard": 2, "comfort": 3, "safety": 2, "encouragement": 2, "information": 1},
-    "anger": {"to be heard": 5, "space": 2, "information": 1, "comfort": 1},
-    "disgust": {"to be heard": 4, "space": 2, "safety": 1},
-    "joy": {"to share joy": 5, "to be heard": 2, "encouragement": 1},
-    "surprise": {"to be heard": 3, "information": 2, "to share joy": 2},
-    "neutral": {"to be heard": 3, "company": 2, "information": 2},
-    "unknown": {"company": 3, "space": 2, "information": 1},
-}
-# Support strategies after Hill's helping skills as ESConv names them (Liu et al., 2021), by need.
-SUPPORT_STRATEGIES: dict[NeedValue, dict[StrategyName, float]] = {
-    "to be heard": {"reflect the feeling": 4, "validate": 3, "ask one open question": 3},
-    "comfort": {"reflect the feeling": 3, "reassure": 4, "validate": 2},
-    "company": {"reassure": 2, "ask one open question": 4, "reflect the feeling": 2},
-    "space": {"give space": 5, "validate": 2},
-    "safety": {"reassure": 4, "offer information": 2},
-    "encouragement": {"encourage": 5, "validate": 2},
-    "information": {"offer information": 3, "ask one open question": 3},
-    "to share joy": {"share the joy": 6, "ask one open question": 2},
-}
-TONES: dict[EmotionValue, str] = {
-    "sadness": "gentle concern",
-    "fear": "calm reassurance",
-    "anger": "calm understanding",
-    "disgust": "calm understanding",
-    "joy": "warm gladness",
-    "surprise": "curious warmth",
-    "neutral": "friendly interest",
-    "unknown": "quiet openness",
-}
-
-
 Option = TypeVar("Option", bound=str)
+
+
+@dataclass(frozen=True)
+class Opinion(Generic[Option]):
+    """What the policy says about a decision.
+
+    Attributes:
+        probabilities: of each option; empty when the policy was not asked.
+        note: why it was not asked, where that is out of the ordinary.
+        tokens: what it cost.
+    """
+
+    probabilities: dict[Option, float] = field(default_factory=dict)
+    note: str = ""
+    tokens: int = 0
+
+    @property
+    def choice(self) -> Option | None:
+        """What the policy alone would take; None when it was not asked."""
+        return max(self.probabilities, key=self.probabilities.__getitem__, default=None)
 
 
 @dataclass(frozen=True)
@@ -67,7 +50,7 @@ class Decision(Generic[Option]):
 
     Attributes:
         value: the option taken.
-        probabilities: the pooled probability of each option; empty when neither prior nor policy gave any.
+        probabilities: the pooled probability of each option.
         policy_choice: what the policy alone would take; None when it was not asked.
         note: how the decision was made, where that is out of the ordinary.
         tokens: what it cost.
@@ -87,45 +70,55 @@ class Decider:
         self._policy, self._settings = policy, settings
         self._bias: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
 
-    def decide(
-        self,
-        state: State,
-        question: str,
-        options: Sequence[Option],
-        prior: Mapping[Option, float] | None = None,
-    ) -> Decision[Option]:
-        """Pool a prior over the options with the policy's calibrated choice, at weights 1 and 0.5.
+    @functools.cached_property
+    def profile(self) -> PolicyProfile:
+        """How the policy is used."""
+        return self._settings.profile_of(self._policy)
+
+    def decide(self, state: State, name: str, question: str, prior: Mapping[Option, float]) -> Decision[Option]:
+        """Pool a prior over the options with the policy's choice, at the weights of the policy's profile.
 
         Args:
             state: what is known in this turn.
+            name: of the decision, in the profile.
             question: for the policy.
-            options: at least one.
-            prior: a weight for each option; None for no prior.
+            prior: a weight above 0 for each option, all equal where nothing is known.
 
         Raises:
             PolicyError: the policy failed, or gave the wrong number of choices.
         """
-        weights = prior or dict.fromkeys(options, 1.0)
-        if len(options) == 1:
-            return Decision(options[0], {options[0]: 1.0})
+        options, total = list(prior), sum(prior.values())
+        opinion = self.ask(state, name, question, options)
+        sources = {"prior": {option: weight / total for option, weight in prior.items()}}
+        if opinion.probabilities:
+            sources["policy"] = opinion.probabilities
+        pooled = pool_log_linear(sources, {"prior": 1.0, **self.profile.weights_of(name)}, options)
+        value, note = max(pooled, key=pooled.__getitem__), opinion.note
+        if opinion.choice not in (None, value):
+            note = f"the policy alone would choose '{opinion.choice}'"
+        return Decision(value, {o: round(p, 4) for o, p in pooled.items()}, opinion.choice, note, opinion.tokens)
+
+    def ask(self, state: State, name: str, question: str, options: Sequence[Option]) -> Opinion[Option]:
+        """Ask the policy, unless its weight is 0, there is one option, or the budget is spent.
+
+        Args:
+            state: what is known in this turn.
+            name: of the decision, in the profile.
+            question: for the policy.
+            options: at least one.
+
+        Raises:
+            PolicyError: the policy failed, or gave the wrong number of choices.
+        """
+        if len(options) == 1 or not self.profile.weights_of(name)["policy"]:
+            return Opinion()
         if is_spent(state, self._settings):
             _log.warning("the budget was spent: '%s' is decided without the policy", question)
-            return Decision(
-                max(weights, key=weights.__getitem__),
-                _normalize(weights) if prior else {},
-                note="the budget was spent: decided without the policy",
-            )
+            return Opinion(note="the budget was spent: decided without the policy")
         prompt = prompts.decision_prompt(evidence_text(state, self._settings.timeline_tokens), question, options)
-        opinion, tokens = self._ask(prompt, question, options), count_tokens([prompt], options)
-        choice = max(opinion, key=opinion.__getitem__)
-        if prior is None:
-            return Decision(choice, opinion, choice, "", tokens)
-        pooled = _normalize({o: weights[o] * max(opinion[o], 0.05) ** _POLICY_WEIGHT for o in options})
-        value = max(pooled, key=pooled.__getitem__)
-        note = f"the policy alone would choose '{choice}'" if choice != value else ""
-        return Decision(value, pooled, choice, note, tokens)
+        return Opinion(self._choose(prompt, question, options), "", count_tokens([prompt], options))
 
-    def _ask(self, prompt: Messages, question: str, options: Sequence[Option]) -> dict[Option, float]:
+    def _choose(self, prompt: Messages, question: str, options: Sequence[Option]) -> dict[Option, float]:
         """Return the policy's probability of each option, calibrated where it compares likelihoods."""
         batch, rows = [prompt], [options]
         key = (question, tuple(options))
@@ -140,11 +133,5 @@ class Decider:
         if len(choices) == 2:
             self._bias[key] = choices[1].probabilities
         bias = self._bias.get(key, (1.0,) * len(options))
-        return _normalize(
-            {o: p / max(b, 1e-6) for o, p, b in zip(options, choices[0].probabilities, bias, strict=True)}
-        )
-
-
-def _normalize(weights: Mapping[Option, float]) -> dict[Option, float]:
-    total = math.fsum(weights.values()) or 1.0
-    return {key: round(value / total, 4) for key, value in weights.items()}
+        adjusted = [p / max(b, 1e-6) for p, b in zip(choices[0].probabilities, bias, strict=True)]
+        return {option: p / sum(adjusted) for option, p in zip(options, adjusted, strict=True)}

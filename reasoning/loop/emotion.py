@@ -1,18 +1,15 @@
 """Emotion estimation: the measured channels pooled with the policy's choice.
 
-Each channel (face, words, voice) gives a distribution over seven emotions, a reliability and the events that it rests
-on. They are pooled log-linearly (a product of experts; Genest and Zidek, "Combining probability distributions", 1986)
-with the weights in ``WEIGHTS``. The policy takes part with at most half the weight of the measurements, and may only
-choose among emotions that these leave open (at least half as likely as the likeliest), so that a weak model can break a
-tie and cannot overrule a measurement. Disagreement between channels is reported, not hidden in an average.
+Each channel (face, words, tone and arousal of the voice) gives a distribution over emotions, a reliability and the
+events that it rests on. They are pooled log-linearly with the policy, at the weights of the policy's profile.
+Disagreement between channels is reported, not hidden in an average.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,14 +17,13 @@ from omnisense.perception.audio.baselines import estimate_arousal
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import AudioStream, Event, FaceTrack, Prosody, Transcript, VisualStream
 from omnisense.perception.vision.expressions import Phase, expression_phases
-from omnisense.reasoning.loop.appraisal import EMOTIONS, EarlierEmotion, EmotionChannel, EmotionName, WeightName
+from omnisense.reasoning.loop.appraisal import EMOTIONS, EarlierEmotion, EmotionChannel, EmotionName
 from omnisense.reasoning.loop.emotion_lexicon import Cue, emotion_cues
+from omnisense.reasoning.loop.emotion_set import EmotionSet
+from omnisense.reasoning.pooling import pool_log_linear
 
-WEIGHTS: dict[WeightName, float] = {"face": 1.0, "words": 1.2, "voice": 0.4, "policy": 0.5}
-_POLICY_SHARE = 0.5  # of the measured weight, at most
-_MIN_PROBABILITY = 0.02  # no channel rules an emotion out
-_TIE = 0.5  # of the likeliest emotion's probability: what the policy may choose
-_MIN_POLICY_PROBABILITY = 0.1  # the policy's odds are limited to about nine to one
+_CLOSE = 0.5  # of the likeliest feeling's probability: feelings from here on are felt together
+_OWN_CHANNEL = 0.5  # the weight of a channel that the profile does not know
 _MIN_VOICE_S = 6
 _UNNAMED_RELIABILITY = 0.3  # of words that name no emotion
 OF_EXPRESSION: dict[str, EmotionName] = {
@@ -61,7 +57,8 @@ class EmotionEstimate:
         value: the emotion now; ``strength`` from 0 to 1.
         since_s: since when, where the face shows it.
         earlier: what the face showed before.
-        weights: of each channel in the pool (its entry in ``WEIGHTS`` times its reliability), and of the policy.
+        mixture: feelings that are close, with their shares; empty where one is clear.
+        weights: of each channel in the pool (its weight times its reliability), and of the policy where it was asked.
         conflict: the disagreement between channels in words; empty when they agree.
     """
 
@@ -71,8 +68,9 @@ class EmotionEstimate:
     earlier: tuple[EarlierEmotion, ...]
     probabilities: dict[EmotionName, float]
     channels: tuple[EmotionChannel, ...]
-    weights: dict[WeightName, float]
+    weights: dict[str, float]
     conflict: str
+    mixture: dict[EmotionName, float] = field(default_factory=dict)
 
 
 # --- channels -----------------------------------------------------------------------------------------------
@@ -138,8 +136,7 @@ def _read_sentences(transcript: Transcript, spoken: Sequence[Event]) -> EmotionC
     """Return what the text emotion model reads in the sentences, weighted by their number of words."""
     read = [s for s in transcript.segments if s.emotion]
     mean = np.average([s.emotion for s in read], axis=0, weights=[max(len(s.words), 1) for s in read])
-    labels = cast("tuple[EmotionName, ...]", transcript.emotion_labels)  # the caller has checked them
-    scores = _normalize(dict(zip(labels, mean.tolist(), strict=True)))
+    scores = _normalize(dict(zip(transcript.emotion_labels, mean.tolist(), strict=True)))
     top = max(scores, key=scores.__getitem__)
     evidence = tuple(event.id for event in spoken)
     # An emotion that sentences carry counts for less than one that they name.
@@ -147,7 +144,7 @@ def _read_sentences(transcript: Transcript, spoken: Sequence[Event]) -> EmotionC
     return EmotionChannel("words", scores, reliability, f"no feeling is named; the sentences read like {top}", evidence)
 
 
-def voice_channel(audio: AudioStream, events: Sequence[Event]) -> EmotionChannel | None:
+def arousal_channel(audio: AudioStream, events: Sequence[Event]) -> EmotionChannel | None:
     """Return the channel of vocal arousal: the last third of the speech against its baseline; None if it is short."""
     spoken = [p for p in audio.seconds if p.f0_rel_st is not None and p.loudness_rel_db is not None]
     if len(spoken) < _MIN_VOICE_S or len(audio.utterances) < 2:  # within one utterance pitch and level simply decline
@@ -159,7 +156,7 @@ def voice_channel(audio: AudioStream, events: Sequence[Event]) -> EmotionChannel
     scores = _normalize({e: math.exp(-2 * (excited - a) ** 2) for e, a in _AROUSAL.items()})
     evidence = tuple(e.id for e in events if e.channel in ("speech", "voice"))[-2:]
     return EmotionChannel(
-        "voice",
+        "arousal",
         scores,
         round(abs(excited), 3),
         f"pitch {pitch:+.1f} semitones, level {level:+.1f} dB against its own baseline",
@@ -187,75 +184,89 @@ def measure(percepts: Percepts | None, events: Sequence[Event], typed: str) -> t
         read = percepts.transcript if percepts and isinstance(percepts.transcript, Transcript) else None
         channels.append(words_channel(spoken, typed, read))
     if percepts and isinstance(percepts.audio, AudioStream):
-        channels.append(voice_channel(percepts.audio, events))
+        channels.append(arousal_channel(percepts.audio, events))
     return [c for c in channels if c is not None], phases
 
 
 def pool(
-    channels: Sequence[EmotionChannel], policy: Mapping[EmotionName, float] | None, phases: Sequence[Phase] = ()
+    channels: Sequence[EmotionChannel],
+    policy: Mapping[EmotionName, float] | None,
+    phases: Sequence[Phase] = (),
+    weights: Mapping[str, float] | None = None,
+    emotions: EmotionSet | None = None,
 ) -> EmotionEstimate:
-    """Pool measured channels with the policy's probabilities over ``EMOTIONS``.
+    """Pool measured channels with the policy's probabilities.
 
     Args:
         channels: what was measured.
-        policy: None when it was not asked.
+        policy: over the emotions of the set; None or empty when it was not asked.
         phases: of the main face's expression.
+        weights: of each channel and of ``policy``; equal ones by default.
+        emotions: the set; by default the seven that are measured.
     """
-    weights: dict[WeightName, float] = {c.name: WEIGHTS[c.name] * c.reliability for c in channels}
-    experts: list[tuple[float, Mapping[EmotionName, float]]] = [(weights[c.name], c.probabilities) for c in channels]
-    measured = sum(weights.values())
-    if policy is not None:
-        weights["policy"] = min(WEIGHTS["policy"], _POLICY_SHARE * measured) if measured else WEIGHTS["policy"]
-        experts.append((weights["policy"], {e: max(p, _MIN_POLICY_PROBABILITY) for e, p in policy.items()}))
-    probabilities = _product(experts)
-    open_to_choice: set[EmotionName] = set(EMOTIONS)
-    if measured:
-        measurements = _product(experts[: len(channels)])
-        open_to_choice = {e for e in EMOTIONS if measurements[e] >= _TIE * max(measurements.values())}
-    value = max(open_to_choice, key=probabilities.__getitem__)
+    emotions, weights = emotions or EmotionSet(), weights or {}
+    channels = [replace(c, probabilities=emotions.from_measured(c.probabilities)) for c in channels]
+    used = {c.name: weights.get(c.name, _OWN_CHANNEL) * c.reliability for c in channels}
+    sources: dict[str, Mapping[EmotionName, float]] = {c.name: c.probabilities for c in channels}
+    if policy:
+        used["policy"], sources["policy"] = weights.get("policy", 1.0), policy
+    probabilities = pool_log_linear(sources, used, emotions.names)
+    value = max(probabilities, key=probabilities.__getitem__)
     return EmotionEstimate(
         value=value,
-        strength=_strength(value, channels, probabilities),
-        since_s=_since(value, phases),
-        earlier=_earlier(phases),
+        strength=0.0 if value == emotions.neutral else _strength(value, channels, sources, used),
+        since_s=_since(value, phases, emotions),
+        earlier=_earlier(phases, emotions),
         probabilities={e: round(p, 3) for e, p in probabilities.items()},
         channels=tuple(channels),
-        weights={name: round(w, 3) for name, w in weights.items()},
+        weights={name: round(w, 3) for name, w in used.items()},
         conflict=_conflict(channels),
+        mixture=_mixture(probabilities, emotions.neutral) if value != emotions.neutral else {},
     )
 
 
-def _product(experts: Sequence[tuple[float, Mapping[EmotionName, float]]]) -> dict[EmotionName, float]:
-    logs = {e: sum(w * math.log(max(p.get(e, 0.0), _MIN_PROBABILITY)) for w, p in experts) for e in EMOTIONS}
-    peak = max(logs.values())
-    return _normalize({e: math.exp(value - peak) for e, value in logs.items()})
+def _mixture(probabilities: Mapping[EmotionName, float], neutral: EmotionName) -> dict[EmotionName, float]:
+    """Return the feelings that are close to the likeliest one, with shares that sum to 1; empty where it is alone."""
+    feelings = {e: p for e, p in probabilities.items() if e != neutral}
+    close = {e: p for e, p in feelings.items() if p >= _CLOSE * max(feelings.values())}
+    total = sum(close.values())
+    ordered = sorted(close.items(), key=lambda item: -item[1])
+    return {e: round(p / total, 2) for e, p in ordered} if 2 <= len(close) <= 3 else {}
 
 
 def _strength(
-    value: EmotionName, channels: Sequence[EmotionChannel], probabilities: Mapping[EmotionName, float]
+    value: EmotionName,
+    channels: Sequence[EmotionChannel],
+    sources: Mapping[str, Mapping[EmotionName, float]],
+    weights: Mapping[str, float],
 ) -> float:
-    """Return the strength: the channels' weighted mean probability of the emotion, raised by an aroused voice."""
-    if value == "neutral":
-        return 0.0
-    weighted = [(WEIGHTS[c.name] * c.reliability, c.probabilities[value]) for c in channels if c.name != "voice"]
+    """Return the strength: the sources' weighted mean probability of the emotion, raised by an aroused voice."""
+    weighted = [(weights[name], p.get(value, 0.0)) for name, p in sources.items() if name != "arousal"]
     total = sum(w for w, _ in weighted)
-    level = sum(w * p for w, p in weighted) / total if total else probabilities[value] / 2
-    voice = next((c.reliability for c in channels if c.name == "voice" and _AROUSAL[c.top] > 0), 0.0)
-    return round(min(1.0, level + 0.2 * voice), 3)
+    level = sum(w * p for w, p in weighted) / total if total else 0.0
+    aroused = next((c.reliability for c in channels if c.name == "arousal" and _AROUSAL.get(c.top, 0.0) > 0), 0.0)
+    return round(min(1.0, level + 0.2 * aroused), 3)
 
 
-def _since(value: EmotionName, phases: Sequence[Phase]) -> float | None:
-    if phases and OF_EXPRESSION[phases[-1].expression] == value:
+def _of_expression(expression: str, emotions: EmotionSet) -> EmotionName:
+    shares = emotions.from_measured({OF_EXPRESSION[expression]: 1.0})
+    return max(shares, key=shares.__getitem__)
+
+
+def _since(value: EmotionName, phases: Sequence[Phase], emotions: EmotionSet) -> float | None:
+    if phases and _of_expression(phases[-1].expression, emotions) == value:
         return phases[-1].start_s
     return None
 
 
-def _earlier(phases: Sequence[Phase]) -> tuple[EarlierEmotion, ...]:
-    return tuple(EarlierEmotion(OF_EXPRESSION[p.expression], p.end_s) for p in phases[:-1] if p.score >= 0.35)
+def _earlier(phases: Sequence[Phase], emotions: EmotionSet) -> tuple[EarlierEmotion, ...]:
+    return tuple(
+        EarlierEmotion(_of_expression(p.expression, emotions), p.end_s) for p in phases[:-1] if p.score >= 0.35
+    )
 
 
 def _conflict(channels: Sequence[EmotionChannel]) -> str:
-    reliable = [c for c in channels if c.reliability >= 0.35 and c.name != "voice"]
+    reliable = [c for c in channels if c.reliability >= 0.35 and c.name != "arousal"]
     tops = {c.top for c in reliable}
     if len(tops) < 2:
         return ""

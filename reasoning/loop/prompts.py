@@ -149,7 +149,7 @@ def _respond_to_words(emotion: Emotion, paraphrased: str, words: str) -> str:
     if not paraphrased:
         quoted = f'I heard you say "{excerpt(words)}."'.replace('...."', '..."')
         clear = value not in ("neutral", "unknown", emotion.face_emotion) and emotion.strength >= _CLEAR
-        return f"{quoted} It sounds as if you feel {_ADJECTIVES[value]}." if clear else quoted
+        return f"{quoted} It sounds as if you feel {emotion.adjective}." if clear else quoted
     sentences: dict[EmotionValue, str] = {
         "sadness": f"I am so sorry that {paraphrased}.",
         "joy": f"I am so glad to hear that {paraphrased}!",
@@ -165,8 +165,10 @@ def _respond_to_face(emotion: Emotion, has_words: bool) -> str:
     face: EmotionName | None = emotion.face_emotion
     if face is None:
         return ""
-    now = _ADJECTIVES[face]
-    before = [_ADJECTIVES[phase.value] for phase in emotion.earlier if phase.value not in (face, "neutral")]
+    now = _ADJECTIVES.get(face, face)
+    before = [
+        _ADJECTIVES.get(phase.value, phase.value) for phase in emotion.earlier if phase.value not in (face, "neutral")
+    ]
     if before:
         return f"At first you looked {' and then '.join(dict.fromkeys(before))}, and now you look {now}."
     if face == "neutral":

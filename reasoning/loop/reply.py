@@ -76,7 +76,9 @@ class ReplyWriter:
         return not passed and state["revisions"] <= settings.max_revisions and not is_spent(state, settings)
 
     def _template(self, state: State, opening: str) -> Draft:
-        closing = prompts.closing(state["strategy"].value, bool(heard_words(state)))
+        strategy = state["strategy"].value
+        own = self._settings.strategies.closings.get(strategy)
+        closing = own or prompts.closing(strategy, bool(heard_words(state)))
         return Draft(f"{opening} {closing}", "template")
 
     def _prompt(self, state: State, drafts: tuple[Draft, ...]) -> Messages:

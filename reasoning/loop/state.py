@@ -23,6 +23,8 @@ from omnisense.reasoning.loop.appraisal import (
 )
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.emotion import quote_of
+from omnisense.reasoning.loop.emotion_set import EmotionSet
+from omnisense.reasoning.loop.strategies import StrategySet
 from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages
@@ -92,6 +94,8 @@ class LoopSettings:
 
     Attributes:
         persona: who the agent is to the person.
+        emotions: which emotions are told apart.
+        strategies: which needs and support strategies are told apart, and what goes with what.
         profile: how the policy is used; None: the one that ships or was measured for it, else the stated prior.
         guided: whether replies continue an opening written from the appraisal; None: as the profile says.
         drafts: replies written at once; None: 6 when guided (a small model needs the choice), else 1.
@@ -104,6 +108,8 @@ class LoopSettings:
     """
 
     persona: Persona = field(default_factory=Persona)
+    emotions: EmotionSet = field(default_factory=EmotionSet)
+    strategies: StrategySet = field(default_factory=StrategySet)
     profile: PolicyProfile | None = None
     guided: bool | None = None
     drafts: int | None = None

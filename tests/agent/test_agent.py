@@ -88,7 +88,7 @@ def test_responses_round_trip_as_dictionaries(perception):
 
 
 @pytest.mark.parametrize(
-    ("path", "value"), [(["schema_version"], 2), (["appraisal", "emotion", "value"], "envy"), (["trace"], None)]
+    ("path", "value"), [(["schema_version"], 2), (["appraisal", "emotion", "value"], 3), (["trace"], None)]
 )
 def test_what_is_no_response_is_refused(path, value):
     values = Agent(ScriptedPolicy([GOOD]), memory=None).respond(text="My dog died.").to_dict()

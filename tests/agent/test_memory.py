@@ -187,7 +187,7 @@ def test_a_damaged_database_is_said(file, first, last):
 
 @pytest.mark.parametrize(
     "row",
-    ["{", "[]", json.dumps({"heard": "x"}), json.dumps(Turn("x", "x", None, "y", "envy").__dict__)],
+    ["{", "[]", json.dumps({"heard": "x"}), json.dumps(Turn("x", "x", None, "y", risk="envy").__dict__)],
 )
 def test_a_damaged_row_is_said(file, row):
     with agent_on(file) as agent:

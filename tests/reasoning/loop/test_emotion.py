@@ -1,12 +1,15 @@
-"""What is felt: channels, pooling, and that a weak model cannot overrule a measurement."""
+"""What is felt: channels, and how they are pooled with the policy."""
 
 import itertools
 
 import pytest
 
+from omnisense import InputError
 from omnisense.reasoning.loop.appraisal import EMOTIONS, EarlierEmotion, EmotionChannel
 from omnisense.reasoning.loop.emotion import measure, pool, words_channel
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
+from omnisense.reasoning.loop.emotion_set import EmotionSet
+from omnisense.reasoning.profile import PolicyProfile
 from tests.perception.test_pipeline import full
 
 
@@ -18,18 +21,48 @@ def channel(name, emotion, share=0.8, reliability=0.8):
     return EmotionChannel(name, sure_of(emotion, share), reliability, "made up", ("e1",))
 
 
+LEADING = PolicyProfile("any", leads=True).weights_of("emotion")
+GUIDED = PolicyProfile("any", leads=False).weights_of("emotion")
+
+
 @pytest.mark.parametrize(("seen", "claimed"), itertools.permutations(EMOTIONS, 2))
-def test_a_policy_cannot_overrule_a_clear_measurement(seen, claimed):
-    felt = pool([channel("face", seen)], sure_of(claimed, 1.0))
-    assert felt.value == seen
-    assert felt.weights["policy"] <= 0.5 * felt.weights["face"]
+def test_a_leading_policy_that_is_sure_moves_the_emotion_and_a_guided_one_does_not(seen, claimed):
+    assert pool([channel("face", seen)], sure_of(claimed, 0.95), (), LEADING).value == claimed
+    assert pool([channel("face", seen)], sure_of(claimed, 0.95), (), GUIDED).value == seen
 
 
-def test_a_policy_breaks_a_tie():
-    tie = EmotionChannel("face", {e: {"sadness": 0.4, "fear": 0.38}.get(e, 0.044) for e in EMOTIONS}, 0.4, "torn")
-    assert pool([tie], None).value == "sadness"
-    assert pool([tie], sure_of("fear")).value == "fear"
-    assert pool([tie], sure_of("joy")).value != "joy"
+def test_measurements_that_agree_outweigh_a_policy_in_doubt():
+    measured = [channel("face", "sadness", 0.95), channel("words", "sadness", 0.95), channel("tone", "sadness", 0.95)]
+    assert pool(measured, sure_of("joy", 0.6), (), LEADING).value == "sadness"
+
+
+def test_two_feelings_that_are_close_are_a_mixture():
+    torn = EmotionChannel("words", {e: {"joy": 0.45, "sadness": 0.4}.get(e, 0.03) for e in EMOTIONS}, 1.0, "torn")
+    felt = pool([torn], None, (), {"words": 1.0})
+    assert felt.value == "joy"
+    assert felt.mixture == {"joy": 0.53, "sadness": 0.47}
+    assert pool([channel("words", "joy")], None, (), {"words": 1.0}).mixture == {}
+
+
+def test_an_own_set_of_emotions_is_read_from_the_measured_ones():
+    own = EmotionSet(
+        {"pride": ("joy",), "delight": ("joy",), "shame": ("sadness", "fear"), "calm": ("neutral",)}, {}, "calm"
+    )
+    assert own.from_measured({"joy": 0.8, "sadness": 0.2}) == pytest.approx(
+        {"pride": 0.4 / 0.9, "delight": 0.4 / 0.9, "shame": 0.1 / 0.9, "calm": 0.0}
+    )
+    # Only the policy tells apart what is read from the same measured emotion.
+    policy = {"pride": 0.7, "delight": 0.1, "shame": 0.1, "calm": 0.1}
+    assert pool([channel("face", "joy")], policy, (), LEADING, own).value == "pride"
+    assert own.adjective("pride") == "pride"
+
+
+@pytest.mark.parametrize(
+    "measured", [{"joy": ("joy",)}, {"calm": ("peace",), "joy": ("joy",)}, {"calm": (), "joy": ("joy",)}]
+)
+def test_an_emotion_set_that_cannot_work_is_refused(measured):
+    with pytest.raises(InputError):
+        EmotionSet(measured, {}, "calm")
 
 
 def test_conflict_is_kept_visible():

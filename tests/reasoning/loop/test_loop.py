@@ -6,10 +6,11 @@ import pytest
 
 from omnisense import Agent, InputError, PolicyError, ScriptedPolicy
 from omnisense.reasoning.loop.appraisal import Appraisal, EvidenceSpan, SafetyFinding
-from omnisense.reasoning.loop.decisions import NEEDS, SUPPORT_STRATEGIES
 from omnisense.reasoning.loop.prompts import CLOSINGS
 from omnisense.reasoning.loop.state import LoopSettings
+from omnisense.reasoning.loop.strategies import NEEDS, SUPPORT_STRATEGIES
 from omnisense.reasoning.policies.messages import text_of
+from omnisense.reasoning.profile import PolicyProfile
 
 GOOD = "I am so sorry about your dog. It must hurt a lot."
 
@@ -57,10 +58,11 @@ def test_revision_has_a_limit_and_the_best_draft_is_kept():
     assert response.response.startswith("I am so sorry that your dog died yesterday.")
 
 
-def test_a_policy_that_contradicts_the_words_does_not_win():
-    response = agent(choices=lambda m, o: "joy" if "joy" in o else o[0]).respond(text="My dog died and I am so sad.")
-    felt = response.appraisal.emotion
-    assert (felt.value, felt.policy_choice) == ("sadness", "joy")
+@pytest.mark.parametrize(("leads", "felt"), [(True, "joy"), (False, "sadness")])
+def test_only_a_leading_policy_may_contradict_the_words(leads, felt):
+    one = agent(choices=lambda m, o: "joy" if "joy" in o else o[0], profile=PolicyProfile("scripted", leads=leads))
+    found = one.respond(text="My dog died and I am so sad.").appraisal.emotion
+    assert (found.value, found.policy_choice) == (felt, "joy")
 
 
 def test_risk_is_answered_with_care_and_no_model_is_asked():
