@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import LoadTemplates, PromptBuilder, PromptSettings, media_part
 from omnisense.errors import InputError, MediaError, PolicyError
+from omnisense.perception.types import STREAMS
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.graph import AnswerGraph, evidence_of
 from omnisense.reasoning.answers.question import BOX_KINDS, question_text, strip_letter
+from omnisense.reasoning.media import media_parts, usage_of
 from omnisense.reasoning.policies.base import Choice, Policy
 from omnisense.reasoning.policies.load import load_policy
 from omnisense.reasoning.policies.messages import MediaUsage, PreparedPrompt, clip_of, message
@@ -244,7 +246,7 @@ def _to_reply(choice: Choice, sample: Sample) -> Reply:
 
 
 class AgentSystem:
-    """Our own agent: the clip perceived to text, then the answer graph over a policy."""
+    """Our own agent: the clip perceived, then the answer graph over a policy, which is shown the media it takes."""
 
     modalities = _EVERYTHING
 
@@ -262,22 +264,19 @@ class AgentSystem:
         self._perception = Perception(self._settings.perception())
 
     def prepare(self, sample: Sample) -> Prepared:
-        """Perceive the clip."""
-        from omnisense.perception.types import STREAMS, AudioStream, VisualStream
-
+        """Perceive the clip, and decode the media that the policy is shown."""
         if sample.media is None:
             evidence = "\n".join(text for text in (sample.percepts, sample.transcript) if text)
-            return Prepared(sample, (None, evidence), prompt_sha=_prompt_sha(sample, evidence_of(None, evidence)))
+            return Prepared(sample, (None, evidence, []), prompt_sha=_prompt_sha(sample, evidence_of(None, evidence)))
         clip = clip_of(media_part(sample))
         percepts = self._perception.perceive(clip)
         if len(percepts.missing()) == len(STREAMS):
             reasons = "; ".join(f"{name}: {reason}" for name, reason in percepts.missing().items())
             raise MediaError(f"nothing could be perceived in it ({reasons})", "Give another clip.", clip.path)
-        times_s = percepts.visual.times_s if isinstance(percepts.visual, VisualStream) else ()
-        audio_s = clip.duration_s if isinstance(percepts.audio, AudioStream) else 0.0
         notes = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())
         sha = _prompt_sha(sample, evidence_of(percepts))
-        return Prepared(sample, (percepts, ""), MediaUsage(tuple(times_s), (), round(audio_s, 3)), sha, notes)
+        parts = media_parts(clip, percepts, self._policy.modalities)
+        return Prepared(sample, (percepts, "", parts), usage_of(parts, percepts, self._policy), sha, notes)
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""

@@ -7,14 +7,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.answers.parser import parse
 from omnisense.reasoning.answers.perception_prior import PerceptionPrior, perception_prior
 from omnisense.reasoning.answers.question import Question, question_text, strip_letter
+from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.base import Choice, Policy
-from omnisense.reasoning.policies.messages import Messages, message
+from omnisense.reasoning.policies.messages import Messages, Part, message
 
 _NOTHING = "(nothing is known)"
 _EVIDENCE_TOKENS = 500
@@ -31,6 +33,7 @@ class AnswerState(TypedDict, total=False):
 
     question: Question
     evidence: str
+    media: Sequence[Part]
     prior: PerceptionPrior
     thinking: str
     answer: str
@@ -60,7 +63,7 @@ class AnswerGraph:
         self._graph = graph.compile()
 
     def answer(
-        self, question: Question, percepts: Percepts | None, transcript: str = ""
+        self, question: Question, percepts: Percepts | None, transcript: str = "", media: Sequence[Part] = ()
     ) -> tuple[str, dict[str, float] | None]:
         """Answer one question.
 
@@ -68,13 +71,20 @@ class AnswerGraph:
             question: the question.
             percepts: of the clip; None when there are none.
             transcript: used in place of percepts when there are none.
+            media: parts of the clip that the policy is shown beside the evidence, as
+                :func:`omnisense.reasoning.media.media_parts` gives them.
 
         Returns:
             ``<think>...</think><answer>...</answer>``, and the probability of each answer if one was chosen.
         """
         evidence = evidence_of(percepts, transcript)
         state = self._graph.invoke(
-            {"question": question, "evidence": evidence, "prior": perception_prior(question, percepts)}
+            {
+                "question": question,
+                "evidence": evidence,
+                "media": media,
+                "prior": perception_prior(question, percepts),
+            }
         )
         return f"<think>{state['thinking']}</think><answer>{state['answer']}</answer>", state["probabilities"]
 
@@ -86,9 +96,8 @@ class AnswerGraph:
             return {"thinking": "; ".join(lines) or "nothing that was measured bears on it", "answer": ""}
         request = question_text(question, think=True, thought_pattern=True)
         notes = "\n".join([f"Notes on the clip:\n{state['evidence']}", *(f"Measured: {line}" for line in lines)])
-        written = self._policy.write(
-            [[message("user", f"{notes}\n\n{request}")]], max_new_tokens=self._max_new_tokens, seed=self._seed
-        )[0]
+        asked = with_media(message("user", f"{notes}\n\n{request}"), state["media"])
+        written = self._policy.write([[asked]], max_new_tokens=self._max_new_tokens, seed=self._seed)[0]
         read = parse(written, question.kind, question.options)
         return {"thinking": read.thinking or written.strip(), "answer": read.value}
 
@@ -98,7 +107,7 @@ class AnswerGraph:
             return {"answer": state["answer"], "probabilities": None}
         if question.kind == "several":
             return {"answer": self._choose_several(state), "probabilities": None}
-        chosen = self._probabilities(state["evidence"], question, question.candidates(), question.options)
+        chosen = self._probabilities(state, question, question.candidates(), question.options)
         weights = state["prior"].weights
         pooled = {
             a: weights.get(a, 1.0) * max(p, _MIN_PROBABILITY) ** (0.5 if weights else 1.0) for a, p in chosen.items()
@@ -112,16 +121,16 @@ class AnswerGraph:
         question, likely = state["question"], {}
         for letter, option in zip(question.letters, question.options, strict=True):
             single = Question(f"{question.text}\nIs this right: {strip_letter(option)}?", "yes_no")
-            likely[letter] = self._probabilities(state["evidence"], single, ("yes", "no"), ())["yes"]
+            likely[letter] = self._probabilities(state, single, ("yes", "no"), ())["yes"]
         taken = [letter for letter, p in likely.items() if p > 0.5]
         return "".join(taken) or max(likely, key=likely.__getitem__)
 
     def _probabilities(
-        self, evidence: str, question: Question, answers: tuple[str, ...], options: tuple[str, ...]
+        self, state: AnswerState, question: Question, answers: tuple[str, ...], options: tuple[str, ...]
     ) -> dict[str, float]:
         """Return the policy's probabilities; its bias for wording is divided out where it compares likelihoods."""
         named = list(options) or list(answers)
-        prompts = [_prompt(evidence, question)]
+        prompts = [_prompt(state["evidence"], question, state["media"])]
         if self._policy.scores_likelihoods:
             prompts.append(_prompt(_NOTHING, question))
         choices = self._policy.choose(prompts, [named] * len(prompts))
@@ -135,5 +144,5 @@ def _clamp(choice: Choice) -> tuple[float, ...]:
     return tuple(max(p, 1e-6) for p in choice.probabilities)
 
 
-def _prompt(evidence: str, question: Question) -> Messages:
-    return [message("user", f"Notes on the clip:\n{evidence}\n\n{question_text(question)}")]
+def _prompt(evidence: str, question: Question, media: Sequence[Part] = ()) -> Messages:
+    return [with_media(message("user", f"Notes on the clip:\n{evidence}\n\n{question_text(question)}"), media)]

@@ -1,14 +1,27 @@
 """Which media go into a prompt, and that a model and a server get them."""
 
+import base64
+import http.server
+import io
+import itertools
+import json
+import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from omnisense import InputError, open_clip
 from omnisense.perception.types import AudioStream, Missing, Prosody, Segment, Span, Transcript
+from omnisense.reasoning.answers.graph import AnswerGraph
+from omnisense.reasoning.answers.question import Question
 from omnisense.reasoning.media import MediaBudget, media_parts, with_media
 from omnisense.reasoning.policies import media_cache
+from omnisense.reasoning.policies.chat_model import ChatModelPolicy
 from omnisense.reasoning.policies.messages import message
+from omnisense.reasoning.policies.transformers import TransformersPolicy
+from omnisense.testing import tiny_omni
 from tests.conftest import write_media
 from tests.perception.test_pipeline import make_percepts
 
@@ -109,3 +122,79 @@ def test_decoded_media_are_kept_within_their_bytes(clips, monkeypatch):
     frames = media_cache.frames_of(clips["short"], None)
     assert media_cache.frames_of(clips["short"], None) is frames
     assert media_cache.frames_of(clips["short"][1.0:2.0], None) is not frames
+
+
+# --- what a model makes of it -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def omni(tmp_path_factory):
+    return TransformersPolicy(tiny_omni(tmp_path_factory.mktemp("omni")), dtype="float32")
+
+
+@pytest.mark.networks
+@pytest.mark.parametrize("budget", [MediaBudget(), MediaBudget(frames=4, audio_s=1.0)])  # whole; moments and a window
+@pytest.mark.parametrize("changed", ["picture", "sound"])
+def test_an_answer_changes_with_the_media_when_the_timeline_does_not(omni, clips, tmp_path, changed, budget):
+    noise = np.random.default_rng(0).normal(0, 0.3, 44_100 * 4).astype(np.float32)
+    settings = {"picture": {"size": (120, 160)}, "sound": {"samples": noise}}[changed]
+    other = open_clip(write_media(tmp_path / "other.mp4", video_s=4.0, audio_s=4.0, **settings))
+    percepts = percepts_of(clips["short"], (0.5, 2.0, "I am fine."))
+    question = Question("What is felt?", "one", ("A. joy", "B. grief", "C. anger"))
+    graph = AnswerGraph(omni)
+
+    def answer(clip):
+        parts = media_parts(clip, percepts, omni.modalities, budget) if clip else []
+        return graph.answer(question, percepts, media=parts)[1]
+
+    answers = [answer(clips["short"]), answer(other), answer(None)]
+    assert answer(clips["short"]) == answers[0]
+    for one, two in itertools.combinations(answers, 2):
+        assert max(abs(one[letter] - two[letter]) for letter in "ABC") > 1e-4
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """An OpenAI-compatible server on this machine that keeps what it is asked."""
+    pytest.importorskip("langchain_openai")
+    requests = []
+
+    class Service(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            reply = {"role": "assistant", "content": "<think>tears</think><answer>B</answer>"}
+            choice = {"index": 0, "message": reply, "finish_reason": "stop"}
+            found = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+            body = json.dumps(found).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{server.server_port}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "none")
+        yield requests
+        server.shutdown()
+
+
+def test_a_served_model_gets_frames_with_their_times_and_sound(served, clips):
+    policy = ChatModelPolicy.from_name("openai:m", modalities=("image", "audio"))
+    clip = clips["long"]
+    percepts = percepts_of(clip, (2.0, 4.0, "I am so sad!"))
+    parts = media_parts(clip, percepts, policy.modalities, MediaBudget(frames=3, audio_s=3.0))
+    question = Question("What is felt?", "one", ("A. joy", "B. grief"))
+    assert AnswerGraph(policy).answer(question, percepts, media=parts)[0].endswith("<answer>B</answer>")
+    blocks = served[0]["messages"][0]["content"]
+    times_s = policy.prepare([{"role": "user", "content": parts}]).media_usage.times_s
+    said = [f"At {time_s:.1f} s:" for time_s in times_s]
+    assert [b["text"] for b in blocks if b["type"] == "text"][:4] == [*said, "Sound from 1.8 to 4.2 s:"]
+    assert [b["type"] for b in blocks] == [*["text", "image_url"] * 3, "text", "input_audio", "text"]
+    picture = Image.open(io.BytesIO(base64.b64decode(blocks[1]["image_url"]["url"].partition(",")[2])))
+    assert picture.size == (160, 120)
+    heard = base64.b64decode(blocks[7]["input_audio"]["data"])
+    assert len(heard) == 44 + 2 * 16_000 * 2.5  # a WAV header and 2.5 s
