@@ -44,6 +44,7 @@ FaultName = Literal[
     "role",
     "copy",
     "wrong feeling",
+    "contradiction",
     "nothing added",
     "invented",
     "empty words",

@@ -1,4 +1,9 @@
-"""Deterministic checks of a reply, so that a weak model does not judge its own text."""
+"""Deterministic checks of a reply.
+
+Every reply is checked for real faults: nothing there, cut off, repeating itself, unsafe, words of the prompt in it, or
+a claim that what was perceived contradicts. What a guided policy writes is held to much more, since small models make
+things up: the words it may use, one question, no advice, nothing about itself.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.appraisal import EmotionValue, Fault
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.paraphrase import content_words
 
 _MIN_WORDS, _MAX_WORDS = 4, 70
+_REPEATED_WORDS, _REPEATED_WORDS_LEADING = 4, 8  # so many words twice; a leading policy may come back to a phrase
 _COPIED_WORDS = 8  # as many of the person's words in a row, outside quotation marks, are parroting
 _ACKNOWLEDGES = re.compile(
     r"\b(hear|heard|sounds?|sorry|glad|happy for|understand|makes? sense|can see|i see|notice|look(s|ed)?"
@@ -22,6 +29,22 @@ _ADVISES = re.compile(
     r"\b(you should|you could|you need to|you must|you ought|you have to|try to|try (a|an|the)\b|why don'?t you"
     r"|have you (considered|tried)|i (suggest|recommend|advise)|my advice|make sure|consider \w+ing|it'?s important)\b",
     re.IGNORECASE,
+)
+_LEAKS = re.compile(
+    r"<\|?(im_start|im_end|system|endoftext|assistant|user)\b|^\s*(assistant|user|system)\s*:|\n\s*(user|human)\s*:"
+    r"|\b(the|my) (appraisal|timeline|notes on the clip) (says?|shows?|states?|lists?)\b",
+    re.IGNORECASE,
+)
+_LOOKS = re.compile(
+    r"\byou(?:r face)? (?:look|looks|looked|appear|appeared|seem to look) ([a-z' ]{3,40})", re.IGNORECASE
+)
+_SEES_FACE = re.compile(
+    r"\b(i (can )?(see|saw|notice[d]?) (the |that |a |your )*(smil|tear|frown|face|eyes|expression)"
+    r"|your (smile|frown|facial expression|tears)\b)",
+    re.IGNORECASE,
+)
+_HEARS_VOICE = re.compile(
+    r"\b(in|from) your voice\b|\byour (voice|tone) (is|was|sounds?|sounded|shook|trembl)", re.IGNORECASE
 )
 _LEAVES_ITS_ROLE = re.compile(
     r"\b(as an? (ai|language model|assistant)|i'?m (just |only |not )?an? (ai|assistant|doctor|friend|bot|person|dog)"
@@ -77,6 +100,9 @@ class ReplyContext:
     Attributes:
         said: everything the person said and typed this turn.
         emotions: the appraised emotion and those that it goes with or follows.
+        leads: whether the policy leads, so that only real faults count.
+        face_emotions: what the face shows and showed; None where no face was seen.
+        has_voice: whether the person's voice was heard.
         opening: for a small model, the opening that its reply continues. What follows may then use known words only,
             since small models make things up.
         asks: whether the strategy is to ask, so that the continuation must be a question.
@@ -85,6 +111,9 @@ class ReplyContext:
 
     said: str
     emotions: Collection[EmotionValue]
+    leads: bool = False
+    face_emotions: Collection[EmotionValue] | None = ()
+    has_voice: bool = True
     opening: str = ""
     asks: bool = False
     known: frozenset[str] = frozenset()
@@ -101,7 +130,10 @@ def find_faults(reply: str, context: ReplyContext) -> list[Fault]:
     words = text.split()
     if not words:
         return [Fault("empty", "there is no reply", 1.0)]
-    faults = [*_form_faults(text, words), *_advice_faults(text), *_content_faults(text, context)]
+    faults = _real_faults(text, context)
+    if context.leads:
+        return faults
+    faults += [*_form_faults(text, words), *_advice_faults(text), *_content_faults(text, context)]
     if context.opening and text.startswith(context.opening.replace("\u2019", "'")):
         faults += _continuation_faults(text[len(context.opening) :].strip(), context)
     return faults
@@ -112,28 +144,63 @@ def score(faults: Collection[Fault]) -> float:
     return round(max(0.0, 1.0 - sum(fault.cost for fault in faults)), 3)
 
 
+def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
+    """Return the faults that any reply may have, whoever wrote it."""
+    faults = []
+    repeated = _repeated_phrase(text, _REPEATED_WORDS_LEADING if context.leads else _REPEATED_WORDS)
+    if repeated:
+        faults.append(Fault("repetition", f'"{repeated}" comes twice', 0.5))
+    if _is_cut_off(text):
+        faults.append(Fault("unfinished", "the last sentence does not end", 0.4))
+    leak = _LEAKS.search(text)
+    if leak:
+        faults.append(Fault("role", f'"{leak.group(0).strip()}" is of the prompt, not for the person', 0.6))
+    harm = safety.check_reply(text)
+    if harm:
+        faults.append(Fault("unsafe", harm, 1.0))
+    contradicted = _contradicted(text, context)
+    if contradicted:
+        faults.append(Fault("contradiction", contradicted, 0.5))
+    return faults
+
+
+def _is_cut_off(text: str) -> bool:
+    """Whether a reply stops within a sentence: it ends in a letter, a digit or a comma. Emoji and brackets end one."""
+    return text[-1].isalnum() or text[-1] in ",:;-("
+
+
+def _contradicted(text: str, context: ReplyContext) -> str:
+    """Return what a reply claims to perceive against what was perceived; empty when nothing is."""
+    unquoted = re.sub(r'"[^"]*"', " ", text)
+    faces, seen, heard = context.face_emotions, _SEES_FACE.search(unquoted), _HEARS_VOICE.search(unquoted)
+    if faces is None and seen:
+        return f'"{seen.group(0)}": no face was seen'
+    if not context.has_voice and heard:
+        return f'"{heard.group(0)}": no voice was heard'
+    for claim in _LOOKS.finditer(unquoted):
+        named = {cue.emotion for cue in emotion_cues(claim.group(1).split(" and ")[0])}
+        if faces and named and not any(fitting_emotions(name) & set(faces) for name in named):
+            return f'"{claim.group(0).strip()}": the face shows {", ".join(sorted(faces))}'
+    return ""
+
+
 def _form_faults(text: str, words: list[str]) -> list[Fault]:
     faults = []
     if len(words) < _MIN_WORDS:
         faults.append(Fault("short", f"{len(words)} words", 0.5))
     if len(words) > _MAX_WORDS:
         faults.append(Fault("long", f"{len(words)} words, over {_MAX_WORDS}", 0.4))
-    repeated = _repeated_phrase(text)
-    if repeated:
-        faults.append(Fault("repetition", f'"{repeated}" comes twice', 0.5))
-    if text[-1] not in ".!?\"'\u201d":
-        faults.append(Fault("unfinished", "the last sentence does not end", 0.4))
     questions = text.count("?")
     if questions > 1:
         faults.append(Fault("questions", f"{questions} questions, one is enough", 0.3))
     return faults
 
 
-def _repeated_phrase(text: str) -> str:
-    words = re.findall(r"[a-z']+", text.lower())
+def _repeated_phrase(text: str, length: int) -> str:
+    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.lower())
     seen = set()
-    for i in range(len(words) - 3):
-        gram = tuple(words[i : i + 4])
+    for i in range(len(words) - length + 1):
+        gram = tuple(words[i : i + length])
         if gram in seen:
             return " ".join(gram)
         seen.add(gram)

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from omnisense.reasoning.loop import checks, prompts, safety
-from omnisense.reasoning.loop.appraisal import Draft, EmotionValue, Fault
+from omnisense.perception.types import VisualStream
+from omnisense.reasoning.loop import checks, prompts
+from omnisense.reasoning.loop.appraisal import Draft, EmotionValue
 from omnisense.reasoning.loop.observations import describe_scene
 from omnisense.reasoning.loop.paraphrase import content_words
 from omnisense.reasoning.loop.state import (
@@ -15,6 +16,7 @@ from omnisense.reasoning.loop.state import (
     State,
     appraisal_of,
     count_tokens,
+    events_of,
     evidence_text,
     heard_words,
     is_spent,
@@ -106,25 +108,35 @@ class ReplyWriter:
         felt, heard = state["emotion"], heard_words(state)
         shown: set[EmotionValue] = {channel.top for channel in felt.channels}
         shown |= {phase.value for phase in felt.earlier}
-        fitting = checks.fitting_emotions(felt.value, shown - {"neutral"})
-        if not self._settings.is_guided(self._policy):
-            return checks.ReplyContext(heard, fitting)
-        opening = self._opening(state)
-        return checks.ReplyContext(
+        context = checks.ReplyContext(
             heard,
-            fitting,
-            opening,
+            checks.fitting_emotions(felt.value, shown - {"neutral"}),
+            leads=not self._settings.is_guided(self._policy),
+            face_emotions=_seen_emotions(state),
+            has_voice=any(event.channel == "speech" for event in events_of(state)),
+        )
+        if context.leads:
+            return context
+        opening = self._opening(state)
+        return replace(
+            context,
+            opening=opening,
             asks="question" in state["strategy"].value,
             known=frozenset(content_words(f"{heard} {opening}")),
         )
 
 
+def _seen_emotions(state: State) -> set[EmotionValue] | None:
+    """Return what the face shows and showed; None where no face was seen."""
+    percepts, felt = state["percepts"], state["emotion"]
+    if percepts is None or not isinstance(percepts.visual, VisualStream) or not percepts.visual.faces:
+        return None
+    return ({felt.face_emotion} if felt.face_emotion else set()) | {phase.value for phase in felt.earlier}
+
+
 def _check(draft: Draft, context: checks.ReplyContext) -> Draft:
     """Return the draft with its faults and score. A template continues no opening."""
     faults = checks.find_faults(draft.text, context if draft.written_by == "policy" else replace(context, opening=""))
-    harm = safety.check_reply(draft.text)
-    if harm:
-        faults.append(Fault("unsafe", harm, 1.0))
     return replace(draft, score=checks.score(faults), faults=tuple(faults))
 
 

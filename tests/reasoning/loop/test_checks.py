@@ -69,6 +69,42 @@ def test_faults_are_found(reply, fault):
     assert fault in names(reply)
 
 
+@pytest.mark.parametrize(
+    ("reply", "fault"),
+    [
+        ("", "empty"),
+        ("I am so sorry about your dog, and I", "unfinished"),
+        ("I hear how sad you are. I hear how sad you are.", "repetition"),
+        ("I am sorry.<|im_end|>", "role"),
+        ("Assistant: I am sorry.", "role"),
+        ("Just kill yourself.", "unsafe"),
+        ("I am sorry. You look happy, though.", "contradiction"),
+        ("I can hear it in your voice.", "contradiction"),
+    ],
+)
+def test_a_leading_policy_is_held_to_real_faults(reply, fault):
+    assert fault in names(reply, leads=True, face_emotions={"sadness"}, has_voice=False)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "You should give yourself time. What was he like? Did he have a favourite place?",
+        "Oh no \U0001f622",
+        "As an AI I cannot hold your hand, but I would if I could.",
+        "It's important to grieve. " + "A dog is family, and a house without its dog is far too quiet. ",
+        "I can see a tear on your face, and you look so sad and tired.",
+        "\u304a\u3064\u3089\u3044\u3067\u3059\u306d\u3002",
+    ],
+)
+def test_what_only_small_models_do_wrong_is_no_fault_of_a_leading_policy(reply):
+    assert names(reply, leads=True, face_emotions={"sadness"}) == []
+
+
+def test_a_face_that_nobody_showed_is_not_described():
+    assert names("I can see your face, and your smile.", leads=True, face_emotions=None) == ["contradiction"]
+
+
 def test_parroting_is_found_and_quoting_is_not():
     said = "we went down to the river and then it began to rain on us"
     assert "copy" in names(f"I hear that {said}.", said)

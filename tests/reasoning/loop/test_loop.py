@@ -40,15 +40,15 @@ def test_every_need_has_a_move_and_every_move_a_closing():
 
 
 def test_a_faulty_draft_is_revised_with_its_faults_named():
-    policy = ScriptedPolicy(["a summary", "You should get a new one. I am sorry.", GOOD])
+    policy = ScriptedPolicy(["a summary", "I am so sorry about your dog, and I", GOOD])
     response = Agent(policy, memory=None).respond(text="My dog died yesterday.")
     assert response.response == GOOD
     assert response.trace.revisions == 1
-    assert "before any acknowledgement" in text_of(policy.calls[-1][-1])
+    assert "the last sentence does not end" in text_of(policy.calls[-1][-1])
 
 
 def test_revision_has_a_limit_and_the_best_draft_is_kept():
-    bad, worse = "You should get a new dog, I am sorry for that.", "You should you should you should you should"
+    bad, worse = "I am sorry about your dog, and I", ("I am sorry and " * 8).strip()
     response = agent(["summary", worse, bad, worse], max_revisions=2).respond(text="My dog died yesterday.")
     drafts = {draft.text: draft.score for draft in response.trace.drafts}
     assert len(response.trace.drafts) == 4
