@@ -20,10 +20,13 @@ class Choice:
     Attributes:
         index: of the option.
         probabilities: one for each option; they sum to 1.
+        readable: False where a service answered with none of the options, also when asked again. The probabilities are
+            then uniform and say nothing: the caller falls back on what else it knows, and says so.
     """
 
     index: int
     probabilities: tuple[float, ...]
+    readable: bool = True
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Policies: the script, the tiny transformers model built on the spot, and LangChain chat models."""
+"""Policies: the script, and the tiny transformers model built on the spot."""
 
 import json
 import time
@@ -7,7 +7,6 @@ import pytest
 
 from omnisense import InputError, ModelError, PolicyError, ScriptedPolicy, TransformersPolicy, load_policy
 from omnisense.reasoning.policies.base import Policy
-from omnisense.reasoning.policies.chat_model import ChatModelPolicy
 from omnisense.reasoning.policies.messages import message, text_of
 
 HI = [message("user", "Hi there")]
@@ -226,105 +225,6 @@ def test_the_offline_default_writes_and_chooses():
     assert policy.choose([question], [["Paris", "banana"]])[0].index == 0
 
 
-# --- LangChain ----------------------------------------------------------------------------------------------
-
-
-def fake_chat_model(reply, structured=True, fail=0):
-    """A chat model that answers with a function of the messages, as LangChain's own base class runs it."""
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
-    from langchain_core.outputs import ChatGeneration, ChatResult
-    from langchain_core.runnables import RunnableLambda
-
-    class Fake(BaseChatModel):
-        temperature: float = 0.0
-        failures: int = fail
-        seen: list = []
-
-        @property
-        def _llm_type(self):
-            return "fake"
-
-        def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-            self.seen.append((messages, stop, kwargs))
-            if self.failures:
-                self.failures -= 1
-                raise ConnectionError("the line is dead")
-            return ChatResult(generations=[ChatGeneration(message=AIMessage(reply(messages)))])
-
-        def with_structured_output(self, schema, **kwargs):
-            if not structured:
-                raise NotImplementedError
-            enum = schema["properties"]["option"]["enum"]
-            return RunnableLambda(lambda messages: {"option": enum[-1], "confidence": 0.7})
-
-    return Fake()
-
-
-def test_chat_models_write():
-    model = fake_chat_model(lambda m: f"echo {m[-1].content} STOP tail")
-    policy = ChatModelPolicy(model)
-    assert isinstance(policy, Policy)
-    assert policy.write([HI, LONG], temperature=0.3, stop=["STOP"])[0] == "echo Hi there "
-    _, stop, settings = model.seen[0]
-    assert (stop, settings["temperature"]) == (["STOP"], 0.3)
-    pieces = []
-    assert policy.write([HI], on_token=pieces.append) == ["".join(pieces)]
-
-
-def test_a_prefilled_reply_becomes_a_request():
-    model = fake_chat_model(lambda m: m[-1].content)
-    assert (
-        'Go on from here, without repeating it: "I hear"'
-        in ChatModelPolicy(model).write([[*HI, message("assistant", "I hear")]])[0]
-    )
-
-
-def test_chat_models_choose_by_schema():
-    choices = ChatModelPolicy(fake_chat_model(str)).choose([HI, LONG, HI], [["a", "b"], ["x", "y", "z"], ["a", "b"]])
-    assert [c.index for c in choices] == [1, 2, 1]
-    assert choices[1].probabilities == pytest.approx((0.15, 0.15, 0.7))
-
-
-def test_unknown_modalities_and_dtypes_are_errors(tiny_model):
-    with pytest.raises(InputError, match=r"unknown modality 'smell'.*text, image, video, audio"):
-        ChatModelPolicy(None, modalities={"image", "smell"})
+def test_unknown_dtypes_are_errors(tiny_model):
     with pytest.raises(InputError, match="unknown dtype 'float31'"):
         TransformersPolicy(tiny_model, dtype="float31").load()
-
-
-def test_chat_models_without_schemas_answer_in_json():
-    policy = ChatModelPolicy(fake_chat_model(lambda m: 'Sure: {"option": "B", "confidence": "high"}', structured=False))
-    choice = policy.choose([HI], [["a", "b"]])[0]
-    assert choice.index == 1
-    assert choice.probabilities == pytest.approx((0.05, 0.95))
-    with pytest.raises(PolicyError, match="not among"):
-        ChatModelPolicy(fake_chat_model(lambda m: "no idea", structured=False)).choose([HI], [["a", "b"]])
-
-
-def test_failures_are_tried_again_and_then_said(monkeypatch):
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)  # the pauses between two tries
-    assert ChatModelPolicy(fake_chat_model(lambda m: "up again", fail=2), attempts=3).write([HI]) == ["up again"]
-    with pytest.raises(PolicyError, match="the line is dead"):
-        ChatModelPolicy(fake_chat_model(str, fail=5), attempts=2).write([HI])
-
-
-def test_media_go_as_content_blocks_when_the_model_takes_them():
-    from tests.conftest import DEMO
-
-    prompt = [{"role": "user", "content": [{"type": "text", "text": "look"}, {"type": "video", "path": str(DEMO)}]}]
-    model = fake_chat_model(lambda m: "seen")
-    policy = ChatModelPolicy(model, modalities={"image", "audio"})
-    assert policy.write([prompt]) == ["seen"]
-    blocks = model.seen[0][0][0].content
-    kinds = [block["type"] for block in blocks]
-    assert kinds.count("image") == 8
-    assert kinds.count("audio") == 1
-    with pytest.raises(PolicyError, match="does not accept video"):
-        ChatModelPolicy(model).write([prompt])
-
-
-@pytest.mark.parametrize("name", ["chat:", "chat:gpt", "chat:no_such_provider:x"])
-def test_chat_names_that_cannot_be_used(name):
-    with pytest.raises(InputError):
-        load_policy(name)
