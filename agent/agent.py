@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from omnisense.agent.memory import Conversation, ConversationMemory, PendingTurn, default_memory, open_memory
 from omnisense.agent.response import Response
@@ -18,10 +18,14 @@ from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.perception.pipeline import Perception, Stream
 from omnisense.reasoning.loop.appraisal import Trace
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
-from omnisense.reasoning.loop.graph import STAGES, Stage, build_graph
+from omnisense.reasoning.loop.extensions import Node, SafetyCheck
+from omnisense.reasoning.loop.graph import build_graph
 from omnisense.reasoning.loop.state import LoopSettings, State, appraisal_of, initial_state
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
 from omnisense.reasoning.policies.load import load_policy
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
 
 _log = logging.getLogger(__name__)
 
@@ -37,9 +41,9 @@ class StreamPerceived:
 
 @dataclass(frozen=True)
 class StageDone:
-    """A stage of the loop is done; ``update`` is what it changed in the state."""
+    """A node of the loop is done; ``update`` is what it changed in the state."""
 
-    stage: Stage
+    stage: str
     update: State
     seconds: float
 
@@ -70,7 +74,11 @@ class Agent:
         memory: where conversations are kept: a SQLite file, a ``postgres://`` URL, or None for this process only. By
             default ``conversations.sqlite`` in :func:`omnisense.files.home_dir`. It is opened when the first thread is
             named, and not before.
-        settings: budgets, revision limits and guidance of the loop.
+        settings: budgets, persona, revision limits and guidance of the loop.
+        nodes: of your own in the loop's graph, to add or to replace one.
+        safety_checks: of your own, after the built-in one.
+        callbacks: LangChain callback handlers (a tracer, for instance): they see every node and chat model call of a
+            turn. Nothing is traced unless one is given.
         turn_wait_s: how long a turn waits for an earlier one of the same thread, here or in another process, before it
             is refused with a ConflictError.
 
@@ -85,6 +93,9 @@ class Agent:
         memory: str | Path | None = "",
         settings: LoopSettings | None = None,
         turn_wait_s: float = 300.0,
+        nodes: Sequence[Node] = (),
+        safety_checks: Sequence[SafetyCheck] = (),
+        callbacks: Sequence[BaseCallbackHandler] = (),
     ) -> None:
         self.policy = load_policy(policy) if isinstance(policy, str) else policy
         self.perception = perception or Perception()
@@ -92,7 +103,8 @@ class Agent:
         self._opened: ConversationMemory | None = None
         self._opening = threading.Lock()
         self._turn_wait_s = turn_wait_s
-        self._graph = build_graph(self.policy, self.perception.perceive, settings)
+        self._graph = build_graph(self.policy, self.perception.perceive, settings, nodes, safety_checks)
+        self._config = {"callbacks": list(callbacks), "run_name": "omnisense turn"}
 
     def __enter__(self) -> Agent:
         return self
@@ -232,10 +244,11 @@ class Agent:
 
     def _run(self, state: State, thread_id: str | None, mark: str | None, live: bool) -> Iterator[AgentEvent]:
         """Run the loop over a turn's initial state; record it in its thread if it has begun there (``mark``)."""
-        timings: dict[Stage, float] = {}
+        timings: dict[str, float] = {}
         began = time.perf_counter()
         # Without "custom" LangGraph runs each node in this thread, which halves what the loop itself costs.
-        for mode, item in self._graph.stream(state, stream_mode=["updates", "custom"] if live else ["updates"]):
+        modes = ["updates", "custom"] if live else ["updates"]
+        for mode, item in self._graph.stream(state, self._config, stream_mode=modes):
             if mode == "custom":
                 yield Token(item["token"]) if "token" in item else StreamPerceived(*item["stream"])
                 continue
@@ -248,7 +261,7 @@ class Agent:
             self._memory().finish(thread_id, mark, state["turns"][-1])
         yield Finished(self._response(state, timings, thread_id))
 
-    def _response(self, state: State, timings: dict[Stage, float], thread_id: str | None) -> Response:
+    def _response(self, state: State, timings: dict[str, float], thread_id: str | None) -> Response:
         best = state["best"]
         assert best is not None, "every path through the loop ends with a reply"
         trace = Trace(
@@ -265,8 +278,8 @@ class Agent:
             safety=state["safety"],
             percepts=state["percepts"],
             trace=trace,
-            timings_s={stage: timings[stage] for stage in STAGES if stage in timings}
-            | {"total": round(sum(timings.values()), 4)},
+            timings_s=timings | {"total": round(sum(timings.values()), 4)},
+            extra=state["extra"],
             thread_id=thread_id,
         )
 

@@ -27,6 +27,7 @@ class Response:
         trace: the drafts with their scores and faults, and how the reply came about.
         timings_s: seconds by stage.
         thread_id: the conversation; None for a turn that is not remembered.
+        extra: values of nodes of your own.
     """
 
     response: str
@@ -36,6 +37,7 @@ class Response:
     trace: Trace
     timings_s: dict[str, float] = field(default_factory=dict)
     thread_id: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
     schema_version: Literal[1] = field(default=SCHEMA_VERSION, kw_only=True)
 
     def to_dict(self) -> dict[str, Any]:

@@ -51,9 +51,9 @@ class Percepts(Streams):
         """Return the streams fused into one list of events, in order of time."""
         return self._timeline
 
-    def render(self, max_tokens: int = 600) -> str:
-        """Return the timeline as text for a language model; the least important events are dropped first."""
-        return self._timeline.render(max_tokens)
+    def render(self, max_tokens: int = 600, with_ids: bool = False) -> str:
+        """Return the timeline as text for a language model; see :meth:`Timeline.render`."""
+        return self._timeline.render(max_tokens, with_ids)
 
     def to_json(self, indent: int | None = None) -> str:
         """Return JSON text; :meth:`from_json` gives an equal object back."""

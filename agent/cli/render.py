@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -15,6 +17,7 @@ from omnisense.reasoning.loop.appraisal import Characteristics, Context, Emotion
 from omnisense.text import strip_control_characters
 
 _CHANNEL_COLORS = {"face": "magenta", "speech": "cyan", "voice": "blue", "person": "green", "scene": "yellow"}
+_APPRAISALS = ("characteristics", "emotion", "context", "need", "strategy")
 _STREAM_VERBS = {"visual": "looked", "audio": "listened", "transcript": "read the words"}
 
 
@@ -37,12 +40,13 @@ def show_stream(console: Console, event: StreamPerceived) -> None:
 
 
 def show_stage(console: Console, event: StageDone) -> None:
-    """Print one line when a stage of the loop is done."""
-    if event.stage in ("characteristics", "emotion", "context", "need", "strategy"):
-        value = event.update[event.stage].value
-        console.print(_text(f"  + {event.stage}: {value}  {event.seconds:.1f} s", style="green"))
-    elif event.stage == "respond":
-        console.print(_text(f"  + wrote {len(event.update['drafts'])} drafts  {event.seconds:.1f} s", style="green"))
+    """Print a line for everything that a stage of the loop appraised or wrote."""
+    update = cast("dict[str, Any]", event.update)
+    lines = [f"{step}: {update[step].value}" for step in _APPRAISALS if step in update]
+    if event.stage in ("respond", "compose"):
+        lines.append(f"wrote {len(update.get('drafts', ()))} drafts")
+    for line in lines:
+        console.print(_text(f"  + {line}  {event.seconds:.1f} s", style="green"))
 
 
 def show_percepts(console: Console, percepts: Percepts) -> None:

@@ -52,20 +52,25 @@ class Timeline:
     gaps: tuple[str, ...]
     events: tuple[Event, ...]
 
-    def render(self, max_tokens: int = 600) -> str:
+    def render(self, max_tokens: int = 600, with_ids: bool = False) -> str:
         """Return the timeline as lines of text within about ``max_tokens`` tokens.
 
         The events with the lowest weights are dropped first, and a last line says how many were.
+
+        Args:
+            max_tokens: the space there is.
+            with_ids: whether each event's line begins with its id, so that a model can cite it.
         """
+        lines_of = {e.id: f"{e.id} {e.line()}" if with_ids else e.line() for e in self.events}
         lines = [self.heading, *self.gaps]
         room = max_tokens * _CHARS_PER_TOKEN - sum(len(line) + 1 for line in lines) - 40
         kept: set[str] = set()
         for event in sorted(self.events, key=lambda e: -e.weight):
-            if len(event.line()) + 1 > room:
+            if len(lines_of[event.id]) + 1 > room:
                 continue  # a shorter one may still fit
-            room -= len(event.line()) + 1
+            room -= len(lines_of[event.id]) + 1
             kept.add(event.id)
-        lines += [event.line() for event in self.events if event.id in kept]
+        lines += [lines_of[event.id] for event in self.events if event.id in kept]
         if len(kept) < len(self.events):
             lines.append(f"({len(self.events) - len(kept)} lesser events left out)")
         return "\n".join(lines)

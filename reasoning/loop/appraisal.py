@@ -260,12 +260,21 @@ class Fault:
 
 @dataclass(frozen=True)
 class Draft:
-    """A candidate reply. ``score`` (0 to 1) and ``faults`` are those of the checks; 0 and none before they ran."""
+    """A candidate reply.
+
+    Attributes:
+        text: the reply.
+        written_by: who wrote it.
+        score: of the checks, 0 to 1; 0 before they ran.
+        faults: that the checks found.
+        raw: all that the policy wrote, where the reply was a part of it.
+    """
 
     text: str
     written_by: Author
     score: float = 0.0
     faults: tuple[Fault, ...] = ()
+    raw: str = ""
 
 
 @dataclass(frozen=True)
@@ -273,18 +282,22 @@ class SafetyFinding:
     """What the safety gate found.
 
     Attributes:
-        category: the kind of risk in what was said or typed; None when there is none.
+        category: the kind of risk in what was said or typed (a ``RiskCategory``, or that of a check of your own); None
+            when there is none.
         matched: the words that show it.
         escalate: whether the host application should bring in a person.
         injection: words that try to command the agent; they are treated as evidence.
-        reply_replaced: why a reply was replaced; None when it was not.
+        reply: what the person is answered when there is a risk; empty for the one written for its category.
+        reply_replaced: why a reply was replaced (a ``HarmCategory``, or that of a check of your own); None when it was
+            not.
     """
 
-    category: RiskCategory | None = None
+    category: str | None = None
     matched: str = ""
     escalate: bool = False
     injection: str = ""
-    reply_replaced: HarmCategory | None = None
+    reply: str = ""
+    reply_replaced: str | None = None
 
 
 @dataclass(frozen=True)

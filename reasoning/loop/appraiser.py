@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from omnisense.perception.types import Event
-from omnisense.reasoning.loop import emotion, prompts
+from omnisense.perception.vision.expressions import Phase
+from omnisense.reasoning.loop import emotion
 from omnisense.reasoning.loop.appraisal import (
     Characteristics,
     Context,
     Emotion,
+    EmotionChannel,
     EvidenceSpan,
     Need,
     Strategy,
 )
 from omnisense.reasoning.loop.conversation import recall
 from omnisense.reasoning.loop.decisions import Decider
+from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.observations import describe_people, possible_contexts
 from omnisense.reasoning.loop.paraphrase import first_words
 from omnisense.reasoning.loop.state import (
     LoopSettings,
     State,
-    count_tokens,
     events_of,
-    evidence_text,
     heard_words,
-    is_spent,
 )
 from omnisense.reasoning.policies.base import Policy
 
@@ -51,35 +52,18 @@ class Appraiser:
 
     def emotion(self, state: State) -> State:
         """Appraise the emotion: the measured channels pooled with the policy's choice."""
-        events = events_of(state)
-        names = self._settings.emotions
-        channels, phases = emotion.measure(state["percepts"], events, state["typed"])
+        channels, phases = measured_emotion(state)
         if not channels:
             return {"emotion": Emotion(detail="nobody to read a feeling from")}
+        names = self._settings.emotions
         opinion = self._decider.ask(state, "emotion", "What does the person feel now?", names.names)
         weights = self._decider.profile.weights_of("emotion")
         estimate = emotion.pool(channels, opinion.probabilities, phases, weights, names)
-        cited = {e for channel in channels if channel.top == estimate.value for e in channel.evidence}
-        face = next((c for c in channels if c.name == "face" and c.reliability >= _RELIABLE_FACE), None)
-        appraised = Emotion(
-            value=estimate.value,
-            detail="; ".join(f"{c.name}: {c.reason} (weight {estimate.weights[c.name]:.2f})" for c in channels),
-            confidence=round(estimate.probabilities[estimate.value], 3),
-            evidence=cite(events, cited),
-            adjective=names.adjective(estimate.value),
-            mixture=estimate.mixture,
-            strength=estimate.strength,
-            since_s=estimate.since_s,
-            earlier=estimate.earlier,
-            conflict=estimate.conflict,
-            face_emotion=face.top if face else None,
-            channels=estimate.channels,
-            weights=estimate.weights,
-            probabilities=estimate.probabilities,
-            policy_choice=opinion.choice,
-            note=opinion.note,
-        )
-        return {"emotion": appraised, "spent_tokens": state["spent_tokens"] + opinion.tokens}
+        appraised = emotion_appraisal(state, estimate, names)
+        return {
+            "emotion": replace(appraised, policy_choice=opinion.choice, note=opinion.note),
+            "spent_tokens": state["spent_tokens"] + opinion.tokens,
+        }
 
     def context(self, state: State) -> State:
         """Appraise what is going on, and what of the conversation bears on it."""
@@ -91,22 +75,17 @@ class Appraiser:
         detail = f'said: "{first_words(heard)}"' if heard else "nothing was said"
         if recalled:
             detail += f'; earlier they said: "{recalled}"'
-        summary = self._summarize(state)
-        if summary:
-            detail += f"; in short: {summary}"
         speech = [event.id for event in events if event.channel == "speech"]
         appraised = Context(
             value=decision.value,
             detail=detail,
             confidence=round(decision.probabilities.get(decision.value, 1.0), 3),
             evidence=cite(events, speech[:3] or [event.id for event in events[:1]]),
-            summary=summary,
             recalled=recalled,
             policy_choice=decision.policy_choice,
             note=decision.note,
         )
-        spent = state["spent_tokens"] + decision.tokens + count_tokens([], [summary])
-        return {"context": appraised, "spent_tokens": spent}
+        return {"context": appraised, "spent_tokens": state["spent_tokens"] + decision.tokens}
 
     def need(self, state: State) -> State:
         """Appraise what would help."""
@@ -150,13 +129,33 @@ class Appraiser:
         )
         return {"strategy": appraised, "spent_tokens": state["spent_tokens"] + decision.tokens}
 
-    def _summarize(self, state: State) -> str:
-        """Return one sentence on what is going on; empty for a small policy, which is not trusted with it."""
-        settings = self._settings
-        if settings.is_guided(self._policy) or is_spent(state, settings) or not heard_words(state):
-            return ""
-        prompt = prompts.summary_prompt(evidence_text(state, settings.timeline_tokens))
-        return self._policy.write([prompt], max_new_tokens=60)[0].strip()
+
+def measured_emotion(state: State) -> tuple[list[EmotionChannel], list[Phase]]:
+    """Return what the channels of this turn say about the emotion, and the phases of the main face."""
+    return emotion.measure(state["percepts"], events_of(state), state["typed"])
+
+
+def emotion_appraisal(state: State, estimate: emotion.EmotionEstimate, names: EmotionSet) -> Emotion:
+    """Return a pooled emotion as an appraisal, with the events that it rests on."""
+    channels = estimate.channels
+    cited = {e for channel in channels if channel.top == estimate.value for e in channel.evidence}
+    face = next((c for c in channels if c.name == "face" and c.reliability >= _RELIABLE_FACE), None)
+    return Emotion(
+        value=estimate.value,
+        detail="; ".join(f"{c.name}: {c.reason} (weight {estimate.weights[c.name]:.2f})" for c in channels),
+        confidence=round(estimate.probabilities[estimate.value], 3),
+        evidence=cite(events_of(state), cited),
+        adjective=names.adjective(estimate.value),
+        mixture=estimate.mixture,
+        strength=estimate.strength,
+        since_s=estimate.since_s,
+        earlier=estimate.earlier,
+        conflict=estimate.conflict,
+        face_emotion=face.top if face else None,
+        channels=channels,
+        weights=estimate.weights,
+        probabilities=estimate.probabilities,
+    )
 
 
 def cite(events: Sequence[Event], ids: Collection[str]) -> tuple[EvidenceSpan, ...]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omnisense.reasoning.loop import safety
-from omnisense.reasoning.loop.appraisal import EmotionValue, Fault
+from omnisense.reasoning.loop.appraisal import Draft, EmotionValue, Fault
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.paraphrase import content_words
 
@@ -137,6 +137,12 @@ def find_faults(reply: str, context: ReplyContext) -> list[Fault]:
     if context.opening and text.startswith(context.opening.replace("\u2019", "'")):
         faults += _continuation_faults(text[len(context.opening) :].strip(), context)
     return faults
+
+
+def check(draft: Draft, context: ReplyContext) -> Draft:
+    """Return a draft with its faults and score. A template continues no opening."""
+    faults = find_faults(draft.text, context if draft.written_by == "policy" else replace(context, opening=""))
+    return replace(draft, score=score(faults), faults=tuple(faults))
 
 
 def score(faults: Collection[Fault]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omnisense.perception.media.clip import Clip, open_clip
-from omnisense.reasoning.loop.appraisal import EmotionValue, RiskCategory
+from omnisense.reasoning.loop.appraisal import EmotionValue
 from omnisense.reasoning.loop.paraphrase import content_words, first_words
 
 
@@ -52,7 +52,7 @@ class Turn:
     clip: ClipReference | None
     reply: str
     emotion: EmotionValue = "unknown"
-    risk: RiskCategory | None = None
+    risk: str | None = None
 
 
 def recall(turns: Sequence[Turn], typed: str) -> str:

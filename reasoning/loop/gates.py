@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from omnisense.errors import MediaError
@@ -15,6 +15,7 @@ from omnisense.perception.types import STREAMS
 from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
+from omnisense.reasoning.loop.extensions import SafetyCheck
 from omnisense.reasoning.loop.state import State, heard_words
 
 PerceiveClip = Callable[[Clip, OnStream | None], Percepts]
@@ -41,9 +42,13 @@ def perceive(state: State, perceive_clip: PerceiveClip, on_stream: OnStream | No
     return {"percepts": percepts}
 
 
-def guard(state: State) -> State:
+def guard(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
     """Look for risk in everything said and typed. The turn's time budget starts here, after perception."""
-    finding = safety.check_input(heard_words(state))
+    words = heard_words(state)
+    finding = safety.check_input(words)
+    for check in checks:
+        if finding.category is None and (found := check.check_input(words)) is not None:
+            finding = replace(found, injection=found.injection or finding.injection)
     if finding.category:
         _log.warning("safety escalation: %s", finding.category)
     return {"safety": finding, "started_s": time.time()}
@@ -51,7 +56,7 @@ def guard(state: State) -> State:
 
 def care(state: State) -> State:
     """Answer a risk; no model is asked."""
-    reply = safety.caring_reply(state["safety"].category)
+    reply = safety.caring_reply(state["safety"])
     return {
         "response": reply,
         "best": Draft(reply, "safety gate", score=1.0),
@@ -59,15 +64,17 @@ def care(state: State) -> State:
     }
 
 
-def release(state: State) -> State:
+def release(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
     """Replace an unsafe reply, and add the turn to the conversation."""
     best, finding = state["best"], state["safety"]
     assert best is not None, "a reply is released only after it was checked"
-    reply, harm = best.text, safety.check_reply(best.text)
-    if harm:
+    reply = best.text
+    found = (check(reply) for check in (safety.check_reply, *(check.check_reply for check in checks)))
+    harm = next((kind for kind in found if kind is not None), None)
+    if harm is not None:
         _log.warning("unsafe reply replaced: %s", harm)
         finding = replace(finding, reply_replaced=harm, escalate=True)
-        reply = safety.caring_reply(None)
+        reply = safety.caring_reply(finding)
     return {"response": reply, "safety": finding, "turns": _append_turn(state, reply, state["emotion"].value)}
 
 

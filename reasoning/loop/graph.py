@@ -1,33 +1,44 @@
-"""The loop as a LangGraph graph: perceive, guard, appraise, respond, reflect (and revise), release.
+"""The loop as a LangGraph graph: perceive, guard, appraise, reply, check (and revise), release.
+
+A leading policy writes the whole appraisal and the reply in one pass; a guided one decides step by step, and goes on
+from an opening (:class:`omnisense.reasoning.profile.PolicyProfile` says which it is).
 
 ::
 
-    [perceive ->] guard -+-> characteristics -> emotion -> context -> need -> strategy -> respond <-> reflect -> release
+    [perceive ->] guard -+-> characteristics -+-> compose <-> review -------------------------------> release
+                         |                    +-> emotion -> context -> need -> strategy
+                         |                                       -> respond <-> reflect ------------> release
                          +-> care (a risk was found)
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
+from omnisense.errors import InputError
 from omnisense.reasoning.loop import gates
 from omnisense.reasoning.loop.appraiser import Appraiser
+from omnisense.reasoning.loop.extensions import Node, SafetyCheck
 from omnisense.reasoning.loop.gates import PerceiveClip
+from omnisense.reasoning.loop.one_pass import OnePass
 from omnisense.reasoning.loop.reply import ReplyWriter
 from omnisense.reasoning.loop.state import LoopSettings, State
 from omnisense.reasoning.policies.base import Policy
 
-Stage = Literal[
+STAGES = (
     "perceive",
     "guard",
     "characteristics",
+    "compose",
+    "review",
     "emotion",
     "context",
     "need",
@@ -36,76 +47,137 @@ Stage = Literal[
     "reflect",
     "release",
     "care",
-]
-STAGES: tuple[Stage, ...] = get_args(Stage)
-_APPRAISALS = STAGES[2:7]
+)
+_GUIDED = ("emotion", "context", "need", "strategy", "respond")
 _log = logging.getLogger(__name__)
 
 
-def build_graph(policy: Policy, perceive: PerceiveClip, settings: LoopSettings | None = None) -> Any:
+def build_graph(
+    policy: Policy,
+    perceive: PerceiveClip,
+    settings: LoopSettings | None = None,
+    nodes: Sequence[Node] = (),
+    safety_checks: Sequence[SafetyCheck] = (),
+) -> Any:
     """Compile the loop.
 
     Args:
         policy: the model behind the decisions and the reply.
         perceive: turns a clip into percepts.
-        settings: budgets and revision limits.
+        settings: budgets, persona and revision limits.
+        nodes: of your own: each replaces a node or follows one.
+        safety_checks: of your own, after the built-in one.
 
     Returns:
         A compiled LangGraph graph over :class:`omnisense.reasoning.loop.state.State`. With ``stream_mode="custom"`` it
         emits ``{"stream": (name, stream, seconds)}`` as each stream is perceived and ``{"token": text}`` while the
         first draft is written.
+
+    Raises:
+        InputError: a node has the name of none in the loop and follows none, or has the name of another.
     """
     settings = settings or LoopSettings()
-    appraiser, writer = Appraiser(policy, settings), ReplyWriter(policy, settings)
+    ours = _nodes(policy, perceive, settings, safety_checks)
+    replaced = {node.name: node.run for node in nodes if node.after is None}
+    added = [node for node in nodes if node.after is not None]
+    _check_nodes(ours, nodes)
+    graph: Any = StateGraph(State)
+    for name, run in {**ours, **replaced, **{node.name: node.run for node in added}}.items():
+        graph.add_node(name, _timed(name, run))
+    _add_edges(_Edges(graph, added), policy, settings)
+    return graph.compile()
+
+
+def _nodes(
+    policy: Policy, perceive: PerceiveClip, settings: LoopSettings, checks: Sequence[SafetyCheck]
+) -> dict[str, Callable[[State], State]]:
+    appraiser, writer, one_pass = Appraiser(policy, settings), ReplyWriter(policy, settings), OnePass(policy, settings)
 
     def perceive_node(state: State) -> State:
         emit = get_stream_writer()
         return gates.perceive(state, perceive, lambda *stream: emit({"stream": stream}))
 
+    def compose_node(state: State) -> State:
+        emit = get_stream_writer()
+        return one_pass.compose(state, lambda token: emit({"token": token}))
+
     def respond_node(state: State) -> State:
         emit = get_stream_writer()
         return writer.respond(state, lambda token: emit({"token": token}))
 
-    nodes: dict[Stage, Callable[[State], State]] = {
+    return {
         "perceive": perceive_node,
-        "guard": gates.guard,
+        "guard": lambda state: gates.guard(state, checks),
         "characteristics": appraiser.characteristics,
+        "compose": compose_node,
+        "review": one_pass.review,
         "emotion": appraiser.emotion,
         "context": appraiser.context,
         "need": appraiser.need,
         "strategy": appraiser.strategy,
         "respond": respond_node,
         "reflect": writer.reflect,
-        "release": gates.release,
+        "release": lambda state: gates.release(state, checks),
         "care": gates.care,
     }
-    graph: Any = StateGraph(State)
-    for name, node in nodes.items():
-        graph.add_node(name, _timed(name, node))
-    _add_edges(graph, writer)
-    return graph.compile()
 
 
-def _add_edges(graph: Any, writer: ReplyWriter) -> None:
-    graph.add_conditional_edges(START, lambda s: "perceive" if s["clip"] else "guard", ["perceive", "guard"])
-    graph.add_edge("perceive", "guard")
-    graph.add_conditional_edges(
-        "guard", lambda s: "care" if s["safety"].category else _APPRAISALS[0], ["care", _APPRAISALS[0]]
+def _check_nodes(ours: Collection[str], nodes: Sequence[Node]) -> None:
+    known = set(ours)
+    for node in nodes:
+        if (node.after is None) != (node.name in ours) or (node.after is not None and node.after not in known):
+            raise InputError(
+                f"the node '{node.name}' replaces no node of the loop and follows none of it",
+                f"Give it the name of one of {', '.join(ours)} to replace it, or a new name and `after` one of these.",
+            )
+        known.add(node.name)
+
+
+class _Edges:
+    """Adds edges; behind a node that own nodes follow, the way leads through these first."""
+
+    def __init__(self, graph: Any, added: Sequence[Node]) -> None:
+        self._graph = graph
+        self._last: dict[str, str] = {}
+        for node in added:
+            assert node.after is not None, "only added nodes come here"
+            graph.add_edge(self._last.get(node.after, node.after), node.name)
+            self._last[node.after] = node.name
+
+    def add(self, before: str, after: str) -> None:
+        self._graph.add_edge(self._last.get(before, before), after)
+
+    def branch(self, before: str, decide: Callable[[State], str], targets: list[str]) -> None:
+        self._graph.add_conditional_edges(self._last.get(before, before), decide, targets)
+
+
+def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings) -> None:
+    writer, one_pass = ReplyWriter(policy, settings), OnePass(policy, settings)
+
+    @functools.cache  # it may load the model, and then it reads a file
+    def first_decision() -> str:
+        return _GUIDED[0] if settings.is_guided(policy) else "compose"
+
+    edges.branch(START, lambda state: "perceive" if state["clip"] else "guard", ["perceive", "guard"])
+    edges.add("perceive", "guard")
+    edges.branch("guard", lambda s: "care" if s["safety"].category else "characteristics", ["care", "characteristics"])
+    edges.branch("characteristics", lambda _: first_decision(), ["compose", _GUIDED[0]])
+    for before, after in itertools.pairwise((*_GUIDED, "reflect")):
+        edges.add(before, after)
+    edges.add("compose", "review")
+    edges.branch(
+        "review", lambda state: "compose" if one_pass.wants_revision(state) else "release", ["compose", "release"]
     )
-    for before, after in zip(_APPRAISALS, [*_APPRAISALS[1:], "respond"], strict=True):
-        graph.add_edge(before, after)
-    graph.add_edge("respond", "reflect")
-    graph.add_conditional_edges(
-        "reflect", lambda s: "respond" if writer.wants_revision(s) else "release", ["respond", "release"]
+    edges.branch(
+        "reflect", lambda state: "respond" if writer.wants_revision(state) else "release", ["respond", "release"]
     )
-    graph.add_edge("release", END)
-    graph.add_edge("care", END)
+    edges.add("release", END)
+    edges.add("care", END)
 
 
-def _timed(name: Stage, node: Callable[[State], State]) -> Callable[[State], State]:
+def _timed(name: str, node: Callable[[State], State]) -> Callable[[State], State]:
     """Return the node, with its seconds logged."""
 
-    @functools.wraps(node)
     def run(state: State) -> State:
         began = time.perf_counter()
         update = node(state)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from omnisense.perception.fusion.timeline import face_name
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import AudioStream, Event, VisualStream
-from omnisense.reasoning.loop.appraisal import ContextName
+from omnisense.reasoning.loop.appraisal import ContextName, Emotion, EmotionValue
 from omnisense.reasoning.loop.emotion import main_face, quote_of
 from omnisense.reasoning.loop.paraphrase import paraphrase
 
@@ -44,6 +44,13 @@ def _describe_voices(audio: AudioStream) -> str:
     voices = {turn.speaker for turn in audio.speaker_turns}
     who = f"{len(voices)} people speak" if len(voices) > 1 else "somebody speaks"
     return f"{who} for {spoken_s:.1f} s{pitch}"
+
+
+def seen_emotions(percepts: Percepts | None, felt: Emotion) -> set[EmotionValue] | None:
+    """Return what the face shows and showed; None where no face was seen."""
+    if percepts is None or not isinstance(percepts.visual, VisualStream) or not percepts.visual.faces:
+        return None
+    return ({felt.face_emotion} if felt.face_emotion else set()) | {phase.value for phase in felt.earlier}
 
 
 def describe_scene(percepts: Percepts | None) -> str:

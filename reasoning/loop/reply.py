@@ -1,29 +1,25 @@
-"""The reply nodes: write drafts, check them, choose the best or ask for a revision."""
+"""The reply nodes of a guided policy: write drafts, check them, choose the best or ask for a revision."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
-from omnisense.perception.types import VisualStream
 from omnisense.reasoning.loop import checks, prompts
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue
-from omnisense.reasoning.loop.observations import describe_scene
+from omnisense.reasoning.loop.observations import describe_scene, seen_emotions
 from omnisense.reasoning.loop.paraphrase import content_words
 from omnisense.reasoning.loop.state import (
     LoopSettings,
     State,
-    appraisal_of,
     count_tokens,
     events_of,
-    evidence_text,
     heard_words,
     is_spent,
+    seconds_left,
     spoken_words,
 )
 from omnisense.reasoning.policies.base import Policy
-from omnisense.reasoning.policies.messages import Messages
 
 _GUIDED_DRAFTS = 6
 _CONTINUATION_TOKENS = 40
@@ -43,31 +39,31 @@ class ReplyWriter:
             state: with the appraisal.
             on_token: receives the first draft piece by piece while it is written.
         """
-        settings, guided = self._settings, self._settings.is_guided(self._policy)
-        opening = self._opening(state)
+        settings, opening = self._settings, self._opening(state)
         drafts = state["drafts"] or (self._template(state, opening),)
         if is_spent(state, settings):
             _log.warning("the budget was spent before a reply was written (%d tokens)", state["spent_tokens"])
             note = "the budget was spent before a reply was written"
             return {"drafts": drafts, "notes": (*state["notes"], note)}
-        prompt = prompts.guided_prompt(heard_words(state), [], opening) if guided else self._prompt(state, drafts)
-        batch = [prompt] * (settings.drafts or (_GUIDED_DRAFTS if guided else 1))
+        prompt = prompts.guided_prompt(heard_words(state), [], opening)
+        batch = [prompt] * (settings.drafts or _GUIDED_DRAFTS)
         texts = self._policy.write(
             batch,
-            max_new_tokens=_CONTINUATION_TOKENS if guided else settings.max_reply_tokens,
+            max_new_tokens=_CONTINUATION_TOKENS,
             temperature=settings.temperature,
-            stop=["\n"] if guided else (),
+            stop=["\n"],
             seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
             on_token=on_token,
+            max_seconds=seconds_left(state, settings),
         )
-        replies = [f"{opening} {_first_sentence(text)}" for text in texts] if guided else texts
+        replies = [f"{opening} {_first_sentence(text)}" for text in texts]
         written = tuple(Draft(reply.strip(), "policy") for reply in replies)
         return {"drafts": (*drafts, *written), "spent_tokens": state["spent_tokens"] + count_tokens(batch, texts)}
 
     def reflect(self, state: State) -> State:
         """Check every draft and choose the best. The template wins only over drafts with faults."""
         context = self._reply_context(state)
-        drafts = tuple(_check(draft, context) for draft in state["drafts"])
+        drafts = tuple(checks.check(draft, context) for draft in state["drafts"])
         best = max(drafts, key=lambda d: (d.score, d.written_by == "policy", -len(d.text)))
         return {"drafts": drafts, "best": best, "revisions": state["revisions"] + 1}
 
@@ -83,18 +79,6 @@ class ReplyWriter:
         closing = own or prompts.closing(strategy, bool(heard_words(state)))
         return Draft(f"{opening} {closing}", "template")
 
-    def _prompt(self, state: State, drafts: tuple[Draft, ...]) -> Messages:
-        """Return the prompt of a capable policy; it names the faults of the best draft so far."""
-        own = [draft for draft in drafts if draft.written_by == "policy"]
-        faults = max(own, key=lambda draft: draft.score).faults if own else ()
-        return prompts.reply_prompt(
-            evidence_text(state, self._settings.timeline_tokens),
-            prompts.appraisal_text(appraisal_of(state)),
-            heard_words(state),
-            prompts.history_messages(state["turns"]),
-            [fault.reason for fault in faults],
-        )
-
     def _opening(self, state: State) -> str:
         return prompts.opening(
             state["emotion"],
@@ -108,36 +92,16 @@ class ReplyWriter:
         felt, heard = state["emotion"], heard_words(state)
         shown: set[EmotionValue] = {channel.top for channel in felt.channels}
         shown |= {phase.value for phase in felt.earlier}
-        context = checks.ReplyContext(
+        opening = self._opening(state)
+        return checks.ReplyContext(
             heard,
             checks.fitting_emotions(felt.value, shown - {"neutral"}),
-            leads=not self._settings.is_guided(self._policy),
-            face_emotions=_seen_emotions(state),
+            face_emotions=seen_emotions(state["percepts"], felt),
             has_voice=any(event.channel == "speech" for event in events_of(state)),
-        )
-        if context.leads:
-            return context
-        opening = self._opening(state)
-        return replace(
-            context,
             opening=opening,
             asks="question" in state["strategy"].value,
             known=frozenset(content_words(f"{heard} {opening}")),
         )
-
-
-def _seen_emotions(state: State) -> set[EmotionValue] | None:
-    """Return what the face shows and showed; None where no face was seen."""
-    percepts, felt = state["percepts"], state["emotion"]
-    if percepts is None or not isinstance(percepts.visual, VisualStream) or not percepts.visual.faces:
-        return None
-    return ({felt.face_emotion} if felt.face_emotion else set()) | {phase.value for phase in felt.earlier}
-
-
-def _check(draft: Draft, context: checks.ReplyContext) -> Draft:
-    """Return the draft with its faults and score. A template continues no opening."""
-    faults = checks.find_faults(draft.text, context if draft.written_by == "policy" else replace(context, opening=""))
-    return replace(draft, score=checks.score(faults), faults=tuple(faults))
 
 
 def _first_sentence(text: str) -> str:

@@ -130,6 +130,8 @@ def check_reply(reply: str) -> HarmCategory | None:
     return next((category for category, regex in _UNSAFE_REPLIES if regex.search(text)), None)
 
 
-def caring_reply(category: RiskCategory | None) -> str:
-    """Return a reply written by people: for a risk that was found or, for None, in place of an unsafe reply."""
-    return _CARING_REPLIES[category] if category else _CAREFUL_REPLY
+def caring_reply(finding: SafetyFinding) -> str:
+    """Return a reply written by people: for the risk that was found or, without one, in place of an unsafe reply."""
+    if finding.category and finding.reply:
+        return finding.reply
+    return next((text for risk, text in _CARING_REPLIES.items() if risk == finding.category), _CAREFUL_REPLY)

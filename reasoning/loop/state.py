@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TypedDict
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict
 
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.percepts import Percepts
@@ -25,6 +25,7 @@ from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.emotion import quote_of
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.strategies import StrategySet
+from omnisense.reasoning.media import MediaBudget
 from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages
@@ -36,7 +37,7 @@ _CHARS_PER_TOKEN = 4
 class State(TypedDict, total=False):
     """The graph's state during one turn; :func:`initial_state` fills every key. It is never checkpointed.
 
-    A node returns the keys that it changes.
+    A node returns the keys that it changes. ``extra`` holds values of nodes that are not ours.
     """
 
     clip: Clip | None
@@ -56,6 +57,7 @@ class State(TypedDict, total=False):
     spent_tokens: int
     started_s: float
     notes: tuple[str, ...]
+    extra: dict[str, Any]
 
 
 def initial_state(clip: Clip | None, typed: str, turns: Sequence[Turn] = (), notes: Sequence[str] = ()) -> State:
@@ -85,6 +87,7 @@ def initial_state(clip: Clip | None, typed: str, turns: Sequence[Turn] = (), not
         "spent_tokens": 0,
         "started_s": time.time(),
         "notes": tuple(notes),
+        "extra": {},
     }
 
 
@@ -97,13 +100,14 @@ class LoopSettings:
         emotions: which emotions are told apart.
         strategies: which needs and support strategies are told apart, and what goes with what.
         profile: how the policy is used; None: the one that ships or was measured for it, else the stated prior.
-        guided: whether replies continue an opening written from the appraisal; None: as the profile says.
+        guided: whether the policy decides step by step and goes on from an opening; None: as the profile says.
         drafts: replies written at once; None: 6 when guided (a small model needs the choice), else 1.
         max_revisions: how often a reply with faults is rewritten.
         max_reply_tokens: for one draft.
         max_tokens: for one turn, prompts and replies together, at four characters a token.
         max_seconds: for one turn after perception; no call starts later.
         timeline_tokens: space for the rendered timeline in a prompt.
+        media: how much of the clip itself goes into a prompt, for policies that see or hear.
         temperature: of the drafts; seed: of their sampling.
     """
 
@@ -118,16 +122,18 @@ class LoopSettings:
     max_tokens: int = 20_000
     max_seconds: float = 120.0
     timeline_tokens: int = 600
+    media: MediaBudget = field(default_factory=MediaBudget)
     temperature: float = 0.7
     seed: int = 0
 
     def is_guided(self, policy: Policy) -> bool:
-        """Whether replies of this policy continue an opening written from the appraisal."""
-        return not self.profile_of(policy).leads if self.guided is None else self.guided
+        """Whether this policy decides step by step and goes on from an opening, instead of writing it all itself."""
+        return not self.profile_of(policy).leads
 
     def profile_of(self, policy: Policy) -> PolicyProfile:
         """Return how this policy is used."""
-        return self.profile or profile_of(policy)
+        profile = self.profile or profile_of(policy)
+        return profile if self.guided is None else replace(profile, leads=not self.guided)
 
 
 def appraisal_of(state: State) -> Appraisal:
@@ -152,10 +158,15 @@ def heard_words(state: State) -> str:
     return " ".join([*spoken, state["typed"]]).strip()
 
 
-def evidence_text(state: State, max_tokens: int) -> str:
-    """Return what is known of the person in this turn, as text for a prompt."""
+def evidence_text(state: State, max_tokens: int, with_ids: bool = False) -> str:
+    """Return what is known of the person in this turn, as text for a prompt; ``with_ids`` so that it can be cited."""
     percepts = state["percepts"]
-    return prompts.evidence_text(percepts.render(max_tokens) if percepts else "", state["typed"])
+    return prompts.evidence_text(percepts.render(max_tokens, with_ids) if percepts else "", state["typed"])
+
+
+def seconds_left(state: State, settings: LoopSettings) -> float:
+    """Return the seconds of the turn's budget that are left; 0 when they are used up."""
+    return max(0.0, settings.max_seconds - (time.time() - state["started_s"]))
 
 
 def is_spent(state: State, settings: LoopSettings) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from omnisense.reasoning.loop.appraisal import EarlierEmotion, Emotion
+from omnisense.reasoning.loop.appraisal import EarlierEmotion, Emotion, SafetyFinding
 from omnisense.reasoning.loop.checks import ReplyContext, find_faults, fitting_emotions, score
 from omnisense.reasoning.loop.conversation import Turn, recall
 from omnisense.reasoning.loop.paraphrase import excerpt, paraphrase
@@ -224,7 +224,7 @@ def test_commands_in_a_clip_are_noted_and_not_obeyed():
 
 @pytest.mark.parametrize("category", ["self-harm", "medical emergency", "abuse", "harm to others", None])
 def test_caring_replies_point_to_help_and_pass_their_own_gate(category):
-    reply = caring_reply(category)
+    reply = caring_reply(SafetyFinding(category))
     assert check_reply(reply) is None
     assert check_input(reply).category is None
     if category in ("self-harm", "medical emergency"):

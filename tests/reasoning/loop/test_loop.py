@@ -10,18 +10,18 @@ from omnisense.reasoning.loop.prompts import CLOSINGS
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.loop.strategies import NEEDS, SUPPORT_STRATEGIES
 from omnisense.reasoning.policies.messages import text_of
-from omnisense.reasoning.profile import PolicyProfile
 
 GOOD = "I am so sorry about your dog. It must hurt a lot."
 
 
 def agent(replies=(GOOD,), choices=(0,), **settings):
+    """An agent whose policy leads, unless ``guided`` is set."""
     return Agent(ScriptedPolicy(replies, choices), memory=None, settings=LoopSettings(**settings))
 
 
-def test_a_turn_of_text():
-    response = agent().respond(text="My dog died yesterday.")
-    assert response.response == GOOD
+def test_a_turn_of_text_by_a_guided_policy():
+    response = agent(["I am here to listen."], guided=True).respond(text="My dog died yesterday.")
+    assert response.response.endswith("I am here to listen.")
     assert list(asdict(response.appraisal)) == ["characteristics", "emotion", "context", "need", "strategy"]
     assert response.appraisal.emotion.value == "sadness"
     assert response.appraisal.emotion.evidence == (EvidenceSpan("typed", None, None, "what the person wrote"),)
@@ -31,7 +31,7 @@ def test_a_turn_of_text():
     assert response.percepts is None
     assert response.trace.reply.score == 1.0
     assert set(response.timings_s) >= {"emotion", "respond", "reflect", "total"}
-    assert response.to_dict()["response"] == GOOD
+    assert response.to_dict()["response"] == response.response
 
 
 def test_every_need_has_a_move_and_every_move_a_closing():
@@ -39,30 +39,10 @@ def test_every_need_has_a_move_and_every_move_a_closing():
     assert {move for row in SUPPORT_STRATEGIES.values() for move in row} == set(CLOSINGS)
 
 
-def test_a_faulty_draft_is_revised_with_its_faults_named():
-    policy = ScriptedPolicy(["a summary", "I am so sorry about your dog, and I", GOOD])
-    response = Agent(policy, memory=None).respond(text="My dog died yesterday.")
-    assert response.response == GOOD
-    assert response.trace.revisions == 1
-    assert "the last sentence does not end" in text_of(policy.calls[-1][-1])
-
-
-def test_revision_has_a_limit_and_the_best_draft_is_kept():
-    bad, worse = "I am sorry about your dog, and I", ("I am sorry and " * 8).strip()
-    response = agent(["summary", worse, bad, worse], max_revisions=2).respond(text="My dog died yesterday.")
-    drafts = {draft.text: draft.score for draft in response.trace.drafts}
-    assert len(response.trace.drafts) == 4
-    assert drafts[bad] > drafts[worse]
-    # The template, made from the appraisal alone, has no fault and is used; the trace says who wrote it.
-    assert response.trace.reply.written_by == "template"
-    assert response.response.startswith("I am so sorry that your dog died yesterday.")
-
-
-@pytest.mark.parametrize(("leads", "felt"), [(True, "joy"), (False, "sadness")])
-def test_only_a_leading_policy_may_contradict_the_words(leads, felt):
-    one = agent(choices=lambda m, o: "joy" if "joy" in o else o[0], profile=PolicyProfile("scripted", leads=leads))
-    found = one.respond(text="My dog died and I am so sad.").appraisal.emotion
-    assert (found.value, found.policy_choice) == (felt, "joy")
+def test_a_guided_policy_that_contradicts_the_words_does_not_win():
+    one = agent(choices=lambda m, o: "joy" if "joy" in o else o[0], guided=True)
+    felt = one.respond(text="My dog died and I am so sad.").appraisal.emotion
+    assert (felt.value, felt.policy_choice) == ("sadness", "joy")
 
 
 def test_risk_is_answered_with_care_and_no_model_is_asked():
@@ -79,8 +59,7 @@ def test_risk_is_answered_with_care_and_no_model_is_asked():
 
 
 def test_an_unsafe_reply_never_leaves():
-    replies = ["summary", "I hear you. Just kill yourself."]
-    response = agent(replies, max_revisions=0).respond(text="My dog died yesterday.")
+    response = agent(["I hear you. Just kill yourself."], max_revisions=0).respond(text="My dog died yesterday.")
     assert "kill" not in response.response
 
 
@@ -94,7 +73,7 @@ def test_words_are_evidence_and_not_instructions():
 def test_logs_name_what_happened_and_hold_no_words_of_the_person(caplog):
     with caplog.at_level("DEBUG", "omnisense"):
         agent().respond(text="I want to kill myself")
-        agent(max_tokens=1).respond(text="My dog died yesterday.")
+        agent(max_tokens=1, guided=True).respond(text="My dog died yesterday.")
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "safety escalation: self-harm" in warnings
     assert any(message.startswith("the budget was spent before a reply was written") for message in warnings)
@@ -105,11 +84,12 @@ def test_logs_name_what_happened_and_hold_no_words_of_the_person(caplog):
 
 
 def test_budgets_are_kept_and_recorded():
-    response = agent(max_tokens=1).respond(text="My dog died yesterday.")
+    response = agent(max_tokens=1, guided=True).respond(text="My dog died yesterday.")
     assert response.trace.reply.written_by == "template"
     assert len(response.trace.drafts) == 1
     policy = ScriptedPolicy([GOOD])
-    response = Agent(policy, memory=None, settings=LoopSettings(max_seconds=0)).respond(text="My dog died yesterday.")
+    settings = LoopSettings(max_seconds=0, guided=True)
+    response = Agent(policy, memory=None, settings=settings).respond(text="My dog died yesterday.")
     assert policy.calls == []
     assert "the budget was spent before a reply was written" in response.trace.notes
     assert response.response.startswith("I am so sorry that your dog died yesterday.")
@@ -142,7 +122,7 @@ def test_a_likelihood_policy_is_calibrated_without_evidence():
             return rows
 
     policy = Biased([GOOD])
-    one = Agent(policy, memory=None)
+    one = Agent(policy, memory=None, settings=LoopSettings(guided=True))
     response = one.respond(text="The train leaves at nine.")
     assert response.appraisal.emotion.policy_choice == "joy"  # the second of the options
     asked = len(policy.calls)

@@ -1,0 +1,176 @@
+"""One pass: a leading policy writes the whole appraisal and the reply in a single structured generation.
+
+What it writes is checked against the timeline: citations of events that do not exist are removed and noted, and its
+emotion is pooled with the measured channels. A second generation, which continues the same prompt, is asked for only
+where the checks find a fault.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from omnisense.reasoning.loop import checks, emotion, prompts
+from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion, Need, Strategy
+from omnisense.reasoning.loop.appraiser import cite, emotion_appraisal, measured_emotion
+from omnisense.reasoning.loop.conversation import recall
+from omnisense.reasoning.loop.leading_prompts import NO_REPLY, one_pass_rules, revision_request
+from omnisense.reasoning.loop.observations import possible_contexts, seen_emotions
+from omnisense.reasoning.loop.paraphrase import first_words
+from omnisense.reasoning.loop.state import (
+    LoopSettings,
+    State,
+    count_tokens,
+    events_of,
+    evidence_text,
+    heard_words,
+    is_spent,
+    seconds_left,
+)
+from omnisense.reasoning.loop.written_turn import ReplyStreamer, WrittenTurn, read_turn, turn_schema
+from omnisense.reasoning.media import media_parts, with_media
+from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.messages import Messages, message
+
+_APPRAISAL_TOKENS = 120  # what the appraisal takes beside the reply
+_log = logging.getLogger(__name__)
+
+
+class OnePass:
+    """The nodes of a leading policy: ``compose`` and ``review``."""
+
+    def __init__(self, policy: Policy, settings: LoopSettings) -> None:
+        self._policy, self._settings = policy, settings
+        names = settings.emotions.names, settings.strategies.need_names, settings.strategies.strategy_names
+        self._schema, self._rules = turn_schema(*names), one_pass_rules(settings.persona, *names)
+
+    def compose(self, state: State, on_token: Callable[[str], None] | None = None) -> State:
+        """Write the appraisal and a reply; in a later round, a reply without the faults of the last.
+
+        Args:
+            state: with what was perceived; with drafts in a later round.
+            on_token: receives the reply piece by piece while it is first written.
+
+        Raises:
+            PolicyError: the policy failed.
+        """
+        settings = self._settings
+        if is_spent(state, settings):
+            _log.warning("the budget was spent before a reply was written (%d tokens)", state["spent_tokens"])
+            note = "the budget was spent before a reply was written"
+            return {**self._appraise(state, WrittenTurn()), "notes": (*state["notes"], note)}
+        prompt = self._prompt(state)
+        first = not state["drafts"]
+        text = self._policy.write(
+            [prompt],
+            max_new_tokens=settings.max_reply_tokens + _APPRAISAL_TOKENS,
+            temperature=settings.temperature,
+            seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
+            on_token=ReplyStreamer(on_token) if on_token and first else None,
+            schema=self._schema,
+            max_seconds=seconds_left(state, settings),
+        )[0]
+        written, notes = read_turn(text)
+        known = {event.id for event in events_of(state)} | {"typed"}
+        unknown = [cited for cited in written.cites if cited not in known]
+        if unknown:
+            notes = [*notes, f"citations of nothing on the timeline were removed: {', '.join(unknown)}"]
+        update: State = {
+            "drafts": (*state["drafts"], Draft(written.reply, "policy", raw=text)),
+            "notes": (*state["notes"], *notes),
+            "spent_tokens": state["spent_tokens"] + count_tokens([prompt], [text]),
+        }
+        return {**update, **self._appraise(state, written)} if first else update
+
+    def review(self, state: State) -> State:
+        """Check every draft and take the best. Without one, the person is told that there is no reply."""
+        context = checks.ReplyContext(
+            heard_words(state), (), leads=True, face_emotions=seen_emotions(state["percepts"], state["emotion"])
+        )
+        drafts = tuple(checks.check(draft, context) for draft in state["drafts"])
+        best = max(drafts, key=lambda draft: draft.score, default=None)
+        if best is None or not best.text:
+            best = Draft(NO_REPLY, "template")
+            drafts = (*drafts, best)
+        return {"drafts": drafts, "best": best, "revisions": state["revisions"] + 1}
+
+    def wants_revision(self, state: State) -> bool:
+        """Whether to look a second time: every draft has a fault, and revisions, tokens and time are left."""
+        passed = any(draft.score >= 1.0 for draft in state["drafts"])
+        settings = self._settings
+        return not passed and state["revisions"] <= settings.max_revisions and not is_spent(state, settings)
+
+    def _prompt(self, state: State) -> Messages:
+        evidence = evidence_text(state, self._settings.timeline_tokens, with_ids=True)
+        recalled = recall(state["turns"], state["typed"])
+        if recalled:
+            evidence += f'\nEarlier in this conversation they said: "{recalled}"'
+        media = media_parts(state["clip"], state["percepts"], self._policy.modalities, self._settings.media)
+        prompt = [
+            message("system", self._rules),
+            *prompts.history_messages(state["turns"]),
+            with_media(message("user", evidence), media),
+        ]
+        own = [draft for draft in state["drafts"] if draft.written_by == "policy"]
+        if own:  # the same prompt goes on, so that a policy that keeps its cache reads only what is new
+            prompt += [
+                message("assistant", own[-1].raw),
+                message("user", revision_request([fault.reason for fault in own[-1].faults])),
+            ]
+        return prompt
+
+    def _appraise(self, state: State, written: WrittenTurn) -> State:
+        """Return the appraisals that were written, completed by what was measured."""
+        events, sure, strategies = events_of(state), written.confidence, self._settings.strategies
+        cited, felt = cite(events, set(written.cites)), self._emotion(state, written)
+        needs = strategies.need_weights(felt.probabilities, self._settings.emotions)
+        need, need_note = _one_of("need", written.need, needs)
+        strategy, strategy_note = _one_of("strategy", written.strategy, strategies.strategy_weights(need))
+        tone = strategies.tone(felt.value, self._settings.emotions)
+        possible = possible_contexts(state["percepts"], events, state["typed"])
+        return {
+            "emotion": felt,
+            "context": Context(
+                possible[0],
+                written.context or f'said: "{first_words(heard_words(state))}"',
+                round(1 / len(possible), 3),
+                cited,
+                summary=written.context,
+                recalled=recall(state["turns"], state["typed"]),
+            ),
+            "need": Need(need, f"for {felt.value}", 0.0 if need_note else sure, cited, note=need_note),
+            "strategy": Strategy(
+                strategy,
+                f"showing {tone}" if tone else "",
+                0.0 if strategy_note else sure,
+                cited,
+                tone=tone,
+                note=strategy_note,
+            ),
+        }
+
+    def _emotion(self, state: State, written: WrittenTurn) -> Emotion:
+        """Return the written emotion pooled with the measured channels."""
+        names = self._settings.emotions
+        channels, phases = measured_emotion(state)
+        stated = written.emotion if written.emotion in names.names else None
+        opinion: dict[str, float] | None = None
+        if stated is not None:
+            rest = (1 - written.confidence) / (len(names.names) - 1)
+            opinion = {name: written.confidence if name == stated else rest for name in names.names}
+        elif not channels:
+            return Emotion(detail="nobody to read a feeling from", described=written.described)
+        weights = self._settings.profile_of(self._policy).weights_of("emotion")
+        felt = emotion_appraisal(state, emotion.pool(channels, opinion, phases, weights, names), names)
+        strength = written.strength if felt.value == stated else felt.strength
+        note = f"the policy alone would choose '{stated}'" if stated not in (None, felt.value) else ""
+        return replace(felt, policy_choice=stated, described=written.described, strength=strength, note=note)
+
+
+def _one_of(step: str, written: str, prior: Mapping[str, float]) -> tuple[str, str]:
+    """Return what was written if it is one of the names, else the prior's likeliest; and a note in that case."""
+    if written in prior:
+        return written, ""
+    note = f"the policy wrote {written!r}, which is no {step}" if written else f"the policy wrote no {step}"
+    return max(prior, key=prior.__getitem__), note

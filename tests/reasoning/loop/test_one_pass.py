@@ -1,0 +1,207 @@
+"""A leading policy writes the appraisal and the reply in one pass, and what it writes is checked."""
+
+import json
+
+import pytest
+
+from omnisense import Agent, InputError, ScriptedPolicy
+from omnisense.agent.agent import Token
+from omnisense.reasoning.loop.appraisal import SafetyFinding
+from omnisense.reasoning.loop.extensions import Node
+from omnisense.reasoning.loop.state import LoopSettings
+from omnisense.reasoning.loop.written_turn import ReplyStreamer, read_turn
+from omnisense.reasoning.persona import Persona
+from omnisense.reasoning.policies.messages import text_of
+
+GOOD = "Three hours is very little sleep. No wonder everything feels heavy today."
+
+
+def turn(reply=GOOD, **fields):
+    """What a leading policy writes."""
+    written = {
+        "emotion": "sadness",
+        "described": "worn out",
+        "confidence": 0.9,
+        "strength": 0.6,
+        "context": "they slept badly",
+        "need": "comfort",
+        "strategy": "validate",
+        "cites": ["typed"],
+        "reply": reply,
+        "remember": [],
+    }
+    return json.dumps(written | fields)
+
+
+def respond(*replies, text="I have slept three hours.", **settings):
+    policy = ScriptedPolicy(replies, repeat=False)
+    return Agent(policy, memory=None, settings=LoopSettings(**settings)).respond(text=text), policy
+
+
+def test_one_call_makes_the_whole_turn():
+    response, policy = respond(turn())
+    appraisal = response.appraisal
+    assert len(policy.calls) == 1
+    assert response.response == GOOD
+    assert (appraisal.emotion.value, appraisal.emotion.described) == ("sadness", "worn out")
+    assert appraisal.emotion.strength == 0.6
+    assert (appraisal.need.value, appraisal.strategy.value) == ("comfort", "validate")
+    assert [span.id for span in appraisal.strategy.evidence] == ["typed"]
+    assert appraisal.context.summary == "they slept badly"
+    assert response.trace.reply.written_by == "policy"
+    assert json.loads(response.trace.reply.raw)["reply"] == GOOD
+
+
+def test_a_leading_policy_decides_the_emotion_against_a_weak_measurement():
+    response, _ = respond(turn(emotion="anger"), text="The bus left without me again.")
+    assert response.appraisal.emotion.value == "anger"
+
+
+def test_citations_of_nothing_are_removed_and_noted():
+    response, _ = respond(turn(cites=["typed", "e99"]))
+    assert [span.id for span in response.appraisal.need.evidence] == ["typed"]
+    assert any("e99" in note for note in response.trace.notes)
+
+
+def test_a_second_look_continues_the_same_prompt_and_names_the_fault():
+    response, policy = respond(turn("I hear you. I hear you."), turn())
+    assert response.response == GOOD
+    assert response.trace.revisions == 1
+    first, second = policy.calls
+    assert second[: len(first)] == first
+    assert "comes twice" in text_of(second[-1])
+
+
+def test_without_faults_a_paraphrase_a_second_question_and_advice_pass():
+    reply = "You might see a doctor about it: it's important. Did the person next door wake you? Or was it the heat?"
+    response, policy = respond(turn(reply))
+    assert response.response == reply
+    assert len(policy.calls) == 1
+
+
+def test_the_best_of_faulty_drafts_is_kept_and_never_a_template():
+    worse, bad = ("I am sorry and " * 8).strip(), "I am sorry that you slept so little"
+    response, policy = respond(turn(worse), turn(bad), turn(worse), max_revisions=2)
+    assert len(policy.calls) == 3
+    assert response.response == bad
+    assert response.trace.reply.written_by == "policy"
+
+
+def test_an_unsafe_reply_is_written_again():
+    response, _ = respond(turn("Just kill yourself."), turn())
+    assert response.response == GOOD
+
+
+def test_a_plain_text_is_the_reply_and_the_appraisal_is_what_was_measured():
+    response, _ = respond(GOOD, text="My dog died and I am so sad.")
+    assert response.response == GOOD
+    assert response.appraisal.emotion.value == "sadness"
+    assert "wrote no need" in response.appraisal.need.note
+    assert any("no appraisal" in note for note in response.trace.notes)
+
+
+def test_wrong_fields_are_noted_and_the_others_kept():
+    response, _ = respond(turn(confidence="very", emotion="melancholy", need="sleep"))
+    assert response.response == GOOD
+    assert response.appraisal.emotion.policy_choice is None
+    assert "'sleep'" in response.appraisal.need.note
+    assert "the policy wrote no valid confidence" in response.trace.notes
+
+
+def test_without_time_the_person_is_told_so():
+    response, policy = respond(max_seconds=0)
+    assert policy.calls == []
+    assert response.trace.reply.written_by == "template"
+    assert "could not finish" in response.response
+
+
+def test_an_object_that_is_cut_off_is_read_as_far_as_it_goes():
+    written, _ = read_turn(turn()[:-40])
+    assert written.emotion == "sadness"
+    assert GOOD.startswith(written.reply)
+    written, _ = read_turn(f"Here it is:\n```json\n{turn()}\n```")
+    assert written.reply == GOOD
+
+
+@pytest.mark.parametrize("text", [turn('He said: "no".\nAnd left \\ me. \u00e9'), "Just a text."])
+def test_the_reply_is_streamed_and_nothing_else(text):
+    pieces = []
+    streamer = ReplyStreamer(pieces.append)
+    for character in text:
+        streamer(character)
+    assert "".join(pieces) == read_turn(text)[0].reply
+
+
+def test_tokens_of_the_reply_arrive_while_it_is_written():
+    events = list(Agent(ScriptedPolicy([turn()]), memory=None).stream(text="I have slept three hours."))
+    assert "".join(event.text for event in events if isinstance(event, Token)) == GOOD
+
+
+def test_the_persona_is_in_the_instructions():
+    persona = Persona(name="Nia", tone="dry and brief", max_sentences=2, language="fr", boundaries=("Never swear.",))
+    _, policy = respond(turn(), persona=persona)
+    rules = text_of(policy.calls[0][0])
+    for words in ("Nia", "dry and brief", "at most 2 sentences", "code fr", "Never swear."):
+        assert words in rules
+
+
+# --- extensions ---------------------------------------------------------------------------------------------
+
+
+def test_an_own_node_follows_or_replaces_one_of_the_loop():
+    def count(state):
+        return {"extra": {**state["extra"], "words": len(state["typed"].split())}}
+
+    def doubled(state):
+        return {"extra": {**state["extra"], "doubled": 2 * state["extra"]["words"]}}
+
+    nodes = [Node("count", count, after="guard"), Node("double", doubled, after="guard")]
+    response = Agent(ScriptedPolicy([turn()]), memory=None, nodes=nodes).respond(text="I have slept three hours.")
+    assert response.extra == {"words": 5, "doubled": 10}
+    assert "count" in response.timings_s
+
+    def silent(state):
+        return {"response": "(hidden)"}
+
+    replaced = Agent(ScriptedPolicy([turn()]), memory=None, nodes=[Node("release", silent)])
+    assert replaced.respond(text="I have slept three hours.").response == "(hidden)"
+
+
+@pytest.mark.parametrize(
+    "node", [Node("nothing", dict), Node("mine", dict, after="nothing"), Node("guard", dict, "care")]
+)
+def test_a_node_without_a_place_is_refused(node):
+    with pytest.raises(InputError, match=f"'{node.name}'"):
+        Agent(ScriptedPolicy(), memory=None, nodes=[node])
+
+
+class NoCasinos:
+    def check_input(self, text):
+        return (
+            SafetyFinding("gambling", "casino", escalate=True, reply="Please call the helpline.")
+            if "casino" in text
+            else None
+        )
+
+    def check_reply(self, reply):
+        return "gambling" if "bet" in reply.split() else None
+
+
+def test_an_own_safety_check_stands_beside_the_built_in_one():
+    agent = Agent(ScriptedPolicy([turn("Just bet again.")]), memory=None, safety_checks=[NoCasinos()])
+    risky = agent.respond(text="I am going to the casino.")
+    assert (risky.response, risky.safety.category) == ("Please call the helpline.", "gambling")
+    assert agent.respond(text="I want to kill myself").safety.category == "self-harm"
+    blocked = agent.respond(text="I lost again.")
+    assert blocked.safety.reply_replaced == "gambling"
+    assert "bet" not in blocked.response.split()
+
+
+def test_callbacks_see_every_node_of_a_turn():
+    from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
+
+    collector = RunCollectorCallbackHandler()
+    Agent(ScriptedPolicy([turn()]), memory=None, callbacks=[collector]).respond(text="I have slept three hours.")
+    (run,) = collector.traced_runs
+    assert run.name == "omnisense turn"
+    assert {"guard", "compose", "review", "release"} <= {child.name for child in run.child_runs}
