@@ -15,7 +15,8 @@ from omnisense.reasoning.answers.parser import parse
 from omnisense.reasoning.answers.perception_prior import PerceptionPrior, perception_prior
 from omnisense.reasoning.answers.question import Question, question_text, strip_letter
 from omnisense.reasoning.media import with_media
-from omnisense.reasoning.policies.base import Choice, Policy
+from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.calibration import CalibratedChooser
 from omnisense.reasoning.policies.messages import Messages, Part, message
 
 _NOTHING = "(nothing is known)"
@@ -51,6 +52,7 @@ class AnswerGraph:
 
     def __init__(self, policy: Policy, max_new_tokens: int = 256, seed: int = 0) -> None:
         self._policy, self._max_new_tokens, self._seed = policy, max_new_tokens, seed
+        self._chooser = CalibratedChooser(policy)
         # Most of the time that a worker process of an evaluation takes to import: only the agent needs it.
         from langgraph.graph import END, START, StateGraph
 
@@ -128,20 +130,11 @@ class AnswerGraph:
     def _probabilities(
         self, state: AnswerState, question: Question, answers: tuple[str, ...], options: tuple[str, ...]
     ) -> dict[str, float]:
-        """Return the policy's probabilities; its bias for wording is divided out where it compares likelihoods."""
+        """Return the policy's probabilities; its bias for wording is divided out."""
         named = list(options) or list(answers)
-        prompts = [_prompt(state["evidence"], question, state["media"])]
-        if self._policy.scores_likelihoods:
-            prompts.append(_prompt(_NOTHING, question))
-        choices = self._policy.choose(prompts, [named] * len(prompts))
-        bias = choices[1].probabilities if len(choices) == 2 else (1.0,) * len(named)
-        raw = {a: p / max(b, 1e-6) for a, p, b in zip(answers, _clamp(choices[0]), bias, strict=True)}
-        total = sum(raw.values())
-        return {answer: value / total for answer, value in raw.items()}
-
-
-def _clamp(choice: Choice) -> tuple[float, ...]:
-    return tuple(max(p, 1e-6) for p in choice.probabilities)
+        prompt, neutral = _prompt(state["evidence"], question, state["media"]), _prompt(_NOTHING, question)
+        [choice] = self._chooser.choose([prompt], [named], [neutral])
+        return dict(zip(answers, choice.probabilities, strict=True))
 
 
 def _prompt(evidence: str, question: Question, media: Sequence[Part] = ()) -> Messages:

@@ -1,8 +1,4 @@
-"""Decisions: a stated prior pooled with the policy's choice.
-
-The policy's bias towards an option for its wording alone is measured without evidence and divided out (Zhao et al.,
-"Calibrate Before Use", 2021).
-"""
+"""Decisions: a stated prior pooled with the policy's choice."""
 
 from __future__ import annotations
 
@@ -12,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from omnisense.errors import PolicyError
 from omnisense.reasoning.loop import prompts
 from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, evidence_text, is_spent
 from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.calibration import CalibratedChooser
 from omnisense.reasoning.policies.messages import Messages
 from omnisense.reasoning.pooling import pool_log_linear
 from omnisense.reasoning.profile import PolicyProfile
@@ -64,11 +60,11 @@ class Decision(Generic[Option]):
 
 
 class Decider:
-    """Decides with a policy; keeps the biases that it has measured."""
+    """Decides with a policy."""
 
     def __init__(self, policy: Policy, settings: LoopSettings) -> None:
         self._policy, self._settings = policy, settings
-        self._bias: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
+        self._chooser = CalibratedChooser(policy)
 
     @functools.cached_property
     def profile(self) -> PolicyProfile:
@@ -120,18 +116,6 @@ class Decider:
 
     def _choose(self, prompt: Messages, question: str, options: Sequence[Option]) -> dict[Option, float]:
         """Return the policy's probability of each option, calibrated where it compares likelihoods."""
-        batch, rows = [prompt], [options]
-        key = (question, tuple(options))
-        if self._policy.scores_likelihoods and key not in self._bias:
-            batch, rows = [prompt, prompts.calibration_prompt(question, options)], [options, options]
-        choices = self._policy.choose(batch, rows)
-        if len(choices) != len(batch):
-            raise PolicyError(
-                f"the policy returned {len(choices)} choices for {len(batch)} prompts",
-                "Make its choose() return one choice for each prompt.",
-            )
-        if len(choices) == 2:
-            self._bias[key] = choices[1].probabilities
-        bias = self._bias.get(key, (1.0,) * len(options))
-        adjusted = [p / max(b, 1e-6) for p, b in zip(choices[0].probabilities, bias, strict=True)]
-        return {option: p / sum(adjusted) for option, p in zip(options, adjusted, strict=True)}
+        neutral = prompts.calibration_prompt(question, options)
+        [choice] = self._chooser.choose([prompt], [options], [neutral])
+        return dict(zip(options, choice.probabilities, strict=True))

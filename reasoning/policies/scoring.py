@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,38 +12,49 @@ from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, EncodedPromp
 def score_options(
     model: Any, encoder: Encoder, prompts: list[EncodedPrompt], options: Sequence[Sequence[str]]
 ) -> list[list[float]]:
-    """Return the mean log-probability per token of each option after its text prompt.
+    """Return the mean log-probability per token of each option after its text prompt."""
+    tokens = [[encoder.option_tokens(p.text, o) for o in opts] for p, opts in zip(prompts, options, strict=True)]
+    found = token_log_probs(model, prompts, tokens, encoder.tokenizer.pad_token_id)
+    return [[sum(row) / len(row) for row in rows] for rows in found]
 
-    Each prompt runs once; its cache is copied to its options, which follow as right-padded rows. Logits are computed
-    at the options' positions only.
+
+def token_log_probs(
+    model: Any, prompts: list[EncodedPrompt], continuations: Sequence[Sequence[list[int]]], pad_token_id: int
+) -> list[list[list[float]]]:
+    """Return the log-probability of each token of the continuations of text prompts.
+
+    Each prompt runs once; its cache is copied to its continuations, which follow as right-padded rows. Logits are
+    computed at the positions of the continuations only.
+
+    Args:
+        model: a causal language model.
+        prompts: the prompts, which share a batch.
+        continuations: for each prompt, tokens that follow it.
+        pad_token_id: the tokenizer's.
     """
     import torch
 
-    prompt = to_device(model, collate(prompts, encoder.tokenizer.pad_token_id))
+    prompt = to_device(model, collate(prompts, pad_token_id))
     position = (prompt["attention_mask"].cumsum(1) - 1).clamp(min=0)  # a plain forward would count the padding too
     first = model(**prompt, position_ids=position, use_cache=True, logits_to_keep=1)
-    rows = [
-        (row, encoder.option_tokens(prompts[row].text, option)) for row, opts in enumerate(options) for option in opts
-    ]
-    owner = torch.tensor([row for row, _ in rows], device=model.device)
-    longest = max(len(tokens) for _, tokens in rows)
-    ids = torch.full((len(rows), longest), encoder.tokenizer.pad_token_id, device=model.device)
-    real = torch.zeros_like(ids, dtype=torch.bool)
-    for i, (_, tokens) in enumerate(rows):
+    rows = [tokens for group in continuations for tokens in group]
+    owner = torch.tensor([i for i, group in enumerate(continuations) for _ in group], device=model.device)
+    longest = max(map(len, rows))
+    ids = torch.full((len(rows), longest), pad_token_id, device=model.device)
+    for i, tokens in enumerate(rows):
         ids[i, : len(tokens)] = torch.tensor(tokens, device=model.device)
-        real[i, : len(tokens)] = True
     logits = first.logits[owner, -1:].float()
     if longest > 1:
         cache = first.past_key_values
         cache.batch_select_indices(owner)
-        mask = torch.cat([prompt["attention_mask"][owner], real.long()], dim=1)[:, :-1]
+        real = torch.tensor([[i < len(tokens) for i in range(longest - 1)] for tokens in rows], device=model.device)
+        mask = torch.cat([prompt["attention_mask"][owner], real.long()], dim=1)
         position = prompt["attention_mask"].sum(1)[owner, None] + torch.arange(longest - 1, device=model.device)
         after = model(input_ids=ids[:, :-1], attention_mask=mask, position_ids=position, past_key_values=cache)
         logits = torch.cat([logits, after.logits.float()], dim=1)
-    log_probs = torch.log_softmax(logits, dim=-1).gather(2, ids[..., None])[..., 0]
-    means = ((log_probs * real).sum(1) / real.sum(1)).tolist()
-    ends = [0, *torch.tensor([len(opts) for opts in options]).cumsum(0).tolist()]
-    return [means[a:b] for a, b in itertools.pairwise(ends)]
+    log_probs = torch.log_softmax(logits, dim=-1).gather(2, ids[..., None])[..., 0].tolist()
+    found = iter([row[: len(tokens)] for row, tokens in zip(log_probs, rows, strict=True)])
+    return [[next(found) for _ in group] for group in continuations]
 
 
 def score_options_uncached(model: Any, encoder: Encoder, prompt: EncodedPrompt, options: Sequence[str]) -> list[float]:
