@@ -1,0 +1,145 @@
+"""What a turn costs: beside one plain call with a reply of the same length, and beside an earlier commit.
+
+Seconds of neighbouring calls are compared as ratios, since a machine's speed drifts. CPU time is given beside the clock
+where both run here: other work on the machine does not lengthen it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omnisense.agent.agent import Agent
+from omnisense.benchmarks.agent.counting import Usage, counted
+from omnisense.benchmarks.speed import conversations, measure
+from omnisense.reasoning.loop.state import LoopSettings
+from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.messages import message
+
+_PLAIN = "You talk with a person. Answer them warmly, in a few sentences."
+_MAX_REPLY_TOKENS = 160
+# Answers one text per line with the seconds of its turn; runs with the package of any commit.
+_TURNS = """
+import json, sys, time
+from omnisense import Agent
+agent = Agent(sys.argv[1], memory=None)
+agent.respond(text="Hello, it has been a long day.")
+print("ready", flush=True)
+for line in sys.stdin:
+    began, cpu = time.perf_counter(), time.process_time()
+    reply = agent.respond(text=json.loads(line)).response
+    print(json.dumps([time.perf_counter() - began, time.process_time() - cpu, reply]), flush=True)
+"""
+Figures = dict[str, Any]
+
+
+def beside_plain_call(policy: Policy, texts: Sequence[str], settings: LoopSettings | None = None) -> Figures:
+    """Compare turns of the agent with plain calls of the same policy to the same texts, one after the other.
+
+    A plain call is a system message of one sentence and the text. Where its reply is of another length than the
+    agent's, its seconds and written tokens are scaled to that length, since writing takes nearly all of its time.
+
+    Args:
+        policy: behind both.
+        texts: what the person types; the first is answered twice, to warm up.
+        settings: of the agent's loop.
+    """
+    agent = Agent(policy, memory=None, settings=settings)
+    pairs = [_pair(agent, text) for text in [texts[0], *texts]][1:]
+    found: Figures = {"turns": len(pairs)}
+    for name in ("seconds", "cpu seconds", "read", "written", "prompts"):
+        ours, plain = [p[0][name] for p in pairs], [p[1][name] for p in pairs]
+        ratios = [a / b for a, b in zip(ours, plain, strict=True) if b]
+        found[name] = {"agent": statistics.median(ours), "plain call": statistics.median(plain),
+                       "ratio": statistics.median(ratios) if ratios else None}  # fmt: skip
+    return found
+
+
+def _pair(agent: Agent, text: str) -> tuple[dict[str, float], dict[str, float]]:
+    began, cpu = time.perf_counter(), time.process_time()
+    with counted(agent.policy) as usage:
+        reply = agent.respond(text=text).response
+    ours = _figures(usage, time.perf_counter() - began, time.process_time() - cpu)
+    prompt = [message("system", _PLAIN), message("user", text)]
+    began, cpu = time.perf_counter(), time.process_time()
+    with counted(agent.policy) as usage:
+        written = agent.policy.write([prompt], max_new_tokens=_MAX_REPLY_TOKENS)[0]
+    plain = _figures(usage, time.perf_counter() - began, time.process_time() - cpu)
+    scale = len(reply) / max(len(written), 1)
+    return ours, {name: value * (1 if name in ("read", "prompts") else scale) for name, value in plain.items()}
+
+
+def _figures(usage: Usage, seconds: float, cpu: float) -> dict[str, float]:
+    return {"seconds": seconds, "cpu seconds": cpu, "read": usage.read, "written": usage.written,
+            "prompts": usage.prompts}  # fmt: skip
+
+
+def beside_commit(commit: str, policy: str, texts: Sequence[str], repository: Path) -> Figures:
+    """Time turns of this working tree and of a commit, text by text in turn, in a process each.
+
+    Args:
+        commit: to compare with; it is checked out to a temporary folder.
+        policy: by name.
+        texts: what the person types.
+        repository: the git repository.
+
+    Raises:
+        subprocess.CalledProcessError: there is no such commit.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        git = ["git", "-C", str(repository), "worktree"]
+        subprocess.run([*git, "add", "--detach", str(tree), commit], check=True, capture_output=True)
+        try:
+            earlier, now = _start(tree, policy), _start(repository, policy)
+            rows = [(_turn(earlier, text), _turn(now, text)) for text in texts]
+            for process in (earlier, now):
+                process.communicate()
+        finally:
+            subprocess.run([*git, "remove", "--force", str(tree)], check=True, capture_output=True)
+    found: Figures = {"commit": commit, "turns": len(rows)}
+    for place, name in enumerate(("seconds", "cpu seconds")):
+        found[name] = {"now": statistics.median(b[place] for _, b in rows),
+                       "commit": statistics.median(a[place] for a, _ in rows),
+                       "ratio": statistics.median(b[place] / a[place] for a, b in rows)}  # fmt: skip
+    return found
+
+
+def _start(tree: Path, policy: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _TURNS, policy], cwd=tree, env=os.environ | {"PYTHONPATH": str(tree)}, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+    assert process.stdout is not None, "its output is piped"
+    process.stdout.readline()  # ready
+    return process
+
+
+def _turn(process: subprocess.Popen[str], text: str) -> tuple[float, float]:
+    assert process.stdin is not None, "its input is piped"
+    assert process.stdout is not None, "its output is piped"
+    process.stdin.write(json.dumps(text) + "\n")
+    process.stdin.flush()
+    seconds, cpu, _ = json.loads(process.stdout.readline())
+    return seconds, cpu
+
+
+def overhead(runs: int = 5) -> Figures:
+    """Return the milliseconds of a turn without a model's time: without a conversation, with SQLite, in a long one."""
+    median = {timing.name: 1000 * timing.median_s for timing in measure.agent_overhead(runs)}
+    alone = median["the policy alone"]
+    with tempfile.TemporaryDirectory() as folder:
+        conversation = conversations.measure(str(Path(folder) / "conversations.sqlite"))
+    return {
+        "no memory ms": median["omnisense, no memory"] - alone,
+        "SQLite ms": median["omnisense, SQLite memory"] - alone,
+        "thread of 5 turns ms": conversation["short_ms"],
+        "thread of 500 turns ms": conversation["long_ms"],
+    }

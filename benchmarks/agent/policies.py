@@ -1,0 +1,50 @@
+"""The policies that are measured: any by name, a trained tiny one, and models behind a server of this process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from omnisense.benchmarks.agent import omni
+from omnisense.benchmarks.agent.served import served_policy
+from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
+from omnisense.reasoning.policies.load import load_policy
+from omnisense.testing.tiny_models import tiny_text
+
+SERVED = "served:"
+_TINY = "tiny"
+DEFAULTS = (DEFAULT_POLICY, f"{SERVED}{DEFAULT_POLICY}", f"{SERVED}{_TINY}", omni.NAME)
+
+
+@contextmanager
+def loaded(name: str, data: Path, state: Path) -> Iterator[Policy]:
+    """Load a policy for a while.
+
+    Args:
+        name: as :func:`omnisense.load_policy` takes it; ``served:NAME`` for the same model behind an OpenAI-compatible
+            server; ``served:tiny`` for a tiny one with random weights; or :data:`omnisense.benchmarks.agent.omni.NAME`.
+        data: what the trained model is trained on.
+        state: where models are kept that are made here.
+
+    Raises:
+        ModelError, InputError: there is no such model.
+    """
+    if name == omni.NAME:
+        yield load_policy(str(omni.trained_omni(data, state / "omni")))
+    elif name.startswith(SERVED):
+        model = name.removeprefix(SERVED)
+        if model == _TINY:
+            model = str(state / "tiny_text")
+            if not Path(model, "config.json").is_file():
+                tiny_text(Path(model))
+        with served_policy(load_policy(model)) as policy:
+            yield policy
+    else:
+        yield load_policy(name)
+
+
+def file_name(name: str) -> str:
+    """Return a policy's name as that of a file."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-")

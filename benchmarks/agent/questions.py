@@ -1,0 +1,141 @@
+"""Questions with one right answer, put to the agent and to its bare policy one after the other."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omnisense.benchmarks.agent.counting import counted
+from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.prompting import PromptSettings
+from omnisense.benchmarks.harness.scorer import score
+from omnisense.benchmarks.harness.systems import AgentSystem, PolicySystem, System, SystemSettings
+from omnisense.errors import OmniSenseError
+from omnisense.reasoning.policies.base import Policy
+
+WRITTEN, CHOSEN, AGENT = "bare, written", "bare, chosen", "agent"
+SYSTEMS = (WRITTEN, CHOSEN, AGENT)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One question, answered by one system.
+
+    Attributes:
+        policy, system: which: ``bare, written`` lets the policy write its answer, ``bare, chosen`` compares the
+            answers' likelihoods (or asks a service for one of them), ``agent`` is our agent around the policy.
+        id, task, gold: of the question.
+        answer: as it was read; empty where nothing could be read, or the system failed.
+        score: 0 to 1; a failure scores 0.
+        calls, prompts, read, written, seconds: see :class:`omnisense.benchmarks.agent.counting.Usage`; the seconds are
+            of the whole answer, without perception.
+        error: why there is no answer.
+    """
+
+    policy: str
+    system: str
+    id: str
+    task: str
+    gold: str
+    answer: str
+    score: float
+    calls: int
+    prompts: int
+    read: int
+    written: int
+    seconds: float
+    error: str = ""
+
+    @property
+    def tokens(self) -> int:
+        """Read and written."""
+        return self.read + self.written
+
+
+def ask(
+    name: str, policy: Policy, samples: Sequence[Sample], file: Path, on_question: Callable[[int, int], None]
+) -> list[Answered]:
+    """Put all questions to the three systems that have not answered them yet.
+
+    Args:
+        name: of the policy in the results.
+        policy: the policy.
+        samples: the questions.
+        file: of the answers, a line of JSON each; those that are there are kept.
+        on_question: called with the number of questions that are done and that there are.
+    """
+    answered = read_answers(file)
+    done = {(entry.id, entry.system) for entry in answered}
+    systems = _systems(name, policy)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as out:
+        for number, sample in enumerate(samples, 1):
+            for system in SYSTEMS:
+                if (sample.id, system) not in done:
+                    entry = _answer(name, system, systems[system](sample), policy, sample)
+                    answered.append(entry)
+                    out.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+            out.flush()
+            on_question(number, len(samples))
+    wanted = {sample.id for sample in samples}
+    return [entry for entry in answered if entry.id in wanted]
+
+
+def read_answers(file: Path) -> list[Answered]:
+    """Return the answers in a file; none where there is no file. A torn last line is skipped."""
+    if not file.is_file():
+        return []
+    lines = file.read_text("utf-8").split("\n")[:-1]
+    return [Answered(**json.loads(line)) for line in lines if line]
+
+
+def _systems(name: str, policy: Policy) -> dict[str, Callable[[Sample], System]]:
+    """Return how to get each system for a sample; a policy that does not take its media is asked without them."""
+
+    def bare(method: Any, media: bool) -> System:
+        prompting = PromptSettings(media=media, audio=media and "audio" in policy.modalities)
+        return PolicySystem(SystemSettings("policy", name, method=method), prompting, policy)
+
+    made = {(method, media): bare(method, media) for method in ("write", "choose") for media in (True, False)}
+    agent = AgentSystem(SystemSettings("agent", name, max_new_tokens=256), policy)
+    agent.load()
+
+    def takes(sample: Sample) -> bool:
+        return sample.modality in policy.modalities
+
+    return {
+        WRITTEN: lambda sample: made["write", takes(sample)],
+        CHOSEN: lambda sample: made["choose", takes(sample)],
+        AGENT: lambda _: agent,
+    }
+
+
+def _answer(name: str, system_name: str, system: System, policy: Policy, sample: Sample) -> Answered:
+    answer, points, seconds, error = "", 0.0, 0.0, ""
+    with counted(policy) as usage:
+        try:
+            prepared = system.prepare(sample)
+            began = time.perf_counter()
+            reply = system.answer([prepared])[0]
+            seconds = time.perf_counter() - began
+            found = score(reply.text, sample.question, sample.gold)
+            answer, points = found.answer.value, found.value
+        except OmniSenseError as failure:  # it costs the system this question
+            error = str(failure)
+            _log.info("%s, %s: question %s failed: %s", name, system_name, sample.id, failure)
+    return Answered(name, system_name, sample.id, sample.task, sample.gold, answer, points, usage.calls,
+                    usage.prompts, usage.read, usage.written, round(seconds, 4), error)  # fmt: skip
+
+
+def by_system(answers: Iterable[Answered]) -> dict[str, dict[str, Answered]]:
+    """Return the answers by system and question."""
+    found: dict[str, dict[str, Answered]] = {system: {} for system in SYSTEMS}
+    for entry in answers:
+        found[entry.system][entry.id] = entry
+    return found

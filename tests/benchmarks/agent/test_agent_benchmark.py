@@ -1,0 +1,164 @@
+"""The benchmark of the agent, on a small scale and with a scripted policy."""
+
+import json
+
+import pytest
+
+from omnisense import ScriptedPolicy
+from omnisense.benchmarks.agent import questions, replies, report
+from omnisense.benchmarks.agent.counting import counted
+from omnisense.benchmarks.agent.shapes import shape_counts, shape_of
+from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.errors import InputError
+from omnisense.reasoning.answers.question import Question
+from omnisense.reasoning.policies.messages import message
+
+PROMPT = [message("user", "a" * 40)]
+
+
+def sample(number, gold):
+    question = Question(f"Question {number}: what is felt?", "one", ("A. happy", "B. sad"))
+    return Sample(f"q{number}", "feelings", 1, question, gold, "text", transcript="I lost my dog.")
+
+
+def test_calls_prompts_tokens_and_seconds_are_counted_and_the_policy_is_left_as_it_was():
+    policy = ScriptedPolicy(["b" * 20])
+    with counted(policy) as usage:
+        policy.write([PROMPT, PROMPT])
+        policy.choose([PROMPT], [["x", "y"]])
+    policy.write([PROMPT])
+    assert (usage.calls, usage.prompts, usage.read, usage.written) == (2, 3, 30, 10)
+    assert usage.tokens == 40
+    assert "write" not in vars(policy)
+
+
+def test_questions_are_put_to_every_system_once_and_resumed(tmp_path):
+    policy = ScriptedPolicy(["<think>sad words</think><answer>B</answer>"], ["B. sad"])
+    samples = [sample(i, "AB"[i % 2]) for i in range(6)]
+    file = tmp_path / "answers" / "scripted.jsonl"
+    seen = []
+    first = questions.ask("scripted", policy, samples[:4], file, lambda done, of: seen.append((done, of)))
+    assert seen[-1] == (4, 4)
+    with file.open("a") as torn:
+        torn.write('{"policy": "scr')
+    file.write_text(file.read_text().rpartition("\n")[0] + "\n")
+    policy.calls.clear()
+    found = questions.ask("scripted", policy, samples, file, lambda *_: None)
+    assert [entry for entry in found if entry.id in {s.id for s in samples[:4]}] == first
+    assert not any("Question 0:" in json.dumps(call) for call in policy.calls)
+    assert {(e.system, e.id) for e in found} == {(s, x.id) for s in questions.SYSTEMS for x in samples}
+    by_system = questions.by_system(found)
+    assert [by_system[questions.WRITTEN][f"q{i}"].score for i in range(6)] == [0, 1] * 3
+    (task, every) = report.differences(found)
+    assert (task.task, every.task, task.verdict) == ("feelings", "all", "as good")
+    assert task.scores[questions.AGENT].n == 6
+    table = "\n".join(report.questions_table(found))
+    assert "| scripted | feelings | 6 | 0.50 (" in table
+
+
+def test_a_question_that_a_system_fails_on_costs_it_the_point(tmp_path):
+    policy = ScriptedPolicy([], [], repeat=False)
+    (entry, *_) = questions.ask("scripted", policy, [sample(0, "A")], tmp_path / "a.jsonl", lambda *_: None)
+    assert entry.score == 0
+    assert "run out" in entry.error
+
+
+def test_a_clear_difference_is_called_one():
+    def entry(system, i, score):
+        return questions.Answered("p", system, f"q{i}", "t", "A", "A", score, 1, 1, 1, 1, 0.1)
+
+    scores = {questions.WRITTEN: 1.0, questions.CHOSEN: 0.0, questions.AGENT: 0.0}
+    answers = [entry(system, i, score) for system, score in scores.items() for i in range(10)]
+    assert {row.verdict for row in report.differences(answers)} == {"worse"}
+    better = [entry(system, i, 1 - score) for system, score in scores.items() for i in range(10)]
+    assert {row.verdict for row in report.differences(better)} == {"better"}
+
+
+TEMPLATE = "it sounds as if you feel _ : _ . what now ?"
+
+
+@pytest.mark.parametrize(
+    ("reply", "heard", "shape"),
+    [
+        ("It sounds as if you feel sad: your dog died. What now?", "My dog died.", TEMPLATE),
+        ("It sounds as if you feel angry: they stole the car. What now?", "They stole the car!", TEMPLATE),
+        ('You said "my name is Tom".', "", "you said _ ."),
+        ("Here come 3 people.", "", "here come _ people ."),
+    ],
+)
+def test_the_shape_of_a_reply_is_its_template(reply, heard, shape):
+    assert shape_of(reply, heard) == shape
+
+
+def test_shapes_are_counted():
+    assert shape_counts(["a", "a", "b", "c"]) == (3, 0.5)
+    assert shape_counts([]) == (0, 0.0)
+
+
+def test_the_inputs_are_whole():
+    inputs = replies.read_inputs()
+    assert len(inputs) >= 120
+    assert len({i.id for i in inputs}) == len(inputs)
+    assert all(i.text or i.clip for i in inputs)
+    assert {i.split for i in inputs} == {"tuning", "held-out"}
+
+
+def test_replies_are_recorded_resumed_and_shown(tmp_path):
+    inputs = [
+        replies.Input("grief-1", "grief", "held-out", "My dog died yesterday.", must="take up the dog"),
+        replies.Input("memory-1", "memory", "tuning", "What did I say?", history=("I like tea.",)),
+        replies.Input("clip-1", "clip", "tuning", clip="not/there.mp4"),
+    ]
+    policy = ScriptedPolicy(["I am so sorry about your dog. What was it like with him?"])
+    file = tmp_path / "replies.jsonl"
+    found = replies.collect_replies(policy, inputs, tmp_path, file)
+    assert list(found) == ["grief-1", "memory-1"]
+    assert found["grief-1"].reply
+    assert found["grief-1"].appraisal.keys() >= {"emotion", "need", "strategy"}
+    assert "I like tea." in found["memory-1"].heard
+    policy.calls.clear()
+    assert replies.collect_replies(policy, inputs, tmp_path, file) == replies.read_replies(file) == found
+    assert policy.calls == []
+    versions = {
+        "before": {"grief-1": replies.RecordedReply.from_dict({"id": "grief-1", "reply": "I see."})},
+        "after": found,
+    }
+    page = "\n".join(report.reply_pages(inputs, versions))
+    assert "| My dog died yesterday. | I see. |" in page
+    statistics = "\n".join(report.reply_statistics(inputs, versions))
+    assert "| replies | 1 | 1 | 2 | 1 |" in statistics
+
+
+def test_judgements_are_read_from_the_sheet_and_averaged(tmp_path):
+    asked = replies.Input("a", "grief", "tuning", "My dog died.")
+    sheet = tmp_path / "sheet.jsonl"
+    replies.write_sheet(sheet, [asked], {"before": {"a": replies.RecordedReply("a", "grief", "I see.")}})
+    row = json.loads(sheet.read_text())
+    assert row["fit"] is None
+    assert replies.read_judgements(sheet) == []
+    sheet.write_text(json.dumps(row | {"fit": 2}) + "\n" + json.dumps(row | {"fit": 1, "truth": 0}) + "\n")
+    means = replies.mean_judgements(replies.read_judgements(sheet))
+    assert means["grief", "before"] == means["all", "before"] == {"fit": 1.5, "truth": 0}
+    assert "| grief | before |  |  |  | 1.50 | 0.00 |" in report.judgement_table(replies.read_judgements(sheet))
+    sheet.write_text(json.dumps(row | {"fit": 3}) + "\n")
+    with pytest.raises(InputError, match="fit is 3"):
+        replies.read_judgements(sheet)
+
+
+def test_five_words_in_a_row_are_an_echo():
+    assert replies.echoes("So your boss said you are done.", "Then, your boss said you ARE late")
+    assert not replies.echoes("So your boss said no.", "Your boss said yes")
+
+
+@pytest.mark.networks
+def test_a_tiny_model_answers_behind_a_server(tmp_path):
+    pytest.importorskip("langchain_openai")
+    from omnisense import load_policy
+    from omnisense.benchmarks.agent.served import served_policy
+    from omnisense.testing import tiny_text
+
+    local = load_policy(str(tiny_text(tmp_path / "tiny")))
+    with served_policy(local) as policy:
+        assert policy.name.startswith("chat:")
+        (reply,) = policy.write([PROMPT], max_new_tokens=8)
+    assert reply == local.write([PROMPT], max_new_tokens=8)[0]
