@@ -1,6 +1,8 @@
 """Who the agent is to the person: a setting of the loop."""
 
-from omnisense import Agent, LoopSettings, Persona, ScriptedPolicy
+from omnisense import Agent, ScriptedPolicy
+from omnisense.reasoning.loop.state import LoopSettings
+from omnisense.reasoning.persona import Persona
 
 persona = Persona(
     name="Robin", tone="calm and brief", max_sentences=2, boundaries=("I do not give legal or medical advice.",)
