@@ -42,6 +42,7 @@ class ChatRequests:
         self._model, self._name, self._attempts = model, name, attempts
         self._max_concurrency = max_concurrency
         self._fields = getattr(type(model), "model_fields", {})
+        self._accepted: set[str] = set()
         self._refused: set[str] = set()
 
     def send(
@@ -76,26 +77,28 @@ class ChatRequests:
         wanted -= self._refused
         dropped: set[str] = set()
         while True:
-            runnable = self._runnable(settings, schema if "a schema" in wanted else None, wanted, tools)
+            runnable = self._runnable(settings, schema, wanted, tools)
             try:
                 if on_token or max_seconds is not None:
                     replies = self._stream(runnable, inputs, on_token, max_seconds)
                 else:
-                    replies = self._batch(runnable, inputs)
+                    replies = self._batch(runnable, inputs, is_new=not wanted <= self._accepted)
+                break
             except Exception as error:  # each service raises its own types
-                if wanted and _is_refusal(error):
-                    dropped.add(min(wanted, key=("log-probabilities", "a schema").index))
-                    wanted -= dropped
-                    continue
-                kind = RefusedError if _is_refusal(error) else PolicyError
-                raise kind(
-                    f"{self._name} failed ({first_line(error)})",
-                    "Check the service, its address and key, and run the turn again.",
-                ) from error
-            for feature in dropped:
-                _log.warning("%s refuses requests with %s; from now on they are sent without", self._name, feature)
-            self._refused |= dropped
-            return replies
+                is_refusal = _is_refusal(error)
+                if not (wanted and is_refusal):
+                    kind = RefusedError if is_refusal else PolicyError
+                    raise kind(
+                        f"{self._name} failed ({first_line(error)})",
+                        "Check the service, its address and key, and run the turn again.",
+                    ) from error
+            dropped.add(min(wanted, key=("log-probabilities", "a schema").index))
+            wanted -= dropped
+        for feature in dropped:
+            _log.warning("%s refuses requests with %s; from now on they are sent without", self._name, feature)
+        self._refused |= dropped
+        self._accepted |= wanted
+        return replies
 
     def _runnable(
         self, settings: Mapping[str, Any], schema: Mapping[str, Any] | None, wanted: set[str], tools: Sequence[Any]
@@ -105,7 +108,7 @@ class ChatRequests:
             known |= {"logprobs": True, "top_logprobs": _ALTERNATIVES}
         if tools:
             return self._model.bind_tools(list(tools), **known)
-        if schema is None:
+        if schema is None or "a schema" not in wanted:
             return self._model.bind(**known)
         if "extra_body" in self._fields:  # OpenAI's API. The setting of the same name raises where a reply is cut off.
             named = {"name": str(schema.get("title", "reply")), "schema": dict(schema)}
@@ -115,11 +118,18 @@ class ChatRequests:
             return self._model.bind(**known, format=dict(schema))
         return _structured(self._model, known, schema)
 
-    def _batch(self, runnable: Any, inputs: Sequence[Any]) -> list[Any]:
+    def _batch(self, runnable: Any, inputs: Sequence[Any], is_new: bool) -> list[Any]:
         began = time.perf_counter()
-        replies: list[Any] = runnable.with_retry(stop_after_attempt=self._attempts).batch(
-            list(inputs), config={"max_concurrency": self._max_concurrency}
-        )
+        config = {"max_concurrency": self._max_concurrency}
+        replies: list[Any] | None = None
+        if is_new:  # a request of a form that the service may refuse: it need not refuse it several times
+            try:
+                replies = runnable.batch(list(inputs), config=config)
+            except Exception as error:
+                if _is_refusal(error):
+                    raise
+        if replies is None:
+            replies = runnable.with_retry(stop_after_attempt=self._attempts).batch(list(inputs), config=config)
         _log.debug("%s: %d requests, %.2f s", self._name, len(inputs), time.perf_counter() - began)
         return replies
 
