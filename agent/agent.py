@@ -82,6 +82,8 @@ class Agent:
         turn_wait_s: how long a turn waits for an earlier one of the same thread, here or in another process, before it
             is refused with a ConflictError.
 
+    ``graph`` is the compiled LangGraph graph of the loop.
+
     An agent may be used from several threads at once: turns of one conversation follow each other, others run side by
     side. ``with Agent() as agent:`` closes the memory at the end.
     """
@@ -103,7 +105,7 @@ class Agent:
         self._opened: ConversationMemory | None = None
         self._opening = threading.Lock()
         self._turn_wait_s = turn_wait_s
-        self._graph = build_graph(self.policy, self.perception.perceive, settings, nodes, safety_checks)
+        self.graph = build_graph(self.policy, self.perception.perceive, settings, nodes, safety_checks)
         self._config = {"callbacks": list(callbacks), "run_name": "omnisense turn"}
 
     def __enter__(self) -> Agent:
@@ -248,7 +250,7 @@ class Agent:
         began = time.perf_counter()
         # Without "custom" LangGraph runs each node in this thread, which halves what the loop itself costs.
         modes = ["updates", "custom"] if live else ["updates"]
-        for mode, item in self._graph.stream(state, self._config, stream_mode=modes):
+        for mode, item in self.graph.stream(state, self._config, stream_mode=modes):
             if mode == "custom":
                 yield Token(item["token"]) if "token" in item else StreamPerceived(*item["stream"])
                 continue

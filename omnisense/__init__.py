@@ -36,15 +36,19 @@ if TYPE_CHECKING:
     from omnisense.perception.media.sampling import Sampling
     from omnisense.perception.percepts import Percepts
     from omnisense.perception.pipeline import perceive
-    from omnisense.reasoning.loop.appraisal import Appraisal
+    from omnisense.reasoning.loop.appraisal import Appraisal, SafetyFinding
     from omnisense.reasoning.loop.emotion_set import EmotionSet
+    from omnisense.reasoning.loop.extensions import Node, SafetyCheck
+    from omnisense.reasoning.loop.state import LoopSettings
     from omnisense.reasoning.loop.strategies import StrategySet
+    from omnisense.reasoning.persona import Persona
     from omnisense.reasoning.policies.base import Choice, Policy
     from omnisense.reasoning.policies.chat_model import ChatModelPolicy
     from omnisense.reasoning.policies.load import load_policy
     from omnisense.reasoning.policies.messages import PreparedPrompt
     from omnisense.reasoning.policies.scripted import ScriptedPolicy
     from omnisense.reasoning.policies.transformers import TransformersPolicy
+    from omnisense.reasoning.profile import PolicyProfile
 
 _LAZY = {
     "Agent": "omnisense.agent.agent",
@@ -53,10 +57,16 @@ _LAZY = {
     "Choice": "omnisense.reasoning.policies.base",
     "Clip": "omnisense.perception.media.clip",
     "EmotionSet": "omnisense.reasoning.loop.emotion_set",
+    "LoopSettings": "omnisense.reasoning.loop.state",
+    "Node": "omnisense.reasoning.loop.extensions",
     "Percepts": "omnisense.perception.percepts",
+    "Persona": "omnisense.reasoning.persona",
     "Policy": "omnisense.reasoning.policies.base",
+    "PolicyProfile": "omnisense.reasoning.profile",
     "PreparedPrompt": "omnisense.reasoning.policies.messages",
     "Response": "omnisense.agent.response",
+    "SafetyCheck": "omnisense.reasoning.loop.extensions",
+    "SafetyFinding": "omnisense.reasoning.loop.appraisal",
     "Sampling": "omnisense.perception.media.sampling",
     "ScriptedPolicy": "omnisense.reasoning.policies.scripted",
     "StrategySet": "omnisense.reasoning.loop.strategies",
@@ -77,14 +87,20 @@ __all__ = [
     "ConflictError",
     "EmotionSet",
     "InputError",
+    "LoopSettings",
     "MediaError",
     "ModelError",
+    "Node",
     "OmniSenseError",
     "Percepts",
+    "Persona",
     "Policy",
     "PolicyError",
+    "PolicyProfile",
     "PreparedPrompt",
     "Response",
+    "SafetyCheck",
+    "SafetyFinding",
     "Sampling",
     "ScriptedPolicy",
     "StorageError",
