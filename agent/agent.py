@@ -20,6 +20,7 @@ from omnisense.reasoning.loop.appraisal import Trace
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
 from omnisense.reasoning.loop.extensions import Node, SafetyCheck
 from omnisense.reasoning.loop.graph import build_graph
+from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.state import LoopSettings, State, appraisal_of, initial_state
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
 from omnisense.reasoning.policies.load import load_policy
@@ -195,6 +196,19 @@ class Agent:
         """Return the thread's turns: what was heard and typed, the clip, the reply, the emotion."""
         return self._memory().load(thread_id).turns
 
+    def notes(self, thread_id: str) -> Sequence[Note]:
+        """Return what the person told about themselves in the thread: short facts, each with its turn."""
+        return self._memory().load(thread_id).notes
+
+    def forget_note(self, thread_id: str, note_id: int) -> None:
+        """Delete one of :meth:`notes`; the turn that it comes from stays in the history.
+
+        Raises:
+            InputError: the thread has no such note.
+        """
+        if not self._memory().forget_note(thread_id, note_id):
+            raise InputError(f"the conversation {thread_id!r} has no note {note_id}", "List its notes first.")
+
     def _memory(self) -> ConversationMemory:
         with self._opening:
             if self._opened is None:
@@ -221,7 +235,8 @@ class Agent:
                 notes = self._finish_interrupted(thread_id, conversation)
                 conversation = memory.load(thread_id)
             mark = memory.begin(thread_id, PendingTurn(typed, ClipReference.of(clip) if clip else None))
-            yield from self._run(initial_state(clip, typed, conversation.turns, notes), thread_id, mark, live)
+            state = initial_state(clip, typed, conversation.turns, notes, conversation.notes)
+            yield from self._run(state, thread_id, mark, live)
 
     def _resume(self, thread_id: str, conversation: Conversation) -> Response | None:
         """Run the interrupted turn of a thread that is held."""
@@ -230,7 +245,7 @@ class Agent:
             return None
         clip = pending.clip.open() if pending.clip else None
         mark = self._memory().begin(thread_id, pending)  # whoever ran it before can no longer record it
-        state = initial_state(clip, pending.typed, conversation.turns)
+        state = initial_state(clip, pending.typed, conversation.turns, facts=conversation.notes)
         return _last(self._run(state, thread_id, mark, live=False))
 
     def _finish_interrupted(self, thread_id: str, conversation: Conversation) -> list[str]:
@@ -260,7 +275,7 @@ class Agent:
                 state = cast("State", {**state, **update})
                 yield StageDone(stage, update, seconds)
         if thread_id is not None and mark is not None:
-            self._memory().finish(thread_id, mark, state["turns"][-1])
+            self._memory().finish(thread_id, mark, state["turns"][-1], state["told"])
         yield Finished(self._response(state, timings, thread_id))
 
     def _response(self, state: State, timings: dict[str, float], thread_id: str | None) -> Response:

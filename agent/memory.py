@@ -1,4 +1,4 @@
-"""Conversations by thread, in SQLite by default: one row a turn, and one for the turn that is being answered.
+"""Conversations by thread, in SQLite by default: a row for each turn, each note, and the turn that is being answered.
 
 Turns of one thread are answered one after the other, in all processes that share the database: a turn holds its thread
 from where it begins until it is recorded. A turn that begins leaves a row with a mark of its own, and is recorded only
@@ -15,17 +15,19 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from omnisense.agent import notes
 from omnisense.agent.database import Database, Execute, PostgresDatabase, SQLiteDatabase
 from omnisense.agent.migration import take_checkpoints
 from omnisense.errors import ConflictError, InputError, StorageError
 from omnisense.files import home_dir
 from omnisense.reasoning.loop.appraisal import RiskCategory
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
+from omnisense.reasoning.loop.notes import Note
 
 _SCHEMA = (
     "CREATE TABLE omnisense_turns (thread_id TEXT NOT NULL, position INTEGER NOT NULL, mark TEXT NOT NULL,"
@@ -49,10 +51,11 @@ class PendingTurn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """A thread's turns, and the one that has begun and not ended, if any."""
+    """A thread's turns, the one that has begun and not ended, if any, and what the person told in them."""
 
     turns: tuple[Turn, ...] = ()
     pending: PendingTurn | None = None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,13 +130,13 @@ class ConversationMemory:
         with self._guard:
             known = self._known.get(thread_id, _Known())
 
-        def read(execute: Execute) -> tuple[list[Any], list[Any]]:
+        def read(execute: Execute) -> tuple[list[Any], list[Any], tuple[Note, ...]]:
             pending = execute("SELECT turn FROM omnisense_pending WHERE thread_id = ?", (thread_id,)).fetchall()
             sql = "SELECT mark, turn FROM omnisense_turns WHERE thread_id = ? AND position >= ? ORDER BY position"
             rows = execute(sql, (thread_id, max(0, len(known.turns) - 1))).fetchall()
-            return rows, pending
+            return rows, pending, notes.read_notes(execute, thread_id)
 
-        rows, pending = self._database.run(read)
+        rows, pending, told = self._database.run(read)
         if known.turns and not (rows and rows[0][0] == known.mark):  # the thread was deleted meanwhile
             with self._guard:
                 self._known.pop(thread_id, None)
@@ -141,7 +144,7 @@ class ConversationMemory:
         try:
             new = json.loads(f"[{','.join(turn for _, turn in rows[1 if known.turns else 0 :])}]")
             turns = (*known.turns, *map(_read_turn, new))
-            conversation = Conversation(turns, _read_pending(json.loads(pending[0][0])) if pending else None)
+            conversation = Conversation(turns, _read_pending(json.loads(pending[0][0])) if pending else None, told)
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"the conversation {thread_id!r} is damaged ({type(error).__name__})",
@@ -169,13 +172,14 @@ class ConversationMemory:
         self._database.run(lambda execute: _insert_pending(execute, thread_id, mark, asdict(turn)), write=True)
         return mark
 
-    def finish(self, thread_id: str, mark: str, turn: Turn) -> None:
+    def finish(self, thread_id: str, mark: str, turn: Turn, told: Sequence[str] = ()) -> None:
         """Record a turn that has ended.
 
         Args:
             thread_id: its thread.
             mark: what :meth:`begin` returned.
             turn: the turn.
+            told: facts that the person told in it, each of which becomes a note.
 
         Raises:
             ConflictError: another process has taken the turn for interrupted; this one is not recorded.
@@ -193,8 +197,19 @@ class ConversationMemory:
             sql = "SELECT coalesce(max(position) + 1, 0) FROM omnisense_turns WHERE thread_id = ?"
             position = execute(sql, (thread_id,)).fetchall()[0][0]
             _insert_turn(execute, thread_id, position, mark, asdict(turn))
+            notes.add_notes(execute, thread_id, position, told)
 
         self._database.run(append, write=True)
+
+    def forget_note(self, thread_id: str, note_id: int) -> bool:
+        """Delete a note of a thread; return whether it was there.
+
+        Raises:
+            InputError: this cannot be the name of a thread.
+            StorageError: it cannot be deleted.
+        """
+        _check_name(thread_id)
+        return self._database.run(lambda execute: notes.delete_note(execute, thread_id, note_id), write=True)
 
     def close(self) -> None:
         """Close the database."""
@@ -239,6 +254,8 @@ def _set_up(database: Database) -> bool:
 
     def make(execute: Execute) -> bool:
         tables = frozenset(row[0] for row in execute(database.tables_sql).fetchall())
+        if notes.TABLE not in tables:
+            execute(notes.CREATE)
         if "omnisense_turns" in tables:
             return False
         for statement in _SCHEMA:

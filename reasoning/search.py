@@ -31,6 +31,11 @@ _WORDS_WEIGHT = 0.35  # of the shared words, beside the similarity of meaning (-
 _KEPT_TEXTS = 50_000  # embeddings in memory, 768 bytes each
 _ON_DISK_FROM = 200  # texts that are new at once: the timeline of a long clip
 _MEASURED = re.compile(r"\s*\((?:face-\d+|[\d.]+)\)")  # scores and ids, which say nothing of the meaning
+_FUNCTION_WORDS = frozenset(
+    "a about an and any are as at be but by can could did do does for from had has have he her him his how i if in is "
+    "it its let may me my no not of on or our she should so some somebody someone that the their them then there they "
+    "this to us was we were what when where which who whose why will with would you your".split()
+)
 _known: dict[str, np.ndarray] = {}
 _guard = threading.Lock()
 _log = logging.getLogger(__name__)
@@ -135,8 +140,9 @@ def _shared_words(query: str, texts: Sequence[str]) -> list[float]:
 
 
 def _words(text: str) -> set[str]:
-    """Return the words of a text in lower case, without their commonest endings."""
-    return {re.sub(r"(?<=\w{3})(?:'s|s|ed|ing)$", "", word) for word in re.findall(r"\w[\w'’]*", text.lower())}
+    """Return the words of a text that carry its topic, in lower case and without their commonest endings."""
+    words = set(re.findall(r"\w[\w'’]*", text.lower())) - _FUNCTION_WORDS
+    return {re.sub(r"(?<=\w{3})(?:'s|s|ed|ing)$", "", word) for word in words}
 
 
 # --- embeddings ---------------------------------------------------------------------------------------------

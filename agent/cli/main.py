@@ -18,7 +18,7 @@ from omnisense.agent.cli.models import models_group
 from omnisense.agent.cli.options import print_text
 from omnisense.agent.cli.perceive import perceive_command
 from omnisense.agent.cli.report import report, score_group
-from omnisense.agent.cli.respond import chat_command, demo_command, respond_command
+from omnisense.agent.cli.respond import chat_command, demo_command, notes_command, respond_command
 from omnisense.agent.cli.schema import schema_command
 from omnisense.agent.cli.train import train_group
 from omnisense.compat import set_library_defaults
@@ -55,6 +55,7 @@ for _command in (
     respond_command,
     chat_command,
     demo_command,
+    notes_command,
     perceive_command,
     models_group,
     eval_group,

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+MEMORY = click.option(
+    "--memory",
+    metavar="FILE|URL",
+    help="Conversation store: a SQLite file or a postgres:// URL. [default: in OMNISENSE_HOME]",
+)
 POLICY = click.option(
     "--policy",
     default="smollm2-135m-instruct",
@@ -84,11 +89,7 @@ class PerceptionOptions:
 _AGENT = (
     POLICY,
     click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model."),
-    click.option(
-        "--memory",
-        metavar="FILE|URL",
-        help="Conversation store: a SQLite file or a postgres:// URL. [default: in OMNISENSE_HOME]",
-    ),
+    MEMORY,
     click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed for sampling the drafts."),
 )
 _PERCEPTION = (

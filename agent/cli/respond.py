@@ -1,8 +1,9 @@
-"""``omnisense respond``, ``chat`` and ``demo``: turns of the agent."""
+"""``omnisense respond``, ``chat`` and ``demo``: turns of the agent; ``notes``: what it has noted in them."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 
 from omnisense.agent.cli.options import (
     JSON,
+    MEMORY,
     POLICY,
     AgentOptions,
     PerceptionOptions,
@@ -19,6 +21,7 @@ from omnisense.agent.cli.options import (
     perception_options,
     print_json,
     print_status,
+    print_text,
 )
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.text import strip_control_characters
@@ -106,6 +109,36 @@ def chat_command(thread: str, agent: AgentOptions, perception: PerceptionOptions
                 console.print(Text(strip_control_characters(str(error)), style="yellow"))
                 continue
             _show_reply(console, response)
+
+
+@click.command("notes")
+@click.option("--thread", required=True, metavar="ID", help="Conversation whose notes are shown.")
+@click.option("--delete", type=int, metavar="NUMBER", help="Delete the note with this number first.")
+@MEMORY
+@JSON
+def notes_command(thread: str, delete: int | None, memory: str | None, as_json: bool) -> None:
+    """Show what the agent has noted of a person in a conversation, or delete a note.
+
+    \b
+    Examples:
+      omnisense notes --thread ana
+      omnisense notes --thread ana --delete 3
+    """
+    from omnisense.agent.agent import Agent
+    from omnisense.reasoning.policies.scripted import ScriptedPolicy
+
+    # No model is needed to read notes.
+    with Agent(ScriptedPolicy(), memory="" if memory is None else memory) as agent:
+        if delete is not None:
+            agent.forget_note(thread, delete)
+        notes = agent.notes(thread)
+    if as_json:
+        print_json({"thread_id": thread, "notes": [asdict(note) for note in notes]})
+        return
+    for note in notes:
+        print_text(f"{note.id:3}  turn {note.turn + 1:<4} {note.text}")
+    if not notes:
+        print_text(f"There are no notes in the conversation '{thread}'.")
 
 
 @click.command("demo")

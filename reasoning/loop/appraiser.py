@@ -71,7 +71,7 @@ class Appraiser:
         options = possible_contexts(state["percepts"], events, state["typed"])
         prior = dict.fromkeys(options, 1.0)
         decision = self._decider.decide(state, "context", "What kind of situation is this?", prior)
-        heard, recalled = heard_words(state), recall(state["turns"], state["typed"])
+        heard, recalled = heard_words(state), recall(state["turns"], state["typed"], state["facts"])
         detail = f'said: "{first_words(heard)}"' if heard else "nothing was said"
         if recalled:
             detail += f'; earlier they said: "{recalled}"'

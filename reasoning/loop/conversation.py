@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.reasoning.loop.appraisal import EmotionValue
-from omnisense.reasoning.loop.paraphrase import content_words, first_words
+from omnisense.reasoning.loop.notes import Note, is_name
+from omnisense.reasoning.loop.paraphrase import first_words
+from omnisense.reasoning.search import similarities
+
+_MAX_WORDS = 30
+# Similarity from which something said earlier is what a question asks about: less where it says that it was told.
+_NEAR, _NEAR_IF_TOLD = 0.42, 0.3
+_ASKS = re.compile(
+    r"^(?:and |so |but |hey |ok |okay |well )*(?:what|who|where|when|which|why|how|do|did|does|can|could|have|has|is|"
+    r"was|are|were|tell me|remind me|repeat)\b|\?\s*$",
+    re.IGNORECASE,
+)
+# Words of a question that is about the conversation itself rather than about the world.
+_ABOUT_MEMORY = re.compile(
+    r"\b(?:remember|recall|remind|forg[eo]t(?:ten)?|told|tell you|mentioned|mention|earlier|beginning|"
+    r"(?:did|have|had) i (?:ever |just |already |first )?(?:say|said|tell|told|mention(?:ed)?|ask(?:ed)?|write|wrote)|"
+    r"i (?:said|told|mentioned|asked|wrote)|(?:we|i) (?:talk|talked|spoke) about|last time|"
+    r"(?:what|who|where|when|which)(?:'s| is| was| are| were) my\b|how old (?:am i|is my)|who am i|know my|"
+    r"(?:what|where|when) do i (?:do|work|live|study|come|have|like|love|hate|play)|you know about me)",
+    re.IGNORECASE,
+)
+_TOLD = re.compile(
+    r"\b(?:remember|recall|remind|told|tell|said|say|mention|mentioned|ask|asked|earlier)\b", re.IGNORECASE
+)
+_MY_NAME = re.compile(r"\bmy (?:own |first |last )?name\b|\bwho am i\b|\bam i called\b", re.IGNORECASE)
+_FIRST = re.compile(r"\b(?:first|beginning|at the start)\b", re.IGNORECASE)
+_LAST = re.compile(r"\b(?:just|a moment ago|last)\b", re.IGNORECASE)
+# What remains of "what did I say first?" when these are taken away is what it asks about: nothing.
+_PLAIN = frozenset(
+    "and so but hey ok okay well please what which was is were the very a an thing things did do does have had i you "
+    "me my we it that this say said saying tell told telling mention mentioned ask asked write wrote first last just "
+    "beginning at start in to of about can could remember recall remind earlier then again your now moment ago".split()
+)
 
 
 @dataclass(frozen=True)
@@ -55,25 +88,72 @@ class Turn:
     risk: str | None = None
 
 
-def recall(turns: Sequence[Turn], typed: str) -> str:
-    """Return what the person said earlier that their question asks about; empty when it asks about nothing earlier."""
-    if not typed.rstrip().endswith("?"):
+def recall(turns: Sequence[Turn], typed: str, notes: Sequence[Note] = ()) -> str:
+    """Return what the person said earlier that their question asks about; empty when it asks about nothing earlier.
+
+    Only a question about the conversation is searched for ("What did I say first?", "Do you remember my dog?"): the
+    other turns cost nothing.
+    """
+    if not asks_to_recall(typed):
         return ""
-    asked = content_words(typed)
-    about_memory = bool(
-        asked & {"remember", "told", "tell", "said", "mentioned", "earlier", "beginning", "first", "name"}
-    )
-    if not about_memory:
-        return ""
-    ranked = sorted(
-        (
-            (len(asked & content_words(turn.heard)), -i, turn.heard)
-            for i, turn in enumerate(turns)
-            if turn.heard and not turn.heard.rstrip().endswith("?")
-        ),
-        reverse=True,
-    )
-    if not ranked:
-        return ""
-    shared, _, heard = ranked[0]
-    return first_words(heard, 30) if shared or asked & {"first", "beginning", "earlier", "told", "said"} else ""
+    if _MY_NAME.search(typed):
+        named = [note.text for note in notes if is_name(note.text)]
+        if named:
+            return named[-1]
+    spoken = [turn.heard for turn in turns if turn.heard.strip()]
+    if spoken and not _topic(typed):
+        told = [heard for heard in spoken if not asks_to_recall(heard)]
+        if told and (_FIRST.search(typed) or _LAST.search(typed)):
+            return first_words(told[0 if _FIRST.search(typed) else -1], _MAX_WORDS)
+    found, _ = recall_turns(turns, notes, typed, limit=1, quoted=False)
+    return found[0] if found else ""
+
+
+def asks_to_recall(typed: str) -> bool:
+    """Whether a message asks about what was said earlier in the conversation."""
+    return bool(_ASKS.search(typed.strip()) and _ABOUT_MEMORY.search(typed.replace("\u2019", "'")))
+
+
+def recall_turns(
+    turns: Sequence[Turn], notes: Sequence[Note], query: str, limit: int = 3, quoted: bool = True
+) -> tuple[list[str], str]:
+    """Return what the person said or told that is nearest to a query, the best first.
+
+    Args:
+        turns: of the conversation, searched sentence by sentence.
+        notes: what the person told about themselves.
+        query: what to recall, in words.
+        limit: upper bound on the number of sentences.
+        quoted: whether each is told with its turn, as ``turn 3, the person: "..."``, or as it was said.
+
+    Returns:
+        The sentences, and a note on the search where it is out of the ordinary.
+    """
+    said = [(note.text, note.turn) for note in notes]
+    said += [(part, i) for i, turn in enumerate(turns) if not asks_to_recall(turn.heard) for part in _parts(turn.heard)]
+    scores, note = similarities(query, [text for text, _ in said])
+    near = _NEAR_IF_TOLD if quoted or _TOLD.search(query) else _NEAR
+    best: dict[str, int] = {}
+    for i in sorted(range(len(said)), key=lambda i: -float(scores[i])):
+        if float(scores[i]) >= near and len(best) < limit:
+            best.setdefault(said[i][0], said[i][1])
+    if not quoted:
+        return list(best), note
+    return [f'turn {turn + 1}, the person: "{text}"' for text, turn in best.items()], note
+
+
+def _topic(typed: str) -> set[str]:
+    """Return the words that say what a question about the conversation is about."""
+    return set(re.findall(r"\w+", typed.lower())) - _PLAIN
+
+
+def _parts(text: str) -> list[str]:
+    """Split what was said in a turn into passages of sentences, of about 30 words at most."""
+    parts: list[str] = []
+    for sentence in re.split(r"(?<=[.!?])\s+|\n+", text.strip()):
+        words = sentence.split()
+        if parts and len(parts[-1].split()) + len(words) <= _MAX_WORDS // 2:
+            parts[-1] = f"{parts[-1]} {sentence}"
+        else:
+            parts += [" ".join(words[i : i + _MAX_WORDS]) for i in range(0, len(words), _MAX_WORDS)]
+    return parts

@@ -11,12 +11,13 @@ from omnisense.errors import MediaError
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import OnStream
-from omnisense.perception.types import STREAMS
+from omnisense.perception.types import STREAMS, AudioStream
 from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
 from omnisense.reasoning.loop.extensions import SafetyCheck
-from omnisense.reasoning.loop.state import State, heard_words
+from omnisense.reasoning.loop.notes import find_facts
+from omnisense.reasoning.loop.state import State, heard_words, spoken_words
 
 PerceiveClip = Callable[[Clip, OnStream | None], Percepts]
 _log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def care(state: State) -> State:
 
 
 def release(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
-    """Replace an unsafe reply, and add the turn to the conversation."""
+    """Replace an unsafe reply, and add the turn to the conversation, with the facts that the person told in it."""
     best, finding = state["best"], state["safety"]
     assert best is not None, "a reply is released only after it was checked"
     reply = best.text
@@ -75,7 +76,19 @@ def release(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
         _log.warning("unsafe reply replaced: %s", harm)
         finding = replace(finding, reply_replaced=harm, escalate=True)
         reply = safety.caring_reply(finding)
-    return {"response": reply, "safety": finding, "turns": _append_turn(state, reply, state["emotion"].value)}
+    return {
+        "response": reply,
+        "safety": finding,
+        "turns": _append_turn(state, reply, state["emotion"].value),
+        "told": state["told"] or find_facts(_own_words(state)),
+    }
+
+
+def _own_words(state: State) -> str:
+    """Return what the person said themselves: of a clip with several voices nobody knows which is theirs."""
+    audio = state["percepts"].audio if state["percepts"] else None
+    voices = {turn.speaker for turn in audio.speaker_turns} if isinstance(audio, AudioStream) else set()
+    return state["typed"] if len(voices) > 1 else f"{spoken_words(state)}\n{state['typed']}"
 
 
 def _append_turn(state: State, reply: str, emotion: EmotionValue) -> tuple[Turn, ...]:

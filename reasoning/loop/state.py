@@ -17,6 +17,7 @@ from omnisense.reasoning.loop.appraisal import (
     Context,
     Draft,
     Emotion,
+    EvidenceSpan,
     Need,
     SafetyFinding,
     Strategy,
@@ -24,6 +25,7 @@ from omnisense.reasoning.loop.appraisal import (
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.emotion import quote_of
 from omnisense.reasoning.loop.emotion_set import EmotionSet
+from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.strategies import StrategySet
 from omnisense.reasoning.media import MediaBudget
 from omnisense.reasoning.persona import Persona
@@ -37,13 +39,18 @@ _CHARS_PER_TOKEN = 4
 class State(TypedDict, total=False):
     """The graph's state during one turn; :func:`initial_state` fills every key. It is never checkpointed.
 
-    A node returns the keys that it changes. ``extra`` holds values of nodes that are not ours.
+    A node returns the keys that it changes. ``facts`` are the notes of earlier turns, ``told`` the facts of this one;
+    ``looked`` is what was looked at again, which can be cited beside the timeline's events.
+    ``extra`` holds values of nodes that are not ours.
     """
 
     clip: Clip | None
     typed: str
     turns: tuple[Turn, ...]
+    facts: tuple[Note, ...]
+    told: tuple[str, ...]
     percepts: Percepts | None
+    looked: tuple[EvidenceSpan, ...]
     characteristics: Characteristics
     emotion: Emotion
     context: Context
@@ -60,7 +67,13 @@ class State(TypedDict, total=False):
     extra: dict[str, Any]
 
 
-def initial_state(clip: Clip | None, typed: str, turns: Sequence[Turn] = (), notes: Sequence[str] = ()) -> State:
+def initial_state(
+    clip: Clip | None,
+    typed: str,
+    turns: Sequence[Turn] = (),
+    notes: Sequence[str] = (),
+    facts: Sequence[Note] = (),
+) -> State:
     """Return the state at the start of a turn.
 
     Args:
@@ -68,12 +81,16 @@ def initial_state(clip: Clip | None, typed: str, turns: Sequence[Turn] = (), not
         typed: what the person typed; may be empty.
         turns: the conversation so far.
         notes: for the trace.
+        facts: what the person told in earlier turns.
     """
     return {
         "clip": clip,
         "typed": typed,
         "turns": tuple(turns),
+        "facts": tuple(facts),
+        "told": (),
         "percepts": None,
+        "looked": (),
         "characteristics": Characteristics(),
         "emotion": Emotion(),
         "context": Context(),

@@ -105,7 +105,7 @@ def test_respond_in_a_thread(run_cli, script, tmp_path):
             "respond", "--text", text, "--thread", "t", "--policy", script, "--memory", tmp_path / "m.sqlite", "--json"
         )
         assert code == 0
-    assert json.loads(out)["appraisal"]["context"]["recalled"] == "My name is Ana."
+    assert json.loads(out)["appraisal"]["context"]["recalled"] == "My name is Ana"
 
 
 @pytest.mark.parametrize(
