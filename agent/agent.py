@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from omnisense.agent.memory import Conversation, ConversationMemory, PendingTurn, default_memory, open_memory
 from omnisense.agent.response import Response
 from omnisense.errors import ConflictError, InputError, OmniSenseError, StorageError
-from omnisense.perception.media.clip import Clip, open_clip
+from omnisense.perception.media.clip import Clip, ClipSource, open_clip
 from omnisense.perception.pipeline import Perception, Stream
 from omnisense.reasoning.loop.appraisal import Trace
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
@@ -123,18 +123,18 @@ class Agent:
             self._opened = None
 
     def respond(
-        self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
+        self, clip: Clip | ClipSource | None = None, text: str | None = None, thread_id: str | None = None
     ) -> Response:
         """Answer one turn.
 
         Args:
-            clip: an open clip, a window of one, or a path (which is opened once).
+            clip: an open clip, a window of one, a path (which is opened once), bytes, or a binary file object.
             text: what the person typed; unpaired surrogates, which no encoding can hold, become U+FFFD.
             thread_id: the conversation that the turn belongs to; None for a turn that is not remembered.
 
         Raises:
             MediaError: the clip cannot be opened, or nothing at all can be perceived in it and there is no text.
-            InputError: neither clip nor text, or a thread id with NUL or unpaired surrogates.
+            InputError: neither clip nor text, a clip of another type, or a thread id with NUL or unpaired surrogates.
             PolicyError, ModelError: the policy failed; :meth:`resume` runs the turn again.
             ConflictError: another turn of the thread did not end in time, or has overtaken this one.
             StorageError: the conversation cannot be read or written; nothing of it is lost.
@@ -142,7 +142,7 @@ class Agent:
         return _last(self._turn(clip, text, thread_id, live=False))
 
     def stream(
-        self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
+        self, clip: Clip | ClipSource | None = None, text: str | None = None, thread_id: str | None = None
     ) -> Iterator[AgentEvent]:
         """Answer one turn, as events while it happens; the last is :class:`Finished`.
 
@@ -152,13 +152,13 @@ class Agent:
         return self._turn(clip, text, thread_id, live=True)
 
     async def arespond(
-        self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
+        self, clip: Clip | ClipSource | None = None, text: str | None = None, thread_id: str | None = None
     ) -> Response:
         """:meth:`respond` for asyncio: the work runs in a thread."""
         return await asyncio.to_thread(self.respond, clip, text, thread_id)
 
     async def astream(
-        self, clip: Clip | str | Path | None = None, text: str | None = None, thread_id: str | None = None
+        self, clip: Clip | ClipSource | None = None, text: str | None = None, thread_id: str | None = None
     ) -> AsyncIterator[AgentEvent]:
         """:meth:`stream` for asyncio: the work runs in a thread, events arrive as they happen."""
         loop = asyncio.get_running_loop()
@@ -216,7 +216,7 @@ class Agent:
             return self._opened
 
     def _turn(
-        self, clip: Clip | str | Path | None, text: str | None, thread_id: str | None, live: bool
+        self, clip: Clip | ClipSource | None, text: str | None, thread_id: str | None, live: bool
     ) -> Iterator[AgentEvent]:
         # A pair of surrogates becomes the character that it stands for.
         typed = (text or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()

@@ -32,10 +32,12 @@ from omnisense.version import __version__
 if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
     from omnisense.agent.response import Response
+    from omnisense.perception.extractors import Extractor
     from omnisense.perception.media.clip import Clip, open_clip
     from omnisense.perception.media.sampling import Sampling
     from omnisense.perception.percepts import Percepts
-    from omnisense.perception.pipeline import perceive
+    from omnisense.perception.pipeline import Perception, perceive
+    from omnisense.perception.types import ChannelEvent
     from omnisense.reasoning.loop.appraisal import Appraisal, SafetyFinding
     from omnisense.reasoning.loop.emotion_set import EmotionSet
     from omnisense.reasoning.loop.extensions import Node, SafetyCheck
@@ -53,12 +55,15 @@ if TYPE_CHECKING:
 _LAZY = {
     "Agent": "omnisense.agent.agent",
     "Appraisal": "omnisense.reasoning.loop.appraisal",
+    "ChannelEvent": "omnisense.perception.types",
     "ChatModelPolicy": "omnisense.reasoning.policies.chat_model",
     "Choice": "omnisense.reasoning.policies.base",
     "Clip": "omnisense.perception.media.clip",
     "EmotionSet": "omnisense.reasoning.loop.emotion_set",
+    "Extractor": "omnisense.perception.extractors",
     "LoopSettings": "omnisense.reasoning.loop.state",
     "Node": "omnisense.reasoning.loop.extensions",
+    "Perception": "omnisense.perception.pipeline",
     "Percepts": "omnisense.perception.percepts",
     "Persona": "omnisense.reasoning.persona",
     "Policy": "omnisense.reasoning.policies.base",
@@ -81,17 +86,20 @@ disable_telemetry()
 __all__ = [
     "Agent",
     "Appraisal",
+    "ChannelEvent",
     "ChatModelPolicy",
     "Choice",
     "Clip",
     "ConflictError",
     "EmotionSet",
+    "Extractor",
     "InputError",
     "LoopSettings",
     "MediaError",
     "ModelError",
     "Node",
     "OmniSenseError",
+    "Perception",
     "Percepts",
     "Persona",
     "Policy",

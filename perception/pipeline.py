@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import hashlib
-import json
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from omnisense.errors import OmniSenseError
-from omnisense.files import home_dir, sha256_of
+from omnisense.files import sha256_of
 from omnisense.perception.audio.chunks import AudioChunks
+from omnisense.perception.cache import cache_path, read_percepts, write_percepts
 from omnisense.perception.emotion.text import add_text_emotion
+from omnisense.perception.extractors import Extractor, check_extractors, run_extractor
 from omnisense.perception.fusion.active_speaker import detect_active_speakers
 from omnisense.perception.fusion.lip_fit import Phone
 from omnisense.perception.fusion.people import summarize_people
 from omnisense.perception.fusion.speakers import assign_speakers
-from omnisense.perception.media.clip import Clip, open_clip
+from omnisense.perception.media.clip import Clip, ClipSource, open_clip
 from omnisense.perception.percepts import Percepts, Provenance
 from omnisense.perception.registry import ModelRegistry, OnProgress
 from omnisense.perception.settings import PerceptionSettings, parse_streams
@@ -33,6 +33,7 @@ from omnisense.perception.types import (
     AudioStream,
     ClipInfo,
     Missing,
+    OwnChannel,
     SpeakerSegment,
     StreamName,
     Transcript,
@@ -45,7 +46,6 @@ __all__ = ["Perception", "PerceptionSettings", "perceive"]
 
 Stream = VisualStream | AudioStream | Transcript | Missing
 OnStream = Callable[[str, Stream, float], None]
-_CACHE_FORMAT = 3  # increment when an extractor's results change for the same models and settings
 _NO_AUDIO = Missing("the file has no audio track")
 _NO_SAMPLES = Missing("the audio track is empty or cannot be decoded")
 _NOT_REQUESTED = Missing("it was not requested")
@@ -60,33 +60,44 @@ class Perception:
         settings: which streams are extracted and with which models.
         cache: whether percepts of the same content, settings and models are read from disk.
         on_progress: receives a line when a model is downloaded; by default it goes to the log.
+        extractors: of your own; each adds a channel to the timeline (:mod:`omnisense.perception.extractors`). Live
+            perception leaves them out.
+
+    Raises:
+        InputError: an extractor has no name or version, or its name is taken.
     """
 
     def __init__(
-        self, settings: PerceptionSettings | None = None, cache: bool = True, on_progress: OnProgress | None = None
+        self,
+        settings: PerceptionSettings | None = None,
+        cache: bool = True,
+        on_progress: OnProgress | None = None,
+        extractors: Sequence[Extractor] = (),
     ) -> None:
+        self.extractors = check_extractors(extractors)
         self.settings = settings or PerceptionSettings()
         self.cache = cache
         self.registry = ModelRegistry(self.settings, on_progress)
 
-    def perceive(self, clip: Clip | str | Path, on_stream: OnStream | None = None) -> Percepts:
+    def perceive(self, clip: Clip | ClipSource, on_stream: OnStream | None = None) -> Percepts:
         """Extract the streams of a clip.
 
         Args:
-            clip: an open clip or window, or a path.
+            clip: an open clip or window, a path, bytes, or a binary file object.
             on_stream: called with name, stream and seconds spent as each stream is done, from its thread.
 
         Returns:
             Percepts; a stream that could not be extracted is Missing with the reason, and the others are still there.
 
         Raises:
-            MediaError: the path cannot be opened as media at all.
+            MediaError: it cannot be opened as media at all.
+            InputError: it is of another type.
         """
         clip = clip if isinstance(clip, Clip) else open_clip(clip)
         info = _clip_info(clip)
-        cached = self._read_cache(clip, info)
+        cached = read_percepts(self.cache_path(clip, info)) if self.cache else None
         if cached:
-            return cached
+            return replace(cached, clip=info)
         started = time.perf_counter()
         extraction = self._extract(clip, on_stream)
         joining = time.perf_counter()
@@ -101,40 +112,25 @@ class Perception:
             transcript=transcript,
             speaker_segments=tuple(segments),
             people=people,
+            channels=extraction.channels,
             provenance=self._provenance(audio, transcript, extraction.seconds),
         )
         _log.info("perceived %.1f s of %s in %.1f s", info.duration_s, info.kind, time.perf_counter() - started)
-        return self._write_cache(clip, percepts) if self._is_cacheable(percepts) else percepts
+        if not self._is_cacheable(percepts):
+            return percepts
+        # A model that was downloaded meanwhile has its version now.
+        return write_percepts(self.cache_path(clip, info), percepts)
 
     # --- cache ----------------------------------------------------------------------------------------------
 
     def cache_path(self, clip: Clip, info: ClipInfo | None = None) -> Path:
         """Return the file in which the percepts of this clip, under these settings and models, are cached."""
-        info = info or _clip_info(clip)
-        versions = self.registry.versions()
-        window = [clip.start_s, clip.duration_s]
-        key = json.dumps([_CACHE_FORMAT, info.sha256, window, asdict(self.settings), versions], sort_keys=True)
-        return home_dir() / "percepts" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+        return cache_path(
+            clip, info or _clip_info(clip), self.settings, self.registry.versions(), self._extractor_versions()
+        )
 
-    def _read_cache(self, clip: Clip, info: ClipInfo) -> Percepts | None:
-        path = self.cache_path(clip, info)
-        percepts = _read(path) if self.cache else None
-        if percepts is None:
-            return None
-        _log.debug("percepts read from %s", path)
-        return replace(percepts, clip=info, provenance=replace(percepts.provenance, from_cache=True))
-
-    def _write_cache(self, clip: Clip, percepts: Percepts) -> Percepts:
-        """Write percepts to the cache and return them, with a note if the cache cannot be written."""
-        path = self.cache_path(clip, percepts.clip)  # a model that was downloaded meanwhile has its version now
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            percepts.save(path)
-        except OSError as error:  # the disk is full or read-only: what was perceived is still good
-            note = f"not cached: {path.parent} cannot be written ({error.strerror or error})"
-            _log.warning("percepts were %s; the next run extracts them again", note)
-            return replace(percepts, provenance=replace(percepts.provenance, notes=(note,)))
-        return percepts
+    def _extractor_versions(self) -> dict[str, str]:
+        return {extractor.name: extractor.version for extractor in self.extractors}
 
     def _is_cacheable(self, percepts: Percepts) -> bool:
         """Return whether a later run could not do better: nothing is missing that may be available then."""
@@ -144,6 +140,7 @@ class Perception:
             any(isinstance(s, Missing) and s.temporary for s in (percepts.visual, percepts.audio, transcript))
             or self.registry.has_unavailable_models()
             or (without_emotion and self.settings.text_emotion_model)
+            or any(own.missing and own.missing.temporary for own in percepts.channels)
         )
 
     # --- extractors -----------------------------------------------------------------------------------------
@@ -167,12 +164,14 @@ class Perception:
             "audio": lambda: self._extract_audio(clip, chunks, extraction),
             "transcript": lambda: self._extract_transcript(clip, chunks, extraction),
         }
-        with ThreadPoolExecutor(len(STREAMS), thread_name_prefix="perceive") as pool:
+        with ThreadPoolExecutor(len(STREAMS) + len(self.extractors), thread_name_prefix="perceive") as pool:
             # In the caller's context: ``on_stream`` may belong to a framework that keeps its own there.
             futures = {
                 name: pool.submit(contextvars.copy_context().run, run, name, extract)
                 for name, extract in extractors.items()
             }
+            own = [pool.submit(run_extractor, extractor, clip) for extractor in self.extractors]
+            extraction.channels = tuple(future.result() for future in own)
             for name, future in futures.items():
                 setattr(extraction, name, future.result())
         return extraction
@@ -255,6 +254,7 @@ class Perception:
         used = self.registry.versions()
         if isinstance(transcript, Transcript):
             used["word_times"] = transcript.word_times
+        used |= {f"{name} extractor": version for name, version in self._extractor_versions().items()}
         if isinstance(audio, AudioStream):
             used |= {"voice_activity": "silero-vad (faster-whisper)", "pitch": "swift-f0"}
             diarizer = self.registry.get("speaker")
@@ -278,22 +278,23 @@ class _Extraction:
     landmarks: list[LandmarkTrack] = field(default_factory=list)
     loudness: tuple[np.ndarray, np.ndarray] = field(default_factory=lambda: (np.zeros(0), np.zeros(0)))
     phones: list[Phone] = field(default_factory=list)
+    channels: tuple[OwnChannel, ...] = ()
 
 
 def perceive(
-    clip: Clip | str | Path, streams: Collection[str] = STREAMS, cache: bool = True, **settings: Any
+    clip: Clip | ClipSource, streams: Collection[str] = STREAMS, cache: bool = True, **settings: Any
 ) -> Percepts:
     """Extract the streams of a clip with models that all calls share.
 
     Args:
-        clip: an open clip or window, or a path.
+        clip: an open clip or window, a path, bytes, or a binary file object.
         streams: which of ``visual``, ``audio`` and ``transcript``.
         cache: whether percepts of the same content, settings and models are read from disk.
         settings: see :class:`PerceptionSettings`.
 
     Raises:
-        InputError: an unknown stream, or none.
-        MediaError: the path cannot be opened as media at all.
+        InputError: an unknown stream, or none; or the clip is of another type.
+        MediaError: it cannot be opened as media at all.
     """
     return _shared(PerceptionSettings(streams=parse_streams(streams), **settings), cache).perceive(clip)
 
@@ -316,18 +317,6 @@ def _run_extractor(name: str, extract: Callable[[], Stream]) -> Stream:
     except Exception as error:  # a fault in one extractor must not cost the other streams
         _log.warning("the %s extractor failed", name, exc_info=True)
         return Missing(f"the extractor failed ({type(error).__name__}: {error})", temporary=True)
-
-
-def _read(path: Path) -> Percepts | None:
-    from pydantic import ValidationError
-
-    try:
-        return Percepts.from_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (ValidationError, OmniSenseError, OSError) as error:  # of an older format, or damaged: extract again
-        _log.debug("cached percepts cannot be used: %s", type(error).__name__)
-        return None
 
 
 def _clip_info(clip: Clip) -> ClipInfo:

@@ -13,7 +13,7 @@ StreamName = Literal["visual", "audio", "transcript"]
 MediaKind = Literal["video", "audio", "image"]
 Position = Literal["left", "centre", "right"]
 AudioEventKind = Literal["overlap", "interruption", "laughter-like"]
-Channel = Literal["face", "speech", "voice", "person", "scene"]
+Channel = str  # one of CHANNELS, or the name of an extractor of the user's
 GestureKind = Literal[
     "nod",
     "shake",
@@ -32,6 +32,7 @@ GestureKind = Literal[
 ]
 
 STREAMS: tuple[StreamName, ...] = get_args(StreamName)
+CHANNELS: tuple[Channel, ...] = ("face", "speech", "voice", "person", "scene")
 
 
 @dataclass(frozen=True)
@@ -373,6 +374,40 @@ class PersonSummary:
     agreements: tuple[Agreement, ...] = ()
 
 
+# --- channels of the user's own -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ChannelEvent:
+    """An event that an extractor of the user's found (:mod:`omnisense.perception.extractors`).
+
+    Attributes:
+        text: the event in words, on one line.
+        weight: its importance, 0 to 1; decides what is kept when space is short.
+        who: the id of the face track, speaker or person concerned, or ``""``.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    weight: float = 0.5
+    who: str = ""
+
+
+@dataclass(frozen=True)
+class OwnChannel:
+    """The events of one extractor of the user's, in order of time.
+
+    Attributes:
+        name: of the extractor, and of the channel in the timeline.
+        missing: why there are none, where the extractor failed.
+    """
+
+    name: str
+    events: tuple[ChannelEvent, ...] = ()
+    missing: Missing | None = None
+
+
 # --- the clip -----------------------------------------------------------------------------------------------
 
 
@@ -394,7 +429,11 @@ class ClipInfo:
 
 @dataclass(frozen=True)
 class Streams:
-    """The three streams of a clip, each present or :class:`Missing` with its reason, and what joins them."""
+    """The three streams of a clip, each present or :class:`Missing` with its reason, and what joins them.
+
+    Attributes:
+        channels: what extractors of the user's found.
+    """
 
     clip: ClipInfo
     visual: VisualStream | Missing
@@ -402,6 +441,7 @@ class Streams:
     transcript: Transcript | Missing
     speaker_segments: tuple[SpeakerSegment, ...] = ()
     people: tuple[PersonSummary, ...] = ()
+    channels: tuple[OwnChannel, ...] = ()
 
     def missing(self) -> dict[StreamName, str]:
         """Return the reasons of the streams that are missing."""
@@ -415,7 +455,8 @@ class Event:
 
     Attributes:
         id: what an appraisal cites: ``e1``, ``e2``, ... in order of time.
-        channel: ``person`` is for summaries of people and for channels that agree or conflict.
+        channel: one of ``CHANNELS``, where ``person`` is for summaries of people and for channels that agree or
+            conflict; or the name of an extractor of the user's.
         who: the id of the face track, speaker or person concerned, or ``""``.
         text: the event in words.
         weight: its importance, 0 to 1; decides what is kept when space is short.

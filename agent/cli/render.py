@@ -61,7 +61,7 @@ def show_percepts(console: Console, percepts: Percepts) -> None:
     for event in timeline.events:
         table.add_row(
             f"{event.start_s:.1f}-{event.end_s:.1f} s",
-            _text(event.channel, style=_CHANNEL_COLORS[event.channel]),
+            _text(event.channel, style=_CHANNEL_COLORS.get(event.channel, "white")),
             _text(event.text),
         )
     console.print(table)

@@ -45,7 +45,7 @@ class Timeline:
 
     Attributes:
         heading: a line on the clip.
-        gaps: a line for each missing stream.
+        gaps: a line for each missing stream and channel.
     """
 
     heading: str
@@ -80,8 +80,9 @@ def build_timeline(streams: Streams) -> Timeline:
     """Fuse the streams of a clip into one list of events."""
     found = sorted(_all_events(streams), key=lambda e: (e.start_s, e.end_s))
     events = tuple(replace(event, id=f"e{number}") for number, event in enumerate(found, start=1))
-    gaps = tuple(f"No {name} stream: {reason}." for name, reason in streams.missing().items())
-    return Timeline(_describe_clip(streams), gaps, events)
+    gaps = [f"No {name} stream: {reason}." for name, reason in streams.missing().items()]
+    gaps += [f"No {own.name} channel: {own.missing.reason}." for own in streams.channels if own.missing]
+    return Timeline(_describe_clip(streams), tuple(gaps), events)
 
 
 def _describe_clip(streams: Streams) -> str:
@@ -105,6 +106,9 @@ def _all_events(streams: Streams) -> Iterator[Event]:
             yield _speech_event(segment, audio, names)
     for person in streams.people:
         yield from _person_events(person, streams)
+    for own in streams.channels:
+        for event in own.events:
+            yield _event(event.start_s, event.end_s, own.name, event.who, event.text, event.weight)
 
 
 class _Names:

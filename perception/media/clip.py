@@ -1,11 +1,12 @@
-"""Clips: media files by path, probed once and decoded on demand (see ``decode``)."""
+"""Clips: media files, probed once and decoded on demand (see ``decode``)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 
@@ -13,10 +14,12 @@ from omnisense.errors import MediaError
 from omnisense.perception.media import decode
 from omnisense.perception.media.decode import IMAGE_FORMATS, REMEDY, SAMPLE_RATE_HZ, Frames, MediaWindow
 from omnisense.perception.media.sampling import Sampling
+from omnisense.perception.media.temporary import TemporaryMedia, temporary_media
 from omnisense.perception.types import MediaKind
 
-__all__ = ["SAMPLE_RATE_HZ", "Clip", "Frames", "open_clip"]
+__all__ = ["SAMPLE_RATE_HZ", "Clip", "ClipSource", "Frames", "open_clip"]
 
+ClipSource: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 # Playlists would make the demuxer open other files and URLs; a text file is read as terminal art.
 _IS_PLAYLIST = ("this is a playlist or document, not a media file", "Give the media file itself.")
@@ -52,6 +55,7 @@ class Clip(MediaWindow):
     frame_count: int = 0
     video_codec: str = ""
     audio_codec: str = ""
+    _temporary: TemporaryMedia | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, window: slice) -> Clip:
         """Return the window ``[start : stop]`` in seconds; either end may be left out.
@@ -130,13 +134,22 @@ class Clip(MediaWindow):
         return decode.read_audio(self)
 
 
-def open_clip(path: str | Path) -> Clip:
+def open_clip(source: ClipSource) -> Clip:
     """Open a video, audio file or image.
+
+    Args:
+        source: a path; or the content of a file as bytes, or as a file object in binary mode, which is read from where
+            it stands to its end. Content is kept in a private temporary file until the clip and all its windows are no
+            longer used.
 
     Raises:
         MediaError: the file does not exist, is a folder, pipe or device, empty, not media, or too damaged to be read.
+        InputError: the source is of another type.
     """
-    path = Path(path).expanduser()
+    if not isinstance(source, str | PathLike):
+        kept = temporary_media(source)
+        return replace(open_clip(kept.path), _temporary=kept)
+    path = Path(source).expanduser()
     _check_file(path)
     return _open_image(path) or _open_av(path)
 

@@ -57,7 +57,7 @@ def find_moments(streams: Streams) -> list[Moment]:
             found += _face_moments(face, visual.expression_labels, streams.clip.duration_s)
     if isinstance(audio, AudioStream):
         found += _sound_moments(audio)
-    return found
+    return found + [Moment(e.start_s, e.end_s, e.weight) for own in streams.channels for e in own.events]
 
 
 def _onset(start_s: float, weight: float, end_s: float | None = None) -> Moment:
