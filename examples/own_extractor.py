@@ -1,21 +1,16 @@
-"""An extractor of your own: where the picture gets darker or brighter, on the timeline beside everything else.
+"""An extractor of your own: where the picture gets darker or brighter, on the timeline beside everything else."""
 
-python examples/own_extractor.py CLIP
-"""
+import numpy as np
 
-import sys
-from collections.abc import Iterator
-
-from omnisense import ChannelEvent, Clip, Perception, Sampling
+from omnisense import ChannelEvent, Perception, Sampling
+from omnisense.perception.media.encode import write_clip
+from omnisense.perception.settings import PerceptionSettings
 
 
 class Brightness:
-    """Reports changes of the mean brightness by more than a fifth."""
-
     name, version = "brightness", "1"  # of the channel; a new version makes cached percepts stale
 
-    def extract(self, clip: Clip) -> Iterator[ChannelEvent]:
-        """Yield an event where the picture gets darker or brighter."""
+    def extract(self, clip):
         before = None
         for frames in clip.iter_frames(Sampling(fps=2, max_pixels=64 * 36)):
             for time_s, now in zip(frames.times_s, frames.images.mean(axis=(1, 2, 3)) / 255, strict=True):
@@ -25,5 +20,6 @@ class Brightness:
                 before = now
 
 
-if __name__ == "__main__":
-    print(Perception(extractors=[Brightness()]).perceive(sys.argv[1]).render())
+write_clip("dusk.mp4", [np.full((48, 64, 3), 200 if i < 30 else 30, np.uint8) for i in range(60)], None, frame_rate=10)
+percepts = Perception(PerceptionSettings(streams=("audio",)), extractors=[Brightness()]).perceive("dusk.mp4")
+print(percepts.render())
