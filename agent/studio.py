@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, TypedDict
 
 from omnisense.agent.agent import Agent
@@ -39,15 +40,17 @@ class TurnOutput(TypedDict, total=False):
     escalate: bool
 
 
-def make_graph(agent: Agent | None = None) -> Any:
-    """Compile a graph of one turn around an agent's loop, whose nodes it shows.
+@functools.cache  # a server asks for the graph at every run; the models are loaded once
+def make_graph() -> Any:
+    """Return the graph of a turn with the default policy and no memory: what ``langgraph.json`` names."""
+    return turn_graph(Agent(memory=None))
 
-    Args:
-        agent: by default one that remembers nothing.
-    """
+
+def turn_graph(agent: Agent) -> Any:
+    """Compile a graph of one turn, a message in and the reply out, around the loop of an agent."""
     from langgraph.graph import END, START, StateGraph
 
-    loop = (agent or Agent(memory=None)).graph
+    loop = agent.graph
 
     def turn(request: TurnInput) -> TurnOutput:
         clip = request.get("clip")

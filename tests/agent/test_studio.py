@@ -17,7 +17,8 @@ def test_the_graph_of_langgraph_json_answers_a_turn_and_shows_the_loop():
     spec = importlib.util.spec_from_file_location("studio", ROOT / path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    graph = getattr(module, name)(Agent(ScriptedPolicy(["I am sorry about your dog."]), memory=None))
+    assert {"turn"} <= set(getattr(module, name)().nodes)
+    graph = module.turn_graph(Agent(ScriptedPolicy(["I am sorry about your dog."]), memory=None))
     answer = graph.invoke({"text": "My dog died and I am so sad."})
     assert answer["response"] == "I am sorry about your dog."
     assert (answer["emotion"], answer["escalate"]) == ("sadness", False)
@@ -28,7 +29,7 @@ def test_the_graph_of_langgraph_json_answers_a_turn_and_shows_the_loop():
 
 @pytest.mark.models
 def test_a_clip_is_given_by_its_path(perception, short_demo):
-    from omnisense.agent.studio import make_graph
+    from omnisense.agent.studio import turn_graph
 
-    graph = make_graph(Agent(ScriptedPolicy(["You look calm."]), perception, memory=None))
+    graph = turn_graph(Agent(ScriptedPolicy(["You look calm."]), perception, memory=None))
     assert graph.invoke({"clip": str(short_demo)})["response"] == "You look calm."
