@@ -11,6 +11,7 @@ Read in this order:
   and ``reply`` (with ``prompts``, ``paraphrase`` and ``checks``).
 - ``search``: the timeline, and any texts, by meaning.
 - ``answers``: questions with one correct answer. ``question``, ``parser`` (with ``normalize``,
-  ``option_marks``, ``statements``, ``parse_letters``, ``parse_values`` and ``boxes``), ``box_notation``,
-  ``perception_prior`` and ``graph``.
+  ``option_marks``, ``statements``, ``parse_letters``, ``parse_values`` and ``boxes``), ``box_notation``; ``channels``
+  (which measurements a question asks for), ``measured`` (what they say, with ``asked``, ``values`` and the
+  ``measured_*`` modules), ``evidence``, ``choosing`` and ``answerer``.
 """

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from omnisense.benchmarks.agent.counting import counted
+from omnisense.benchmarks.harness.agent_system import AgentSystem
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import PromptSettings
 from omnisense.benchmarks.harness.scorer import score
-from omnisense.benchmarks.harness.systems import AgentSystem, PolicySystem, System, SystemSettings
+from omnisense.benchmarks.harness.systems import PolicySystem, System, SystemSettings
 from omnisense.errors import OmniSenseError
 from omnisense.reasoning.policies.base import Policy
 
@@ -103,7 +104,7 @@ def _systems(name: str, policy: Policy) -> dict[str, Callable[[Sample], System]]
         return PolicySystem(SystemSettings("policy", name, method=method), prompting, policy)
 
     made = {(method, media): bare(method, media) for method in ("write", "choose") for media in (True, False)}
-    agent = AgentSystem(SystemSettings("agent", name, max_new_tokens=256), policy)
+    agent = AgentSystem(SystemSettings("agent", name, max_new_tokens=256), PromptSettings(), policy)
     agent.load()
 
     def takes(sample: Sample) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from omnisense import models
+from omnisense.benchmarks.harness.build_system import build_system
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.dispatch import dispatch
 from omnisense.benchmarks.harness.executors import make_executor
@@ -24,7 +25,7 @@ from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings
 from omnisense.benchmarks.harness.records import Record, read_records
 from omnisense.benchmarks.harness.run_folder import RunFolder
 from omnisense.benchmarks.harness.suite import Suite
-from omnisense.benchmarks.harness.systems import SystemSettings, build
+from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.benchmarks.harness.worker import WorkerSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.logging import log_to_file
@@ -210,7 +211,7 @@ def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Sample, ...]
         )
     samples = [sample for sample in dataset.samples if not settings.tasks or sample.task in settings.tasks]
     takes = (
-        build(settings.system, settings.prompting, settings.suite.load_templates).modalities
+        build_system(settings.system, settings.prompting, settings.suite.load_templates).modalities
         if settings.prompting.media
         else frozenset({"text"})
     )

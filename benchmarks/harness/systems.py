@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import statistics
 from collections import Counter, defaultdict
@@ -12,21 +11,23 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import LoadTemplates, PromptBuilder, PromptSettings, media_part
-from omnisense.errors import InputError, MediaError, PolicyError
-from omnisense.perception.types import STREAMS
+from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answers import boxes
-from omnisense.reasoning.answers.graph import AnswerGraph, evidence_of
-from omnisense.reasoning.answers.question import BOX_KINDS, question_text, strip_letter
-from omnisense.reasoning.media import media_parts, usage_of
-from omnisense.reasoning.policies.base import Choice, Policy
-from omnisense.reasoning.policies.load import load_policy
-from omnisense.reasoning.policies.messages import MediaUsage, PreparedPrompt, clip_of, message
+from omnisense.reasoning.answers.choosing import choose_answers, in_form, take
+from omnisense.reasoning.answers.question import BOX_KINDS, strip_letter
+from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.messages import (
+    MediaUsage,
+    PreparedPrompt,
+    clip_of,
+    message,
+)
 
 if TYPE_CHECKING:
     from omnisense.perception.settings import PerceptionSettings
 
 BASELINES = ("random", "majority", "longest")
-_EVERYTHING = frozenset({"text", "image", "video", "audio"})
+EVERYTHING = frozenset({"text", "image", "video", "audio"})
 
 
 @dataclass(frozen=True)
@@ -125,34 +126,6 @@ class SystemSettings:
         return asdict(self)
 
 
-def build(
-    settings: SystemSettings,
-    prompting: PromptSettings,
-    load_templates: LoadTemplates | None = None,
-    samples: Sequence[Sample] = (),
-) -> System:
-    """Return the system that the settings name.
-
-    Args:
-        settings: which system.
-        prompting: how it is asked.
-        load_templates: the suite's reader of its authors' prompts.
-        samples: what the majority baseline counts.
-    """
-    if settings.kind == "baseline":
-        return Baseline(settings, samples)
-    policy = load_policy(
-        settings.policy,
-        adapter=settings.adapter,
-        modalities=settings.modalities,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-    )
-    if settings.kind == "agent":
-        return AgentSystem(settings, policy)
-    return PolicySystem(settings, prompting, policy, load_templates)
-
-
 class PolicySystem:
     """A policy that is asked the question, with the media it takes."""
 
@@ -229,64 +202,15 @@ class PolicySystem:
 
 def _choose_replies(policy: Policy, batch: Sequence[Prepared]) -> list[Reply]:
     """The likeliest answers; where several may be right, those that the model finds likelier than chance."""
-    if not batch:
-        return []
-    options = [list(p.sample.question.options) or list(p.sample.question.candidates()) for p in batch]
-    choices = policy.choose([p.work for p in batch], options)
-    return [_to_reply(choice, p.sample) for choice, p in zip(choices, batch, strict=True)]
-
-
-def _to_reply(choice: Choice, sample: Sample) -> Reply:
-    names = sample.question.candidates()
-    probabilities = dict(zip(names, choice.probabilities, strict=True))
-    if sample.question.kind != "several":
-        return Reply(names[choice.index], {k: round(v, 5) for k, v in probabilities.items()})
-    likelier = [name for name, p in probabilities.items() if p > 1 / len(names)]
-    return Reply("".join(likelier) or names[choice.index])
-
-
-class AgentSystem:
-    """Our own agent: the clip perceived, then the answer graph over a policy, which is shown the media it takes."""
-
-    modalities = _EVERYTHING
-
-    def __init__(self, settings: SystemSettings, policy: Policy) -> None:
-        self.name, self._settings = settings.label, settings
-        self._graph = AnswerGraph(policy, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
-        self._policy = policy
-        self._perception: Any = None
-
-    def load(self) -> None:
-        """See :class:`System`."""
-        from omnisense.perception.pipeline import Perception
-
-        self._policy.prepare([message("user", "hello")])
-        self._perception = Perception(self._settings.perception())
-
-    def prepare(self, sample: Sample) -> Prepared:
-        """Perceive the clip, and decode the media that the policy is shown."""
-        if sample.media is None:
-            evidence = "\n".join(text for text in (sample.percepts, sample.transcript) if text)
-            return Prepared(sample, (None, evidence, []), prompt_sha=_prompt_sha(sample, evidence_of(None, evidence)))
-        clip = clip_of(media_part(sample))
-        percepts = self._perception.perceive(clip)
-        if len(percepts.missing()) == len(STREAMS):
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in percepts.missing().items())
-            raise MediaError(f"nothing could be perceived in it ({reasons})", "Give another clip.", clip.path)
-        notes = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())
-        sha = _prompt_sha(sample, evidence_of(percepts))
-        parts = media_parts(clip, percepts, self._policy.modalities)
-        return Prepared(sample, (percepts, "", parts), usage_of(parts, percepts, self._policy), sha, notes)
-
-    def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
-        """See :class:`System`."""
-        answers = [self._graph.answer(p.sample.question, *p.work) for p in batch]
-        return [Reply(text, probabilities) for text, probabilities in answers]
-
-
-def _prompt_sha(sample: Sample, evidence: str) -> str:
-    """Of the evidence and the question as the answer graph puts them."""
-    return hashlib.sha256(f"{evidence}\n{question_text(sample.question)}".encode()).hexdigest()[:12]
+    questions = [p.sample.question for p in batch]
+    found = choose_answers(policy, [p.work for p in batch], questions)
+    return [
+        Reply(
+            in_form(take(question, probabilities), question),
+            None if question.kind == "several" else {k: round(v, 5) for k, v in probabilities.items()},
+        )
+        for question, probabilities in zip(questions, found, strict=True)
+    ]
 
 
 class Baseline:
@@ -299,7 +223,7 @@ class Baseline:
     def __init__(self, settings: SystemSettings, samples: Sequence[Sample]) -> None:
         if settings.policy not in BASELINES:
             raise InputError(f"there is no baseline '{settings.policy}'", f"Choose from {', '.join(BASELINES)}.")
-        self.name, self.modalities, self._seed = settings.policy, _EVERYTHING, settings.seed
+        self.name, self.modalities, self._seed = settings.policy, EVERYTHING, settings.seed
         self._answer = getattr(self, f"_{settings.policy}")
         counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         for sample in samples:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from omnisense.benchmarks.harness.build_system import build_system
 from omnisense.benchmarks.harness.contact_sheet import contact_sheet
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import PromptSettings
 from omnisense.benchmarks.harness.records import ErrorKind, Outcome, Record, RecordError
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.suite import OfficialScore, Suite
-from omnisense.benchmarks.harness.systems import Prepared, Reply, System, SystemSettings, build
+from omnisense.benchmarks.harness.systems import Prepared, Reply, System, SystemSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answers.parser import PARSER_VERSION
 
@@ -47,7 +48,7 @@ class WorkerSettings:
         Raises:
             OmniSenseError: it cannot be loaded.
         """
-        system = build(self.system, self.prompting, self.suite.load_templates, self.counted)
+        system = build_system(self.system, self.prompting, self.suite.load_templates, self.counted)
         system.load()
         # Our agent answers with think and answer tags, whatever was asked for.
         return Worker(system, self.suite.official_score, self.prompting.think or self.system.kind == "agent")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from omnisense import InputError, open_clip
 from omnisense.perception.types import AudioStream, Missing, Prosody, Segment, Span, Transcript
-from omnisense.reasoning.answers.graph import AnswerGraph
+from omnisense.reasoning.answers.answerer import Answerer
 from omnisense.reasoning.answers.question import Question
 from omnisense.reasoning.media import MediaBudget, media_parts, with_media
 from omnisense.reasoning.policies import media_cache
@@ -141,11 +141,11 @@ def test_an_answer_changes_with_the_media_when_the_timeline_does_not(omni, clips
     other = open_clip(write_media(tmp_path / "other.mp4", video_s=4.0, audio_s=4.0, **settings))
     percepts = percepts_of(clips["short"], (0.5, 2.0, "I am fine."))
     question = Question("What is felt?", "one", ("A. joy", "B. grief", "C. anger"))
-    graph = AnswerGraph(omni)
+    answerer = Answerer(omni)
 
     def answer(clip):
         parts = media_parts(clip, percepts, omni.modalities, budget) if clip else []
-        return graph.answer(question, percepts, media=parts)[1]
+        return answerer.answer(question, percepts, media=parts).probabilities
 
     answers = [answer(clips["short"]), answer(other), answer(None)]
     assert answer(clips["short"]) == answers[0]
@@ -188,7 +188,7 @@ def test_a_served_model_gets_frames_with_their_times_and_sound(served, clips):
     percepts = percepts_of(clip, (2.0, 4.0, "I am so sad!"))
     parts = media_parts(clip, percepts, policy.modalities, MediaBudget(frames=3, audio_s=3.0))
     question = Question("What is felt?", "one", ("A. joy", "B. grief"))
-    assert AnswerGraph(policy).answer(question, percepts, media=parts)[0].endswith("<answer>B</answer>")
+    assert Answerer(policy).answer(question, percepts, media=parts).value == "B"
     blocks = served[0]["messages"][0]["content"]
     times_s = policy.prepare([{"role": "user", "content": parts}]).media_usage.times_s
     said = [f"At {time_s:.1f} s:" for time_s in times_s]

@@ -2,13 +2,12 @@
 
 import pytest
 
+from omnisense.benchmarks.harness.agent_system import AgentSystem
 from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings, text_only
-from omnisense.benchmarks.harness.systems import AgentSystem, Baseline, PolicySystem, SystemSettings
+from omnisense.benchmarks.harness.systems import Baseline, PolicySystem, SystemSettings
 from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.suite import load_templates
 from omnisense.errors import InputError
-from omnisense.reasoning.answers.graph import AnswerGraph
-from omnisense.reasoning.answers.question import Question
 from omnisense.reasoning.policies.messages import text_of
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from tests.benchmarks.conftest import NUMBER, SEVERAL, YES_NO, row, write_benchmark
@@ -96,27 +95,22 @@ def test_choosing_gives_probabilities(tmp_path):
     assert (several.text, several.probabilities) == ("A", None)
 
 
-def test_the_answer_graph_thinks_in_writing_and_falls_back_on_choosing():
-    question = Question("What is felt?", "one", ("A. joy", "B. grief"))
-    wrote = AnswerGraph(ScriptedPolicy(["<think>tears</think><answer>B</answer>"])).answer(question, None, "She weeps.")
-    assert wrote == ("<think>tears</think><answer>B</answer>", None)
-    policy = ScriptedPolicy(["I cannot say"], choices=[1])
-    text, probabilities = AnswerGraph(policy).answer(question, None, "She weeps.")
-    assert text == "<think>I cannot say</think><answer>B</answer>"
-    assert probabilities["B"] > probabilities["A"]
-    assert "She weeps." in text_of(policy.calls[-1][0])
+def test_the_agent_asks_a_question_without_a_clip_as_the_policy_alone_is_asked(many):
+    asked = load(many).samples[:6]
+    for settings, prompting in (
+        (SystemSettings(), PromptSettings()),
+        (SystemSettings(), PromptSettings(think=True, system="Be brief.")),
+        (SystemSettings(method="choose"), PromptSettings()),
+    ):
+        alone, beside = ScriptedPolicy(["B", "<answer>A</answer>"]), ScriptedPolicy(["B", "<answer>A</answer>"])
+        bare, agent = PolicySystem(settings, prompting, alone), AgentSystem(settings, prompting, beside)
+        replies = [system.answer([system.prepare(sample) for sample in asked]) for system in (bare, agent)]
+        assert replies[0] == replies[1]
+        assert alone.calls == beside.calls
 
 
-@pytest.mark.parametrize(
-    ("question", "answer"),
-    [(Question("How many?", "number"), "10"), (Question("Is it so?", "yes_no"), "no"),
-     (Question("Which?", "several", ("A. x", "B. y", "C. z")), "AC")],
-)  # fmt: skip
-def test_the_answer_graph_answers_every_kind(question, answer):
-    picks = {"10": lambda _, options: len(options) - 1, "no": lambda *_: 1,
-             "AC": lambda prompt, _: int("y?" in text_of(prompt[0]))}[answer]  # fmt: skip
-    text, _ = AnswerGraph(ScriptedPolicy(["hm"], choices=picks)).answer(question, None)
-    assert text.endswith(f"<answer>{answer}</answer>")
+class GuidedPolicy(ScriptedPolicy):
+    needs_guidance = True
 
 
 @pytest.mark.models
@@ -134,11 +128,11 @@ def test_the_agent_reads_answers_off_the_clip(shared, tmp_path):
         by_text.setdefault(sample.question.text, []).append(sample)
     said = by_text["What does the person say?"][0]
     shown = [i for i in by_text["What emotion does the person's face show?"] if i.start_s in (0.0, 12.0)][::2]
-    system = AgentSystem(SystemSettings(kind="agent"), ScriptedPolicy(["I cannot say"]))
+    system = AgentSystem(SystemSettings(kind="agent"), PromptSettings(), GuidedPolicy(["I cannot say"]))
     system.load()
     for sample in (said, *shown):
         (reply,) = system.answer([system.prepare(sample)])
-        assert reply.text.endswith(f"<answer>{sample.gold}</answer>")
+        assert reply.text == sample.gold
         assert reply.probabilities[sample.gold] > 0.4
 
 

@@ -1,0 +1,258 @@
+"""Answers questions about clips with a policy and what perception measured.
+
+A capable policy is asked once, exactly as it would be asked without the agent, with the evidence beside the question;
+it decides. A policy that needs guidance chooses among the possible answers, and its choice is pooled with the
+measurements. A question without a clip is put to the policy as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from omnisense.perception.percepts import Percepts
+from omnisense.reasoning.answers.asked import Measurement
+from omnisense.reasoning.answers.channels import match_question
+from omnisense.reasoning.answers.choosing import answer_texts, by_answer, choose_answers, in_form, take
+from omnisense.reasoning.answers.evidence import EVIDENCE_TOKENS, render_evidence
+from omnisense.reasoning.answers.measured import PRIOR_WEIGHTS, measure, pool
+from omnisense.reasoning.answers.parser import parse
+from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Question, question_text
+from omnisense.reasoning.media import with_media
+from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.calibration import CalibratedChooser
+from omnisense.reasoning.policies.messages import Messages, Part, PreparedPrompt, message, text_of
+from omnisense.reasoning.profile import PolicyProfile, profile_of
+
+_TAGS = re.compile(r"</?(?:think|answer)>")
+_ANSWER_ALONE = "Now give the answer alone, in the form that was asked for."
+_SHORT_REPLY = 16  # tokens of an answer alone
+
+
+@dataclass(frozen=True)
+class AnswerSettings:
+    """How questions are asked.
+
+    Attributes:
+        method: of a capable policy: ``write`` lets it write, ``choose`` lets it take one of the possible answers. One
+            that needs guidance always chooses.
+        think: whether the reply has ``<think>`` and ``<answer>`` tags.
+        max_new_tokens, temperature, seed: of writing.
+        evidence_tokens: space for the timeline in a prompt.
+        profile: how the policy is used; None: the one that ships or was measured for it, else the stated prior.
+    """
+
+    method: Literal["write", "choose"] = "write"
+    think: bool = False
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    seed: int = 0
+    evidence_tokens: int = EVIDENCE_TOKENS
+    profile: PolicyProfile | None = None
+
+
+@dataclass(frozen=True)
+class PreparedQuestion:
+    """A question with its clip measured and its prompt built.
+
+    Attributes:
+        question: the question.
+        prompt: as it goes to the policy.
+        plain: the same without evidence and media; None where there is no evidence.
+        measurements: what perception says to its answers.
+        notes: what was measured, in words, and what was left out.
+    """
+
+    question: Question
+    prompt: PreparedPrompt
+    plain: Messages | None = None
+    measurements: tuple[Measurement, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """An answer.
+
+    Attributes:
+        text: in the form that the question asks for; what the policy wrote, where that could be read.
+        value: as the answer parser returns it; empty where no answer was given.
+        thinking: what the policy wrote before an answer that it had to be asked for again.
+        probabilities: of the possible answers, where one was chosen.
+        measurements: what perception says to them.
+    """
+
+    text: str
+    value: str
+    thinking: str = ""
+    probabilities: dict[str, float] | None = None
+    measurements: tuple[Measurement, ...] = field(default=(), compare=False)
+
+
+class Answerer:
+    """Answers questions.
+
+    Args:
+        policy: which answers.
+        settings: how it is asked.
+    """
+
+    def __init__(self, policy: Policy, settings: AnswerSettings | None = None) -> None:
+        self._policy, self._settings = policy, settings or AnswerSettings()
+        self._chooser = CalibratedChooser(policy)
+
+    def answer(
+        self, question: Question, percepts: Percepts | None = None, *, transcript: str = "", media: Sequence[Part] = ()
+    ) -> GivenAnswer:
+        """Answer one question.
+
+        Args:
+            question: the question.
+            percepts: of the clip; None when there are none.
+            transcript: of what is said, where there is no clip.
+            media: parts of the clip for a policy that accepts them.
+
+        Raises:
+            PolicyError: the policy failed, or does not accept the media.
+        """
+        text = question_text(question, think=self._settings.think, transcript=transcript)
+        return self.answer_all([self.prepare(question, [message("user", text)], percepts, media)])[0]
+
+    def prepare(
+        self, question: Question, asked: Messages, percepts: Percepts | None = None, media: Sequence[Part] = ()
+    ) -> PreparedQuestion:
+        """Measure what bears on a question, and build its prompt. May be called from several threads.
+
+        Args:
+            question: the question.
+            asked: as the policy is asked without the agent; the evidence goes before the last message's text.
+            percepts: of the clip; None for a question without one, which is asked as it is.
+            media: parts of the clip, which go before the evidence.
+
+        Raises:
+            MediaError: media cannot be opened.
+            PolicyError: the policy does not accept a part.
+        """
+        *before, last = asked
+        shown = [*before, with_media(last, list(media))]
+        if percepts is None:
+            return PreparedQuestion(question, self._policy.prepare(shown))
+        channels = match_question(question.text)
+        found = measure(question, channels, percepts)
+        lines = tuple(m.line() for m in found)
+        evidence = render_evidence(question, channels, percepts, self._settings.evidence_tokens)
+        measured = "".join(f"\nMeasured, {line}" for line in lines)
+        prompt = _with_evidence(shown, f"What was seen and heard in the clip:\n{evidence}{measured}\n\n")
+        notes = (*lines, *((channels.note,) if channels.note else ()))
+        neutral = [message(m["role"], text_of(m)) for m in asked]
+        return PreparedQuestion(question, self._policy.prepare(prompt), neutral, found, notes)
+
+    def answer_all(self, batch: Sequence[PreparedQuestion]) -> list[GivenAnswer]:
+        """Answer prepared questions, in one batch.
+
+        Raises:
+            PolicyError: the policy failed.
+        """
+        chosen = [i for i, p in enumerate(batch) if self._chooses(p.question)]
+        written = [i for i in range(len(batch)) if i not in set(chosen)]
+        answers: dict[int, GivenAnswer] = {}
+        answers |= zip(chosen, self._choose([batch[i] for i in chosen]), strict=True)
+        answers |= zip(written, self._write([batch[i] for i in written]), strict=True)
+        return [answers[i] for i in range(len(batch))]
+
+    @property
+    def _profile(self) -> PolicyProfile:
+        return self._settings.profile or profile_of(self._policy)
+
+    def _chooses(self, question: Question) -> bool:
+        if question.kind in (*BOX_KINDS, *UNSCORED_KINDS):
+            return False
+        return self._settings.method == "choose" or not self._profile.leads
+
+    def _choose(self, batch: Sequence[PreparedQuestion]) -> list[GivenAnswer]:
+        """Choose answers; of questions with evidence the bias for an answer's wording is divided out."""
+        found: dict[int, dict[str, float]] = {}
+        plain = [i for i, p in enumerate(batch) if p.plain is None]
+        questions = [batch[i].question for i in plain]
+        found |= zip(plain, choose_answers(self._policy, [batch[i].prompt for i in plain], questions), strict=True)
+        shown = [(i, p, p.plain) for i, p in enumerate(batch) if p.plain is not None]
+        if shown:
+            choices = self._chooser.choose(
+                [p.prompt for _, p, _ in shown],
+                [answer_texts(p.question) for _, p, _ in shown],
+                [neutral for *_, neutral in shown],
+            )
+            found |= {i: by_answer(p.question, c) for (i, p, _), c in zip(shown, choices, strict=True)}
+        return [self._conclude(p, found[i]) for i, p in enumerate(batch)]
+
+    def _conclude(self, asked: PreparedQuestion, policy: dict[str, float], thinking: str = "") -> GivenAnswer:
+        """Return the answer of the pool, or of a policy that leads and has no measured weights."""
+        question, profile = asked.question, self._profile
+        weights = profile.weights.get("answer")
+        counted = asked.measurements if weights or not profile.leads else ()
+        probabilities = pool(question, counted, policy, weights or PRIOR_WEIGHTS)
+        value = take(question, probabilities)
+        shown = {a: round(p, 5) for a, p in probabilities.items()} if question.kind != "several" else None
+        return GivenAnswer(self._in_form(question, value, thinking), value, thinking, shown, asked.measurements)
+
+    def _in_form(self, question: Question, value: str, thinking: str) -> str:
+        answer = in_form(value, question)
+        return f"<think>{thinking}</think><answer>{answer}</answer>" if self._settings.think else answer
+
+    def _write(self, batch: Sequence[PreparedQuestion]) -> list[GivenAnswer]:
+        """Let the policy write; whoever wrote no readable answer is asked once more, for the answer alone."""
+        if not batch:
+            return []
+        settings = self._settings
+        replies = self._policy.write(
+            [p.prompt for p in batch],
+            max_new_tokens=settings.max_new_tokens,
+            temperature=settings.temperature,
+            seed=settings.seed,
+        )
+        answers: dict[int, GivenAnswer] = {}
+        for i, (p, reply) in enumerate(zip(batch, replies, strict=True)):
+            value = parse(reply, p.question.kind, p.question.options, p.question.form).value
+            if value or p.question.kind in UNSCORED_KINDS:
+                answers[i] = GivenAnswer(reply, value, measurements=p.measurements)
+        unread = [i for i in range(len(batch)) if i not in answers]
+        again = self._ask_again([batch[i] for i in unread], [replies[i] for i in unread])
+        return [answers[i] if i in answers else again[unread.index(i)] for i in range(len(batch))]
+
+    def _ask_again(self, batch: Sequence[PreparedQuestion], replies: Sequence[str]) -> list[GivenAnswer]:
+        """Ask for the answer alone, after what was written: a choice where there is one, else in writing."""
+        # Without tags: chat templates drop the thinking of earlier turns.
+        thoughts = [_TAGS.sub("", reply).strip() for reply in replies]
+        prompts: list[Messages] = [
+            [*p.prompt, message("assistant", thought or "..."), message("user", _ANSWER_ALONE)]
+            for p, thought in zip(batch, thoughts, strict=True)
+        ]
+        closed = [i for i, p in enumerate(batch) if p.question.kind in ("one", "number", "yes_no")]
+        chosen = choose_answers(self._policy, [prompts[i] for i in closed], [batch[i].question for i in closed])
+        answers = {i: self._conclude(batch[i], found, thoughts[i]) for i, found in zip(closed, chosen, strict=True)}
+        rest = [i for i in range(len(batch)) if i not in answers]
+        if rest:
+            most = (
+                _SHORT_REPLY
+                if all(batch[i].question.kind == "several" for i in rest)
+                else self._settings.max_new_tokens
+            )
+            written = self._policy.write([prompts[i] for i in rest], max_new_tokens=most, seed=self._settings.seed)
+            for i, reply in zip(rest, written, strict=True):
+                question = batch[i].question
+                value = parse(reply, question.kind, question.options, question.form).value
+                text = self._in_form(question, value, thoughts[i]) if question.kind == "several" and value else reply
+                kept = text if value else replies[i]
+                answers[i] = GivenAnswer(kept, value, thoughts[i], measurements=batch[i].measurements)
+        return [answers[i] for i in range(len(batch))]
+
+
+def _with_evidence(asked: Messages, evidence: str) -> Messages:
+    """Return messages with evidence at the beginning of the last text part."""
+    *before, last = asked
+    parts = [dict(part) for part in last["content"]]
+    place = max(i for i, part in enumerate(parts) if part["type"] == "text")
+    parts[place]["text"] = evidence + str(parts[place]["text"])
+    return [*before, {**last, "content": parts}]  # type: ignore[typeddict-item]
