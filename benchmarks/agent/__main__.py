@@ -103,6 +103,9 @@ def _cost(options: Options) -> dict[str, Any]:
     def keep() -> None:
         write_atomically(file, json.dumps(found, indent=1) + "\n")
 
+    if "scripted, leading" not in found["plain"]:
+        found["plain"]["scripted, leading"] = cost.beside_plain_call(cost.scripted_leader(), chosen)
+        keep()
     leading = LoopSettings(profile=PolicyProfile(DEFAULT_POLICY, leads=True))
     for name, settings in ((f"{DEFAULT_POLICY}, leading", leading), (f"{DEFAULT_POLICY}, guided", None)):
         if name not in found["plain"]:

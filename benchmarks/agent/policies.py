@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from omnisense.benchmarks.agent import omni
-from omnisense.benchmarks.agent.served import served_policy
+from omnisense.errors import InputError
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
 from omnisense.reasoning.policies.load import load_policy
+from omnisense.reasoning.policies.serve import serve_policy
 from omnisense.testing.tiny_models import tiny_text
 
 SERVED = "served:"
@@ -29,7 +31,7 @@ def loaded(name: str, data: Path, state: Path) -> Iterator[Policy]:
         state: where models are kept that are made here.
 
     Raises:
-        ModelError, InputError: there is no such model.
+        ModelError, InputError: there is no such model, or langchain-openai is not installed for a served one.
     """
     if name == omni.NAME:
         yield load_policy(str(omni.trained_omni(data, state / "omni")))
@@ -39,10 +41,21 @@ def loaded(name: str, data: Path, state: Path) -> Iterator[Policy]:
             model = str(state / "tiny_text")
             if not Path(model, "config.json").is_file():
                 tiny_text(Path(model))
-        with served_policy(load_policy(model)) as policy:
-            yield policy
+        with serve_policy(load_policy(model)) as server:
+            yield _chat_policy(server.url, model)
     else:
         yield load_policy(name)
+
+
+def _chat_policy(url: str, model: str) -> Policy:
+    from omnisense.reasoning.policies.chat_model import ChatModelPolicy
+
+    try:
+        from langchain_openai import ChatOpenAI
+    except ImportError as error:
+        raise InputError("langchain-openai is not installed", "Run `pip install 'omnisense[openai]'`.") from error
+    settings: dict[str, Any] = {"model": model, "base_url": url, "api_key": "none"}
+    return ChatModelPolicy(ChatOpenAI(**settings), max_concurrency=1)
 
 
 def file_name(name: str) -> str:

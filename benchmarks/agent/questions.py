@@ -30,7 +30,7 @@ class Answered:
 
     Attributes:
         policy, system: which: ``bare, written`` lets the policy write its answer, ``bare, chosen`` compares the
-            answers' likelihoods (or asks a service for one of them), ``agent`` is our agent around the policy.
+            answers' likelihoods, where the policy has them, ``agent`` is our agent around the policy.
         id, task, gold: of the question.
         answer: as it was read; empty where nothing could be read, or the system failed.
         score: 0 to 1; a failure scores 0.
@@ -62,7 +62,7 @@ class Answered:
 def ask(
     name: str, policy: Policy, samples: Sequence[Sample], file: Path, on_question: Callable[[int, int], None]
 ) -> list[Answered]:
-    """Put all questions to the three systems that have not answered them yet.
+    """Put all questions to the systems that have not answered them yet.
 
     Args:
         name: of the policy in the results.
@@ -76,8 +76,9 @@ def ask(
     systems = _systems(name, policy)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as out:
-        for number, sample in enumerate(samples, 1):
-            for system in SYSTEMS:
+        in_turn = sorted(samples, key=lambda sample: sample.id)  # an interrupted run has some of each task
+        for number, sample in enumerate(in_turn, 1):
+            for system in systems:
                 if (sample.id, system) not in done:
                     entry = _answer(name, system, systems[system](sample), policy, sample)
                     answered.append(entry)
@@ -110,11 +111,8 @@ def _systems(name: str, policy: Policy) -> dict[str, Callable[[Sample], System]]
     def takes(sample: Sample) -> bool:
         return sample.modality in policy.modalities
 
-    return {
-        WRITTEN: lambda sample: made["write", takes(sample)],
-        CHOSEN: lambda sample: made["choose", takes(sample)],
-        AGENT: lambda _: agent,
-    }
+    chosen = {CHOSEN: lambda sample: made["choose", takes(sample)]} if policy.scores_likelihoods else {}
+    return {WRITTEN: lambda sample: made["write", takes(sample)], **chosen, AGENT: lambda _: agent}
 
 
 def _answer(name: str, system_name: str, system: System, policy: Policy, sample: Sample) -> Answered:

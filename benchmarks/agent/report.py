@@ -14,18 +14,20 @@ from omnisense.benchmarks.harness.statistics import Accuracies, Comparison, Esti
 
 _SIGNIFICANT = 0.05
 QUESTIONS_NOTE = (
-    "Each question is put to three systems one after the other: the policy alone, which writes its answer or takes the "
-    "likeliest, and the agent around it. Scores with 95% bootstrap intervals; differences are paired by question, with "
-    "the p-value of a sign-flip permutation test (McNemar's exact test where scores are 0 or 1). A row says `worse` or "
-    "`better` where p < 0.05 against either bare system. The policy alone gets the media that it takes, and the "
-    "question alone where it takes none. The shipped tone head was trained on all speakers of EmoDB: `emotion of a "
-    "voice` shows whether the agent uses what is heard, not how well it is heard. Tokens are counted at four "
-    "characters each, without media; seconds are without perception, whose results are cached."
+    "Each question is put to these systems one after the other: the policy alone, which writes its answer or, where "
+    "it has likelihoods, takes the likeliest; and the agent around it. Scores with 95% bootstrap intervals; "
+    "differences are paired by question, with the p-value of a sign-flip permutation test (McNemar's exact test "
+    "where scores are 0 or 1). A row says `worse` or `better` where p < 0.05 against either bare system; one in "
+    "twenty of these would be so by chance. The policy alone gets the media that it takes, and the question alone "
+    "where it takes none. The shipped tone head was trained on all speakers of EmoDB: `emotion of a voice` shows "
+    "whether the agent uses what is heard, not how well it is heard. Tokens are counted at four characters each, "
+    "without media; seconds are without perception, whose results are cached."
 )
 COST_NOTE = (
     "Medians over turns of text. A plain call is a system message of one sentence and the text; its seconds and "
-    "written tokens are scaled to the length of the agent's reply. Seconds on the clock suffer from other work on the "
-    "machine; CPU seconds and ratios of neighbouring turns do not."
+    "written tokens are scaled to the length of the agent's reply. Seconds on the clock suffer from other work on "
+    "the machine; modelled seconds are those of a model that reads 500 and writes 15 tokens a second, without a "
+    "prefix cache. CPU seconds and ratios of neighbouring turns do not."
 )
 REPLIES_NOTE = (
     "A shape is a reply without quotations, numbers, feelings and the person's own words. Proxies are counted by a "

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from omnisense import ScriptedPolicy
-from omnisense.benchmarks.agent import questions, replies, report
+from omnisense import ScriptedPolicy, load_policy
+from omnisense.benchmarks.agent import cost, questions, replies, report
 from omnisense.benchmarks.agent.counting import counted
+from omnisense.benchmarks.agent.policies import loaded
 from omnisense.benchmarks.agent.shapes import shape_counts, shape_of
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.errors import InputError
@@ -34,6 +35,7 @@ def test_calls_prompts_tokens_and_seconds_are_counted_and_the_policy_is_left_as_
 
 def test_questions_are_put_to_every_system_once_and_resumed(tmp_path):
     policy = ScriptedPolicy(["<think>sad words</think><answer>B</answer>"], ["B. sad"])
+    policy.scores_likelihoods = True  # so that it is asked to choose, too
     samples = [sample(i, "AB"[i % 2]) for i in range(6)]
     file = tmp_path / "answers" / "scripted.jsonl"
     seen = []
@@ -153,12 +155,14 @@ def test_five_words_in_a_row_are_an_echo():
 @pytest.mark.networks
 def test_a_tiny_model_answers_behind_a_server(tmp_path):
     pytest.importorskip("langchain_openai")
-    from omnisense import load_policy
-    from omnisense.benchmarks.agent.served import served_policy
-    from omnisense.testing import tiny_text
-
-    local = load_policy(str(tiny_text(tmp_path / "tiny")))
-    with served_policy(local) as policy:
+    with loaded("served:tiny", tmp_path, tmp_path) as policy:
         assert policy.name.startswith("chat:")
         (reply,) = policy.write([PROMPT], max_new_tokens=8)
-    assert reply == local.write([PROMPT], max_new_tokens=8)[0]
+    assert reply == load_policy(str(tmp_path / "tiny_text")).write([PROMPT], max_new_tokens=8)[0]
+
+
+def test_a_leading_turn_is_compared_with_a_plain_call():
+    found = cost.beside_plain_call(cost.scripted_leader(), ["My dog died yesterday.", "I lost my job and I am afraid."])
+    assert found["turns"] == 2
+    assert found["prompts"]["ratio"] == 1  # one pass
+    assert 1 < found["written"]["ratio"] < 3  # the appraisal is written beside the reply
