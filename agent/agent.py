@@ -106,7 +106,14 @@ class Agent:
         self._opened: ConversationMemory | None = None
         self._opening = threading.Lock()
         self._turn_wait_s = turn_wait_s
-        self.graph = build_graph(self.policy, self.perception.perceive, settings, nodes, safety_checks)
+        self.graph = build_graph(
+            self.policy,
+            self.perception.perceive,
+            settings,
+            nodes,
+            safety_checks,
+            self.perception.add_text_emotion,
+        )
         self._config = {"callbacks": list(callbacks), "run_name": "omnisense turn"}
 
     def __enter__(self) -> Agent:

@@ -65,7 +65,8 @@ class ModelRegistry:
             return self._loaded[role]
 
     def _load(self, role: Role) -> Any:
-        name = self.settings.models().get(role)
+        # A typed text is read whether or not speech is.
+        name = self.settings.text_emotion_model if role == "text_emotion" else self.settings.models().get(role)
         if name is None and role not in _REQUIRED:
             return None
         started = time.perf_counter()

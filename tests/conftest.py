@@ -63,6 +63,16 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     return home
 
 
+@pytest.fixture(autouse=True)
+def no_text_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typed texts are read by the list of feeling words alone, unless a test is about real models."""
+    real = {"models", "networks"}.intersection(request.keywords)
+    if not real and not request.path.is_relative_to(REPOSITORY / "tests" / "perception"):
+        from omnisense.perception import registry
+
+        monkeypatch.setitem(registry._LOADERS, "text_emotion", lambda *_: None)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     return SHARED

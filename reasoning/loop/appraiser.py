@@ -28,6 +28,7 @@ from omnisense.reasoning.loop.state import (
     events_of,
     heard_words,
 )
+from omnisense.reasoning.loop.words import ReadEmotion, read_typed
 from omnisense.reasoning.policies.base import Policy
 
 _RELIABLE_FACE = 0.4
@@ -36,19 +37,23 @@ _RELIABLE_FACE = 0.4
 class Appraiser:
     """The appraisal nodes, bound to a policy and settings. Each takes the state and returns what it changes."""
 
-    def __init__(self, policy: Policy, settings: LoopSettings) -> None:
-        self._policy, self._settings = policy, settings
+    def __init__(self, policy: Policy, settings: LoopSettings, read_emotion: ReadEmotion | None = None) -> None:
+        self._policy, self._settings, self._read_emotion = policy, settings, read_emotion
         self._decider = Decider(policy, settings)
 
     def characteristics(self, state: State) -> State:
-        """Appraise who is present, and how they look and sound: measured, not decided."""
+        """Appraise who is present, how they look and sound, and read what they typed: measured, not decided."""
         events = events_of(state)
         facts, cited = describe_people(state["percepts"], events)
         if state["typed"]:
             facts.append("they wrote a message")
         value = facts[0] if facts else "nobody is seen or heard"
         confidence = 1.0 if facts else 0.0
-        return {"characteristics": Characteristics(value, "; ".join(facts[1:]), confidence, cite(events, cited))}
+        appraised = Characteristics(value, "; ".join(facts[1:]), confidence, cite(events, cited))
+        if not state["typed"]:
+            return {"characteristics": appraised}
+        words = read_typed(state["typed"], self._read_emotion)
+        return {"characteristics": appraised, "typed_words": words, "notes": (*state["notes"], *words.notes)}
 
     def emotion(self, state: State) -> State:
         """Appraise the emotion: the measured channels pooled with the policy's choice."""
@@ -132,7 +137,7 @@ class Appraiser:
 
 def measured_emotion(state: State) -> tuple[list[EmotionChannel], list[Phase]]:
     """Return what the channels of this turn say about the emotion, and the phases of the main face."""
-    return emotion.measure(state["percepts"], events_of(state), state["typed"])
+    return emotion.measure(state["percepts"], events_of(state), state["typed_words"])
 
 
 def emotion_appraisal(state: State, estimate: emotion.EmotionEstimate, names: EmotionSet) -> Emotion:

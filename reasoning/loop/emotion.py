@@ -18,14 +18,13 @@ from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import AudioStream, Event, FaceTrack, Prosody, Transcript, VisualStream
 from omnisense.perception.vision.expressions import Phase, expression_phases
 from omnisense.reasoning.loop.appraisal import EMOTIONS, EarlierEmotion, EmotionChannel, EmotionName
-from omnisense.reasoning.loop.emotion_lexicon import Cue, emotion_cues
 from omnisense.reasoning.loop.emotion_set import EmotionSet
+from omnisense.reasoning.loop.words import of_labels, words_channel
 from omnisense.reasoning.pooling import pool_log_linear
 
 _CLOSE = 0.5  # of the likeliest feeling's probability: feelings from here on are felt together
 _OWN_CHANNEL = 0.5  # the weight of a channel that the profile does not know
 _MIN_VOICE_S = 6
-_UNNAMED_RELIABILITY = 0.3  # of words that name no emotion
 OF_EXPRESSION: dict[str, EmotionName] = {
     "angry": "anger",
     "disgust": "disgust",
@@ -106,42 +105,21 @@ def face_channel(visual: VisualStream, events: Sequence[Event]) -> tuple[Emotion
     ), phases
 
 
-def words_channel(spoken: Sequence[Event], typed: str, transcript: Transcript | None = None) -> EmotionChannel | None:
-    """Return the emotions named in what was said and typed, or else those that sentences carry; None without words."""
-    cues: list[tuple[Cue, str]] = [(cue, event.id) for event in spoken for cue in emotion_cues(quote_of(event))]
-    cues += [(cue, "typed") for cue in emotion_cues(typed)]
-    if not spoken and not typed:
+def tone_channel(audio: AudioStream, events: Sequence[Event]) -> EmotionChannel | None:
+    """Return how the voice of the main speaker sounds; None without a vocal emotion model, or without speech."""
+    speakers: dict[str, float] = {}
+    for u in audio.utterances:
+        speakers[u.speaker] = speakers.get(u.speaker, 0.0) + u.end_s - u.start_s
+    main = max(speakers, key=speakers.__getitem__, default="")
+    heard = [u for u in audio.utterances if u.speaker == main and u.emotion]
+    if not heard or not audio.emotion_labels:
         return None
-    if not cues:
-        if transcript and set(transcript.emotion_labels) == set(EMOTIONS) and not typed:
-            return _read_sentences(transcript, spoken)
-        flat: dict[EmotionName, float] = {e: 1.0 if e == "neutral" else 0.25 for e in EMOTIONS}
-        return EmotionChannel("words", _normalize(flat), _UNNAMED_RELIABILITY, "no feeling is named")
-    scores: dict[EmotionName, float] = dict.fromkeys(EMOTIONS, 0.1)
-    scores["neutral"] = 0.3
-    for cue, _ in cues:
-        scores[cue.emotion] += cue.weight
-    total = sum(cue.weight for cue, _ in cues)
-    reason = "says " + ", ".join(dict.fromkeys(f'"{cue.text}"' for cue, _ in cues))
-    return EmotionChannel(
-        "words",
-        _normalize(scores),
-        round(min(1.0, 0.4 + 0.3 * total), 3),
-        reason,
-        tuple(dict.fromkeys(source for _, source in cues)),
-    )
-
-
-def _read_sentences(transcript: Transcript, spoken: Sequence[Event]) -> EmotionChannel:
-    """Return what the text emotion model reads in the sentences, weighted by their number of words."""
-    read = [s for s in transcript.segments if s.emotion]
-    mean = np.average([s.emotion for s in read], axis=0, weights=[max(len(s.words), 1) for s in read])
-    scores = _normalize(dict(zip(transcript.emotion_labels, mean.tolist(), strict=True)))
+    lengths = [max(u.end_s - u.start_s, 0.1) for u in heard]
+    mean = np.average([u.emotion for u in heard], axis=0, weights=lengths)
+    scores = of_labels(audio.emotion_labels, mean.tolist())
     top = max(scores, key=scores.__getitem__)
-    evidence = tuple(event.id for event in spoken)
-    # An emotion that sentences carry counts for less than one that they name.
-    reliability = round(max(_UNNAMED_RELIABILITY, 0.5 * (1 - scores["neutral"])), 3)
-    return EmotionChannel("words", scores, reliability, f"no feeling is named; the sentences read like {top}", evidence)
+    evidence = tuple(e.id for e in events if e.channel in ("speech", "voice") and e.who in ("", main))
+    return EmotionChannel("tone", scores, 1.0, f"the voice sounds like {top} {scores[top]:.2f}", evidence)
 
 
 def arousal_channel(audio: AudioStream, events: Sequence[Event]) -> EmotionChannel | None:
@@ -172,19 +150,26 @@ def quote_of(event: Event) -> str:
 # --- pooling ------------------------------------------------------------------------------------------------
 
 
-def measure(percepts: Percepts | None, events: Sequence[Event], typed: str) -> tuple[list[EmotionChannel], list[Phase]]:
-    """Return the channels that could be measured, and the main face's phases."""
+def measure(
+    percepts: Percepts | None, events: Sequence[Event], typed: Transcript | None = None
+) -> tuple[list[EmotionChannel], list[Phase]]:
+    """Return the channels that could be measured, and the main face's phases.
+
+    Args:
+        percepts: of the clip, if there is one.
+        events: of its timeline.
+        typed: what the person typed, of :func:`omnisense.reasoning.loop.words.read_typed`.
+    """
     channels: list[EmotionChannel | None] = []
     phases: list[Phase] = []
     if percepts and isinstance(percepts.visual, VisualStream):
         face, phases = face_channel(percepts.visual, events)
         channels.append(face)
     spoken = [e for e in events if e.channel == "speech"]
-    if percepts is None or isinstance(percepts.transcript, Transcript) or typed:
-        read = percepts.transcript if percepts and isinstance(percepts.transcript, Transcript) else None
-        channels.append(words_channel(spoken, typed, read))
+    heard = percepts.transcript if percepts and isinstance(percepts.transcript, Transcript) else None
+    channels.append(words_channel(spoken, heard, typed))
     if percepts and isinstance(percepts.audio, AudioStream):
-        channels.append(arousal_channel(percepts.audio, events))
+        channels += [tone_channel(percepts.audio, events), arousal_channel(percepts.audio, events)]
     return [c for c in channels if c is not None], phases
 
 
@@ -211,7 +196,8 @@ def pool(
     if policy:
         used["policy"], sources["policy"] = weights.get("policy", 1.0), policy
     probabilities = pool_log_linear(sources, used, emotions.names)
-    value = max(probabilities, key=probabilities.__getitem__)
+    # Where nothing says anything the feeling is unknown, and treated as neutral.
+    value = max((emotions.neutral, *emotions.names), key=probabilities.__getitem__)
     return EmotionEstimate(
         value=value,
         strength=0.0 if value == emotions.neutral else _strength(value, channels, sources, used),

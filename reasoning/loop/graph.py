@@ -31,6 +31,7 @@ from omnisense.reasoning.loop.gates import PerceiveClip
 from omnisense.reasoning.loop.one_pass import OnePass
 from omnisense.reasoning.loop.reply import ReplyWriter
 from omnisense.reasoning.loop.state import LoopSettings, State
+from omnisense.reasoning.loop.words import ReadEmotion
 from omnisense.reasoning.policies.base import Policy
 
 STAGES = (
@@ -58,6 +59,7 @@ def build_graph(
     settings: LoopSettings | None = None,
     nodes: Sequence[Node] = (),
     safety_checks: Sequence[SafetyCheck] = (),
+    read_emotion: ReadEmotion | None = None,
 ) -> Any:
     """Compile the loop.
 
@@ -67,6 +69,8 @@ def build_graph(
         settings: budgets, persona and revision limits.
         nodes: of your own: each replaces a node or follows one.
         safety_checks: of your own, after the built-in one.
+        read_emotion: adds the emotion of typed sentences, as :meth:`Perception.add_text_emotion` does; without it only
+            feelings that are named are read.
 
     Returns:
         A compiled LangGraph graph over :class:`omnisense.reasoning.loop.state.State`. With ``stream_mode="custom"`` it
@@ -77,7 +81,7 @@ def build_graph(
         InputError: a node has the name of none in the loop and follows none, or has the name of another.
     """
     settings = settings or LoopSettings()
-    ours = _nodes(policy, perceive, settings, safety_checks)
+    ours = _nodes(policy, perceive, settings, safety_checks, read_emotion)
     replaced = {node.name: node.run for node in nodes if node.after is None}
     added = [node for node in nodes if node.after is not None]
     _check_nodes(ours, nodes)
@@ -89,9 +93,14 @@ def build_graph(
 
 
 def _nodes(
-    policy: Policy, perceive: PerceiveClip, settings: LoopSettings, checks: Sequence[SafetyCheck]
+    policy: Policy,
+    perceive: PerceiveClip,
+    settings: LoopSettings,
+    checks: Sequence[SafetyCheck],
+    read_emotion: ReadEmotion | None,
 ) -> dict[str, Callable[[State], State]]:
-    appraiser, writer, one_pass = Appraiser(policy, settings), ReplyWriter(policy, settings), OnePass(policy, settings)
+    appraiser = Appraiser(policy, settings, read_emotion)
+    writer, one_pass = ReplyWriter(policy, settings), OnePass(policy, settings)
 
     def perceive_node(state: State) -> State:
         emit = get_stream_writer()

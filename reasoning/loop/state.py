@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.percepts import Percepts
-from omnisense.perception.types import Event
+from omnisense.perception.types import Event, Transcript
 from omnisense.reasoning.loop import prompts
 from omnisense.reasoning.loop.appraisal import (
     Appraisal,
@@ -41,11 +41,13 @@ class State(TypedDict, total=False):
 
     A node returns the keys that it changes. ``facts`` are the notes of earlier turns, ``told`` the facts of this one;
     ``looked`` is what was looked at again, which can be cited beside the timeline's events.
+    ``typed_words`` is the typed text as the text emotion model has read it;
     ``extra`` holds values of nodes that are not ours.
     """
 
     clip: Clip | None
     typed: str
+    typed_words: Transcript | None
     turns: tuple[Turn, ...]
     facts: tuple[Note, ...]
     told: tuple[str, ...]
@@ -86,6 +88,7 @@ def initial_state(
     return {
         "clip": clip,
         "typed": typed,
+        "typed_words": None,
         "turns": tuple(turns),
         "facts": tuple(facts),
         "told": (),

@@ -4,11 +4,13 @@ import itertools
 
 import pytest
 
-from omnisense import InputError
+from omnisense import Agent, InputError, ModelError, ScriptedPolicy
+from omnisense.perception.types import AudioStream, Prosody, Segment, Transcript, Utterance
 from omnisense.reasoning.loop.appraisal import EMOTIONS, EarlierEmotion, EmotionChannel
-from omnisense.reasoning.loop.emotion import measure, pool, words_channel
+from omnisense.reasoning.loop.emotion import measure, pool, tone_channel
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.emotion_set import EmotionSet
+from omnisense.reasoning.loop.words import of_labels, read_typed, split_text, words_channel
 from omnisense.reasoning.profile import PolicyProfile
 from tests.perception.test_pipeline import full
 
@@ -79,7 +81,7 @@ def test_strength_grows_with_the_evidence():
 
 def test_the_arc_of_a_face():
     percepts = full()
-    channels, phases = measure(percepts, percepts.timeline().events, "")
+    channels, phases = measure(percepts, percepts.timeline().events)
     felt = pool(channels, None, phases)
     assert felt.value == "joy"
     assert felt.since_s == 5.0
@@ -88,12 +90,101 @@ def test_the_arc_of_a_face():
     assert felt.channels[0].evidence
 
 
-def test_words():
-    sad = words_channel([], "My dog died yesterday and I miss him so much")
-    assert sad.top == "sadness"
-    assert sad.evidence == ("typed",)
-    assert words_channel([], "") is None
-    assert words_channel([], "Bin blue at F two now").reliability < 0.35
+def read(text, emotion=(), feelings=(), confidence=None):
+    """A transcript as the model would leave it: ``emotion`` by the names of two or more."""
+    labels = EMOTIONS if emotion else ()
+    scores = tuple(dict(emotion).get(e, 0.02) for e in labels)
+    return Transcript("", (Segment(0, 1, text, (), confidence, None, scores, feelings),), "", (), labels)
+
+
+def test_words_that_the_model_reads():
+    sad = words_channel([], None, read("The house is so quiet now", {"sadness": 0.8}))
+    assert (sad.top, sad.evidence, sad.reliability) == ("sadness", ("typed",), 1.0)
+    assert sad.probabilities["sadness"] > 0.9
+    assert words_channel([], None, None) is None
+
+
+def test_words_that_no_list_holds_are_no_evidence_of_neutrality():
+    nothing = words_channel([], None, read_typed("The house is so quiet now", None))
+    assert nothing.reliability == 0
+    felt = pool([nothing], sure_of("sadness", 0.6), (), GUIDED)
+    assert felt.value == "sadness"
+    assert pool([nothing], None, (), GUIDED).value == "neutral"  # nothing is known
+
+
+def test_the_list_counts_less_than_the_model_and_alone_where_there_is_none():
+    text = "Should I tell my best friend he cheats?"
+    assert words_channel([], None, read(text, {"neutral": 0.3})).top == "neutral"
+    assert words_channel([], None, read_typed("I am so sad", None)).top == "sadness"
+
+
+def test_a_question_is_no_surprised_person():
+    asked = words_channel([], None, read("What is the capital?", {"surprise": 0.9}, ("curiosity",)))
+    amazed = words_channel([], None, read("What a day!", {"surprise": 0.9}, ("surprise",)))
+    assert (asked.top, amazed.top) == ("neutral", "surprise")
+
+
+def test_words_that_were_hardly_recognized_weigh_little():
+    sure, unsure = (words_channel([], read("x", {"anger": 0.8}, confidence=c), None) for c in (0.9, 0.45))
+    assert sure.reliability == 1.0
+    assert unsure.reliability <= 0.1
+
+
+def test_a_long_text_is_read_in_chunks_from_both_ends():
+    text = " ".join(f"This is sentence number {i}." for i in range(1000))
+    chunks = split_text(text)
+    assert len(chunks) == 40
+    assert chunks[0].startswith("This is sentence number 0.")
+    assert chunks[-1].endswith("number 999.")
+    assert max(len(chunk.split()) for chunk in chunks) <= 45
+    assert split_text("word " * 100) == [" ".join(["word"] * n) for n in (45, 45, 10)]
+
+
+def test_labels_of_any_classifier():
+    exclusive = of_labels(("happy", "sad"), (0.8, 0.2))
+    assert exclusive["joy"] == pytest.approx(4 * exclusive["sadness"])
+    assert exclusive["fear"] == pytest.approx((exclusive["joy"] + exclusive["sadness"]) / 2)  # it is not known
+    assert of_labels(("LABEL_0",), (1.0,)) == dict.fromkeys(EMOTIONS, 1 / 7)
+
+
+def test_the_tone_of_the_main_speaker():
+    labels = ("anger", "happiness", "neutral", "sadness")
+    utterances = (
+        Utterance(0, 4, Prosody(), "voice-1", (0.7, 0.1, 0.1, 0.1)),
+        Utterance(4, 5, Prosody(), "voice-2", (0.1, 0.1, 0.1, 0.7)),
+    )
+    audio = AudioStream(5, (), (), utterances, (), Prosody(), emotion_labels=labels)
+    tone = tone_channel(audio, [])
+    assert tone.top == "anger"
+    assert tone.probabilities["fear"] == pytest.approx(tone.probabilities["anger"] / 2.8)  # the head knows no fear
+    assert tone_channel(AudioStream(5, (), (), (), (), Prosody()), []) is None
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("text", "feeling"),
+    [
+        ("I lost ten kilos and feel great", "joy"),
+        ("My name is Tom and I hate Mondays", "anger"),
+        ("Should I tell my best friend he cheats?", "neutral"),
+        ("I got the job!", "joy"),
+        ("I feel nothing but sorrow since she is gone", "sadness"),
+    ],
+)
+def test_typed_texts_go_through_the_text_emotion_model(perception, text, feeling):
+    [channel], _ = measure(None, [], read_typed(text, perception.add_text_emotion))
+    assert channel.top == feeling
+
+
+def test_a_typed_text_without_the_model_is_noted(monkeypatch):
+    from omnisense.perception import registry
+
+    def absent(*_):
+        raise ModelError("it is not there", "Fetch it.")
+
+    monkeypatch.setitem(registry._LOADERS, "text_emotion", absent)
+    response = Agent(ScriptedPolicy(), memory=None).respond(text="The house is so quiet now")
+    assert any("no text emotion model: it is not there" in note for note in response.trace.notes)
 
 
 @pytest.mark.parametrize(
