@@ -9,12 +9,19 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from omnisense.reasoning.loop import prompts
-from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, evidence_text, is_spent
+from omnisense.reasoning.loop.state import (
+    CHARS_PER_TOKEN,
+    LoopSettings,
+    State,
+    count_tokens,
+    evidence_text,
+    is_spent,
+)
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.calibration import CalibratedChooser
-from omnisense.reasoning.policies.messages import Messages
 from omnisense.reasoning.pooling import pool_log_linear
 from omnisense.reasoning.profile import PolicyProfile
+from omnisense.text import shorten
 
 _log = logging.getLogger(__name__)
 Option = TypeVar("Option", bound=str)
@@ -111,11 +118,12 @@ class Decider:
         if is_spent(state, self._settings):
             _log.warning("the budget was spent: '%s' is decided without the policy", question)
             return Opinion(note="the budget was spent: decided without the policy")
-        prompt = prompts.decision_prompt(evidence_text(state, self._settings.timeline_tokens), question, options)
-        return Opinion(self._choose(prompt, question, options), "", count_tokens([prompt], options))
-
-    def _choose(self, prompt: Messages, question: str, options: Sequence[Option]) -> dict[Option, float]:
-        """Return the policy's probability of each option, calibrated where it compares likelihoods."""
-        neutral = prompts.calibration_prompt(question, options)
-        [choice] = self._chooser.choose([prompt], [options], [neutral])
-        return dict(zip(options, choice.probabilities, strict=True))
+        # A decision reads the beginning and the end of a long text: it is asked several times in a turn.
+        space = self._settings.timeline_tokens
+        typed = shorten(state["typed"], CHARS_PER_TOKEN * space)
+        prompt = prompts.decision_prompt(evidence_text({**state, "typed": typed}, space), question, options)
+        [choice] = self._chooser.choose([prompt], [options], [prompts.calibration_prompt(question, options)])
+        tokens = count_tokens([prompt], options)
+        if not choice.readable:
+            return Opinion(note="the policy's choice could not be read: decided without it", tokens=tokens)
+        return Opinion(dict(zip(options, choice.probabilities, strict=True)), "", tokens)

@@ -33,7 +33,7 @@ from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages
 from omnisense.reasoning.profile import PolicyProfile, profile_of
 
-_CHARS_PER_TOKEN = 4
+CHARS_PER_TOKEN = 4
 
 
 class State(TypedDict, total=False):
@@ -198,4 +198,4 @@ def is_spent(state: State, settings: LoopSettings) -> bool:
 def count_tokens(prompt_batch: Sequence[Messages], replies: Sequence[str]) -> int:
     """Estimate the tokens of prompts and replies at four characters each, without a tokenizer."""
     read = sum(len(part.get("text", "")) for prompt in prompt_batch for m in prompt for part in m["content"])
-    return (read + sum(len(text) for text in replies)) // _CHARS_PER_TOKEN
+    return (read + sum(len(text) for text in replies)) // CHARS_PER_TOKEN
