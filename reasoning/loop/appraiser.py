@@ -119,7 +119,7 @@ class Appraiser:
         strategies, emotions = self._settings.strategies, self._settings.emotions
         prior = strategies.strategy_weights(need.value)
         if felt.value in (emotions.neutral, "unknown"):  # there is little emotion to validate or soothe
-            prior |= {n: prior[n] + 3.0 for n in ("ask one open question", "offer information") if n in prior}
+            prior |= {n: prior[n] + 2.0 for n in ("ask one open question", "offer information") if n in prior}
         decision = self._decider.decide(state, "strategy", "How should a caring friend respond?", prior)
         tone = strategies.tone(felt.value, emotions)
         appraised = Strategy(

@@ -40,9 +40,8 @@ class State(TypedDict, total=False):
     """The graph's state during one turn; :func:`initial_state` fills every key. It is never checkpointed.
 
     A node returns the keys that it changes. ``facts`` are the notes of earlier turns, ``told`` the facts of this one;
-    ``looked`` is what was looked at again, which can be cited beside the timeline's events.
-    ``typed_words`` is the typed text as the text emotion model has read it;
-    ``extra`` holds values of nodes that are not ours.
+    ``looked`` is what was looked at again, which can be cited beside the timeline's events; ``typed_words`` is the
+    typed text as the text emotion model has read it; ``extra`` holds values of nodes that are not ours.
     """
 
     clip: Clip | None

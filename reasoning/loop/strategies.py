@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from omnisense.reasoning.loop.appraisal import EmotionValue, NeedName, StrategyName
 from omnisense.reasoning.loop.emotion_set import UNKNOWN, EmotionSet
 
-_UNLISTED = 0.25  # the weight of a need or strategy that a table does not list
+_UNLISTED = 0.5  # the weight of a need or strategy that a table does not list
 
 # Which needs go with which emotion, after the optimal matching of support to stress (Cutrona and Russell, 1990): being
 # heard for losses, comfort and safety for fear, space for anger, company in joy.
