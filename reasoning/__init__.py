@@ -4,6 +4,7 @@ Read in this order:
 
 - ``policies``: a model behind two methods. ``base`` (the interface) and ``messages`` (prompts); ``transformers`` with
   ``loading``, ``families``, ``encoding``, ``media_inputs``, ``batching``, ``scoring`` and ``rope`` for local models;
+  ``gguf`` with ``gguf_engine`` for llama.cpp;
   ``chat_model`` with ``chat_requests``, ``chat_content`` and ``chat_choices`` for services; ``tool_calls``;
   ``scripted`` and ``serve`` for tests; ``load`` (a policy by name).
 - ``loop``: the agent's turn. ``appraisal`` and ``conversation`` (the types), ``state``, ``graph``; its nodes in

@@ -37,7 +37,9 @@ _FOR_POLICIES = (
 
 _SYSTEM = (
     click.option(
-        "--policy", metavar="NAME", help="Model: a listed name, folder or hub id; chat:PROVIDER:MODEL; scripted."
+        "--policy",
+        metavar="NAME",
+        help="Model: a listed name, folder, hub id or GGUF file; chat:PROVIDER:MODEL; scripted.",
     ),
     click.option(
         "--agent", "as_agent", is_flag=True, help="Evaluate the agent with this policy, instead of the policy alone."

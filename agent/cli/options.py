@@ -33,7 +33,7 @@ POLICY = click.option(
     default="smollm2-135m-instruct",
     show_default=True,
     metavar="MODEL",
-    help="Language model: a listed name, folder or hub id; chat:PROVIDER:MODEL; scripted[:FILE].",
+    help="Language model: a listed name, folder, hub id or GGUF file; chat:PROVIDER:MODEL; scripted[:FILE].",
 )
 
 

@@ -5,6 +5,7 @@ that are known beforehand, use :class:`omnisense.ScriptedPolicy`: it is a policy
 ``omnisense.reasoning``, on which this package, a part of the lowest layer, must not depend.
 """
 
+from omnisense.testing.tiny_gguf import tiny_gguf
 from omnisense.testing.tiny_models import (
     tiny_audio,
     tiny_omni,
@@ -15,4 +16,4 @@ from omnisense.testing.tiny_models import (
     tiny_vlm3,
 )
 
-__all__ = ["tiny_audio", "tiny_omni", "tiny_omni3", "tiny_smolvlm", "tiny_text", "tiny_vlm", "tiny_vlm3"]
+__all__ = ["tiny_audio", "tiny_gguf", "tiny_omni", "tiny_omni3", "tiny_smolvlm", "tiny_text", "tiny_vlm", "tiny_vlm3"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from omnisense import models
+from omnisense.errors import InputError
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
@@ -22,10 +23,10 @@ def load_policy(
     """Load a policy by name.
 
     Args:
-        name: a language model of ``omnisense models list``, a folder, a hub id ``owner/name``;
+        name: a language model of ``omnisense models list``, a folder, a hub id ``owner/name``, a GGUF file;
             ``chat:PROVIDER:MODEL`` for any LangChain chat model (``chat:openai:gpt-4.1-mini``,
             ``chat:ollama:qwen2.5``); ``scripted`` or ``scripted:FILE.json``.
-        adapter: a LoRA folder to load on top of a local model.
+        adapter: a LoRA folder to load on top of a local model that is no GGUF file.
         modalities: what a chat model accepts besides text: ``image``, ``audio``. Local models know theirs.
         batch_size: prompts in a batch for a local model; concurrent requests for a chat model.
         seed: for sampling.
@@ -33,7 +34,7 @@ def load_policy(
 
     Raises:
         ModelError: no such model, or it cannot be fetched.
-        InputError: the name is malformed, or a modality is unknown.
+        InputError: the name is malformed, a modality is unknown, or an adapter is given for a GGUF model.
     """
     kind, _, rest = name.partition(":")
     if kind == "scripted":
@@ -42,7 +43,22 @@ def load_policy(
         from omnisense.reasoning.policies.chat_model import ChatModelPolicy
 
         return ChatModelPolicy.from_name(rest, modalities=set(modalities), max_concurrency=batch_size)
+    found = models.find(name)  # an unknown name fails now, not after a clip has been perceived
+    if _is_gguf(name, found):
+        from omnisense.reasoning.policies.gguf import GgufPolicy
+
+        if adapter is not None:
+            raise InputError("adapters do not fit GGUF models", "Give the model as a Hugging Face folder.", adapter)
+        return GgufPolicy(name, seed=seed, on_progress=on_progress)
     from omnisense.reasoning.policies.transformers import TransformersPolicy
 
-    models.find(name)  # an unknown name fails now, not after a clip has been perceived
     return TransformersPolicy(name, adapter=adapter, batch_size=batch_size, seed=seed, on_progress=on_progress)
+
+
+def _is_gguf(name: str, found: Path | None) -> bool:
+    """Return whether a model is a GGUF file, or a folder that holds no other form of it."""
+    if found is None:  # it has not been fetched: the list may say
+        spec = models.list_models().get(name)
+        files = [file.saved_as for file in spec.files.values()] if spec and not spec.convert else []
+        return any(file.endswith(".gguf") for file in files)
+    return found.is_file() or (any(found.glob("*.gguf")) and not (found / "config.json").exists())

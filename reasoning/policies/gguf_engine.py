@@ -1,0 +1,183 @@
+"""A GGUF model in llama.cpp, inside this process: its tokens, its chat template, its completions and likelihoods.
+
+The binding is xllamacpp, whose wheels need no compiler. It runs llama.cpp's server on a thread. Completions are called
+directly; only tokens and the model's properties are asked for over HTTP, from a random port of 127.0.0.1 with a random
+key.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import mmap
+import os
+import secrets
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omnisense.errors import InputError, ModelError, PolicyError
+
+_HEADER_BYTES = 64 << 20  # metadata come first; with the largest vocabularies they take some 20 MB
+_KEPT_PROMPTS_MB = 512  # prompts whose caches are kept in memory when another takes their place
+_UBATCH = 256  # tokens between two looks at the clock while a prompt is read
+
+
+class GgufEngine:
+    """A loaded model.
+
+    Args:
+        path: the GGUF file; of a split model, the first.
+        context: most tokens of a prompt and its reply together.
+        threads: of the CPU; by default ``OMP_NUM_THREADS``, else llama.cpp's own choice.
+
+    Raises:
+        InputError: the extra ``gguf`` is not installed.
+        ModelError: the file cannot be loaded, or has no chat template.
+    """
+
+    def __init__(self, path: Path, context: int, threads: int | None = None) -> None:
+        try:
+            import xllamacpp
+        except ImportError as error:
+            raise InputError("GGUF models need llama.cpp", "Run `pip install 'omnisense[gguf]'`.", path) from error
+        _check_header(path)
+        self._key = secrets.token_hex(16)
+        try:
+            self._server = xllamacpp.Server(_parameters(xllamacpp, path, context, threads, self._key))
+        except RuntimeError as error:
+            raise ModelError(
+                "llama.cpp cannot load it",
+                "Check that the file is whole, and that its architecture is supported.",
+                path,
+            ) from error
+        properties = self._ask("/props")
+        self.template: str = properties["chat_template"]
+        self.special: dict[str, str] = {name: properties[name] for name in ("bos_token", "eos_token")}
+        meta = self._ask("/v1/models")["data"][0]["meta"]
+        self.parameters = int(meta["n_params"])
+        self._tokens = functools.lru_cache(4096)(self._ask_for_tokens)
+
+    def tokens(self, text: str, control: bool = False, begin: bool = False) -> list[int]:
+        """Return the tokens of a text.
+
+        Args:
+            text: any text.
+            control: whether control strings in it become control tokens.
+            begin: whether the tokens that the model expects at the beginning are added.
+        """
+        return list(self._tokens(text, control, begin))
+
+    def option_tokens(self, text: str) -> list[int]:
+        """Return the tokens of a text inside a line; some tokenizers begin a text with a space of their own."""
+        line, tokens = self.tokens("\n"), self.tokens("\n" + text)
+        return tokens[len(line) :] if tokens[: len(line)] == line else self.tokens(text)
+
+    def complete(
+        self, tokens: Sequence[int], settings: Mapping[str, Any], on_text: Callable[[str], None], deadline: float
+    ) -> None:
+        """Continue a prompt, and stop when the time is up, also while the prompt is read.
+
+        Args:
+            tokens: the prompt's.
+            settings: those of llama.cpp's ``/v1/completions``.
+            on_text: receives the reply piece by piece.
+            deadline: of ``time.perf_counter``.
+
+        Raises:
+            PolicyError: the prompt is longer than the context, or the settings are invalid.
+        """
+        failed: list[BaseException] = []
+
+        def on_chunk(chunk: dict[str, Any]) -> bool:
+            try:
+                text = _checked(chunk)["choices"][0]["text"]
+                if text:
+                    on_text(text)
+            except BaseException as error:  # it cannot pass through llama.cpp: it is raised below
+                failed.append(error)
+            return bool(failed) or time.perf_counter() >= deadline
+
+        self._server.handle_completions(
+            {"prompt": list(tokens), "stream": True, "return_progress": True, **settings}, on_chunk
+        )
+        if failed:
+            raise failed[0]
+
+    def log_likelihoods(self, tokens: Sequence[int], options: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Return, for each option, the log-probability of each of its tokens after the prompt.
+
+        They come from the model's logits over the whole vocabulary, before any sampling: a grammar of token ids makes
+        llama.cpp take just the option's tokens. The prompt is read once and its cache is kept; for each option its last
+        token is read again, in the same way for all of them.
+        """
+        self._server_completion(tokens, {"max_tokens": 1})
+        scores = []
+        for option in options:
+            grammar = "root ::= " + " ".join(f"<[{token}]>" for token in option)
+            answer = self._server_completion(
+                tokens, {"max_tokens": len(option), "grammar": grammar, "logprobs": 1, "ignore_eos": True}
+            )
+            content = answer["choices"][0]["logprobs"]["content"]
+            if [token["id"] for token in content] != list(option):
+                raise PolicyError(
+                    "llama.cpp did not follow the tokens of an option", "Update it: `pip install -U xllamacpp`."
+                )
+            scores.append([float(token["logprob"]) for token in content])
+        return scores
+
+    def _server_completion(self, tokens: Sequence[int], settings: Mapping[str, Any]) -> dict[str, Any]:
+        body = {"prompt": list(tokens), "temperature": 0.0, "cache_prompt": True, **settings}
+        return _checked(self._server.handle_completions(body))
+
+    def _ask_for_tokens(self, text: str, control: bool, begin: bool) -> tuple[int, ...]:
+        body = {"content": text, "parse_special": control, "add_special": begin}
+        return tuple(self._ask("/tokenize", body)["tokens"])
+
+    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._server.listening_address + path, data, headers)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy
+        with opener.open(request) as response:
+            return json.load(response)
+
+
+def _parameters(xllamacpp: Any, path: Path, context: int, threads: int | None, key: str) -> Any:
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(path)
+    parameters.n_ctx = context
+    parameters.n_parallel = 1
+    parameters.n_ubatch = _UBATCH
+    parameters.cache_ram_mib = _KEPT_PROMPTS_MB
+    parameters.api_keys = [key]
+    parameters.ui = parameters.warmup = False
+    parameters.verbosity = -1
+    if threads := threads or int(os.environ.get("OMP_NUM_THREADS", "0").partition(",")[0] or 0):
+        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
+    return parameters
+
+
+def _check_header(path: Path) -> None:
+    """Check what llama.cpp does not: without a chat template it takes another model's."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            is_gguf = content[:4] == b"GGUF"
+            has_template = content.find(b"tokenizer.chat_template", 0, _HEADER_BYTES) >= 0
+    except (OSError, ValueError) as error:  # ValueError: it is empty
+        raise ModelError(f"it cannot be read ({error})", "Give the path of a GGUF file.", path) from error
+    if not is_gguf:
+        raise ModelError("it is not a GGUF file", "Give the path of a GGUF file.", path)
+    if not has_template:
+        raise ModelError("it has no chat template", "Give an instruction-tuned model.", path)
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if "error" in answer:
+        message = answer["error"].get("message", answer["error"])
+        raise PolicyError(
+            f"llama.cpp refuses the prompt ({message})", "Shorten it, or load the model with a larger context."
+        )
+    return answer
