@@ -37,7 +37,7 @@ class EvaluationSettings(BaseModel):
 
 
 class Recipe(BaseModel):
-    """A training run.
+    """A training run. A file may also have ``extends``: another recipe, by name or path, whose keys it overrides.
 
     Attributes:
         description: what it does.
@@ -47,6 +47,7 @@ class Recipe(BaseModel):
         policy: the model, as ``--policy`` takes it.
         adapter: a LoRA adapter folder to start from.
         dtype: of the weights; ``auto`` for the checkpoint's own.
+        attention: implementation of attention, as transformers names it; None for its own choice.
         data: the questions.
         weights: which weights are trained.
         rewards: by name, for GRPO: a weight, or a mapping of ``weight`` and the reward's own settings
@@ -68,6 +69,7 @@ class Recipe(BaseModel):
     policy: str
     adapter: str | None = None
     dtype: str = "auto"
+    attention: str | None = None
     data: DataSettings
     weights: TrainableWeights = TrainableWeights()
     rewards: dict[str, float | dict[str, Any]] = {"accuracy": 1.0, "format": 1.0}
@@ -158,7 +160,7 @@ def _packaged_names() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def _read(name: str) -> dict[str, Any]:
+def _read(name: str, extended_by: tuple[str, ...] = ()) -> dict[str, Any]:
     try:
         text = _packaged(name).read_text("utf-8") if name in _packaged_names() else Path(name).read_text("utf-8")
         values = parse_yaml(text)
@@ -171,7 +173,14 @@ def _read(name: str) -> dict[str, Any]:
         ) from error
     if not isinstance(values, dict):
         raise InputError("this recipe is not a mapping of keys", "Write `policy: ...`, `data: ...`.", name)
-    return values
+    parent = values.pop("extends", None)
+    if parent is None:
+        return values
+    if parent not in _packaged_names() and name not in _packaged_names():
+        parent = str(Path(name).parent / str(parent))  # as seen from the file that names it
+    if parent in (*extended_by, name):
+        raise InputError(f"this recipe extends itself (through '{parent}')", "Change `extends`.", name)
+    return merge(_read(str(parent), (*extended_by, name)), values)
 
 
 def _validate(values: dict[str, Any], source: str) -> Recipe:

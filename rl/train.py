@@ -126,7 +126,7 @@ def _fit(
     # DeepSpeed is set up by the configuration, and models load accordingly: it comes first.
     config = build_trainer_config(recipe, folder / "checkpoints")
     set_seed(recipe.seed)
-    model, encoder = load_model(source, recipe.dtype)
+    model, encoder = load_model(source, recipe.dtype, attention=recipe.attention)
     rows = _build_dataset_rows(recipe, encoder, split, folder, report)
     check_batch_size(config, len(rows), folder)
     check_sharded_modalities(config, encoder, split.train, recipe.data.audio)
@@ -198,7 +198,7 @@ def _build_trainer(
         return OmniSFTTrainer(model, encoder, config, data, threads=recipe.prefetch_threads, callbacks=list(callbacks))
     rewards, config.reward_weights = build_rewards(recipe.rewards)
     needs_reference = recipe.weights.train == "full" and config.beta > 0
-    reference = load_model(source, recipe.dtype)[0] if needs_reference else None
+    reference = load_model(source, recipe.dtype, attention=recipe.attention)[0] if needs_reference else None
     return OmniGRPOTrainer(
         model, encoder, rewards, config, data, ref_model=reference, threads=recipe.prefetch_threads,
         callbacks=list(callbacks),

@@ -12,12 +12,16 @@ from omnisense.reasoning.policies.families import TEXT_FAMILY, family_of
 from omnisense.reasoning.policies.rope import patch_rope_index
 
 
-def load_model(folder: Path, dtype: str = "auto", device_map: Any = None) -> tuple[Any, Encoder]:
+def load_model(
+    folder: Path, dtype: str = "auto", device_map: Any = None, attention: str | None = None
+) -> tuple[Any, Encoder]:
     """Load a saved model and the encoder of its prompts; omni models get rope positions row by row.
 
     Args:
         folder: the saved model.
         dtype, device_map: as transformers takes them; without a map the model stays on the CPU.
+        attention: implementation of attention, as transformers names it (``sdpa``, ``eager``, ``flash_attention_2``);
+            None for its own choice.
 
     Raises:
         ModelError: it cannot be loaded, or has no chat template.
@@ -33,7 +37,9 @@ def load_model(folder: Path, dtype: str = "auto", device_map: Any = None) -> tup
         family = family_of(folder)
         reader = transformers.AutoTokenizer if family is TEXT_FAMILY else transformers.AutoProcessor
         processor = reader.from_pretrained(folder)
-        model = getattr(transformers, family.loader).from_pretrained(folder, dtype=dtype, device_map=device_map)
+        model = getattr(transformers, family.loader).from_pretrained(
+            folder, dtype=dtype, device_map=device_map, attn_implementation=attention
+        )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(

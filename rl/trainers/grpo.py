@@ -7,6 +7,7 @@ algorithm (sampling, advantages, clipping, KL, logging) is TRL's, unchanged.
 
 from __future__ import annotations
 
+import copy
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,15 +16,14 @@ from typing import Any
 import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
-from trl.import_utils import is_vllm_available
 from trl.models import prepare_deepspeed, prepare_fsdp
 from trl.trainer.utils import RepeatSampler
 
-from omnisense.errors import InputError
 from omnisense.reasoning.policies.batching import collate, to_device
 from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, EncodedPrompt, Encoder, media_token_ids
 from omnisense.reasoning.policies.messages import MediaUsage
 from omnisense.rl.trainers.checkpoints import ExactCheckpointMixin
+from omnisense.rl.trainers.checks import check_full_precision, check_grpo_settings
 from omnisense.rl.trainers.full_forward import add_scoring_head, unwrap_model
 from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher, load_prompt
 
@@ -63,7 +63,9 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         **more: Any,
     ) -> None:
         adapted = hasattr(model, "peft_config") or more.get("peft_config") is not None
-        _check_settings(args, encoder, needs_reference=args.beta > 0 and not adapted and ref_model is None)
+        check_grpo_settings(args, encoder, adapted, ref_model, more)
+        check_full_precision(model, args)
+        args = copy.copy(args)  # the caller's stay as they are
         self._encoder, self.prefetcher = encoder, PromptPrefetcher(encoder, threads)
         self._encoded: list[EncodedPrompt] = []
         self.media_usage: list[MediaUsage] = []
@@ -167,30 +169,6 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> _EpochSeededSampler:
         return _EpochSeededSampler(super()._get_train_sampler(dataset))
-
-
-def _check_settings(args: GRPOConfig, encoder: Encoder, needs_reference: bool) -> None:
-    if needs_reference:
-        raise InputError("beta > 0 needs a reference model", "Give ref_model, train an adapter, or set beta to 0.")
-    if args.use_vllm and encoder.family.modalities != {"text"}:
-        raise InputError(
-            "TRL passes only images to vLLM, so rollouts would be generated without video and audio",
-            "Omit use_vllm for a model that takes media; text models can use it.",
-        )
-    if args.use_vllm and not is_vllm_available():
-        raise InputError(
-            "vLLM is not installed, or not in a version that TRL supports", "Install it, or omit use_vllm."
-        )
-    if args.dataloader_num_workers or args.pad_to_multiple_of:
-        raise InputError(
-            "dataloader_num_workers and pad_to_multiple_of cannot be used with prefetched prompts",
-            "Omit them; `prefetch_threads` sets how many prompts are encoded at once.",
-        )
-    if not encoder.family.batches_media and args.per_device_train_batch_size > 1:
-        raise InputError(
-            "this model cannot batch prompts with media",
-            "Set per_device_train_batch_size to 1 and raise gradient_accumulation_steps.",
-        )
 
 
 def _score_completion(model: Any, media: dict[str, Any], positions: int, *, labels: torch.Tensor, **inputs: Any) -> Any:

@@ -6,6 +6,7 @@ The loss is on the reply alone.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from trl import SFTConfig, SFTTrainer
 from omnisense.reasoning.policies.batching import collate, to_device
 from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, Encoder
 from omnisense.rl.trainers.checkpoints import ExactCheckpointMixin
+from omnisense.rl.trainers.checks import check_evaluation, check_full_precision
 from omnisense.rl.trainers.full_forward import add_scoring_head, unwrap_model
 from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher
 
@@ -29,6 +31,9 @@ class OmniSFTTrainer(ExactCheckpointMixin, SFTTrainer):
         train_dataset: ``prompt`` as :func:`.prompt_prefetch.dump_prompt` writes it, and the ``reply``.
         threads: prompts that are decoded and encoded at once.
         more: ``callbacks`` and ``optimizers``, as TRL takes them.
+
+    Raises:
+        InputError: settings under which the model would not be trained as they say.
     """
 
     def __init__(
@@ -36,6 +41,9 @@ class OmniSFTTrainer(ExactCheckpointMixin, SFTTrainer):
     ) -> None:
         self._inner_model, self._prefetcher = unwrap_model(model), PromptPrefetcher(encoder, threads)
         self._encoder = encoder
+        check_evaluation(args, more)
+        check_full_precision(model, args)
+        args = copy.copy(args)  # the caller's stay as they are
         args.remove_unused_columns = False
         args.dataset_kwargs = {"skip_prepare_dataset": True}
         if encoder.family.modalities != {"text"} and args.ddp_find_unused_parameters is None:

@@ -57,12 +57,15 @@ class TrainableWeights(BaseModel):
 
             return load_adapter(model, adapter, trainable=True)
         from peft import LoraConfig, get_peft_model
+        from transformers.integrations import is_deepspeed_zero3_enabled
 
         targets = "all-linear" if self.towers else LANGUAGE_LAYERS
         config = LoraConfig(
             r=self.r, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=targets, task_type="CAUSAL_LM"
         )
-        return get_peft_model(model, config)
+        # PEFT makes the adapter float32 beside half-precision weights; under ZeRO-3 a layer is then gathered in two
+        # types, which fails.
+        return get_peft_model(model, config, autocast_adapter_dtype=not is_deepspeed_zero3_enabled())
 
     def describe(self) -> str:
         """Return which weights are trained, in words."""

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from datasets import Dataset
 from peft import LoraConfig
+from trl import GRPOConfig
 
 from omnisense.errors import InputError, MediaError
 from omnisense.reasoning.policies.batching import collate
@@ -297,13 +299,54 @@ def test_two_processes_agree_with_one(tiny, prompts, tmp_path):
     ("settings", "cause"),
     [
         ({"use_vllm": True}, "vLLM"),
+        ({"use_transformers_continuous_batching": True}, "without its media"),
+        ({"cast_lm_head_to_fp32": True}, "no effect"),
+        ({"sync_ref_model": True}, "sync_ref_model"),
         ({"pad_to_multiple_of": 8}, "pad_to_multiple_of"),
         ({"dataloader_num_workers": 1}, "dataloader_num_workers"),
+        ({"eval_strategy": "steps", "eval_steps": 1}, "evaluation during training"),
     ],
 )
-def test_settings_that_would_lose_media_are_refused(tiny, prompts, tmp_path, settings, cause):
+def test_settings_that_would_not_do_what_they_say_are_refused(tiny, prompts, tmp_path, settings, cause):
     with pytest.raises(InputError, match=cause):
         trainer_on(tiny, tmp_path, [prompts[0]["video"]], **settings)
+
+
+@pytest.mark.parametrize("name", ["rollout_func", "tools", "environment_factory", "eval_dataset"])
+def test_arguments_that_would_bypass_our_prompts_are_refused(tiny, prompts, tmp_path, name):
+    trainer = trainer_on(tiny, tmp_path, [prompts[0]["text"]])
+    rest = trainer._encoder, by_length, trainer.args, trainer.train_dataset
+    with pytest.raises(InputError, match=r"without their media|during training"):
+        OmniGRPOTrainer(trainer.model, *rest, **{name: trainer.train_dataset})
+
+
+def test_the_callers_arguments_stay_as_they_are(tiny, prompts, tmp_path):
+    model, encoder = load_model(tiny, "float32")
+    args = GRPOConfig(str(tmp_path), per_device_train_batch_size=4, num_generations=4, use_cpu=True, bf16=False)
+    before = args.to_dict()
+    data = Dataset.from_list([{"prompt": dump_prompt(prompts[0]["text"])}])
+    OmniGRPOTrainer(model, encoder, by_length, args, data)
+    assert args.to_dict() == before
+
+
+def test_half_precision_weights_are_not_trained_whole(tiny, prompts, tmp_path):
+    model, encoder = load_model(tiny, "bfloat16")
+    args = GRPOConfig(str(tmp_path), per_device_train_batch_size=4, num_generations=4, use_cpu=True, bf16=False)
+    data = Dataset.from_list([{"prompt": dump_prompt(prompts[0]["text"])}])
+    with pytest.raises(InputError, match="half precision"):
+        OmniGRPOTrainer(model, encoder, by_length, args, data)
+    OmniGRPOTrainer(TrainableWeights().apply(model), encoder, by_length, args, data)  # an adapter is float32
+
+
+def test_an_adapter_under_zero3_has_the_type_of_its_weights(tiny, monkeypatch):
+    monkeypatch.setattr("transformers.integrations.is_deepspeed_zero3_enabled", lambda: True)
+    model = TrainableWeights().apply(load_model(tiny, "bfloat16")[0])
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.bfloat16}
+
+
+def test_the_implementation_of_attention_is_a_setting(tiny):
+    assert load_model(tiny, attention="eager")[0].config._attn_implementation == "eager"
+    assert load_model(tiny, attention="sdpa")[0].config._attn_implementation == "sdpa"
 
 
 def test_beta_without_the_model_as_it_was_is_refused(tiny, prompts, tmp_path):
@@ -327,15 +370,6 @@ def test_lora_goes_on_the_language_layers_alone(tiny, tmp_path):
 
 def test_rewards_travel():
     assert pickle.loads(pickle.dumps(by_length))([[{"content": "four"}]]) == [4.0]
-
-
-def test_a_missing_vllm_is_reported(tiny_llm, prompts, tmp_path):
-    from trl.import_utils import is_vllm_available
-
-    if is_vllm_available():
-        pytest.skip("vLLM is installed here")
-    with pytest.raises(InputError, match="vLLM is not installed"):
-        trainer_on(tiny_llm, tmp_path, [prompts[0]["text"]], use_vllm=True)
 
 
 @pytest.mark.parametrize("towers", [False, True], ids=["language", "towers too"])
