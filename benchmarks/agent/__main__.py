@@ -29,6 +29,7 @@ from omnisense.reasoning.profile import PolicyProfile
 from omnisense.version import __version__
 
 _PARTS = ("questions", "cost", "replies")
+_REPLIES, _ANSWERS = "replies.jsonl", "answers"
 _DIR = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -44,7 +45,7 @@ class Options:
     limit: int
     turns: int
     commit: str
-    earlier: Path | None
+    before: Path | None
     judgements: Path | None
 
 
@@ -56,7 +57,7 @@ class Options:
 @click.option("--limit", default=12, show_default=True, help="Questions of each task.")
 @click.option("--turns", default=8, show_default=True, help="Turns whose cost is measured.")
 @click.option("--commit", default="9e1839a", show_default=True, help="The commit that a turn's cost is compared with.")
-@click.option("--earlier", type=_FILE, help="Replies of an earlier run, a line of JSON each with `id` and `reply`.")
+@click.option("--before", type=_DIR, help="The state folder of an earlier run, to show beside this one.")
 @click.option("--judgements", type=_FILE, help="The sheet, filled in.")
 @click.option("--state", type=_DIR, default="runs/agent", show_default=True, help="Where measurements are kept.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default="runs/agent/agent.md",
@@ -80,7 +81,8 @@ def main(parts: tuple[str, ...], output: Path, **given: Any) -> None:
 
 def _questions(options: Options) -> dict[str, Any]:
     """Ask every policy; a policy whose questions are all answered costs no time."""
-    found = []
+    found: list[questions.Answered] = []
+    before: list[questions.Answered] = []
     for name in options.policies:
         with loaded(name, options.data, options.state) as policy:
             samples = (
@@ -88,9 +90,11 @@ def _questions(options: Options) -> dict[str, Any]:
                 if name == omni.NAME
                 else load_samples(options.data, options.state / "questions", options.limit)
             )
-            file = options.state / "answers" / f"{file_name(name)}.jsonl"
-            found += questions.ask(name, policy, samples, file, _progress(f"{name}, questions"))
-    return {"answers": [asdict(entry) for entry in found]}
+            file = Path(_ANSWERS) / f"{file_name(name)}.jsonl"
+            found += questions.ask(name, policy, samples, options.state / file, _progress(f"{name}, questions"))
+            if options.before:
+                before += questions.read_answers(options.before / file)
+    return {"answers": [asdict(entry) for entry in found], "before": [asdict(entry) for entry in before]}
 
 
 def _cost(options: Options) -> dict[str, Any]:
@@ -126,11 +130,11 @@ def _replies(options: Options) -> dict[str, Any]:
     inputs = replies.read_inputs()
     with loaded(DEFAULT_POLICY, options.data, options.state) as policy:
         now = replies.collect_replies(
-            policy, inputs, options.data, options.state / "replies.jsonl", on_input=_progress("replies")
+            policy, inputs, options.data, options.state / _REPLIES, on_input=_progress("replies")
         )
     versions = {"after": now}
-    if options.earlier:
-        versions = {"before": replies.read_replies(options.earlier)} | versions
+    if options.before and (earlier := replies.read_replies(options.before / _REPLIES)):
+        versions = {"before": earlier} | versions
     replies.write_sheet(options.state / "judgements.jsonl", inputs, versions)
     return {
         "versions": {name: {key: asdict(reply) for key, reply in found.items()} for name, found in versions.items()},
@@ -147,7 +151,9 @@ def _write(output: Path, options: Options, found: dict[str, Any]) -> None:
     ]
     if "questions" in found:
         answers = [questions.Answered(**entry) for entry in found["questions"]["answers"]]
+        before = [questions.Answered(**entry) for entry in found["questions"]["before"]]
         lines += ["", "## Questions", "", report.QUESTIONS_NOTE, "", *report.questions_table(answers)]
+        lines += report.before_table(before, answers)
     if "cost" in found:
         lines += ["", "## Cost of a turn", "", report.COST_NOTE, *report.cost_tables(found["cost"])]
     if "replies" in found:

@@ -112,6 +112,28 @@ def questions_table(answers: Sequence[Answered]) -> list[str]:
     return lines
 
 
+def before_table(before: Sequence[Answered], now: Sequence[Answered]) -> list[str]:
+    """Return the agent of an earlier run beside this one's, on the questions that both answered; empty without one."""
+    lines: list[str] = []
+    for policy in dict.fromkeys(entry.policy for entry in before):
+        pair = [{e.id: e for e in answers if e.system == AGENT and e.policy == policy} for answers in (before, now)]
+        shared = sorted(pair[0].keys() & pair[1].keys())
+        for task in [*sorted({pair[1][key].task for key in shared}), _ALL]:
+            keys = [key for key in shared if task in (_ALL, pair[1][key].task)]
+            scores = [{key: found[key].score for key in keys} for found in pair]
+            found = compare(scores[0], scores[1], {key: pair[1][key].task for key in keys})
+            means = [statistics.fmean(values.values()) for values in scores]
+            lines.append(
+                f"| {policy} | {task} | {len(keys)} | {means[0]:.2f} | {means[1]:.2f} | {_comparison(found)} |"
+            )
+    head = [
+        "",
+        "| policy | task | n | agent before | agent now | difference |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    return [*head, *lines] if lines else []
+
+
 def _score(estimate: Estimate) -> str:
     if estimate.mean is None:
         return ""

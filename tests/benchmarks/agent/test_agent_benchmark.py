@@ -76,6 +76,17 @@ def test_a_clear_difference_is_called_one():
     assert {row.verdict for row in report.differences(better)} == {"better"}
 
 
+def test_an_earlier_run_is_shown_beside_this_one():
+    def entry(i, score):
+        return questions.Answered("p", questions.AGENT, f"q{i}", "t", "A", "A", score, 1, 1, 1, 1, 0.1)
+
+    before, now = [entry(i, 0.0) for i in range(12)], [entry(i, 1.0) for i in range(10)]
+    (task, every) = report.before_table(before, now)[-2:]
+    assert task.startswith("| p | t | 10 | 0.00 | 1.00 | +1.00 (+1.00 to +1.00), p 0.00")
+    assert every.startswith("| p | all | 10 |")
+    assert report.before_table([], now) == []
+
+
 TEMPLATE = "it sounds as if you feel _ : _ . what now ?"
 
 
