@@ -13,7 +13,9 @@ from omnisense.perception.vision.expressions import expression_phases
 
 # Something is seen best soon after its onset: an expression that has just changed, the first frame of a shot.
 _ONSET_S = 1.0
-_EVEN_SHARE = 0.25  # of the frames: what perception does not name happens in between
+_EVEN_SHARE, _EVEN_FRAMES = 0.25, 4  # what perception does not name happens in between
+_CLOSENESS_COST = 0.7  # the share of its weight that a moment loses beside another frame
+_SILENCE_S = 5.0  # after which speech counts though the speaker is the same
 _EDGE_S = 0.5  # a face that is there from the start did not enter
 _POSTURES = frozenset({"standing", "sitting", "crouching", "lying down"})
 
@@ -30,8 +32,9 @@ def moment_times(streams: Streams, count: int) -> tuple[float, ...]:
     """Return increasing times, in seconds, of at most ``count`` frames of a clip.
 
     Frames are taken one by one, each where it shows the most of what no frame shows yet. What lies close to a frame
-    that is taken already counts less, so that a lively minute does not take them all. A quarter of the frames, and all
-    that are left over, then halve the longest stretches without a frame.
+    that is taken already counts less, so that a lively minute does not take them all. Frames that are left over halve
+    the longest stretches without a frame; up to a quarter of the frames are kept back until no stretch is longer than
+    that of four evenly spread frames.
 
     Args:
         streams: percepts of the clip.
@@ -41,9 +44,14 @@ def moment_times(streams: Streams, count: int) -> tuple[float, ...]:
     if duration_s <= 0:
         return (0.0,)
     moments = [m for m in find_moments(streams) if m.start_s < duration_s]
-    times = _cover(moments, count - round(count * _EVEN_SHARE), duration_s / (2 * count))
-    while len(times) < count:
-        times.append(_middle_of_longest_gap(times, duration_s))
+    ranked = _cover(moments, count, duration_s / (8 * count))
+    times: list[float] = []
+    for spread in range(int(count * _EVEN_SHARE) + 1):
+        times = ranked[: count - spread]
+        while len(times) < count:
+            times.append(_longest_gap(times, duration_s).middle_s)
+        if _longest_gap(times, duration_s).length_s <= _EVEN_FRAMES * duration_s / count:
+            break
     return tuple(sorted({round(min(time, duration_s), 3) for time in times}))
 
 
@@ -83,33 +91,45 @@ def _sound_moments(audio: AudioStream) -> Iterator[Moment]:
     for before, turn in zip([None, *turns], turns, strict=False):
         if before is None or before.speaker != turn.speaker:
             yield _onset(turn.start_s, 0.7, turn.end_s)
+        elif turn.start_s - before.end_s >= _SILENCE_S:
+            yield _onset(turn.start_s, 0.4, turn.end_s)
     for event in audio.events:
         yield Moment(event.start_s, event.end_s, 0.3 if event.kind == "overlap" else 0.6)
 
 
 def _cover(moments: list[Moment], count: int, near_s: float) -> list[float]:
-    """Return up to ``count`` times; ``near_s`` is the distance from another frame at which a moment counts in full."""
+    """Return up to ``count`` times, the best first.
+
+    Args:
+        moments: what happens.
+        count: upper bound.
+        near_s: at this distance from another frame a moment has regained half of what closeness costs it.
+    """
     if not moments:
         return []
     starts, ends, weights = (np.array(column, dtype=float) for column in zip(*moments, strict=True))
-    # A best frame lies at the end of some moment; a little before it, where the decoder cannot miss it.
-    candidates = np.unique(np.concatenate([ends - 0.1 * (ends - starts), (starts + ends) / 2]))
-    shows = (starts[None] <= candidates[:, None]) & (candidates[:, None] <= ends[None])
-    left = weights.copy()
+    shows = (starts[None] <= ends[:, None]) & (ends[:, None] <= ends[None])  # at the end of each moment: these moments
     times: list[float] = []
-    while len(times) < count and left.any():
-        distance_s = np.min(np.abs(candidates[:, None] - np.array(times)[None]), axis=1) if times else near_s
-        best = int(np.argmax(shows @ left * (0.3 + 0.7 * np.minimum(distance_s / near_s, 1.0))))
-        times.append(float(candidates[best]))
-        left[shows[best]] = 0.0
+    while len(times) < count and weights.any():
+        distance_s = np.min(np.abs(ends[:, None] - np.array([-np.inf, *times])[None]), axis=1)
+        closeness = near_s / (distance_s + near_s)
+        best = int(np.argmax(shows @ weights * (1 - _CLOSENESS_COST * closeness)))
+        seen = shows[best] & (weights > 0)
+        times.append(float((starts[seen].max() + ends[seen].min()) / 2))
+        weights[seen] = 0.0
     return times
 
 
-def _middle_of_longest_gap(times: list[float], duration_s: float) -> float:
-    """Return where a frame is missing most; the ends of the clip count as half a gap."""
+class _Gap(NamedTuple):
+    length_s: float
+    middle_s: float
+
+
+def _longest_gap(times: list[float], duration_s: float) -> _Gap:
+    """Return the longest stretch without a frame; one at an end of the clip counts twice: its frame is on one side."""
     if not times:
-        return duration_s / 2
+        return _Gap(duration_s, duration_s / 2)
     edges = sorted(times)
-    gaps = [(b - a, (a + b) / 2) for a, b in itertools.pairwise(edges)]
-    gaps += [(2 * edges[0], edges[0] / 2), (2 * (duration_s - edges[-1]), (edges[-1] + duration_s) / 2)]
-    return max(gaps)[1]
+    gaps = [_Gap(b - a, (a + b) / 2) for a, b in itertools.pairwise(edges)]
+    gaps += [_Gap(2 * edges[0], edges[0] / 2), _Gap(2 * (duration_s - edges[-1]), (edges[-1] + duration_s) / 2)]
+    return max(gaps)

@@ -1,0 +1,44 @@
+"""The measurement of chosen frames: composed clips and the count of the events that are shown."""
+
+import numpy as np
+import pytest
+
+from omnisense.benchmarks.perception.long_clips import FPS, ClipComposer, PlantedEvent, Shot
+from omnisense.benchmarks.perception.moments import as_table, is_shown, measure
+from omnisense.perception.media.clip import open_clip
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.settings import PerceptionSettings
+from tests.perception.media.test_moments import CUTS_S, long_percepts, visual
+
+
+def test_an_event_is_shown_within_a_second():
+    event = PlantedEvent("cut", 10.0)
+    assert [is_shown(event, np.array([t])) for t in (9.9, 10.0, 11.0, 11.1)] == [False, True, True, False]
+
+
+def test_moments_show_cuts_that_even_spacing_misses():
+    found = measure(long_percepts(visual(cuts_s=CUTS_S)), [PlantedEvent("cut", t - 0.3) for t in CUTS_S])
+    assert found["moments"][24] == 1.0
+    assert found["even"][24] < 0.5
+    assert found["not shown"] == []
+    assert "| all but a | | 5 | 1.00 |" in as_table({"a": {**found, "tuned": True}, "b": {**found, "tuned": False}})
+
+
+def test_a_shot_has_sound_of_its_length():
+    shot = Shot([np.zeros((4, 4, 3), np.uint8)] * 25, samples=np.ones(100_000, np.float32))
+    assert len(shot.samples) == 25 * 16_000 // FPS
+
+
+@pytest.mark.shared
+@pytest.mark.models
+@pytest.mark.slow
+def test_a_composed_clip_has_its_events(shared, tmp_path):
+    path = tmp_path / "clip.mp4"
+    events = ClipComposer(shared, 5, (0, 1), "03").compose(path, minutes=3)
+    assert [e.onset_s for e in events] == sorted(e.onset_s for e in events)
+    assert {e.kind for e in events} == {"cut", "face enters", "face leaves", "expression", "speaker"}
+    clip = open_clip(path)
+    assert events[-1].onset_s < clip.duration_s
+    percepts = Perception(PerceptionSettings(streams=("visual", "audio"))).perceive(clip)
+    found = measure(percepts, events)
+    assert found["moments"][24] >= 0.8 > 2 * found["even"][24]
