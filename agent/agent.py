@@ -27,6 +27,7 @@ from omnisense.reasoning.policies.load import load_policy
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
+    from langchain_core.tools import BaseTool
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Agent:
         settings: budgets, persona, revision limits and guidance of the loop.
         nodes: of your own in the loop's graph, to add or to replace one.
         safety_checks: of your own, after the built-in one.
+        tools: LangChain tools of your own, which a policy that leads may call before it answers.
         callbacks: LangChain callback handlers (a tracer, for instance): they see every node and chat model call of a
             turn. Nothing is traced unless one is given.
         turn_wait_s: how long a turn waits for an earlier one of the same thread, here or in another process, before it
@@ -98,6 +100,7 @@ class Agent:
         turn_wait_s: float = 300.0,
         nodes: Sequence[Node] = (),
         safety_checks: Sequence[SafetyCheck] = (),
+        tools: Sequence[BaseTool] = (),
         callbacks: Sequence[BaseCallbackHandler] = (),
     ) -> None:
         self.policy = load_policy(policy) if isinstance(policy, str) else policy
@@ -113,6 +116,8 @@ class Agent:
             nodes,
             safety_checks,
             self.perception.add_text_emotion,
+            tools,
+            self.perception.perceive_closely,
         )
         self._config = {"callbacks": list(callbacks), "run_name": "omnisense turn"}
 
@@ -295,6 +300,7 @@ class Agent:
             revisions=max(0, state["revisions"] - 1),
             tokens=state["spent_tokens"],
             notes=state["notes"],
+            looked=state["looked"],
         )
         return Response(
             response=state["response"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import copy
 import functools
 import logging
 import time
@@ -46,6 +47,7 @@ __all__ = ["Perception", "PerceptionSettings", "perceive"]
 
 Stream = VisualStream | AudioStream | Transcript | Missing
 OnStream = Callable[[str, Stream, float], None]
+_CLOSE_FPS, _CLOSE_PIXELS = 5.0, 960 * 540  # of a window that is looked at again
 _NO_AUDIO = Missing("the file has no audio track")
 _NO_SAMPLES = Missing("the audio track is empty or cannot be decoded")
 _NOT_REQUESTED = Missing("it was not requested")
@@ -120,6 +122,23 @@ class Perception:
             return percepts
         # A model that was downloaded meanwhile has its version now.
         return write_percepts(self.cache_path(clip, info), percepts)
+
+    def perceive_closely(self, clip: Clip, streams: tuple[StreamName, ...] = STREAMS) -> Percepts:
+        """Extract streams of a short window from more frames and pixels than usual, with the same models.
+
+        Args:
+            clip: a window of seconds; its percepts are cached as any.
+            streams: which streams.
+
+        Raises:
+            MediaError: the window cannot be decoded.
+        """
+        sampling = replace(self.settings.sampling, rule="rate", times_s=(), fps=_CLOSE_FPS, max_pixels=_CLOSE_PIXELS)
+        closely = copy.copy(self)
+        closely.extractors = ()  # they add to a clip's timeline once
+        closely.settings = replace(self.settings, streams=streams, sampling=sampling)
+        closely.registry = self.registry.with_settings(closely.settings)
+        return closely.perceive(clip)
 
     # --- cache ----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import logging
@@ -48,6 +49,12 @@ class ModelRegistry:
         roles: tuple[Role, ...] = get_args(Role)
         self._locks = {role: TORCH_LOCK if role in _TORCH_ROLES else threading.RLock() for role in roles}
         self.vision_lock, self.audio_lock = threading.Lock(), threading.Lock()
+
+    def with_settings(self, settings: PerceptionSettings) -> ModelRegistry:
+        """Return a registry for other streams or frames that shares the models of this one; models stay the same."""
+        other = copy.copy(self)
+        other.settings = settings
+        return other
 
     def get(self, role: Role) -> Any:
         """Return the model of a role, loaded on first use.

@@ -29,6 +29,7 @@ _GUIDED: dict[str, dict[str, float]] = {
     "context": {"prior": 1.0, "policy": 0.0},
     "need": {"prior": 1.0, "policy": 0.0},
     "strategy": {"prior": 1.0, "policy": 0.0},
+    "window": {"prior": 1.0, "policy": 0.0},  # which part of a long clip a question is about: the search's prior
 }
 
 

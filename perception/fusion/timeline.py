@@ -52,6 +52,11 @@ class Timeline:
     gaps: tuple[str, ...]
     events: tuple[Event, ...]
 
+    def fits(self, max_tokens: int) -> bool:
+        """Whether :meth:`render` shows every event within about ``max_tokens`` tokens."""
+        lines = (self.heading, *self.gaps, *(event.line() for event in self.events))
+        return sum(len(line) + 1 for line in lines) + 40 <= max_tokens * _CHARS_PER_TOKEN
+
     def render(self, max_tokens: int = 600, with_ids: bool = False) -> str:
         """Return the timeline as lines of text within about ``max_tokens`` tokens.
 

@@ -76,6 +76,11 @@ class EvidenceSpan:
     end_s: float | None
     text: str
 
+    def line(self) -> str:
+        """Return the span as a line for a prompt: its id, its interval if it has one, and its text."""
+        when = "" if self.start_s is None or self.end_s is None else f" [{self.start_s:.1f}-{self.end_s:.1f}s]"
+        return f"{self.id}{when} {self.text}"
+
 
 @dataclass(frozen=True)
 class Characteristics:
@@ -311,6 +316,7 @@ class Trace:
         revisions: how often drafts were rewritten.
         tokens: an estimate of the tokens of all prompts and replies.
         notes: what went otherwise than planned, in words.
+        looked: what was looked at again before the answer.
     """
 
     policy: str
@@ -319,3 +325,4 @@ class Trace:
     revisions: int = 0
     tokens: int = 0
     notes: tuple[str, ...] = ()
+    looked: tuple[EvidenceSpan, ...] = ()

@@ -85,7 +85,8 @@ class Appraiser:
             value=decision.value,
             detail=detail,
             confidence=round(decision.probabilities.get(decision.value, 1.0), 3),
-            evidence=cite(events, speech[:3] or [event.id for event in events[:1]]),
+            # What was looked at for the message is what the message is about.
+            evidence=state["looked"] or cite(events, speech[:3] or [event.id for event in events[:1]]),
             recalled=recalled,
             policy_choice=decision.policy_choice,
             note=decision.note,
@@ -163,9 +164,18 @@ def emotion_appraisal(state: State, estimate: emotion.EmotionEstimate, names: Em
     )
 
 
-def cite(events: Sequence[Event], ids: Collection[str]) -> tuple[EvidenceSpan, ...]:
-    """Return the spans of the events with these ids, in order of time; ``typed`` stands for the person's message."""
+def cite(
+    events: Sequence[Event], ids: Collection[str], looked: Sequence[EvidenceSpan] = ()
+) -> tuple[EvidenceSpan, ...]:
+    """Return the spans with these ids, in order of time.
+
+    Args:
+        events: of the timeline.
+        ids: of events, or of spans that were looked at again; ``typed`` stands for the person's message.
+        looked: what was looked at again.
+    """
     spans = [EvidenceSpan(e.id, e.start_s, e.end_s, e.text) for e in events if e.id in ids]
+    spans += [span for span in looked if span.id in set(ids) - {known.id for known in spans}]
     if "typed" in ids:
         spans.append(EvidenceSpan("typed", None, None, "what the person wrote"))
     return tuple(spans)

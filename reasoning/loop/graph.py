@@ -5,9 +5,9 @@ from an opening (:class:`omnisense.reasoning.profile.PolicyProfile` says which i
 
 ::
 
-    [perceive ->] guard -+-> characteristics -+-> compose <-> review -------------------------------> release
-                         |                    +-> emotion -> context -> need -> strategy
-                         |                                       -> respond <-> reflect ------------> release
+    [perceive ->] guard -+-> characteristics [-> look_again] -+-> compose <-> review ---------------> release
+                         |                                    +-> emotion -> context -> need -> strategy
+                         |                                                -> respond <-> reflect ---> release
                          +-> care (a risk was found)
 """
 
@@ -18,7 +18,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
@@ -28,16 +28,22 @@ from omnisense.reasoning.loop import gates
 from omnisense.reasoning.loop.appraiser import Appraiser
 from omnisense.reasoning.loop.extensions import Node, SafetyCheck
 from omnisense.reasoning.loop.gates import PerceiveClip
+from omnisense.reasoning.loop.look import LookAgain
 from omnisense.reasoning.loop.one_pass import OnePass
 from omnisense.reasoning.loop.reply import ReplyWriter
 from omnisense.reasoning.loop.state import LoopSettings, State
+from omnisense.reasoning.loop.tools import PerceiveClosely
 from omnisense.reasoning.loop.words import ReadEmotion
 from omnisense.reasoning.policies.base import Policy
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
 
 STAGES = (
     "perceive",
     "guard",
     "characteristics",
+    "look_again",
     "compose",
     "review",
     "emotion",
@@ -60,6 +66,8 @@ def build_graph(
     nodes: Sequence[Node] = (),
     safety_checks: Sequence[SafetyCheck] = (),
     read_emotion: ReadEmotion | None = None,
+    tools: Sequence[BaseTool] = (),
+    perceive_closely: PerceiveClosely | None = None,
 ) -> Any:
     """Compile the loop.
 
@@ -71,6 +79,8 @@ def build_graph(
         safety_checks: of your own, after the built-in one.
         read_emotion: adds the emotion of typed sentences, as :meth:`Perception.add_text_emotion` does; without it only
             feelings that are named are read.
+        tools: of your own, which a leading policy may call before it answers.
+        perceive_closely: perceives a window of the clip again, more densely; by default as ``perceive`` does.
 
     Returns:
         A compiled LangGraph graph over :class:`omnisense.reasoning.loop.state.State`. With ``stream_mode="custom"`` it
@@ -81,14 +91,16 @@ def build_graph(
         InputError: a node has the name of none in the loop and follows none, or has the name of another.
     """
     settings = settings or LoopSettings()
-    ours = _nodes(policy, perceive, settings, safety_checks, read_emotion)
+    closely = perceive_closely or (lambda clip, streams: perceive(clip, None))
+    look = LookAgain(policy, settings, closely, tools)
+    ours = _nodes(policy, perceive, settings, safety_checks, read_emotion, look)
     replaced = {node.name: node.run for node in nodes if node.after is None}
     added = [node for node in nodes if node.after is not None]
     _check_nodes(ours, nodes)
     graph: Any = StateGraph(State)
     for name, run in {**ours, **replaced, **{node.name: node.run for node in added}}.items():
         graph.add_node(name, _timed(name, run))
-    _add_edges(_Edges(graph, added), policy, settings)
+    _add_edges(_Edges(graph, added), policy, settings, look)
     return graph.compile()
 
 
@@ -98,6 +110,7 @@ def _nodes(
     settings: LoopSettings,
     checks: Sequence[SafetyCheck],
     read_emotion: ReadEmotion | None,
+    look: LookAgain,
 ) -> dict[str, Callable[[State], State]]:
     appraiser = Appraiser(policy, settings, read_emotion)
     writer, one_pass = ReplyWriter(policy, settings), OnePass(policy, settings)
@@ -118,6 +131,7 @@ def _nodes(
         "perceive": perceive_node,
         "guard": lambda state: gates.guard(state, checks),
         "characteristics": appraiser.characteristics,
+        "look_again": look.node,
         "compose": compose_node,
         "review": one_pass.review,
         "emotion": appraiser.emotion,
@@ -160,7 +174,7 @@ class _Edges:
         self._graph.add_conditional_edges(self._last.get(before, before), decide, targets)
 
 
-def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings) -> None:
+def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: LookAgain) -> None:
     writer, one_pass = ReplyWriter(policy, settings), OnePass(policy, settings)
 
     @functools.cache  # it may load the model, and then it reads a file
@@ -170,7 +184,12 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings) -> None:
     edges.branch(START, lambda state: "perceive" if state["clip"] else "guard", ["perceive", "guard"])
     edges.add("perceive", "guard")
     edges.branch("guard", lambda s: "care" if s["safety"].category else "characteristics", ["care", "characteristics"])
-    edges.branch("characteristics", lambda _: first_decision(), ["compose", _GUIDED[0]])
+    edges.branch(
+        "characteristics",
+        lambda s: "look_again" if look.is_needed(s["typed"], s["percepts"]) else first_decision(),
+        ["look_again", "compose", _GUIDED[0]],
+    )
+    edges.branch("look_again", lambda _: first_decision(), ["compose", _GUIDED[0]])
     for before, after in itertools.pairwise((*_GUIDED, "reflect")):
         edges.add(before, after)
     edges.add("compose", "review")

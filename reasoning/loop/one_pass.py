@@ -16,6 +16,7 @@ from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion, Need, St
 from omnisense.reasoning.loop.appraiser import cite, emotion_appraisal, measured_emotion
 from omnisense.reasoning.loop.conversation import recall
 from omnisense.reasoning.loop.leading_prompts import NO_REPLY, one_pass_rules, revision_request
+from omnisense.reasoning.loop.notes import notes_text
 from omnisense.reasoning.loop.observations import possible_contexts, seen_emotions
 from omnisense.reasoning.loop.paraphrase import first_words
 from omnisense.reasoning.loop.state import (
@@ -72,7 +73,7 @@ class OnePass:
             max_seconds=seconds_left(state, settings),
         )[0]
         written, notes = read_turn(text)
-        known = {event.id for event in events_of(state)} | {"typed"}
+        known = {event.id for event in events_of(state)} | {span.id for span in state["looked"]} | {"typed"}
         unknown = [cited for cited in written.cites if cited not in known]
         if unknown:
             notes = [*notes, f"citations of nothing on the timeline were removed: {', '.join(unknown)}"]
@@ -81,6 +82,8 @@ class OnePass:
             "notes": (*state["notes"], *notes),
             "spent_tokens": state["spent_tokens"] + count_tokens([prompt], [text]),
         }
+        if first:
+            update["told"] = tuple(fact.strip() for fact in written.remember if fact.strip())
         return {**update, **self._appraise(state, written)} if first else update
 
     def review(self, state: State) -> State:
@@ -103,7 +106,10 @@ class OnePass:
 
     def _prompt(self, state: State) -> Messages:
         evidence = evidence_text(state, self._settings.timeline_tokens, with_ids=True)
-        recalled = recall(state["turns"], state["typed"])
+        recalled = recall(state["turns"], state["typed"], state["facts"])
+        known = notes_text(state["facts"])
+        if known:
+            evidence += f"\nWhat they told you earlier:\n{known}"
         if recalled:
             evidence += f'\nEarlier in this conversation they said: "{recalled}"'
         media = media_parts(state["clip"], state["percepts"], self._policy.modalities, self._settings.media)
@@ -123,7 +129,7 @@ class OnePass:
     def _appraise(self, state: State, written: WrittenTurn) -> State:
         """Return the appraisals that were written, completed by what was measured."""
         events, sure, strategies = events_of(state), written.confidence, self._settings.strategies
-        cited, felt = cite(events, set(written.cites)), self._emotion(state, written)
+        cited, felt = cite(events, set(written.cites), state["looked"]), self._emotion(state, written)
         needs = strategies.need_weights(felt.probabilities, self._settings.emotions)
         need, need_note = _one_of("need", written.need, needs)
         strategy, strategy_note = _one_of("strategy", written.strategy, strategies.strategy_weights(need))
@@ -137,7 +143,7 @@ class OnePass:
                 round(1 / len(possible), 3),
                 cited,
                 summary=written.context,
-                recalled=recall(state["turns"], state["typed"]),
+                recalled=recall(state["turns"], state["typed"], state["facts"]),
             ),
             "need": Need(need, f"for {felt.value}", 0.0 if need_note else sure, cited, note=need_note),
             "strategy": Strategy(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omnisense.reasoning.loop.appraisal import Emotion, EmotionName, EmotionValue, StrategyValue
+from omnisense.reasoning.loop.appraisal import Emotion, EmotionName, EmotionValue, EvidenceSpan, StrategyValue
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.paraphrase import excerpt, paraphrase
 from omnisense.reasoning.policies.messages import Message, Messages, message
@@ -14,6 +14,7 @@ _SMALL_RULES = (
     "about it. Give no advice."
 )
 _CLEAR = 0.35  # strength from which a feeling is named without "perhaps"
+_LOOKED_CHARS = 2_400  # of everything that was looked at again
 _NO_EVIDENCE = "(nothing is known)"
 _ADJECTIVES: dict[EmotionValue, str] = {
     "sadness": "sad",
@@ -50,12 +51,24 @@ def calibration_prompt(question: str, options: Sequence[str]) -> Messages:
     return decision_prompt(_NO_EVIDENCE, question, options)
 
 
-def evidence_text(rendered: str, typed: str) -> str:
-    """Return what is known of the person in this turn: the rendered timeline, and what they typed."""
+def evidence_text(rendered: str, typed: str, looked: str = "") -> str:
+    """Return what is known in this turn: the rendered timeline, what was looked at again, and what they typed."""
     parts = [f"Notes on the clip:\n{rendered}"] if rendered else []
+    if looked:
+        parts.append(f"Looked at again for this message:\n{looked}")
     if typed:
         parts.append(f'The person wrote: "{typed}"')
     return "\n".join(parts) or _NO_EVIDENCE
+
+
+def looked_text(spans: Sequence[EvidenceSpan]) -> str:
+    """Return what was looked at again, one span a line with the id that an answer cites."""
+    text = ""
+    for span in spans:
+        if len(text) + len(span.line()) > _LOOKED_CHARS:
+            return f"{text}(more was found)"
+        text += f"{span.line()}\n"
+    return text.rstrip("\n")
 
 
 def guided_prompt(heard: str, history: Messages, opening: str) -> Messages:

@@ -121,6 +121,7 @@ class LoopSettings:
         profile: how the policy is used; None: the one that ships or was measured for it, else the stated prior.
         guided: whether the policy decides step by step and goes on from an opening; None: as the profile says.
         drafts: replies written at once; None: 6 when guided (a small model needs the choice), else 1.
+        max_looks: how often the policy may look again at a clip that its notes do not show whole; 0 never.
         max_revisions: how often a reply with faults is rewritten.
         max_reply_tokens: for one draft.
         max_tokens: for one turn, prompts and replies together, at four characters a token.
@@ -136,6 +137,7 @@ class LoopSettings:
     profile: PolicyProfile | None = None
     guided: bool | None = None
     drafts: int | None = None
+    max_looks: int = 2
     max_revisions: int = 1
     max_reply_tokens: int = 160
     max_tokens: int = 20_000
@@ -180,7 +182,8 @@ def heard_words(state: State) -> str:
 def evidence_text(state: State, max_tokens: int, with_ids: bool = False) -> str:
     """Return what is known of the person in this turn, as text for a prompt; ``with_ids`` so that it can be cited."""
     percepts = state["percepts"]
-    return prompts.evidence_text(percepts.render(max_tokens, with_ids) if percepts else "", state["typed"])
+    rendered = percepts.render(max_tokens, with_ids) if percepts else ""
+    return prompts.evidence_text(rendered, state["typed"], prompts.looked_text(state["looked"]))
 
 
 def seconds_left(state: State, settings: LoopSettings) -> float:
