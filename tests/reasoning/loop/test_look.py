@@ -270,6 +270,7 @@ def test_the_agents_answer_cites_what_it_looked_at(tmp_path):
             return HOUR
 
         perceive_closely = staticmethod(never)
+        add_text_emotion = staticmethod(lambda transcript: transcript)
 
     answer = {
         "emotion": "sadness",
