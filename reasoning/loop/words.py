@@ -26,7 +26,7 @@ _LIST_WEIGHT = 0.3  # chosen on half of GoEmotions' dev and reported on the othe
 _CHUNK_WORDS = 45  # the model reads 64 tokens at once
 _MAX_CHUNKS = 40  # of a long text: the beginning and the end
 # Recognizer confidence: speech of another language comes out as phantom English phrases of low confidence.
-_TRUSTED, _UNTRUSTED = 0.7, 0.45
+_TRUSTED, _UNTRUSTED = 0.8, 0.6
 _MEASURED_OF: dict[str, EmotionName] = {
     **{fine: group for group, labels in EKMAN.items() for fine in labels},
     **{"happy": "joy", "happiness": "joy", "sad": "sadness", "angry": "anger", "fearful": "fear", "afraid": "fear"},
