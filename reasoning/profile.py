@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from omnisense.errors import InputError
 from omnisense.files import home_dir
@@ -44,8 +44,9 @@ class PolicyProfile:
             among options and continues an opening, and the rules made for small models apply to it.
         weights: by decision (``emotion``, ``need``, ``strategy``, ``answer``, ...) the weight of each channel and of
             the ``policy`` in the log-linear pool. A decision that is absent uses the stated prior.
-        accuracy: by decision, held-out accuracy of the pooled decision, of the policy alone, and of the best single
-            channel; empty in a prior.
+        accuracy: by decision and task, the number of examples ``n`` and the held-out accuracy of the decision as it is
+            ``pooled``, of the channels without the policy (``measured``), and of every source alone; empty in a prior.
+        description: what it was measured on, and how.
     """
 
     policy: str
@@ -53,15 +54,20 @@ class PolicyProfile:
     leads: bool = True
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    description: str = ""
 
     def weights_of(self, decision: str) -> dict[str, float]:
         """Return the weight of each source in the pool of a decision: as measured, else the stated prior."""
         prior = (_LEADING if self.leads else _GUIDED).get(decision, _OTHER)
         return {**prior, **self.weights.get(decision, {})}
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the profile as plain JSON-ready values."""
+        return asdict(self)
+
     def save(self, path: str | Path) -> None:
         """Write the profile as JSON."""
-        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
+        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n", "utf-8")
 
     @classmethod
     def from_file(cls, path: str | Path) -> PolicyProfile:

@@ -13,6 +13,7 @@ import sys
 import click
 
 from omnisense.agent.cli.annotate import annotate_command
+from omnisense.agent.cli.calibrate import calibrate_command
 from omnisense.agent.cli.evaluate import eval_group
 from omnisense.agent.cli.models import models_group
 from omnisense.agent.cli.options import print_text
@@ -63,6 +64,7 @@ for _command in (
     report,
     train_group,
     annotate_command,
+    calibrate_command,
     schema_command,
 ):
     cli.add_command(_command)

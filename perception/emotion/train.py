@@ -52,17 +52,13 @@ def train_voice(data: Path, output: Path) -> dict[str, Any]:
 
     from omnisense.perception.audio.models import load_pitch_model
 
-    rows = _read_labels(data / "labels.csv")
+    rows = read_labels(data / "labels.csv")
     pitch = load_pitch_model()
     features = np.stack([voice.voice_features(open_clip(data / row["file"]).audio(), pitch) for row in rows])
     truth = np.array([row["emotion"] for row in rows])
     speakers = np.array([row["speaker"] for row in rows])
     labels = tuple(sorted(set(truth)))
-    predicted = np.empty_like(truth)
-    for speaker in sorted(set(speakers)):
-        held_out = speakers == speaker
-        scores = _fit_voice(features[~held_out], truth[~held_out], labels).scores(features[held_out])
-        predicted[held_out] = np.array(labels)[scores.argmax(axis=1)]
+    predicted = np.array(labels)[_unseen_scores(features, truth, speakers, labels).argmax(axis=1)]
     _fit_voice(features, truth, labels).save(output / f"{voice.SHIPPED}.npz")
     figures = {
         "uar": round(float(recall_score(truth, predicted, average="macro")), 3),
@@ -79,6 +75,35 @@ def train_voice(data: Path, output: Path) -> dict[str, Any]:
     return figures
 
 
+def unseen_voice_scores(data: Path, rows: Sequence[dict[str, str]]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return labels (K,) and scores (N, K) of EmoDB's rows, each by a head that has not heard its speaker.
+
+    Args:
+        data: folder of EmoDB.
+        rows: of its ``labels.csv``.
+
+    Raises:
+        MediaError: a file cannot be read.
+    """
+    from omnisense.perception.audio.models import load_pitch_model
+
+    pitch = load_pitch_model()
+    features = np.stack([voice.voice_features(open_clip(data / row["file"]).audio(), pitch) for row in rows])
+    truth, speakers = (np.array([row[key] for row in rows]) for key in ("emotion", "speaker"))
+    labels = tuple(sorted(set(truth)))
+    return labels, _unseen_scores(features, truth, speakers, labels)
+
+
+def _unseen_scores(
+    features: np.ndarray, truth: np.ndarray, speakers: np.ndarray, labels: tuple[str, ...]
+) -> np.ndarray:
+    scores: np.ndarray = np.zeros((len(features), len(labels)), np.float32)
+    for speaker in sorted(set(speakers)):
+        held_out = speakers == speaker
+        scores[held_out] = _fit_voice(features[~held_out], truth[~held_out], labels).scores(features[held_out])
+    return scores
+
+
 def _fit_voice(features: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> LinearHead:
     from sklearn.linear_model import LogisticRegression
 
@@ -89,7 +114,12 @@ def _fit_voice(features: np.ndarray, truth: np.ndarray, labels: tuple[str, ...])
     return LinearHead(labels, mean, scale, model.coef_[order].T, model.intercept_[order], np.zeros(0))
 
 
-def _read_labels(path: Path) -> list[dict[str, str]]:
+def read_labels(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a ``labels.csv``.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))

@@ -31,6 +31,7 @@ from omnisense.reasoning.loop.state import (
 from omnisense.reasoning.loop.words import ReadEmotion, read_typed
 from omnisense.reasoning.policies.base import Policy
 
+EMOTION_QUESTION = "What does the person feel now?"
 _RELIABLE_FACE = 0.4
 
 
@@ -61,7 +62,7 @@ class Appraiser:
         if not channels:
             return {"emotion": Emotion(detail="nobody to read a feeling from")}
         names = self._settings.emotions
-        opinion = self._decider.ask(state, "emotion", "What does the person feel now?", names.names)
+        opinion = self._decider.ask(state, "emotion", EMOTION_QUESTION, names.names)
         weights = self._decider.profile.weights_of("emotion")
         estimate = emotion.pool(channels, opinion.probabilities, phases, weights, names)
         appraised = emotion_appraisal(state, estimate, names)

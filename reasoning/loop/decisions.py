@@ -19,6 +19,7 @@ from omnisense.reasoning.loop.state import (
 )
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.calibration import CalibratedChooser
+from omnisense.reasoning.policies.messages import Messages
 from omnisense.reasoning.pooling import pool_log_linear
 from omnisense.reasoning.profile import PolicyProfile
 from omnisense.text import shorten
@@ -118,12 +119,26 @@ class Decider:
         if is_spent(state, self._settings):
             _log.warning("the budget was spent: '%s' is decided without the policy", question)
             return Opinion(note="the budget was spent: decided without the policy")
-        # A decision reads the beginning and the end of a long text: it is asked several times in a turn.
-        space = self._settings.timeline_tokens
-        typed = shorten(state["typed"], CHARS_PER_TOKEN * space)
-        prompt = prompts.decision_prompt(evidence_text({**state, "typed": typed}, space), question, options)
+        prompt = self._prompt(state, question, options)
         [choice] = self._chooser.choose([prompt], [options], [prompts.calibration_prompt(question, options)])
         tokens = count_tokens([prompt], options)
         if not choice.readable:
             return Opinion(note="the policy's choice could not be read: decided without it", tokens=tokens)
         return Opinion(dict(zip(options, choice.probabilities, strict=True)), "", tokens)
+
+    def opinions(self, states: Sequence[State], question: str, options: Sequence[Option]) -> list[dict[Option, float]]:
+        """Return the policy's probabilities for several turns in one batch; empty ones where a choice is unreadable.
+
+        Raises:
+            PolicyError: the policy failed, or gave the wrong number of choices.
+        """
+        asked = [self._prompt(state, question, options) for state in states]
+        neutral = prompts.calibration_prompt(question, options)
+        choices = self._chooser.choose(asked, [options] * len(asked), [neutral] * len(asked))
+        return [dict(zip(options, c.probabilities, strict=True)) if c.readable else {} for c in choices]
+
+    def _prompt(self, state: State, question: str, options: Sequence[Option]) -> Messages:
+        # A decision reads the beginning and the end of a long text: several are made in a turn.
+        space = self._settings.timeline_tokens
+        typed = shorten(state["typed"], CHARS_PER_TOKEN * space)
+        return prompts.decision_prompt(evidence_text({**state, "typed": typed}, space), question, options)

@@ -1,0 +1,73 @@
+"""``omnisense calibrate``: measure how a policy is best used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from omnisense.agent.cli.options import JSON, PerceptionOptions, perception_options, print_json, print_status
+
+
+@click.command("calibrate")
+@click.argument("data", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--policy",
+    required=True,
+    metavar="MODEL",
+    help="A listed name, folder or hub id; chat:PROVIDER:MODEL.",
+)
+@click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where the profile goes. [default: in OMNISENSE_HOME, where the agent finds it]",
+)
+@click.option("--description", default="", metavar="TEXT", help="What it was measured on, to be kept in the profile.")
+@perception_options
+@JSON
+def calibrate_command(
+    data: Path,
+    policy: str,
+    adapter: str | None,
+    output: Path | None,
+    description: str,
+    perception: PerceptionOptions,
+    as_json: bool,
+) -> None:
+    """Measure on labelled clips, texts and questions how the agent is to use a policy.
+
+    Fits how far the policy, the face, the words and the voice are each to be trusted, and finds whether the policy
+    leads. DATA is a file with one JSON object a line, or a folder of such files: {"text": ..., "emotion": "joy"},
+    {"clip": "a.mp4", "emotion": "fear", "group": "ana"}, or {"clip": ..., "question": ..., "options": ["A. yes", ...],
+    "answer": "A"}. Clips are relative to the file. Rows of one group are held out together.
+
+    \b
+    Examples:
+      omnisense calibrate rows.jsonl --policy chat:openai:gpt-4o-mini
+      omnisense calibrate rows.jsonl --policy smollm2-135m-instruct --output profile.json
+    """
+    from omnisense.files import home_dir
+    from omnisense.reasoning.calibrate import Perceiver, calibrate
+    from omnisense.reasoning.calibration_rows import read_rows
+    from omnisense.reasoning.policies.load import load_policy
+    from omnisense.reasoning.profile import profile_file
+
+    rows = read_rows(data)
+    loaded, pipeline = load_policy(policy, adapter=adapter, on_progress=print_status), perception.load()
+    profile = calibrate(loaded, rows, Perceiver(pipeline.perceive, pipeline.add_text_emotion), on_progress=print_status)
+    profile = replace(profile, description=description or f"{len(rows)} rows of {data.name}")
+    path = output or home_dir() / "profiles" / profile_file(loaded.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    profile.save(path)
+    if as_json:
+        print_json(profile.to_dict())
+        return
+    for decision, weights in profile.weights.items():
+        click.echo(f"{decision}: weights " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
+    for task, accuracy in profile.accuracy.items():
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in accuracy.items() if name != "n")
+        click.echo(f"{task}: held-out accuracy of {accuracy['n']:.0f}: {figures}")
+    click.echo(f"the policy {'leads' if profile.leads else 'is guided'}; written to {path}", err=True)

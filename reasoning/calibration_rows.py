@@ -1,0 +1,104 @@
+"""Labelled clips, texts and questions to calibrate a policy on: JSON, one object a line.
+
+::
+
+    {"text": "I got the job!", "emotion": "joy"}
+    {"clip": "ana.mp4", "emotion": "sadness", "group": "ana"}
+    {"clip": "ana.mp4", "question": "How does she sound?", "options": ["A. calm", "B. tense"], "answer": "B"}
+
+``clip`` is relative to the file; a row has a clip, a text, or both. ``group`` names what is held out together (a
+speaker, a dialogue), by default the clip or the row; ``task`` names rows that are judged together, by default ``texts``
+or ``clips``. ``scores`` may give a channel's distribution over the emotions, ``{"tone": {"anger": 0.7, ...}}``, in
+place of what is measured: of a model that has not seen the speaker, for instance. ``kind`` is the kind of a question
+(:class:`omnisense.reasoning.answers.question.Question`), by default ``one``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omnisense.errors import InputError
+from omnisense.reasoning.answers.question import Question
+
+_KEYS = {"text", "clip", "emotion", "question", "options", "kind", "answer", "group", "task", "scores"}
+_EXAMPLE = 'Write {"text": "...", "emotion": "joy"}, or a clip, or a question with options and answer.'
+
+
+@dataclass(frozen=True)
+class CalibrationRow:
+    """A clip or text with its emotion, or with a question and its answer.
+
+    Attributes:
+        text: what the person typed; empty without.
+        clip: None without one.
+        emotion: the right one; empty for a question.
+        question: None for an emotion.
+        answer: as :meth:`Question.candidates` names it; empty for an emotion.
+        group: what is held out together.
+        task: rows that are judged together.
+        scores: by channel, a distribution over the emotions that replaces what is measured.
+    """
+
+    text: str
+    clip: Path | None
+    emotion: str
+    question: Question | None
+    answer: str
+    group: str
+    task: str
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def read_rows(path: Path) -> list[CalibrationRow]:
+    """Read a file of rows, or every ``.jsonl`` file in a folder.
+
+    Raises:
+        InputError: it cannot be read, has no rows, or a row is not as the module describes.
+    """
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    rows: list[CalibrationRow] = []
+    for file in files:
+        try:
+            lines = file.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"the rows cannot be read ({error})", _EXAMPLE, file) from error
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                rows.append(_read_row(json.loads(line), file.parent, f"{file.name}:{number}"))
+            except (ValueError, TypeError, AttributeError, InputError) as error:
+                raise InputError(f"line {number} is no row ({error})", _EXAMPLE, file) from error
+    if not rows:
+        raise InputError("there are no rows", _EXAMPLE, path)
+    return rows
+
+
+def _read_row(values: dict[str, Any], folder: Path, place: str) -> CalibrationRow:
+    unknown = set(values) - _KEYS
+    if unknown:
+        raise ValueError(f"unknown {', '.join(sorted(unknown))}")
+    if not values.get("text") and not values.get("clip"):
+        raise ValueError("neither a text nor a clip")
+    if ("emotion" in values) == ("question" in values):
+        raise ValueError("it needs either an emotion or a question")
+    question = None
+    if "question" in values:
+        question = Question(values["question"], values.get("kind", "one"), tuple(values.get("options", ())))
+        if values.get("answer") not in question.candidates():
+            raise ValueError(f"the answer {values.get('answer')!r} is none of {', '.join(question.candidates())}")
+    clip = folder / values["clip"] if values.get("clip") else None
+    return CalibrationRow(
+        text=values.get("text", ""),
+        clip=clip,
+        emotion=values.get("emotion", ""),
+        question=question,
+        answer=values.get("answer", ""),
+        group=str(values.get("group") or clip or place),
+        task=values.get("task") or ("clips" if clip else "texts"),
+        scores=values.get("scores", {}),
+    )

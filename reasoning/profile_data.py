@@ -1,0 +1,81 @@
+"""Write the rows on which the profile that ships is measured, of sets that are free to train on.
+
+    python -m omnisense.reasoning.profile_data GOEMOTIONS EMODB ROWS.jsonl
+    omnisense calibrate --policy smollm2-135m-instruct ROWS.jsonl --output reasoning/profiles/smollm2-135m-instruct.json
+
+Texts are training comments of GoEmotions that the text emotion heads did not see (every fifth), 45 an emotion. Clips
+are up to four utterances an emotion of each EmoDB speaker, with tone scores of a head that has not heard the speaker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from omnisense.errors import OmniSenseError
+from omnisense.perception.emotion.text import EKMAN
+from omnisense.perception.emotion.train import membership, read_goemotions, read_labels, unseen_voice_scores
+from omnisense.reasoning.loop.words import of_labels
+
+_HELD_OUT_STRIDE = 5  # as the text emotion heads were trained
+_TEXTS, _CLIPS = 45, 4  # an emotion; an emotion and speaker
+_EMOTION_OF = {"anger": "anger", "happiness": "joy", "neutral": "neutral", "sadness": "sadness"}
+
+
+def text_rows(data: Path, seed: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield held-out training comments of GoEmotions that have one emotion."""
+    fine = tuple((data / "labels.txt").read_text("utf-8").split())
+    texts, truth = read_goemotions(data / "train.tsv.gz", len(fine))
+    groups = truth[::_HELD_OUT_STRIDE] @ membership(fine) > 0
+    chosen = texts[::_HELD_OUT_STRIDE]
+    random = np.random.default_rng(seed)
+    for k, emotion in enumerate(EKMAN):
+        candidates = np.flatnonzero(groups[:, k] & (groups.sum(axis=1) == 1))
+        for i in random.permutation(candidates)[:_TEXTS].tolist():
+            yield {"text": chosen[i], "emotion": emotion, "group": f"goemotions-{i}", "task": "comments"}
+
+
+def clip_rows(data: Path, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield utterances of EmoDB; their paths are relative to ``folder``."""
+    rows = read_labels(data / "labels.csv")
+    labels, scores = unseen_voice_scores(data, rows)
+    taken: dict[tuple[str, str], int] = defaultdict(int)
+    for row, found in zip(rows, scores, strict=True):
+        key = row["speaker"], row["emotion"]
+        taken[key] += 1
+        if taken[key] <= _CLIPS:
+            tone = {name: round(p, 4) for name, p in of_labels(labels, found.tolist()).items()}
+            yield {
+                "clip": os.path.relpath(data / row["file"], folder),
+                "emotion": _EMOTION_OF[row["emotion"]],
+                "group": f"emodb-{row['speaker']}",
+                "task": "utterances",
+                "scores": {"tone": tone},
+            }
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command in the module's docstring; return its exit code."""
+    if len(arguments) != 3:
+        print(__doc__, file=sys.stderr)
+        return 2
+    comments, speech, output = map(Path, arguments)
+    try:
+        rows = [*text_rows(comments), *clip_rows(speech, output.parent)]
+    except OmniSenseError as error:
+        print(error, file=sys.stderr)
+        return 2
+    output.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), "utf-8")
+    print(f"{len(rows)} rows in {output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

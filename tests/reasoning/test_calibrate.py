@@ -1,0 +1,107 @@
+"""Calibration: the weights that the labels call for, judged on what did not take part."""
+
+import json
+
+import numpy as np
+import pytest
+
+from omnisense import Choice, InputError, ScriptedPolicy
+from omnisense.reasoning.calibrate import Perceiver, calibrate
+from omnisense.reasoning.calibration_rows import read_rows
+from omnisense.reasoning.loop.appraisal import EMOTIONS
+from omnisense.reasoning.pooling import PoolExample, fit_weights, pool_held_out, pool_log_linear
+from omnisense.reasoning.profile import PolicyProfile, profile_of
+
+
+def example(random, reliabilities, group):
+    """An example whose sources are right as often as given, and say so."""
+    answer = str(random.choice(["a", "b", "c"]))
+    sources = {}
+    for name, reliable in reliabilities.items():
+        said = answer if random.random() < reliable else str(random.choice(["a", "b", "c"]))
+        sources[name] = (1.0, {o: 0.8 if o == said else 0.1 for o in "abc"})
+    return PoolExample(sources, ("a", "b", "c"), answer, group)
+
+
+def test_a_source_weighs_as_much_as_it_is_right():
+    random = np.random.default_rng(0)
+    examples = [example(random, {"good": 0.9, "poor": 0.4, "useless": 0.0}, str(i % 20)) for i in range(400)]
+    weights = fit_weights(examples, {"good": 1.0, "poor": 1.0, "useless": 1.0, "absent": 0.7})
+    assert weights["good"] > weights["poor"] > weights["useless"]
+    assert weights["useless"] < 0.15
+    assert weights["absent"] == 0.7  # nothing is known of it
+    held_out = pool_held_out(examples, dict.fromkeys(("good", "poor", "useless"), 1.0))
+    right = np.mean([max(p, key=p.__getitem__) == e.answer for p, e in zip(held_out, examples, strict=True)])
+    good = np.mean([e.sources["good"][1][e.answer] > 0.5 for e in examples])
+    assert right >= good - 0.02
+
+
+def test_a_pool_without_weights_or_sources_is_uniform():
+    assert pool_log_linear({}, {}, ("a", "b")) == {"a": 0.5, "b": 0.5}
+    assert pool_log_linear({"x": {"a": 1.0}}, {"x": 0.0}, ("a", "b")) == {"a": 0.5, "b": 0.5}
+
+
+class Knowing(ScriptedPolicy):
+    """A policy that finds the emotion's name in the text as often as ``reliable`` says, and else guesses."""
+
+    def __init__(self, reliable):
+        super().__init__()
+        self.random, self.reliable = np.random.default_rng(1), reliable
+
+    def choose(self, prompts, options):
+        found = []
+        for prompt, row in zip(prompts, options, strict=True):
+            named = next(i for i, option in enumerate(row) if f"({option})" in prompt[-1]["content"][0]["text"])
+            index = named if self.random.random() < self.reliable else int(self.random.integers(len(row)))
+            found.append(Choice(index, tuple(0.9 if i == index else 0.1 / (len(row) - 1) for i in range(len(row)))))
+        return found
+
+
+@pytest.fixture
+def rows(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    words = {"joy": "I am happy", "sadness": "I am sad", "anger": "I am angry"}
+    lines = [
+        json.dumps({"text": f"{words.get(e, 'Well')} ({e}) {i}", "emotion": e}) for i in range(15) for e in EMOTIONS
+    ]
+    file.write_text("\n".join(lines))
+    return read_rows(file)
+
+
+@pytest.mark.parametrize(("reliable", "leads"), [(0.95, True), (0.0, False)])
+def test_a_policy_leads_if_it_knows_as_much_as_the_channels(rows, reliable, leads):
+    profile = calibrate(Knowing(reliable), rows, Perceiver(lambda path: None))
+    assert (profile.source, profile.leads) == ("measured", leads)
+    assert (profile.weights["emotion"]["policy"] > 0) == leads  # one that adds nothing is not asked
+    found = profile.accuracy["emotion (texts)"]
+    assert found["n"] == 105
+    assert found["pooled"] >= max(found["words"], found["policy"]) - 0.05
+
+
+def test_a_saved_profile_is_the_one_in_use(rows, own_home):
+    policy = Knowing(0.0)
+    (own_home / "profiles").mkdir()
+    profile = PolicyProfile("scripted", "measured", False, {"emotion": {"policy": 0.1}})
+    profile.save(own_home / "profiles" / "scripted.json")
+    assert profile_of(policy) == profile
+    assert profile.weights_of("emotion")["words"] == PolicyProfile("x", leads=False).weights_of("emotion")["words"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[]", '{"emotion": "joy"}', '{"text": "x"}', '{"text": "x", "emotion": "joy", "mood": 1}',
+     '{"text": "x", "question": "?", "options": ["A. a", "B. b"], "answer": "C"}'],
+)  # fmt: skip
+def test_rows_that_cannot_be_read_are_refused(tmp_path, line):
+    file = tmp_path / "rows.jsonl"
+    file.write_text(line)
+    with pytest.raises(InputError, match="line 1 is no row"):
+        read_rows(file)
+
+
+def test_too_few_rows_and_unknown_emotions_are_refused(rows):
+    with pytest.raises(InputError, match="fewer than 10 groups"):
+        calibrate(Knowing(1.0), rows[:5], Perceiver(lambda path: None))
+    rows[0] = type(rows[0])(**{**rows[0].__dict__, "emotion": "envy"})
+    with pytest.raises(InputError, match="'envy' is no emotion"):
+        calibrate(Knowing(1.0), rows, Perceiver(lambda path: None))
