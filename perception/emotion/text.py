@@ -179,9 +179,10 @@ class ShippedTextClassifier:
 
     def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
         """Return one result per sentence."""
-        if not sentences:
-            return []
-        features = self._embedder.embed(sentences)
+        return self.classify_features(self._embedder.embed(sentences)) if sentences else []
+
+    def classify_features(self, features: np.ndarray) -> list[TextEmotion]:
+        """Return one result per row of features (N, 2688), as :meth:`SentenceEmbedder.embed` gives them."""
         fine, groups = self._fine.scores(features), self._groups.scores(features)
         return [
             TextEmotion(

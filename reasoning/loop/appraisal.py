@@ -273,6 +273,8 @@ class Draft:
         score: of the checks, 0 to 1; 0 before they ran.
         faults: that the checks found.
         raw: all that the policy wrote, where the reply was a part of it.
+        shape: how the reply is put together, for one that was composed without the policy.
+        opening: its first sentences, which a guided policy may go on from; empty where nothing follows them.
     """
 
     text: str
@@ -280,6 +282,8 @@ class Draft:
     score: float = 0.0
     faults: tuple[Fault, ...] = ()
     raw: str = ""
+    shape: str = ""
+    opening: str = ""
 
 
 @dataclass(frozen=True)

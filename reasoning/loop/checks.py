@@ -140,8 +140,8 @@ def find_faults(reply: str, context: ReplyContext) -> list[Fault]:
 
 
 def check(draft: Draft, context: ReplyContext) -> Draft:
-    """Return a draft with its faults and score. A template continues no opening."""
-    faults = find_faults(draft.text, context if draft.written_by == "policy" else replace(context, opening=""))
+    """Return a draft with its faults and score. What was composed of written sentences is held to real faults only."""
+    faults = find_faults(draft.text, context if draft.written_by == "policy" else replace(context, leads=True))
     return replace(draft, score=score(faults), faults=tuple(faults))
 
 

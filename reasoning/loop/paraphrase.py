@@ -32,8 +32,9 @@ _SECOND_PERSON = {
 _FIRST_PERSON = {"i", "i'm", "i've", "i'd", "i'll", "my", "we", "we're", "we've", "our"}
 _SELF_REFERENCES = _FIRST_PERSON | {"me", "us", "myself"}
 _LEADING_WORDS = re.compile(
-    r"^(and|but|so|well|oh|yeah|yes|no|because|you know|then|also|actually|honestly)[,\s]+", re.IGNORECASE
+    r"^(and|but|so|well|oh|yeah|yes|no|because|you know|then|also|actually|honestly|though|although)[,\s]+", re.I
 )
+_NAME = re.compile(r"^(my name is|i am called|i'm called)\b", re.IGNORECASE)
 _STOP_WORDS = frozenset(
     """a about all am an and any are as at be because been but by can could did do does don't for from get got had
     has have he her him his how i i'm if in is it it's its just let me my no not of on or our out she so some
@@ -51,9 +52,13 @@ def content_words(text: str) -> set[str]:
 def paraphrase(text: str) -> str:
     """Return the most informative first-person clause as ``you got the job``; empty when none fits a template."""
     best, best_weight = "", 0.0
-    for position, clause in enumerate(_clauses(text)):
+    for position, clause in enumerate(split_clauses(text)):
         words = clause.split()
-        if not 3 <= len(words) <= _MAX_WORDS or not _SELF_REFERENCES & {w.lower() for w in words}:
+        if (
+            _NAME.match(clause)
+            or not 3 <= len(words) <= _MAX_WORDS
+            or not _SELF_REFERENCES & {w.lower() for w in words}
+        ):
             continue
         cues = emotion_cues(clause)
         if not (words[0].lower() in _FIRST_PERSON or cues) or "you" in clause.lower().split():
@@ -64,7 +69,7 @@ def paraphrase(text: str) -> str:
         weight = 1.0 + 0.5 * sum(cue.weight for cue in cues) + 0.4 * len(cause) + (0.3 if position == 0 else 0.0)
         if weight > best_weight:
             best, best_weight = clause, weight
-    return _to_second_person(best) if best else ""
+    return to_second_person(best) if best else ""
 
 
 def excerpt(text: str, max_words: int = 10) -> str:
@@ -82,7 +87,8 @@ def first_words(text: str, count: int = 24) -> str:
     return " ".join(words[:count]) + (" ..." if len(words) > count else "")
 
 
-def _clauses(text: str) -> list[str]:
+def split_clauses(text: str) -> list[str]:
+    """Return the clauses of a text's statements, without words that only lead into them; questions are left out."""
     sentences = re.split(r"(?<=[.!?])\s+|;", text.replace("\u2019", "'").strip())
     clauses: list[str] = []
     for sentence in sentences:
@@ -100,7 +106,8 @@ def _clauses(text: str) -> list[str]:
     return [c for c in stripped if c]
 
 
-def _to_second_person(clause: str) -> str:
+def to_second_person(clause: str) -> str:
+    """Return a clause about "I" as one about "you": ``my train was late`` becomes ``your train was late``."""
     words = clause.split()
     changed = []
     for i, word in enumerate(words):

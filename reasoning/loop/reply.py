@@ -1,4 +1,4 @@
-"""The reply nodes of a guided policy: write drafts, check them, choose the best or ask for a revision."""
+"""The reply nodes of a guided policy: compose a reply, let the policy go on from it where it may, choose the best."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from omnisense.reasoning.loop import checks, prompts
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue
-from omnisense.reasoning.loop.observations import describe_scene, seen_emotions
+from omnisense.reasoning.loop.guided.compose import compose_reply
+from omnisense.reasoning.loop.guided.situation import situation_of
+from omnisense.reasoning.loop.observations import seen_emotions
 from omnisense.reasoning.loop.paraphrase import content_words
 from omnisense.reasoning.loop.state import (
     LoopSettings,
@@ -17,11 +19,9 @@ from omnisense.reasoning.loop.state import (
     heard_words,
     is_spent,
     seconds_left,
-    spoken_words,
 )
 from omnisense.reasoning.policies.base import Policy
 
-_GUIDED_DRAFTS = 6
 _CONTINUATION_TOKENS = 40
 _log = logging.getLogger(__name__)
 
@@ -33,20 +33,24 @@ class ReplyWriter:
         self._policy, self._settings = policy, settings
 
     def respond(self, state: State, on_token: Callable[[str], None] | None = None) -> State:
-        """Write drafts; the template, made from the appraisal alone, is always among them.
+        """Compose a reply; where ``drafts`` of the settings asks for it, let the policy go on from its first sentences.
 
         Args:
             state: with the appraisal.
             on_token: receives the first draft piece by piece while it is written.
         """
-        settings, opening = self._settings, self._opening(state)
-        drafts = state["drafts"] or (self._template(state, opening),)
+        settings = self._settings
+        if state["drafts"]:
+            composed, notes = state["drafts"][0], state["notes"]
+        else:
+            composed, notes = self._composed(state)
+        drafts = state["drafts"] or (composed,)
+        if not settings.drafts or not composed.opening:
+            return {"drafts": drafts, "notes": notes}
         if is_spent(state, settings):
             _log.warning("the budget was spent before a reply was written (%d tokens)", state["spent_tokens"])
-            note = "the budget was spent before a reply was written"
-            return {"drafts": drafts, "notes": (*state["notes"], note)}
-        prompt = prompts.guided_prompt(heard_words(state), [], opening)
-        batch = [prompt] * (settings.drafts or _GUIDED_DRAFTS)
+            return {"drafts": drafts, "notes": (*notes, "the budget was spent before a reply was written")}
+        batch = [prompts.guided_prompt(heard_words(state), [], composed.opening)] * settings.drafts
         texts = self._policy.write(
             batch,
             max_new_tokens=_CONTINUATION_TOKENS,
@@ -56,43 +60,41 @@ class ReplyWriter:
             on_token=on_token,
             max_seconds=seconds_left(state, settings),
         )
-        replies = [f"{opening} {_first_sentence(text)}" for text in texts]
-        written = tuple(Draft(reply.strip(), "policy") for reply in replies)
-        return {"drafts": (*drafts, *written), "spent_tokens": state["spent_tokens"] + count_tokens(batch, texts)}
+        replies = [f"{composed.opening} {_first_sentence(text)}".strip() for text in texts]
+        written = tuple(Draft(reply, "policy", shape="continued", opening=composed.opening) for reply in replies)
+        spent = state["spent_tokens"] + count_tokens(batch, texts)
+        return {"drafts": (*drafts, *written), "spent_tokens": spent, "notes": notes}
 
     def reflect(self, state: State) -> State:
-        """Check every draft and choose the best. The template wins only over drafts with faults."""
+        """Check every draft and choose the best. The composed reply wins only over drafts with faults."""
         context = self._reply_context(state)
         drafts = tuple(checks.check(draft, context) for draft in state["drafts"])
         best = max(drafts, key=lambda d: (d.score, d.written_by == "policy", -len(d.text)))
         return {"drafts": drafts, "best": best, "revisions": state["revisions"] + 1}
 
     def wants_revision(self, state: State) -> bool:
-        """Whether to write again: no draft of the policy passes, and revisions, tokens and time are left."""
-        passed = any(draft.score >= 1.0 for draft in state["drafts"] if draft.written_by == "policy")
+        """Whether to write again: the policy wrote, none of it passes, and revisions, tokens and time are left."""
+        written = [draft for draft in state["drafts"] if draft.written_by == "policy"]
         settings = self._settings
-        return not passed and state["revisions"] <= settings.max_revisions and not is_spent(state, settings)
+        if not written or any(draft.score >= 1.0 for draft in written):
+            return False
+        return state["revisions"] <= settings.max_revisions and not is_spent(state, settings)
 
-    def _template(self, state: State, opening: str) -> Draft:
-        strategy = state["strategy"].value
-        own = self._settings.strategies.closings.get(strategy)
-        closing = own or prompts.closing(strategy, bool(heard_words(state)))
-        return Draft(f"{opening} {closing}", "template")
-
-    def _opening(self, state: State) -> str:
-        return prompts.opening(
-            state["emotion"],
-            state["typed"],
-            spoken_words(state),
-            describe_scene(state["percepts"]),
-            state["context"].recalled,
-        )
+    def _composed(self, state: State) -> tuple[Draft, tuple[str, ...]]:
+        """Return the composed reply, and the notes of the trace."""
+        situation, picker = situation_of(state, self._settings)
+        composed = compose_reply(situation, picker)
+        own = self._settings.strategies.closings.get(state["strategy"].value)
+        text = f"{composed.opening} {own}" if own and composed.opening else composed.text
+        notes = [note for note in (situation.note, composed.note) if note]
+        draft = Draft(text, "template", shape=composed.shape, opening=composed.opening)
+        return draft, (*state["notes"], *notes)
 
     def _reply_context(self, state: State) -> checks.ReplyContext:
         felt, heard = state["emotion"], heard_words(state)
         shown: set[EmotionValue] = {channel.top for channel in felt.channels}
         shown |= {phase.value for phase in felt.earlier}
-        opening = self._opening(state)
+        opening = state["drafts"][0].opening
         return checks.ReplyContext(
             heard,
             checks.fitting_emotions(felt.value, shown - {"neutral"}),

@@ -1,14 +1,11 @@
 """Paraphrasing, the checks on replies, and the safety gate."""
 
-from dataclasses import replace
-
 import pytest
 
-from omnisense.reasoning.loop.appraisal import EarlierEmotion, Emotion, SafetyFinding
+from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.checks import ReplyContext, find_faults, fitting_emotions, score
 from omnisense.reasoning.loop.conversation import Turn, recall
 from omnisense.reasoning.loop.paraphrase import excerpt, paraphrase
-from omnisense.reasoning.loop.prompts import opening
 from omnisense.reasoning.loop.safety import caring_reply, check_input, check_reply
 
 
@@ -141,22 +138,6 @@ def test_good_additions_pass():
     ):
         assert names(f"{start} {added}", opening=start, known=frozenset({"dog"})) == [], added
     assert "no question" in names(f"{start} I am here to listen.", opening=start, asks=True)
-
-
-def test_openings_state_what_was_said_and_seen():
-    felt = Emotion("joy", strength=0.9, face_emotion="joy", earlier=(EarlierEmotion("sadness", 7.0),))
-    assert opening(felt, "", "") == "At first you looked sad, and now you look happy."
-    assert (
-        opening(replace(felt, earlier=()), "I got the job!", "")
-        == "I am so glad to hear that you got the job! You look happy."
-    )
-    calm = Emotion("neutral", face_emotion="neutral")
-    assert opening(calm, "", "Bin blue at F2 now.") == 'I heard you say "Bin blue at F2 now." You seem calm.'
-    unknown = Emotion()
-    assert opening(unknown, "", "", scene="I can see a still scene.") == "I can see a still scene."
-    assert "You told me" in opening(calm, "x?", "", recalled="My name is Ana.")
-    apart = Emotion("sadness", strength=0.6, face_emotion="joy")
-    assert opening(apart, "My dog died.", "").endswith("You look happy as you say it.")
 
 
 def test_recall_answers_questions_about_earlier_turns():

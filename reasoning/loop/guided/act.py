@@ -1,0 +1,112 @@
+"""What the person does with what they say: tell, ask, thank, greet, correct, joke.
+
+Explicit forms ("Thank you", "What is my name?") are patterns. The rest is read by a linear head on the sentence
+embedding, fitted on the phrasings beside this file; where it is not sure, a question stays a question and anything else
+is something that the person tells.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from omnisense.reasoning.loop.conversation import asks_to_recall
+
+ActName = Literal[
+    "feeling",
+    "telling",
+    "third person",
+    "fact",
+    "advice",
+    "help",
+    "clip",
+    "agent",
+    "memory",
+    "thanks",
+    "greeting",
+    "goodbye",
+    "joke request",
+    "joke",
+    "correction",
+    "complaint",
+    "small talk",
+    "answer",
+    "silence",
+]
+HEAD = Path(__file__).with_name("act.npz")
+ACTS: tuple[ActName, ...] = get_args(ActName)
+QUESTIONS: frozenset[ActName] = frozenset({"fact", "advice", "help", "clip", "agent", "memory"})
+_SURE = 0.5
+_SURELY_A_JOKE = 0.75
+_SHORT_WORDS = 40  # a longer text tells something, whatever forms occur in it
+_ASKS = re.compile(
+    r"\?\s*$|^(what|where|when|who|which|why|how|is|are|do|does|did|can|could|should|would|will|am|was|were)\b", re.I
+)
+_OF_CLIP = re.compile(
+    r"\b(video|clip|picture|photo|image|recording|see|look|looks|hear|sound|sounds|voice|face|smil\w+|say|said|saying"
+    r"|talking|speak\w*|wear\w*|happen\w*|here|doing|watch)\b",
+    re.I,
+)
+
+
+class Act(NamedTuple):
+    """What the person does, how sure that is (0 to 1), and whether a pattern showed it."""
+
+    name: ActName
+    confidence: float
+    explicit: bool = False
+
+
+def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_history: bool, about: bool) -> Act:
+    """Return the act of a text.
+
+    Args:
+        text: without emoji.
+        scores: of the act head; empty where it is not available.
+        has_clip: whether a clip came with the text.
+        has_history: whether there are earlier turns.
+        about: whether a person of theirs is named ("my sister").
+    """
+    text = text.strip().replace("\u2019", "'")
+    if not re.search(r"\w", text):
+        return Act("silence", 1.0, explicit=True)
+    asks = bool(_ASKS.search(text))
+    if has_clip and asks and _OF_CLIP.search(text):
+        return Act("clip", 1.0, explicit=True)
+    if has_history and asks_to_recall(text):
+        return Act("memory", 1.0, explicit=True)
+    for name, pattern in _patterns() if len(text.split()) <= _SHORT_WORDS else ():
+        if pattern.search(text) and not (name == "correction" and not has_history):
+            return Act(name, 1.0, explicit=True)
+    if asks and has_clip:
+        return Act("clip", scores.get("clip", 0.0))
+    if len(text.split()) > _SHORT_WORDS:
+        return Act("third person" if about else "telling", 1.0)
+    best = max(scores, key=scores.__getitem__, default="telling")
+    confidence = scores.get(best, 0.0)
+    if asks:
+        asked: dict[str, float] = {name: scores.get(name, 0.0) for name in (*QUESTIONS, "small talk", "greeting")}
+        best = max(asked, key=asked.__getitem__) if scores else "fact"
+        return Act(_name(best), asked.get(best, 0.0))
+    is_doubtful = confidence < (_SURELY_A_JOKE if best == "joke" else _SURE)
+    if is_doubtful or best in QUESTIONS or (best == "correction" and not has_history):
+        told = {name: scores.get(name, 0.0) for name in ("telling", "feeling", "small talk")}
+        best = max(told, key=told.__getitem__) if scores else "telling"
+        confidence = told.get(best, 0.0)
+    if about and best in ("telling", "feeling", "small talk"):
+        best = "third person"
+    return Act(_name(best), confidence)
+
+
+@functools.lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[ActName, re.Pattern[str]], ...]:
+    rows = tomllib.loads(Path(__file__).with_name("act_patterns.toml").read_text("utf-8"))
+    return tuple((_name(act), re.compile("|".join(row), re.IGNORECASE)) for act, row in rows.items())
+
+
+def _name(label: str) -> ActName:
+    return label  # type: ignore[return-value]  # the head's labels are acts; the tests check it

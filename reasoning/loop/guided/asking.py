@@ -1,0 +1,181 @@
+"""Replies to what the person asks for, and to thanks, greetings, jokes and corrections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from omnisense.reasoning.loop.guided.act import ActName
+from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, say, upper
+from omnisense.reasoning.loop.guided.phrases import Picker, find_topics, phrases
+from omnisense.reasoning.loop.guided.reading import Reading
+from omnisense.reasoning.loop.guided.restating import named, restate_about
+from omnisense.reasoning.loop.guided.telling import plain, told
+
+_HELP = (
+    ("act", r"\b(remind|alarm|book (me|a|us)|order|send|set (an?|the)|play|schedule|buy)\b"),
+    ("translate", r"\btranslat\w+\b|\bin (french|german|spanish|italian|chinese|japanese)\b"),
+    ("error", r"\b(\w*error|exception|traceback|code|program|script|bug)\b"),
+    ("stain", r"\b(stain|wine|ink|grease|carpet|blood out)\b"),
+    ("write", r"\b(write|proofread|poem|message|e-?mail|letter|card)\b"),
+    ("plan", r"\b(plan|organi[sz]e|prepare|list of|pack)\b"),
+)
+_ABOUT_AGENT = (
+    ("human", r"\b(human|real|person|robot|bot|machine|program|computer|ai|chat ?gpt|alexa|siri|chatbot)\b"),
+    ("feelings", r"\b(feel|feelings|emotions|love|soul|pain|sad|happy)\b"),
+    ("age", r"\b(old|age|birthday|born)\b"),
+    ("can", r"\bcan you (do|help)|\bhow can you|what (else )?can you\b"),
+    ("trust", r"\b(trust|record\w*|private|safe)\b"),
+    ("who", r"\b(who|what) are you|your name|introduce\b"),
+)
+
+
+def _thanks(_: Situation, __: Reading, picker: Picker) -> Composed:
+    return Composed(say("thanks", picker), "thanks")
+
+
+def _greeting(_: Situation, reading: Reading, picker: Picker) -> Composed:
+    name = named(reading.text)
+    if name:
+        return Composed(picker.pick(phrases()["greeting"]["named"], "named", name=name), "greeting: by name")
+    asks = re.search(r"how are you|how('s| is) it going|how are things", reading.text, re.IGNORECASE)
+    return Composed(say("greeting", picker, "how" if asks else "say"), "greeting: asked" if asks else "greeting")
+
+
+def _goodbye(_: Situation, reading: Reading, picker: Picker) -> Composed:
+    night = re.search(r"night|sleep|bed", reading.text, re.IGNORECASE)
+    return Composed(say("goodbye", picker, "night" if night else "say"), "goodbye")
+
+
+def _silence(_: Situation, __: Reading, picker: Picker) -> Composed:
+    return Composed(say("silence", picker), "silence")
+
+
+def _answer(_: Situation, __: Reading, picker: Picker) -> Composed:
+    return Composed(join(say("answer", picker), say("answer", picker, "ask")), "answer")
+
+
+def _joke_request(_: Situation, __: Reading, picker: Picker) -> Composed:
+    return Composed(say("joke request", picker), "joke told")
+
+
+def _joke(_: Situation, __: Reading, picker: Picker) -> Composed:
+    return Composed(join(say("joke", picker), say("joke", picker, "ask")), "joke heard")
+
+
+def _small_talk(situation: Situation, reading: Reading, picker: Picker) -> Composed:
+    if reading.valence == "negative":
+        return plain(situation, reading, picker)
+    if re.search(r"\b(weather|sun(ny)?|rain\w*|snow\w*|outside|hot today|cold today)\b", reading.text, re.IGNORECASE):
+        key = "weather"
+    elif re.search(r"\bwhat (are|have) you\b", reading.text, re.IGNORECASE):
+        return Composed(say("small talk", picker, "doing"), "small talk: doing")
+    else:
+        key = "say"
+    return Composed(join(say("small talk", picker, key), say("small talk", picker, "ask")), f"small talk: {key}")
+
+
+def _correction(situation: Situation, reading: Reading, picker: Picker) -> Composed:
+    sorry, name = say("correction", picker), named(reading.text)
+    if name:
+        return Composed(join(sorry, f"Thank you, {name}.", "What would you like to tell me?"), "correction: name")
+    told = re.sub(
+        r"(?i)\b(no|nope|actually|sorry)\b[,.]\s*"
+        r"|[^,.!]*\b(meant|said|say|wrong|not what|misunderst\w+)\b[^,.!]*[,.!]?",
+        "",
+        reading.text,
+    )
+    told = re.sub(r"(?i)^\s*(that'?s|it'?s) not [^,.]*[,.]\s*", "", told)
+    feels = re.search(r"(?i)\bi(?:'m| am| feel) (?!not\b)(?P<now>[a-z]+)", re.sub(r"(?i)i'?m not \w+", "", told))
+    if feels:
+        return Composed(join(sorry, f"So you feel {feels['now']}.", "What is the worst of it?"), "correction: feeling")
+    restated = restate_about(told.strip(" ,.!"))
+    if restated:
+        return Composed(
+            join(sorry, f"{upper(restated)}.", "Tell me more, and I will listen better."), "correction: fact"
+        )
+    return Composed(join(sorry, "How is it, in your own words?"), "correction")
+
+
+def _complaint(_: Situation, __: Reading, picker: Picker) -> Composed:
+    return Composed(join(say("complaint", picker), say("complaint", picker, "ask")), "complaint")
+
+
+def _fact(_: Situation, reading: Reading, picker: Picker) -> Composed:
+    now = re.search(
+        r"\b(time is it|what day|date is|right now|weather|today|current(ly)?|news)\b", reading.text, re.IGNORECASE
+    )
+    return Composed(say("fact", picker, "now" if now else "say"), "fact: declined")
+
+
+def _help(_: Situation, reading: Reading, picker: Picker) -> Composed:
+    key = next((key for key, pattern in _HELP if re.search(pattern, reading.text, re.IGNORECASE)), "say")
+    ask = say("help", picker, "ask_plan" if key == "plan" else "ask")
+    return Composed(join(say("help", picker, key), ask), f"help: {key}")
+
+
+def _advice(situation: Situation, reading: Reading, picker: Picker) -> Composed:
+    section = phrases()["advice"]
+    found = find_topics(reading)
+    react = picker.pick(section["react"], "react")
+    if re.search(
+        r"\bis it (weird|normal|wrong|strange|bad|ok|okay)\b|\bam i (wrong|crazy|overreacting)\b", reading.text, re.I
+    ):
+        ask = (
+            picker.pick(found[0][0].ask, "ask", **found[0][1])
+            if found
+            else picker.pick(phrases()["feeling"]["negative"]["ask"], "ask")
+        )
+        return Composed(join(picker.pick(section["normal"], "normal"), ask), "advice: is it normal")
+    with_idea = [(topic, filled) for topic, filled in found if topic.idea]
+    if with_idea:
+        topic, filled = with_idea[0]
+        say = picker.pick(topic.say, "say", **filled)
+        return Composed(join(say, topic.idea, picker.pick(topic.ask, "ask", **filled)), "advice: what helps many")
+    return Composed(
+        join(react, picker.pick(section["say"], "say"), picker.pick(section["idea"], "idea")),
+        "advice: a question to think with",
+    )
+
+
+def _agent(situation: Situation, reading: Reading, picker: Picker) -> Composed:
+    key = next((key for key, pattern in _ABOUT_AGENT if re.search(pattern, reading.text, re.IGNORECASE)), "other")
+    said = picker.pick(phrases()["agent"][key], "agent", name=situation.persona.name)
+    limits = " ".join(situation.persona.boundaries) if key == "can" else ""
+    ask = "" if limits or (reading.is_child and key == "human") else say("agent", picker, "ask")
+    return Composed(join(said, limits, ask), f"about the agent: {key}")
+
+
+def _memory(situation: Situation, reading: Reading, picker: Picker) -> Composed:
+    if situation.name and re.search(r"\bmy name\b", reading.text, re.IGNORECASE):
+        return Composed(f"You told me that your name is {situation.name}.", "memory: name")
+    if not situation.recalled:
+        return Composed(say("memory", picker, "none"), "memory: not told")
+    return Composed(picker.pick(phrases()["memory"]["say"], "memory", recalled=situation.recalled), "memory: recalled")
+
+
+_BY_ACT: dict[ActName, Callable[[Situation, Reading, Picker], Composed]] = {
+    "thanks": _thanks,
+    "greeting": _greeting,
+    "goodbye": _goodbye,
+    "silence": _silence,
+    "answer": _answer,
+    "joke request": _joke_request,
+    "joke": _joke,
+    "small talk": _small_talk,
+    "correction": _correction,
+    "complaint": _complaint,
+    "fact": _fact,
+    "clip": _fact,
+    "help": _help,
+    "advice": _advice,
+    "agent": _agent,
+    "memory": _memory,
+}
+
+
+def answer_act(situation: Situation, reading: Reading, picker: Picker) -> Composed:
+    """Return the reply to words, by their act; what sounds like a farewell comes before all else."""
+    if any(topic.name == "farewell" for topic, _ in find_topics(reading)):
+        return plain(situation, reading, picker)
+    return _BY_ACT.get(reading.act.name, told)(situation, reading, picker)

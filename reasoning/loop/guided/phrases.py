@@ -1,0 +1,112 @@
+"""The written sentences of ``replies.toml``, and the choice among them."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omnisense.reasoning.loop.guided.reading import Reading
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What somebody talks about, with sentences for it.
+
+    Attributes:
+        name: for the trace.
+        pattern: what shows it.
+        valence: ``positive``, ``negative`` or ``any``.
+        say: sentences that interpret; ask: that explore; idea: what helps many people, for who asks for advice.
+        child_say: the same for a child, likewise child_ask.
+        feeling: the one that goes with it; empty where it may be any.
+        is_light: whether it is nothing grave, and asks for no reaction.
+        of_children: whether children speak so.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    valence: str
+    say: tuple[str, ...]
+    ask: tuple[str, ...]
+    idea: str = ""
+    child_say: tuple[str, ...] = ()
+    child_ask: tuple[str, ...] = ()
+    feeling: str = ""
+    is_light: bool = False
+    of_children: bool = False
+
+
+@functools.lru_cache(maxsize=1)
+def phrases() -> Mapping[str, Any]:
+    """Return the sentences by section."""
+    return tomllib.loads(Path(__file__).with_name("replies.toml").read_text("utf-8"))
+
+
+@functools.lru_cache(maxsize=1)
+def topics() -> tuple[Topic, ...]:
+    """Return the topics, the most specific first."""
+    return tuple(
+        Topic(
+            name=row["name"],
+            pattern=re.compile(row["pattern"], re.IGNORECASE),
+            valence=row["valence"],
+            say=tuple(row["say"]),
+            ask=tuple(row["ask"]),
+            idea=row.get("idea", ""),
+            child_say=tuple(row.get("child_say", ())),
+            child_ask=tuple(row.get("child_ask", ())),
+            feeling=row.get("feeling", ""),
+            is_light=row.get("light", False),
+            of_children=row.get("of_children", False),
+        )
+        for row in phrases()["topic"]
+    )
+
+
+def find_topics(reading: Reading) -> list[tuple[Topic, dict[str, str]]]:
+    """Return the topics of what was said that fit its valence, each with the words that fill its sentences."""
+    found = []
+    for topic in topics():
+        match = topic.pattern.search(reading.text.replace("\u2019", "'"))
+        opposite = {"positive": "negative", "negative": "positive"}.get(topic.valence)
+        is_result = topic.name == "good result"  # "not cancer" is read as negative, and is not
+        is_wished = topic.valence == "positive" and reading.is_unreal
+        if match and not is_wished and (reading.valence != opposite or is_result):
+            filled = {key.rstrip("0123456789"): value for key, value in match.groupdict().items() if value}
+            found.append((topic, filled))
+    return found
+
+
+class Picker:
+    """Picks sentences: the same for the same words and seed, and none that an earlier reply of the conversation has.
+
+    Args:
+        key: what the choice depends on.
+        used: earlier replies.
+    """
+
+    def __init__(self, key: str, used: Sequence[str]) -> None:
+        self._key, self._used = key, " ".join(used)
+
+    def pick(self, options: Sequence[str], choice: str, /, **filled: str) -> str:
+        """Return one of the options.
+
+        Args:
+            options: at least one.
+            choice: its name; different choices of one reply are independent.
+            filled: the words to fill in.
+        """
+        start = zlib.crc32(f"{self._key}|{choice}".encode()) % len(options)
+        ordered = [*options[start:], *options[:start]]
+        texts = [option.format(**filled) for option in ordered]
+        return next((text for text in texts if text not in self._used), texts[0])
+
+    def index(self, count: int, name: str) -> int:
+        """Return a number below ``count``."""
+        return zlib.crc32(f"{self._key}|{name}".encode()) % count

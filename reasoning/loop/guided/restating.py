@@ -1,0 +1,67 @@
+"""The person's own clauses, turned to "you"; only those that stay true and grammatical when they are."""
+
+from __future__ import annotations
+
+import re
+
+from omnisense.reasoning.loop.paraphrase import to_second_person
+
+_MAX_WORDS = 16
+_MIN_WORDS = 3
+_SUBJECT = re.compile(r"^(i|i'm|i've|i'd|i'll|we|we're|we've|my|our)\b", re.IGNORECASE)
+_UNFIT = re.compile(
+    r"\byou\b|\byour\b|[\"()\[\]{}<>|/:]"
+    r"|^(if|because|when|that|which|what|who|to|for|with|in|at|on|please|let|i think|i guess|i hope|i wonder|i mean"
+    r"|i know|my name)\b"
+    r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to)$",
+    re.IGNORECASE,
+)
+_NAME = re.compile(
+    r"(?:\b[Mm]y name(?: is|'s)|\bI(?: am|'m) called|^(?:[Hh](?:i|ello|ey)[,!.]? )(?:I'm|I am|it's|this is)"
+    r"|\bI'm(?= [A-Z][a-z]+[.!]*$)) (?P<name>[A-Z][\w-]+)"
+)
+_FEELINGS = {
+    "positive": "relieved happy glad excited proud hopeful grateful thrilled joyful calm delighted thankful".split(),
+    "negative": (
+        "terrified scared afraid sad anxious nervous worried lonely guilty angry exhausted ashamed heartbroken"
+    ).split(),
+}
+_TWO = re.compile(
+    r"\b(?P<a>{words})\b(?: for (?:him|her|them))? (?:and|but)(?: also)?(?: so| very| a bit)? (?P<b>{words})\b".replace(
+        "{words}", "|".join([*_FEELINGS["positive"], *_FEELINGS["negative"]])
+    ),
+    re.IGNORECASE,
+)
+
+
+def restate(clause: str) -> str:
+    """Return a clause of which the person is the subject as ``you feel lonely``; empty where that does not work."""
+    clause = clause.strip(" ,.!").replace("\u2019", "'")
+    if not _SUBJECT.match(clause) or not _fits(clause):
+        return ""
+    return to_second_person(re.sub(r"^(i|we) (just|really|only|kind of|sort of) ", r"\1 ", clause, flags=re.IGNORECASE))
+
+
+def restate_about(clause: str) -> str:
+    """Return a clause about anything (``my brother lost his job``) as ``your brother lost his job``; empty likewise."""
+    clause = clause.strip(" ,.!").replace("\u2019", "'")
+    return to_second_person(clause) if _fits(clause, least=2) else ""
+
+
+def named(text: str) -> str:
+    """Return the name by which the person calls themself; empty where they do not."""
+    found = _NAME.search(text.replace("\u2019", "'").strip())
+    return found["name"] if found else ""
+
+
+def opposite_feelings(text: str) -> tuple[str, str] | None:
+    """Return two feelings of opposite valence that are named side by side, such as relieved and terrified."""
+    found = _TWO.search(text)
+    if not found:
+        return None
+    a, b = found["a"].lower(), found["b"].lower()
+    return (a, b) if (a in _FEELINGS["positive"]) != (b in _FEELINGS["positive"]) else None
+
+
+def _fits(clause: str, least: int = _MIN_WORDS) -> bool:
+    return least <= len(clause.split()) <= _MAX_WORDS and not _UNFIT.search(clause)

@@ -1,0 +1,57 @@
+"""What a composed reply is made from, out of the state of a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omnisense.reasoning.loop.conversation import Turn
+from omnisense.reasoning.loop.guided.parts import Situation
+from omnisense.reasoning.loop.guided.phrases import Picker
+from omnisense.reasoning.loop.guided.reading import Reading, read
+from omnisense.reasoning.loop.guided.restating import named
+from omnisense.reasoning.loop.guided.scenes import describe
+from omnisense.reasoning.loop.state import LoopSettings, State, spoken_words
+
+
+def situation_of(state: State, settings: LoopSettings) -> tuple[Situation, Picker]:
+    """Return what a reply to this turn is made from, and what picks its sentences.
+
+    Args:
+        state: with the appraisal.
+        settings: with the persona and the seed.
+    """
+    typed, spoken, turns = state["typed"], spoken_words(state), state["turns"]
+    words = typed or spoken
+    reading = (
+        read(words, has_clip=state["clip"] is not None and bool(typed), has_history=bool(turns)) if words else None
+    )
+    percepts, clip = state["percepts"], state["clip"]
+    is_image = clip is not None and clip.kind == "image"
+    scene = describe(percepts, state["emotion"], _whose(reading, bool(typed)), is_image) if percepts else None
+    notes = [reading.note] if reading and reading.note else []
+    if settings.persona.language not in ("", "en"):
+        notes.append(f"a guided policy replies in English, not in the persona's language '{settings.persona.language}'")
+    situation = Situation(
+        reading=reading,
+        typed=bool(typed),
+        emotion=state["emotion"],
+        scene=scene,
+        recalled=state["context"].recalled,
+        name=_name_in(turns),
+        persona=settings.persona,
+        note="; ".join(notes),
+    )
+    return situation, Picker(f"{settings.seed}|{len(turns)}|{words}", [turn.reply for turn in turns])
+
+
+def _whose(reading: Reading | None, typed: bool) -> str:
+    if reading is None or not typed:
+        return "you"
+    if reading.relation:
+        return f"your {reading.relation}"
+    words = set(reading.text.lower().replace("?", " ").split())
+    return "the person" if words & {"he", "she", "they", "him", "her", "them", "his"} else "you"
+
+
+def _name_in(turns: Sequence[Turn]) -> str:
+    return next((name for turn in reversed(turns) if (name := named(turn.heard))), "")

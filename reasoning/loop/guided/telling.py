@@ -1,0 +1,188 @@
+"""Replies to what the person tells: of themself or of others, in earnest, in irony, or playing it down.
+
+A feeling is named where it was appraised, and a cheerful sentence stands only where the words are positive.
+"""
+
+from __future__ import annotations
+
+import re
+
+from omnisense.reasoning.loop.appraisal import Emotion
+from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, upper
+from omnisense.reasoning.loop.guided.phrases import Picker, Topic, find_topics, phrases, topics
+from omnisense.reasoning.loop.guided.reading import Clause, Reading, begins_with_relation
+from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, restate, restate_about
+
+_NEGATIVE_EMOTIONS = frozenset({"sadness", "anger", "fear", "disgust"})
+_LONG_WORDS = 120
+_FEW_CLAUSES = 4
+_CLEAR = 0.1  # sentiment of a clause that carries a feeling
+
+
+def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
+    """Return the reply to what the person tells."""
+    if reading.manner == "ironic":
+        return _ironic(reading, picker)
+    if reading.manner == "understated":
+        return _understated(reading, picker)
+    is_long = len(reading.text.split()) > _LONG_WORDS
+    if reading.act.name == "third person" and not reading.is_child and not is_long:
+        about = _third_person(reading, picker)
+        if about:
+            return about
+    mixed = _mixed(reading, picker)
+    if mixed:
+        return mixed
+    if reading.is_child:
+        return _child(reading, picker)
+    return plain(situation, reading, picker)
+
+
+def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
+    """Return the reply to what the person tells of themself in earnest."""
+    found = find_topics(reading)
+    topic, filled = found[0] if found else (None, {})
+    feeling = _feeling(situation.emotion, reading, topic)
+    sentences, restated = phrases()["feeling"][feeling], _best_restated(reading)
+    frames = phrases()["restate"][feeling]
+    parts = {
+        "react": picker.pick(sentences["react"], "react"),
+        "restate": picker.pick(frames, "restate", you=restated, Mirror=upper(restated)) if restated else "",
+        "interpret": picker.pick(topic.say, "say", **filled) if topic else "",
+        "validate": picker.pick(sentences["say"], "validate"),
+        "ask": picker.pick(topic.ask, "ask", **filled) if topic else picker.pick(sentences["ask"], "ask"),
+    }
+    name = named(reading.text)
+    hello = picker.pick(phrases()["name"]["say"], "name", name=name) if name else ""
+    if len(reading.text.split()) > _LONG_WORDS:
+        hello = "I have read all of it."
+        if len(found) > 1:
+            parts["validate"] = picker.pick(found[1][0].say, "say more", **found[1][1])
+        shape = "restate, interpret, validate, ask"
+    else:
+        shapes = _shapes(topic, bool(restated), feeling)
+        shape = shapes[picker.index(len(shapes), "shape")]
+    text = join(hello, *(parts[part] for part in shape.split(", ")))
+    tone = feeling if feeling in ("joy", "neutral") else "negative"
+    return Composed(text, f"{shape}: {tone}", may_continue=True)
+
+
+def _shapes(topic: Topic | None, restates: bool, feeling: str) -> tuple[str, ...]:
+    """Return the shapes that a reply may have: the sentences in their order."""
+    if topic and topic.is_light:
+        return ("interpret, ask",)
+    if topic and topic.of_children:
+        return ("interpret, ask", "react, interpret, ask")
+    if topic and restates and feeling == "joy":
+        return ("react, interpret, ask", "restate, react, ask", "restate, interpret, ask")
+    if topic and restates:
+        return ("restate, interpret, ask", "react, interpret, ask", "restate, interpret", "react, restate, ask")
+    if topic:
+        return ("react, interpret, ask", "interpret, ask")
+    if restates and feeling == "neutral":
+        return ("restate, ask", "restate, validate, ask")
+    if restates:
+        return ("react, restate, ask", "restate, validate, ask", "restate, ask")
+    return ("react, validate, ask", "react, ask")
+
+
+def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
+    """Return the key of the feeling's sentences: cheerful only where the words are positive."""
+    valence = topic.valence if topic else "any"
+    if valence == "positive" or (reading.valence == "positive" and valence == "any"):
+        return "joy"
+    if reading.valence == "negative" or valence == "negative":
+        if topic and topic.feeling:
+            return topic.feeling
+        if reading.clauses and begins_with_relation(reading.clauses[0].text):
+            return "negative"  # the feeling that is named may be theirs
+        return emotion.value if emotion.value in _NEGATIVE_EMOTIONS else "negative"
+    return "neutral"
+
+
+def _best_restated(reading: Reading) -> str:
+    """Return the clause that says most, turned to "you": the one with the clearest feeling; the first among equals."""
+    is_long = len(reading.text.split()) > _LONG_WORDS
+    options = [
+        (abs(clause.sentiment) if is_long else float(abs(clause.sentiment) > _CLEAR), -i, text)
+        for i, clause in enumerate(reading.clauses)
+        if (text := restate(clause.text))
+    ]
+    return max(options)[2] if options else ""
+
+
+def _ironic(reading: Reading, picker: Picker) -> Composed:
+    clauses = [c.text for c in reading.clauses if reading.word.lower() not in c.text.lower()]
+    rest = restate_about(clauses[0]) if clauses else ""
+    said = picker.pick(phrases()["ironic"]["say"], "say", word=reading.word, rest=f": {rest}" if rest else "")
+    topic = find_topics(reading)
+    extra = picker.pick(topic[0][0].say, "topic", **topic[0][1]) if topic else ""
+    ask = (
+        picker.pick(topic[0][0].ask, "ask", **topic[0][1])
+        if topic
+        else picker.pick(phrases()["understated"]["ask"], "ask")
+    )
+    return Composed(join(said, extra, ask), "irony")
+
+
+def _understated(reading: Reading, picker: Picker) -> Composed:
+    others = [c for c in reading.clauses if not re.search(rf"\b{re.escape(reading.word)}\b", c.text, re.I)]
+    restated = next((text for c in others if (text := restate(c.text) or restate_about(c.text))), "")
+    section, word = phrases()["understated"], reading.word.lower()
+    said = (
+        picker.pick(section["say"], "say", word=word, Word=upper(word), you=restated, Mirror=upper(restated))
+        if restated
+        else picker.pick(section["plain"], "say", word=word)
+    )
+    return Composed(join(said, picker.pick(section["ask"], "ask")), "understatement")
+
+
+def _mixed(reading: Reading, picker: Picker) -> Composed | None:
+    section, ask = phrases()["mixed"], picker.pick(phrases()["mixed"]["ask"], "ask")
+    pair = opposite_feelings(reading.text)
+    if pair:
+        said = picker.pick(section["names"], "names", first=pair[0], second=pair[1])
+        return Composed(join(upper(said), ask), "mixed: two feelings named")
+    sides = [_side(clause) for clause in reading.clauses]
+    if len(sides) > _FEW_CLAUSES or not {-1, 1} <= set(sides):
+        return None
+    ordered = sorted((sides.index(1), sides.index(-1)))
+    first, second = (restate(c.text) or restate_about(c.text) for c in (reading.clauses[i] for i in ordered))
+    if not first or not second:
+        return None
+    said = picker.pick(section["say"], "say", first=first, second=second, First=upper(first))
+    return Composed(join(upper(said), ask), "mixed: two sides")
+
+
+def _side(clause: Clause) -> int:
+    """Return 1 for a clause that is positive by itself, -1 for a negative one, else 0."""
+    shown = {topic.valence for topic in topics() if topic.pattern.search(clause.text)} - {"any"}
+    if len(shown) == 1:
+        return 1 if shown == {"positive"} else -1
+    return 1 if clause.sentiment >= _CLEAR else -1 if clause.sentiment <= -_CLEAR else 0
+
+
+def _third_person(reading: Reading, picker: Picker) -> Composed | None:
+    clause = next((c.text for c in reading.clauses if re.search(rf"\b{reading.relation}", c.text, re.I)), "")
+    restated = restate_about(clause)
+    if not restated:
+        return None
+    section, tone = phrases()["third"], reading.valence
+    who = {"them": reading.them, "they": reading.they}
+    if tone == "positive":
+        who["them"] = f"your {reading.relation}"
+    said = picker.pick(section[tone], "say", you=restated, Mirror=upper(restated), **who)
+    return Composed(join(said, picker.pick(section[f"{tone}_ask"], "ask", **who)), f"third person: {tone}")
+
+
+def _child(reading: Reading, picker: Picker) -> Composed:
+    """Return a reply in short, plain words."""
+    found = find_topics(reading)
+    topic, filled = found[0] if found else (None, {})
+    tone = "positive" if reading.valence == "positive" or (topic and topic.valence == "positive") else "negative"
+    say, ask = phrases()["child"][tone], phrases()["child"][f"{tone}_ask"]
+    if topic and topic.child_say:
+        say, ask = topic.child_say, topic.child_ask
+    elif topic and topic.of_children:
+        say, ask = topic.say, topic.ask
+    return Composed(join(picker.pick(say, "say", **filled), picker.pick(ask, "ask", **filled)), f"child: {tone}")

@@ -1,0 +1,183 @@
+"""Replies of a guided policy: their shape follows from what the person does with their words."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from omnisense import Agent, Persona, ScriptedPolicy
+from omnisense.reasoning.loop.guided.act import ACTS, HEAD
+from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only
+from omnisense.reasoning.loop.guided.phrases import Picker, phrases, topics
+from omnisense.reasoning.loop.guided.reading import read
+from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, restate, restate_about
+from omnisense.reasoning.loop.state import LoopSettings
+
+INPUTS = Path(__file__).parents[4] / "benchmarks" / "agent" / "inputs.jsonl"
+
+
+def answer(*turns, seed=0, **persona):
+    """Return the response to the last of some typed turns."""
+    settings = LoopSettings(guided=True, seed=seed, persona=Persona(**persona))
+    agent = Agent(ScriptedPolicy(["x"]), memory=None, settings=settings)
+    responses = [agent.respond(text=turn, thread_id="t") for turn in turns]
+    return responses[-1]
+
+
+def reply(*turns, **settings):
+    return answer(*turns, **settings).response
+
+
+@pytest.mark.parametrize(
+    ("text", "act"),
+    [
+        ("Thanks a lot!", "thanks"),
+        ("Tell me a joke", "joke request"),
+        ("Are you a human being?", "agent"),
+        ("hey", "greeting"),
+        ("Bye for now", "goodbye"),
+        ("Could you translate this for me?", "help"),
+        ("What should I do about my flatmate?", "advice"),
+        ("How many moons has Mars?", "fact"),
+        ("You never answer me", "complaint"),
+        ("My brother got fired", "third person"),
+        ("...", "silence"),
+        ("My boss shouted at me", "telling"),
+    ],
+)
+def test_acts_are_read_from_patterns(text, act):
+    assert read(text, has_clip=False, has_history=False).act.name == act
+
+
+def test_questions_about_a_clip_and_corrections_need_what_they_are_about():
+    assert read("How do I look?", has_clip=True, has_history=False).act.name == "clip"
+    assert read("That's wrong, it was a cat", has_clip=False, has_history=True).act.name == "correction"
+    assert read("That's wrong, it was a cat", has_clip=False, has_history=False).act.name != "correction"
+
+
+def test_cheerful_sentences_need_positive_words():
+    cheerful = phrases()["feeling"]["joy"]["react"]
+    texts = ["Oh great, another Monday.", "Wonderful. My phone broke again.", "I miss my best friend.", "It's fine."]
+    for text in [*texts, "My best friend lied to me.", "I should have won.", "I love him and he left me."]:
+        assert not any(opening in reply(text) for opening in cheerful), text
+    assert answer("I am so happy, I passed my exam!").trace.reply.shape.endswith("joy")
+
+
+def test_irony_and_understatement_are_heard():
+    assert answer("Oh great, another Monday.").trace.reply.shape == "irony"
+    assert answer("It's fine. They left without me.").trace.reply.shape == "understatement"
+    assert answer("I'm relieved and terrified.").trace.reply.shape == "mixed: two feelings named"
+
+
+@pytest.mark.parametrize(
+    ("clause", "back"),
+    [
+        ("I feel lonely since we moved", "you feel lonely since you moved"),
+        ("I was late and my boss saw it", "you were late and your boss saw it"),
+        ("my brother lost his job", "your brother lost his job"),
+        ("my name is Tom", ""),
+        ("I told you so", ""),
+        ("because I am sad", ""),
+        ("I just feel empty", "you feel empty"),
+    ],
+)
+def test_only_clauses_that_stay_true_are_restated(clause, back):
+    assert restate(clause) == back
+
+
+def test_names_and_opposite_feelings():
+    assert named("My name is Tom and I hate Mondays.") == "Tom"
+    assert named("Hi, I'm Sarah") == "Sarah"
+    assert named("I'm Happy about it") == ""
+    assert opposite_feelings("I'm relieved but also scared") == ("relieved", "scared")
+    assert opposite_feelings("I'm sad and scared") is None
+    assert restate_about("they forgot my birthday") == "they forgot your birthday"
+
+
+def test_a_name_is_not_told_as_news_and_is_remembered():
+    first = reply("My name is Tom and I hate Mondays.")
+    assert "Nice to meet you, Tom." in first
+    assert "your name is" not in first
+    assert "Tom" in reply("My name is Tom and I hate Mondays.", "What is my name?")
+
+
+def test_the_agent_says_that_it_is_a_program():
+    said = reply("Are you a real person?", name="Ada")
+    assert "program" in said
+    assert "Ada" in said
+    assert "I do not drink." in reply("What can you do?", boundaries=("I do not drink.",))
+
+
+def test_other_languages_are_answered_in_them_and_noted():
+    response = answer("Mein Vater ist krank und ich habe Angst.")
+    assert "Englisch" in response.response
+    assert "krank" not in response.response
+    assert any("English only" in note for note in response.trace.notes)
+    assert "Swedish" in reply("Jag är så trött och jag vill inte mer idag.")
+    assert any("'de'" in note for note in answer("I am tired.", language="de").trace.notes)
+
+
+def test_emoji_are_words():
+    assert emoji_words("\U0001f62d\U0001f62d \U0001f3e0") == "crying, house building"
+    assert is_emoji_only("\U0001f62d !")
+    assert not is_emoji_only("so sad \U0001f62d")
+    assert "sorry" in reply("\U0001f62d\U0001f62d")
+
+
+def test_corrections_are_taken():
+    said = reply("My dog died.", "No, I didn't say that. It was my cat, not my dog.")
+    assert "sorry" in said.lower()
+    assert "your cat" in said
+    assert "angry" in reply("My sister sold the ring.", "No, that's not it. I'm not sad, I'm angry.")
+
+
+def test_replies_are_deterministic_and_do_not_repeat_themselves():
+    assert reply("I feel so alone.") == reply("I feel so alone.")
+    replies = [reply("I feel so alone.", seed=seed) for seed in range(8)]
+    assert len(set(replies)) > 2
+    twice = [reply("ok"), reply("ok", "ok")]
+    assert twice[0] != twice[1]
+    assert Picker("k", ["one."]).pick(["one.", "two."], "x") == "two."
+
+
+def test_max_sentences_is_kept_and_the_question_with_it():
+    long = reply("I feel so alone since we moved here.", max_sentences=2)
+    assert long.count(".") + long.count("?") + long.count("!") <= 2
+
+
+def test_every_sentence_can_be_filled():
+    filled = {"pet": "cat"}
+    for topic in topics():
+        for sentence in (*topic.say, *topic.ask, topic.idea, *topic.child_say, *topic.child_ask):
+            sentence.format(**filled)
+        assert topic.valence in ("positive", "negative", "any")
+        assert topic.feeling in ("", *phrases()["feeling"])
+    assert set(phrases()["restate"]) == set(phrases()["feeling"])
+
+
+@pytest.mark.models
+def test_acts_are_read_by_the_head_where_no_pattern_shows_them():
+    from omnisense.perception.emotion.linear import LinearHead
+
+    assert set(LinearHead.load(HEAD).labels) <= set(ACTS)
+    said = {
+        "I could use a hand with my taxes, is that something for you?": "help",
+        "In which year did the wall come down?": "fact",
+        "Would it be better to wait until spring with the operation?": "advice",
+        "Lately all I feel is dread": "feeling",
+    }
+    for text, act in said.items():
+        assert read(text, has_clip=False, has_history=False).act.name == act, text
+
+
+@pytest.mark.models
+def test_shapes_are_many_and_none_is_everywhere():
+    rows = [json.loads(line) for line in INPUTS.read_text("utf-8").splitlines()]
+    rows = [row for row in rows if row["split"] == "tuning" and row["text"] and "clip" not in row]
+    shapes = []
+    for row in rows:
+        draft = answer(*row.get("history", ()), row["text"]).trace.reply
+        shapes.append(draft.shape)
+        assert draft.score == 1.0 or draft.written_by == "safety gate", (row["text"], draft)
+    assert len(set(shapes)) >= 10
+    assert max(shapes.count(shape) for shape in set(shapes)) <= 0.2 * len(shapes)
