@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from omnisense.reasoning.policies.batching import collate, to_device
 from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, EncodedPrompt, Encoder
+from omnisense.reasoning.policies.prefix_cache import CachedBatch, PrefixCache
 
 
 def score_options(
-    model: Any, encoder: Encoder, prompts: list[EncodedPrompt], options: Sequence[Sequence[str]]
+    model: Any,
+    encoder: Encoder,
+    prompts: list[EncodedPrompt],
+    options: Sequence[Sequence[str]],
+    prefixes: PrefixCache,
 ) -> list[list[float]]:
     """Return the mean log-probability per token of each option after its text prompt."""
     tokens = [[encoder.option_tokens(p.text, o) for o in opts] for p, opts in zip(prompts, options, strict=True)]
-    found = token_log_probs(model, prompts, tokens, encoder.tokenizer.pad_token_id)
+    found = token_log_probs(model, prefixes.begin(model, prompts, encoder.tokenizer.pad_token_id), tokens, prefixes)
     return [[sum(row) / len(row) for row in rows] for rows in found]
 
 
 def token_log_probs(
-    model: Any, prompts: list[EncodedPrompt], continuations: Sequence[Sequence[list[int]]], pad_token_id: int
+    model: Any, batch: CachedBatch, continuations: Sequence[Sequence[list[int]]], prefixes: PrefixCache
 ) -> list[list[list[float]]]:
     """Return the log-probability of each token of the continuations of text prompts.
 
@@ -28,19 +34,18 @@ def token_log_probs(
 
     Args:
         model: a causal language model.
-        prompts: the prompts, which share a batch.
+        batch: the prompts.
         continuations: for each prompt, tokens that follow it.
-        pad_token_id: the tokenizer's.
+        prefixes: keeps the prompts' caches.
     """
     import torch
 
-    prompt = to_device(model, collate(prompts, pad_token_id))
-    position = (prompt["attention_mask"].cumsum(1) - 1).clamp(min=0)  # a plain forward would count the padding too
-    first = model(**prompt, position_ids=position, use_cache=True, logits_to_keep=1)
+    first = model(**batch.unread(), use_cache=True, logits_to_keep=1)
+    prefixes.keep(batch)
     rows = [tokens for group in continuations for tokens in group]
     owner = torch.tensor([i for i, group in enumerate(continuations) for _ in group], device=model.device)
     longest = max(map(len, rows))
-    ids = torch.full((len(rows), longest), pad_token_id, device=model.device)
+    ids = torch.zeros(len(rows), longest, dtype=torch.long, device=model.device)
     for i, tokens in enumerate(rows):
         ids[i, : len(tokens)] = torch.tensor(tokens, device=model.device)
     logits = first.logits[owner, -1:].float()
@@ -48,8 +53,9 @@ def token_log_probs(
         cache = first.past_key_values
         cache.batch_select_indices(owner)
         real = torch.tensor([[i < len(tokens) for i in range(longest - 1)] for tokens in rows], device=model.device)
-        mask = torch.cat([prompt["attention_mask"][owner], real.long()], dim=1)
-        position = prompt["attention_mask"].sum(1)[owner, None] + torch.arange(longest - 1, device=model.device)
+        prompt_mask = batch.inputs["attention_mask"][owner]
+        position = prompt_mask.sum(1)[:, None] + torch.arange(longest - 1, device=model.device)
+        mask = torch.cat([prompt_mask, real.long()], dim=1)
         after = model(input_ids=ids[:, :-1], attention_mask=mask, position_ids=position, past_key_values=cache)
         logits = torch.cat([logits, after.logits.float()], dim=1)
     log_probs = torch.log_softmax(logits, dim=-1).gather(2, ids[..., None])[..., 0].tolist()
@@ -69,19 +75,28 @@ def score_options_uncached(model: Any, encoder: Encoder, prompt: EncodedPrompt, 
     tokens = [encoder.option_tokens(prompt.text, option) for option in options]
     longest = max(map(len, tokens))
     rows = [_append_tokens(prompt, row) for row in tokens]
-    head = model.get_output_embeddings()
-    keep = head.register_forward_pre_hook(lambda _, args: (args[0][:, -longest - 1 :],))
-    try:
-        logits = model(
-            **to_device(model, collate(rows, encoder.tokenizer.pad_token_id)), use_cache=False
-        ).logits.float()
-    finally:
-        keep.remove()
+    with head_at_last(model, longest + 1):
+        inputs = to_device(model, collate(rows, encoder.tokenizer.pad_token_id))
+        logits = model(**inputs, use_cache=False).logits.float()
     log_probs = torch.log_softmax(logits, dim=-1)
     return [
         float(torch.stack([log_probs[i, at - len(row) - 1, t] for at, t in enumerate(row)]).mean())
         for i, row in enumerate(tokens)
     ]
+
+
+@contextlib.contextmanager
+def head_at_last(model: Any, positions: int) -> Iterator[None]:
+    """Make a model's output head see the last positions only: logits for a long prompt would not fit in memory.
+
+    Models that accept ``logits_to_keep`` do this themselves; Qwen's omni and audio models do not accept it.
+    """
+    head = model.get_output_embeddings()
+    handle = head.register_forward_pre_hook(lambda _, args: (args[0][:, -positions:],))
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _append_tokens(prompt: EncodedPrompt, tokens: list[int]) -> EncodedPrompt:

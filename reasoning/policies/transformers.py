@@ -22,7 +22,8 @@ from omnisense.reasoning.policies.encoding import EncodedPrompt, Encoder, media_
 from omnisense.reasoning.policies.families import TEXT_FAMILY, family_of
 from omnisense.reasoning.policies.loading import load_adapter, load_model
 from omnisense.reasoning.policies.messages import Messages, Modality, PreparedPrompt, truncate_at_stop
-from omnisense.reasoning.policies.scoring import score_options, score_options_uncached
+from omnisense.reasoning.policies.prefix_cache import CachedBatch, PrefixCache
+from omnisense.reasoning.policies.scoring import head_at_last, score_options, score_options_uncached
 
 _SMALL_PARAMETERS = 1_000_000_000
 _log = logging.getLogger(__name__)
@@ -38,6 +39,9 @@ class TransformersPolicy:
         device_map: as transformers takes it; by default the first GPU if there is one, else the CPU.
         batch_size: prompts in a batch; batches are formed from prompts of similar length.
         seed: combined with the seed of each call.
+        cache_mib: how much memory the caches of recent prompts may take. A text prompt that begins like one of them
+            is computed from where they differ. 0 keeps none. Prompts of models with eyes or ears are not kept, since
+            their positions depend on media; nor are those of models with sliding windows or recurrent states.
         on_progress: receives one line per step when the model has to be fetched; by default they are logged.
 
     The model is loaded on first use. Calls from several threads take turns.
@@ -54,12 +58,14 @@ class TransformersPolicy:
         device_map: str | dict[str, Any] | None = None,
         batch_size: int = 8,
         seed: int = 0,
+        cache_mib: int = 256,
         on_progress: Callable[[str], None] | None = None,
     ) -> None:
         self.name = str(model) if adapter is None else f"{model}+{adapter}"
         self._model_name, self._adapter, self._dtype, self._device_map = str(model), adapter, dtype, device_map
         self._batch_size, self._seed, self._on_progress = batch_size, seed, on_progress
         self._lock = threading.RLock()
+        self._prefixes = PrefixCache(cache_mib * 2**20)
         self._loaded: tuple[Any, Encoder] | None = None
 
     @functools.cached_property
@@ -133,10 +139,10 @@ class TransformersPolicy:
                         "%s: the time is up after %g s, %d replies are empty", self.name, max_seconds, len(batch)
                     )
                     continue
-                inputs = to_device(model, collate([rows[i] for i in batch], tokenizer.pad_token_id))
+                asked = self._begin([rows[i] for i in batch])
                 streamer = _RowStreamer(tokenizer, batch.index(0), on_token) if on_token and 0 in batch else None
-                output = model.generate(
-                    **inputs,
+                output = self._generate(
+                    asked,
                     max_new_tokens=max_new_tokens,
                     pad_token_id=tokenizer.pad_token_id,
                     streamer=streamer,
@@ -145,7 +151,7 @@ class TransformersPolicy:
                     **({"stop_strings": list(stop), "tokenizer": tokenizer} if stop else {}),
                     **_sampling_settings(temperature),
                 )
-                new = output[:, inputs["input_ids"].shape[1] :]
+                new = output[:, asked.inputs["input_ids"].shape[1] :]
                 for i, text in zip(batch, tokenizer.batch_decode(new, skip_special_tokens=True), strict=True):
                     replies[i] = truncate_at_stop(text, stop)
                 self._log_call("write", [rows[i] for i in batch], new.numel(), began)
@@ -167,7 +173,7 @@ class TransformersPolicy:
                 began = time.perf_counter()
                 batch_rows, batch_options = [rows[i] for i in batch], [options[i] for i in batch]
                 if encoder.family is TEXT_FAMILY:
-                    scores = score_options(model, encoder, batch_rows, batch_options)
+                    scores = score_options(model, encoder, batch_rows, batch_options, self._prefixes)
                 else:
                     scores = [
                         score_options_uncached(model, encoder, row, texts)
@@ -178,6 +184,25 @@ class TransformersPolicy:
                     probabilities = torch.softmax(torch.tensor(row, dtype=torch.float64), 0).tolist()
                     choices[i] = Choice(max(range(len(row)), key=row.__getitem__), tuple(probabilities))
         return choices
+
+    def clear_cache(self) -> None:
+        """Forget the caches of earlier prompts. Call it after the weights of the loaded model have been changed."""
+        with self._lock:
+            self._prefixes.clear()
+
+    def _begin(self, rows: Sequence[EncodedPrompt]) -> CachedBatch:
+        model, encoder = self.load()
+        if encoder.family is TEXT_FAMILY:
+            return self._prefixes.begin(model, rows, encoder.tokenizer.pad_token_id)
+        return CachedBatch(to_device(model, collate(rows, encoder.tokenizer.pad_token_id)), None, 0)
+
+    def _generate(self, batch: CachedBatch, **settings: Any) -> Any:
+        model, _ = self.load()
+        known = {} if batch.cache is None else {"past_key_values": batch.cache}
+        with head_at_last(model, 1):
+            output = model.generate(**batch.inputs, **known, **settings)
+        self._prefixes.keep(batch)
+        return output
 
     def prepare(self, prompt: Messages) -> PreparedPrompt:
         """Decode and encode a prompt, on the CPU; see :class:`omnisense.reasoning.policies.base.Policy`."""

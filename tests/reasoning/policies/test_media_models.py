@@ -201,3 +201,14 @@ def test_media_tokens_are_never_written(omni, prompts):
     written = omni.write([prompts["both"]] * 4, max_new_tokens=64, temperature=5.0)
     ids = encoder.tokenizer(written, add_special_tokens=False)["input_ids"]
     assert not {token for row in ids for token in row} & set(banned)
+
+
+@pytest.mark.parametrize("name", ["omni", "omni3", "vlm", "listener"])
+def test_writing_computes_logits_at_the_last_position_only(name, prompts, request):
+    policy, seen = request.getfixturevalue(name), []
+    model = policy.load()[0]
+    handle = model.get_output_embeddings().register_forward_hook(lambda _, args, out: seen.append(out.shape[1]))
+    written = policy.write([prompts["text"], prompts["text"]], max_new_tokens=3)
+    handle.remove()
+    assert len(written) == 2
+    assert set(seen) == {1}
