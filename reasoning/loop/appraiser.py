@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from omnisense.perception.types import Event
+from omnisense.perception.types import Event, Transcript
 from omnisense.perception.vision.expressions import Phase
 from omnisense.reasoning.loop import emotion
 from omnisense.reasoning.loop.appraisal import (
@@ -97,7 +97,9 @@ class Appraiser:
     def need(self, state: State) -> State:
         """Appraise what would help."""
         felt = state["emotion"]
-        prior = self._settings.strategies.need_weights(felt.probabilities, self._settings.emotions)
+        prior = self._settings.strategies.need_weights(
+            felt.probabilities, self._settings.emotions, feelings_in_words(state), is_silent=not heard_words(state)
+        )
         earlier = {phase.value for phase in felt.earlier}
         if felt.value in ("joy", "neutral") and earlier & {"sadness", "fear", "anger"} and "to be heard" in prior:
             prior["to be heard"] += 4  # a person who wept a moment ago and now smiles wants both to be seen
@@ -119,9 +121,7 @@ class Appraiser:
         """Choose the support strategy and the tone."""
         felt, need = state["emotion"], state["need"]
         strategies, emotions = self._settings.strategies, self._settings.emotions
-        prior = strategies.strategy_weights(need.value)
-        if felt.value in (emotions.neutral, "unknown"):  # there is little emotion to validate or soothe
-            prior |= {n: prior[n] + 2.0 for n in ("ask one open question", "offer information") if n in prior}
+        prior = strategies.strategy_weights(need.value, felt.value, emotions)
         decision = self._decider.decide(state, "strategy", "How should a caring friend respond?", prior)
         tone = strategies.tone(felt.value, emotions)
         appraised = Strategy(
@@ -140,6 +140,14 @@ class Appraiser:
 def measured_emotion(state: State) -> tuple[list[EmotionChannel], list[Phase]]:
     """Return what the channels of this turn say about the emotion, and the phases of the main face."""
     return emotion.measure(state["percepts"], events_of(state), state["typed_words"])
+
+
+def feelings_in_words(state: State) -> list[str]:
+    """Return the fine-grained feelings that the text emotion model finds in what was said and typed, each once."""
+    percepts, typed = state["percepts"], state["typed_words"]
+    heard = percepts.transcript if percepts and isinstance(percepts.transcript, Transcript) else None
+    segments = [*(heard.segments if heard else ()), *(typed.segments if typed else ())]
+    return list(dict.fromkeys(feeling for segment in segments for feeling in segment.feelings))
 
 
 def emotion_appraisal(state: State, estimate: emotion.EmotionEstimate, names: EmotionSet) -> Emotion:

@@ -34,6 +34,24 @@ def test_every_strategy_can_win_with_every_need(strategy, need, felt):
     assert decide("strategy", strategy, emotion=Emotion(felt), need=Need(need)).value == strategy
 
 
+def prior_choice(step, **given):
+    weights = getattr(DEFAULT, f"{step}_weights")(**given)
+    return max(weights, key=weights.__getitem__)
+
+
+def test_the_tables_alone_reach_every_need_and_every_strategy():
+    emotions = EmotionSet()
+    needs = {
+        prior_choice("need", felt={e: 1.0}, emotions=emotions, feelings=feelings, is_silent=silent)
+        for e in (*EMOTIONS, "unknown")
+        for feelings in [[], *([f] for f in DEFAULT.feeling_needs)]
+        for silent in (False, True)
+    }
+    assert needs == set(DEFAULT.need_names)
+    strategies = {prior_choice("strategy", need=n, felt=e, emotions=emotions) for n in needs for e in EMOTIONS}
+    assert strategies == set(DEFAULT.strategy_names)
+
+
 def test_a_policy_without_a_say_is_not_asked():
     policy = ScriptedPolicy(["I am here."])
     settings = LoopSettings(profile=PolicyProfile("scripted", leads=False, weights={"emotion": {"policy": 0.0}}))
