@@ -19,7 +19,7 @@ from typing import Any
 
 from omnisense.agent.agent import Agent
 from omnisense.benchmarks.agent.counting import Usage, counted
-from omnisense.benchmarks.speed import conversations, measure
+from omnisense.benchmarks.speed import conversations
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages, message, text_of
@@ -152,15 +152,12 @@ def _turn(process: subprocess.Popen[str], text: str) -> tuple[float, float]:
     return seconds, cpu
 
 
-def overhead(runs: int = 5) -> Figures:
-    """Return the milliseconds of a turn without a model's time: without a conversation, with SQLite, in a long one."""
-    median = {timing.name: 1000 * timing.median_s for timing in measure.agent_overhead(runs)}
-    alone = median["the policy alone"]
+def overhead() -> Figures:
+    """Return the milliseconds of a turn without any model's time: without a conversation, in a short and a long one."""
     with tempfile.TemporaryDirectory() as folder:
-        conversation = conversations.measure(str(Path(folder) / "conversations.sqlite"))
+        found = conversations.measure(str(Path(folder) / "conversations.sqlite"))
     return {
-        "no memory ms": median["omnisense, no memory"] - alone,
-        "SQLite ms": median["omnisense, SQLite memory"] - alone,
-        "thread of 5 turns ms": conversation["short_ms"],
-        "thread of 500 turns ms": conversation["long_ms"],
+        "no conversation ms": found["none_ms"],
+        "conversation of 5 turns, SQLite ms": found["short_ms"],
+        "conversation of 500 turns, SQLite ms": found["long_ms"],
     }

@@ -168,8 +168,7 @@ def cost_tables(cost: Mapping[str, Any]) -> list[str]:
     if overhead := cost.get("overhead"):
         lines += ["", "| a turn without the model's time | ms |", "| --- | --- |"]
         for key, value in overhead.items():
-            shown = f"{value['clock']:.2f} (CPU {value['cpu']:.2f})" if isinstance(value, dict) else f"{value:.2f}"
-            lines.append(f"| {key.removesuffix(' ms')} | {shown} |")
+            lines.append(f"| {key.removesuffix(' ms')} | {value['clock']:.2f} (CPU {value['cpu']:.2f}) |")
     return lines
 
 

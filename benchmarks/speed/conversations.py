@@ -1,9 +1,9 @@
 """What conversations cost, and whether turns get lost: ``python -m omnisense.benchmarks.speed.conversations``.
 
-A policy that costs nothing answers, so that what remains is the agent and its storage. Measured on SQLite, and on
-Postgres if ``--postgres URL`` names a database: turns lost when several threads and several processes write to one
-conversation, milliseconds a turn in short and long conversations, and the size of a long one. Writes
-``conversations.json`` and ``conversations.md``.
+A policy that costs nothing answers, and no model reads the words, so that what remains is the agent and its storage.
+Measured on SQLite, and on Postgres if ``--postgres URL`` names a database: turns lost when several threads and
+several processes write to one conversation, milliseconds a turn in short and long conversations, and the size of a
+long one. Writes ``conversations.json`` and ``conversations.md``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any
 import click
 
 from omnisense.agent.agent import Agent
+from omnisense.benchmarks.speed.agents import agent_without_models
 from omnisense.errors import OmniSenseError
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
@@ -67,7 +68,7 @@ def measure(memory: str) -> dict[str, Any]:
 def say(memory: str, thread_id: str, turns: int) -> None:
     """Take turns in a conversation; print how many returned a reply and how many raised an error that says so."""
     returned = refused = 0
-    with Agent(ScriptedPolicy([_REPLY]), memory=memory) as agent:
+    with agent_without_models(ScriptedPolicy([_REPLY]), memory) as agent:
         for _ in range(turns):
             try:
                 agent.respond(text=_TEXT, thread_id=thread_id)
@@ -103,10 +104,10 @@ def as_table(report: dict[str, Any]) -> str:
 def _timings(memory: str) -> dict[str, Any]:
     """Time turns in conversations of two lengths, one after the other in turn, so that drift falls on both."""
     long = _new_thread()
-    with Agent(ScriptedPolicy([_REPLY]), memory=memory) as agent:
+    with agent_without_models(ScriptedPolicy([_REPLY]), memory) as agent:
         _take_turns(agent, long, _LONG)
     size = _size(memory)
-    with Agent(ScriptedPolicy([_REPLY]), memory=memory) as agent:
+    with agent_without_models(ScriptedPolicy([_REPLY]), memory) as agent:
         none, short, grown = [], [], []
         for _ in range(_TIMED):
             thread = _new_thread()
@@ -119,7 +120,7 @@ def _timings(memory: str) -> dict[str, Any]:
 
 def _concurrent_threads(memory: str) -> dict[str, int]:
     thread = _new_thread()
-    with Agent(ScriptedPolicy([_REPLY]), memory=memory) as agent:
+    with agent_without_models(ScriptedPolicy([_REPLY]), memory) as agent:
         agent.respond(text=_TEXT, thread_id=thread)  # what is loaded on first use is loaded
 
         def take_turn(_: int) -> bool:
@@ -141,7 +142,7 @@ def _concurrent_processes(memory: str) -> dict[str, int]:
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(_PROCESSES)]
     outputs = [process.communicate()[0] for process in running]
     counts = [json.loads(text.splitlines()[-1]) for text in outputs if text.strip()]
-    with Agent(ScriptedPolicy([_REPLY]), memory=memory) as agent:
+    with agent_without_models(ScriptedPolicy([_REPLY]), memory) as agent:
         kept = len(agent.history(thread))
     return {"returned": sum(c[0] for c in counts), "refused": sum(c[1] for c in counts), "kept": kept}
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from omnisense import models
-from omnisense.agent.agent import Agent
+from omnisense.benchmarks.speed.agents import agent_without_models
 from omnisense.benchmarks.speed.clips import FPS
 from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.perception.media.sampling import Sampling
@@ -168,12 +168,13 @@ def _pyav_all(path: Path, times_s: np.ndarray) -> np.ndarray:
 
 
 def agent_overhead(runs: int, turns: int = 20) -> list[Timing]:
-    """Time a turn of the loop with a policy that costs nothing, against calling that policy directly."""
+    """Time a turn of the loop, without models and with a policy that costs nothing, against calling that policy."""
     reply = "I hear how sad you are, and I am sorry about your dog."
     policy = ScriptedPolicy([reply])
     text = "My dog died yesterday."
     with tempfile.TemporaryDirectory() as folder:
-        without_memory, with_memory = Agent(policy, memory=None), Agent(policy, memory=Path(folder) / "m.sqlite")
+        without_memory = agent_without_models(policy, None)
+        with_memory = agent_without_models(policy, Path(folder) / "m.sqlite")
         thread = iter(range(1_000_000))
 
         def respond_with_memory() -> None:
