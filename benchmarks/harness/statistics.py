@@ -112,7 +112,7 @@ def _sign_flip(unequal: np.ndarray, seed: int) -> float:
 
     Exact for up to 13 differences; else over 9,999 random flips, the observed signs counted as one more.
     """
-    if not unequal.size:
+    if unequal.size < 2:  # one difference is as large with either sign
         return 1.0
     from scipy.stats import permutation_test
 
