@@ -82,13 +82,15 @@ def media_parts(
     whole = not windows or windows == [(0.0, clip.duration_s)]
     if sees and clip.kind == "video" and "video" in modalities and whole and _is_short(clip, budget):
         sampling = Sampling(fps=_VIDEO_FPS, max_pixels=budget.max_pixels, max_total_pixels=2 * pixels)
-        part: Part = {"sampling": sampling, "with_audio": bool(windows), "with_times": True}
+        tokens = _frame_tokens(clip, sampling) // 2 + round(audio_s * _AUDIO_TOKENS_PER_S)
+        part: Part = {"sampling": sampling, "with_audio": bool(windows), "with_times": True, "tokens": tokens}
         return [{**_reference(clip, "video"), **part}]
     parts = _frame_parts(clip, percepts, modalities, budget, pixels) if sees else []
     for start_s, end_s in windows:
         if not whole:
             parts.append({"type": "text", "text": f"Sound from {start_s:.1f} to {end_s:.1f} s:"})
-        parts.append(_reference(clip, "audio", (start_s, end_s)))
+        tokens = round((end_s - start_s) * _AUDIO_TOKENS_PER_S)
+        parts.append({**_reference(clip, "audio", (start_s, end_s)), "tokens": tokens})
     return parts
 
 
@@ -138,15 +140,23 @@ def _frame_parts(
         # A model of videos only takes a picture as a video of one frame.
         kind: Modality = "image" if "image" in modalities else "video"
         sampling = Sampling(max_pixels=min(budget.frames * budget.max_pixels, pixels))
-        return [{**_reference(clip, kind), "sampling": sampling}]
+        return [{**_reference(clip, kind), "sampling": sampling, "tokens": _frame_tokens(clip, sampling)}]
     if percepts is None:
         spread = Sampling(rule="count", count=budget.frames)
     else:
         spread = Sampling.moments(percepts, budget.frames)
     sampling = replace(spread, max_pixels=budget.max_pixels, max_total_pixels=pixels)
     if "image" not in modalities:
-        return [{**_reference(clip, "video"), "sampling": sampling, "with_audio": False}]
-    return [{**_reference(clip, "image"), "sampling": sampling, "with_times": True}]
+        tokens = _frame_tokens(clip, sampling) // 2
+        return [{**_reference(clip, "video"), "sampling": sampling, "with_audio": False, "tokens": tokens}]
+    tokens = _frame_tokens(clip, sampling)
+    return [{**_reference(clip, "image"), "sampling": sampling, "with_times": True, "tokens": tokens}]
+
+
+def _frame_tokens(clip: Clip, sampling: Sampling) -> int:
+    """Estimate the tokens of frames that are shown one by one; a video's pairs of frames take half of that."""
+    plan = sampling.plan(clip.duration_s, clip.frame_rate, clip.frame_count, clip.width, clip.height)
+    return len(plan.times_s) * plan.width * plan.height // _PIXELS_PER_TOKEN
 
 
 # --- sound --------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from omnisense.reasoning.loop.state import (
     evidence_text,
     is_spent,
 )
+from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.calibration import CalibratedChooser
 from omnisense.reasoning.policies.messages import Messages
@@ -120,6 +121,7 @@ class Decider:
             _log.warning("the budget was spent: '%s' is decided without the policy", question)
             return Opinion(note="the budget was spent: decided without the policy")
         prompt = self._prompt(state, question, options)
+        prompt[-1] = with_media(prompt[-1], state["media"])
         [choice] = self._chooser.choose([prompt], [options], [prompts.calibration_prompt(question, options)])
         tokens = count_tokens([prompt], options)
         if not choice.readable:

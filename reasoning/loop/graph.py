@@ -34,6 +34,7 @@ from omnisense.reasoning.loop.reply import ReplyWriter
 from omnisense.reasoning.loop.state import LoopSettings, State
 from omnisense.reasoning.loop.tools import PerceiveClosely
 from omnisense.reasoning.loop.words import ReadEmotion
+from omnisense.reasoning.media import media_parts
 from omnisense.reasoning.policies.base import Policy
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def _nodes(
 
     def perceive_node(state: State) -> State:
         emit = get_stream_writer()
-        return gates.perceive(state, perceive, lambda *stream: emit({"stream": stream}))
+        update = gates.perceive(state, perceive, lambda *stream: emit({"stream": stream}))
+        return {**update, "media": media_parts(state["clip"], update["percepts"], policy.modalities, settings.media)}
 
     def compose_node(state: State) -> State:
         emit = get_stream_writer()

@@ -30,7 +30,7 @@ from omnisense.reasoning.loop.state import (
     seconds_left,
 )
 from omnisense.reasoning.loop.written_turn import ReplyStreamer, WrittenTurn, read_turn, turn_schema
-from omnisense.reasoning.media import media_parts, with_media
+from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages, message
 
@@ -112,11 +112,10 @@ class OnePass:
             evidence += f"\nWhat they told you earlier:\n{known}"
         if recalled:
             evidence += f'\nEarlier in this conversation they said: "{recalled}"'
-        media = media_parts(state["clip"], state["percepts"], self._policy.modalities, self._settings.media)
         prompt = [
             message("system", self._rules),
             *prompts.history_messages(state["turns"]),
-            with_media(message("user", evidence), media),
+            with_media(message("user", evidence), state["media"]),
         ]
         own = [draft for draft in state["drafts"] if draft.written_by == "policy"]
         if own:  # the same prompt goes on, so that a policy that keeps its cache reads only what is new

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from omnisense.reasoning.loop.appraisal import EvidenceSpan
 from omnisense.reasoning.loop.conversation import Turn
-from omnisense.reasoning.policies.messages import Message, Messages, message
+from omnisense.reasoning.media import with_media
+from omnisense.reasoning.policies.messages import Message, Messages, Part, message
 
 _SMALL_RULES = (
     "You are a kind friend who listens. Reply in two short sentences. Name what the person feels, and care "
@@ -48,12 +49,12 @@ def looked_text(spans: Sequence[EvidenceSpan]) -> str:
     return text.rstrip("\n")
 
 
-def guided_prompt(heard: str, history: Messages, opening: str) -> Messages:
+def guided_prompt(heard: str, history: Messages, opening: str, media: Sequence[Part] = ()) -> Messages:
     """Return the prompt of a small model, which continues an opening written from the appraisal."""
     return [
         message("system", _SMALL_RULES),
         *history,
-        message("user", heard or "(says nothing)"),
+        with_media(message("user", heard or "(says nothing)"), media),
         message("assistant", opening),
     ]
 

@@ -30,7 +30,7 @@ from omnisense.reasoning.loop.strategies import StrategySet
 from omnisense.reasoning.media import MediaBudget
 from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.base import Policy
-from omnisense.reasoning.policies.messages import Messages
+from omnisense.reasoning.policies.messages import Messages, Part
 from omnisense.reasoning.profile import PolicyProfile, profile_of
 
 CHARS_PER_TOKEN = 4
@@ -39,7 +39,8 @@ CHARS_PER_TOKEN = 4
 class State(TypedDict, total=False):
     """The graph's state during one turn; :func:`initial_state` fills every key. It is never checkpointed.
 
-    A node returns the keys that it changes. ``facts`` are the notes of earlier turns, ``told`` the facts of this one;
+    A node returns the keys that it changes. ``media`` are the parts of the clip that prompts show the policy, by
+    reference; ``facts`` are the notes of earlier turns, ``told`` the facts of this one;
     ``looked`` is what was looked at again, which can be cited beside the timeline's events; ``typed_words`` is the
     typed text as the text emotion model has read it; ``extra`` holds values of nodes that are not ours.
     """
@@ -51,6 +52,7 @@ class State(TypedDict, total=False):
     facts: tuple[Note, ...]
     told: tuple[str, ...]
     percepts: Percepts | None
+    media: Sequence[Part]
     looked: tuple[EvidenceSpan, ...]
     characteristics: Characteristics
     emotion: Emotion
@@ -92,6 +94,7 @@ def initial_state(
         "facts": tuple(facts),
         "told": (),
         "percepts": None,
+        "media": (),
         "looked": (),
         "characteristics": Characteristics(),
         "emotion": Emotion(),
@@ -200,6 +203,7 @@ def is_spent(state: State, settings: LoopSettings) -> bool:
 
 
 def count_tokens(prompt_batch: Sequence[Messages], replies: Sequence[str]) -> int:
-    """Estimate the tokens of prompts and replies at four characters each, without a tokenizer."""
-    read = sum(len(part.get("text", "")) for prompt in prompt_batch for m in prompt for part in m["content"])
-    return (read + sum(len(text) for text in replies)) // CHARS_PER_TOKEN
+    """Estimate the tokens of prompts and replies, without a tokenizer: four characters each, and those of media."""
+    parts = [part for prompt in prompt_batch for m in prompt for part in m["content"]]
+    characters = sum(len(part.get("text", "")) for part in parts) + sum(len(text) for text in replies)
+    return characters // CHARS_PER_TOKEN + sum(part.get("tokens", 0) for part in parts)

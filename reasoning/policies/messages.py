@@ -20,7 +20,8 @@ class Part(TypedDict, total=False):
 
     ``start_s`` and ``end_s`` give a window of the media; ``sampling`` selects its frames; ``with_audio`` says whether a
     video's audio is used as well (by default it is, if the model accepts audio); ``with_times`` whether its
-    time is said in words before each frame (of a video only where the model takes it frame by frame).
+    time is said in words before each frame (of a video only where the model takes it frame by frame); ``tokens`` about
+    how many tokens it takes, where that has been estimated.
     """
 
     type: Modality
@@ -31,6 +32,7 @@ class Part(TypedDict, total=False):
     sampling: Sampling
     with_audio: bool
     with_times: bool
+    tokens: int
 
 
 class Message(TypedDict):
