@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from omnisense.errors import InputError
+from omnisense.perception.media.clip import open_clip
 from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings
 from omnisense.reasoning.answers.measured import PRIOR_WEIGHTS
@@ -24,8 +25,9 @@ from omnisense.reasoning.loop.decisions import Decider
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.state import LoopSettings, State, initial_state
 from omnisense.reasoning.loop.words import ReadEmotion, read_typed
+from omnisense.reasoning.media import media_parts
 from omnisense.reasoning.policies.base import Policy
-from omnisense.reasoning.policies.messages import message
+from omnisense.reasoning.policies.messages import Part, message
 from omnisense.reasoning.pooling import PoolExample, fit_weights, pool_held_out
 from omnisense.reasoning.profile import PolicyProfile
 
@@ -111,7 +113,7 @@ def emotion_examples(
             raise InputError(f"'{row.emotion}' is no emotion of the set", f"Choose from {', '.join(emotions.names)}.")
         if i % 50 == 0:
             say(f"measuring {i + 1} of {len(rows)}")
-        state = _state(row, perceiver)
+        state = _state(row, perceiver, policy)
         states.append(state)
         measured = {c.name: (c.reliability, c.probabilities) for c in measured_emotion(state)[0]}
         measured |= {name: (1.0, dict(scores)) for name, scores in row.scores.items()}
@@ -149,7 +151,8 @@ def answer_examples(
             say(f"asking question {i + 1} of {len(rows)}")
         percepts = perceiver.perceive(row.clip) if row.clip else None
         asked = [message("user", question_text(row.question, transcript=row.text))]
-        [given] = answerer.answer_all([answerer.prepare(row.question, asked, percepts)])
+        media = _media(row, percepts, policy)
+        [given] = answerer.answer_all([answerer.prepare(row.question, asked, percepts, media)])
         sources: dict[str, tuple[float, Mapping[str, float]]] = {
             m.channel: (m.reliability, m.probabilities) for m in given.measurements
         }
@@ -159,11 +162,18 @@ def answer_examples(
     return examples
 
 
-def _state(row: CalibrationRow, perceiver: Perceiver) -> State:
+def _state(row: CalibrationRow, perceiver: Perceiver, policy: Policy) -> State:
     state = initial_state(None, row.text)
     state["percepts"] = perceiver.perceive(row.clip) if row.clip else None
+    state["media"] = _media(row, state["percepts"], policy)
     state["typed_words"] = read_typed(row.text, perceiver.read_emotion) if row.text else None
     return state
+
+
+def _media(row: CalibrationRow, percepts: Percepts | None, policy: Policy) -> list[Part]:
+    """Return what of the clip the agent would show the policy."""
+    seen = policy.modalities - {"text"}
+    return media_parts(open_clip(row.clip), percepts, policy.modalities) if row.clip and seen else []
 
 
 # --- fitting and judging ------------------------------------------------------------------------------------

@@ -121,7 +121,6 @@ class Decider:
             _log.warning("the budget was spent: '%s' is decided without the policy", question)
             return Opinion(note="the budget was spent: decided without the policy")
         prompt = self._prompt(state, question, options)
-        prompt[-1] = with_media(prompt[-1], state["media"])
         [choice] = self._chooser.choose([prompt], [options], [prompts.calibration_prompt(question, options)])
         tokens = count_tokens([prompt], options)
         if not choice.readable:
@@ -143,4 +142,5 @@ class Decider:
         # A decision reads the beginning and the end of a long text: several are made in a turn.
         space = self._settings.timeline_tokens
         typed = shorten(state["typed"], CHARS_PER_TOKEN * space)
-        return prompts.decision_prompt(evidence_text({**state, "typed": typed}, space), question, options)
+        [asked] = prompts.decision_prompt(evidence_text({**state, "typed": typed}, space), question, options)
+        return [with_media(asked, state["media"])]
