@@ -54,6 +54,7 @@ class Recipe(BaseModel):
             (:func:`omnisense.rl.rewards.registry.build_rewards`).
         trainer: settings of TRL's ``GRPOConfig`` or ``SFTConfig``, by their own names.
         evaluation: of the base model and the trained one.
+        share_prompts: whether GRPO computes a prompt once for the completions that are scored together.
         prefetch_threads: prompts that are decoded and encoded at once, ahead of the model.
         completion_samples: completions written to the run folder with their frames, each time that the trainer logs.
         seed: of the split and of training.
@@ -75,6 +76,7 @@ class Recipe(BaseModel):
     rewards: dict[str, float | dict[str, Any]] = {"accuracy": 1.0, "format": 1.0}
     trainer: dict[str, Any] = {}
     evaluation: EvaluationSettings = EvaluationSettings()
+    share_prompts: bool = True
     prefetch_threads: int = Field(default=4, ge=1)
     completion_samples: int = Field(default=4, ge=0)
     seed: int = 0

@@ -1,8 +1,9 @@
 """What training costs beside its peers: ``python -m omnisense.benchmarks.speed.training [--output DIR]``.
 
 Our GRPO step beside TRL's own on the same text model and tokens; an omni step beside a text step of as many tokens on
-the same model; media encoded once a group beside once a completion; memory of scoring beside a forward without a
-head. Models are small and random: what is compared is the trainers. Writes ``training.json`` and ``training.md``.
+the same model; media encoded once a group beside once a completion; a group scored behind one prompt beside a prompt
+for each; memory of scoring beside a forward without a head. Models are small and random: what is compared is the
+trainers. Writes ``training.json`` and ``training.md``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _STEPS, _WARM = 6, 2
 _TOKENS = 64
 _COMPLETIONS = 8
 _CLIPS = 4
+_GROUP_REPLY = 48  # tokens of a completion where a prompt is shared
 _VOCABULARY, _ROWS, _PROMPT, _REPLY = 152_064, 4, 1500, 64
 
 
@@ -61,6 +63,7 @@ def measure(folder: Path, runs: int) -> dict[str, Any]:
         "text_over_trl": medians["ours, text"] / medians["TRL, text"],
         "omni_over_text": medians["ours, video with sound"] / medians["ours, as many tokens of text"],
         "encoding": encoding_once(folder, runs),
+        "sharing": shared_scoring(folder, runs),
         "memory_mb": memory,
         "memory_over_no_head": memory["ours"] / memory["no head"],
     }
@@ -120,6 +123,36 @@ def encoding_once(folder: Path, runs: int) -> dict[str, float]:
     return seconds | {"times_less": seconds["each_s"] / seconds["once_s"]}
 
 
+def shared_scoring(folder: Path, runs: int) -> dict[str, float]:
+    """Return seconds and megabytes of a forward and backward over a group with video and sound, both ways.
+
+    Also by how much log-probabilities and gradients differ.
+    """
+    from omnisense.testing.tiny_models import tiny_omni
+
+    model, clip = tiny_omni(folder / "sharing", width=128, layers=8), _clip(folder / "shared.mp4", 6, 240, 320)
+    score = _group_scorer(model, clip, folder)
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(runs + 1):
+        for share in (True, False):
+            began = time.perf_counter()
+            score(share)
+            seconds[share].append(time.perf_counter() - began)
+    (logps, gradients), (logps_each, gradients_each) = score(True), score(False)
+    shared, each = (statistics.median(seconds[share][1:]) for share in (True, False))
+    memory = {share: in_new_process(_group_mb, str(model), clip, str(folder), share) for share in (True, False)}
+    return {
+        "prompt_tokens": _length(model, _group_prompt(clip)),
+        "shared_s": shared,
+        "each_s": each,
+        "times_faster": each / shared,
+        "shared_mb": memory[True],
+        "each_mb": memory[False],
+        "log_prob_difference": float((logps - logps_each).abs().max()),
+        "gradient_difference": max(float((gradients[n] - gradients_each[n]).abs().max()) for n in gradients),
+    }
+
+
 def as_table(found: dict[str, Any]) -> str:
     """Return the figures as Markdown."""
     steps, memory, encoding = found["step_s"], found["memory_mb"], found["encoding"]
@@ -136,6 +169,15 @@ def as_table(found: dict[str, Any]) -> str:
         f"| encoding each of {_COMPLETIONS} completions' prompts over once a group | {encoding['times_less']:.1f} | "
         f"{encoding['each_s']:.2f} s, {encoding['once_s']:.2f} s |"
     )
+    sharing = found["sharing"]
+    lines.append(
+        f"| a prompt for each of {_COMPLETIONS} completions over one that they share, forward and backward | "
+        f"{sharing['times_faster']:.1f} | {sharing['each_s']:.2f} s, {sharing['shared_s']:.2f} s |"
+    )
+    lines.append(
+        f"| its memory | {sharing['each_mb'] / sharing['shared_mb']:.1f} | {sharing['each_mb']:.0f} MB, "
+        f"{sharing['shared_mb']:.0f} MB |"
+    )
     lines.append(
         f"| memory of scoring over a forward without a head | {found['memory_over_no_head']:.2f} | "
         f"{memory['ours']:.0f} MB, {memory['no head']:.0f} MB |"
@@ -146,7 +188,9 @@ def as_table(found: dict[str, Any]) -> str:
         f"{found['machine']['cpu_count']} CPU cores, Python {found['machine']['python']}, {packages}. Medians; steps "
         f"of {_COMPLETIONS} completions of {_TOKENS} tokens on tiny random models; memory above the model, for a "
         f"forward and backward of {_ROWS} x ({_PROMPT} + {_REPLY}) tokens at a vocabulary of {_VOCABULARY}, embeddings "
-        "and head frozen as under an adapter.",
+        f"and head frozen as under an adapter. A shared prompt has {sharing['prompt_tokens']} tokens of video, sound "
+        f"and text, its completions {_GROUP_REPLY}; log-probabilities differ by at most "
+        f"{sharing['log_prob_difference']:.0e}, gradients by {sharing['gradient_difference']:.0e}.",
         "",
     ]
     return "\n".join(lines)
@@ -235,6 +279,44 @@ def _steps(trainer: Any) -> list[float]:
     trainer.add_callback(clock)
     trainer.train()
     return clock.seconds
+
+
+# --- scoring a group --------------------------------------------------------------------------------------------------
+
+
+def _group_prompt(clip: str) -> Any:
+    return _prompt([{"type": "video", "path": clip, "sampling": Sampling.humansense(), "with_audio": True}])
+
+
+def _group_scorer(model: Path, clip: str, work: Path) -> Callable[[bool], tuple[Any, dict[str, Any]]]:
+    """Return a function that scores a group and computes gradients, with a shared prompt or with one for each."""
+    import torch
+
+    trainer = _ours(model, [_group_prompt(clip)], work)
+    prompt = trainer._encoder.encode(_group_prompt(clip))[0]
+    trainer._encoded = [prompt] * _COMPLETIONS
+    replies = torch.randint(65, 91, (_COMPLETIONS, _GROUP_REPLY), generator=torch.Generator().manual_seed(0))
+    ids = torch.cat([prompt.inputs["input_ids"].repeat(_COMPLETIONS, 1), replies], 1)
+
+    def score(share: bool) -> tuple[Any, dict[str, Any]]:
+        trainer._share_prompts = share
+        trainer.model.zero_grad()
+        logps = trainer._get_per_token_logps_and_entropies(
+            trainer.model, ids, torch.ones_like(ids), _GROUP_REPLY, compute_entropy=True
+        )[0]
+        logps.mean().backward()
+        gradients = {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
+        return logps.detach(), gradients
+
+    return score
+
+
+def _group_mb(model: str, clip: str, work: str, share: bool) -> float:
+    """Peak memory above the model of one forward and backward over a group, in megabytes."""
+    score = _group_scorer(Path(model), clip, Path(work))
+    before = _resident_mb()
+    score(share)
+    return peak_mb() - before
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from trl.trainer.utils import add_fused_lm_head
 
 from omnisense.errors import InputError
@@ -33,7 +34,9 @@ class _FullForwardProxy:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_model"], name)
 
-    def _hidden_states(self, *args: Any, last_positions: int | None = None, **inputs: Any) -> Any:
+    def _hidden_states(
+        self, *args: Any, last_positions: int | None = None, states: torch.Tensor | None = None, **inputs: Any
+    ) -> Any:
         captured: list[Any] = []
 
         def capture(_: Any, hidden: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -45,18 +48,23 @@ class _FullForwardProxy:
             outputs = self._full_forward(*args, **inputs)
         finally:
             hook.remove()
-        states = captured[0] if last_positions is None else captured[0][:, -last_positions - 1 : -1]
+        hidden = captured[0]
+        if states is not None:
+            hidden = hidden.flatten(0, 1)[states]
+        elif last_positions is not None:
+            hidden = hidden[:, -last_positions - 1 : -1]
         router_logits = getattr(outputs, "router_logits", None)
         if inputs.get("output_router_logits") and router_logits is None:
             raise InputError("this model does not return the logits of its expert router", "Omit router_aux_loss_coef.")
-        return types.SimpleNamespace(last_hidden_state=states, router_logits=router_logits)
+        return types.SimpleNamespace(last_hidden_state=hidden, router_logits=router_logits)
 
 
 def add_scoring_head(model: Any, temperature: float = 1.0, outputs: tuple[str, ...] = ("log_probs",)) -> None:
     """Let ``model(..., fused_lm_head=True)`` score labels through the model's full forward pass.
 
     With ``labels`` (B, T) every position that has a label is scored, as in TRL. With ``shift_labels`` (B, C) and
-    ``last_positions=C`` only the last C tokens are: label i is scored from the position before it.
+    ``last_positions=C`` only the last C tokens are: label i is scored from the position before it. With ``states``
+    (B, C) label i is scored from the state with that index among all states of the batch, row after row.
 
     Args:
         model: the model itself, not its PEFT wrapper.

@@ -26,6 +26,12 @@ from omnisense.rl.trainers.checkpoints import ExactCheckpointMixin
 from omnisense.rl.trainers.checks import check_full_precision, check_grpo_settings
 from omnisense.rl.trainers.full_forward import add_scoring_head, unwrap_model
 from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher, load_prompt
+from omnisense.rl.trainers.shared_prompts import (
+    can_share,
+    group_by_prompt,
+    pack_completions,
+    score_packed,
+)
 
 
 class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
@@ -40,6 +46,8 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
             other columns go to the rewards.
         ref_model: a second copy of the model, for ``beta > 0`` without an adapter.
         threads: prompts that are decoded and encoded at once.
+        share_prompts: whether a prompt with its media is computed once for all completions that are scored together,
+            where the model's attention allows it; log-probabilities and gradients are the same.
         more: ``eval_dataset``, ``callbacks``, ``optimizers``, ``peft_config`` as TRL takes them.
 
     Attributes:
@@ -60,6 +68,7 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         *,
         ref_model: Any = None,
         threads: int = 4,
+        share_prompts: bool = True,
         **more: Any,
     ) -> None:
         adapted = hasattr(model, "peft_config") or more.get("peft_config") is not None
@@ -67,6 +76,8 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         check_full_precision(model, args)
         args = copy.copy(args)  # the caller's stay as they are
         self._encoder, self.prefetcher = encoder, PromptPrefetcher(encoder, threads)
+        self._share_prompts = share_prompts
+        self._buffered_inputs: list[dict[str, Any]] | None = None  # TRL's own
         self._encoded: list[EncodedPrompt] = []
         self.media_usage: list[MediaUsage] = []
         args.generation_kwargs = {"suppress_tokens": media_token_ids(model.config) or None} | (
@@ -90,6 +101,19 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         """Start to encode a batch. The data loader is one batch ahead of training, and so is the encoding."""
         self.prefetcher.prefetch([row["prompt"] for row in rows])
         return rows
+
+    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
+        known = self._buffered_inputs
+        inputs: dict[str, Any] = super()._prepare_inputs(generation_batch)
+        batches = self._buffered_inputs
+        if not self._share_prompts or batches is known or batches is None:
+            return inputs
+        # TRL shuffles completions over the batches of a round. Within an optimizer step their order does not matter,
+        # and side by side those of a prompt share it.
+        step = self.args.gradient_accumulation_steps
+        windows = [group_by_prompt(batches[at : at + step], "encoded") for at in range(0, len(batches), step)]
+        self._buffered_inputs = [batch for window in windows for batch in window]
+        return dict(self._buffered_inputs[self._step % self.args.steps_per_generation])
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         began = time.perf_counter()
@@ -131,12 +155,9 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         for rows in _slices(range(len(input_ids)), batch_size or len(input_ids)):
             width = logits_to_keep + max(self._encoded[i].length for i in rows)  # without the padding of longer prompts
             part = slice(rows[0], rows[-1] + 1)
-            scored = functools.partial(
-                _score_completion, model, self._media_inputs(self._encoded[part], logits_to_keep), logits_to_keep
-            )
             parts.append(
                 super()._get_per_token_logps_and_entropies(
-                    scored,
+                    self._scorer(model, self._encoded[part], input_ids[part], attention_mask[part], logits_to_keep),
                     input_ids[part, -width:],
                     attention_mask[part, -width:],
                     logits_to_keep,
@@ -150,6 +171,27 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
             torch.cat(entropies) if compute_entropy else None,
             torch.stack(losses).mean() if compute_aux_loss else None,
         )
+
+    def _scorer(
+        self,
+        model: Any,
+        prompts: Sequence[EncodedPrompt],
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        positions: int,
+    ) -> Callable[..., Any]:
+        """Return what stands in for the model when TRL scores these rows."""
+        inner = unwrap_model(self.accelerator.unwrap_model(model))
+        packed = None
+        if self._share_prompts and can_share(inner):
+            packed = pack_completions(
+                prompts, input_ids[:, -positions:], attention_mask[:, -positions:], self._tokenizer.pad_token_id
+            )
+        if packed is None:
+            return functools.partial(_score_rows, model, self._media_inputs(prompts, positions), positions)
+        completions = packed.input_ids.shape[1] - packed.prompt_length
+        media = self._media_inputs(packed.prompts, completions)
+        return functools.partial(score_packed, model, inner.get_decoder(), media, packed)
 
     def _media_inputs(self, rows: Sequence[EncodedPrompt], completion: int = 0) -> dict[str, Any]:
         """Return the model's inputs besides its tokens; those with a value per token are extended by the completion."""
@@ -171,7 +213,7 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         return _EpochSeededSampler(super()._get_train_sampler(dataset))
 
 
-def _score_completion(model: Any, media: dict[str, Any], positions: int, *, labels: torch.Tensor, **inputs: Any) -> Any:
+def _score_rows(model: Any, media: dict[str, Any], positions: int, *, labels: torch.Tensor, **inputs: Any) -> Any:
     """Call the model as TRL would, but with the media, and score only the completion's positions."""
     return model(**inputs, **media, shift_labels=labels[:, -positions:], last_positions=positions)
 
