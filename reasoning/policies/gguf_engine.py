@@ -22,6 +22,7 @@ from omnisense.errors import InputError, ModelError, PolicyError
 
 _HEADER_BYTES = 64 << 20  # metadata come first; with the largest vocabularies they take some 20 MB
 _KEPT_PROMPTS_MB = 512  # prompts whose caches are kept in memory when another takes their place
+_LISTED = 2000  # likeliest next tokens that are asked for: more than a few thousand take longer than to read a token
 _UBATCH = 256  # tokens between two looks at the clock while a prompt is read
 
 
@@ -57,7 +58,7 @@ class GgufEngine:
         self.template: str = properties["chat_template"]
         self.special: dict[str, str] = {name: properties[name] for name in ("bos_token", "eos_token")}
         meta = self._ask("/v1/models")["data"][0]["meta"]
-        self.parameters = int(meta["n_params"])
+        self.parameters, self._vocabulary = int(meta["n_params"]), int(meta["n_vocab"])
         self._tokens = functools.lru_cache(4096)(self._ask_for_tokens)
 
     def tokens(self, text: str, control: bool = False, begin: bool = False) -> list[int]:
@@ -109,24 +110,38 @@ class GgufEngine:
     def log_likelihoods(self, tokens: Sequence[int], options: Sequence[Sequence[int]]) -> list[list[float]]:
         """Return, for each option, the log-probability of each of its tokens after the prompt.
 
-        They come from the model's logits over the whole vocabulary, before any sampling: a grammar of token ids makes
-        llama.cpp take just the option's tokens. The prompt is read once and its cache is kept; for each option its last
-        token is read again, in the same way for all of them.
+        They come from the model's logits over the whole vocabulary, before any sampling. The prompt is read once, and
+        its cache is kept. That gives the options' first tokens, where they are among the likeliest; the other tokens
+        are taken one by one.
         """
-        self._server_completion(tokens, {"max_tokens": 1})
+        likeliest = self._likeliest(tokens, _LISTED)
         scores = []
         for option in options:
-            grammar = "root ::= " + " ".join(f"<[{token}]>" for token in option)
-            answer = self._server_completion(
-                tokens, {"max_tokens": len(option), "grammar": grammar, "logprobs": 1, "ignore_eos": True}
-            )
-            content = answer["choices"][0]["logprobs"]["content"]
-            if [token["id"] for token in content] != list(option):
-                raise PolicyError(
-                    "llama.cpp did not follow the tokens of an option", "Update it: `pip install -U xllamacpp`."
-                )
-            scores.append([float(token["logprob"]) for token in content])
+            known = [likeliest[option[0]]] if option[0] in likeliest else []
+            rest = range(len(known), len(option))
+            scores.append([*known, *(self._log_probability([*tokens, *option[:at]], option[at]) for at in rest)])
         return scores
+
+    def _log_probability(self, tokens: Sequence[int], token: int) -> float:
+        """Return the log-probability of a token: a bias makes llama.cpp take it, and it reports what it is without."""
+        # A grammar of token ids could take several at once, but fails at tokens that are parts of a character.
+        taken = self._take(tokens, token, 1)
+        if taken is None:  # part of a character, which llama.cpp holds back: slower, by listing the whole vocabulary
+            return self._likeliest(tokens, self._vocabulary)[token]
+        return float(taken["logprob"])
+
+    def _likeliest(self, tokens: Sequence[int], count: int) -> dict[int, float]:
+        """Return the log-probabilities of the likeliest next tokens."""
+        [letter, *_] = self.tokens("a")  # which token is taken does not matter, if only it is no part of a character
+        taken: Any = self._take(tokens, letter, count)
+        return {int(token["id"]): float(token["logprob"]) for token in taken["top_logprobs"]}
+
+    def _take(self, tokens: Sequence[int], token: int, count: int) -> dict[str, Any] | None:
+        settings = {"max_tokens": 1, "logprobs": count, "logit_bias": [[token, 1e6]], "ignore_eos": True}
+        found = self._server_completion(tokens, settings)["choices"][0]["logprobs"]
+        if found and found["content"][0]["id"] != token:
+            raise PolicyError("llama.cpp did not take an option's token", "Update it: `pip install -U xllamacpp`.")
+        return dict(found["content"][0]) if found else None
 
     def _server_completion(self, tokens: Sequence[int], settings: Mapping[str, Any]) -> dict[str, Any]:
         body = {"prompt": list(tokens), "temperature": 0.0, "cache_prompt": True, **settings}
