@@ -8,8 +8,11 @@ Read in this order:
   ``chat_model`` with ``chat_requests``, ``chat_content`` and ``chat_choices`` for services; ``tool_calls``;
   ``scripted`` and ``serve`` for tests; ``load`` (a policy by name).
 - ``loop``: the agent's turn. ``appraisal`` and ``conversation`` (the types), ``state``, ``graph``; its nodes in
-  ``gates`` (with ``safety``), ``appraiser`` (with ``observations``, ``emotion``, ``emotion_lexicon`` and ``decisions``)
+  ``gates`` (with ``safety``), ``appraiser`` (with ``observations``, ``emotion``, ``words``, ``emotion_lexicon``,
+  ``emotion_set``, ``strategies`` and ``decisions``)
   and ``reply`` (with ``prompts``, ``paraphrase`` and ``checks``).
+- ``profile``: how a policy is used; ``calibrate`` (with ``calibration_rows`` and ``profile_data``) measures it;
+  ``pooling`` fits and applies the weights of what is pooled.
 - ``search``: the timeline, and any texts, by meaning.
 - ``answers``: questions with one correct answer. ``question``, ``parser`` (with ``normalize``,
   ``option_marks``, ``statements``, ``parse_letters``, ``parse_values`` and ``boxes``), ``box_notation``; ``channels``
