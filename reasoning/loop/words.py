@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omnisense.perception.emotion.text import EKMAN
 from omnisense.perception.types import Event, Segment, Transcript
+from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop.appraisal import EMOTIONS, EmotionChannel, EmotionName
 from omnisense.reasoning.loop.emotion_lexicon import Cue, emotion_cues
 from omnisense.reasoning.pooling import pool_log_linear
@@ -32,6 +33,17 @@ _MEASURED_OF: dict[str, EmotionName] = {
     **{"happy": "joy", "happiness": "joy", "sad": "sadness", "angry": "anger", "fearful": "fear", "afraid": "fear"},
     **{"surprised": "surprise", "disgusted": "disgust", "calm": "neutral"},
 }
+# What an emoji says, in words that the model knows: its tokenizer has none.
+_EMOJI: dict[str, str] = {
+    **dict.fromkeys("😀😃😄😁😆😊🙂☺😍🥰😂🤣🎉🥳", " I am so happy. "),
+    **dict.fromkeys("❤💕💖😘", " I love it. "),
+    **dict.fromkeys("😢😭😞😔☹🙁🥺💔", " I am so sad. "),
+    **dict.fromkeys("😠😡🤬", " I am so angry. "),
+    **dict.fromkeys("😱😨😰", " I am so scared. "),
+    **dict.fromkeys("🤢🤮", " It is disgusting. "),
+    **dict.fromkeys("😮😲🤯", " I am so surprised. "),
+}
+_MODEL_LANGUAGE = "en"  # of the shipped heads
 _ASKING = {"curiosity", "confusion"}  # GoEmotions groups these with surprise; a question is not a surprised person
 
 
@@ -45,9 +57,17 @@ class _Reading:
 
 def read_typed(typed: str, read_emotion: ReadEmotion | None) -> Transcript:
     """Return a typed message as a transcript, with its emotion where there is a model, or a note on why not."""
-    segments = tuple(Segment(0.0, 0.0, chunk) for chunk in split_text(typed))
-    transcript = Transcript("", segments, "")
-    return read_emotion(transcript) if read_emotion else transcript
+    seen = dict.fromkeys(char for char in typed if char in _EMOJI)
+    plain = "".join(" " if char in _EMOJI else char for char in typed)
+    language, chunks = detect_language(plain), split_text(plain)
+    sentences = dict.fromkeys([*chunks, *(_EMOJI[char].strip() for char in seen)])
+    transcript = Transcript(language, tuple(Segment(0, 0, sentence) for sentence in sentences), "")
+    read = read_emotion(transcript) if read_emotion else transcript
+    if language in ("", _MODEL_LANGUAGE) or set(read.emotion_labels) != set(EMOTIONS):
+        return read  # a builder's own model may know more languages
+    unsure = [replace(s, confidence=_UNTRUSTED) if s.text in chunks else s for s in read.segments]
+    note = f"the text emotion model reads English only, and the text is in another language ({language})"
+    return replace(read, segments=tuple(unsure), notes=(*read.notes, note))
 
 
 def split_text(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What is felt: channels, and how they are pooled with the policy."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -128,6 +129,28 @@ def test_words_that_were_hardly_recognized_weigh_little():
     sure, unsure = (words_channel([], read("x", {"anger": 0.8}, confidence=c), None) for c in (0.9, 0.45))
     assert sure.reliability == 1.0
     assert unsure.reliability <= 0.1
+
+
+def calm(transcript):
+    """A model that finds everything neutral."""
+    scores = tuple(0.9 if e == "neutral" else 0.02 for e in EMOTIONS)
+    return replace(
+        transcript, segments=tuple(replace(s, emotion=scores) for s in transcript.segments), emotion_labels=EMOTIONS
+    )
+
+
+def test_a_language_that_the_model_does_not_know_weighs_little_and_is_noted():
+    english, german = (read_typed(t, calm) for t in ("The train leaves at nine", "Ich bin traurig, mein Hund ist tot"))
+    assert words_channel([], None, english).reliability == 1.0
+    assert words_channel([], None, german).reliability <= 0.1
+    assert english.notes == ()
+    assert "another language (de)" in german.notes[0]
+
+
+def test_emoji_are_read():
+    read = read_typed("\N{LOUDLY CRYING FACE}\N{LOUDLY CRYING FACE} he left", None)
+    assert [segment.text for segment in read.segments] == ["he left", "I am so sad."]
+    assert words_channel([], None, read).top == "sadness"
 
 
 def test_a_long_text_is_read_in_chunks_from_both_ends():
