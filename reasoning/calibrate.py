@@ -60,8 +60,8 @@ def calibrate(
     """Measure a policy's profile.
 
     The policy leads where it alone is not significantly worse (McNemar's test) than the measured channels without it,
-    over all rows. Its weight in a decision is 0, so that it is not asked, where it adds nothing: where the held-out
-    likelihood with it is not better by a standard error.
+    over all rows. Its weight in a decision is 0, so that it is not asked, where it adds nothing: where with it the
+    held-out likelihood is not better by a standard error, or fewer decisions are right.
 
     Args:
         policy: to be measured.
@@ -218,10 +218,11 @@ def _fit(examples: list[PoolExample], prior: dict[str, float]) -> tuple[dict[str
     silent = {**prior, "policy": 0.0}
     measured = pool_held_out(examples, silent, fixed=("policy",))
     pooled = pool_held_out(examples, prior)
+    judged = _Judged(examples, pooled, measured)
     gain = np.array([np.log(p[e.answer] / m[e.answer]) for e, p, m in zip(examples, pooled, measured, strict=True)])
-    adds = gain.mean() > gain.std() / np.sqrt(len(gain))
-    if adds:
-        return fit_weights(examples, prior), _Judged(examples, pooled, measured)
+    is_likelier = gain.mean() > gain.std() / np.sqrt(len(gain))
+    if is_likelier and sum(judged.right("pooled")) >= sum(judged.right("measured")):
+        return fit_weights(examples, prior), judged
     return fit_weights(examples, silent, fixed=("policy",)), _Judged(examples, measured, measured)
 
 

@@ -4,7 +4,9 @@
     omnisense calibrate --policy smollm2-135m-instruct ROWS.jsonl --output reasoning/profiles/smollm2-135m-instruct.json
 
 Texts are training comments of GoEmotions that the text emotion heads did not see (every fifth), 45 an emotion. Clips
-are up to four utterances an emotion of each EmoDB speaker, with tone scores of a head that has not heard the speaker.
+are up to four utterances an emotion of each EmoDB speaker, with tone scores of a head that has not heard the speaker:
+a quarter as they are, others with white noise at 20 or 10 dB or in a telephone's band, because people do not talk to
+the agent in a studio.
 """
 
 from __future__ import annotations
@@ -42,10 +44,26 @@ def text_rows(data: Path, seed: int = 0) -> Iterator[dict[str, Any]]:
             yield {"text": chosen[i], "emotion": emotion, "group": f"goemotions-{i}", "task": "comments"}
 
 
+def degrade(recording: np.ndarray, number: int) -> np.ndarray:
+    """Return a recording (N,) at 16 kHz as it is, with white noise at 20 or 10 dB, or in a telephone's band."""
+    from scipy.signal import butter, sosfiltfilt
+
+    condition = number % 4
+    if condition == 3:
+        band: np.ndarray = sosfiltfilt(butter(4, (300, 3400), "bandpass", fs=16_000, output="sos"), recording)
+        return band.astype(np.float32)
+    if condition == 0:
+        return recording
+    level = float(np.sqrt(np.mean(recording**2))) * 10 ** (-(20 if condition == 1 else 10) / 20)
+    noise = np.random.default_rng(number).normal(0, level, len(recording))
+    noisy: np.ndarray = (recording + noise).astype(np.float32)
+    return noisy
+
+
 def clip_rows(data: Path, folder: Path) -> Iterator[dict[str, Any]]:
     """Yield utterances of EmoDB; their paths are relative to ``folder``."""
     rows = read_labels(data / "labels.csv")
-    labels, scores = unseen_voice_scores(data, rows)
+    labels, scores = unseen_voice_scores(data, rows, degrade)
     taken: dict[tuple[str, str], int] = defaultdict(int)
     for row, found in zip(rows, scores, strict=True):
         key = row["speaker"], row["emotion"]

@@ -14,7 +14,7 @@ import csv
 import gzip
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def train_voice(data: Path, output: Path) -> dict[str, Any]:
     truth = np.array([row["emotion"] for row in rows])
     speakers = np.array([row["speaker"] for row in rows])
     labels = tuple(sorted(set(truth)))
-    predicted = np.array(labels)[_unseen_scores(features, truth, speakers, labels).argmax(axis=1)]
+    predicted = np.array(labels)[_unseen_scores(features, features, truth, speakers, labels).argmax(axis=1)]
     _fit_voice(features, truth, labels).save(output / f"{voice.SHIPPED}.npz")
     figures = {
         "uar": round(float(recall_score(truth, predicted, average="macro")), 3),
@@ -75,12 +75,15 @@ def train_voice(data: Path, output: Path) -> dict[str, Any]:
     return figures
 
 
-def unseen_voice_scores(data: Path, rows: Sequence[dict[str, str]]) -> tuple[tuple[str, ...], np.ndarray]:
+def unseen_voice_scores(
+    data: Path, rows: Sequence[dict[str, str]], degrade: Callable[[np.ndarray, int], np.ndarray] | None = None
+) -> tuple[tuple[str, ...], np.ndarray]:
     """Return labels (K,) and scores (N, K) of EmoDB's rows, each by a head that has not heard its speaker.
 
     Args:
         data: folder of EmoDB.
         rows: of its ``labels.csv``.
+        degrade: makes the recording that is scored, of one (N,) at 16 kHz and the row's number; by default as it is.
 
     Raises:
         MediaError: a file cannot be read.
@@ -88,19 +91,24 @@ def unseen_voice_scores(data: Path, rows: Sequence[dict[str, str]]) -> tuple[tup
     from omnisense.perception.audio.models import load_pitch_model
 
     pitch = load_pitch_model()
-    features = np.stack([voice.voice_features(open_clip(data / row["file"]).audio(), pitch) for row in rows])
+    recordings = [open_clip(data / row["file"]).audio() for row in rows]
+    features = np.stack([voice.voice_features(recording, pitch) for recording in recordings])
+    heard = features
+    if degrade:
+        heard = np.stack([voice.voice_features(degrade(r, i), pitch) for i, r in enumerate(recordings)])
     truth, speakers = (np.array([row[key] for row in rows]) for key in ("emotion", "speaker"))
     labels = tuple(sorted(set(truth)))
-    return labels, _unseen_scores(features, truth, speakers, labels)
+    return labels, _unseen_scores(features, heard, truth, speakers, labels)
 
 
 def _unseen_scores(
-    features: np.ndarray, truth: np.ndarray, speakers: np.ndarray, labels: tuple[str, ...]
+    features: np.ndarray, heard: np.ndarray, truth: np.ndarray, speakers: np.ndarray, labels: tuple[str, ...]
 ) -> np.ndarray:
+    """Return the scores of what is ``heard`` of each speaker, by heads fitted on the features of all others."""
     scores: np.ndarray = np.zeros((len(features), len(labels)), np.float32)
     for speaker in sorted(set(speakers)):
         held_out = speakers == speaker
-        scores[held_out] = _fit_voice(features[~held_out], truth[~held_out], labels).scores(features[held_out])
+        scores[held_out] = _fit_voice(features[~held_out], truth[~held_out], labels).scores(heard[held_out])
     return scores
 
 
