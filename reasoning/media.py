@@ -6,6 +6,8 @@ the prompt, once for all prompts of a turn.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +25,7 @@ _AUDIO_TOKENS_PER_S = 25
 _VIDEO_FPS = 2.0
 _PADDING_S = 0.25  # around speech: its times are not exact
 _MIN_WINDOW_S = 0.5
+_MAX_WINDOW_S = 30.0  # Whisper's encoder takes no more at once; some models built on it drop the rest
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,8 @@ def media_parts(
         part: Part = {"sampling": sampling, "with_audio": bool(windows), "with_times": True, "tokens": tokens}
         return [{**_reference(clip, "video"), **part}]
     parts = _frame_parts(clip, percepts, modalities, budget, pixels) if sees else []
-    for start_s, end_s in windows:
-        if not whole:
+    for start_s, end_s in (piece for window in windows for piece in _pieces(window)):
+        if (start_s, end_s) != (0.0, clip.duration_s):
             parts.append({"type": "text", "text": f"Sound from {start_s:.1f} to {end_s:.1f} s:"})
         tokens = round((end_s - start_s) * _AUDIO_TOKENS_PER_S)
         parts.append({**_reference(clip, "audio", (start_s, end_s)), "tokens": tokens})
@@ -180,6 +183,13 @@ def _sound_windows(clip: Clip, percepts: Percepts | None, limit_s: float) -> lis
             merged = _merged([*taken, (start_s, end_s)])
             taken, left_s = merged, limit_s - sum(b - a for a, b in merged)
     return taken
+
+
+def _pieces(window: tuple[float, float]) -> list[tuple[float, float]]:
+    """Return a window in pieces of equal length that every model hears to their end."""
+    count = math.ceil((window[1] - window[0]) / _MAX_WINDOW_S)
+    edges = [window[0] + (window[1] - window[0]) * i / count for i in range(count + 1)]
+    return list(itertools.pairwise(edges))
 
 
 def _is_heard(event: Event) -> bool:

@@ -84,6 +84,12 @@ def test_a_long_video_is_shown_as_moments_and_as_the_speech_that_matters(clips):
     assert kinds(media_parts(clips["silent"], percepts_of(clips["silent"]), ALL, budget)) == ["image"]
 
 
+def test_long_sound_comes_in_pieces_that_every_model_hears_to_the_end(clips):
+    parts = media_parts(clips["long"], None, {"text", "audio"})
+    assert [(p["start_s"], p["end_s"]) for p in parts if p["type"] == "audio"] == [(0.0, 20.0), (20.0, 40.0)]
+    assert parts[2]["text"] == "Sound from 20.0 to 40.0 s:"
+
+
 def test_times_of_a_window_count_from_its_start(clips):
     window = clips["long"][10.0:38.0]
     parts = media_parts(window, percepts_of(window, (2.0, 4.0, "Oh no!")), ALL, MediaBudget(frames=4, audio_s=3.0))
