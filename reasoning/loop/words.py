@@ -2,8 +2,8 @@
 
 Spoken and typed words go through the same model (:mod:`omnisense.perception.emotion.text`). On 2,463 held-out comments
 of GoEmotions with one of Ekman's emotions this channel has macro-F1 .57 and calls 22% of the emotional ones neutral
-(the list of feeling words alone: .41 and 63%). GoEmotions counts curiosity and confusion as surprise; counted as neutral, as
-they are here, it has .59 and 17%. On 1,109 utterances of MELD, which are of dialogues: .26 and 55% (the list .19, 82%).
+(the list of feeling words alone: .41 and 63%). GoEmotions counts curiosity and confusion as surprise; where they count
+as neutral, as here, it has .59 and 17%. On 1,109 utterances of dialogues (MELD): .26 and 55% (the list .19 and 82%).
 
 Words that the list does not hold are no evidence of a neutral mood: without the model they say nothing.
 """
