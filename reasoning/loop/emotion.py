@@ -252,7 +252,8 @@ def _earlier(phases: Sequence[Phase], emotions: EmotionSet) -> tuple[EarlierEmot
 
 
 def _conflict(channels: Sequence[EmotionChannel]) -> str:
-    reliable = [c for c in channels if c.reliability >= 0.35 and c.name != "arousal"]
+    clear = [c for c in channels if c.probabilities[c.top] >= 0.5 and c.name != "arousal"]
+    reliable = [c for c in clear if c.reliability >= 0.35]
     tops = {c.top for c in reliable}
     if len(tops) < 2:
         return ""

@@ -47,7 +47,9 @@ def test_a_window_and_a_text_together(perception):
 @pytest.mark.models
 def test_the_offline_default_answers_the_demo(perception):
     response = Agent(perception=perception, memory=None).respond(DEMO)
-    assert response.response.startswith("I am so glad to hear that you are going to fly to space!")
+    felt = response.appraisal.emotion
+    assert (felt.value, felt.policy_choice) == ("joy", None)  # measured: it is not asked what it does not know
+    assert "happy" in response.response
     assert response.trace.reply.score == 1.0
 
 

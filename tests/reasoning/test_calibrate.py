@@ -9,8 +9,9 @@ from omnisense import Choice, InputError, ScriptedPolicy
 from omnisense.reasoning.calibrate import Perceiver, calibrate
 from omnisense.reasoning.calibration_rows import read_rows
 from omnisense.reasoning.loop.appraisal import EMOTIONS
+from omnisense.reasoning.policies.base import DEFAULT_POLICY
 from omnisense.reasoning.pooling import PoolExample, fit_weights, pool_held_out, pool_log_linear
-from omnisense.reasoning.profile import PolicyProfile, profile_of
+from omnisense.reasoning.profile import SHIPPED, PolicyProfile, profile_file, profile_of
 
 
 def example(random, reliabilities, group):
@@ -85,6 +86,15 @@ def test_a_saved_profile_is_the_one_in_use(rows, own_home):
     profile.save(own_home / "profiles" / "scripted.json")
     assert profile_of(policy) == profile
     assert profile.weights_of("emotion")["words"] == PolicyProfile("x", leads=False).weights_of("emotion")["words"]
+
+
+def test_the_profile_that_ships():
+    profile = PolicyProfile.from_file(SHIPPED / profile_file(DEFAULT_POLICY))
+    assert (profile.source, profile.leads) == ("measured", False)
+    assert profile.weights_of("emotion")["policy"] == 0  # at chance: it is not asked
+    for task, found in profile.accuracy.items():
+        single = max(value for name, value in found.items() if name not in ("n", "pooled", "measured"))
+        assert found["pooled"] >= single, task
 
 
 @pytest.mark.parametrize(
