@@ -7,7 +7,7 @@ turn, a head that comes into the picture, a face that changes its expression, a 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,8 @@ from omnisense.perception.media.sampling import Sampling
 
 EventKind = Literal["cut", "face enters", "face leaves", "expression", "speaker"]
 FPS, WIDTH, HEIGHT = 10, 320, 240
+# Of ten minutes. The order is that in which they are drawn: another one gives other clips.
+SHOTS = ("street", "pair", "crying", "still", "enters", "street", "pair", "smile", "picture", "appears", "still")
 _PER_FRAME = SAMPLE_RATE_HZ // FPS
 # Read off the clips frame by frame: when the woman's crying turns into a smile, and when the man begins to smile.
 _PEXELS_SMILE_S, _SINGLE_SMILE_S = 10.0, 0.65
@@ -72,24 +74,40 @@ class ClipComposer:
         self._grid = sorted((data / "grid").glob("*.mpg"))
         self._voices = sorted((data / "speech" / "emodb").rglob(f"{speaker}*.flac"))
 
-    def compose(self, path: Path, minutes: float) -> tuple[PlantedEvent, ...]:
-        """Write a clip of about this length; return its events in order of time."""
-        makers: list[Callable[[], Shot]] = [
-            self._street, self._pair, self._crying, self._still, self._enters, self._street,
-            self._pair, self._smile, self._picture, self._appears, self._still,
-        ]  # fmt: skip
+    def compose(self, path: Path, minutes: float, shots: Sequence[str] = SHOTS) -> tuple[PlantedEvent, ...]:
+        """Write a clip.
+
+        Args:
+            path: of the file.
+            minutes: its length, about; shots are held to reach it.
+            shots: by name; they are shuffled.
+
+        Returns:
+            Its events in order of time.
+        """
+        kinds: dict[str, Callable[[], Shot]] = {
+            "street": self._street,
+            "pair": self._pair,
+            "crying": self._crying,
+            "still": self._still,
+            "enters": self._enters,
+            "smile": self._smile,
+            "picture": self._picture,
+            "appears": self._appears,
+        }
+        makers = [kinds[name] for name in shots]
         self._random.shuffle(makers)
         share_s = minutes * 60 / len(makers)
-        shots = [self._filled(maker(), share_s * self._random.uniform(0.7, 1.3)) for maker in makers]
+        made = [self._filled(maker(), share_s * self._random.uniform(0.7, 1.3)) for maker in makers]
         events, start_s = [], 0.0
-        for shot in shots:
+        for shot in made:
             if start_s:
                 events.append(PlantedEvent("cut", round(start_s, 2)))
             events += [PlantedEvent(e.kind, round(e.onset_s + start_s, 2)) for e in shot.events]
             start_s += len(shot.frames) / FPS
-        samples = np.concatenate([shot.samples for shot in shots])
+        samples = np.concatenate([shot.samples for shot in made])
         noise = np.random.default_rng(0).normal(0, 1e-4, len(samples)).astype(np.float32)
-        write_clip(path, (f for shot in shots for f in shot.frames), samples + noise, FPS, video_options={"crf": "23"})
+        write_clip(path, (f for shot in made for f in shot.frames), samples + noise, FPS, video_options={"crf": "23"})
         return tuple(sorted(events, key=lambda e: e.onset_s))
 
     def _filled(self, shot: Shot, length_s: float) -> Shot:

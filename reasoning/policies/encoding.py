@@ -57,6 +57,7 @@ class Encoder:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         plain: Any = "x" if family is TEXT_FAMILY else [{"type": "text", "text": "x"}]
         turns = self._template([{"role": role, "content": plain} for role in ("user", "assistant", "user")])
+        self._accepts_video = hasattr(processor, "video_processor") and not family.video_as_frames
         self._control = ControlTokens(self.tokenizer, processor, turns)
 
     def encode(self, prompt: Messages) -> tuple[EncodedPrompt, MediaUsage]:
@@ -79,7 +80,7 @@ class Encoder:
             )
             found = self._control.encode(text, self._tokenize, PER_TOKEN_INPUTS)
             return EncodedPrompt(self._control.restore(text), found), MediaUsage()
-        media = MediaInputs(self.family, hasattr(self.processor, "video_processor"))
+        media = MediaInputs(self.family, self._accepts_video)
         text = self._template(
             [
                 {"role": m["role"], "content": self._replace([p for x in m["content"] for p in media.take(x)])}

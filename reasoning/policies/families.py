@@ -19,6 +19,7 @@ class ModelFamily(NamedTuple):
         modalities: the part types it accepts.
         batches_media: whether rows with media may share a batch; verified by tests for these families only.
         fixed_audio_length: whether its audio encoder takes exactly 30 s at a time.
+        video_as_frames: whether a video is given as single images, because the processor's own videos do not work.
         box_unit: the unit of plain box coordinates in its training data (:mod:`omnisense.reasoning.answers.boxes`).
     """
 
@@ -26,6 +27,7 @@ class ModelFamily(NamedTuple):
     modalities: frozenset[Modality]
     batches_media: bool = True
     fixed_audio_length: bool = False
+    video_as_frames: bool = False
     box_unit: BoxUnit = "thousandths"
 
 
@@ -45,6 +47,8 @@ _FAMILIES = {
     ),
     "qwen2_vl": ModelFamily("AutoModelForImageTextToText", _VISION),
     "qwen2_5_vl": ModelFamily("AutoModelForImageTextToText", _VISION, box_unit="pixels"),
+    # Its processor counts the frames of a video as videos (transformers 4.57).
+    "smolvlm": ModelFamily("AutoModelForImageTextToText", _VISION, batches_media=False, video_as_frames=True),
 }
 
 

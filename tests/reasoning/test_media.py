@@ -21,7 +21,7 @@ from omnisense.reasoning.policies import media_cache
 from omnisense.reasoning.policies.chat_model import ChatModelPolicy
 from omnisense.reasoning.policies.messages import message
 from omnisense.reasoning.policies.transformers import TransformersPolicy
-from omnisense.testing import tiny_omni
+from omnisense.testing import tiny_audio, tiny_omni, tiny_omni3, tiny_smolvlm, tiny_vlm3
 from tests.conftest import write_media
 from tests.perception.test_pipeline import make_percepts
 
@@ -136,6 +136,21 @@ def test_decoded_media_are_kept_within_their_bytes(clips, monkeypatch):
 @pytest.fixture(scope="module")
 def omni(tmp_path_factory):
     return TransformersPolicy(tiny_omni(tmp_path_factory.mktemp("omni")), dtype="float32")
+
+
+@pytest.mark.networks
+@pytest.mark.parametrize("make", [tiny_smolvlm, tiny_vlm3, tiny_audio, tiny_omni3])
+def test_models_of_every_family_take_the_parts(make, clips, tmp_path):
+    if make is tiny_smolvlm:
+        pytest.importorskip("num2words")
+    policy = TransformersPolicy(make(tmp_path), dtype="float32")
+    sees, hears = "image" in policy.modalities, "audio" in policy.modalities
+    for clip, frames, audio_s in ((clips["short"], 8, 4.0), (clips["long"], 8, 2.5)):
+        parts = media_parts(clip, percepts_of(clip, (1.0, 3.0, "Hi")), policy.modalities, MediaBudget(8, audio_s=3.9))
+        prompt = policy.prepare([with_media(message("user", "What is felt?"), parts)])
+        assert len(prompt.media_usage.times_s) == frames * sees
+        assert prompt.media_usage.audio_s == pytest.approx(audio_s * hears, abs=1.5)
+        assert policy.choose([prompt], [["joy", "grief"]])[0].probabilities != (0.5, 0.5)
 
 
 @pytest.mark.networks

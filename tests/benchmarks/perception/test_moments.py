@@ -5,7 +5,6 @@ import pytest
 
 from omnisense.benchmarks.perception.long_clips import FPS, ClipComposer, PlantedEvent, Shot
 from omnisense.benchmarks.perception.moments import as_table, is_shown, measure
-from omnisense.perception.media.clip import open_clip
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from tests.perception.media.test_moments import CUTS_S, long_percepts, visual
@@ -31,14 +30,12 @@ def test_a_shot_has_sound_of_its_length():
 
 @pytest.mark.shared
 @pytest.mark.models
-@pytest.mark.slow
-def test_a_composed_clip_has_its_events(shared, tmp_path):
+def test_a_composed_clip_has_its_events_and_they_are_found(shared, tmp_path):
     path = tmp_path / "clip.mp4"
-    events = ClipComposer(shared, 5, (0, 1), "03").compose(path, minutes=3)
-    assert [e.onset_s for e in events] == sorted(e.onset_s for e in events)
-    assert {e.kind for e in events} == {"cut", "face enters", "face leaves", "expression", "speaker"}
-    clip = open_clip(path)
-    assert events[-1].onset_s < clip.duration_s
-    percepts = Perception(PerceptionSettings(streams=("visual", "audio"))).perceive(clip)
+    events = ClipComposer(shared, 3, (0, 1), "03").compose(path, 0.4, ("still", "smile", "picture"))
+    assert sorted(event.kind for event in events) == ["cut", "cut", "expression"]
+    assert [event.onset_s for event in events] == sorted(event.onset_s for event in events)
+    percepts = Perception(PerceptionSettings(streams=("visual",))).perceive(path)
+    assert events[-1].onset_s < percepts.clip.duration_s < 45
     found = measure(percepts, events)
-    assert found["moments"][24] >= 0.8 > 2 * found["even"][24]
+    assert found["moments"][8] == 1.0 > found["even"][8]
