@@ -45,6 +45,7 @@ FaultName = Literal[
     "copy",
     "wrong feeling",
     "contradiction",
+    "language",
     "nothing added",
     "invented",
     "empty words",

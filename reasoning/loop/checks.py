@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from omnisense.reasoning.language import NAMES, detect_language
 from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue, Fault
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
@@ -103,6 +104,7 @@ class ReplyContext:
         leads: whether the policy leads, so that only real faults count.
         face_emotions: what the face shows and showed; None where no face was seen.
         has_voice: whether the person's voice was heard.
+        language: in which the reply shall be; empty for any.
         opening: for a small model, the opening that its reply continues. What follows may then use known words only,
             since small models make things up.
         asks: whether the strategy is to ask, so that the continuation must be a question.
@@ -114,6 +116,7 @@ class ReplyContext:
     leads: bool = False
     face_emotions: Collection[EmotionValue] | None = ()
     has_voice: bool = True
+    language: str = ""
     opening: str = ""
     asks: bool = False
     known: frozenset[str] = frozenset()
@@ -164,6 +167,10 @@ def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
     harm = safety.check_reply(text)
     if harm:
         faults.append(Fault("unsafe", harm, 1.0))
+    written_in = detect_language(text) if context.language else ""
+    if written_in not in ("", context.language):
+        name = NAMES.get(context.language, context.language)
+        faults.append(Fault("language", f"the reply is in {NAMES[written_in]}, not in {name}", 0.4))
     contradicted = _contradicted(text, context)
     if contradicted:
         faults.append(Fault("contradiction", contradicted, 0.5))

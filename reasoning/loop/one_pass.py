@@ -11,11 +11,17 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop import checks, emotion, prompts
 from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion, Need, Strategy
 from omnisense.reasoning.loop.appraiser import cite, emotion_appraisal, measured_emotion
 from omnisense.reasoning.loop.conversation import recall
-from omnisense.reasoning.loop.leading_prompts import NO_REPLY, one_pass_rules, revision_request
+from omnisense.reasoning.loop.leading_prompts import (
+    NO_REPLY,
+    language_request,
+    one_pass_rules,
+    revision_request,
+)
 from omnisense.reasoning.loop.notes import notes_text
 from omnisense.reasoning.loop.observations import possible_contexts, seen_emotions
 from omnisense.reasoning.loop.paraphrase import first_words
@@ -43,8 +49,10 @@ class OnePass:
 
     def __init__(self, policy: Policy, settings: LoopSettings) -> None:
         self._policy, self._settings = policy, settings
-        names = settings.emotions.names, settings.strategies.need_names, settings.strategies.strategy_names
-        self._schema, self._rules = turn_schema(*names), one_pass_rules(settings.persona, *names)
+        emotions, strategies = settings.emotions, settings.strategies
+        names = strategies.need_names, strategies.strategy_names
+        self._schema = turn_schema(emotions.names, *names)
+        self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, *names)
 
     def compose(self, state: State, on_token: Callable[[str], None] | None = None) -> State:
         """Write the appraisal and a reply; in a later round, a reply without the faults of the last.
@@ -89,20 +97,30 @@ class OnePass:
     def review(self, state: State) -> State:
         """Check every draft and take the best. Without one, the person is told that there is no reply."""
         context = checks.ReplyContext(
-            heard_words(state), (), leads=True, face_emotions=seen_emotions(state["percepts"], state["emotion"])
+            heard_words(state),
+            (),
+            leads=True,
+            face_emotions=seen_emotions(state["percepts"], state["emotion"]),
+            language=self._language(state),
         )
         drafts = tuple(checks.check(draft, context) for draft in state["drafts"])
         best = max(drafts, key=lambda draft: draft.score, default=None)
         if best is None or not best.text:
             best = Draft(NO_REPLY, "template")
             drafts = (*drafts, best)
-        return {"drafts": drafts, "best": best, "revisions": state["revisions"] + 1}
+        update: State = {"drafts": drafts, "best": best, "revisions": state["revisions"] + 1}
+        notes = tuple(fault.reason for fault in best.faults if fault.name == "language")
+        return {**update, "notes": (*state["notes"], *notes)} if notes else update
 
     def wants_revision(self, state: State) -> bool:
         """Whether to look a second time: every draft has a fault, and revisions, tokens and time are left."""
         passed = any(draft.score >= 1.0 for draft in state["drafts"])
         settings = self._settings
         return not passed and state["revisions"] <= settings.max_revisions and not is_spent(state, settings)
+
+    def _language(self, state: State) -> str:
+        """Return the language of the reply: the persona's, else the person's own; empty where it does not show."""
+        return self._settings.persona.language or detect_language(heard_words(state))
 
     def _prompt(self, state: State) -> Messages:
         evidence = evidence_text(state, self._settings.timeline_tokens, with_ids=True)
@@ -112,6 +130,7 @@ class OnePass:
             evidence += f"\nWhat they told you earlier:\n{known}"
         if recalled:
             evidence += f'\nEarlier in this conversation they said: "{recalled}"'
+        evidence += language_request(self._language(state))
         prompt = [
             message("system", self._rules),
             *prompts.history_messages(state["turns"]),
@@ -128,7 +147,8 @@ class OnePass:
     def _appraise(self, state: State, written: WrittenTurn) -> State:
         """Return the appraisals that were written, completed by what was measured."""
         events, sure, strategies = events_of(state), written.confidence, self._settings.strategies
-        cited, felt = cite(events, set(written.cites), state["looked"]), self._emotion(state, written)
+        felt = self._emotion(state, written)
+        cited = cite(events, set(written.cites), state["looked"]) or felt.evidence
         needs = strategies.need_weights(felt.probabilities, self._settings.emotions)
         need, need_note = _one_of("need", written.need, needs)
         strategy, strategy_note = _one_of("strategy", written.strategy, strategies.strategy_weights(need))

@@ -13,11 +13,11 @@ class WrittenTurn(BaseModel):
     """What a leading policy writes in one pass. Every field may be missing: a policy need not obey.
 
     Attributes:
+        context: what the person says or asks for, in a few words.
         emotion: one of the emotion set.
         described: the feeling in the policy's own words (mixed, ironic, understated).
         confidence: its stated confidence, 0 to 1 (Tian et al., "Just Ask for Calibration", 2023).
         strength: of the emotion, 0 to 1.
-        context: what is going on, in a few words.
         need: what would help.
         strategy: the support strategy of the reply.
         cites: ids of the events that all of this rests on.
@@ -27,11 +27,11 @@ class WrittenTurn(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
+    context: str = ""
     emotion: str = ""
     described: str = ""
     confidence: float = Field(default=0.7, ge=0, le=1)
     strength: float = Field(default=0.5, ge=0, le=1)
-    context: str = ""
     need: str = ""
     strategy: str = ""
     cites: list[str] = Field(default_factory=list)
@@ -54,11 +54,11 @@ def turn_schema(emotions: Sequence[str], needs: Sequence[str], strategies: Seque
     text = {"type": "string"}
     share = {"type": "number", "minimum": 0, "maximum": 1}
     properties = {
+        "context": text,
         "emotion": {"type": "string", "enum": list(emotions)},
         "described": text,
         "confidence": share,
         "strength": share,
-        "context": text,
         "need": {"type": "string", "enum": list(needs)},
         "strategy": {"type": "string", "enum": list(strategies)},
         "cites": {"type": "array", "items": text},

@@ -7,6 +7,7 @@ import pytest
 from omnisense import Agent, InputError, ScriptedPolicy
 from omnisense.agent.agent import Token
 from omnisense.reasoning.loop.appraisal import SafetyFinding
+from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.extensions import Node
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.loop.written_turn import ReplyStreamer, read_turn
@@ -139,10 +140,29 @@ def test_tokens_of_the_reply_arrive_while_it_is_written():
 
 def test_the_persona_is_in_the_instructions():
     persona = Persona(name="Nia", tone="dry and brief", max_sentences=2, language="fr", boundaries=("Never swear.",))
-    _, policy = respond(turn(), persona=persona)
+    _, policy = respond(turn(), turn(), persona=persona)
     rules = text_of(policy.calls[0][0])
-    for words in ("Nia", "dry and brief", "at most 2 sentences", "code fr", "Never swear."):
+    for words in ("Nia", "dry and brief", "at most 2 sentences", "in French", "Never swear."):
         assert words in rules
+
+
+def test_the_reply_is_in_the_persons_language_or_the_trace_says_so():
+    spanish = "Siento mucho lo de tu perro. ¿Cómo estás hoy?"
+    response, policy = respond(turn(), turn(spanish), text="Mi perro murió ayer y estoy muy triste.")
+    assert response.response == spanish
+    assert "Write the reply in Spanish." in text_of(policy.calls[0][-1])
+    assert "in English, not in Spanish" in text_of(policy.calls[1][-1])
+    response, _ = respond(turn(), turn(), text="Mi perro murió ayer y estoy muy triste.")
+    assert response.response == GOOD
+    assert "the reply is in English, not in Spanish" in response.trace.notes
+
+
+def test_an_own_emotion_set_has_no_examples_of_other_names():
+    emotions = EmotionSet({"content": ("joy",), "low": ("sadness", "fear"), "even": ("neutral",)}, neutral="even")
+    _, policy = respond(turn(emotion="low"), emotions=emotions)
+    rules = text_of(policy.calls[0][0])
+    assert "content, low, even" in rules
+    assert '"sadness"' not in rules
 
 
 # --- extensions ---------------------------------------------------------------------------------------------
