@@ -44,7 +44,8 @@ def answer_spoken(situation: Situation, reading: Reading, scene: Scene, picker: 
     about_self = any(restate(clause.text) for clause in reading.clauses) or reading.act.explicit
     if not about_self:
         ask = picker.pick(phrases()["words"]["ask"], "ask")
-        return Composed(join(_quoted(scene, picker), _unless_calm(scene.looks), ask), "words that are quoted")
+        seen = join(_unless_calm(scene.looks), _unless_calm(scene.voice))
+        return Composed(join(_quoted(scene, picker), seen, ask), "words that are quoted")
     composed = answer_act(situation, reading, picker)
     return Composed(join(_unless_calm(scene.looks), composed.text), f"{composed.shape}, with the face")
 
@@ -67,12 +68,11 @@ def answer_typed(reading: Reading, scene: Scene, picker: Picker) -> Composed:
 
 
 def _quoted(scene: Scene, picker: Picker) -> str:
-    dots = "" if scene.quote.endswith("...") else "."
-    return picker.pick(phrases()["words"]["quote"], "quote", quote=scene.quote + dots, dots="")
+    return picker.pick(phrases()["words"]["quote"], "quote", quote=scene.quote)
 
 
 def _unless_calm(looks: str) -> str:
-    return "" if looks.endswith(" calm.") or looks.startswith("I cannot") else looks
+    return "" if " calm" in looks or looks.startswith("I cannot") or "not sure" in looks else looks
 
 
 def foreign(language: str, picker: Picker) -> Composed:

@@ -93,5 +93,7 @@ def say(section: str, picker: Picker, key: str = "say") -> str:
 
 
 def split_sentences(text: str) -> list[str]:
-    """Return the sentences of a reply."""
-    return re.split(r"(?<=[.!?])\s+(?=[A-Z\"])", text)
+    """Return the sentences of a reply; what is quoted is not split."""
+    masked = re.sub(r'"[^"]{2,}"', lambda quote: f'"{"_" * (len(quote[0]) - 3)}{quote[0][-2]}"', text)
+    ends = [match.end() for match in re.finditer(r'[.!?]"?\s+(?=[A-Z"])', masked)]
+    return [text[start:end].strip() for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import AudioStream, Transcript, VisualStream
 from omnisense.reasoning.loop.appraisal import Emotion
-from omnisense.reasoning.loop.paraphrase import excerpt
+from omnisense.reasoning.loop.paraphrase import content_words
 
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _ADJECTIVES: Mapping[str, str] = {
@@ -84,8 +84,8 @@ def describe(percepts: Percepts, emotion: Emotion, whose: str, is_image: bool) -
         people=_people(visual is not None, audio is not None, faces, speakers, is_image),
         looks=_looks(emotion, "the most prominent face" if faces > 1 and whose == "you" else whose) if faces else "",
         voice=_voice(emotion, subject),
-        words=f'I hear: "{_shorten(text)}"' if text else "",
-        quote=excerpt(text, 12) if text else "",
+        words=f'I hear: "{_most_telling(text, 24)}"' if text else "",
+        quote=_most_telling(text, 12) if text else "",
         rest=_rest(visual, is_image),
         speakers=speakers if text or (audio and audio.speech) else 0,
         faces=faces,
@@ -143,6 +143,8 @@ def _voice(emotion: Emotion, whose: str) -> str:
     tone = next((c for c in emotion.channels if c.name == "tone"), None)
     if tone is None:
         return ""
+    if tone.top == "neutral":
+        return "Your voice sounds calm to me." if whose == "you" else "The voice sounds calm to me."
     clear = tone.probabilities[tone.top] >= _CLEAR
     subject = "Your voice" if whose == "you" else "The voice"
     named = _ADJECTIVES.get(tone.top, tone.top)
@@ -163,6 +165,10 @@ def _count(number: int, noun: str, plural: str = "") -> str:
     return f"{counted} {noun if number == 1 else plural or noun + 's'}"
 
 
-def _shorten(text: str, words: int = 24) -> str:
+def _most_telling(text: str, words: int) -> str:
+    """Return so many words of a text, from where a sentence begins and most of them carry a topic."""
     parts = text.split()
-    return " ".join(parts[:words]) + (" ..." if len(parts) > words else "")
+    starts = [0, *(i + 1 for i, part in enumerate(parts[:-1]) if part[-1] in ".!?")]
+    start = max(starts, key=lambda i: (len(content_words(" ".join(parts[i : i + words]))), -i))
+    quoted = " ".join(parts[start : start + words])
+    return f"{quoted} ..." if start + words < len(parts) else quoted
