@@ -34,6 +34,7 @@ _SELF_REFERENCES = _FIRST_PERSON | {"me", "us", "myself"}
 _LEADING_WORDS = re.compile(
     r"^(and|but|so|well|oh|yeah|yes|no|because|you know|then|also|actually|honestly|though|although)[,\s]+", re.I
 )
+_BARE_SUBJECT = re.compile(r"^(my|our) \w+$", re.IGNORECASE)
 _NAME = re.compile(r"^(my name is|i am called|i'm called)\b", re.IGNORECASE)
 _STOP_WORDS = frozenset(
     """a about all am an and any are as at be because been but by can could did do does don't for from get got had
@@ -103,7 +104,12 @@ def split_clauses(text: str) -> list[str]:
         while (shorter := _LEADING_WORDS.sub("", clause)) != clause:
             clause = shorter
         stripped.append(clause.strip(" ,.!"))
-    return [c for c in stripped if c]
+    joined: list[str] = []
+    for clause in stripped:
+        if joined and _BARE_SUBJECT.match(joined[-1]):
+            clause = f"{joined.pop()} and {clause}"  # "my husband and I are arguing" is one clause
+        joined.append(clause)
+    return [c for c in joined if c]
 
 
 def to_second_person(clause: str) -> str:
@@ -118,5 +124,7 @@ def to_second_person(clause: str) -> str:
         elif low in _SECOND_PERSON:
             changed.append(_SECOND_PERSON[low] + tail)
         else:
-            changed.append((low if i == 0 and bare[1:].islower() and not bare.isupper() else bare) + tail)
+            changed.append(
+                (low if i == 0 and (bare == "A" or (bare[1:].islower() and not bare.isupper())) else bare) + tail
+            )
     return " ".join(changed)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from omnisense.reasoning.loop.conversation import asks_to_recall
+from omnisense.reasoning.loop.paraphrase import split_clauses
 
 ActName = Literal[
     "feeling",
@@ -42,9 +43,11 @@ ACTS: tuple[ActName, ...] = get_args(ActName)
 QUESTIONS: frozenset[ActName] = frozenset({"fact", "advice", "help", "clip", "agent", "memory"})
 _SURE = 0.5
 _SURELY_A_JOKE = 0.75
+_JOKE_WORDS = 25
 _SHORT_WORDS = 40  # a longer text tells something, whatever forms occur in it
 _ASKS = re.compile(
-    r"\?\s*$|^(what|where|when|who|which|why|how|is|are|do|does|did|can|could|should|would|will|am|was|were)\b", re.I
+    r"\?\s*$|^(what|what'?s|where|when|who|which|why|how|is|are|do|does|did|can|could|should|would|will|am|was|were)\b",
+    re.I,
 )
 _OF_CLIP = re.compile(
     r"\b(video|clip|picture|photo|image|recording|see|look|looks|hear|sound|sounds|voice|face|smil\w+|say|said|saying"
@@ -91,12 +94,17 @@ def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_hi
     if asks:
         asked: dict[str, float] = {name: scores.get(name, 0.0) for name in (*QUESTIONS, "small talk", "greeting")}
         best = max(asked, key=asked.__getitem__) if scores else "fact"
+        if asked.get(best, 1.0) < _SURE and len(split_clauses(text)) > 0:  # "I hate waiting. Why is everyone late?"
+            return Act("third person" if about else "telling", asked[best])
         return Act(_name(best), asked.get(best, 0.0))
     is_doubtful = confidence < (_SURELY_A_JOKE if best == "joke" else _SURE)
+    is_doubtful |= best == "joke" and len(text.split()) > _JOKE_WORDS
     if is_doubtful or best in QUESTIONS or (best == "correction" and not has_history):
         told = {name: scores.get(name, 0.0) for name in ("telling", "feeling", "small talk")}
         best = max(told, key=told.__getitem__) if scores else "telling"
         confidence = told.get(best, 0.0)
+    if best == "third person" and not about:
+        best = "telling"
     if about and best in ("telling", "feeling", "small talk"):
         best = "third person"
     return Act(_name(best), confidence)

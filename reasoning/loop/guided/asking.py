@@ -12,6 +12,9 @@ from omnisense.reasoning.loop.guided.reading import Reading
 from omnisense.reasoning.loop.guided.restating import named, restate_about
 from omnisense.reasoning.loop.guided.telling import plain, told
 
+_NOW = re.compile(
+    r"\b(rain|snow|tomorrow|time is it|what day|date is|right now|weather|today|currently|news)\b", re.IGNORECASE
+)
 _HELP = (
     ("act", r"\b(remind|alarm|book (me|a|us)|order|send|set (an?|the)|play|schedule|buy)\b"),
     ("translate", r"\btranslat\w+\b|\bin (french|german|spanish|italian|chinese|japanese)\b"),
@@ -86,6 +89,11 @@ def _correction(situation: Situation, reading: Reading, picker: Picker) -> Compo
         reading.text,
     )
     told = re.sub(r"(?i)^\s*(that'?s|it'?s) not [^,.]*[,.]\s*", "", told)
+    meant = re.search(r"\bi meant (?P<it>[^,.!?]+)", reading.text, re.IGNORECASE)
+    if meant and (it := restate_about(f"it is {meant['it']}")):
+        return Composed(
+            join(sorry, f"{upper(it)}, then.", "Tell me more, and I will listen better."), "correction: meant"
+        )
     feels = re.search(r"(?i)\bi(?:'m| am| feel) (?!not\b)(?P<now>[a-z]+)", re.sub(r"(?i)i'?m not \w+", "", told))
     if feels:
         return Composed(join(sorry, f"So you feel {feels['now']}.", "What is the worst of it?"), "correction: feeling")
@@ -102,10 +110,20 @@ def _complaint(_: Situation, __: Reading, picker: Picker) -> Composed:
 
 
 def _fact(_: Situation, reading: Reading, picker: Picker) -> Composed:
-    now = re.search(
-        r"\b(time is it|what day|date is|right now|weather|today|current(ly)?|news)\b", reading.text, re.IGNORECASE
-    )
+    if worked_out := _work_out(reading.text):
+        return Composed(worked_out, "fact: worked out")
+    now = _NOW.search(reading.text)
     return Composed(say("fact", picker, "now" if now else "say"), "fact: declined")
+
+
+def _work_out(question: str) -> str:
+    """Return the answer to a sum of two whole numbers; empty where none is asked for."""
+    asked = re.search(r"(\d{1,9})\s*(plus|minus|times|[-+*x])\s*(\d{1,9})", question, re.IGNORECASE)
+    if not asked:
+        return ""
+    a, sign, b = int(asked[1]), asked[2].lower(), int(asked[3])
+    result = a + b if sign in ("plus", "+") else a - b if sign in ("minus", "-") else a * b
+    return f"That is {result:,}."
 
 
 def _help(_: Situation, reading: Reading, picker: Picker) -> Composed:

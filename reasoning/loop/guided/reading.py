@@ -24,6 +24,8 @@ from omnisense.reasoning.loop.paraphrase import split_clauses
 Valence = Literal["positive", "negative", "neutral"]
 Manner = Literal["plain", "ironic", "understated"]
 WITHOUT_EMBEDDING = f"'{EMBEDDING}' is not here: what the person asks for was read from patterns alone"
+# Labels of GoEmotions that show gladness; desire and approval count as positive too, and are none.
+_GLAD = frozenset("joy excitement gratitude pride relief admiration love amusement".split())
 _MAX_CLAUSES = 12  # of a long text, the first and the last
 _POSITIVE, _NEGATIVE = 0.2, -0.08  # sentiment from which words count as either; a cheerful mistake is the worse one
 _COUNTERFACTUAL = re.compile(
@@ -33,7 +35,7 @@ _LIGHT = (
     "great wonderful fantastic lovely perfect brilliant awesome fabulous amazing nice terrific marvelous marvellous"
 )
 _IRONIC = re.compile(rf"^(?:oh|well|how|just|so)?,?\s*(?P<word>{_LIGHT.replace(' ', '|')})[,.!]+\s", re.IGNORECASE)
-_NEEDED = re.compile(r"\b(?P<word>just what i (?:needed|wanted))\b", re.IGNORECASE)
+_NEEDED = re.compile(r"\b(?P<word>just what i (?:needed|wanted)|(?:great|perfect) timing|just great)\b", re.IGNORECASE)
 _AGAIN = re.compile(
     r"\b(another|again|of course|broke|broken|late|cancel+ed|crash\w*|rain|lost|stuck|fail\w*|ticket|bill)\b",
     re.IGNORECASE,
@@ -43,6 +45,10 @@ _FINE = re.compile(
     r"(?P<word>fine|ok|okay|alright|all right|no big deal|nothing|not a big deal|used to it)\b|\bno worries\b",
     re.IGNORECASE,
 )
+_NOT_FINE = re.compile(
+    r"\b(pretend\w*|act(ing)? like|not|isn't|never|as if)\b[^.!?]{0,25}\b(fine|ok|okay|all ?right)\b", re.I
+)
+_SIGH = re.compile(r"^(ugh+|argh+|meh|sigh|damn( it)?|oh no|hm+f)[\s.!]*$", re.IGNORECASE)
 _CHILD = re.compile(
     r"\b(mommy|mummy|daddy|recess|my teddy|(got|get) a (gold )?star"
     r"|i ?'?a?m ([3-9]|1[0-2])( years old)?\b(?! ?(%|am|pm|km|kg|minutes|hours)))",
@@ -51,7 +57,7 @@ _CHILD = re.compile(
 _RELATIONS = (
     "brother sister mother mom mum father dad son daughter husband wife partner boyfriend girlfriend friend boss "
     "grandma grandmother grandpa grandfather aunt uncle cousin neighbour neighbor roommate flatmate colleague "
-    "teacher child kid baby team niece nephew classmate"
+    "co-worker coworker supervisor teacher child kid baby team niece nephew classmate"
 ).split()
 _THIRD = re.compile(
     rf"^(?:my|our|a)(?: (?:best|little|big|older|younger|dear|new|old|poor|good))?(?: [a-z]+)??"
@@ -59,7 +65,7 @@ _THIRD = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(rf"\b(?:my|our)(?: [a-z]+)?? (?P<relation>{'|'.join(_RELATIONS)})\b", re.IGNORECASE)
-_TO_SELF = re.compile(r"\b(me|my|mine|myself|us|our)\b", re.IGNORECASE)
+_TO_SELF = re.compile(r"\b(i|i'm|me|my|mine|myself|us|our)\b", re.IGNORECASE)
 _FEMALE = set("sister mother mom mum daughter wife girlfriend grandma grandmother aunt niece".split())
 _MALE = set("brother father dad son husband boyfriend grandpa grandfather uncle nephew".split())
 
@@ -132,8 +138,9 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     if heads is None:
         scores: dict[str, float] = {}
         sentiments = [_lexical_sentiment(clause) for clause in (words, *said)]
+        is_glad = sentiments[0] > 0
     else:
-        scores, sentiments = heads.read([words, *said])
+        scores, sentiments, is_glad = heads.read([words, *said])
     clauses = tuple(Clause(clause, sentiment) for clause, sentiment in zip(said, sentiments[1:], strict=True))
     relation, is_about = _relation(plain, said)
     act = choose_act(plain, scores, has_clip=has_clip, has_history=has_history, about=is_about)
@@ -142,7 +149,7 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         text=words,
         language=language,
         act=act,
-        valence=_valence(plain, sentiments[0], clauses, manner),
+        valence=_valence(plain, sentiments[0] if is_glad else min(sentiments[0], 0.0), clauses, manner),
         manner=manner,
         clauses=clauses,
         word=word,
@@ -158,7 +165,7 @@ def _relation(text: str, clauses: Sequence[str]) -> tuple[str, bool]:
     """Return whom of their people the person speaks of, and whether the words are about them and not what they did."""
     for clause in clauses:
         subject = _THIRD.search(clause.replace("\u2019", "'"))
-        if subject and not _TO_SELF.search(clause[subject.end() :]):
+        if subject and not _TO_SELF.search(clause[subject.end() :].removeprefix(" of mine")):
             return subject["relation"].lower(), True
     found = _NAMED.search(text)
     return (found["relation"].lower() if found else ""), False
@@ -171,7 +178,7 @@ def begins_with_relation(clause: str) -> bool:
 
 def _valence(text: str, whole: float, clauses: Sequence[Clause], manner: Manner) -> Valence:
     """Return the valence; positive only where nothing in the words is negative or only wished for."""
-    if manner != "plain" or min([whole, *(clause.sentiment for clause in clauses)]) <= _NEGATIVE:
+    if manner != "plain" or _SIGH.match(text) or min([whole, *(clause.sentiment for clause in clauses)]) <= _NEGATIVE:
         return "negative"
     return "positive" if whole >= _POSITIVE and not _COUNTERFACTUAL.search(text) else "neutral"
 
@@ -181,7 +188,7 @@ def _manner(text: str, clauses: Sequence[Clause]) -> tuple[Manner, str]:
     ironic = _IRONIC.match(text.strip()) or _NEEDED.search(text)
     if ironic and (_AGAIN.search(text) or min((c.sentiment for c in clauses), default=0.0) <= _NEGATIVE):
         return "ironic", ironic["word"]
-    fine = _FINE.search(text)
+    fine = None if _NOT_FINE.search(text) else _FINE.search(text)
     others = [c for c in clauses if not _FINE.search(c.text)]
     if fine and (not others or max(c.sentiment for c in others) < _POSITIVE):
         return "understated", fine["word"] or "fine"
@@ -204,13 +211,13 @@ class _Heads:
         self._embedder, self._emotion = load_embedder(folder), ShippedTextClassifier(folder)
         self._acts = LinearHead.load(HEAD)
 
-    def read(self, sentences: list[str]) -> tuple[dict[str, float], list[float]]:
-        """Return the score of each act for the first sentence, and the sentiment of every sentence."""
+    def read(self, sentences: list[str]) -> tuple[dict[str, float], list[float], bool]:
+        """Return the first sentence's score of each act, all sentiments, and whether the first is glad of something."""
         features = self._embedder.embed(sentences)
         acts = self._acts.scores(features[:1])[0]
         emotions = self._emotion.classify_features(features)
         scores = dict(zip(self._acts.labels, np.round(acts, 3).tolist(), strict=True))
-        return scores, [emotion.sentiment or 0.0 for emotion in emotions]
+        return scores, [emotion.sentiment or 0.0 for emotion in emotions], bool(_GLAD & set(emotions[0].feelings))
 
 
 @functools.lru_cache(maxsize=1)

@@ -11,9 +11,9 @@ _MIN_WORDS = 3
 _SUBJECT = re.compile(r"^(i|i'm|i've|i'd|i'll|we|we're|we've|my|our)\b", re.IGNORECASE)
 _UNFIT = re.compile(
     r"\byou\b|\byour\b|[\"()\[\]{}<>|/:]"
-    r"|^(if|because|when|that|which|what|who|to|for|with|in|at|on|please|let|i think|i guess|i hope|i wonder|i mean"
+    r"|^(if|because|when|that|which|what|who|to|for|with|in|at|on|please|let|i guess|i hope|i wonder|i mean"
     r"|i know|my name)\b"
-    r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to)$",
+    r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to|because|if|that|when|since|with)$",
     re.IGNORECASE,
 )
 _NAME = re.compile(
@@ -26,6 +26,11 @@ _FEELINGS = {
         "terrified scared afraid sad anxious nervous worried lonely guilty angry exhausted ashamed heartbroken"
     ).split(),
 }
+_OWN = re.compile(
+    rf"\bi(?:'m| am| feel| was) (?:(?:so|very|really|a|an|little|bit|also|both|just) )*"
+    rf"(?P<name>{'|'.join([*_FEELINGS['positive'], *_FEELINGS['negative']])})\b",
+    re.IGNORECASE,
+)
 _TWO = re.compile(
     r"\b(?P<a>{words})\b(?: for (?:him|her|them))? (?:and|but)(?: also)?(?: so| very| a bit)? (?P<b>{words})\b".replace(
         "{words}", "|".join([*_FEELINGS["positive"], *_FEELINGS["negative"]])
@@ -55,12 +60,16 @@ def named(text: str) -> str:
 
 
 def opposite_feelings(text: str) -> tuple[str, str] | None:
-    """Return two feelings of opposite valence that are named side by side, such as relieved and terrified."""
+    """Return two feelings of opposite valence that the person names of themself, such as relieved and terrified."""
     found = _TWO.search(text)
-    if not found:
+    if found:
+        named_two = [found["a"].lower(), found["b"].lower()]
+    else:
+        named_two = [feeling["name"].lower() for feeling in _OWN.finditer(text.replace("\u2019", "'"))]
+    is_positive = [name in _FEELINGS["positive"] for name in named_two]
+    if len(set(is_positive)) < 2:
         return None
-    a, b = found["a"].lower(), found["b"].lower()
-    return (a, b) if (a in _FEELINGS["positive"]) != (b in _FEELINGS["positive"]) else None
+    return named_two[is_positive.index(is_positive[0])], named_two[is_positive.index(not is_positive[0])]
 
 
 def _fits(clause: str, least: int = _MIN_WORDS) -> bool:

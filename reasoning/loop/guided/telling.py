@@ -14,9 +14,13 @@ from omnisense.reasoning.loop.guided.reading import Clause, Reading, begins_with
 from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, restate, restate_about
 
 _NEGATIVE_EMOTIONS = frozenset({"sadness", "anger", "fear", "disgust"})
-_LONG_WORDS = 120
+_LONG_WORDS, _LONG_CLAUSE = 120, 6
 _FEW_CLAUSES = 4
-_CLEAR = 0.1  # sentiment of a clause that carries a feeling
+_FEELS_GOOD = re.compile(
+    r"\b(feel|feeling|am|i'm) (so |really |very )?(great|good|better|happy|glad|proud)\b", re.IGNORECASE
+)
+_CONTRAST = re.compile(r"\b(but|though|although|yet|however|while|at the same time)\b", re.IGNORECASE)
+_CLEAR, _PLAINLY = 0.1, 0.2  # sentiment of a clause that carries a feeling, and of one that shows it plainly
 
 
 def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
@@ -40,11 +44,16 @@ def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
 
 def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     """Return the reply to what the person tells of themself in earnest."""
-    found = find_topics(reading)
+    found, is_joy = find_topics(reading), situation.emotion.value == "joy" and reading.valence != "negative"
+    if is_joy:
+        found = [(topic, filled) for topic, filled in found if topic.valence != "negative"]
     topic, filled = found[0] if found else (None, {})
     feeling = _feeling(situation.emotion, reading, topic)
-    sentences, restated = phrases()["feeling"][feeling], _best_restated(reading)
-    frames = phrases()["restate"][feeling]
+    if topic and not topic.is_light and topic.valence == "any" and feeling in ("joy", "neutral"):
+        topic = None  # what is said of it is meant for bad days
+    sentences, (restated, sentiment) = phrases()["feeling"][feeling], _best_restated(reading)
+    is_bad = feeling not in ("joy", "neutral", "surprise")
+    frames = phrases()["restate"]["negative" if is_bad and sentiment > -_CLEAR else feeling]
     parts = {
         "react": picker.pick(sentences["react"], "react"),
         "restate": picker.pick(frames, "restate", you=restated, Mirror=upper(restated)) if restated else "",
@@ -62,6 +71,8 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     else:
         shapes = _shapes(topic, bool(restated), feeling)
         shape = shapes[picker.index(len(shapes), "shape")]
+    if "react" in shape and restated:
+        parts["restate"] = f"{upper(restated)}{'!' if feeling == 'joy' else '.'}"
     text = join(hello, *(parts[part] for part in shape.split(", ")))
     tone = feeling if feeling in ("joy", "neutral") else "negative"
     return Composed(text, f"{shape}: {tone}", may_continue=True)
@@ -79,8 +90,8 @@ def _shapes(topic: Topic | None, restates: bool, feeling: str) -> tuple[str, ...
         return ("restate, interpret, ask", "react, interpret, ask", "restate, interpret", "react, restate, ask")
     if topic:
         return ("react, interpret, ask", "interpret, ask")
-    if restates and feeling == "neutral":
-        return ("restate, ask", "restate, validate, ask")
+    if feeling == "neutral":
+        return ("restate, ask",) if restates else ("react, ask",)
     if restates:
         return ("react, restate, ask", "restate, validate, ask", "restate, ask")
     return ("react, validate, ask", "react, ask")
@@ -89,9 +100,13 @@ def _shapes(topic: Topic | None, restates: bool, feeling: str) -> tuple[str, ...
 def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
     """Return the key of the feeling's sentences: cheerful only where the words are positive."""
     valence = topic.valence if topic else "any"
-    if valence == "positive" or (reading.valence == "positive" and valence == "any"):
+    is_glad = emotion.value == "joy" and reading.valence == "positive"
+    if valence == "positive" or (is_glad and valence == "any"):
         return "joy"
-    if reading.valence == "negative" or valence == "negative":
+    lowest = min((clause.sentiment for clause in reading.clauses), default=-1.0)
+    is_sigh = reading.act.explicit and reading.act.name == "feeling"
+    is_bad = is_sigh or (reading.valence == "negative" and (emotion.value in _NEGATIVE_EMOTIONS or lowest <= -_PLAINLY))
+    if is_bad or valence == "negative":
         if topic and topic.feeling:
             return topic.feeling
         if reading.clauses and begins_with_relation(reading.clauses[0].text):
@@ -100,15 +115,15 @@ def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
     return "neutral"
 
 
-def _best_restated(reading: Reading) -> str:
-    """Return the clause that says most, turned to "you": the one with the clearest feeling; the first among equals."""
+def _best_restated(reading: Reading) -> tuple[str, float]:
+    """Return the clause that says most, turned to "you", with its sentiment: with a feeling, or the first."""
     is_long = len(reading.text.split()) > _LONG_WORDS
     options = [
-        (abs(clause.sentiment) if is_long else float(abs(clause.sentiment) > _CLEAR), -i, text)
+        (abs(clause.sentiment) if is_long else float(abs(clause.sentiment) > _CLEAR), -i, text, clause.sentiment)
         for i, clause in enumerate(reading.clauses)
-        if (text := restate(clause.text))
+        if (text := restate(clause.text)) and (not is_long or len(text.split()) >= _LONG_CLAUSE)
     ]
-    return max(options)[2] if options else ""
+    return max(options)[2:] if options else ("", 0.0)
 
 
 def _ironic(reading: Reading, picker: Picker) -> Composed:
@@ -142,9 +157,13 @@ def _mixed(reading: Reading, picker: Picker) -> Composed | None:
     pair = opposite_feelings(reading.text)
     if pair:
         said = picker.pick(section["names"], "names", first=pair[0], second=pair[1])
-        return Composed(join(upper(said), ask), "mixed: two feelings named")
+        others = (c.text for c in reading.clauses if not any(name in c.text.lower() for name in pair))
+        restated = next((text for text in map(restate, others) if text), "")
+        about = f"{upper(restated)}." if restated else ""
+        return Composed(join(about, upper(said), ask), "mixed: two feelings named")
     sides = [_side(clause) for clause in reading.clauses]
-    if len(sides) > _FEW_CLAUSES or not {-1, 1} <= set(sides):
+    is_contrast = bool(_CONTRAST.search(reading.text)) or all(_shown(clause.text) for clause in reading.clauses)
+    if len(sides) > _FEW_CLAUSES or not is_contrast or not {-1, 1} <= set(sides):
         return None
     ordered = sorted((sides.index(1), sides.index(-1)))
     first, second = (restate(c.text) or restate_about(c.text) for c in (reading.clauses[i] for i in ordered))
@@ -156,18 +175,29 @@ def _mixed(reading: Reading, picker: Picker) -> Composed | None:
 
 def _side(clause: Clause) -> int:
     """Return 1 for a clause that is positive by itself, -1 for a negative one, else 0."""
-    shown = {topic.valence for topic in topics() if topic.pattern.search(clause.text)} - {"any"}
+    shown = _shown(clause.text)
     if len(shown) == 1:
         return 1 if shown == {"positive"} else -1
-    return 1 if clause.sentiment >= _CLEAR else -1 if clause.sentiment <= -_CLEAR else 0
+    if _FEELS_GOOD.search(clause.text):
+        return 1
+    return 1 if clause.sentiment >= _PLAINLY else -1 if clause.sentiment <= -_CLEAR else 0
+
+
+def _shown(text: str) -> set[str]:
+    """Return the valences of the topics of a text."""
+    return {topic.valence for topic in topics() if topic.pattern.search(text)} - {"any"}
 
 
 def _third_person(reading: Reading, picker: Picker) -> Composed | None:
-    clause = next((c.text for c in reading.clauses if re.search(rf"\b{reading.relation}", c.text, re.I)), "")
-    restated = restate_about(clause)
-    if not restated:
+    clause = next((c for c in reading.clauses if re.search(rf"\b{reading.relation}", c.text, re.IGNORECASE)), None)
+    restated = restate_about(clause.text) if clause else ""
+    if not clause or not restated:
         return None
-    section, tone = phrases()["third"], reading.valence
+    shown, section = _shown(clause.text), phrases()["third"]
+    if clause.sentiment >= _PLAINLY or shown == {"positive"}:
+        tone = "positive" if shown != {"negative"} else "negative"
+    else:
+        tone = "negative" if clause.sentiment <= -_CLEAR or shown == {"negative"} else "neutral"
     who = {"them": reading.them, "they": reading.they}
     if tone == "positive":
         who["them"] = f"your {reading.relation}"

@@ -164,4 +164,4 @@ def test_interrupting_exits_130():
 def test_the_demo_ends_with_a_reply(run_cli):
     code, out, _ = run_cli("demo")
     assert code == 0
-    assert "I am so glad to hear that you are going to fly to space!" in " ".join(out.split())
+    assert "You are going to fly to space." in " ".join(out.split())
