@@ -22,7 +22,8 @@ SHIPPED = Path(__file__).with_name("profiles")
 # what usually goes with what stands against it.
 _OTHER = {"prior": 1.0, "policy": 1.0}
 _LEADING: dict[str, dict[str, float]] = {
-    "emotion": {"face": 0.5, "words": 0.5, "tone": 0.3, "arousal": 0.2, "policy": 1.0}
+    "emotion": {"face": 0.5, "words": 0.5, "tone": 0.3, "arousal": 0.2, "policy": 1.0},
+    "answer": {"policy": 1.0},  # it has read what was measured, and decides
 }
 _GUIDED: dict[str, dict[str, float]] = {
     "emotion": {"face": 0.8, "words": 1.0, "tone": 0.5, "arousal": 0.3, "policy": 0.25},
@@ -30,7 +31,11 @@ _GUIDED: dict[str, dict[str, float]] = {
     "need": {"prior": 1.0, "policy": 0.0},
     "strategy": {"prior": 1.0, "policy": 0.0},
     "window": {"prior": 1.0, "policy": 0.0},  # which part of a long clip a question is about: the search's prior
-}
+    "answer": {
+        "tone": 1.0, "expression": 1.0, "text emotion": 0.7, "words": 1.0, "gesture": 0.8, "gaze": 0.8, "speaker": 1.0,
+        "people": 1.0, "events": 0.7, "time": 1.0, "policy": 0.3,
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

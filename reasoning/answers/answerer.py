@@ -7,6 +7,7 @@ measurements. A question without a clip is put to the policy as it is.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from omnisense.reasoning.answers.asked import Measurement
 from omnisense.reasoning.answers.channels import match_question
 from omnisense.reasoning.answers.choosing import answer_texts, by_answer, choose_answers, in_form, take
 from omnisense.reasoning.answers.evidence import EVIDENCE_TOKENS, render_evidence
-from omnisense.reasoning.answers.measured import PRIOR_WEIGHTS, measure, pool
+from omnisense.reasoning.answers.measured import measure, pool
 from omnisense.reasoning.answers.parser import parse
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Question, question_text
 from omnisense.reasoning.media import with_media
@@ -162,14 +163,15 @@ class Answerer:
         answers |= zip(written, self._write([batch[i] for i in written]), strict=True)
         return [answers[i] for i in range(len(batch))]
 
-    @property
+    @functools.cached_property
     def _profile(self) -> PolicyProfile:
         return self._settings.profile or profile_of(self._policy)
 
     def _chooses(self, question: Question) -> bool:
         if question.kind in (*BOX_KINDS, *UNSCORED_KINDS):
             return False
-        return self._settings.method == "choose" or not self._profile.leads
+        profile = self._profile  # weights that were measured are of choices
+        return self._settings.method == "choose" or not profile.leads or "answer" in profile.weights
 
     def _choose(self, batch: Sequence[PreparedQuestion]) -> list[GivenAnswer]:
         """Choose answers; of questions with evidence the bias for an answer's wording is divided out."""
@@ -188,11 +190,9 @@ class Answerer:
         return [self._conclude(p, found[i]) for i, p in enumerate(batch)]
 
     def _conclude(self, asked: PreparedQuestion, policy: dict[str, float], thinking: str = "") -> GivenAnswer:
-        """Return the answer of the pool, or of a policy that leads and has no measured weights."""
-        question, profile = asked.question, self._profile
-        weights = profile.weights.get("answer")
-        counted = asked.measurements if weights or not profile.leads else ()
-        probabilities = pool(question, counted, policy, weights or PRIOR_WEIGHTS)
+        """Return the answer of the pool."""
+        question = asked.question
+        probabilities = pool(question, asked.measurements, policy, self._profile.weights_of("answer"))
         value = take(question, probabilities)
         shown = {a: round(p, 5) for a, p in probabilities.items()} if question.kind != "several" else None
         return GivenAnswer(self._in_form(question, value, thinking), value, thinking, shown, asked.measurements)

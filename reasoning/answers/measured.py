@@ -19,11 +19,6 @@ from omnisense.reasoning.answers.measured_time import measure_events, measure_ti
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Question
 from omnisense.reasoning.pooling import pool_log_linear
 
-# The stated prior for policies without a measured profile: weights in the pool, beside a channel's reliability.
-PRIOR_WEIGHTS: Mapping[str, float] = {
-    "tone": 1.0, "expression": 1.0, "text emotion": 0.7, "words": 1.0, "gesture": 0.8, "gaze": 0.8, "speaker": 1.0,
-    "people": 1.0, "events": 0.7, "time": 1.0, "policy": 0.3,
-}  # fmt: skip
 _MEASURES: Mapping[ChannelName, Callable[[Asked], Measurement | None]] = {
     "tone": measure_tone,
     "expression": measure_expression,
@@ -58,21 +53,21 @@ def pool(
     question: Question,
     measurements: Sequence[Measurement],
     policy: Mapping[str, float] | None,
-    weights: Mapping[str, float] = PRIOR_WEIGHTS,
+    weights: Mapping[str, float],
 ) -> dict[str, float]:
     """Return the pooled probabilities of a question's possible answers.
 
     Args:
         question: the question.
         measurements: each counts with its channel's weight times its reliability.
-        policy: its probabilities; None when it was not asked. Without measurements they are returned as they are.
-        weights: by channel, and of the ``policy``. A channel that is absent has the prior's weight.
+        policy: its probabilities; None when it was not asked. Alone they are returned as they are.
+        weights: by channel, and of the ``policy``; 0 for a channel that is absent.
     """
-    if policy is not None and not measurements:
+    counted = [m for m in measurements if weights.get(m.channel, 0.0) > 0]
+    if policy is not None and not counted:
         return dict(policy)
-    used = {**PRIOR_WEIGHTS, **weights}
-    sources: dict[str, Mapping[str, float]] = {m.channel: m.probabilities for m in measurements}
-    trusted: dict[str, float] = {m.channel: used[m.channel] * m.reliability for m in measurements}
+    sources: dict[str, Mapping[str, float]] = {m.channel: m.probabilities for m in counted}
+    trusted: dict[str, float] = {m.channel: weights[m.channel] * m.reliability for m in counted}
     if policy is not None:
-        sources["policy"], trusted["policy"] = policy, used["policy"]
+        sources["policy"], trusted["policy"] = policy, weights.get("policy", 1.0)
     return pool_log_linear(sources, trusted, question.candidates())

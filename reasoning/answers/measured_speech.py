@@ -52,7 +52,9 @@ def measure_words(asked: Asked) -> Measurement | None:
     best = max(alike.values())
     total = sum(v**_SHARPNESS for v in alike.values()) or 1.0
     shares = normalize({letter: value**_SHARPNESS / total for letter, value in alike.items()})
-    return Measurement("words", shares, round(trust * best**2, 3), reason, evidence)
+    # Words that an option repeats were not misheard, however unsure the recognizer is.
+    trust = max(confidence_of(segments), best**2) * best**2 * asked.relevance["words"]
+    return Measurement("words", shares, round(trust, 3), reason, evidence)
 
 
 def _likeness(heard: str, option: str) -> float:

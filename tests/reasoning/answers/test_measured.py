@@ -34,7 +34,7 @@ def best(question, channels, percepts):
     found = measure(question, channels, percepts)
     if not found:
         return ""
-    shares = pool(question, found, None)
+    shares = pool(question, found, None, dict.fromkeys([m.channel for m in found], 1.0))
     return max(shares, key=shares.__getitem__)
 
 
