@@ -17,7 +17,6 @@ from omnisense.errors import InputError
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings
-from omnisense.reasoning.answers.measured import PRIOR_WEIGHTS
 from omnisense.reasoning.answers.question import question_text
 from omnisense.reasoning.calibration_rows import CalibrationRow
 from omnisense.reasoning.loop.appraiser import EMOTION_QUESTION, measured_emotion
@@ -31,6 +30,7 @@ from omnisense.reasoning.policies.messages import Part, message
 from omnisense.reasoning.pooling import PoolExample, fit_weights, pool_held_out
 from omnisense.reasoning.profile import PolicyProfile
 
+_ANSWER_PRIOR = PolicyProfile("", leads=False).weights_of("answer")
 _MIN_GROUPS = 10
 _BATCH = 16
 _SIGNIFICANT = 0.05
@@ -85,7 +85,7 @@ def calibrate(
         decisions["emotion"] = examples, _complete(prior.weights_of("emotion"), examples)
     if asked:
         examples = answer_examples(policy, asked, perceiver, say)
-        decisions["answer"] = examples, _complete(PRIOR_WEIGHTS, examples)
+        decisions["answer"] = examples, _complete(_ANSWER_PRIOR, examples)
     weights: dict[str, dict[str, float]] = {}
     accuracy: dict[str, dict[str, float]] = {}
     right: list[tuple[bool, bool]] = []
@@ -141,7 +141,7 @@ def answer_examples(
     """Return what the channels and the policy say about the answer of each question."""
     # Without the measurements in the pool, an answer's probabilities are those of the policy alone.
     alone = PolicyProfile(
-        policy.name, leads=False, weights={"answer": dict.fromkeys(PRIOR_WEIGHTS, 0.0) | {"policy": 1.0}}
+        policy.name, leads=False, weights={"answer": dict.fromkeys(_ANSWER_PRIOR, 0.0) | {"policy": 1.0}}
     )
     answerer = Answerer(policy, AnswerSettings(method="choose", profile=alone))
     examples = []

@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 Decorator = Callable[..., Any]
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PATH = click.Path(path_type=Path)
-# Options that the agent and the baselines would ignore: they do not use these prompts.
-_FOR_POLICIES = (
-    "audio",
-    "transcript",
+# Options that would be ignored: the agent chooses what of a clip is shown, and baselines have no prompts.
+_IGNORED_BY_AGENT = ("audio", "transcript", "frames", "max_pixels")
+_IGNORED_BY_BASELINES = (
+    *_IGNORED_BY_AGENT,
     "think",
     "thought_pattern",
     "text_only",
-    "frames",
-    "max_pixels",
     "system_prompt",
     "templates",
     "method",
@@ -213,7 +211,7 @@ def run_settings(given: Mapping[str, Any], suite: Suite) -> RunSettings:
         adapter=given["adapter"],
         modalities=tuple(_split_list(given["modalities"])),
         method=given["method"],
-        max_new_tokens=given["max_new_tokens"] or (2048 if given["think"] else 256 if given["as_agent"] else 64),
+        max_new_tokens=given["max_new_tokens"] or (2048 if given["think"] else 64),
         temperature=given["temperature"],
         seed=given["seed"],
         batch_size=given["batch_size"],
@@ -252,11 +250,12 @@ def _prompt_settings(given: Mapping[str, Any], suite: Suite) -> PromptSettings:
 
 
 def _refuse_ignored_options(given: Mapping[str, Any]) -> None:
-    who = "the agent" if given["as_agent"] else "a baseline" if given["baseline"] else ""
+    who = "a baseline" if given["baseline"] else "the agent" if given["as_agent"] else ""
     if not who:
         return
     context = click.get_current_context()
-    ignored = [name for name in _FOR_POLICIES if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    names = _IGNORED_BY_BASELINES if given["baseline"] else _IGNORED_BY_AGENT
+    ignored = [name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     if ignored:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in ignored)
         raise InputError(f"{who} does not use {options}", f"Leave {options} out.")

@@ -105,7 +105,7 @@ def _systems(name: str, policy: Policy) -> dict[str, Callable[[Sample], System]]
         return PolicySystem(SystemSettings("policy", name, method=method), prompting, policy)
 
     made = {(method, media): bare(method, media) for method in ("write", "choose") for media in (True, False)}
-    agent = AgentSystem(SystemSettings("agent", name, max_new_tokens=256), PromptSettings(), policy)
+    agent = AgentSystem(SystemSettings("agent", name), PromptSettings(), policy)
     agent.load()
 
     def takes(sample: Sample) -> bool:

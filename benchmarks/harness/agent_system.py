@@ -13,10 +13,9 @@ from omnisense.errors import MediaError
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.types import STREAMS
 from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings, GivenAnswer
-from omnisense.reasoning.answers.question import BOX_KINDS
 from omnisense.reasoning.media import media_parts, usage_of
 from omnisense.reasoning.policies.base import Policy
-from omnisense.reasoning.policies.messages import Messages, clip_of, media_of, message, text_of
+from omnisense.reasoning.policies.messages import Messages, clip_of, message, text_of
 
 if TYPE_CHECKING:
     from omnisense.perception.percepts import Percepts
@@ -70,9 +69,7 @@ class AgentSystem:
             return Prepared(sample, question, question.prompt.media_usage, _prompt_sha(question.prompt))
         clip = clip_of(media_part(sample))
         percepts = self._perceive(clip)
-        # A picture is shown at the size that the form of boxes was chosen for.
-        boxed = sample.question.kind in BOX_KINDS
-        parts = media_of(asked) if boxed else media_parts(clip, percepts, self._policy.modalities)
+        parts = media_parts(clip, percepts, self._policy.modalities)
         plain = [message(m["role"], text_of(m)) for m in asked]
         question = self._answerer.prepare(sample.question, plain, percepts, parts)
         missing = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())

@@ -78,7 +78,7 @@ class RunSettings:
             "thinking": self.prompting.think,
             "with sound": self.prompting.audio,
         }
-        parts_shown = [name for name, on in parts.items() if on and self.system.kind == "policy"]
+        parts_shown = [name for name, on in parts.items() if on and self.system.kind != "baseline"]
         return self.system.label + (f", {', '.join(parts_shown)}" if parts_shown else "")
 
     def folder(self, dataset: Dataset) -> Path:
@@ -94,13 +94,15 @@ class RunSettings:
         system = self.system.to_dict()
         system.pop("batch_size")  # it does not change what is asked
         found = {"suite": self.suite.name, "data": dataset.fingerprint, "system": system}
-        if self.system.kind == "policy":
+        if self.system.kind == "agent":
+            found["perception"] = asdict(self.system.perception())
+        if self.system.kind != "baseline":
             boxed = any(sample.question.kind in BOX_KINDS for sample in dataset.samples)
             return found | {
                 "prompting": asdict(self.prompting),
                 "prompts": PromptBuilder(self.prompting, self.suite.load_templates).fingerprint(boxed),
             }
-        return found | ({"perception": asdict(self.system.perception())} if self.system.kind == "agent" else {})
+        return found
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,7 @@ class WorkerSettings:
         """
         system = build_system(self.system, self.prompting, self.suite.load_templates, self.counted)
         system.load()
-        # Our agent answers with think and answer tags, whatever was asked for.
-        return Worker(system, self.suite.official_score, self.prompting.think or self.system.kind == "agent")
+        return Worker(system, self.suite.official_score, self.prompting.think)
 
     def lost(self, sample: Sample, cause: PolicyError) -> Outcome:
         """Return the record of a question whose worker died."""

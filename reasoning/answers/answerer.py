@@ -170,8 +170,7 @@ class Answerer:
     def _chooses(self, question: Question) -> bool:
         if question.kind in (*BOX_KINDS, *UNSCORED_KINDS):
             return False
-        profile = self._profile  # weights that were measured are of choices
-        return self._settings.method == "choose" or not profile.leads or "answer" in profile.weights
+        return self._settings.method == "choose" or not self._profile.leads
 
     def _choose(self, batch: Sequence[PreparedQuestion]) -> list[GivenAnswer]:
         """Choose answers; of questions with evidence the bias for an answer's wording is divided out."""
