@@ -174,11 +174,14 @@ class Answerer:
 
     def _choose(self, batch: Sequence[PreparedQuestion]) -> list[GivenAnswer]:
         """Choose answers; of questions with evidence the bias for an answer's wording is divided out."""
-        found: dict[int, dict[str, float]] = {}
+        weights = self._profile.weights_of("answer")
+        found: dict[int, dict[str, float] | None] = {}
+        if not weights["policy"]:  # it adds nothing where something was measured
+            found |= {i: None for i, p in enumerate(batch) if any(weights.get(m.channel) for m in p.measurements)}
         plain = [i for i, p in enumerate(batch) if p.plain is None]
         questions = [batch[i].question for i in plain]
         found |= zip(plain, choose_answers(self._policy, [batch[i].prompt for i in plain], questions), strict=True)
-        shown = [(i, p, p.plain) for i, p in enumerate(batch) if p.plain is not None]
+        shown = [(i, p, p.plain) for i, p in enumerate(batch) if p.plain is not None and i not in found]
         if shown:
             choices = self._chooser.choose(
                 [p.prompt for _, p, _ in shown],
@@ -188,7 +191,7 @@ class Answerer:
             found |= {i: by_answer(p.question, c) for (i, p, _), c in zip(shown, choices, strict=True)}
         return [self._conclude(p, found[i]) for i, p in enumerate(batch)]
 
-    def _conclude(self, asked: PreparedQuestion, policy: dict[str, float], thinking: str = "") -> GivenAnswer:
+    def _conclude(self, asked: PreparedQuestion, policy: dict[str, float] | None, thinking: str = "") -> GivenAnswer:
         """Return the answer of the pool."""
         question = asked.question
         probabilities = pool(question, asked.measurements, policy, self._profile.weights_of("answer"))

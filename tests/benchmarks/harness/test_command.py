@@ -10,7 +10,7 @@ import pytest
         (["--policy", "scripted", "--baseline", "random"], "both a policy and a baseline are given"),
         (["--policy", "scripted", "--frames", "many"], "'many' is not a frame rule"),
         (["--policy", "scripted", "--frames", "0"], "count is 0"),
-        (["--policy", "scripted", "--agent", "--text-only", "--frames", "8"], "Leave --text-only, --frames out"),
+        (["--policy", "scripted", "--agent", "--audio", "--frames", "8"], "Leave --audio, --frames out"),
         (["--baseline", "random", "--think"], "Leave --think out"),
         (["--policy", "scripted", "--timeout", "5"], "needs workers"),
         (["--policy", "scripted", "--shard", "3/2"], "'3/2' is not a shard"),

@@ -110,3 +110,12 @@ def test_a_batch_is_one_call():
     asked = [answerer.prepare(QUESTION, [{"role": "user", "content": [{"type": "text", "text": "?"}]}])] * 5
     assert [given.text for given in answerer.answer_all(asked)] == ["A"] * 5
     assert Counting.batches == [5]
+
+
+def test_a_policy_without_weight_is_not_asked_where_something_was_measured():
+    profile = PolicyProfile("scripted", "measured", False, {"answer": {"policy": 0.0}})
+    policy = ScriptedPolicy(choices=[2])
+    answerer = Answerer(policy, AnswerSettings(profile=profile))
+    assert answerer.answer(QUESTION, full()).text == "A"
+    assert policy.calls == []
+    assert answerer.answer(QUESTION).text == "C"

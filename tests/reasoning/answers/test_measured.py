@@ -129,7 +129,10 @@ def test_words_are_known_by_their_sound():
     both = heard("BIMBLUE F2 now.", "Lay red with P9 again.")
     assert best(question, asks("words", time="beginning"), both) == "B"
     assert best(question, asks("words", time="end"), both) == "C"
-    assert best(question, asks("words"), heard("Lay red with P9 again.", confidence=0.5)) == ""
+    assert (
+        best(question, asks("words"), heard("Lay red with P9 again.", confidence=0.5)) == "C"
+    )  # an option repeats them
+    assert best(question, asks("words"), heard("Thank you for watching!", confidence=0.5)) == ""
     assert best(Question('Does she say "lay red"?', "yes_no"), asks("words"), both) == "yes"
     assert best(Question('Does she say "go home"?', "yes_no"), asks("words"), both) == "no"
 
