@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from omnisense.reasoning.language import detect_language
-from omnisense.reasoning.loop import checks, emotion, prompts
+from omnisense.reasoning.loop import checks, emotion
 from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion, Need, Strategy
 from omnisense.reasoning.loop.appraiser import cite, emotion_appraisal, measured_emotion
 from omnisense.reasoning.loop.conversation import recall
 from omnisense.reasoning.loop.leading_prompts import (
     NO_REPLY,
-    language_request,
+    history_messages,
     one_pass_rules,
     revision_request,
+    turn_request,
 )
 from omnisense.reasoning.loop.notes import notes_text
 from omnisense.reasoning.loop.observations import possible_contexts, seen_emotions
@@ -130,10 +131,10 @@ class OnePass:
             evidence += f"\nWhat they told you earlier:\n{known}"
         if recalled:
             evidence += f'\nEarlier in this conversation they said: "{recalled}"'
-        evidence += language_request(self._language(state))
+        evidence += turn_request(self._language(state))
         prompt = [
             message("system", self._rules),
-            *prompts.history_messages(state["turns"]),
+            *history_messages(state["turns"]),
             with_media(message("user", evidence), state["media"]),
         ]
         own = [draft for draft in state["drafts"] if draft.written_by == "policy"]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omnisense.reasoning.loop.appraisal import EvidenceSpan
-from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.media import with_media
-from omnisense.reasoning.policies.messages import Message, Messages, Part, message
+from omnisense.reasoning.policies.messages import Messages, Part, message
 
 _SMALL_RULES = (
     "You are a kind friend who listens. Reply in two short sentences. Name what the person feels, and care "
@@ -57,12 +56,3 @@ def guided_prompt(heard: str, history: Messages, opening: str, media: Sequence[P
         with_media(message("user", heard or "(says nothing)"), media),
         message("assistant", opening),
     ]
-
-
-def history_messages(turns: Sequence[Turn], keep: int = 6) -> Messages:
-    """Return earlier turns as messages: the first, which often says who the person is, and the latest."""
-    kept = list(turns) if len(turns) <= keep else [turns[0], *turns[-(keep - 1) :]]
-    messages: list[Message] = []
-    for turn in kept:
-        messages += [message("user", turn.heard or "(said nothing)"), message("assistant", turn.reply)]
-    return messages
