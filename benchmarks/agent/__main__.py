@@ -13,7 +13,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +110,9 @@ def _cost(options: Options) -> dict[str, Any]:
     if "scripted, leading" not in found["plain"]:
         found["plain"]["scripted, leading"] = cost.beside_plain_call(cost.scripted_leader(), chosen)
         keep()
-    leading = LoopSettings(profile=PolicyProfile(DEFAULT_POLICY, leads=True))
-    for name, settings in ((f"{DEFAULT_POLICY}, leading", leading), (f"{DEFAULT_POLICY}, guided", None)):
+    unhurried = LoopSettings(max_seconds=3600)  # on a busy machine no turn is to be cut short
+    leading = replace(unhurried, profile=PolicyProfile(DEFAULT_POLICY, leads=True))
+    for name, settings in ((f"{DEFAULT_POLICY}, leading", leading), (f"{DEFAULT_POLICY}, guided", unhurried)):
         if name not in found["plain"]:
             with loaded(DEFAULT_POLICY, options.data, options.state) as policy:
                 found["plain"][name] = cost.beside_plain_call(policy, chosen, settings)

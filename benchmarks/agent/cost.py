@@ -41,7 +41,8 @@ _READ_PER_S, _WRITTEN_PER_S = 500.0, 15.0
 _TURNS = """
 import json, sys, time
 from omnisense import Agent
-agent = Agent(sys.argv[1], memory=None)
+from omnisense.reasoning.loop.state import LoopSettings
+agent = Agent(sys.argv[1], memory=None, settings=LoopSettings(max_seconds=3600))
 agent.respond(text="Hello, it has been a long day.")
 print("ready", flush=True)
 for line in sys.stdin:
