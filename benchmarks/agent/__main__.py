@@ -68,7 +68,8 @@ def main(parts: tuple[str, ...], output: Path, **given: Any) -> None:
     options = Options(**given)
     measures: dict[str, Callable[[Options], dict[str, Any]]] = {
         "questions": _questions, "cost": _cost, "replies": _replies}  # fmt: skip
-    options.state.mkdir(parents=True, exist_ok=True)
+    for folder in (options.state, output.parent):
+        folder.mkdir(parents=True, exist_ok=True)
     file = options.state / "parts.json"
     found: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     for part in parts or _PARTS:
