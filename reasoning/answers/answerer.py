@@ -142,6 +142,9 @@ class Answerer:
             return PreparedQuestion(question, self._policy.prepare(shown))
         channels = match_question(question.text)
         found = measure(question, channels, percepts)
+        if media and not found and not self._profile.leads:
+            # Notes that bear on nothing asked only come between a small policy and the clip that it was trained to see.
+            return PreparedQuestion(question, self._policy.prepare(shown))
         lines = tuple(m.line() for m in found)
         evidence = render_evidence(question, channels, percepts, self._settings.evidence_tokens)
         measured = "".join(f"\nMeasured, {line}" for line in lines)

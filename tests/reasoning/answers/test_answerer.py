@@ -52,6 +52,16 @@ def test_media_go_before_the_evidence():
     assert [part["type"] for part in policy.calls[0][0]["content"]] == ["image", "text"]
 
 
+def test_a_small_policy_that_sees_the_clip_gets_no_notes_that_bear_on_nothing_asked():
+    question = Question("Is it bright?", "one", ("A. bright", "B. dark"))
+    policy = ScriptedPolicy(choices=[1])
+    given = Answerer(policy, GUIDED).answer(question, full(), media=[{"type": "video", "path": "x.mp4"}])
+    (call,) = policy.calls
+    assert [part["type"] for part in call[0]["content"]] == ["video", "text"]
+    assert text_of(call[0]) == question_text(question)
+    assert given.value == "B"
+
+
 def test_what_was_written_without_an_answer_is_kept_and_the_answer_asked_for_alone():
     policy = ScriptedPolicy(["<think>Her eyes are wet, and the corners of"], choices=[1])
     given = Answerer(policy, AnswerSettings(think=True)).answer(QUESTION, full())
