@@ -10,10 +10,11 @@ Read in this order:
 - ``loop``: the agent's turn. ``appraisal`` and ``conversation`` (the types), ``state``, ``graph``; its nodes in
   ``gates`` (with ``safety``), ``appraiser`` (with ``observations``, ``emotion``, ``words``, ``emotion_lexicon``,
   ``emotion_set``, ``strategies`` and ``decisions``)
-  and ``reply`` (with ``prompts``, ``paraphrase`` and ``checks``).
+  and ``reply`` (with ``guided``, which composes the replies of guided policies, ``prompts``, ``paraphrase`` and
+  ``checks``).
 - ``profile``: how a policy is used; ``calibrate`` (with ``calibration_rows`` and ``profile_data``) measures it;
   ``pooling`` fits and applies the weights of what is pooled.
-- ``search``: the timeline, and any texts, by meaning.
+- ``language``: which language a text is in. ``search``: the timeline, and any texts, by meaning.
 - ``answers``: questions with one correct answer. ``question``, ``parser`` (with ``normalize``,
   ``option_marks``, ``statements``, ``parse_letters``, ``parse_values`` and ``boxes``), ``box_notation``; ``channels``
   (which measurements a question asks for), ``measured`` (what they say, with ``asked``, ``values`` and the

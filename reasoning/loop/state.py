@@ -123,9 +123,9 @@ class LoopSettings:
         strategies: which needs and support strategies are told apart, and what goes with what.
         profile: how the policy is used; None: the one that ships or was measured for it, else the stated prior.
         guided: whether the policy decides step by step and goes on from an opening; None: as the profile says.
-        drafts: replies written at once. None: 1; none by a guided policy, whose reply is composed of written sentences,
-            which a policy of some hundred million parameters does not better. From 1 on it goes on from the first of
-            these, and what it writes is taken where the checks find no fault.
+        drafts: replies written at once. None: 1, and none by a guided policy, whose reply is composed of written
+            sentences: of SmolLM2-135M's drafts 4% passed the checks. From 1 on it goes on from the composed reply, and
+            what it writes is taken where the checks find no fault.
         max_looks: how often the policy may look again at a clip that its notes do not show whole; 0 never.
         max_revisions: how often a reply with faults is rewritten.
         max_reply_tokens: for one draft.
