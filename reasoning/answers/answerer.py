@@ -83,6 +83,7 @@ class GivenAnswer:
         thinking: what the policy wrote before an answer that it had to be asked for again.
         probabilities: of the possible answers, where one was chosen.
         measurements: what perception says to them.
+        notes: what was measured, in words, and why a channel was not consulted.
     """
 
     text: str
@@ -90,6 +91,7 @@ class GivenAnswer:
     thinking: str = ""
     probabilities: dict[str, float] | None = None
     measurements: tuple[Measurement, ...] = field(default=(), compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 class Answerer:
@@ -200,7 +202,8 @@ class Answerer:
         probabilities = pool(question, asked.measurements, policy, self._profile.weights_of("answer"))
         value = take(question, probabilities)
         shown = {a: round(p, 5) for a, p in probabilities.items()} if question.kind != "several" else None
-        return GivenAnswer(self._in_form(question, value, thinking), value, thinking, shown, asked.measurements)
+        text = self._in_form(question, value, thinking)
+        return GivenAnswer(text, value, thinking, shown, asked.measurements, asked.notes)
 
     def _in_form(self, question: Question, value: str, thinking: str) -> str:
         answer = in_form(value, question)
@@ -221,7 +224,7 @@ class Answerer:
         for i, (p, reply) in enumerate(zip(batch, replies, strict=True)):
             value = parse(reply, p.question.kind, p.question.options, p.question.form).value
             if value or p.question.kind in UNSCORED_KINDS:
-                answers[i] = GivenAnswer(reply, value, measurements=p.measurements)
+                answers[i] = GivenAnswer(reply, value, measurements=p.measurements, notes=p.notes)
         unread = [i for i in range(len(batch)) if i not in answers]
         again = self._ask_again([batch[i] for i in unread], [replies[i] for i in unread])
         return [answers[i] if i in answers else again[unread.index(i)] for i in range(len(batch))]
@@ -250,7 +253,7 @@ class Answerer:
                 value = parse(reply, question.kind, question.options, question.form).value
                 text = self._in_form(question, value, thoughts[i]) if question.kind == "several" and value else reply
                 kept = text if value else replies[i]
-                answers[i] = GivenAnswer(kept, value, thoughts[i], measurements=batch[i].measurements)
+                answers[i] = GivenAnswer(kept, value, thoughts[i], None, batch[i].measurements, batch[i].notes)
         return [answers[i] for i in range(len(batch))]
 
 

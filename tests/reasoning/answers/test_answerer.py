@@ -44,6 +44,7 @@ def test_a_capable_policy_is_asked_once_and_decides_with_the_evidence_before_the
     assert "Measured, expression: the face looks joy" in asked
     assert (given.text, given.value, given.probabilities) == ("C", "C", None)
     assert given.measurements[0].evidence
+    assert given.notes[0].startswith("expression: the face looks joy")
 
 
 def test_media_go_before_the_evidence():
