@@ -82,6 +82,8 @@ def fit_weights(
     from scipy.optimize import minimize
 
     names = sorted({name for example in examples for name in example.sources} - set(fixed))
+    if not names:
+        return dict(prior)
     tasks = Counter(example.task for example in examples)
     share = np.array([1 / (len(tasks) * tasks[example.task]) for example in examples])
     logs, base, right = _log_probabilities(examples, names, prior)

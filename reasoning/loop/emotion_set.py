@@ -31,7 +31,8 @@ class EmotionSet:
         neutral: which of them stands for no emotion.
 
     Raises:
-        InputError: fewer than two emotions, an unknown measured one, or ``neutral`` is not among them.
+        InputError: fewer than two emotions, a name in capitals, an unknown measured one, or ``neutral`` is not among
+            them.
     """
 
     measured: Mapping[EmotionName, tuple[EmotionName, ...]] = field(
@@ -46,10 +47,11 @@ class EmotionSet:
             raise InputError(
                 f"an emotion set reads from {sorted(unknown) or 'nothing'}", f"Choose from {', '.join(EMOTIONS)}."
             )
-        if len(self.measured) < 2 or self.neutral not in self.measured or UNKNOWN in self.measured:
+        is_lower = all(name == name.strip().lower() for name in self.measured)  # policies write them in any case
+        if len(self.measured) < 2 or self.neutral not in self.measured or UNKNOWN in self.measured or not is_lower:
             raise InputError(
                 f"the emotions {', '.join(self.measured) or '(none)'} cannot be used",
-                f"Give two or more, the neutral one ('{self.neutral}') among them, and none named '{UNKNOWN}'.",
+                f"Give two or more in lower case, '{self.neutral}' (neutral) among them, none named '{UNKNOWN}'.",
             )
 
     @property

@@ -61,7 +61,13 @@ def test_an_own_set_of_emotions_is_read_from_the_measured_ones():
 
 
 @pytest.mark.parametrize(
-    "measured", [{"joy": ("joy",)}, {"calm": ("peace",), "joy": ("joy",)}, {"calm": (), "joy": ("joy",)}]
+    "measured",
+    [
+        {"joy": ("joy",)},
+        {"calm": ("peace",), "joy": ("joy",)},
+        {"calm": (), "joy": ("joy",)},
+        {"calm": ("neutral",), "Joy": ("joy",)},
+    ],
 )
 def test_an_emotion_set_that_cannot_work_is_refused(measured):
     with pytest.raises(InputError):
