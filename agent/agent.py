@@ -140,7 +140,8 @@ class Agent:
         """Answer one turn.
 
         Args:
-            clip: an open clip, a window of one, a path (which is opened once), bytes, or a binary file object.
+            clip: an open clip, a window of one, a path (which is opened once), bytes, or a binary file object
+                (which are not kept: such a turn cannot be resumed once it is interrupted).
             text: what the person typed; unpaired surrogates, which no encoding can hold, become U+FFFD.
             thread_id: the conversation that the turn belongs to; None for a turn that is not remembered.
 

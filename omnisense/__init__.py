@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from omnisense.reasoning.loop.extensions import Node, SafetyCheck
     from omnisense.reasoning.loop.state import LoopSettings
     from omnisense.reasoning.loop.strategies import StrategySet
+    from omnisense.reasoning.media import MediaBudget
     from omnisense.reasoning.persona import Persona
     from omnisense.reasoning.policies.base import Choice, Policy
     from omnisense.reasoning.policies.chat_model import ChatModelPolicy
@@ -64,6 +65,7 @@ _LAZY = {
     "Extractor": "omnisense.perception.extractors",
     "GgufPolicy": "omnisense.reasoning.policies.gguf",
     "LoopSettings": "omnisense.reasoning.loop.state",
+    "MediaBudget": "omnisense.reasoning.media",
     "Node": "omnisense.reasoning.loop.extensions",
     "Perception": "omnisense.perception.pipeline",
     "Percepts": "omnisense.perception.percepts",
@@ -98,6 +100,7 @@ __all__ = [
     "GgufPolicy",
     "InputError",
     "LoopSettings",
+    "MediaBudget",
     "MediaError",
     "ModelError",
     "Node",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from omnisense import LoopSettings, PolicyProfile, ScriptedPolicy, open_clip
+from omnisense.perception.media import decode
 from omnisense.reasoning.loop.graph import build_graph
 from omnisense.reasoning.loop.state import initial_state
 from omnisense.reasoning.media import MediaBudget
@@ -61,7 +62,9 @@ def clips(tmp_path_factory):
 
 @pytest.mark.networks
 @pytest.mark.parametrize("leads", [False, True])
-def test_decisions_and_replies_change_with_the_media_when_the_timeline_does_not(clips, tmp_path_factory, leads):
+def test_decisions_and_replies_change_with_the_media_alone(clips, tmp_path_factory, monkeypatch, leads):
+    decoded, read_video = [], decode.read_video
+    monkeypatch.setattr(decode, "read_video", lambda clip, *rest: decoded.append(clip) or read_video(clip, *rest))
     policy = TransformersPolicy(tiny_omni(tmp_path_factory.mktemp("omni")), dtype="float32")
     profile = PolicyProfile("tiny", leads=leads)
     settings = LoopSettings(profile=profile, temperature=0.0, drafts=1, max_revisions=0, media=MediaBudget(frames=4))
@@ -71,6 +74,8 @@ def test_decisions_and_replies_change_with_the_media_when_the_timeline_does_not(
     assert media_of(runs["one"].prompts[0])
     for one, two in itertools.combinations(runs.values(), 2):
         assert one.answers[0] != two.answers[0]
+    assert len(runs["one"].prompts) > 1 or leads
+    assert len(decoded) <= len(clips)  # once for all prompts of a turn
 
 
 def test_a_turn_without_a_clip_has_no_media_and_its_media_count_as_tokens(clips):
