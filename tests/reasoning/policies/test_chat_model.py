@@ -242,3 +242,12 @@ def test_media_go_as_content_blocks_when_the_model_takes_them():
 def test_chat_names_that_cannot_be_used(name):
     with pytest.raises(InputError):
         load_policy(name)
+
+
+def test_a_schema_reaches_ollama_as_its_format():
+    class Ollama(type(fake_chat_model(str))):
+        format: object = None
+
+    model, schema = Ollama(), {"type": "object", "properties": {}}
+    ChatModelPolicy(model).write([HI], schema=schema)
+    assert model.seen[-1][2]["format"] == schema
