@@ -34,8 +34,8 @@ def by_answer(question: Question, choice: Choice) -> dict[str, float]:
 
 
 def answer_texts(question: Question) -> list[str]:
-    """Return the possible answers as a reply would name them: the options, numbers, or ``Yes`` and ``No``."""
-    return list(question.options) or [in_form(answer, question) for answer in question.candidates()]
+    """Return the possible answers as a question asks for them: letters, numbers, or ``Yes`` and ``No``."""
+    return [in_form(answer, question) for answer in question.candidates()]
 
 
 def in_form(answer: str, question: Question) -> str:

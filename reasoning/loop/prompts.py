@@ -24,8 +24,11 @@ def decision_prompt(evidence: str, question: str, options: Sequence[str]) -> Mes
 
 
 def calibration_prompt(question: str, options: Sequence[str]) -> Messages:
-    """Return the same decision without evidence, to measure which options a model favors for their wording alone."""
-    return decision_prompt(_NO_EVIDENCE, question, options)
+    """Return the same decision about words without content, to measure which options a model favors for their wording.
+
+    They have the form of evidence: against a note that nothing is known, a small model's bias is another one.
+    """
+    return decision_prompt(evidence_text("", "N/A"), question, options)
 
 
 def evidence_text(rendered: str, typed: str, looked: str = "") -> str:

@@ -104,7 +104,8 @@ class Policy(Protocol):
 
         Args:
             prompts: one conversation each.
-            options: for each prompt, at least one.
+            options: for each prompt, at least one, each written as the prompt asks for it: the letter alone where it
+                asks for a letter, and the text alone where it does not.
 
         Raises:
             PolicyError: as for :meth:`write`, or a prompt has no options.

@@ -6,6 +6,7 @@ Each prompt is encoded alone; :mod:`omnisense.reasoning.policies.batching` joins
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,7 +14,7 @@ from omnisense.errors import PolicyError
 from omnisense.reasoning.policies.control_tokens import ControlTokens
 from omnisense.reasoning.policies.families import TEXT_FAMILY, ModelFamily
 from omnisense.reasoning.policies.media_inputs import MediaInputs
-from omnisense.reasoning.policies.messages import MediaUsage, Messages, media_of, text_of
+from omnisense.reasoning.policies.messages import MediaUsage, Messages, Role, media_of, text_of
 
 if TYPE_CHECKING:
     import torch
@@ -59,6 +60,7 @@ class Encoder:
         turns = self._template([{"role": role, "content": plain} for role in ("user", "assistant", "user")])
         self._accepts_video = hasattr(processor, "video_processor") and not family.video_as_frames
         self._control = ControlTokens(self.tokenizer, processor, turns)
+        self._end = self._end_of_turn()
 
     def encode(self, prompt: Messages) -> tuple[EncodedPrompt, MediaUsage]:
         """Encode one prompt; return its tensors and what of its media is in them.
@@ -122,17 +124,48 @@ class Encoder:
         # Qwen2.5-Omni's own method warns, at each call, of system turns that only matter for speech output.
         return str(ProcessorMixin.apply_chat_template(self.processor, conversation, **settings))
 
-    def option_tokens(self, text: str, option: str) -> list[int]:
-        """Return the tokens of an option as it follows a prompt's text.
+    def option_tokens(self, text: str, options: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each option as the whole reply to a prompt's text; see :func:`reply_tokens`."""
+        return [tokens + self._end for tokens in reply_tokens(text, options, self.text_tokens)]
 
-        Raises:
-            PolicyError: the option is empty.
-        """
-        separator = "" if text[-1:].isspace() else " "
-        tokens = self.text_tokens(separator + option)
-        if not tokens:
-            raise PolicyError(f"the option {option!r} is empty", "Give options with text.")
-        return tokens
+    def _end_of_turn(self) -> list[int]:
+        """Return the token that the chat template writes after a reply, if any."""
+        conversation: list[dict[str, Any]] = [{"role": role, "content": PROBE} for role in PROBED_ROLES]
+        if self.family is not TEXT_FAMILY:
+            conversation = [m | {"content": [{"type": "text", "text": PROBE}]} for m in conversation]
+        after = text_after_reply(self._template(conversation))
+        ids: list[int] = self.tokenizer(after, add_special_tokens=False)["input_ids"] if after.strip() else []
+        return ids[:1]
+
+
+# A conversation whose rendering shows what the chat template writes after a reply.
+PROBE = "xyz"
+PROBED_ROLES: tuple[Role, ...] = ("user", "assistant", "user")
+
+
+def text_after_reply(rendered: str) -> str:
+    """Return what a chat template wrote after the reply of the probe; empty if it left a turn out."""
+    pieces = rendered.split(PROBE)
+    return pieces[2] if len(pieces) == len(PROBED_ROLES) + 1 else ""
+
+
+def reply_tokens(text: str, options: Sequence[str], tokenize: Callable[[str], list[int]]) -> list[list[int]]:
+    """Return the tokens of each option after a prompt's text, without the end of the turn.
+
+    At the start of a line most tokenizers have no single token for a word in lower case: "sadness" is written
+    ``s|ad|ness`` there, and "joy" is one token. If the options take fewer tokens with a space in front, all of them
+    get one, so that they are compared as words.
+
+    Raises:
+        PolicyError: an option is empty.
+    """
+    empty = [option for option in options if not option.strip()]
+    if empty:
+        raise PolicyError(f"the option {empty[0]!r} is empty", "Give options with text.")
+    spaced = [tokenize(f" {option}") for option in options]
+    plain = [tokenize(option) for option in options]
+    at_line_start = text[-1:].isspace()
+    return plain if at_line_start and sum(map(len, plain)) <= sum(map(len, spaced)) else spaced
 
 
 def _trim_audio(inputs: dict[str, Any], fixed_length: bool) -> Tensors:

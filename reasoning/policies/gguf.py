@@ -16,12 +16,14 @@ from typing import Any
 from omnisense import models
 from omnisense.errors import ModelError, PolicyError
 from omnisense.reasoning.policies.base import Choice, OnToken, check_options
+from omnisense.reasoning.policies.encoding import PROBE, PROBED_ROLES, reply_tokens, text_after_reply
 from omnisense.reasoning.policies.gguf_engine import GgufEngine
 from omnisense.reasoning.policies.messages import (
     Messages,
     Modality,
     PreparedPrompt,
     media_of,
+    message,
     text_of,
     truncate_at_stop,
 )
@@ -174,11 +176,9 @@ class GgufPolicy:
         for row, texts in zip(self._encoded(prompts), options, strict=True):
             with self._lock:
                 began = time.perf_counter()
-                separator = "" if row.text[-1:].isspace() else " "
-                tokens = [engine.option_tokens(separator + text) if text.strip() else [] for text in texts]
-                if not all(tokens):
-                    raise PolicyError("an option is empty", "Give options with text.")
-                means = [sum(scores) / len(scores) for scores in engine.log_likelihoods(row.tokens, tokens)]
+                tokens = reply_tokens(row.text, texts, engine.option_tokens)
+                found = engine.log_likelihoods(row.tokens, tokens, _end_of_turn(engine))
+                means = [sum(scores) / len(scores) for scores in found]
             weights = [math.exp(mean - max(means)) for mean in means]
             choices.append(Choice(means.index(max(means)), tuple(weight / sum(weights) for weight in weights)))
             _log.debug("%s choose: %d options, %.2f s", self.name, len(texts), time.perf_counter() - began)
@@ -212,6 +212,12 @@ def _encode(engine: GgufEngine, prompt: Messages) -> _Encoded:
         if text:
             tokens += engine.tokens(text, control=written_by_template, begin=begin and at == 0)
     return _Encoded(rendered, tokens)
+
+
+def _end_of_turn(engine: GgufEngine) -> list[int]:
+    """Return the token that the chat template writes after a reply, if any."""
+    turns = [message(role, PROBE) for role in PROBED_ROLES]
+    return engine.tokens(text_after_reply(_render(engine, turns, [PROBE] * len(turns))), control=True)[:1]
 
 
 def _render(engine: GgufEngine, prompt: Messages, texts: Sequence[str]) -> str:

@@ -107,8 +107,10 @@ class GgufEngine:
         if failed:
             raise failed[0]
 
-    def log_likelihoods(self, tokens: Sequence[int], options: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Return, for each option, the log-probability of each of its tokens after the prompt.
+    def log_likelihoods(
+        self, tokens: Sequence[int], options: Sequence[Sequence[int]], end: Sequence[int]
+    ) -> list[list[float]]:
+        """Return, for each option, the log-probability of each of its tokens after the prompt, and of the turn's end.
 
         They come from the model's logits over the whole vocabulary, before any sampling. The prompt is read once, and
         its cache is kept. That gives the options' first tokens, where they are among the likeliest; the other tokens
@@ -120,7 +122,13 @@ class GgufEngine:
             known = [likeliest[option[0]]] if option[0] in likeliest else []
             rest = range(len(known), len(option))
             scores.append([*known, *(self._log_probability([*tokens, *option[:at]], option[at]) for at in rest)])
+            scores[-1] += [self._listed([*tokens, *option], token) for token in end]
         return scores
+
+    def _listed(self, tokens: Sequence[int], token: int) -> float:
+        """Return the log-probability of a control token, which llama.cpp lists, and does not report as taken."""
+        likeliest = self._likeliest(tokens, _LISTED)
+        return likeliest[token] if token in likeliest else self._likeliest(tokens, self._vocabulary)[token]
 
     def _log_probability(self, tokens: Sequence[int], token: int) -> float:
         """Return the log-probability of a token: a bias makes llama.cpp take it, and it reports what it is without."""

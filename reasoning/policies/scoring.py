@@ -18,8 +18,8 @@ def score_options(
     options: Sequence[Sequence[str]],
     prefixes: PrefixCache,
 ) -> list[list[float]]:
-    """Return the mean log-probability per token of each option after its text prompt."""
-    tokens = [[encoder.option_tokens(p.text, o) for o in opts] for p, opts in zip(prompts, options, strict=True)]
+    """Return the mean log-probability per token of each option as the whole reply to its text prompt."""
+    tokens = [encoder.option_tokens(p.text, opts) for p, opts in zip(prompts, options, strict=True)]
     found = token_log_probs(model, prefixes.begin(model, prompts, encoder.tokenizer.pad_token_id), tokens, prefixes)
     return [[sum(row) / len(row) for row in rows] for rows in found]
 
@@ -72,7 +72,7 @@ def score_options_uncached(model: Any, encoder: Encoder, prompt: EncodedPrompt, 
     """
     import torch
 
-    tokens = [encoder.option_tokens(prompt.text, option) for option in options]
+    tokens = encoder.option_tokens(prompt.text, options)
     longest = max(map(len, tokens))
     rows = [_append_tokens(prompt, row) for row in tokens]
     with head_at_last(model, longest + 1):

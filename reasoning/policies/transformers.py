@@ -160,6 +160,8 @@ class TransformersPolicy:
     def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
         """Take the option with the highest mean log-probability per token; probabilities are the softmax of the means.
 
+        An option is scored as the whole reply; see :meth:`.encoding.Encoder.option_tokens`.
+
         A text model computes a prompt once for all its options; other models compute it once for each option.
         """
         import torch

@@ -90,7 +90,7 @@ def test_the_authors_templates_are_read_from_a_checkout(tmp_path):
 
 def test_choosing_gives_probabilities(tmp_path):
     asked = samples(tmp_path, row("Emo_Strategy", 1), row("Emo_Strategy", 2, pattern=SEVERAL, answer="AC"))
-    system = PolicySystem(SystemSettings(method="choose"), PromptSettings(), ScriptedPolicy(choices=["C. angry", 0]))
+    system = PolicySystem(SystemSettings(method="choose"), PromptSettings(), ScriptedPolicy(choices=["C", 0]))
     one, several = system.answer([system.prepare(sample) for sample in asked])
     assert (one.text, one.probabilities["C"]) == ("C", 0.8)
     assert (several.text, several.probabilities) == ("A", None)

@@ -114,7 +114,7 @@ def test_a_likelihood_policy_is_calibrated_without_evidence():
             self.calls += prompts
             rows = []
             for prompt, row in zip(prompts, options, strict=True):
-                told = "nothing is known" not in text_of(prompt[-1])
+                told = "N/A" not in text_of(prompt[-1])
                 weights = [8.0 if i == 0 else (2.0 if told and i == 1 else 1.0) for i in range(len(row))]
                 rows.append(Choice(0, tuple(w / sum(weights) for w in weights)))
             return rows

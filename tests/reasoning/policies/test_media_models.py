@@ -126,8 +126,8 @@ def test_choices_equal_a_plain_forward(name, mix, prompts, request):
     ):
         row = policy.prepare(prompt).inputs
         means = []
-        for option in options:
-            tail = torch.tensor([encoder.option_tokens(row.text, option)])
+        for tokens in encoder.option_tokens(row.text, options):
+            tail = torch.tensor([tokens])
             inputs = dict(row.inputs)
             for key, value in row.inputs.items():
                 if value.shape == row.inputs["input_ids"].shape:  # the tokens, their mask, and in 5.x their types

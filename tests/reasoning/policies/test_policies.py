@@ -69,7 +69,7 @@ def test_choices_equal_a_plain_forward(tiny):
         )["input_ids"]
         means = []
         for option in options:
-            tail = tokenizer(option, add_special_tokens=False)["input_ids"]
+            tail = tokenizer(f"{option}<|end|>", add_special_tokens=False)["input_ids"]
             with torch.no_grad():
                 logs = torch.log_softmax(model(torch.tensor([head + tail])).logits[0].double(), -1)
             means.append(sum(logs[len(head) - 1 + i, t] for i, t in enumerate(tail)) / len(tail))

@@ -49,15 +49,15 @@ def test_a_shared_beginning_is_read_once(tiny_model):
     policy = TransformersPolicy(tiny_model)
     widths = read_tokens(policy)
     length = policy.prepare(ask("Who?")).inputs.length
-    policy.choose([ask("Who?")], [["a"]])
+    policy.write([ask("Who?")], max_new_tokens=1)
     assert widths == [length]
-    policy.choose([ask("What is it?")], [["a"]])
+    policy.write([ask("What is it?")], max_new_tokens=1)
     assert widths[1] < 40
     policy.write([ask("Where?")], max_new_tokens=1)
     assert widths[2] < 40
-    policy.choose([ask("Who?")], [["a"]])
+    policy.write([ask("Who?")], max_new_tokens=1)
     assert widths[3] == 1  # all of it was read before; its last token gives the logits
-    policy.choose([ask(q, message("system", "Be brief.")) for q in ("Who?", "Why?", "When?")], [["a"]] * 3)
+    policy.write([ask(q, message("system", "Be brief.")) for q in ("Who?", "Why?", "When?")], max_new_tokens=1)
     assert max(widths[4:]) > 300  # what the batch shares, by itself
     assert sum(widths[4:]) < 400
 
@@ -67,7 +67,7 @@ def test_memory_is_bounded_and_the_oldest_goes_first(tiny_model):
     widths = read_tokens(policy)
     prompts = [[message("system", f"{i} " * 200), message("user", "x")] for i in range(10)]
     for prompt in [*prompts, prompts[-1], prompts[0]]:
-        policy.choose([prompt], [["a"]])
+        policy.write([prompt], max_new_tokens=1)
     length = policy.prepare(prompts[0]).inputs.length
     assert widths == [*[length] * 10, 1, length]
 
@@ -122,7 +122,7 @@ def test_a_prompt_larger_than_the_memory_is_not_kept(tiny_model):
     policy._prefixes = PrefixCache(1000)
     widths = read_tokens(policy)
     for _ in range(2):
-        policy.choose([ask("Who?")], [["a"]])
+        policy.write([ask("Who?")], max_new_tokens=1)
     assert widths[0] == widths[1]
 
 
