@@ -1,0 +1,1 @@
+"""How the options of a choice are written, and how their likelihoods are compared."""
