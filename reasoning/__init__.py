@@ -15,6 +15,7 @@ Read in this order:
 - ``profile``: how a policy is used; ``calibrate`` (with ``calibration_rows`` and ``profile_data``) measures it;
   ``pooling`` fits and applies the weights of what is pooled.
 - ``language``: which language a text is in. ``search``: the timeline, and any texts, by meaning.
+- ``media``: which frames and which sound of a clip go into a prompt (decoded once: ``policies.media_cache``).
 - ``answers``: questions with one correct answer. ``question``, ``parser`` (with ``normalize``,
   ``option_marks``, ``statements``, ``parse_letters``, ``parse_values`` and ``boxes``), ``box_notation``; ``channels``
   (which measurements a question asks for), ``measured`` (what they say, with ``asked``, ``values`` and the
