@@ -67,7 +67,7 @@ def _joke(_: Situation, __: Reading, picker: Picker) -> Composed:
 
 
 def _small_talk(situation: Situation, reading: Reading, picker: Picker) -> Composed:
-    if reading.valence == "negative":
+    if reading.valence != "neutral" or any(topic.valence != "any" for topic, _ in find_topics(reading)):
         return plain(situation, reading, picker)
     if re.search(r"\b(weather|sun(ny)?|rain\w*|snow\w*|outside|hot today|cold today)\b", reading.text, re.IGNORECASE):
         key = "weather"

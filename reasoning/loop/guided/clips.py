@@ -38,6 +38,9 @@ def answer_without_words(scene: Scene, emotion: Emotion, picker: Picker) -> Comp
 
 def answer_spoken(situation: Situation, reading: Reading, scene: Scene, picker: Picker) -> Composed:
     """Answer what is said in a clip."""
+    if not scene.quote:
+        ask = "Would you tell me in English what it is about?"
+        return Composed(join(scene.words, _unless_calm(scene.looks), _unless_calm(scene.voice), ask), "unclear words")
     if scene.speakers > 1:
         ask = picker.pick(("Are you one of them?", "What would you like to know about it?"), "ask")
         return Composed(join(scene.people, _quoted(scene, picker), ask), "several people talk")
@@ -55,7 +58,7 @@ def answer_typed(reading: Reading, scene: Scene, picker: Picker) -> Composed:
     if reading.act.name == "clip" or (reading.act.name in ("fact", "advice", "help") and "?" in reading.text):
         text, about = scenes.answer(reading.text, scene)
         return Composed(text, f"answer about the clip: {about}")
-    looks = scene.looks if scene.faces == 1 else join(scene.people, scene.looks)
+    looks = scene.looks if scene.faces == 1 else scene.people
     limit = "" if scene.faces else phrases()["picture"]["limit"]
     topic = [topic for topic, _ in find_topics(reading) if reading.valence != "neutral"]
     say = (

@@ -144,6 +144,8 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     clauses = tuple(Clause(clause, sentiment) for clause, sentiment in zip(said, sentiments[1:], strict=True))
     relation, is_about = _relation(plain, said)
     act = choose_act(plain, scores, has_clip=has_clip, has_history=has_history, about=is_about)
+    if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk"):
+        act = Act("joke", 1.0, explicit=True)
     manner, word = _manner(plain, clauses)
     return Reading(
         text=words,

@@ -23,6 +23,9 @@ _ADJECTIVES: Mapping[str, str] = {
 }
 _CLEAR = 0.5  # probability from which a look or a tone is named without "perhaps"
 _MOVING = 0.01
+_TRUSTED_WORDS = 0.6  # mean confidence of the recognizer; of a language that it does not know it is mostly less
+_AS_SURE = 0.15
+_UNCLEAR = "I hear speech, but I cannot make out the words; it may not be English, and I understand nothing else."
 _ABOUT_PEOPLE = re.compile(r"\b(how many|who|any ?one|any ?body|some ?one|some ?body|people|persons?|alone)\b", re.I)
 _ABOUT_WORDS = re.compile(r"\b(say|said|saying|words?|talking about|talk about|mean|sentence|told|tell)\b", re.I)
 _ABOUT_LOOKS = re.compile(
@@ -79,15 +82,15 @@ def describe(percepts: Percepts, emotion: Emotion, whose: str, is_image: bool) -
     speakers = voices or int(bool(audio and audio.speech))
     several = faces > 1 or speakers > 1
     subject = "one of them" if several and whose == "you" else whose
-    text = said.text.strip() if said else ""
+    text = _clear_words(said) if said else ""
     return Scene(
         people=_people(visual is not None, audio is not None, faces, speakers, is_image),
         looks=_looks(emotion, "the most prominent face" if faces > 1 and whose == "you" else whose) if faces else "",
         voice=_voice(emotion, subject),
-        words=f'I hear: "{_most_telling(text, 24)}"' if text else "",
+        words=f'I hear: "{_most_telling(text, 24)}"' if text else _UNCLEAR if said and said.segments else "",
         quote=_most_telling(text, 12) if text else "",
         rest=_rest(visual, is_image),
-        speakers=speakers if text or (audio and audio.speech) else 0,
+        speakers=speakers if (said and said.segments) or (audio and audio.speech) else 0,
         faces=faces,
         is_image=is_image,
         language=said.language if said and text else "",
@@ -149,6 +152,16 @@ def _voice(emotion: Emotion, whose: str) -> str:
     subject = "Your voice" if whose == "you" else "The voice"
     named = _ADJECTIVES.get(tone.top, tone.top)
     return f"{subject} sounds {named} to me." if clear else f"{subject} sounds a little {named}, though I am not sure."
+
+
+def _clear_words(said: Transcript) -> str:
+    """Return the words of which the recognizer was about as sure as of any; empty where that is too little to quote."""
+    sure = [segment.confidence for segment in said.segments if segment.confidence is not None]
+    if sure and sum(sure) / len(sure) < _TRUSTED_WORDS:
+        return ""
+    least = max(sure, default=0.0) - _AS_SURE
+    kept = (s.text for s in said.segments if s.confidence is None or s.confidence >= least)
+    return " ".join(kept).strip()
 
 
 def _rest(visual: VisualStream | None, is_image: bool) -> str:

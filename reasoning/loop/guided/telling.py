@@ -29,14 +29,14 @@ def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
         return _ironic(reading, picker)
     if reading.manner == "understated":
         return _understated(reading, picker)
+    mixed = _mixed(reading, picker)
+    if mixed:
+        return mixed
     is_long = len(reading.text.split()) > _LONG_WORDS
     if reading.act.name == "third person" and not reading.is_child and not is_long:
         about = _third_person(reading, picker)
         if about:
             return about
-    mixed = _mixed(reading, picker)
-    if mixed:
-        return mixed
     if reading.is_child:
         return _child(reading, picker)
     return plain(situation, reading, picker)
@@ -46,13 +46,14 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     """Return the reply to what the person tells of themself in earnest."""
     found, is_joy = find_topics(reading), situation.emotion.value == "joy" and reading.valence != "negative"
     if is_joy:
-        found = [(topic, filled) for topic, filled in found if topic.valence != "negative"]
+        found = [(t, filled) for t, filled in found if t.valence != "negative" or t.feeling == "sadness"]
+    found.sort(key=lambda one: one[0].valence == "any")  # what has a valence of its own says more
     topic, filled = found[0] if found else (None, {})
     feeling = _feeling(situation.emotion, reading, topic)
     if topic and not topic.is_light and topic.valence == "any" and feeling in ("joy", "neutral"):
         topic = None  # what is said of it is meant for bad days
-    sentences, (restated, sentiment) = phrases()["feeling"][feeling], _best_restated(reading)
     is_bad = feeling not in ("joy", "neutral", "surprise")
+    sentences, (restated, sentiment) = phrases()["feeling"][feeling], _best_restated(reading, is_bad)
     frames = phrases()["restate"]["negative" if is_bad and sentiment > -_CLEAR else feeling]
     parts = {
         "react": picker.pick(sentences["react"], "react"),
@@ -73,6 +74,8 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
         shape = shapes[picker.index(len(shapes), "shape")]
     if "react" in shape and restated:
         parts["restate"] = f"{upper(restated)}{'!' if feeling == 'joy' else '.'}"
+    if "sorry" in parts["interpret"]:
+        parts["react"] = ""
     text = join(hello, *(parts[part] for part in shape.split(", ")))
     tone = feeling if feeling in ("joy", "neutral") else "negative"
     return Composed(text, f"{shape}: {tone}", may_continue=True)
@@ -115,15 +118,22 @@ def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
     return "neutral"
 
 
-def _best_restated(reading: Reading) -> tuple[str, float]:
+def _best_restated(reading: Reading, is_bad: bool) -> tuple[str, float]:
     """Return the clause that says most, turned to "you", with its sentiment: with a feeling, or the first."""
     is_long = len(reading.text.split()) > _LONG_WORDS
+    sign = -1 if is_bad else 1
+    restated = [restate(c.text) or _restate_effect(c.text, len(reading.clauses)) for c in reading.clauses]
     options = [
-        (abs(clause.sentiment) if is_long else float(abs(clause.sentiment) > _CLEAR), -i, text, clause.sentiment)
-        for i, clause in enumerate(reading.clauses)
-        if (text := restate(clause.text)) and (not is_long or len(text.split()) >= _LONG_CLAUSE)
+        (sign * c.sentiment if is_long else float(abs(c.sentiment) > _CLEAR), -i, text, c.sentiment)
+        for i, (c, text) in enumerate(zip(reading.clauses, restated, strict=True))
+        if text and (not is_long or len(text.split()) >= _LONG_CLAUSE)
     ]
     return max(options)[2:] if options else ("", 0.0)
+
+
+def _restate_effect(clause: str, clauses: int) -> str:
+    """Return a clause of which the person is not the subject, where it speaks of them or is all that they say."""
+    return restate_about(clause) if clauses == 1 or re.search(r"\b(me|my)\b", clause, re.IGNORECASE) else ""
 
 
 def _ironic(reading: Reading, picker: Picker) -> Composed:
@@ -207,7 +217,7 @@ def _third_person(reading: Reading, picker: Picker) -> Composed | None:
 
 def _child(reading: Reading, picker: Picker) -> Composed:
     """Return a reply in short, plain words."""
-    found = find_topics(reading)
+    found = sorted(find_topics(reading), key=lambda one: not (one[0].of_children or one[0].child_say))
     topic, filled = found[0] if found else (None, {})
     tone = "positive" if reading.valence == "positive" or (topic and topic.valence == "positive") else "negative"
     say, ask = phrases()["child"][tone], phrases()["child"][f"{tone}_ask"]

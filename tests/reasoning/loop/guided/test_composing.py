@@ -1,16 +1,21 @@
 """Replies of a guided policy: their shape follows from what the person does with their words."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from omnisense import Agent, Persona, ScriptedPolicy
+from omnisense.reasoning.loop.appraisal import Emotion
 from omnisense.reasoning.loop.guided.act import ACTS, HEAD
+from omnisense.reasoning.loop.guided.compose import compose_reply
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only
+from omnisense.reasoning.loop.guided.parts import Situation
 from omnisense.reasoning.loop.guided.phrases import Picker, phrases, topics
 from omnisense.reasoning.loop.guided.reading import read
 from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, restate, restate_about
+from omnisense.reasoning.loop.guided.scenes import Scene
 from omnisense.reasoning.loop.state import LoopSettings
 
 INPUTS = Path(__file__).parents[4] / "benchmarks" / "agent" / "inputs.jsonl"
@@ -181,3 +186,54 @@ def test_shapes_are_many_and_none_is_everywhere():
         assert draft.score == 1.0 or draft.written_by == "safety gate", (row["text"], draft)
     assert len(set(shapes)) >= 10
     assert max(shapes.count(shape) for shape in set(shapes)) <= 0.2 * len(shapes)
+
+
+# --- clips --------------------------------------------------------------------------------------------------
+
+SCENE = Scene(
+    people="I see one face, and I hear one person speaking.",
+    looks="At first you looked sad, and later happy.",
+    voice="Your voice sounds calm to me.",
+    words='I hear: "Lay white by S0 again."',
+    quote="Lay white by S0 again.",
+    rest="",
+    speakers=1,
+    faces=1,
+    is_image=False,
+    language="en",
+)
+
+
+def of_scene(scene, text="", typed=True):
+    reading = read(text, has_clip=typed, has_history=False) if text else None
+    situation = Situation(reading, typed and bool(text), Emotion(), scene, "", "", Persona())
+    return compose_reply(situation, Picker("k", []))
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How do I look?", SCENE.looks),
+        ("Was I smiling?", SCENE.looks),
+        ("What did I say?", SCENE.words),
+        ("Does my voice sound okay?", SCENE.voice),
+        ("How many people are there?", SCENE.people),
+        ("What is happening in this clip?", f"{SCENE.people} {SCENE.looks} {SCENE.words}"),
+    ],
+)
+def test_questions_about_a_clip_are_answered_from_what_was_perceived(question, answer):
+    assert of_scene(SCENE, question).text == answer
+
+
+def test_what_a_clip_does_not_show_is_not_claimed():
+    call = replace(SCENE, people="I hear two people speaking.", speakers=2, faces=0, looks="")
+    composed = of_scene(call, "You're Sheila and I am from Texas.", typed=False)
+    assert composed.shape == "several people talk"
+    assert composed.text.startswith("I hear two people speaking.")
+    foreign = replace(SCENE, words="I hear speech.", quote="")
+    assert of_scene(foreign, "These unfast inspersone.", typed=False).shape == "unclear words"
+    assert "Englisch" in of_scene(replace(SCENE, language="de"), "Ich bin da.", typed=False).text
+    assert of_scene(SCENE, "Lay white by S0 again.", typed=False).shape == "words that are quoted"
+    assert of_scene(SCENE, "Thank you!").shape == "thanks"
+    picture = replace(SCENE, is_image=True, faces=0, looks="", people="I see no faces in the picture.", speakers=0)
+    assert "only make out faces" in of_scene(picture).text
