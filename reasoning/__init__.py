@@ -11,7 +11,7 @@ Read in this order:
   ``gates`` (with ``safety``), ``appraiser`` (with ``observations``, ``emotion``, ``words``, ``emotion_lexicon``,
   ``emotion_set``, ``strategies`` and ``decisions``)
   and ``reply`` (with ``guided``, which composes the replies of guided policies, ``prompts``, ``paraphrase`` and
-  ``checks``).
+  ``checks``). ``look`` (with ``tools`` and ``retrieval``) looks at a clip again; ``notes`` are facts that were told.
 - ``profile``: how a policy is used; ``calibrate`` (with ``calibration_rows`` and ``profile_data``) measures it;
   ``pooling`` fits and applies the weights of what is pooled.
 - ``language``: which language a text is in. ``search``: the timeline, and any texts, by meaning.

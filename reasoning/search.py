@@ -102,7 +102,12 @@ def search_events(events: Sequence[Event], query: str, limit: int = 8) -> Found:
     scores, note = similarities(query, [_MEASURED.sub("", event.text) for event in events])
     # Of two equally good events the weightier is preferred: the stable order decides the rest.
     order = sorted(range(len(events)), key=lambda i: (-round(float(scores[i]), 4), -events[i].weight))
-    return Found(tuple(Hit(events[i], round(float(scores[i]), 4)) for i in order[:limit]), note)
+    ranked = [Hit(events[i], round(float(scores[i]), 4)) for i in order]
+    first = {(hit.event.channel, hit.event.text): hit for hit in reversed(ranked)}
+    # What happens again in the same words says nothing more: other events come before its repetitions.
+    again = [hit for hit in ranked if first[hit.event.channel, hit.event.text] is not hit]
+    new = [hit for hit in ranked if first[hit.event.channel, hit.event.text] is hit]
+    return Found(tuple([*new, *again][:limit]), note)
 
 
 def similarities(query: str, texts: Sequence[str]) -> tuple[np.ndarray, str]:

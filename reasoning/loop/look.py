@@ -19,7 +19,7 @@ from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.loop.appraisal import EvidenceSpan
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.notes import Note
-from omnisense.reasoning.loop.retrieval import Window, find_windows
+from omnisense.reasoning.loop.retrieval import Window, find_windows, window_prompt
 from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, evidence_text, is_spent, seconds_left
 from omnisense.reasoning.loop.tools import ClipTools, PerceiveClosely
 from omnisense.reasoning.policies.base import Policy
@@ -226,13 +226,13 @@ class LookAgain:
 
     def _rank(self, question: str, windows: Sequence[Window], weight: float) -> tuple[list[Window], int]:
         """Return windows, the best first: the search's scores pooled with the policy's choice."""
-        options = [window.text for window in windows]
-        asked = f"Question: {question}\nWhich of these moments of the clip is it about?"
-        neutral = [message("user", "Which of these moments of the clip is it about?")]
-        [choice] = self._chooser.choose([[message("user", asked)]], [options], [neutral])
+        texts = [window.text for window in windows]
+        prompt, options = window_prompt(question, texts)
+        neutral, _ = window_prompt("(no question)", texts)
+        [choice] = self._chooser.choose([prompt], [options], [neutral])
         pooled = [w.share * max(p, 1e-3) ** weight for w, p in zip(windows, choice.probabilities, strict=True)]
         order = sorted(range(len(windows)), key=lambda i: -pooled[i])
-        return [windows[i] for i in order], count_tokens([[message("user", asked)]], options)
+        return [windows[i] for i in order], count_tokens([prompt], options)
 
 
 def _asks_for_tools(reply: ToolReply) -> bool:

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import math
+import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
+from omnisense.perception.fusion.people import summarize_people
 from omnisense.perception.percepts import Percepts
-from omnisense.perception.types import Channel
+from omnisense.perception.types import AudioStream, Channel, Missing, Transcript, VisualStream
+from omnisense.reasoning.answers.values import times_in
 from omnisense.reasoning.loop.appraisal import EvidenceSpan
+from omnisense.reasoning.policies.messages import Messages, message
 from omnisense.reasoning.search import Hit, search_timeline
 
 _HITS = 16
-_MAX_EVENT_S = 60.0  # a longer event, such as the summary of a person, is no moment
+_MAX_EVENT_S = 30.0  # a longer event, such as a pause or the summary of a person, is no moment
+_NAMED_S = 10.0  # after a time that is named
 _GAP_S, _MARGIN_S, _MAX_WINDOW_S = 6.0, 2.0, 20.0
+_TEXT_CHARS = 160
 _TEMPERATURE = 0.08  # of the scores: a similarity of .1 more is three to four times as likely
+
+
+class _Interval(Protocol):
+    @property
+    def start_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+
+
+_Timed = TypeVar("_Timed", bound=_Interval)
 
 
 @dataclass(frozen=True)
@@ -38,8 +55,14 @@ class Window:
 
 
 def find_windows(percepts: Percepts, question: str, limit: int = 4) -> tuple[list[Window], str]:
-    """Return the windows that a question is about, the best first, and a note on the search if it was limited."""
-    found = search_timeline(percepts, question, limit=_HITS)
+    """Return the windows that a question is about, the best first, and a note on the search if it was limited.
+
+    Where the question names a time ("at 12:30"), only events near it count.
+    """
+    duration_s = percepts.clip.duration_s
+    named = times_in(question, duration_s)
+    start_s, end_s = (named.start_s - _GAP_S, named.end_s + _NAMED_S) if named else (0.0, duration_s)
+    found = search_timeline(percepts, question, limit=_HITS, start_s=start_s, end_s=end_s)
     hits = [hit for hit in found.hits if hit.event.end_s - hit.event.start_s <= _MAX_EVENT_S]
     groups: list[list[Hit]] = []
     for hit in hits:  # the best first: each hit joins the window that it is near to, or begins one
@@ -50,8 +73,51 @@ def find_windows(percepts: Percepts, question: str, limit: int = 4) -> tuple[lis
             groups.append([hit])
     weights = [math.exp(group[0].score / _TEMPERATURE) for group in groups]
     total = sum(weights) or 1.0
-    duration_s = percepts.clip.duration_s
+    if named and not groups:
+        bare = Window(max(0.0, start_s), min(end_s, duration_s), f"[{named.start_s:.1f}s]", 1.0, ("face",), ())
+        return [bare], found.note
     return [_window(g, w / total, duration_s) for g, w in zip(groups, weights, strict=True)], found.note
+
+
+def within(percepts: Percepts, start_s: float, end_s: float) -> Percepts:
+    """Return percepts with only what touches a window; times still count from the start of the clip."""
+
+    def touching(items: Sequence[_Timed]) -> tuple[_Timed, ...]:
+        return tuple(item for item in items if item.start_s < end_s and item.end_s > start_s)
+
+    visual, audio, transcript = percepts.visual, percepts.audio, percepts.transcript
+    if isinstance(visual, VisualStream):
+        cuts = tuple(cut_s for cut_s in visual.shot_cuts_s if start_s <= cut_s <= end_s)
+        visual = replace(visual, faces=touching(visual.faces), shot_cuts_s=cuts)
+    if isinstance(audio, AudioStream):
+        audio = replace(
+            audio,
+            speech=touching(audio.speech),
+            pauses=touching(audio.pauses),
+            utterances=touching(audio.utterances),
+            speaker_turns=touching(audio.speaker_turns),
+            events=touching(audio.events),
+        )
+    if isinstance(transcript, Transcript):
+        transcript = replace(transcript, segments=touching(transcript.segments))
+    segments = touching(percepts.speaker_segments)
+    people = summarize_people(
+        None if isinstance(visual, Missing) else visual,
+        None if isinstance(audio, Missing) else audio,
+        None if isinstance(transcript, Missing) else transcript,
+        segments,
+    )
+    return replace(
+        percepts, visual=visual, audio=audio, transcript=transcript, speaker_segments=segments, people=people
+    )
+
+
+def window_prompt(question: str, texts: Sequence[str]) -> tuple[Messages, list[str]]:
+    """Return the prompt that lets a policy choose among windows, and its options: a letter for each."""
+    letters = list(string.ascii_uppercase[: len(texts)])
+    moments = "\n".join(f"{letter}. {text[:_TEXT_CHARS]}" for letter, text in zip(letters, texts, strict=True))
+    asked = f"Question: {question}\nMoments of the clip:\n{moments}\nWhich moment is the question about? One letter."
+    return [message("user", asked)], letters
 
 
 def _is_near(hit: Hit, group: Sequence[Hit]) -> bool:

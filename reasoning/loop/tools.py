@@ -155,7 +155,7 @@ class ClipTools:
         lines += [
             Line(p.start_s + shift_s, p.end_s + shift_s, f"a pause of {p.duration_s:.1f} s")
             for p in audio.pauses
-            if p.duration_s >= 1.0
+            if p.duration_s >= 1.0 and start_s <= p.start_s + shift_s and p.end_s + shift_s <= end_s
         ]
         return self._result("listen", _within(lines, start_s, end_s), "nobody speaks there")
 
@@ -202,7 +202,7 @@ class ClipTools:
 
     def _check(self, start_s: float, end_s: float, longest_s: float = float("inf")) -> None:
         duration_s = self._known().clip.duration_s
-        if not 0 <= start_s < end_s <= duration_s + 1.0:
+        if not 0 <= start_s < min(end_s, duration_s):  # an end beyond the clip is its end
             raise ToolError(
                 f"The window {start_s:g}-{end_s:g} s is not inside the clip: give 0 <= start_s < end_s <= "
                 f"{duration_s:.1f}."

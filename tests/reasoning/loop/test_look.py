@@ -29,6 +29,7 @@ from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.retrieval import find_windows
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.loop.tools import ClipTools
+from omnisense.reasoning.policies.messages import text_of
 from omnisense.reasoning.profile import PolicyProfile
 
 DEMO = Path(__file__).resolve().parents[3] / "agent" / "demo.mp4"
@@ -235,7 +236,12 @@ def test_a_guided_policy_gets_the_window_that_a_search_finds(question, at_s):
 
 @pytest.mark.models
 def test_a_measured_guided_policy_chooses_among_the_windows():
-    policy = ScriptedPolicy(choices=lambda prompt, options: next(o for o in options if "house" in o))
+
+    def choose(prompt, options):
+        lines = text_of(prompt[0]).splitlines()
+        return next(line[0] for line in lines if "house" in line and line[1] == ".")
+
+    policy = ScriptedPolicy(choices=choose)
     profile = PolicyProfile("test", "measured", leads=False, weights={"window": {"policy": 3.0}})
     look = LookAgain(policy, LoopSettings(profile=profile, max_looks=1), never)
     looked = look.run("What about the dog or the house?", HOUR, "")
