@@ -91,7 +91,7 @@ def test_a_saved_profile_is_the_one_in_use(rows, own_home):
 def test_the_profile_that_ships():
     profile = PolicyProfile.from_file(SHIPPED / profile_file(DEFAULT_POLICY))
     assert (profile.source, profile.leads) == ("measured", False)
-    assert profile.weights_of("emotion")["policy"] == 0  # at chance: it is not asked
+    assert profile.weights_of("emotion")["policy"] == 0  # it adds nothing: it is not asked
     for task, found in profile.accuracy.items():
         single = max(value for name, value in found.items() if name not in ("n", "pooled", "measured"))
         assert found["pooled"] >= single, task
