@@ -13,6 +13,7 @@ from omnisense.benchmarks.agent.shapes import shape_counts
 from omnisense.benchmarks.harness.statistics import Accuracies, Comparison, Estimate, compare
 
 _SIGNIFICANT = 0.05
+_MEASURABLE_S = 0.001  # a scripted policy takes no time to speak of
 QUESTIONS_NOTE = (
     "Each question is put to these systems one after the other: the policy alone, which writes its answer or, where "
     "it has likelihoods, takes the likeliest; and the agent around it. Scores with 95% bootstrap intervals; "
@@ -162,7 +163,7 @@ def cost_tables(cost: Mapping[str, Any]) -> list[str]:
             )
             lines += ["", f"| {what} | agent | {other} | ratio |", "| --- | --- | --- | --- |"]
             for key, found in figures.items():
-                if isinstance(found, dict):
+                if isinstance(found, dict) and (found[other] > _MEASURABLE_S or not key.endswith("seconds")):
                     ratio = "" if found["ratio"] is None else f"{found['ratio']:.2f}"
                     lines.append(f"| {key} | {found[ours]:.2f} | {found[other]:.2f} | {ratio} |")
     if overhead := cost.get("overhead"):
@@ -211,7 +212,8 @@ def _statistics(found: Sequence[RecordedReply], inputs: Mapping[str, Input]) -> 
 
 
 def _median(values: Any) -> str:
-    return f"{statistics.median(values):.1f}"
+    found = list(values)
+    return f"{statistics.median(found):.1f}" if any(found) else "none or not recorded"
 
 
 def judgement_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
