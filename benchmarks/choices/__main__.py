@@ -29,7 +29,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--limit", default=40, show_default=True, help="Comments an emotion; the other tasks go with it.")
 @click.option("--records", type=_FILE, default="runs/choices.jsonl", show_default=True)
 @click.option("--output", type=_FILE, default="runs/choices.md", show_default=True)
-def main(goemotions: Path, tombench: Path, policy: str, limit: int, records: Path, output: Path) -> None:
+@click.option("--note", default="", help="What else the page should say about the measurement.")
+def main(goemotions: Path, tombench: Path, policy: str, limit: int, records: Path, output: Path, note: str) -> None:
     """Measure a policy's choices, and write the table of all policies that the records hold."""
     items = load_items(goemotions, tombench, limit)
     records.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +44,7 @@ def main(goemotions: Path, tombench: Path, policy: str, limit: int, records: Pat
             click.echo(f"{at} of {len(items)}", err=True)
     command = f"python -m omnisense.benchmarks.choices GOEMOTIONS TOMBENCH --limit {limit}"
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(output, render(known, command))
+    write_atomically(output, render(known, command, note))
     click.echo(f"written to {output}")
 
 

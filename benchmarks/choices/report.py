@@ -41,14 +41,14 @@ def choose(record: Record, way: str, normalisation: str, bias: str, end: bool = 
     return int(np.argmax(scores if bias == "kept" else scores - option_scores(record, bias, way, normalisation, end)))
 
 
-def render(records: Sequence[Record], command: str) -> str:
+def render(records: Sequence[Record], command: str, note: str = "") -> str:
     """Return the page."""
     lines = [
         "How the options of a choice are scored. On one half the way was chosen, on the other it is reported; the "
         "intervals are 95% bootstrap intervals. *Share* is how often the option that is taken most is taken: near 1, "
         "the policy does not read the evidence. *Separation* is free of any bias towards an option: the probability "
         "that a question whose answer is an option gives it a higher score than another question (AUC, the mean over "
-        f"options, all questions; chance is .5). Made by `{command}`.", ""]  # fmt: skip
+        f"options, all questions; chance is .5). Made by `{command}`. {note}".strip(), ""]  # fmt: skip
     for policy in dict.fromkeys(r["policy"] for r in records):
         chosen = [r for r in records if r["policy"] == policy]
         lines += [f"## {policy}", "", *_before_and_after(chosen), ""]
