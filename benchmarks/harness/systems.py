@@ -13,7 +13,7 @@ from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import LoadTemplates, PromptBuilder, PromptSettings, media_part
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answers import boxes
-from omnisense.reasoning.answers.choosing import answer_texts, by_answer, in_form, take
+from omnisense.reasoning.answers.choosing import choose_answers, in_form, take
 from omnisense.reasoning.answers.question import BOX_KINDS, Question, strip_letter
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import (
@@ -206,14 +206,13 @@ def _choose_replies(policy: Policy, batch: Sequence[Prepared]) -> list[Reply]:
     A choice that could not be read is an empty reply: it counts as unreadable, not as a guess.
     """
     questions = [p.sample.question for p in batch]
-    choices = policy.choose([p.work for p in batch], [answer_texts(question) for question in questions])
-    return [
-        _choice_reply(question, by_answer(question, choice)) if choice.readable else Reply("")
-        for question, choice in zip(questions, choices, strict=True)
-    ]
+    chosen = choose_answers(policy, [p.work for p in batch], questions)
+    return [_choice_reply(question, found) for question, found in zip(questions, chosen, strict=True)]
 
 
-def _choice_reply(question: Question, probabilities: dict[str, float]) -> Reply:
+def _choice_reply(question: Question, probabilities: dict[str, float] | None) -> Reply:
+    if probabilities is None:
+        return Reply("")
     shown = None if question.kind == "several" else {k: round(v, 5) for k, v in probabilities.items()}
     return Reply(in_form(take(question, probabilities), question), shown)
 

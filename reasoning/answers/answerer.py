@@ -197,9 +197,12 @@ class Answerer:
         return [self._conclude(p, found[i]) for i, p in enumerate(batch)]
 
     def _conclude(self, asked: PreparedQuestion, policy: dict[str, float] | None, thinking: str = "") -> GivenAnswer:
-        """Return the answer of the pool."""
-        question = asked.question
-        probabilities = pool(question, asked.measurements, policy, self._profile.weights_of("answer"))
+        """Return the answer of the pool; none where the policy's cannot be read and nothing was measured."""
+        question, weights = asked.question, self._profile.weights_of("answer")
+        if policy is None and not any(weights.get(m.channel) for m in asked.measurements):
+            notes = (*asked.notes, "the policy's choice could not be read")
+            return GivenAnswer("", "", thinking, None, asked.measurements, notes)
+        probabilities = pool(question, asked.measurements, policy, weights)
         value = take(question, probabilities)
         shown = {a: round(p, 5) for a, p in probabilities.items()} if question.kind != "several" else None
         text = self._in_form(question, value, thinking)

@@ -11,8 +11,8 @@ from omnisense.reasoning.policies.messages import Messages
 
 def choose_answers(
     policy: Policy, prompts: Sequence[Messages], questions: Sequence[Question]
-) -> list[dict[str, float]]:
-    """Return the policy's probabilities of each question's possible answers, in one batch.
+) -> list[dict[str, float] | None]:
+    """Return the policy's probabilities of each question's possible answers, in one batch; None where unreadable.
 
     Args:
         policy: which chooses.
@@ -28,9 +28,9 @@ def choose_answers(
     return [by_answer(question, choice) for question, choice in zip(questions, choices, strict=True)]
 
 
-def by_answer(question: Question, choice: Choice) -> dict[str, float]:
-    """Return a choice's probabilities by possible answer."""
-    return dict(zip(question.candidates(), choice.probabilities, strict=True))
+def by_answer(question: Question, choice: Choice) -> dict[str, float] | None:
+    """Return a choice's probabilities by possible answer; None where the choice could not be read."""
+    return dict(zip(question.candidates(), choice.probabilities, strict=True)) if choice.readable else None
 
 
 def answer_texts(question: Question) -> list[str]:

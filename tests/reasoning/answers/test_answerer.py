@@ -7,6 +7,7 @@ import pytest
 from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings
 from omnisense.reasoning.answers.channels import QuestionChannels
 from omnisense.reasoning.answers.question import Question, question_text
+from omnisense.reasoning.policies.base import Choice
 from omnisense.reasoning.policies.messages import text_of
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from omnisense.reasoning.profile import PolicyProfile
@@ -130,3 +131,18 @@ def test_a_policy_without_weight_is_not_asked_where_something_was_measured():
     assert answerer.answer(QUESTION, full()).text == "A"
     assert policy.calls == []
     assert answerer.answer(QUESTION).text == "C"
+
+
+class Unreadable(ScriptedPolicy):
+    """Behind a service that names no option."""
+
+    def choose(self, prompts, options):
+        return [Choice(0, (1 / len(row),) * len(row), readable=False) for row in options]
+
+
+def test_a_choice_that_cannot_be_read_is_no_answer_and_leaves_what_was_measured():
+    given = Answerer(Unreadable(), GUIDED).answer(QUESTION)
+    assert (given.text, given.value, given.probabilities) == ("", "", None)
+    assert given.notes == ("the policy's choice could not be read",)
+    measured = Answerer(Unreadable(), GUIDED).answer(QUESTION, full())
+    assert measured.value == "A"
