@@ -34,7 +34,13 @@ _SELF_REFERENCES = _FIRST_PERSON | {"me", "us", "myself"}
 _LEADING_WORDS = re.compile(
     r"^(and|but|so|well|oh|yeah|yes|no|because|you know|then|also|actually|honestly|though|although)[,\s]+", re.I
 )
-_BARE_SUBJECT = re.compile(r"^(my|our) \w+$", re.IGNORECASE)
+# A comma parts clauses where a subject or a conjunction follows, and else items of a list ("a long, boring talk").
+_BETWEEN_CLAUSES = re.compile(
+    r",\s+(?=(?:and|but|so|because|though|although|then|now|i|i'm|i've|we|he|she|they|it|it's|my|our|the|that|this|there"
+    r"|you|nobody|everybody|everyone)\b)|\s+(?:but|though|although)\s+|\s+and\s+(?=(?:i|i'm|we|my)\b)",
+    re.IGNORECASE,
+)
+_BARE_SUBJECT = re.compile(r"(^|\s)(my|our) \w+$", re.IGNORECASE)
 _NAME = re.compile(r"^(my name is|i am called|i'm called)\b", re.IGNORECASE)
 _STOP_WORDS = frozenset(
     """a about all am an and any are as at be because been but by can could did do does don't for from get got had
@@ -96,9 +102,7 @@ def split_clauses(text: str) -> list[str]:
         if sentence.rstrip().endswith("?"):
             continue
         whole = re.sub(r"[.!]+$", "", sentence.strip())
-        clauses += re.split(
-            r",\s+|\s+(?:but|though|although)\s+|\s+and\s+(?=(?:i|i'm|we|my)\b)", whole, flags=re.IGNORECASE
-        )
+        clauses += _BETWEEN_CLAUSES.split(whole)
     stripped = []
     for clause in clauses:
         while (shorter := _LEADING_WORDS.sub("", clause)) != clause:
@@ -106,7 +110,7 @@ def split_clauses(text: str) -> list[str]:
         stripped.append(clause.strip(" ,.!"))
     joined: list[str] = []
     for clause in stripped:
-        if joined and _BARE_SUBJECT.match(joined[-1]):
+        if joined and _BARE_SUBJECT.search(joined[-1]):
             clause = f"{joined.pop()} and {clause}"  # "my husband and I are arguing" is one clause
         joined.append(clause)
     return [c for c in joined if c]

@@ -36,13 +36,14 @@ ActName = Literal[
     "complaint",
     "small talk",
     "answer",
+    "apology",
     "silence",
 ]
 HEAD = Path(__file__).with_name("act.npz")
 ACTS: tuple[ActName, ...] = get_args(ActName)
 QUESTIONS: frozenset[ActName] = frozenset({"fact", "advice", "help", "clip", "agent", "memory"})
 _SURE = 0.5
-_SURELY_A_JOKE = 0.75
+_SURELY_A_JOKE = 0.85
 _JOKE_WORDS = 25
 _SHORT_WORDS = 40  # a longer text tells something, whatever forms occur in it
 _ASKS = re.compile(

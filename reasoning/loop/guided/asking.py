@@ -58,6 +58,10 @@ def _answer(_: Situation, __: Reading, picker: Picker) -> Composed:
     return Composed(join(say("answer", picker), say("answer", picker, "ask")), "answer")
 
 
+def _apology(_: Situation, __: Reading, picker: Picker) -> Composed:
+    return Composed(say("apology", picker), "apology")
+
+
 def _joke_request(_: Situation, __: Reading, picker: Picker) -> Composed:
     return Composed(say("joke request", picker), "joke told")
 
@@ -178,6 +182,7 @@ _BY_ACT: dict[ActName, Callable[[Situation, Reading, Picker], Composed]] = {
     "goodbye": _goodbye,
     "silence": _silence,
     "answer": _answer,
+    "apology": _apology,
     "joke request": _joke_request,
     "joke": _joke,
     "small talk": _small_talk,

@@ -12,7 +12,8 @@ _SUBJECT = re.compile(r"^(i|i'm|i've|i'd|i'll|we|we're|we've|my|our)\b", re.IGNO
 _UNFIT = re.compile(
     r"\byou\b|\byour\b|[\"()\[\]{}<>|/:]"
     r"|^(if|because|when|that|which|what|who|to|for|with|in|at|on|please|let|i guess|i hope|i wonder|i mean"
-    r"|i know|my name)\b"
+    r"|i know|i can't believe|my name)\b"
+    r"|^i(?:'m| am) (such )?an? (joke|failure|loser|burden|idiot|mess|disappointment|nobody)\b"
     r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to|because|if|that|when|since|with)$",
     re.IGNORECASE,
 )

@@ -16,6 +16,7 @@ from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, 
 _NEGATIVE_EMOTIONS = frozenset({"sadness", "anger", "fear", "disgust"})
 _LONG_WORDS, _LONG_CLAUSE = 120, 6
 _FEW_CLAUSES = 4
+_SURE = 0.6  # confidence from which a joy that no clause shows plainly is spoken of
 _FEELS_GOOD = re.compile(
     r"\b(feel|feeling|am|i'm) (so |really |very )?(great|good|better|happy|glad|proud)\b", re.IGNORECASE
 )
@@ -50,9 +51,9 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     found.sort(key=lambda one: one[0].valence == "any")  # what has a valence of its own says more
     topic, filled = found[0] if found else (None, {})
     feeling = _feeling(situation.emotion, reading, topic)
-    if topic and not topic.is_light and topic.valence == "any" and feeling in ("joy", "neutral"):
+    if topic and not topic.is_light and topic.valence == "any" and feeling in ("joy", "pleasant", "neutral"):
         topic = None  # what is said of it is meant for bad days
-    is_bad = feeling not in ("joy", "neutral", "surprise")
+    is_bad = feeling not in ("joy", "pleasant", "neutral", "surprise")
     sentences, (restated, sentiment) = phrases()["feeling"][feeling], _best_restated(reading, is_bad)
     frames = phrases()["restate"]["negative" if is_bad and sentiment > -_CLEAR else feeling]
     parts = {
@@ -77,7 +78,7 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     if "sorry" in parts["interpret"]:
         parts["react"] = ""
     text = join(hello, *(parts[part] for part in shape.split(", ")))
-    tone = feeling if feeling in ("joy", "neutral") else "negative"
+    tone = feeling if feeling in ("joy", "pleasant", "neutral") else "negative"
     return Composed(text, f"{shape}: {tone}", may_continue=True)
 
 
@@ -93,7 +94,7 @@ def _shapes(topic: Topic | None, restates: bool, feeling: str) -> tuple[str, ...
         return ("restate, interpret, ask", "react, interpret, ask", "restate, interpret", "react, restate, ask")
     if topic:
         return ("react, interpret, ask", "interpret, ask")
-    if feeling == "neutral":
+    if feeling in ("neutral", "pleasant"):
         return ("restate, ask",) if restates else ("react, ask",)
     if restates:
         return ("react, restate, ask", "restate, validate, ask", "restate, ask")
@@ -115,7 +116,10 @@ def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
         if reading.clauses and begins_with_relation(reading.clauses[0].text):
             return "negative"  # the feeling that is named may be theirs
         return emotion.value if emotion.value in _NEGATIVE_EMOTIONS else "negative"
-    return "neutral"
+    is_pleasant = (
+        emotion.value == "joy" and emotion.confidence >= _SURE and reading.valence == "neutral" and lowest >= 0
+    )
+    return "pleasant" if is_pleasant and not reading.is_unreal else "neutral"
 
 
 def _best_restated(reading: Reading, is_bad: bool) -> tuple[str, float]:
@@ -138,7 +142,7 @@ def _restate_effect(clause: str, clauses: int) -> str:
 
 def _ironic(reading: Reading, picker: Picker) -> Composed:
     clauses = [c.text for c in reading.clauses if reading.word.lower() not in c.text.lower()]
-    rest = restate_about(clauses[0]) if clauses else ""
+    rest = restate_about(clauses[0] if clauses else reading.text.partition(",")[2])
     said = picker.pick(phrases()["ironic"]["say"], "say", word=reading.word, rest=f": {rest}" if rest else "")
     topic = find_topics(reading)
     extra = picker.pick(topic[0][0].say, "topic", **topic[0][1]) if topic else ""
@@ -176,7 +180,8 @@ def _mixed(reading: Reading, picker: Picker) -> Composed | None:
     if len(sides) > _FEW_CLAUSES or not is_contrast or not {-1, 1} <= set(sides):
         return None
     ordered = sorted((sides.index(1), sides.index(-1)))
-    first, second = (restate(c.text) or restate_about(c.text) for c in (reading.clauses[i] for i in ordered))
+    texts = [reading.clauses[i].text for i in ordered]
+    first, second = (restate(text) or (restate_about(text) if len(text.split()) > 2 else "") for text in texts)
     if not first or not second:
         return None
     said = picker.pick(section["say"], "say", first=first, second=second, First=upper(first))
@@ -204,8 +209,8 @@ def _third_person(reading: Reading, picker: Picker) -> Composed | None:
     if not clause or not restated:
         return None
     shown, section = _shown(clause.text), phrases()["third"]
-    if clause.sentiment >= _PLAINLY or shown == {"positive"}:
-        tone = "positive" if shown != {"negative"} else "negative"
+    if (clause.sentiment >= _PLAINLY and shown != {"negative"}) or ("positive" in shown and clause.sentiment > -_CLEAR):
+        tone = "positive"
     else:
         tone = "negative" if clause.sentiment <= -_CLEAR or shown == {"negative"} else "neutral"
     who = {"them": reading.them, "they": reading.they}
