@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omnisense.reasoning.loop.appraisal import EvidenceSpan
+from omnisense.reasoning.loop.conversation import Turn
+from omnisense.reasoning.loop.paraphrase import first_words
 from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.messages import Messages, Part, message
 
@@ -49,6 +51,15 @@ def looked_text(spans: Sequence[EvidenceSpan]) -> str:
             return f"{text}(more was found)"
         text += f"{span.line()}\n"
     return text.rstrip("\n")
+
+
+def short_history(turns: Sequence[Turn], keep: int = 2, max_words: int = 30) -> Messages:
+    """Return the latest turns as messages, shortened: a small model loses its way in more."""
+    messages: Messages = []
+    for turn in turns[-keep:]:
+        messages.append(message("user", first_words(turn.heard, max_words) or "(says nothing)"))
+        messages.append(message("assistant", first_words(turn.reply, max_words)))
+    return messages
 
 
 def guided_prompt(heard: str, history: Messages, opening: str, media: Sequence[Part] = ()) -> Messages:

@@ -50,7 +50,8 @@ class ReplyWriter:
         if is_spent(state, settings):
             _log.warning("the budget was spent before a reply was written (%d tokens)", state["spent_tokens"])
             return {"drafts": drafts, "notes": (*notes, "the budget was spent before a reply was written")}
-        prompt = prompts.guided_prompt(heard_words(state), [], composed.opening, state["media"])
+        history = prompts.short_history(state["turns"])
+        prompt = prompts.guided_prompt(heard_words(state), history, composed.opening, state["media"])
         batch = [prompt] * settings.drafts
         texts = self._policy.write(
             batch,

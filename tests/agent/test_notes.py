@@ -8,6 +8,8 @@ from omnisense import Agent, InputError, ScriptedPolicy
 from omnisense.agent.memory import PendingTurn, open_memory
 from omnisense.reasoning.loop.conversation import Turn, recall, recall_turns
 from omnisense.reasoning.loop.notes import Note, find_facts
+from omnisense.reasoning.loop.prompts import short_history
+from omnisense.reasoning.policies.messages import text_of
 
 REPLY = "I hear you, and it sounds like a lot to hold."
 
@@ -133,3 +135,12 @@ def test_the_readme_example_recalls_what_was_said_first():
         agent.respond(text="I was nervous about the talk.", thread_id="ana")
         response = agent.respond(text="And what did I say first?", thread_id="ana")
         assert response.appraisal.context.recalled == "How did I do?"
+
+
+def test_a_small_policy_gets_the_latest_turns_shortened():
+    turns = turns_of("hello", "word " * 50, "I am tired.")
+    history = short_history(turns)
+    assert [m["role"] for m in history] == ["user", "assistant"] * 2
+    assert len(text_of(history[0]).split()) == 31  # and an ellipsis
+    assert text_of(history[2]) == "I am tired."
+    assert short_history([]) == []
