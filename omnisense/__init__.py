@@ -32,6 +32,7 @@ from omnisense.version import __version__
 if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
     from omnisense.agent.response import Response
+    from omnisense.perception.cache import forget_clip
     from omnisense.perception.extractors import Extractor
     from omnisense.perception.media.clip import Clip, open_clip
     from omnisense.perception.media.sampling import Sampling
@@ -80,6 +81,7 @@ _LAZY = {
     "ScriptedPolicy": "omnisense.reasoning.policies.scripted",
     "StrategySet": "omnisense.reasoning.loop.strategies",
     "TransformersPolicy": "omnisense.reasoning.policies.transformers",
+    "forget_clip": "omnisense.perception.cache",
     "load_policy": "omnisense.reasoning.policies.load",
     "open_clip": "omnisense.perception.media.clip",
     "perceive": "omnisense.perception.pipeline",
@@ -121,6 +123,7 @@ __all__ = [
     "StrategySet",
     "TransformersPolicy",
     "__version__",
+    "forget_clip",
     "load_policy",
     "open_clip",
     "perceive",

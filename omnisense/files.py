@@ -1,36 +1,70 @@
-"""Files: the folder for cached data, atomic writes and checksums."""
+"""Files: the folders for what is kept, atomic writes and checksums."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import platform
+import re
 import threading
 from pathlib import Path
 
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # process ids are of one machine
+_LEFTOVER = re.compile(rf"\..*\.{_HOST}-(?P<process>\d+)-\d+\.part")
+
 
 def home_dir() -> Path:
-    """Return the folder for models, cached percepts and conversations; the variable ``OMNISENSE_HOME`` moves it."""
+    """Return the folder for models and cached percepts, which can be made again.
+
+    It is ``OMNISENSE_HOME`` if that is set, else in the user's cache.
+    """
     import platformdirs
 
     return Path(os.environ.get("OMNISENSE_HOME") or platformdirs.user_cache_dir("omnisense"))
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+def data_dir() -> Path:
+    """Return the folder for conversations, which cannot be made again.
+
+    It is ``OMNISENSE_HOME`` if that is set, else among the user's data, where no cleaner of caches comes.
+    """
+    import platformdirs
+
+    return Path(os.environ.get("OMNISENSE_HOME") or platformdirs.user_data_dir("omnisense"))
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder that only its owner can read; one that is there already becomes so.
+
+    Raises:
+        OSError: it cannot be made, or belongs to somebody else.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
+
+
+def write_atomically(path: Path, content: str | bytes, *, private: bool = False) -> None:
     """Write a file so that a killed process leaves the old content or the new, never a part of it.
 
-    The content goes to a temporary file in the same folder, is flushed to disk, and the file is renamed.
+    The content goes to a temporary file in the same folder, is flushed to disk, and the file is renamed. Temporary
+    files that killed processes left in that folder are removed.
 
     Args:
         path: the file; its folder must exist.
         content: text (written as UTF-8) or bytes.
+        private: whether only its owner may read it.
 
     Raises:
         OSError: the disk is full, or the folder cannot be written; the old content stays.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    _remove_leftovers(path.parent)
+    temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{threading.get_ident()}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
     try:
-        with temporary.open("wb") as file:
+        with open(os.open(temporary, flags, 0o600 if private else 0o666), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -38,6 +72,17 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except BaseException:  # Ctrl-C too
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes of this machine that no longer run."""
+    import psutil
+
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _LEFTOVER.fullmatch(entry.name) if entry.name.endswith(".part") else None
+            if found and not psutil.pid_exists(int(found["process"])):
+                Path(entry.path).unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

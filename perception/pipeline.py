@@ -18,7 +18,7 @@ import numpy as np
 from omnisense.errors import OmniSenseError
 from omnisense.files import sha256_of
 from omnisense.perception.audio.chunks import AudioChunks
-from omnisense.perception.cache import cache_path, read_percepts, write_percepts
+from omnisense.perception.cache import cache_limits, cache_path, read_percepts, write_percepts
 from omnisense.perception.emotion.text import add_text_emotion
 from omnisense.perception.extractors import Extractor, check_extractors, run_extractor
 from omnisense.perception.fusion.active_speaker import detect_active_speakers
@@ -60,13 +60,13 @@ class Perception:
 
     Args:
         settings: which streams are extracted and with which models.
-        cache: whether percepts of the same content, settings and models are read from disk.
+        cache: whether percepts are kept on disk, and read from there for the same content, settings and models.
         on_progress: receives a line when a model is downloaded; by default it goes to the log.
         extractors: of your own; each adds a channel to the timeline (:mod:`omnisense.perception.extractors`). Live
             perception leaves them out.
 
     Raises:
-        InputError: an extractor has no name or version, or its name is taken.
+        InputError: an extractor has no name or version, or its name is taken; or a limit of the cache is no number.
     """
 
     def __init__(
@@ -78,6 +78,8 @@ class Perception:
     ) -> None:
         self.extractors = check_extractors(extractors)
         self.settings = settings or PerceptionSettings()
+        if cache:
+            cache_limits()  # a bad one is reported before anything is perceived
         self.cache = cache
         self.registry = ModelRegistry(self.settings, on_progress)
 
@@ -118,7 +120,7 @@ class Perception:
             provenance=self._provenance(audio, transcript, extraction.seconds),
         )
         _log.info("perceived %.1f s of %s in %.1f s", info.duration_s, info.kind, time.perf_counter() - started)
-        if not self._is_cacheable(percepts):
+        if not (self.cache and self._is_cacheable(percepts)):
             return percepts
         # A model that was downloaded meanwhile has its version now.
         return write_percepts(self.cache_path(clip, info), percepts)
@@ -308,7 +310,7 @@ def perceive(
     Args:
         clip: an open clip or window, a path, bytes, or a binary file object.
         streams: which of ``visual``, ``audio`` and ``transcript``.
-        cache: whether percepts of the same content, settings and models are read from disk.
+        cache: whether percepts are kept on disk, and read from there for the same content, settings and models.
         settings: see :class:`PerceptionSettings`.
 
     Raises:

@@ -1,14 +1,12 @@
 """Search of a timeline, and of any texts, by meaning: sentence embeddings beside the words that are shared.
 
 The embedding is the one that perception uses for text emotion (all-MiniLM-L6-v2). Each text is embedded once in a
-process; those of a long timeline are kept on disk beside the percepts. Where the model is absent, shared words alone
+process, and not kept on disk: from an embedding the words can be guessed. Where the model is absent, shared words alone
 rank the texts, and the result says so.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import logging
 import math
 import re
@@ -20,7 +18,6 @@ import numpy as np
 
 from omnisense import models
 from omnisense.errors import ModelError
-from omnisense.files import home_dir, write_atomically
 from omnisense.perception.emotion.text import EMBEDDING, SentenceEmbedder, load_embedder
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.registry import TORCH_LOCK
@@ -29,7 +26,6 @@ from omnisense.perception.types import Channel, Event
 WITHOUT_EMBEDDING = f"searched by shared words: the model '{EMBEDDING}' is not on this machine"
 _WORDS_WEIGHT = 0.35  # of the shared words, beside the similarity of meaning (-1 to 1): names and numbers count
 _KEPT_TEXTS = 50_000  # embeddings in memory, 768 bytes each
-_ON_DISK_FROM = 200  # texts that are new at once: the timeline of a long clip
 _MEASURED = re.compile(r"\s*\((?:face-\d+|[\d.]+)\)")  # scores and ids, which say nothing of the meaning
 _FUNCTION_WORDS = frozenset(
     "a about an and any are as at be but by can could did do does for from had has have he her him his how i if in is "
@@ -171,31 +167,9 @@ def _encode(embedder: SentenceEmbedder, texts: Sequence[str]) -> np.ndarray:
     with _guard:
         rows = {text: _known[text] for text in distinct if text in _known}
         if len(rows) < len(distinct):
-            if len(distinct) < _ON_DISK_FROM:
-                new = [text for text in distinct if text not in rows]
-                rows |= dict(zip(new, embedder.encode(new).astype(np.float16), strict=True))
-            else:
-                rows = dict(zip(distinct, _encode_long(embedder, distinct), strict=True))
+            new = [text for text in distinct if text not in rows]
+            rows |= dict(zip(new, embedder.encode(new).astype(np.float16), strict=True))
             _known.update(rows)
             while len(_known) > _KEPT_TEXTS:
                 del _known[next(iter(_known))]
     return np.stack([rows[text] for text in texts]).astype(np.float32)
-
-
-def _encode_long(embedder: SentenceEmbedder, texts: list[str]) -> np.ndarray:
-    """Return the embeddings of a long clip's events, from disk if they are there."""
-    digest = hashlib.sha256("\0".join([models.version(EMBEDDING), *texts]).encode("utf-8", "replace")).hexdigest()
-    path = home_dir() / "percepts" / f"{digest[:32]}.npy"
-    try:
-        kept: np.ndarray = np.load(path, allow_pickle=False)
-        return kept
-    except (OSError, ValueError):  # not there, or damaged: embed again
-        rows = embedder.encode(texts).astype(np.float16)
-    file = io.BytesIO()
-    np.save(file, rows, allow_pickle=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, file.getvalue())
-    except OSError as error:
-        _log.warning("embeddings are not kept: %s cannot be written (%s)", path.parent, error.strerror or error)
-    return rows

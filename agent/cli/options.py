@@ -132,7 +132,7 @@ _PERCEPTION = (
         help="Text emotion model: shipped, or a Hugging Face text classifier.",
     ),
     click.option("--asd-model", metavar="PATH", help="Light-ASD weights, for active speaker detection."),
-    click.option("--no-cache", is_flag=True, help="Ignore cached percepts."),
+    click.option("--no-cache", is_flag=True, help="Neither read nor write cached percepts."),
 )
 
 

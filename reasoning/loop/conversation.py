@@ -46,16 +46,21 @@ _PLAIN = frozenset(
 
 @dataclass(frozen=True)
 class ClipReference:
-    """A clip, or a window of one, by path; times in seconds from the start of the file."""
+    """A clip, or a window of one, by path; times in seconds from the start of the file.
+
+    Attributes:
+        sha256: of the file, by which its percepts are found when they are to be forgotten; empty if not yet known.
+    """
 
     path: str
     start_s: float
     end_s: float
+    sha256: str = ""
 
     @classmethod
-    def of(cls, clip: Clip) -> ClipReference:
+    def of(cls, clip: Clip, sha256: str = "") -> ClipReference:
         """Return the reference of an open clip."""
-        return cls(str(clip.path.resolve()), clip.start_s, clip.start_s + clip.duration_s)
+        return cls(str(clip.path.resolve()), clip.start_s, clip.start_s + clip.duration_s, sha256)
 
     def open(self) -> Clip:
         """Open the clip again.

@@ -92,11 +92,11 @@ def _own_words(state: State) -> str:
 
 
 def _append_turn(state: State, reply: str, emotion: EmotionValue) -> tuple[Turn, ...]:
-    clip = state["clip"]
+    clip, percepts = state["clip"], state["percepts"]
     turn = Turn(
         heard=heard_words(state),
         typed=state["typed"],
-        clip=ClipReference.of(clip) if clip else None,
+        clip=ClipReference.of(clip, percepts.clip.sha256 if percepts else "") if clip else None,
         reply=reply,
         emotion=emotion,
         risk=state["safety"].category,
