@@ -8,7 +8,7 @@ emotions = EmotionSet(
     adjectives={"pride": "proud", "homesickness": "homesick", "unease": "uneasy"},
     neutral="calm",
 )
-policy = ScriptedPolicy(['{"emotion": "homesickness", "confidence": 0.9, "reply": "What do you miss most?"}'])
+policy = ScriptedPolicy(['{"emotion": "homesickness", "reply": "What do you miss most?"}'])
 with Agent(policy, memory=None, settings=LoopSettings(emotions=emotions)) as agent:
     felt = agent.respond(text="I cried all evening, everybody here is so far from home.").appraisal.emotion
 print(f"You feel {felt.adjective} ({felt.value}, {felt.confidence}); all: {felt.probabilities}")

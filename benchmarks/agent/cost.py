@@ -32,9 +32,8 @@ _REPLY = (
     "sense that it does. You do not have to have it sorted out before you talk about it. If you like, start with "
     "the part that is hardest right now, and we can look at it together: what weighs on you the most?"
 )
-_TURN = {"emotion": "sadness", "described": "worn out and a little lost", "confidence": 0.7, "strength": 0.5,
-         "context": "writes about something personal that happened lately", "need": "to be heard",
-         "strategy": "reflect the feeling", "cites": ["typed"], "reply": _REPLY, "remember": []}  # fmt: skip
+_TURN = {"context": "writes about something that happened lately", "emotion": "sadness", "strength": 0.5,
+         "need": "to be heard", "strategy": "reflect the feeling", "reply": _REPLY}  # fmt: skip
 # A 7B model on a laptop, without a prefix cache: reading is far cheaper than writing.
 _READ_PER_S, _WRITTEN_PER_S = 500.0, 15.0
 # Answers one text per line with the seconds of its turn; runs with the package of any commit.
@@ -57,7 +56,7 @@ def scripted_leader() -> Policy:
     """Return a leading policy of realistic lengths that costs no time: a turn, or the same reply to a plain call."""
 
     def reply(prompt: Messages) -> str:
-        return _REPLY if text_of(prompt[0]) == _PLAIN else json.dumps(_TURN)
+        return _REPLY if text_of(prompt[0]) == _PLAIN else json.dumps(_TURN, separators=(",", ":"))
 
     return ScriptedPolicy(reply)
 

@@ -41,7 +41,9 @@ from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages, message
 
-_APPRAISAL_TOKENS = 120  # what the appraisal takes beside the reply
+_APPRAISAL_TOKENS = 120  # what the appraisal takes beside the reply, at most
+# How probable what a policy writes is taken to be. What models say of their own confidence is hardly informative.
+_CONFIDENCE = 0.85
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +54,7 @@ class OnePass:
         self._policy, self._settings = policy, settings
         emotions, strategies = settings.emotions, settings.strategies
         names = strategies.need_names, strategies.strategy_names
-        self._schema = turn_schema(emotions.names, *names)
+        self._schema = {cites: turn_schema(emotions.names, *names, cites) for cites in (True, False)}
         self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, *names)
 
     def compose(self, state: State, on_token: Callable[[str], None] | None = None) -> State:
@@ -78,7 +80,7 @@ class OnePass:
             temperature=settings.temperature,
             seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
             on_token=ReplyStreamer(on_token) if on_token and first else None,
-            schema=self._schema,
+            schema=self._schema[bool(events_of(state) or state["looked"])],
             max_seconds=seconds_left(state, settings),
         )[0]
         written, notes = read_turn(text)
@@ -147,9 +149,10 @@ class OnePass:
 
     def _appraise(self, state: State, written: WrittenTurn) -> State:
         """Return the appraisals that were written, completed by what was measured."""
-        events, sure, strategies = events_of(state), written.confidence, self._settings.strategies
+        events, strategies = events_of(state), self._settings.strategies
         felt = self._emotion(state, written)
-        cited = cite(events, set(written.cites), state["looked"]) or felt.evidence
+        cites = {*written.cites, *(["typed"] if state["typed"] and not events else [])}
+        cited = cite(events, cites, state["looked"]) or felt.evidence
         needs = strategies.need_weights(felt.probabilities, self._settings.emotions)
         need, need_note = _one_of("need", written.need, needs)
         strategy, strategy_note = _one_of("strategy", written.strategy, strategies.strategy_weights(need))
@@ -165,11 +168,11 @@ class OnePass:
                 summary=written.context,
                 recalled=recall(state["turns"], state["typed"], state["facts"]),
             ),
-            "need": Need(need, f"for {felt.value}", 0.0 if need_note else sure, cited, note=need_note),
+            "need": Need(need, f"for {felt.value}", 0.0 if need_note else _CONFIDENCE, cited, note=need_note),
             "strategy": Strategy(
                 strategy,
                 f"showing {tone}" if tone else "",
-                0.0 if strategy_note else sure,
+                0.0 if strategy_note else _CONFIDENCE,
                 cited,
                 tone=tone,
                 note=strategy_note,
@@ -183,8 +186,8 @@ class OnePass:
         stated = written.emotion if written.emotion in names.names else None
         opinion: dict[str, float] | None = None
         if stated is not None:
-            rest = (1 - written.confidence) / (len(names.names) - 1)
-            opinion = {name: written.confidence if name == stated else rest for name in names.names}
+            rest = (1 - _CONFIDENCE) / (len(names.names) - 1)
+            opinion = {name: _CONFIDENCE if name == stated else rest for name in names.names}
         elif not channels:
             return Emotion(detail="nobody to read a feeling from", described=written.described)
         weights = self._settings.profile_of(self._policy).weights_of("emotion")

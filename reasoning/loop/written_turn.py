@@ -16,7 +16,6 @@ class WrittenTurn(BaseModel):
         context: what the person says or asks for, in a few words.
         emotion: one of the emotion set.
         described: the feeling in the policy's own words (mixed, ironic, understated).
-        confidence: its stated confidence, 0 to 1 (Tian et al., "Just Ask for Calibration", 2023).
         strength: of the emotion, 0 to 1.
         need: what would help.
         strategy: the support strategy of the reply.
@@ -30,7 +29,6 @@ class WrittenTurn(BaseModel):
     context: str = ""
     emotion: str = ""
     described: str = ""
-    confidence: float = Field(default=0.7, ge=0, le=1)
     strength: float = Field(default=0.5, ge=0, le=1)
     need: str = ""
     strategy: str = ""
@@ -49,19 +47,26 @@ class WrittenTurn(BaseModel):
         return value.strip()
 
 
-def turn_schema(emotions: Sequence[str], needs: Sequence[str], strategies: Sequence[str]) -> dict[str, Any]:
-    """Return the JSON schema of a turn, in the order in which it shall be written: the reply last but one."""
+def turn_schema(
+    emotions: Sequence[str], needs: Sequence[str], strategies: Sequence[str], cites: bool
+) -> dict[str, Any]:
+    """Return the JSON schema of a turn, in the order in which it shall be written.
+
+    Args:
+        emotions: to choose from; likewise ``needs`` and ``strategies``.
+        needs: see above.
+        strategies: see above.
+        cites: whether there are events to cite. A message cites itself: that need not be written.
+    """
     text = {"type": "string"}
-    share = {"type": "number", "minimum": 0, "maximum": 1}
     properties = {
         "context": text,
         "emotion": {"type": "string", "enum": list(emotions)},
         "described": text,
-        "confidence": share,
-        "strength": share,
+        "strength": {"type": "number", "minimum": 0, "maximum": 1},
         "need": {"type": "string", "enum": list(needs)},
         "strategy": {"type": "string", "enum": list(strategies)},
-        "cites": {"type": "array", "items": text},
+        **({"cites": {"type": "array", "items": text}} if cites else {}),
         "reply": text,
         "remember": {"type": "array", "items": text},
     }
@@ -69,7 +74,7 @@ def turn_schema(emotions: Sequence[str], needs: Sequence[str], strategies: Seque
         "title": "Turn",
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name in properties if name not in ("described", "remember")],
         "additionalProperties": False,
     }
 

@@ -31,7 +31,7 @@ from omnisense.reasoning.policies.messages import (
 _SMALL_PARAMETERS = 1_000_000_000
 _SPLIT = re.compile(r"-(\d{5})-of-\d{5}\.gguf$", re.IGNORECASE)
 # A small model that may write any whitespace writes nothing else. llguidance, which enforces the schema, reads this.
-_JSON_FORM = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
+_JSON_FORM = {"x-guidance": {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}}
 _log = logging.getLogger(__name__)
 
 

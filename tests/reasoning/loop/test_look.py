@@ -280,7 +280,6 @@ def test_the_agents_answer_cites_what_it_looked_at(tmp_path):
 
     answer = {
         "emotion": "sadness",
-        "confidence": 0.9,
         "cites": ["read1", "e99999"],
         "reply": "The dog ran away from you in the park.",
         "remember": ["has a dog"],

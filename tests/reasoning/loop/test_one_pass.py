@@ -22,7 +22,6 @@ def turn(reply=GOOD, **fields):
     written = {
         "emotion": "sadness",
         "described": "worn out",
-        "confidence": 0.9,
         "strength": 0.6,
         "context": "they slept badly",
         "need": "comfort",
@@ -102,11 +101,11 @@ def test_a_plain_text_is_the_reply_and_the_appraisal_is_what_was_measured():
 
 
 def test_wrong_fields_are_noted_and_the_others_kept():
-    response, _ = respond(turn(confidence="very", emotion="melancholy", need="sleep"))
+    response, _ = respond(turn(strength="very", emotion="melancholy", need="sleep"))
     assert response.response == GOOD
     assert response.appraisal.emotion.policy_choice is None
     assert "'sleep'" in response.appraisal.need.note
-    assert "the policy wrote no valid confidence" in response.trace.notes
+    assert "the policy wrote no valid strength" in response.trace.notes
 
 
 def test_without_time_the_person_is_told_so():
