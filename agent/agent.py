@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from omnisense.agent.memory import Conversation, ConversationMemory, PendingTurn, default_memory, open_memory
+from omnisense.agent.memory import Conversation, ConversationMemory, default_memory, open_memory
 from omnisense.agent.response import Response
+from omnisense.agent.rows import PendingTurn
+from omnisense.agent.threads import ThreadSummary
 from omnisense.errors import ConflictError, InputError, OmniSenseError, StorageError
+from omnisense.perception.cache import forget_all_percepts
 from omnisense.perception.media.clip import Clip, ClipSource, open_clip
 from omnisense.perception.pipeline import Perception, Stream
 from omnisense.reasoning.loop.appraisal import Trace
@@ -74,7 +77,7 @@ class Agent:
         policy: a policy, or a name for :func:`omnisense.load_policy`.
         perception: how clips are perceived.
         memory: where conversations are kept: a SQLite file, a ``postgres://`` URL, or None for this process only. By
-            default ``conversations.sqlite`` in :func:`omnisense.files.home_dir`. It is opened when the first thread is
+            default ``conversations.sqlite`` in :func:`omnisense.files.data_dir`. It is opened when the first thread is
             named, and not before.
         settings: budgets, persona, revision limits and guidance of the loop.
         nodes: of your own in the loop's graph, to add or to replace one.
@@ -221,6 +224,30 @@ class Agent:
         """
         if not self._memory().forget_note(thread_id, note_id):
             raise InputError(f"the conversation {thread_id!r} has no note {note_id}", "List its notes first.")
+
+    def threads(self) -> Sequence[ThreadSummary]:
+        """Return what is kept of each conversation: its name, number of turns, time of the last one, and size."""
+        return self._memory().threads()
+
+    def forget(self, thread_id: str) -> None:
+        """Remove a conversation for good: turns, notes, and all percepts of its clips. The clips themselves stay.
+
+        Raises:
+            InputError: there is no such conversation, or percepts cannot be removed.
+            ConflictError: a turn of it did not end in time.
+            StorageError: it cannot be removed, or not yet from all files.
+        """
+        if not self._memory().forget(thread_id, self._turn_wait_s):
+            raise InputError(f"there is no conversation {thread_id!r}", "List them with `omnisense threads`.")
+
+    def forget_all(self) -> int:
+        """Remove all conversations and all cached percepts for good; return the number of conversations.
+
+        Raises:
+            InputError, StorageError: as :meth:`forget`.
+        """
+        forget_all_percepts()
+        return self._memory().forget_all()
 
     def _memory(self) -> ConversationMemory:
         with self._opening:

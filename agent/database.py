@@ -53,8 +53,8 @@ class Database(Protocol):
     def unlock(self, name: str) -> None:
         """Give a lock back; any thread may do so."""
 
-    def compact(self) -> None:
-        """Give the space of deleted rows back to the disk."""
+    def compact(self) -> bool:
+        """Remove what was deleted from the files; return whether nothing of it is left in them."""
 
     def close(self) -> None:
         """Close all connections."""
@@ -92,6 +92,7 @@ class SQLiteDatabase:
             with self._translated(), self._opening():
                 self._connection.execute("PRAGMA journal_mode=WAL")
                 self._connection.execute("PRAGMA synchronous=NORMAL")
+                self._connection.execute("PRAGMA secure_delete=ON")  # deleted rows become zeros
         except BaseException:
             self._connection.close()
             raise
@@ -132,11 +133,21 @@ class SQLiteDatabase:
         if self._path is not None:
             self._held.pop(name).release()
 
-    def compact(self) -> None:
-        """See :meth:`Database.compact`."""
+    def compact(self) -> bool:
+        """See :meth:`Database.compact`; lock files that nobody holds go too, for their names are made of thread ids."""
         with self._guard, self._translated():
             self._connection.execute("VACUUM")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            is_busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._remove_locks()
+        return not is_busy
+
+    def _remove_locks(self) -> None:
+        from filelock import FileLock, Timeout
+
+        for file in self._lock_folder.glob("*.lock") if self._path is not None else ():
+            # Whoever opened the file just now may hold it beside the next: what they record is checked for that.
+            with contextlib.suppress(Timeout, OSError), FileLock(file, timeout=0):
+                file.unlink()
 
     def close(self) -> None:
         """See :meth:`Database.close`."""
@@ -248,8 +259,9 @@ class PostgresDatabase:
         except StorageError:  # the server gives up the locks of a connection that is lost
             _log.info("a lock could not be given back: the conversation database is out of reach")
 
-    def compact(self) -> None:
-        """Leave it to the server's autovacuum."""
+    def compact(self) -> bool:
+        """Leave it to the server's autovacuum, and its files to its owner."""
+        return True
 
     def close(self) -> None:
         """See :meth:`Database.close`."""

@@ -18,15 +18,17 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from omnisense.agent import notes
+from omnisense.agent import notes, threads
 from omnisense.agent.database import Database, Execute, PostgresDatabase, SQLiteDatabase
-from omnisense.agent.migration import take_checkpoints
+from omnisense.agent.migration import move_database, take_checkpoints
+from omnisense.agent.rows import PendingTurn, read_pending, read_turn
+from omnisense.agent.threads import ThreadSummary
 from omnisense.errors import ConflictError, InputError, StorageError
-from omnisense.files import home_dir
-from omnisense.reasoning.loop.appraisal import RiskCategory
-from omnisense.reasoning.loop.conversation import ClipReference, Turn
+from omnisense.files import data_dir, home_dir
+from omnisense.perception.cache import forget_percepts
+from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.notes import Note
 
 _SCHEMA = (
@@ -37,16 +39,7 @@ _SCHEMA = (
 _SETTING_UP = "\0set up"  # no thread can have this name
 _SET_UP_S = 60.0
 _THREADS_IN_MEMORY = 64
-_RISKS = frozenset((*get_args(RiskCategory), None))
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PendingTurn:
-    """A turn that has begun and not ended."""
-
-    typed: str
-    clip: ClipReference | None
 
 
 @dataclass(frozen=True)
@@ -143,8 +136,8 @@ class ConversationMemory:
             return self.load(thread_id)
         try:
             new = json.loads(f"[{','.join(turn for _, turn in rows[1 if known.turns else 0 :])}]")
-            turns = (*known.turns, *map(_read_turn, new))
-            conversation = Conversation(turns, _read_pending(json.loads(pending[0][0])) if pending else None, told)
+            turns = (*known.turns, *map(read_turn, new))
+            conversation = Conversation(turns, read_pending(json.loads(pending[0][0])) if pending else None, told)
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"the conversation {thread_id!r} is damaged ({type(error).__name__})",
@@ -196,7 +189,7 @@ class ConversationMemory:
                 )
             sql = "SELECT coalesce(max(position) + 1, 0) FROM omnisense_turns WHERE thread_id = ?"
             position = execute(sql, (thread_id,)).fetchall()[0][0]
-            _insert_turn(execute, thread_id, position, mark, asdict(turn))
+            _insert_turn(execute, thread_id, position, mark, asdict(turn) | {"ended_at": time.time()})
             notes.add_notes(execute, thread_id, position, told)
 
         self._database.run(append, write=True)
@@ -210,6 +203,52 @@ class ConversationMemory:
         """
         _check_name(thread_id)
         return self._database.run(lambda execute: notes.delete_note(execute, thread_id, note_id), write=True)
+
+    def threads(self) -> list[ThreadSummary]:
+        """Return all threads in order of name.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        return self._database.run(threads.list_threads)
+
+    def forget(self, thread_id: str, timeout_s: float) -> bool:
+        """Delete a thread for good, with its notes, its interrupted turn and the percepts of its clips.
+
+        Returns:
+            Whether there was anything of it.
+
+        Raises:
+            InputError: this cannot be the name of a thread, or percepts cannot be removed; the thread is still there.
+            ConflictError: a turn of the thread was still running after ``timeout_s``.
+            StorageError: it cannot be deleted, or not yet from all files.
+        """
+        with self.hold(thread_id, timeout_s):
+            forget_percepts(*self._database.run(lambda execute: threads.clips_of(execute, thread_id)))
+            known = self._database.run(lambda execute: threads.delete_thread(execute, thread_id), write=True)
+            with self._guard:
+                self._known.pop(thread_id, None)
+        self._erase()
+        return known
+
+    def forget_all(self) -> int:
+        """Delete all threads for good, but not percepts; return their number. A turn that is running is not recorded.
+
+        Raises:
+            StorageError: they cannot be deleted, or not yet from all files.
+        """
+        deleted = self._database.run(threads.delete_all, write=True)
+        with self._guard:
+            self._known.clear()
+        self._erase()
+        return deleted
+
+    def _erase(self) -> None:
+        if not self._database.compact():
+            raise StorageError(
+                "what was deleted is still in the conversation database's log, which another process is reading",
+                "Run this again when that has ended.",
+            )
 
     def close(self) -> None:
         """Close the database."""
@@ -225,7 +264,7 @@ class _ThreadLock:
 
 def default_memory() -> Path:
     """Return the SQLite file that holds conversations unless another is given."""
-    return home_dir() / "conversations.sqlite"
+    return data_dir() / "conversations.sqlite"
 
 
 def open_memory(where: str | Path | None) -> ConversationMemory:
@@ -241,7 +280,10 @@ def open_memory(where: str | Path | None) -> ConversationMemory:
     if str(where).startswith(("postgres://", "postgresql://")):
         database: Database = PostgresDatabase(str(where))
     else:
-        database = SQLiteDatabase(None if where is None else Path(where).expanduser())
+        path = None if where is None else Path(where).expanduser()
+        if path == default_memory():
+            move_database(home_dir() / path.name, path)
+        database = SQLiteDatabase(path)
     try:
         return ConversationMemory(database)
     except BaseException:
@@ -291,27 +333,3 @@ def _check_name(thread_id: str) -> None:
         raise InputError(
             f"{thread_id!r} cannot be the name of a conversation", "Leave out NUL and unpaired surrogates."
         )
-
-
-def _read_turn(stored: dict[str, Any]) -> Turn:
-    turn = Turn(
-        stored["heard"],
-        stored["typed"],
-        _read_clip(stored["clip"]),
-        stored["reply"],
-        stored["emotion"],
-        stored["risk"],
-    )
-    if turn.risk not in _RISKS:
-        raise ValueError("an unknown risk")
-    if not all(isinstance(text, str) for text in (turn.heard, turn.typed, turn.reply, turn.emotion)):
-        raise TypeError("a text is no string")
-    return turn
-
-
-def _read_pending(stored: dict[str, Any]) -> PendingTurn:
-    return PendingTurn(stored["typed"], _read_clip(stored["clip"]))
-
-
-def _read_clip(stored: dict[str, Any] | None) -> ClipReference | None:
-    return ClipReference(stored["path"], stored["start_s"], stored["end_s"]) if stored else None

@@ -1,12 +1,18 @@
-"""Conversations of earlier versions, which were LangGraph checkpoints with all turns in each.
+"""Conversations of earlier versions: in a folder for caches, and as LangGraph checkpoints with all turns in each.
 
-They are read as plain values: LangGraph's serializer can be made to import and call what a crafted file names.
+Checkpoints are read as plain values: LangGraph's serializer can be made to import and call what a crafted file names.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
+import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omnisense.agent.database import Execute
@@ -20,6 +26,51 @@ _LATEST = """
         SELECT thread_id, max(checkpoint_id) AS latest FROM checkpoints WHERE checkpoint_ns = '' GROUP BY thread_id
     ) l ON c.thread_id = l.thread_id AND c.checkpoint_id = l.latest WHERE c.checkpoint_ns = ''
 """
+_log = logging.getLogger(__name__)
+
+
+def move_database(old: Path, new: Path) -> None:
+    """Move a SQLite database, unless there is one at its new place; make the one that is there its owner's alone.
+
+    Raises:
+        StorageError: it cannot be moved, or a process of an earlier version has it open.
+    """
+    from filelock import FileLock
+
+    try:
+        new.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if old != new and old.is_file():
+            with FileLock(new.with_name(f".{new.name}.moving"), mode=0o600):
+                if new.exists():
+                    _log.warning("conversations of an earlier version stay in %s: there are newer ones in %s", old, new)
+                elif old.is_file():
+                    _move_closed(old, new)
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                new.with_name(new.name + suffix).chmod(0o600)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(
+            f"conversations cannot be moved to {new} ({error})",
+            "End other omnisense processes and make both folders writable, or give another file with --memory.",
+            old,
+        ) from error
+
+
+def _move_closed(old: Path, new: Path) -> None:
+    connection = sqlite3.connect(old, timeout=5.0)
+    try:
+        connection.execute("PRAGMA journal_mode=DELETE")  # all in one file; fails while another process has it open
+    finally:
+        connection.close()
+    try:
+        old.rename(new)
+    except OSError:  # another file system
+        part = new.with_name(f".{new.name}.part")
+        shutil.copyfile(old, part)
+        os.replace(part, new)
+        old.unlink()
+    shutil.rmtree(old.with_name(f"{old.name}.locks"), ignore_errors=True)
+    _log.info("conversations were moved from %s to %s", old, new)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import click
 from omnisense.agent.cli.annotate import annotate_command
 from omnisense.agent.cli.calibrate import calibrate_command
 from omnisense.agent.cli.evaluate import eval_group
+from omnisense.agent.cli.forget import forget_command, threads_command
 from omnisense.agent.cli.models import models_group
 from omnisense.agent.cli.options import print_text
 from omnisense.agent.cli.perceive import perceive_command
@@ -57,6 +58,8 @@ for _command in (
     chat_command,
     demo_command,
     notes_command,
+    threads_command,
+    forget_command,
     perceive_command,
     models_group,
     eval_group,

@@ -26,7 +26,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as
 MEMORY = click.option(
     "--memory",
     metavar="FILE|URL",
-    help="Conversation store: a SQLite file or a postgres:// URL. [default: in OMNISENSE_HOME]",
+    help="Conversation store: a SQLite file or a postgres:// URL. [default: in the user's data folder]",
 )
 POLICY = click.option(
     "--policy",
@@ -44,6 +44,7 @@ class AgentOptions:
     policy: str
     adapter: str | None = None
     memory: str | None = None
+    no_store: bool = False
     seed: int = 0
 
 
@@ -90,6 +91,7 @@ _AGENT = (
     POLICY,
     click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model."),
     MEMORY,
+    click.option("--no-store", is_flag=True, help="Store nothing: neither the conversation nor percepts."),
     click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed for sampling the drafts."),
 )
 _PERCEPTION = (

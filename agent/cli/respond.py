@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,7 @@ def chat_command(thread: str, agent: AgentOptions, perception: PerceptionOptions
     """Chat in the terminal.
 
     Type a text, or the path of a clip, which a text may follow. An empty line ends the conversation; it is stored, and
-    the same --thread continues it.
+    the same --thread continues it, unless --no-store is given.
 
     \b
     Examples:
@@ -162,10 +163,13 @@ def _load_agent(options: AgentOptions, perception: PerceptionOptions) -> Agent:
     from omnisense.reasoning.loop.state import LoopSettings
     from omnisense.reasoning.policies.load import load_policy
 
+    if options.no_store and options.memory is not None:
+        raise InputError("--no-store and --memory contradict each other", "Leave out one of them.")
+    memory = None if options.no_store else options.memory or ""
     return Agent(
         load_policy(options.policy, adapter=options.adapter, on_progress=print_status),
-        perception.load(),
-        "" if options.memory is None else options.memory,
+        replace(perception, no_cache=perception.no_cache or options.no_store).load(),
+        memory,
         LoopSettings(seed=options.seed),
     )
 
@@ -210,9 +214,14 @@ def _read_line() -> str:
 
 def _split_line(line: str) -> tuple[Path | None, str]:
     """Split a line into the path of an existing file, if it is or begins with one, and the text after it."""
-    if Path(line).expanduser().is_file():
+    if _is_file(line):
         return Path(line).expanduser(), ""
     first, _, rest = line.partition(" ")
-    if ("/" in first or "." in first) and Path(first).expanduser().is_file():
+    if ("/" in first or "." in first) and _is_file(first):
         return Path(first).expanduser(), rest
     return None, line
+
+
+def _is_file(text: str) -> bool:
+    # pathlib raises where a text is too long for a path, or names a user that does not exist.
+    return os.path.isfile(os.path.expanduser(text))

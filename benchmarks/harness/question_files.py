@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,6 +18,7 @@ PATTERNS = {
     "Question and answer (Arabic numerals)": "number",
     "Judgment question (Yes or No)": "yes_no",
 }
+_SHOWN = 300  # characters of a path, in descriptions of faults
 OPEN = "Open reply"  # ours, for training: HumanSense has no such pattern
 
 
@@ -61,16 +63,16 @@ def resolve_media(named: str, folder: Path, below: Sequence[str] = ()) -> str:
     """
     path = PurePosixPath(named.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
-        raise RowError("path refused", f"the path {named!r} leaves the data folder")
+        raise RowError("path refused", f"the path {named[:_SHOWN]!r} leaves the data folder")
     tails = [PurePosixPath(*path.parts[i:]) for i, part in enumerate(path.parts[:-1]) if part in below]
     for tail in (path, *tails):
         found = folder / tail
-        if found.is_file():
+        if os.path.isfile(found):  # pathlib raises where a row names something too long for a path
             inside = [folder, *(folder / name for name in below)]
             if not any(found.resolve().is_relative_to(place.resolve()) for place in inside):
                 raise RowError("path refused", f"{named!r} is a link that leaves the data folder")
             return str(found)
-    raise RowError("missing media", f"there is no {named} in the data folder")
+    raise RowError("missing media", f"there is no {named[:_SHOWN]} in the data folder")
 
 
 def letter_options(options: Iterable[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -155,7 +156,7 @@ def open_clip(source: ClipSource) -> Clip:
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
+    if not os.path.exists(path):  # pathlib raises where the name is too long for a path
         raise MediaError("the file does not exist", "Check the path.", path)
     if path.is_dir():
         raise MediaError("this is a folder", "Give a media file.", path)

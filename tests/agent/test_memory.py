@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from omnisense import Agent, ConflictError, InputError, PolicyError, ScriptedPolicy, StorageError
-from omnisense.agent.memory import PendingTurn, open_memory
+from omnisense.agent.memory import open_memory
+from omnisense.agent.rows import PendingTurn
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
 
 GOOD = "I hear you, and it sounds like a lot to hold."

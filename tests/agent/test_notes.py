@@ -5,7 +5,8 @@ import sqlite3
 import pytest
 
 from omnisense import Agent, InputError, ScriptedPolicy
-from omnisense.agent.memory import PendingTurn, open_memory
+from omnisense.agent.memory import open_memory
+from omnisense.agent.rows import PendingTurn
 from omnisense.reasoning.loop.conversation import Turn, recall, recall_turns
 from omnisense.reasoning.loop.notes import Note, find_facts
 from omnisense.reasoning.loop.prompts import short_history

@@ -55,6 +55,7 @@ def test_ids_do_not_depend_on_order_and_twins_are_told_apart(tmp_path):
     ("fields", "kind", "what"),
     [
         ({"media": "videos/none.mp4"}, "missing media", "no videos/none.mp4"),
+        ({"media": f"videos/{'x' * 5000}.mp4"}, "missing media", "no videos/xxx"),
         ({"media": "/etc/hostname"}, "path refused", "leaves the data folder"),
         ({"media": "../videos/x.mp4"}, "path refused", "leaves the data folder"),
         ({"media": "videos/../../x.mp4"}, "path refused", "leaves the data folder"),

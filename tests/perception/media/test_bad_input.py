@@ -12,7 +12,7 @@ from tests.conftest import DEMO, frame_numbers
 
 
 def broken_file(kind: str, folder):
-    path = folder / "clip.mp4"
+    path = folder / ("x" * 5000 if kind == "endless name" else "clip.mp4")
     good = DEMO.read_bytes()
     rng = np.random.default_rng(1)
     if kind == "empty":
@@ -33,7 +33,8 @@ def broken_file(kind: str, folder):
 
 
 @pytest.mark.parametrize(
-    "kind", ["missing", "empty", "truncated", "random bytes", "text", "playlist", "directory", "subtitles"]
+    "kind",
+    ["missing", "endless name", "empty", "truncated", "random bytes", "text", "playlist", "directory", "subtitles"],
 )
 def test_unreadable_files_end_with_a_remedy(kind, tmp_path, run_cli):
     path = broken_file(kind, tmp_path)
