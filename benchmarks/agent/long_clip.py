@@ -311,6 +311,8 @@ def report(found: dict[str, list[Outcome]], percepts: Percepts, examples: int, s
     """Return the table as Markdown."""
     events = len(percepts.timeline().events)
     lines = [
+        "# Looking again in an hour",
+        "",
         "`python -m omnisense.benchmarks.agent.long_clip DATA` composes an hour of 320 x 240 video from real clips,",
         f"ten planted events among others ({events} events on its timeline), and asks a question with four options",
         "about each. Its percepts are those of the pieces, perceived once, at their times; the file is real, and",

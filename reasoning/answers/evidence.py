@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from omnisense.perception.percepts import Percepts
+from omnisense.perception.speech.confidence import confidence_of
 from omnisense.perception.types import Channel, Event, Segment, Transcript
 from omnisense.reasoning.answers.asked import Asked
 from omnisense.reasoning.answers.channels import ChannelName, QuestionChannels
-from omnisense.reasoning.answers.measured_feelings import confidence_of
 from omnisense.reasoning.answers.question import Question, strip_letter
 from omnisense.reasoning.search import similarities
 

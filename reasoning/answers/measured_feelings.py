@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from omnisense.perception.types import AudioStream, Channel, FaceTrack, Segment, Transcript, VisualStream
+from omnisense.perception.speech.confidence import confidence_of
+from omnisense.perception.types import AudioStream, Channel, FaceTrack, Transcript, VisualStream
 from omnisense.perception.vision.expressions import expression_phases
 from omnisense.reasoning.answers.asked import Asked, Measurement, Observation, mean_scores, share_among
 from omnisense.reasoning.answers.channels import ChannelName
@@ -16,17 +17,7 @@ from omnisense.reasoning.loop.emotion import main_face
 
 # Accuracy of the parts on speakers, faces and texts that trained nothing (benchmarks/results): tone .77, text .57.
 _TRUST: Mapping[ChannelName, float] = {"tone": 0.8, "expression": 0.7, "text emotion": 0.5}
-_UNSURE, _SURE = 0.6, 0.8  # recognizer confidence: of all foreign speech under the first, of English over the second
 _MIN_TONE_S = 0.5
-
-
-def confidence_of(segments: Sequence[Segment]) -> float:
-    """Return how far the words of segments are to be trusted, 0 (misheard, perhaps another language) to 1."""
-    known = [(s.confidence, max(len(s.text), 1)) for s in segments if s.confidence is not None]
-    if not known:
-        return 1.0 if segments else 0.0
-    mean = float(np.average([c for c, _ in known], weights=[n for _, n in known]))
-    return min(1.0, max(0.0, (mean - _UNSURE) / (_SURE - _UNSURE)))
 
 
 def measure_tone(asked: Asked) -> Measurement | None:

@@ -7,9 +7,9 @@ import re
 from collections import defaultdict
 
 from omnisense.perception.fusion.people import describe_position
+from omnisense.perception.speech.confidence import confidence_of
 from omnisense.perception.types import AudioStream, Transcript, VisualStream
 from omnisense.reasoning.answers.asked import Asked, Measurement, Observation, mean_scores, normalize, share_among
-from omnisense.reasoning.answers.measured_feelings import confidence_of
 from omnisense.reasoning.answers.values import place_of, side
 
 _DIGITS = "zero one two three four five six seven eight nine".split()

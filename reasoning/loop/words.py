@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from omnisense.perception.emotion.text import EKMAN
+from omnisense.perception.speech.confidence import UNSURE, confidence_of
 from omnisense.perception.types import Event, Segment, Transcript
 from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop.appraisal import EMOTIONS, EmotionChannel, EmotionName
@@ -28,8 +29,7 @@ TYPED = "typed"  # the source of a typed message among the ids of evidence
 _LIST_WEIGHT = 0.3  # chosen on half of GoEmotions' dev and reported on the other
 _CHUNK_WORDS = 45  # the model reads 64 tokens at once
 _MAX_CHUNKS = 40  # of a long text: the beginning and the end
-# Recognizer confidence: speech of another language comes out as phantom English phrases of low confidence.
-_TRUSTED, _UNTRUSTED = 0.8, 0.6
+_LEAST_TRUST = 0.1  # of misheard words: they still are the only words there are
 _MEASURED_OF: dict[str, EmotionName] = {
     **{fine: group for group, labels in EKMAN.items() for fine in labels},
     **{"happy": "joy", "happiness": "joy", "sad": "sadness", "angry": "anger", "fearful": "fear", "afraid": "fear"},
@@ -67,7 +67,7 @@ def read_typed(typed: str, read_emotion: ReadEmotion | None) -> Transcript:
     read = read_emotion(transcript) if read_emotion else transcript
     if language in ("", _MODEL_LANGUAGE) or set(read.emotion_labels) != set(EMOTIONS):
         return read  # a builder's own model may know more languages
-    unsure = [replace(s, confidence=_UNTRUSTED) if s.text in chunks else s for s in read.segments]
+    unsure = [replace(s, confidence=UNSURE) if s.text in chunks else s for s in read.segments]
     note = f"the text emotion model reads English only, and the text is in another language ({language})"
     return replace(read, segments=tuple(unsure), notes=(*read.notes, note))
 
@@ -109,7 +109,7 @@ def words_channel(
     cues: list[Cue] = []
     for segment, names in zip([*said, *wrote], labels, strict=True):
         count, found = max(len(segment.text.split()), 1), emotion_cues(segment.text)
-        confidence = _trust(segment)
+        confidence = max(_LEAST_TRUST, confidence_of([segment]))
         cues += found
         words += count
         reading = _read(segment, names, found)
@@ -124,13 +124,6 @@ def words_channel(
     evidence = (*(event.id for event in spoken), *((TYPED,) if wrote else ()))
     reliability = round(min(1.0, trust / words), 3)
     return EmotionChannel("words", mean, reliability, _reason(mean, cues, reliability), evidence)
-
-
-def _trust(segment: Segment) -> float:
-    """Return how far a segment's words are to be trusted, 0 to 1, by the recognizer's confidence; typed ones are."""
-    if segment.confidence is None:
-        return 1.0
-    return min(1.0, max(0.1, (segment.confidence - _UNTRUSTED) / (_TRUSTED - _UNTRUSTED)))
 
 
 def _read(segment: Segment, labels: Sequence[str], cues: Sequence[Cue]) -> dict[EmotionName, float] | None:
