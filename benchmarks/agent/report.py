@@ -32,7 +32,7 @@ COST_NOTE = (
 )
 REPLIES_NOTE = (
     "A shape is a reply without quotations, numbers, feelings and the person's own words. Proxies are counted by a "
-    "program and say nothing of how good a reply is; judgements are made by people on the sheet."
+    "program and say nothing of how good a reply is; judgements are made by reading, on the sheet."
 )
 _ALL = "all"
 

@@ -132,7 +132,7 @@ def _work_out(question: str) -> str:
 
 def _help(_: Situation, reading: Reading, picker: Picker) -> Composed:
     key = next((key for key, pattern in _HELP if re.search(pattern, reading.text, re.IGNORECASE)), "say")
-    ask = say("help", picker, "ask_plan" if key == "plan" else "ask")
+    ask = say("help", picker, "ask_plan") if key == "plan" else ""
     return Composed(join(say("help", picker, key), ask), f"help: {key}")
 
 
