@@ -179,6 +179,9 @@ class SQLiteDatabase:
             default = f"the conversation database failed ({error})", f"Check the file, {_OTHER_FILE}."
             problem, remedy = _SQLITE_REMEDIES.get(code, default)
             raise StorageError(f"conversations cannot be kept there: {problem}", remedy, self._path) from error
+        except UnicodeDecodeError as error:  # names in its schema, or SQLite's message on them
+            problem, remedy = _SQLITE_REMEDIES[sqlite3.SQLITE_CORRUPT]
+            raise StorageError(f"conversations cannot be kept there: {problem}", remedy, self._path) from error
         except OSError as error:
             raise StorageError(
                 f"conversations cannot be kept there ({error.strerror or error})",

@@ -129,7 +129,14 @@ class ConversationMemory:
             rows = execute(sql, (thread_id, max(0, len(known.turns) - 1))).fetchall()
             return rows, pending, notes.read_notes(execute, thread_id)
 
-        rows, pending, told = self._database.run(read)
+        damaged = StorageError(
+            f"the conversation {thread_id!r} is damaged",
+            "Restore the conversation database from a copy, or use another thread.",
+        )
+        try:
+            rows, pending, told = self._database.run(read)
+        except ValueError as error:  # a note
+            raise damaged from error
         if known.turns and not (rows and rows[0][0] == known.mark):  # the thread was deleted meanwhile
             with self._guard:
                 self._known.pop(thread_id, None)
@@ -139,10 +146,7 @@ class ConversationMemory:
             turns = (*known.turns, *map(read_turn, new))
             conversation = Conversation(turns, read_pending(json.loads(pending[0][0])) if pending else None, told)
         except (KeyError, TypeError, ValueError) as error:
-            raise StorageError(
-                f"the conversation {thread_id!r} is damaged ({type(error).__name__})",
-                "Restore the conversation database from a copy, or use another thread.",
-            ) from error
+            raise damaged from error
         if rows:
             self._remember(thread_id, _Known(rows[-1][0], turns))
         return conversation

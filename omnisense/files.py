@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # process ids are of one machine
-_LEFTOVER = re.compile(rf"\..*\.{_HOST}-(?P<process>\d+)-\d+\.part")
+_LEFTOVER = re.compile(rf"(?:\..*\.|omnisense-){_HOST}-(?P<process>\d+)-.*")
 
 
 def home_dir() -> Path:
@@ -60,7 +60,7 @@ def write_atomically(path: Path, content: str | bytes, *, private: bool = False)
         OSError: the disk is full, or the folder cannot be written; the old content stays.
     """
     data = content.encode() if isinstance(content, str) else content
-    _remove_leftovers(path.parent)
+    remove_leftovers(path.parent)
     temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{threading.get_ident()}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
     try:
@@ -74,15 +74,21 @@ def write_atomically(path: Path, content: str | bytes, *, private: bool = False)
         raise
 
 
-def _remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of processes of this machine that no longer run."""
+def temporary_prefix() -> str:
+    """Return how the names of this process's temporary files begin, for :func:`remove_leftovers` to know them."""
+    return f"omnisense-{_HOST}-{os.getpid()}-"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine that no longer run left in a folder: parts of files, temporary media."""
     import psutil
 
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            found = _LEFTOVER.fullmatch(entry.name) if entry.name.endswith(".part") else None
+            found = _LEFTOVER.fullmatch(entry.name)
             if found and not psutil.pid_exists(int(found["process"])):
-                Path(entry.path).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # another user's, or gone already
+                    os.unlink(entry.path)
 
 
 def sha256_of(path: Path) -> str:

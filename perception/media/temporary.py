@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from omnisense.errors import InputError, MediaError
+from omnisense.files import remove_leftovers, temporary_prefix
 
 _REMEDY = "Give a path, bytes, a file object opened in binary mode, or an open clip."
 
@@ -28,7 +29,8 @@ class TemporaryMedia:
             InputError: it is neither bytes nor a binary file object.
             MediaError: it cannot be read, or the file cannot be written.
         """
-        handle, name = tempfile.mkstemp(prefix="omnisense-")
+        remove_leftovers(Path(tempfile.gettempdir()))
+        handle, name = tempfile.mkstemp(prefix=temporary_prefix())
         self.path = Path(name)
         self._remove = weakref.finalize(self, self.path.unlink, missing_ok=True)
         try:

@@ -19,6 +19,7 @@ from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.types import Word
 
 DIVIDED = "guess: time divided by word length"
+_DECODING = threading.Lock()  # all aligners share the models, which take one call at a time
 _SPHINX = "pocketsphinx forced alignment"
 _WHISPERX = "whisperx wav2vec2 alignment"
 # Phones for the letters of words that are not in PocketSphinx's dictionary (names, coinages). Crude on purpose: the
@@ -80,10 +81,9 @@ class Aligned(NamedTuple):
 
 
 class WordAligner:
-    """Aligns words with audio. Calls from several threads take turns."""
+    """Aligns words with audio. Calls from several threads take turns, those of other aligners too."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self.notes: dict[str, None] = {}
 
     def align(
@@ -98,7 +98,7 @@ class WordAligner:
             start_s: where the samples begin in the clip.
             with_phones: whether to align phones too (English only).
         """
-        with self._lock:
+        with _DECODING:
             timed, source = self._align_words(samples, text, language)
             phones = _align_phones(samples, text) if with_phones and language == "en" else []
         return Aligned(
@@ -193,6 +193,7 @@ def _force_align(samples: np.ndarray, words: list[str]) -> Any:
 
 
 def _decode_samples(decoder: Any, samples: np.ndarray) -> None:
+    decoder.reinit_feat()  # what it heard before must not shift these words
     decoder.start_utt()
     decoder.process_raw((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
     decoder.end_utt()

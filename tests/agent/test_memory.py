@@ -7,10 +7,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from omnisense import Agent, ConflictError, InputError, PolicyError, ScriptedPolicy, StorageError
+from omnisense import Agent, ConflictError, InputError, OmniSenseError, PolicyError, ScriptedPolicy, StorageError
 from omnisense.agent.memory import open_memory
 from omnisense.agent.rows import PendingTurn
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
@@ -198,6 +199,44 @@ def test_a_damaged_row_is_said(file, row):
         with agent_on(file) as other, pytest.raises(StorageError, match="is damaged"):
             other.respond(text="My dog died.", thread_id="t")
         assert agent_on(file).history("another") == ()
+
+
+def test_a_damaged_note_is_said(file):
+    with agent_on(file) as agent:
+        agent.respond(text="My name is Ana.", thread_id="t")
+        with sqlite3.connect(file) as connection:
+            connection.execute("UPDATE omnisense_notes SET note = '{'")
+        with pytest.raises(StorageError, match="is damaged"):
+            agent.notes("t")
+
+
+def test_every_damaged_page_is_said(file, tmp_path):
+    with agent_on(file) as agent:
+        for i in range(20):
+            agent.respond(text=f"My name is Ana, and this is message {i}.", thread_id="t")
+    good, random = file.read_bytes(), Random(1)
+    failed = 0
+    for page in range(len(good) // 4096):
+        damaged = tmp_path / f"{page}.sqlite"
+        damaged.write_bytes(good[: page * 4096] + random.randbytes(4096) + good[(page + 1) * 4096 :])
+        for call in (Agent.threads, lambda agent: agent.history("t"), lambda agent: agent.forget("t")):
+            try:
+                with agent_on(damaged) as agent:
+                    call(agent)
+            except OmniSenseError:
+                failed += 1
+    assert failed > 3
+
+
+@pytest.mark.parametrize("byte", [b"\xff", b"\0"])
+def test_a_damaged_schema_is_said(file, byte):
+    with agent_on(file) as agent:
+        agent.respond(text="My name is Ana.", thread_id="t")
+    file.write_bytes(
+        file.read_bytes().replace(b"CREATE TABLE omnisense_turns", b"CREATE TABLE omnisense_tur" + byte * 2)
+    )
+    with agent_on(file) as agent, pytest.raises(StorageError):
+        agent.history("t")
 
 
 def test_texts_that_no_encoding_holds(file):

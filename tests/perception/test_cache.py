@@ -136,6 +136,20 @@ def test_all_percepts_are_forgotten(own_home, sound, perceive):
     assert kept(own_home) == []
 
 
+@pytest.mark.subprocess
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_clips_that_a_killed_process_was_given_as_bytes_are_removed(sound, tmp_path, monkeypatch):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    code = "import os, sys, omnisense; clip = omnisense.open_clip(open(sys.argv[1], 'rb')); os.kill(os.getpid(), 9)"
+    command = [sys.executable, "-c", code, str(sound("a.wav"))]
+    assert subprocess.run(command, env=os.environ | {"TMPDIR": str(folder)}, check=False).returncode == -9
+    assert len(list(folder.iterdir())) == 1
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    clips = [open_clip(sound("a.wav").read_bytes()) for _ in range(2)]
+    assert {clip.path for clip in clips} == set(folder.iterdir())
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

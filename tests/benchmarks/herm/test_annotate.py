@@ -117,6 +117,29 @@ def test_failures_are_in_the_summary_and_in_the_log(dozen, tmp_path, workers):
     assert "cannot annotate p03x.png\nTraceback" in log
 
 
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.subprocess)])
+def test_where_every_image_fails_each_has_its_reason(tmp_path, run_cli, workers):
+    images, coco = tmp_path / "images", tmp_path / "coco"
+    for folder in (images, coco):
+        folder.mkdir()
+    for name in ("a.jpg", "b.png"):
+        (images / name).write_text("no picture")
+    (coco / "instances.json").write_text(
+        '{"images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}],'
+        ' "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9]}],'
+        ' "categories": [{"id": 1, "name": "person"}]}'
+    )
+    for _ in range(2):  # the second time it resumes
+        arguments = ("--coco", coco, "--output", tmp_path / "out", "--workers", workers)
+        code, out, err = run_cli("annotate", images, *arguments)
+        assert (code, "0 people in 0 of 0 images" in out) == (1, True)
+        assert [line.partition(":")[0] for line in err.splitlines() if "no video or audio track" in line] == [
+            "a.jpg",
+            "b.png",
+        ]
+        assert "Traceback" not in err
+
+
 def test_other_settings_need_another_folder(dozen, tmp_path):
     run(dozen, tmp_path / "out", dozen.write())
     with pytest.raises(InputError, match="seed"):

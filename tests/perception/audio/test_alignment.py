@@ -1,0 +1,35 @@
+"""Word times: the same for the same words, whatever was aligned before or is being aligned at the same time."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from omnisense import open_clip
+from omnisense.perception.speech.align import WordAligner
+from tests.conftest import DEMO
+
+SAID = "I am going to fly to space! I worked so hard for it, and I am so happy. I am a little nervous, too."
+
+
+def times(samples, text):
+    aligned = WordAligner().align(samples, text, "en", 0.0, with_phones=True)
+    assert len(aligned.words) == len(text.split())
+    assert "pocketsphinx" in aligned.source
+    return [(word.start_s, word.end_s) for word in aligned.words], aligned.phones
+
+
+@pytest.mark.shared
+def test_what_was_aligned_before_shifts_no_word(grid):
+    spoken = [(open_clip(path).audio(), text) for path, text in grid]
+    first = [times(*one) for one in spoken]
+    for samples, text in spoken[:3]:
+        for one, expected in zip(spoken, first, strict=True):
+            times(4 * samples, text)
+            assert times(*one) == expected
+
+
+def test_aligners_in_several_threads_do_not_disturb_each_other():
+    spoken = open_clip(DEMO).audio()
+    alone = times(spoken, SAID)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: times(spoken, SAID), range(4))) == [alone] * 4
