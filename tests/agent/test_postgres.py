@@ -97,6 +97,27 @@ def test_200_concurrent_turns_are_all_kept(url):
         agent.close()
 
 
+def test_threads_are_listed_and_forgotten(url):
+    import psycopg
+
+    with agent_on(url) as agent, agent_on(url) as other:
+        for thread in ("ana", "ben"):
+            agent.respond(text="My name is Ana.", thread_id=thread)
+        assert [(t.thread_id, t.turns, t.interrupted) for t in agent.threads()] == [
+            (n, 1, False) for n in ("ana", "ben")
+        ]
+        assert all(isinstance(t.size_bytes, int) and t.size_bytes > 100 and t.last_at for t in agent.threads())
+        agent.forget("ana")
+        assert [t.thread_id for t in other.threads()] == ["ben"]
+        assert heard(other, "ana") == []
+        with psycopg.connect(url) as connection:
+            for table in ("turns", "notes", "pending"):
+                sql = f"SELECT count(*) FROM omnisense_{table} WHERE thread_id = 'ana'"
+                assert connection.execute(sql).fetchone() == (0,)
+        assert other.forget_all() == 1
+        assert agent.threads() == []
+
+
 def test_a_killed_process_resumes_the_thread(url):
     process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"writing\n"
