@@ -41,12 +41,12 @@ class Transcriber:
 
     Args:
         folder: a Whisper model in CTranslate2 form.
-        language: a code such as ``en``; None lets multilingual models detect it, English-only models ignore it.
+        language: a code such as ``en``; None lets multilingual models detect it.
         threads: CPU threads of the recognizer; half the cores by default: its threads spin while they wait, and
             more of them slow the other extractors down more than they speed this one up.
 
     Raises:
-        ModelError: the folder contains no such model.
+        ModelError: the folder contains no such model, or the model does not know the language.
     """
 
     def __init__(self, folder: Path, language: str | None = None, threads: int | None = None) -> None:
@@ -126,6 +126,12 @@ def _load(folder: Path, language: str | None, threads: int) -> tuple[Any, str | 
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"the Whisper model cannot be loaded ({error})", "Download it again.", folder) from error
     if not model.model.is_multilingual:
+        if language not in (None, "en"):  # it would write the sounds down as English phrases
+            raise ModelError(
+                f"this Whisper model reads English only, not '{language}'",
+                "Give a multilingual --speech-model, or leave --language out.",
+                folder.name,
+            )
         language = "en"
     with without_whisperx_notices():
         pipeline = load_model(str(folder), device, language=language, vad_model=_fixed_vad(), model=model)
