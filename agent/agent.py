@@ -241,11 +241,7 @@ class Agent:
             raise InputError(f"there is no conversation {thread_id!r}", "List them with `omnisense threads`.")
 
     def forget_all(self) -> int:
-        """Remove all conversations and all cached percepts for good; return the number of conversations.
-
-        Raises:
-            InputError, StorageError: as :meth:`forget`.
-        """
+        """Remove all conversations and all cached percepts for good; return the number of conversations."""
         forget_all_percepts()
         return self._memory().forget_all()
 
