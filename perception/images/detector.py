@@ -59,12 +59,17 @@ class DetectorSceneReader:
                 decoded[path] = load_image(path)
             except Exception as error:  # an image that cannot be decoded must not stop the others
                 failed[path] = error
-        detections = self._detect(list(decoded.values())) if decoded else []
-        scenes = {
-            path: self._build_scene(path, image, found)
-            for (path, image), found in zip(decoded.items(), detections, strict=True)
-        }
-        return [scenes.get(path) or failed[path] for path in images]
+        try:
+            detections = self._detect(list(decoded.values())) if decoded else []
+        except Exception as error:  # nor must a batch that the detector cannot take
+            return [failed.get(path, error) for path in images]
+        scenes: dict[Path, Scene] = {}
+        for (path, image), found in zip(decoded.items(), detections, strict=True):
+            try:
+                scenes[path] = self._build_scene(path, image, found)
+            except Exception as error:
+                failed[path] = error
+        return [scenes[path] if path in scenes else failed[path] for path in images]
 
     def _detect(self, images: list[np.ndarray]) -> list[Mapping[str, Any]]:
         """Return ``labels``, ``scores`` and ``boxes`` (in pixels) for each image."""
@@ -80,13 +85,16 @@ class DetectorSceneReader:
 
     def _build_scene(self, path: Path, image: np.ndarray, found: Mapping[str, Any]) -> Scene:
         height, width = image.shape[:2]
+        names = self._detector.config.id2label
         boxes: list[tuple[str, BoxPx, float]] = []
         for label, score, corners in zip(
             found["labels"].tolist(), found["scores"].tolist(), found["boxes"].tolist(), strict=True
         ):
             box = clip_xywh(to_xywh(corners), width, height, MIN_SIDE_PX)
+            if box and label not in names:
+                raise ModelError(f"its configuration names no label {label}", "Use another detector.", self.name)
             if box:
-                boxes.append((self._detector.config.id2label[label], box, score))
+                boxes.append((names[label], box, score))
         people = [(box, score) for name, box, score in boxes if name == "person"]
         joints = self._estimate_joints(image, [box for box, _ in people])
         return Scene(

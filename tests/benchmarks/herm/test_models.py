@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,22 @@ def test_models_replace_annotations(trio, tmp_path, detector, poser):
     assert "pose model (no poses, no colors of garments)" in without.missing
     with pytest.raises(ModelError, match="cannot be loaded"):
         run(trio, tmp_path / "out3", AnnotateSettings(detector_model=str(poser)))
+
+
+def test_a_detector_that_fails_on_every_image_is_named_as_the_reason(trio, tmp_path, detector, run_cli, monkeypatch):
+    from omnisense.perception.images.detector import DetectorSceneReader
+
+    folder = tmp_path / "detector"
+    shutil.copytree(detector, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"id2label": {"5": "person", "6": "frisbee"}, "label2id": {"person": 5, "frisbee": 6}}
+    (folder / "config.json").write_text(json.dumps(config))
+    arguments = ("annotate", trio.folder / "images", "--detector-model", folder, "--output")
+    code, _, err = run_cli(*arguments, tmp_path / "out")
+    assert (code, "names no label 0" in err, "Traceback" in err) == (1, True, False)
+    monkeypatch.setattr(DetectorSceneReader, "_detect", lambda *_: {}["logits"])
+    code, _, err = run_cli(*arguments, tmp_path / "out2")
+    assert (code, "trio.png: 'logits'" in err) == (1, True)
 
 
 @pytest.fixture(scope="module")
