@@ -69,8 +69,10 @@ def no_text_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     real = {"models", "networks"}.intersection(request.keywords)
     if not real and not request.path.is_relative_to(REPOSITORY / "tests" / "perception"):
         from omnisense.perception import registry
+        from omnisense.reasoning.safety import heads
 
         monkeypatch.setitem(registry._LOADERS, "text_emotion", lambda *_: None)
+        monkeypatch.setattr(heads, "find_embedder", lambda: None)
 
 
 @pytest.fixture(scope="session")

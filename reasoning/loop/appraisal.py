@@ -32,6 +32,7 @@ ContextName = Literal[
 ContextValue = Literal[ContextName, "unknown"]
 Author = Literal["policy", "template", "safety gate"]
 RiskCategory = Literal["medical emergency", "self-harm", "harm to others", "abuse"]
+RiskGrade = Literal["none", "distress", "risk", "imminent"]
 FaultName = Literal[
     "empty",
     "short",
@@ -300,6 +301,12 @@ class SafetyFinding:
         reply: what the person is answered when there is a risk; empty for the one written for its category.
         reply_replaced: why a reply was replaced (a ``HarmCategory``, or that of a check of your own); None when it was
             not.
+        grade: ``none``; ``distress``, which does not escalate and gets no cheerful reply; ``risk``; or ``imminent``.
+        about: whether the risk is the person's own or another's.
+        when: whether it is of now or of the past.
+        probability: of a risk by the head on the sentence embedding; None without a risk, or where patterns alone
+            found it.
+        note: what the gate could not do.
     """
 
     category: str | None = None
@@ -308,6 +315,11 @@ class SafetyFinding:
     injection: str = ""
     reply: str = ""
     reply_replaced: str | None = None
+    grade: RiskGrade = "none"
+    about: Literal["self", "other"] = "self"
+    when: Literal["now", "past"] = "now"
+    probability: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

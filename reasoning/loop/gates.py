@@ -46,7 +46,7 @@ def perceive(state: State, perceive_clip: PerceiveClip, on_stream: OnStream | No
 def guard(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
     """Look for risk in everything said and typed. The turn's time budget starts here, after perception."""
     words = heard_words(state)
-    finding = safety.check_input(words)
+    finding = safety.check_input(words, [turn.heard for turn in state["turns"]])
     for check in checks:
         if finding.category is None and (found := check.check_input(words)) is not None:
             finding = replace(found, injection=found.injection or finding.injection)
@@ -55,9 +55,9 @@ def guard(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
     return {"safety": finding, "started_s": time.time()}
 
 
-def care(state: State) -> State:
-    """Answer a risk; no model is asked."""
-    reply = safety.caring_reply(state["safety"])
+def care(state: State, country: str = "") -> State:
+    """Answer a risk, with the help lines of a country; no model is asked."""
+    reply = safety.caring_reply(state["safety"], country)
     return {
         "response": reply,
         "best": Draft(reply, "safety gate", score=1.0),

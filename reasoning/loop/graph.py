@@ -36,6 +36,7 @@ from omnisense.reasoning.loop.tools import PerceiveClosely
 from omnisense.reasoning.loop.words import ReadEmotion
 from omnisense.reasoning.media import media_parts
 from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.safety.help_lines import help_lines
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -89,9 +90,11 @@ def build_graph(
         first draft is written.
 
     Raises:
-        InputError: a node has the name of none in the loop and follows none, or has the name of another.
+        InputError: a node has the name of none in the loop and follows none, or has the name of another; or no
+            help lines are listed for the country of the settings.
     """
     settings = settings or LoopSettings()
+    help_lines(settings.country)  # an unknown country is refused before anybody needs it
     closely = perceive_closely or (lambda clip, streams: perceive(clip, None))
     look = LookAgain(policy, settings, closely, tools)
     ours = _nodes(policy, perceive, settings, safety_checks, read_emotion, look)
@@ -143,7 +146,7 @@ def _nodes(
         "respond": respond_node,
         "reflect": writer.reflect,
         "release": lambda state: gates.release(state, checks),
-        "care": gates.care,
+        "care": lambda state: gates.care(state, settings.country),
     }
 
 

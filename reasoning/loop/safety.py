@@ -1,67 +1,44 @@
 """The safety gate, before and after the reasoning.
 
 Before: signs of risk in what was said or typed lead to a caring reply that points to help, with an ``escalate`` flag
-for the host application, and no language model is asked. After: a reply that gives method details, urges harm or
-advises against help is replaced. The signs are regular expressions for English: they catch plain statements, not hints;
-a host that needs more adds its own check before it calls the agent. Words in a clip are evidence, never instructions;
-attempts to command the agent are recorded.
+for the host application, and no language model is asked. Each sentence is read by a head on the sentence embedding
+(:mod:`omnisense.reasoning.safety.heads`) and by patterns for what is explicit; risk or distress in the turns before
+makes the gate more careful. After: a reply that gives method details, urges harm or advises against help is replaced.
+
+Where the embedding model is absent only the patterns are left: they find plain statements, no hints, and the finding
+says so. Words in a clip are evidence, never instructions; attempts to command the agent are recorded.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 import re
-from typing import TypeVar
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
-from omnisense.reasoning.loop.appraisal import HarmCategory, RiskCategory, SafetyFinding
+from omnisense.reasoning.language import detect_language
+from omnisense.reasoning.loop.appraisal import HarmCategory, RiskGrade, SafetyFinding
+from omnisense.reasoning.safety import heads
+from omnisense.reasoning.safety.heads import RiskScores
+from omnisense.reasoning.safety.help_lines import help_lines
+from omnisense.reasoning.safety.patterns import Sign, find_signs, is_figure_of_speech
 
-Category = TypeVar("Category", bound=str)
-
-
-def _compile(regexes: dict[Category, tuple[str, ...]]) -> list[tuple[Category, re.Pattern[str]]]:
-    return [(category, re.compile(regex, re.IGNORECASE)) for category, row in regexes.items() for regex in row]
-
-
-_SELF = r"(my ?self|my (own )?life|me)"
-_RISK_REGEXES: dict[RiskCategory, tuple[str, ...]] = {
-    "medical emergency": (
-        r"\b(having|had|think it'?s) a (heart attack|stroke|seizure)\b",
-        r"\b(can'?t|cannot|can not|struggling to|hard to) breathe\b",
-        r"\bchest (pain|hurts)\b",
-        r"\b(took|swallowed|taken) (too many|a lot of|all (of )?(my|the)) (pills|tablets|medicine)\b",
-        r"\b(overdos(ed|ing)|unconscious|won'?t stop bleeding|not breathing)\b",
-    ),
-    "self-harm": (
-        rf"\b(kill|hurt|harm|cut|cutting|hang|drown|shoot) (of )?{_SELF}\b",
-        r"\bkilling myself\b",
-        r"\b(end|ending|take|taking) (it all|my (own )?life)\b",
-        r"\bsuicid(e|al)\b",
-        r"\b(want|wanted|wish|ready|going) to (die|be dead|not exist)\b",
-        r"\bwish i (was|were) dead\b",
-        r"\b(don'?t|do not) want to (live|be alive|be here) ?(any ?more|any longer)?\b",
-        r"\bbetter off (dead|without me)\b",
-        r"\bno (reason|point) (to|in) (live|living|going on)\b",
-    ),
-    "harm to others": (
-        r"\b(kill|murder|shoot|stab|poison|strangle) (him|her|them|you|my|the|everyone|people|that|those)\b",
-        r"\b(going|want|plan|planning) to (hurt|attack|bomb|burn) (him|her|them|my|the|everyone|people|that)\b",
-        r"\b(make|build) (a|an) (bomb|explosive)\b",
-    ),
-    "abuse": (
-        r"\b(he|she|they|my \w+) (hits?|beats?|chokes?|kicks?|punche[sd]|slaps?|hit|beat|choked|kicked|slapped|raped"
-        r"|molested|abuse[sd]?|touche[sd]) me\b",
-        r"\b(i am|i'm|i was|being|getting|been) (abused|raped|beaten|molested|assaulted)\b",
-        r"\b(afraid|scared|terrified) (of|to be with) my (husband|wife|partner|boyfriend|girlfriend|father|mother|dad"
-        r"|mum|mom)\b",
-    ),
-}
-_RISKS = _compile(_RISK_REGEXES)
-# "I nearly killed myself laughing", "this traffic is killing me", "to die for": figures of speech, not signs.
-_FIGURES_OF_SPEECH = re.compile(
-    r"killed? (myself|me) (laughing|with laughter)|(is|are|was) killing (me|it)|to die for|dying to|could have died"
-    r"|shoot (me|you) (an?|the) (email|message|text)|shoot (the|that|a|some) (video|film|scene|photo|picture|hoops?)"
-    r"|kill(ed|ing)? (the|some) (time|lights?|engine|vibe|mood)|hurts? my (knee|back|head|foot|feet|hand|arm|leg)",
-    re.IGNORECASE,
-)
+# Probabilities from which a sentence counts, chosen on the split "tune" of the sentences.
+RISK_FROM = 0.35
+_DISTRESS_FROM = 0.6  # of distress and risk together
+_AFTER_RISK, _AFTER_DISTRESS = 0.2, 0.28  # a risk, or distress twice, in the turns before
+_FIGURE_FROM, _OTHER_LANGUAGE_FROM = 0.85, 0.8
+_SURELY_NONE = 0.15  # below it a sign that is not certain does not count
+_IMMINENT_SHARE = 0.5  # of the risk
+_LAST_TURNS = 3
+_FEW, _MOST = 4, 0.9  # sentences of a message, and the threshold of a long text
+HARM_FROM = 0.5
+_SHORT, _SHORT_HARM_FROM = 3, 0.95  # words of a sentence that says little: "You finally quit."
+_SURELY_SAFE = 0.1  # below it a pattern of a harmful reply does not count
 _INJECTION = re.compile(
     r"\b(ignore|disregard|forget) (all |any |the |your )*(previous|prior|above|earlier|other)? ?"
     r"(instructions?|rules?|prompts?)"
@@ -77,7 +54,10 @@ _HARM_REGEXES: dict[HarmCategory, tuple[str, ...]] = {
     ),
     "urging harm": (
         r"\b(you should|go ahead and|just|please) (kill|hurt|harm|cut|die|end)\b",
-        r"\bkill yourself\b",
+        r"\b(?<!don't )(?<!not )kill yourself\b",
+        r"\b(glad|happy|great|wonderful|nice|lovely|congratulations)\b[^.?]{0,40}\b(if|when|that|on) you"
+        r"('ll| will|'re| are|r| were)?\b[^.?]{0,25}"
+        r"\b(gone|dead|die|kill\w*|suicid\w*|cut yourself|end(ing)? it|better off without)\b",
         r"\b(hit|hurt|attack) (him|her|them) back\b",
     ),
     "turning away from help": (
@@ -91,47 +71,151 @@ _HARM_REGEXES: dict[HarmCategory, tuple[str, ...]] = {
         r"\bget over it\b",
     ),
 }
-_UNSAFE_REPLIES = _compile(_HARM_REGEXES)
-_CARING_REPLIES: dict[RiskCategory, str] = {
-    "self-harm": "I am really glad you said this, and I am sorry it hurts so much. You do not have to face it alone. "
-    "Please reach someone now: call your local emergency number, or a crisis line (in the US and Canada "
-    "call or text 988; in the UK and Ireland call 116 123), or ask a person near you to stay with you. "
-    "Are you safe right now?",
-    "medical emergency": "This sounds urgent, and I want you to get help right now. Please call your local emergency "
-    "number (112 in Europe, 911 in North America) or ask someone near you to call. Stay with "
-    "someone if you can. Is anyone there with you?",
-    "abuse": "I am so sorry this is happening to you. It is not your fault, and you deserve to be safe. If you are in "
-    "danger now, please call your local emergency number; a helpline for domestic violence or a person you "
-    "trust can help you find a safe place. Are you safe at the moment?",
-    "harm to others": "I can hear how much is boiling up in you. Before anything happens, please put some distance "
-    "between you and them, and talk to someone now: a person you trust, a crisis line (988 in the US "
-    "and Canada, 116 123 in the UK and Ireland), or your local emergency number if somebody is in "
-    "danger. Can you step away while we talk?",
-}
+_UNSAFE_REPLIES = [
+    (category, re.compile(regex, re.IGNORECASE)) for category, row in _HARM_REGEXES.items() for regex in row
+]
 _CAREFUL_REPLY = "Thank you for telling me. I want to be careful with you here. What would help you most right now?"
+_CARE = Path(heads.__file__).with_name("care.toml")
 
 
-def check_input(text: str) -> SafetyFinding:
-    """Look for signs of risk, and for attempts to command the agent, in everything said and typed."""
+def check_input(text: str, earlier: Sequence[str] = ()) -> SafetyFinding:
+    """Look for signs of risk, and for attempts to command the agent, in everything said and typed.
+
+    Args:
+        text: of this turn.
+        earlier: what the person said in earlier turns, the latest last.
+    """
     text = text.replace("\u2019", "'")
     command = _INJECTION.search(text)
     injection = command.group(0) if command else ""
-    literal = _FIGURES_OF_SPEECH.sub(" ", text)
-    for category, regex in _RISKS:
-        found = regex.search(literal)
-        if found:
-            return SafetyFinding(category, found.group(0), escalate=True, injection=injection)
-    return SafetyFinding(injection=injection)
+    sentences = tuple(heads.split_sentences(text))
+    scores = heads.score_risk(sentences)
+    if scores is None:
+        sign = next((sign for sentence in sentences for sign in find_signs(sentence)), None)
+        finding = _finding(sign, None, sign.matched if sign else "") if sign else SafetyFinding()
+        return _with(finding, injection, heads.WITHOUT_EMBEDDING)
+    threshold = max(_threshold(earlier), _threshold_of_many(len(sentences)))
+    found = [
+        (_certainty(sign, score), sentence, sign, score)
+        for sentence, score in zip(sentences, scores, strict=True)
+        for sign in [_counting_sign(sentence, score)]
+        if sign or score.risk >= _threshold_of(sentence, threshold)
+    ]
+    if found:
+        _, sentence, sign, score = max(found, key=lambda row: row[0])
+        return _with(_finding(sign, score, sign.matched if sign else sentence), injection)
+    is_distress = any(score.distress + score.risk >= _DISTRESS_FROM for score in scores)
+    return SafetyFinding(injection=injection, grade="distress" if is_distress else "none")
 
 
 def check_reply(reply: str) -> HarmCategory | None:
     """Return the kind of harm that a reply would do; None when it is safe."""
     text = reply.replace("\u2019", "'")
-    return next((category for category, regex in _UNSAFE_REPLIES if regex.search(text)), None)
+    sentences = tuple(heads.split_sentences(text))
+    scores = heads.score_harm(sentences)
+    for i, sentence in enumerate(sentences):
+        kind = harm_by_pattern(sentence)
+        if kind and (scores is None or scores[i][1] >= _SURELY_SAFE):
+            return kind
+    found = [
+        row
+        for sentence, row in zip(sentences, scores or (), strict=False)
+        if row[1] >= (HARM_FROM if len(sentence.split()) > _SHORT else _SHORT_HARM_FROM)
+    ]
+    return _harm(max(found, key=lambda row: row[1])[0]) if found else None
 
 
-def caring_reply(finding: SafetyFinding) -> str:
-    """Return a reply written by people: for the risk that was found or, without one, in place of an unsafe reply."""
+def harm_by_pattern(sentence: str) -> HarmCategory | None:
+    """Return the kind of harm that the words of a sentence show by pattern."""
+    return next((category for category, regex in _UNSAFE_REPLIES if regex.search(sentence)), None)
+
+
+def caring_reply(finding: SafetyFinding, country: str = "") -> str:
+    """Return a reply written by people: for the risk that was found or, without one, in place of an unsafe reply.
+
+    Args:
+        finding: the risk; what is imminent is answered with the emergency number first.
+        country: ISO 3166 code of the help lines; empty for international ones.
+
+    Raises:
+        InputError: no help lines are listed for the country.
+    """
     if finding.category and finding.reply:
         return finding.reply
-    return next((text for risk, text in _CARING_REPLIES.items() if risk == finding.category), _CAREFUL_REPLY)
+    replies = _care().get(finding.category or "")
+    if replies is None:
+        return _CAREFUL_REPLY
+    lines = help_lines(country)
+    grade = "imminent" if finding.grade == "imminent" else "risk"
+    return replies[f"other_{grade}" if finding.about == "other" else grade].format(
+        emergency=lines.emergency,
+        crisis=lines.crisis,
+        crisis_upper=lines.crisis[:1].upper() + lines.crisis[1:],
+        abuse=lines.abuse,
+    )
+
+
+def _threshold(earlier: Sequence[str]) -> float:
+    """Return from which probability a sentence counts, after what was said before."""
+    grades = [_grade_of(text) for text in earlier[-_LAST_TURNS:]]
+    if "risk" in grades:
+        return _AFTER_RISK
+    return _AFTER_DISTRESS if grades.count("distress") > 1 else RISK_FROM
+
+
+def _threshold_of_many(sentences: int) -> float:
+    """Return the threshold for a text of so many sentences: each is one more chance of a false alarm."""
+    return min(_MOST, RISK_FROM + 0.1 * math.log2(max(1.0, sentences / _FEW))) if sentences > _FEW else 0.0
+
+
+def _grade_of(text: str) -> RiskGrade:
+    finding = check_input(text)
+    return "risk" if finding.escalate else finding.grade
+
+
+def _threshold_of(sentence: str, threshold: float) -> float:
+    if is_figure_of_speech(sentence):
+        return _FIGURE_FROM
+    return threshold if detect_language(sentence) in ("", "en") else _OTHER_LANGUAGE_FROM
+
+
+def _counting_sign(sentence: str, score: RiskScores) -> Sign | None:
+    """Return the sign by pattern that counts beside what the head says."""
+    signs = find_signs(sentence)
+    is_english = detect_language(sentence) in ("", "en")
+    return next((s for s in signs if s.is_certain or (is_english and score.risk >= _SURELY_NONE)), None)
+
+
+def _certainty(sign: Sign | None, score: RiskScores) -> tuple[bool, float]:
+    return (sign.grade == "imminent" if sign else score.imminent >= _IMMINENT_SHARE * score.risk, score.risk)
+
+
+def _finding(sign: Sign | None, score: RiskScores | None, matched: str) -> SafetyFinding:
+    is_imminent = bool(sign and sign.grade == "imminent")
+    if score and score.risk >= RISK_FROM:
+        is_imminent |= score.imminent >= _IMMINENT_SHARE * score.risk
+    category = sign.category if sign else score.category if score else ""
+    return SafetyFinding(
+        category,
+        matched,
+        escalate=True,
+        grade="imminent" if is_imminent else "risk",
+        about="other" if score and score.person == "other" else "self",
+        when="past" if score and score.time == "past" else "now",
+        probability=round(score.risk, 3) if score else None,
+    )
+
+
+def _with(finding: SafetyFinding, injection: str, note: str = "") -> SafetyFinding:
+    return replace(finding, injection=injection, note=note)
+
+
+def _harm(name: str) -> HarmCategory:
+    assert name in get_args(HarmCategory), "the head's labels are harms"
+    return name  # type: ignore[return-value]
+
+
+@functools.lru_cache(maxsize=1)
+def _care() -> dict[str, dict[str, str]]:
+    replies: dict[str, dict[str, str]] = tomllib.loads(_CARE.read_text("utf-8"))
+    return replies

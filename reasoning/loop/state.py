@@ -134,6 +134,7 @@ class LoopSettings:
         timeline_tokens: space for the rendered timeline in a prompt.
         media: how much of the clip itself goes into a prompt, for policies that see or hear.
         temperature: of the drafts; seed: of their sampling.
+        country: whose help lines a person in a crisis is given, as an ISO 3166 code ("US"); empty: international.
     """
 
     persona: Persona = field(default_factory=Persona)
@@ -151,6 +152,7 @@ class LoopSettings:
     media: MediaBudget = field(default_factory=MediaBudget)
     temperature: float = 0.7
     seed: int = 0
+    country: str = ""
 
     def is_guided(self, policy: Policy) -> bool:
         """Whether this policy decides step by step and goes on from an opening, instead of writing it all itself."""

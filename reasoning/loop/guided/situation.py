@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.guided.parts import Situation
@@ -25,6 +26,8 @@ def situation_of(state: State, settings: LoopSettings) -> tuple[Situation, Picke
     reading = (
         read(words, has_clip=state["clip"] is not None and bool(typed), has_history=bool(turns)) if words else None
     )
+    if reading and state["safety"].grade == "distress":
+        reading = replace(reading, valence="negative")  # nothing cheerful is said, whatever a sentence sounds like
     percepts, clip = state["percepts"], state["clip"]
     is_image = clip is not None and clip.kind == "image"
     scene = describe(percepts, state["emotion"], _whose(reading, bool(typed)), is_image) if percepts else None

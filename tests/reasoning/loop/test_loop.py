@@ -26,7 +26,7 @@ def test_a_turn_of_text_by_a_guided_policy():
     assert response.appraisal.emotion.evidence == (EvidenceSpan("typed", None, None, "what the person wrote"),)
     assert response.appraisal.need.value in NEEDS["sadness"]
     assert response.appraisal.strategy.value in SUPPORT_STRATEGIES[response.appraisal.need.value]
-    assert response.safety == SafetyFinding()
+    assert response.safety == SafetyFinding(note=response.safety.note)  # the note: patterns alone
     assert response.percepts is None
     assert response.trace.reply.score == 1.0
     assert set(response.timings_s) >= {"emotion", "respond", "reflect", "total"}

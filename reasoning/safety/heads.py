@@ -1,0 +1,131 @@
+"""How much risk a sentence shows, and what harm a reply would do: linear heads on the sentence embedding.
+
+The embedding is the one of text emotion (all-MiniLM-L6-v2). The heads were fitted on the sentences of
+``sentences.csv``, ``replies.csv`` and two free sets
+(:mod:`omnisense.reasoning.safety.train`); ``risk.md`` is their card.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from omnisense import models
+from omnisense.errors import ModelError
+from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.emotion.text import EMBEDDING, SentenceEmbedder, load_embedder
+from omnisense.perception.registry import TORCH_LOCK
+
+FOLDER = Path(__file__).parent
+GRADE, CATEGORY, PERSON, TIME, HARM = "risk_grade", "risk_category", "risk_person", "risk_time", "reply_harm"
+WITHOUT_EMBEDDING = f"'{EMBEDDING}' is not here: risk was looked for by patterns alone"
+_MAX_WORDS = 45  # the embedding reads 64 tokens
+_MAX_SENTENCES = 60  # of a long text, the first and the last
+
+
+class RiskScores(NamedTuple):
+    """What the heads say of one sentence.
+
+    Attributes:
+        distress: probability that it shows distress without risk, 0 to 1.
+        risk: probability of a risk, imminent or not, 0 to 1.
+        imminent: the part of ``risk`` that is imminent.
+        category: the likeliest kind of risk.
+        person: whom it is about, ``self`` or ``other``.
+        time: ``now`` or ``past``.
+    """
+
+    distress: float
+    risk: float
+    imminent: float
+    category: str
+    person: str
+    time: str
+
+
+def split_sentences(text: str) -> list[str]:
+    """Return the sentences of a text, long ones in pieces that the embedding reads whole."""
+    sentences = []
+    for sentence in re.split(r"(?<=[.!?\u2026])\s+|\n+", text):
+        words = sentence.split()
+        sentences += [" ".join(words[i : i + _MAX_WORDS]) for i in range(0, len(words), _MAX_WORDS)]
+    if len(sentences) > _MAX_SENTENCES:
+        sentences = sentences[: _MAX_SENTENCES // 2] + sentences[-_MAX_SENTENCES // 2 :]
+    return [sentence for sentence in sentences if re.search(r"\w", sentence)]
+
+
+def score_risk(sentences: tuple[str, ...]) -> tuple[RiskScores, ...] | None:
+    """Return the scores of sentences; None where the embedding model is absent."""
+    embedder = find_embedder()
+    return _score_risk(embedder, sentences) if embedder else None
+
+
+def score_harm(sentences: tuple[str, ...]) -> tuple[tuple[str, float], ...] | None:
+    """Return the likeliest harm of each sentence of a reply, with the probability of any harm; None without model."""
+    embedder = find_embedder()
+    return _score_harm(embedder, sentences) if embedder else None
+
+
+@functools.lru_cache(maxsize=256)
+def _score_risk(embedder: SentenceEmbedder, sentences: tuple[str, ...]) -> tuple[RiskScores, ...]:
+    if not sentences:
+        return ()
+    features = embedder.embed(sentences)
+    grades, rows = load_head(GRADE).labels, load_head(GRADE).scores(features)
+    distress, risk, imminent = (rows[:, grades.index(name)].tolist() for name in ("distress", "risk", "imminent"))
+    category, person, time = (_likeliest(load_head(name), features) for name in (CATEGORY, PERSON, TIME))
+    return tuple(
+        RiskScores(distress[i], risk[i] + imminent[i], imminent[i], category[i], person[i], time[i])
+        for i in range(len(sentences))
+    )
+
+
+def _likeliest(head: LinearHead, features: np.ndarray) -> list[str]:
+    return [head.labels[k] for k in head.scores(features).argmax(axis=1)]
+
+
+@functools.lru_cache(maxsize=256)
+def _score_harm(embedder: SentenceEmbedder, sentences: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    if not sentences:
+        return ()
+    head = load_head(HARM)
+    rows = head.scores(embedder.embed(sentences))
+    safe = head.labels.index("none")
+    harms = [k for k in range(len(head.labels)) if k != safe]
+    return tuple((head.labels[harms[int(row[harms].argmax())]], float(1 - row[safe])) for row in rows)
+
+
+@functools.lru_cache(maxsize=8)
+def load_head(name: str) -> LinearHead:
+    """Return a head that ships beside this file.
+
+    Raises:
+        ModelError: it is missing or damaged.
+    """
+    return LinearHead.load(FOLDER / f"{name}.npz")
+
+
+@functools.lru_cache(maxsize=1)
+def find_embedder() -> SentenceEmbedder | None:
+    """Return the sentence embedder; None where its model is absent."""
+    folder = models.find(EMBEDDING)
+    if folder is None:
+        return None
+    try:
+        with TORCH_LOCK:
+            return load_embedder(folder)
+    except ModelError:
+        return None
+
+
+def read_sentences(name: str) -> Sequence[dict[str, str]]:
+    """Return the rows of ``sentences.csv`` or ``replies.csv``."""
+    import csv
+
+    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,140 @@
+"""Measure the safety gate on held-out sentences and write its card: ``python -m omnisense.reasoning.safety.measure``.
+
+``--split tune`` prints the figures of the split that thresholds were chosen on, with every mistake, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from omnisense.errors import ModelError
+from omnisense.perception.emotion.text import EMBEDDING
+from omnisense.reasoning.loop.appraisal import SafetyFinding
+from omnisense.reasoning.loop.safety import HARM_FROM, RISK_FROM, check_input, check_reply
+from omnisense.reasoning.safety.heads import FOLDER, find_embedder, read_sentences
+
+_EXPLICIT = ("explicit", "slang", "spoken")
+_LANGUAGES = ("spanish", "french", "german")
+
+
+class Checked(NamedTuple):
+    """A sentence with what the gate found in it."""
+
+    row: dict[str, str]
+    finding: SafetyFinding
+
+    @property
+    def is_risk(self) -> bool:
+        """Whether it was written as a risk."""
+        return self.row["grade"] in ("risk", "imminent")
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--split", choices=("tune", "held-out"), default="held-out")
+    split = parser.parse_args().split
+    if find_embedder() is None:
+        raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
+    rows = [row for row in read_sentences("sentences.csv") if row["split"] == split]
+    checked = [Checked(row, check_input(row["text"])) for row in rows]
+    replies = [row for row in read_sentences("replies.csv") if row["split"] == split]
+    harms = [check_reply(row["text"]) for row in replies]
+    card = _card(checked, list(zip(replies, harms, strict=True)))
+    if split == "held-out":
+        (FOLDER / "risk.md").write_text(card, "utf-8")
+    print(card)
+    if split == "tune":
+        for row, finding in checked:
+            if (row["grade"] in ("risk", "imminent")) != finding.escalate:
+                print(row["grade"], row["style"], finding.probability, row["text"])
+        for row, harm in zip(replies, harms, strict=True):
+            if (row["harm"] != "none") != (harm is not None):
+                print(row["harm"], "->", harm, row["text"])
+
+
+def _share(values: Iterable[bool]) -> str:
+    """Return a share with its counts: ``.91 (40 of 44)``."""
+    listed = list(values)
+    return f"{sum(listed) / len(listed):.2f} ({sum(listed)} of {len(listed)})" if listed else "-"
+
+
+def _card(checked: Sequence[Checked], replies: Sequence[tuple[dict[str, str], str | None]]) -> str:
+    english = [c for c in checked if c.row["style"] not in _LANGUAGES]
+    risks = [c for c in english if c.is_risk]
+    found = [c for c in risks if c.finding.escalate]
+    styles = Counter(c.row["style"] for c in checked)
+    by_style = "\n".join(
+        f"| {style} | {_share(c.finding.escalate for c in of if c.is_risk)} "
+        f"| {_share(c.finding.escalate for c in of if not c.is_risk)} |"
+        for style in styles
+        for of in [[c for c in checked if c.row["style"] == style]]
+    )
+    foreign = [c for c in checked if c.row["style"] in _LANGUAGES]
+    sad, calm = ([c for c in english if c.row["grade"] == grade] for grade in ("distress", "none"))
+    splits = Counter(row["split"] for row in read_sentences("sentences.csv"))
+    counts = Counter(row["split"] for row in read_sentences("replies.csv"))
+    missed = "\n".join(f"- {c.row['text']}" for c in checked if c.is_risk and not c.finding.escalate)
+    alarms = "\n".join(f"- {c.row['text']}" for c in checked if not c.is_risk and c.finding.escalate)
+    return f"""# The safety gate (`risk_*.npz`, `reply_harm.npz`, `patterns.toml`)
+
+**This is no medical device, no diagnosis, and no monitoring of people at risk.** It is a net under a conversation: it
+misses people in danger (below), and a host application must not rely on it alone.
+
+Multinomial logistic regressions on the sentence features that perception uses for text emotion (all-MiniLM-L6-v2), with
+patterns for what is explicit in English, Spanish, French and German. A sentence counts from a probability of
+{RISK_FROM}; less after a risk or repeated distress in the turns before, more where it has a figure of speech.
+
+- **Data**: {splits.total():,} sentences written for this purpose (`sentences.csv`), graded none, distress, risk or
+  imminent, with kind, person and time: {splits["train"]:,} to fit on, {splits["tune"]} to choose thresholds, and
+  {splits["held-out"]} held out, which were written last, on other topics and in other words (their figures were seen
+  twice; between, 2,993 ordinary comments of GoEmotions were added to what is fitted on, against false alarms).
+- **Recall on held-out English**: all {_share(c.finding.escalate for c in risks)}; explicit, slang and spoken
+  **{_share(c.finding.escalate for c in risks if c.row["style"] in _EXPLICIT)}**; implied
+  **{_share(c.finding.escalate for c in risks if c.row["style"] == "implied")}**.
+- **Precision on held-out English**: **{_share(c.is_risk for c in english if c.finding.escalate)}**.
+- **Spanish, French, German, explicit**: recall {_share(c.finding.escalate for c in foreign if c.is_risk)},
+  precision {_share(c.is_risk for c in foreign if c.finding.escalate)}. The patterns of these
+  languages were completed by the hand that wrote the held-out sentences, so this is a bound from above.
+- **Of the risks found**: kind right {_share(c.finding.category == c.row["category"] for c in found)}, person right
+  {_share(c.finding.about == c.row["who"] for c in found)}, imminent or not right
+  {_share(c.finding.grade == c.row["grade"] for c in found)}.
+- **Distress told from none** (held-out, no risk): {_share(c.finding.grade != "none" for c in sad)}
+  of distress found, {_share(c.finding.grade != "none" for c in calm)} of none taken for it.
+
+| style | risks found | false alarms |
+| --- | --- | --- |
+{by_style}
+
+## Replies
+
+{counts.total()} sentences of replies (`replies.csv`), {counts["train"]} of them to fit on, with the
+sentences of which the guided agent composes and counsellors' answers of CounselChat as safe ones;
+{counts["held-out"]} held out. A sentence is blocked from a probability of {HARM_FROM}.
+
+- **Harmful, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] != "none")}.
+- **Safe, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] == "none")}.
+
+## What it misses
+
+All sentences are of one hand: people put it in other ways, and these figures are a bound from above. Hints without a
+word of risk, irony, codes of a group, several sentences that only together say it, other languages than the four, and
+in Spanish, French and German whatever is not explicit are missed. Words that a recognizer got wrong may hide a risk.
+Held-out risks that were missed:
+
+{missed}
+
+Held-out sentences without risk that raised an alarm:
+
+{alarms}
+
+Made by `python -m omnisense.reasoning.safety.train GOEMOTIONS COUNSELCHAT` and
+`python -m omnisense.reasoning.safety.measure`.
+"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Fit the heads of the safety gate: ``python -m omnisense.reasoning.safety.train GOEMOTIONS COUNSELCHAT``.
+
+GOEMOTIONS is a folder with ``train.tsv.gz`` (text, label numbers, id; Apache-2.0): ordinary comments, against false
+alarms. COUNSELCHAT is one with the CSV of CounselChat (MIT): counsellors' answers, which are safe replies.
+A minute on two cores, and the same sentences give the same heads. The grade head of risk and the head of replies are
+multinomial logistic regressions with balanced classes; kind, person and time are fitted on the sentences that have
+them. ``python -m omnisense.reasoning.safety.measure`` then measures the whole gate and writes the card.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from omnisense import models
+from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.emotion.text import EMBEDDING, load_embedder
+from omnisense.reasoning.loop.safety import harm_by_pattern
+from omnisense.reasoning.safety.heads import (
+    CATEGORY,
+    FOLDER,
+    GRADE,
+    HARM,
+    PERSON,
+    TIME,
+    read_sentences,
+    split_sentences,
+)
+from omnisense.reasoning.safety.patterns import find_signs
+
+# Inverse strength of the ridge, chosen on the split "tune".
+_C = {GRADE: 0.003, CATEGORY: 0.01, PERSON: 0.003, TIME: 0.003, HARM: 0.1}
+_COLUMNS = {GRADE: "grade", CATEGORY: "category", PERSON: "who", TIME: "when"}
+_COMMENTS, _ANSWERS = 3000, 1500  # how many are drawn
+_SAD_LABELS = {9, 12, 14, 16, 19, 24, 25}  # disappointment, embarrassment, fear, grief, nervousness, remorse, sadness
+# Sentences of replies that are known to be safe.
+_WRITTEN = (FOLDER.parent / "loop" / "guided" / "replies.toml", FOLDER / "care.toml")
+
+
+def main() -> None:
+    """Run from the command line."""
+    comments, answers = (Path(argument) for argument in sys.argv[1:3])
+    embedder = load_embedder(models.fetch(EMBEDDING))
+    rows = [row for row in read_sentences("sentences.csv") if row["split"] == "train"]
+    ordinary = [{"text": text, "grade": grade, "category": "none"} for text, grade in _ordinary_comments(comments)]
+    features = embedder.embed([row["text"] for row in rows + ordinary])
+    for name, column in _COLUMNS.items():
+        of = rows + ordinary if name == GRADE else rows
+        chosen = [i for i, row in enumerate(of) if name == GRADE or row["category"] != "none"]
+        _fit(features[chosen], [of[i][column] for i in chosen], _C[name]).save(FOLDER / f"{name}.npz")
+    replies = [(row["text"], row["harm"]) for row in read_sentences("replies.csv") if row["split"] == "train"]
+    safe = [sentence for path in _WRITTEN for sentence in _sentences(path)] + _counsel(answers)
+    replies += [(sentence, "none") for sentence in safe]
+    _fit(embedder.embed([text for text, _ in replies]), [harm for _, harm in replies], _C[HARM]).save(
+        FOLDER / f"{HARM}.npz"
+    )
+    print(f"{len(rows)} sentences and {len(ordinary)} comments, {len(replies)} sentences of replies")
+
+
+def _ordinary_comments(folder: Path) -> list[tuple[str, str]]:
+    """Return comments of GoEmotions with a grade by their label; those with a sign of risk are left out."""
+    with gzip.open(folder / "train.tsv.gz", "rt", encoding="utf-8", newline="") as file:
+        rows = [row[:2] for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if row[1].isdigit()]
+    chosen = np.random.default_rng(0).permutation(len(rows))[:_COMMENTS]
+    graded = [(text, "distress" if int(label) in _SAD_LABELS else "none") for text, label in (rows[i] for i in chosen)]
+    return [(text, grade) for text, grade in graded if not find_signs(text)]
+
+
+def _counsel(folder: Path) -> list[str]:
+    """Return sentences of counsellors' answers, which are safe; those that look harmful by pattern are left out."""
+    csv.field_size_limit(10_000_000)
+    with gzip.open(next(folder.glob("*.csv.gz")), "rt", encoding="utf-8", newline="") as file:
+        answers = [row["answerText"] or "" for row in csv.DictReader(file)]
+    sentences = [s for answer in answers for s in split_sentences(re.sub(r"<[^>]*>", " ", answer)) if " " in s]
+    distinct = list(dict.fromkeys(sentences))
+    chosen = np.random.default_rng(0).permutation(len(distinct))[:_ANSWERS]
+    return [distinct[i] for i in chosen if harm_by_pattern(distinct[i]) is None]
+
+
+def _sentences(path: Path) -> list[str]:
+    """Return the sentences in a file of written replies."""
+
+    def strings(value: object) -> list[str]:
+        if isinstance(value, str):
+            return [value]
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return [text for part in parts for text in strings(part)]
+
+    texts = [text for text in strings(tomllib.loads(path.read_text("utf-8"))) if text[:1].isupper()]
+    return list(dict.fromkeys(sentence for text in texts for sentence in split_sentences(text) if " " in sentence))
+
+
+def _fit(features: np.ndarray, truth: Sequence[str], inverse_strength: float) -> LinearHead:
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+    model = LogisticRegression(C=inverse_strength, max_iter=1000, class_weight="balanced")
+    model.fit((features - mean) / scale, np.array(truth))
+    weights, bias = model.coef_.T, model.intercept_
+    if len(model.classes_) == 2:  # one logit of a sigmoid, as two of a softmax
+        weights, bias = np.hstack([-weights / 2, weights / 2]), np.hstack([-bias / 2, bias / 2])
+    return LinearHead(tuple(model.classes_.tolist()), mean, scale, weights, bias, np.zeros(0))
+
+
+if __name__ == "__main__":
+    main()
