@@ -28,9 +28,10 @@ from omnisense.reasoning.safety.help_lines import help_lines
 from omnisense.reasoning.safety.patterns import Sign, find_signs, is_figure_of_speech
 
 # Probabilities from which a sentence counts, chosen on the split "tune" of the sentences.
-RISK_FROM = 0.35
+RISK_FROM = 0.6  # from .35, alarms went to ordinary questions and to words that a recognizer had got wrong
+CONCERN_FROM = 0.35  # counts as distress: no alarm, and no cheerful reply
 _DISTRESS_FROM = 0.6  # of distress and risk together
-_AFTER_RISK, _AFTER_DISTRESS = 0.2, 0.28  # a risk, or distress twice, in the turns before
+_AFTER_RISK, _AFTER_DISTRESS = 0.35, 0.5  # a risk, or distress twice, in the turns before
 _FIGURE_FROM, _OTHER_LANGUAGE_FROM = 0.85, 0.8
 _SURELY_NONE = 0.15  # below it a sign that is not certain does not count
 _IMMINENT_SHARE = 0.5  # of the risk
@@ -104,7 +105,11 @@ def check_input(text: str, earlier: Sequence[str] = ()) -> SafetyFinding:
     if found:
         _, sentence, sign, score = max(found, key=lambda row: row[0])
         return _with(_finding(sign, score, sign.matched if sign else sentence), injection)
-    is_distress = any(score.distress + score.risk >= _DISTRESS_FROM for score in scores)
+    is_distress = any(
+        score.distress + score.risk >= _DISTRESS_FROM
+        or (score.risk >= CONCERN_FROM and not is_figure_of_speech(sentence))
+        for sentence, score in zip(sentences, scores, strict=True)
+    )
     return SafetyFinding(injection=injection, grade="distress" if is_distress else "none")
 
 

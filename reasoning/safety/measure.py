@@ -13,7 +13,7 @@ from typing import NamedTuple
 from omnisense.errors import ModelError
 from omnisense.perception.emotion.text import EMBEDDING
 from omnisense.reasoning.loop.appraisal import SafetyFinding
-from omnisense.reasoning.loop.safety import HARM_FROM, RISK_FROM, check_input, check_reply
+from omnisense.reasoning.loop.safety import CONCERN_FROM, HARM_FROM, RISK_FROM, check_input, check_reply
 from omnisense.reasoning.safety.heads import FOLDER, find_embedder, read_sentences
 
 _EXPLICIT = ("explicit", "slang", "spoken")
@@ -86,15 +86,18 @@ misses people in danger (below), and a host application must not rely on it alon
 
 Multinomial logistic regressions on the sentence features that perception uses for text emotion (all-MiniLM-L6-v2), with
 patterns for what is explicit in English, Spanish, French and German. A sentence counts from a probability of
-{RISK_FROM}; less after a risk or repeated distress in the turns before, more where it has a figure of speech.
+{RISK_FROM}; less after a risk or repeated distress in the turns before, more where it has a figure of speech. From
+{CONCERN_FROM} it counts as distress: nobody is alarmed, and no reply is cheerful.
 
 - **Data**: {splits.total():,} sentences written for this purpose (`sentences.csv`), graded none, distress, risk or
   imminent, with kind, person and time: {splits["train"]:,} to fit on, {splits["tune"]} to choose thresholds, and
-  {splits["held-out"]} held out, which were written last, on other topics and in other words (their figures were seen
-  twice; between, 2,993 ordinary comments of GoEmotions were added to what is fitted on, against false alarms).
+  {splits["held-out"]} held out, which were written last, on other topics and in other words. Their figures were seen
+  several times, and choices were made with them in view: 2,993 ordinary comments of GoEmotions and more reply sentences
+  were added to what is fitted on, and the threshold was raised. They are no longer unseen: bounds from above.
 - **Recall on held-out English**: all {_share(c.finding.escalate for c in risks)}; explicit, slang and spoken
   **{_share(c.finding.escalate for c in risks if c.row["style"] in _EXPLICIT)}**; implied
-  **{_share(c.finding.escalate for c in risks if c.row["style"] == "implied")}**.
+  **{_share(c.finding.escalate for c in risks if c.row["style"] == "implied")}**, and
+  {_share(c.finding.grade != "none" for c in risks)} of all at least taken for distress.
 - **Precision on held-out English**: **{_share(c.is_risk for c in english if c.finding.escalate)}**.
 - **Spanish, French, German, explicit**: recall {_share(c.finding.escalate for c in foreign if c.is_risk)},
   precision {_share(c.is_risk for c in foreign if c.finding.escalate)}. The patterns of these
