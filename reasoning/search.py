@@ -111,7 +111,7 @@ def similarities(query: str, texts: Sequence[str]) -> tuple[np.ndarray, str]:
     shared = np.array(_shared_words(query, texts), dtype=np.float32)
     if not texts:
         return shared, ""
-    embedder = _embedder()
+    embedder = find_embedder()
     if embedder is None:
         return shared, WITHOUT_EMBEDDING
     near: np.ndarray = _encode(embedder, texts) @ _encode(embedder, [query])[0]
@@ -149,7 +149,8 @@ def _words(text: str) -> set[str]:
 # --- embeddings ---------------------------------------------------------------------------------------------
 
 
-def _embedder() -> SentenceEmbedder | None:
+def find_embedder() -> SentenceEmbedder | None:
+    """Return the sentence embedder; None where its model is absent or, which is logged, cannot be loaded."""
     folder = models.find(EMBEDDING)
     if folder is None:
         return None

@@ -53,18 +53,6 @@ def seen_emotions(percepts: Percepts | None, felt: Emotion) -> set[EmotionValue]
     return ({felt.face_emotion} if felt.face_emotion else set()) | {phase.value for phase in felt.earlier}
 
 
-def describe_scene(percepts: Percepts | None) -> str:
-    """Return a sentence to the person about a clip in which nobody is seen or heard; empty without a clip."""
-    if percepts is None or not isinstance(percepts.visual, VisualStream):
-        return "I listened, and I could not hear anybody speak." if percepts else ""
-    if percepts.visual.faces:
-        return "I can see you."
-    moving = (
-        "I can see something moving" if max(percepts.visual.motion, default=0.0) > 0.01 else "I can see a still scene"
-    )
-    return f"{moving}, though no face, and I hear nobody speak."
-
-
 def possible_contexts(percepts: Percepts | None, events: Sequence[Event], typed: str) -> list[ContextName]:
     """Return the kinds of situation that the percepts allow: the policy chooses among these only."""
     if percepts is None:

@@ -79,15 +79,6 @@ def paraphrase(text: str) -> str:
     return to_second_person(best) if best else ""
 
 
-def excerpt(text: str, max_words: int = 10) -> str:
-    """Return the sentence with the most content of the first three, shortened, without final punctuation."""
-    sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+", text.strip()) if s.strip()]
-    if not sentences:
-        return ""
-    words = max(sentences[:3], key=lambda s: len(content_words(s))).rstrip(".!?,;: ").split()
-    return " ".join(words[:max_words]) + ("..." if len(words) > max_words else "")
-
-
 def first_words(text: str, count: int = 24) -> str:
     """Return the first words of a text, with an ellipsis where it is cut."""
     words = text.split()

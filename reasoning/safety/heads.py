@@ -15,11 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from omnisense import models
-from omnisense.errors import ModelError
 from omnisense.perception.emotion.linear import LinearHead
-from omnisense.perception.emotion.text import EMBEDDING, SentenceEmbedder, load_embedder
-from omnisense.perception.registry import TORCH_LOCK
+from omnisense.perception.emotion.text import EMBEDDING, SentenceEmbedder
+from omnisense.reasoning.search import find_embedder
 
 FOLDER = Path(__file__).parent
 GRADE, CATEGORY, PERSON, TIME, HARM = "risk_grade", "risk_category", "risk_person", "risk_time", "reply_harm"
@@ -108,19 +106,6 @@ def load_head(name: str) -> LinearHead:
         ModelError: it is missing or damaged.
     """
     return LinearHead.load(FOLDER / f"{name}.npz")
-
-
-@functools.lru_cache(maxsize=1)
-def find_embedder() -> SentenceEmbedder | None:
-    """Return the sentence embedder; None where its model is absent."""
-    folder = models.find(EMBEDDING)
-    if folder is None:
-        return None
-    try:
-        with TORCH_LOCK:
-            return load_embedder(folder)
-    except ModelError:
-        return None
 
 
 def read_sentences(name: str) -> Sequence[dict[str, str]]:

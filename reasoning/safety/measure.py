@@ -14,7 +14,8 @@ from omnisense.errors import ModelError
 from omnisense.perception.emotion.text import EMBEDDING
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.safety import CONCERN_FROM, HARM_FROM, RISK_FROM, check_input, check_reply
-from omnisense.reasoning.safety.heads import FOLDER, find_embedder, read_sentences
+from omnisense.reasoning.safety.heads import FOLDER, read_sentences
+from omnisense.reasoning.search import find_embedder
 
 _EXPLICIT = ("explicit", "slang", "spoken")
 _LANGUAGES = ("spanish", "french", "german")

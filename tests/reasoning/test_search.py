@@ -103,7 +103,7 @@ def test_a_timeline_is_embedded_once_and_not_kept_on_disk(monkeypatch: pytest.Mo
     percepts = percepts_with([(float(10 * i), f"this is the remark number {i} of many") for i in range(210)])
     search.search_timeline(percepts, "remark number 7")
     embedded: list[str] = []
-    embedder = search._embedder()
+    embedder = search.find_embedder()
     assert embedder is not None
     encode = embedder.encode
     monkeypatch.setattr(embedder, "encode", lambda texts: embedded.extend(texts) or encode(texts))

@@ -19,6 +19,12 @@ from tests.conftest import write_media
 FEW = Sampling(rule="count", count=4, max_pixels=56 * 84)
 
 
+@pytest.fixture(autouse=True)
+def own_precision(monkeypatch):
+    """Keep a test's mixed precision to itself: TrainingArguments leaves it in the environment for the next trainer."""
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     """The folder of a tiny omni model."""

@@ -5,7 +5,7 @@ import pytest
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.checks import ReplyContext, find_faults, fitting_emotions, score
 from omnisense.reasoning.loop.conversation import Turn, recall
-from omnisense.reasoning.loop.paraphrase import excerpt, paraphrase
+from omnisense.reasoning.loop.paraphrase import paraphrase
 from omnisense.reasoning.loop.safety import caring_reply, check_input, check_reply
 
 
@@ -25,12 +25,6 @@ from omnisense.reasoning.loop.safety import caring_reply, check_input, check_rep
 )
 def test_paraphrasing_turns_i_to_you(said, back):
     assert paraphrase(said) == back
-
-
-def test_excerpts_are_short():
-    assert excerpt("Hello. Lay white by S0 again.") == "Lay white by S0 again"
-    assert excerpt("one two three four five six seven eight nine ten eleven").endswith("...")
-    assert excerpt("") == ""
 
 
 def names(reply, said="My dog died yesterday", emotions=("sadness",), **context):

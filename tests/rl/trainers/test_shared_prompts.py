@@ -69,7 +69,6 @@ def test_media_are_computed_once_for_a_group(trainer, prompts):
     assert seen[1] == 4 * seen[0]
 
 
-@pytest.mark.slow  # in a process in which other libraries have run, float32 is less exact: run it by itself
 def test_gradients_are_the_same(tiny, prompts, tmp_path):
     gradients = []
     for share in (False, True):
@@ -80,9 +79,7 @@ def test_gradients_are_the_same(tiny, prompts, tmp_path):
     assert gradients[0].keys() == gradients[1].keys()
     assert any("visual." in name for name in gradients[0])
     for name, gradient in gradients[0].items():
-        # Of random weights three times their usual size: rounding in the first layers grows on its way.
-        difference = float((gradient - gradients[1][name]).norm())
-        assert difference <= 1e-2 * float(gradient.norm()) + 1e-3, name
+        assert torch.allclose(gradient, gradients[1][name], atol=1e-4, rtol=1e-4), name
 
 
 @pytest.mark.parametrize("make", [tiny_vlm, tiny_audio, tiny_omni3])
@@ -128,7 +125,7 @@ def test_a_run_trains_to_the_same_weights(tiny, prompts, tmp_path):
         trainer.train()
         states.append(state_of(trainer))
         assert any(not torch.equal(before[name], states[-1][name]) for name in before)
-    assert max(float((states[0][name] - states[1][name]).abs().max()) for name in states[0]) < 1e-3
+    assert max(float((states[0][name] - states[1][name]).abs().max()) for name in states[0]) < 1e-4
 
 
 def test_completions_of_a_prompt_come_side_by_side():
