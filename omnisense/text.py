@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 # C0 and C1 control characters but tab and newline: ESC and U+009B begin commands to a terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_FENCE = re.compile(r'"{3,}')
 
 
 def strip_control_characters(text: str) -> str:
     """Return a text without control characters; tabs and newlines stay."""
     return _CONTROL.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line: in a list with an item a line, it cannot begin another item or end the list."""
+    return strip_control_characters(" ".join(text.split()))
+
+
+def quote(text: str) -> str:
+    """Return a text as a JSON string on one line: quotation marks and line breaks in it are escaped."""
+    # U+2028 and U+2029 are line breaks that JSON leaves as they are.
+    plain = strip_control_characters(text).replace("\u2028", "\n").replace("\u2029", "\n")
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def unquote(text: str) -> str:
+    """Return the text of a JSON string.
+
+    Raises:
+        ValueError: it is none.
+    """
+    value = json.loads(text, strict=False)
+    if not isinstance(value, str):
+        raise ValueError(f"no JSON string: {text[:80]}")
+    return value
+
+
+def fence(text: str) -> str:
+    """Return a text of several lines between lines of three quotation marks, of which it holds none itself."""
+    inner = _FENCE.sub(lambda found: "'" * len(found[0]), strip_control_characters(text).strip())
+    return f'"""\n{inner}\n"""'
 
 
 def escape_markdown(text: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from omnisense.text import one_line
+
 StreamName = Literal["visual", "audio", "transcript"]
 MediaKind = Literal["video", "audio", "image"]
 Position = Literal["left", "centre", "right"]
@@ -472,4 +474,4 @@ class Event:
 
     def line(self) -> str:
         """Return the event as one line: ``[3.2-5.0s] right face: looks sad``."""
-        return f"[{self.start_s:.1f}-{self.end_s:.1f}s] {self.text}"
+        return f"[{self.start_s:.1f}-{self.end_s:.1f}s] {one_line(self.text)}"

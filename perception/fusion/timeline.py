@@ -28,6 +28,7 @@ from omnisense.perception.types import (
 )
 from omnisense.perception.vision.expressions import Phase, expression_phases
 from omnisense.perception.vision.gestures import GESTURE_PHRASES, POSTURES
+from omnisense.text import one_line, quote
 
 _LONG_PAUSE_S = 1.0
 # ``facing_camera`` from which a face looks into the camera, and under which it looks elsewhere.
@@ -85,8 +86,8 @@ def build_timeline(streams: Streams) -> Timeline:
     """Fuse the streams of a clip into one list of events."""
     found = sorted(_all_events(streams), key=lambda e: (e.start_s, e.end_s))
     events = tuple(replace(event, id=f"e{number}") for number, event in enumerate(found, start=1))
-    gaps = [f"No {name} stream: {reason}." for name, reason in streams.missing().items()]
-    gaps += [f"No {own.name} channel: {own.missing.reason}." for own in streams.channels if own.missing]
+    gaps = [f"No {name} stream: {one_line(reason)}." for name, reason in streams.missing().items()]
+    gaps += [f"No {own.name} channel: {one_line(own.missing.reason)}." for own in streams.channels if own.missing]
     return Timeline(_describe_clip(streams), tuple(gaps), events)
 
 
@@ -233,7 +234,7 @@ def _speech_event(segment: Segment, audio: AudioStream | Missing, names: _Names)
         segment.end_s,
         "speech",
         source,
-        f'{who} says{words}{how}: "{segment.text}"',
+        f"{who} says{words}{how}: {quote(segment.text)}",
         1.0 if notable else 0.8,
     )
 

@@ -11,6 +11,7 @@ from omnisense.perception.speech.confidence import confidence_of
 from omnisense.perception.types import AudioStream, Transcript, VisualStream
 from omnisense.reasoning.answers.asked import Asked, Measurement, Observation, mean_scores, normalize, share_among
 from omnisense.reasoning.answers.values import place_of, side
+from omnisense.text import quote
 
 _DIGITS = "zero one two three four five six seven eight nine".split()
 _QUOTED = re.compile("[\"“'‘](.{2,}?)[\"”'’](?!\\w)")
@@ -38,7 +39,7 @@ def measure_words(asked: Asked) -> Measurement | None:
     trust = confidence_of(segments) * asked.relevance["words"]
     if not words:
         return None
-    reason = f'heard: "{heard[:200]}"' + ("" if trust >= 0.2 else ", perhaps misheard")
+    reason = f"heard: {quote(heard[:200])}" + ("" if trust >= 0.2 else ", perhaps misheard")
     evidence = asked.events(("speech",), parts)
     if asked.question.kind == "yes_no":
         named = _QUOTED.search(asked.question.text) or _SAYS.search(asked.question.text)

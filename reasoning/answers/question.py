@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from omnisense.errors import InputError
 from omnisense.reasoning.answers import boxes
+from omnisense.text import fence
 
 Kind = Literal["one", "several", "number", "yes_no", "box", "boxes", "open", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -94,8 +95,8 @@ def question_text(
         transcript: what is said in the clip, for models without audio input.
         percepts: the rendered percepts, for models without video and audio input.
     """
-    seen = f"What was seen and heard in the clip:\n{percepts.strip()}\n\n" if percepts.strip() else ""
-    said = f"What is said in the clip:\n{transcript.strip()}\n\n" if transcript.strip() else ""
+    seen = f"What was seen and heard in the clip:\n{fence(percepts)}\n\n" if percepts.strip() else ""
+    said = f"What is said in the clip:\n{fence(transcript)}\n\n" if transcript.strip() else ""
     if question.kind == "text":
         return f"{seen}{said}{question.text}"
     options = "\nOptions:\n" + "\n".join(question.options) + "\n" if question.options else "\n"

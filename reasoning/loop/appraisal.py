@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from omnisense.text import one_line
+
 # Emotions, needs and strategies are names in the settings' EmotionSet and StrategySet, which builders may replace; a
 # channel is one of perception or a builder's own. A value is ``unknown`` until its step is made.
 EmotionName = str
@@ -81,7 +83,7 @@ class EvidenceSpan:
     def line(self) -> str:
         """Return the span as a line for a prompt: its id, its interval if it has one, and its text."""
         when = "" if self.start_s is None or self.end_s is None else f" [{self.start_s:.1f}-{self.end_s:.1f}s]"
-        return f"{self.id}{when} {self.text}"
+        return f"{self.id}{when} {one_line(self.text)}"
 
 
 @dataclass(frozen=True)

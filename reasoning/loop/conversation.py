@@ -12,6 +12,7 @@ from omnisense.reasoning.loop.appraisal import EmotionValue
 from omnisense.reasoning.loop.notes import Note, is_name
 from omnisense.reasoning.loop.paraphrase import first_words
 from omnisense.reasoning.search import similarities
+from omnisense.text import quote
 
 _MAX_WORDS = 30
 # Similarity from which something said earlier is what a question asks about: less where it says that it was told.
@@ -144,7 +145,7 @@ def recall_turns(
             best.setdefault(said[i][0], said[i][1])
     if not quoted:
         return list(best), note
-    return [f'turn {turn + 1}, the person: "{text}"' for text, turn in best.items()], note
+    return [f"turn {turn + 1}, the person: {quote(text)}" for text, turn in best.items()], note
 
 
 def _topic(typed: str) -> set[str]:

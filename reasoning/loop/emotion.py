@@ -21,6 +21,7 @@ from omnisense.reasoning.loop.appraisal import EMOTIONS, EarlierEmotion, Emotion
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.words import of_labels, words_channel
 from omnisense.reasoning.pooling import pool_log_linear
+from omnisense.text import unquote
 
 _CLOSE = 0.5  # of the likeliest feeling's probability: feelings from here on are felt together
 _OWN_CHANNEL = 0.5  # the weight of a channel that the profile does not know
@@ -144,7 +145,8 @@ def arousal_channel(audio: AudioStream, events: Sequence[Event]) -> EmotionChann
 
 def quote_of(event: Event) -> str:
     """Return the words of a speech event."""
-    return event.text.partition(': "')[2].removesuffix('"')
+    _, quoted, words = event.text.partition(': "')
+    return unquote(f'"{words}') if quoted else ""
 
 
 # --- pooling ------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.calibration import CalibratedChooser
 from omnisense.reasoning.policies.messages import Messages, message
 from omnisense.reasoning.policies.tool_calls import ToolCall, ToolReply, call_tools, result_messages
+from omnisense.text import quote
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -153,7 +154,7 @@ class LookAgain:
             self._graph = self._compile()
         done: _Rounds = self._graph.invoke(
             {
-                "prompt": [message("system", RULES), message("user", f"{evidence}\n\nQuestion: {question}")],
+                "prompt": [message("system", RULES), message("user", f"{evidence}\n\nQuestion: {quote(question)}")],
                 "tools": [*clip_tools.tools(), *self._own_tools],
                 "spans": (),
                 "notes": (),

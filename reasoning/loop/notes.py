@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from omnisense.text import quote
+
 _MAX_WORDS = 24
 _RELATIONS = (
     r"sister|brother|mother|father|mom|mum|dad|son|daughter|wife|husband|partner|girlfriend|boyfriend|fianc[eé]e?|"
@@ -90,7 +92,7 @@ def is_name(text: str) -> bool:
 
 def notes_text(notes: tuple[Note, ...], keep: int = 12) -> str:
     """Return the latest notes for a prompt, one a line; empty without notes."""
-    return "\n".join(f"- {note.text}" for note in notes[-keep:])
+    return "\n".join(f"- {quote(note.text)}" for note in notes[-keep:])
 
 
 def _clauses(text: str) -> list[str]:

@@ -40,6 +40,7 @@ from omnisense.reasoning.loop.written_turn import ReplyStreamer, WrittenTurn, re
 from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages, message
+from omnisense.text import quote
 
 _APPRAISAL_TOKENS = 120  # what the appraisal takes beside the reply, at most
 # How probable what a policy writes is taken to be. What models say of their own confidence is hardly informative.
@@ -132,7 +133,7 @@ class OnePass:
         if known:
             evidence += f"\nWhat they told you earlier:\n{known}"
         if recalled:
-            evidence += f'\nEarlier in this conversation they said: "{recalled}"'
+            evidence += f"\nEarlier in this conversation they said: {quote(recalled)}"
         evidence += turn_request(self._language(state))
         prompt = [
             message("system", self._rules),

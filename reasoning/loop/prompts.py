@@ -1,4 +1,8 @@
-"""All prompts of the loop."""
+"""All prompts of the loop.
+
+What others wrote or said is data in them: it is quoted, or one line of a list (:mod:`omnisense.text`), so that it
+cannot end what it stands in. Earlier turns are messages of their own, which only the chat template can end.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.paraphrase import first_words
 from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.messages import Messages, Part, message
+from omnisense.text import quote
 
 _SMALL_RULES = (
     "You are a kind friend who listens. Reply in two short sentences. Name what the person feels, and care "
@@ -39,7 +44,7 @@ def evidence_text(rendered: str, typed: str, looked: str = "") -> str:
     if looked:
         parts.append(f"Looked at again for this message:\n{looked}")
     if typed:
-        parts.append(f'The person wrote: "{typed}"')
+        parts.append(f"The person wrote: {quote(typed)}")
     return "\n".join(parts) or _NO_EVIDENCE
 
 

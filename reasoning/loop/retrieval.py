@@ -15,6 +15,7 @@ from omnisense.reasoning.answers.values import times_in
 from omnisense.reasoning.loop.appraisal import EvidenceSpan
 from omnisense.reasoning.policies.messages import Messages, message
 from omnisense.reasoning.search import Hit, search_timeline
+from omnisense.text import one_line
 
 _HITS = 16
 _MAX_EVENT_S = 30.0  # a longer event, such as a pause or the summary of a person, is no moment
@@ -115,8 +116,9 @@ def within(percepts: Percepts, start_s: float, end_s: float) -> Percepts:
 def window_prompt(question: str, texts: Sequence[str]) -> tuple[Messages, list[str]]:
     """Return the prompt that lets a policy choose among windows, and its options: a letter for each."""
     letters = list(string.ascii_uppercase[: len(texts)])
-    moments = "\n".join(f"{letter}. {text[:_TEXT_CHARS]}" for letter, text in zip(letters, texts, strict=True))
-    asked = f"Question: {question}\nMoments of the clip:\n{moments}\nWhich moment is the question about? One letter."
+    lines = [f"{letter}. {one_line(text[:_TEXT_CHARS])}" for letter, text in zip(letters, texts, strict=True)]
+    moments = "\n".join(["Moments of the clip:", *lines])
+    asked = f"Question: {one_line(question)}\n{moments}\nWhich moment is the question about? One letter."
     return [message("user", asked)], letters
 
 

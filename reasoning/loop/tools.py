@@ -34,6 +34,7 @@ from omnisense.reasoning.loop.appraisal import EvidenceSpan
 from omnisense.reasoning.loop.conversation import Turn, recall_turns
 from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.search import search_timeline
+from omnisense.text import quote
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -165,7 +166,7 @@ class ClipTools:
         lines = []
         for segment in transcript.segments:
             who = self._speaker(segment.speaker or "") or "somebody"
-            text = f'{who} says: "{segment.text}"'
+            text = f"{who} says: {quote(segment.text)}"
             if end_s - start_s <= _WORD_TIMES_S and segment.words:
                 times = " ".join(f"{word.text}@{word.start_s + shift_s:.1f}" for word in segment.words)
                 text += f" (words with times: {times})"

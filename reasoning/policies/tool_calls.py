@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Message, Messages, message
+from omnisense.text import fence
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -110,7 +111,7 @@ def result_messages(reply: ToolReply, results: Sequence[str]) -> list[Message]:
         results: what each valid call returned, in order. What is wrong with invalid calls is added.
     """
     calls = [json.dumps({"tool": call.name, "arguments": call.arguments}) for call in reply.calls]
-    told = [f"Result of {call}:\n{result}" for call, result in zip(calls, results, strict=True)]
+    told = [f"Result of {call}:\n{fence(result)}" for call, result in zip(calls, results, strict=True)]
     said = "\n".join(filter(None, [reply.text, *calls])) or "(a call that cannot be made)"
     return [message("assistant", said), message("user", "\n\n".join([*told, *reply.invalid]))]
 

@@ -242,7 +242,7 @@ def test_clips_become_text_for_text_policies(write, tmp_path, make_media):
     found = split(tmp_path / "text.json", takes=("text",), test_fraction=0)
     assert not found.dropped
     (one, _), _ = build_rows(found.train, DataSettings(files=["x"]).prompting(), len, 99)
-    assert "What was seen and heard in the clip:\\n0.0 s one person, smiling" in one.prompt
+    assert 'What was seen and heard in the clip:\\n\\"\\"\\"\\n0.0 s one person, smiling\\n' in one.prompt
     assert one.evidence == "0.0 s one person, smiling\nwords 1"
     assert one.id == load(file).samples[0].id
 
