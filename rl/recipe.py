@@ -54,7 +54,10 @@ class Recipe(BaseModel):
             (:func:`omnisense.rl.rewards.registry.build_rewards`).
         trainer: settings of TRL's ``GRPOConfig`` or ``SFTConfig``, by their own names.
         evaluation: of the base model and the trained one.
-        share_prompts: whether GRPO computes a prompt once for the completions that are scored together.
+        share_prompts: whether GRPO computes a prompt once for the completions that are generated or scored together,
+            and the features of frozen towers once for both.
+        generate_at_once: completions that are generated together at most (always all of one prompt), so that their
+            key-value caches fit into memory; None for all of a round.
         prefetch_threads: prompts that are decoded and encoded at once, ahead of the model.
         completion_samples: completions written to the run folder with their frames, each time that the trainer logs.
         seed: of the split and of training.
@@ -77,6 +80,7 @@ class Recipe(BaseModel):
     trainer: dict[str, Any] = {}
     evaluation: EvaluationSettings = EvaluationSettings()
     share_prompts: bool = True
+    generate_at_once: int | None = Field(default=None, ge=1)
     prefetch_threads: int = Field(default=4, ge=1)
     completion_samples: int = Field(default=4, ge=0)
     seed: int = 0

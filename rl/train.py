@@ -201,7 +201,7 @@ def _build_trainer(
     reference = load_model(source, recipe.dtype, attention=recipe.attention)[0] if needs_reference else None
     return OmniGRPOTrainer(
         model, encoder, rewards, config, data, ref_model=reference, threads=recipe.prefetch_threads,
-        share_prompts=recipe.share_prompts, callbacks=list(callbacks),
+        share_prompts=recipe.share_prompts, generate_at_once=recipe.generate_at_once, callbacks=list(callbacks),
     )  # fmt: skip
 
 

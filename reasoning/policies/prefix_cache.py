@@ -65,7 +65,7 @@ class PrefixCache:
 
     def begin(self, model: Any, rows: Sequence[EncodedPrompt], pad_token_id: int) -> CachedBatch:
         """Return the batch of some text prompts, each with as much of its cache as is known."""
-        if not self._max_bytes or not _is_reusable(model):
+        if not self._max_bytes or not is_reusable(model):
             return CachedBatch(to_device(model, collate(rows, pad_token_id)), None, 0)
         ids = [tuple(row.inputs["input_ids"][0].tolist()) for row in rows]
         if len(ids) > 1:
@@ -124,7 +124,8 @@ class PrefixCache:
         self._bytes -= _size(self._entries.pop(ids))
 
 
-def _is_reusable(model: Any) -> bool:
+def is_reusable(model: Any) -> bool:
+    """Whether a model's cache has one entry per token, in all layers."""
     from transformers.cache_utils import DynamicCache, DynamicLayer
 
     kinds = getattr(model.config.get_text_config(decoder=True), "layer_types", None) or ()

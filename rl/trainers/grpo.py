@@ -10,28 +10,26 @@ from __future__ import annotations
 import copy
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from datasets import Dataset
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOConfig, GRPOTrainer
 from trl.models import prepare_deepspeed, prepare_fsdp
-from trl.trainer.utils import RepeatSampler
 
 from omnisense.reasoning.policies.batching import collate, to_device
 from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, EncodedPrompt, Encoder, media_token_ids
 from omnisense.reasoning.policies.messages import MediaUsage
 from omnisense.rl.trainers.checkpoints import ExactCheckpointMixin
 from omnisense.rl.trainers.checks import check_full_precision, check_grpo_settings
+from omnisense.rl.trainers.epoch_sampler import EpochSeededSampler
 from omnisense.rl.trainers.full_forward import add_scoring_head, unwrap_model
 from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher, load_prompt
-from omnisense.rl.trainers.shared_prompts import (
-    can_share,
-    group_by_prompt,
-    pack_completions,
-    score_packed,
-)
+from omnisense.rl.trainers.shared_generation import SharedGeneration
+from omnisense.rl.trainers.shared_prompts import can_share, group_by_prompt, pack_completions, score_packed
+from omnisense.rl.trainers.tower_features import TowerFeatures, has_frozen_towers
 
 
 class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
@@ -46,8 +44,11 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
             other columns go to the rewards.
         ref_model: a second copy of the model, for ``beta > 0`` without an adapter.
         threads: prompts that are decoded and encoded at once.
-        share_prompts: whether a prompt with its media is computed once for all completions that are scored together,
-            where the model's attention allows it; log-probabilities and gradients are the same.
+        share_prompts: whether a prompt with its media is computed once for all completions that are generated or scored
+            together, where the model's attention and cache allow it, and what frozen towers compute once for both;
+            log-probabilities and gradients are the same.
+        generate_at_once: completions that are generated together at most (always all of one prompt); None for all of a
+            round. Their caches must fit into memory.
         more: ``eval_dataset``, ``callbacks``, ``optimizers``, ``peft_config`` as TRL takes them.
 
     Attributes:
@@ -69,6 +70,7 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         ref_model: Any = None,
         threads: int = 4,
         share_prompts: bool = True,
+        generate_at_once: int | None = None,
         **more: Any,
     ) -> None:
         adapted = hasattr(model, "peft_config") or more.get("peft_config") is not None
@@ -76,7 +78,8 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         check_full_precision(model, args)
         args = copy.copy(args)  # the caller's stay as they are
         self._encoder, self.prefetcher = encoder, PromptPrefetcher(encoder, threads)
-        self._share_prompts = share_prompts
+        self._share_prompts, self._generate_at_once = share_prompts, generate_at_once
+        self._towers: TowerFeatures | None = None
         self._buffered_inputs: list[dict[str, Any]] | None = None  # TRL's own
         self._encoded: list[EncodedPrompt] = []
         self.media_usage: list[MediaUsage] = []
@@ -96,6 +99,11 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
             self.beta = args.beta = beta
             add_scoring_head(ref_model, self.temperature)
             self.ref_model = self._prepare_reference(ref_model)
+        sharded = self.is_fsdp_enabled or is_deepspeed_zero3_enabled()  # no tower runs by itself
+        if share_prompts and not sharded and has_frozen_towers(self.model):
+            self._towers = TowerFeatures(unwrap_model(self.accelerator.unwrap_model(self.model)))
+            if ref_model is not None:
+                self._towers.attach(ref_model)
 
     def _prefetch_batch(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Start to encode a batch. The data loader is one batch ahead of training, and so is the encoding."""
@@ -120,21 +128,23 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         encoded = self.prefetcher.take([row["prompt"] for row in inputs])
         self._log_metric("encoding/wait_s", time.perf_counter() - began)
         self._encoded, self.media_usage = [row.prompt for row in encoded], [row.media_usage for row in encoded]
+        if self._towers is not None:
+            with self.accelerator.autocast():
+                self._towers.compute(self._encoded)
         inputs = [{**row, "prompt": load_prompt(row["prompt"])} for row in inputs]
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         output["encoded"] = self._encoded  # a plain list: TRL shuffles and splits it with its tensors
         return output
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        return [row.inputs["input_ids"][0].tolist() for row in self._encoded], None, self._media_inputs(self._encoded)
+        return [row.inputs["input_ids"][0].tolist() for row in self._encoded], None, {}
 
-    def _generate_single_turn(self, prompt_ids: Any, images: Any, fields: Any, *args: Any, **more: Any) -> Any:
-        if self._encoder.family.batches_media:
-            return super()._generate_single_turn(prompt_ids, images, fields, *args, **more)
-        completions = []
-        for row, ids in zip(self._encoded, prompt_ids, strict=True):
-            completions += super()._generate_single_turn([ids], images, self._media_inputs([row]), *args, **more)[0]
-        return completions, None
+    def _generate_single_turn(self, *args: Any, **more: Any) -> Any:
+        inner = unwrap_model(self.accelerator.unwrap_model(self.model_wrapped))
+        pad, apart = self._tokenizer.pad_token_id, not self._encoder.family.batches_media
+        generation = SharedGeneration(pad, self._share_prompts, self._generate_at_once, apart, self._towers)
+        with generation.of(inner, self._encoded):
+            return super()._generate_single_turn(*args, **more)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
         self._encoded = inputs["encoded"]
@@ -188,10 +198,12 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
                 prompts, input_ids[:, -positions:], attention_mask[:, -positions:], self._tokenizer.pad_token_id
             )
         if packed is None:
-            return functools.partial(_score_rows, model, self._media_inputs(prompts, positions), positions)
-        completions = packed.input_ids.shape[1] - packed.prompt_length
-        media = self._media_inputs(packed.prompts, completions)
-        return functools.partial(score_packed, model, inner.get_decoder(), media, packed)
+            score = functools.partial(_score_rows, model, self._media_inputs(prompts, positions), positions)
+        else:
+            prompts = packed.prompts
+            media = self._media_inputs(prompts, packed.input_ids.shape[1] - packed.prompt_length)
+            score = functools.partial(score_packed, model, inner.get_decoder(), media, packed)
+        return score if self._towers is None else functools.partial(self._towers.give, prompts, score)
 
     def _media_inputs(self, rows: Sequence[EncodedPrompt], completion: int = 0) -> dict[str, Any]:
         """Return the model's inputs besides its tokens; those with a value per token are extended by the completion."""
@@ -209,8 +221,8 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
             return prepare_fsdp(ref_model, self.accelerator)
         return self.accelerator.prepare_model(ref_model.eval(), evaluation_mode=True)
 
-    def _get_train_sampler(self, dataset: Dataset | None = None) -> _EpochSeededSampler:
-        return _EpochSeededSampler(super()._get_train_sampler(dataset))
+    def _get_train_sampler(self, dataset: Dataset | None = None) -> EpochSeededSampler:
+        return EpochSeededSampler(super()._get_train_sampler(dataset))
 
 
 def _score_rows(model: Any, media: dict[str, Any], positions: int, *, labels: torch.Tensor, **inputs: Any) -> Any:
@@ -220,21 +232,3 @@ def _score_rows(model: Any, media: dict[str, Any], positions: int, *, labels: to
 
 def _slices(indices: Sequence[int], size: int) -> list[Sequence[int]]:
     return [indices[at : at + size] for at in range(0, len(indices), size)]
-
-
-class _EpochSeededSampler(torch.utils.data.Sampler[int]):
-    """TRL's sampler with an order that depends only on the epoch, so that a run can resume in a later epoch."""
-
-    def __init__(self, sampler: RepeatSampler) -> None:
-        self._sampler = sampler
-
-    def __len__(self) -> int:
-        return len(self._sampler)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._sampler)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Seed the order; Accelerate calls this before each epoch."""
-        if self._sampler.shuffle:
-            self._sampler.generator.manual_seed(self._sampler.seed + epoch)

@@ -13,7 +13,7 @@ from omnisense.errors import InputError
 LANGUAGE_LAYERS = (
     r"(?!.*(?:visual|vision|audio)).*layers\.\d+\.(?:self_attn|mlp)\.(?:.*\.)?(?:q|k|v|o|gate|up|down)_proj"
 )
-_TOWERS = re.compile(r"(?:^|\.)(?:visual|vision_tower|vision_model|audio_tower|multi_modal_projector)\.")
+TOWERS = re.compile(r"(?:^|\.)(?:visual|vision_tower|vision_model|audio_tower|multi_modal_projector)\.")
 
 
 class TrainableWeights(BaseModel):
@@ -50,7 +50,7 @@ class TrainableWeights(BaseModel):
                     "weights.train is 'full', and training starts from an adapter", "Set weights.train to adapter."
                 )
             for name, parameter in model.named_parameters():
-                parameter.requires_grad_(self.towers or not _TOWERS.search(name))
+                parameter.requires_grad_(self.towers or not TOWERS.search(name))
             return model
         if adapter is not None:
             from omnisense.reasoning.policies.loading import load_adapter

@@ -88,7 +88,8 @@ def trainer_on(folder: Path, output: Path, prompts, reward=by_position, lora=Non
         model = lora.apply(model)
     elif lora is not None:
         model = get_peft_model(model, lora)
-    reference = load_model(folder, "float32")[0] if settings.get("beta") and lora is None else None
+    with_reference = settings.pop("reference", lora is None)
+    reference = load_model(folder, "float32")[0] if with_reference and settings.get("beta") else None
     args = GRPOConfig(
         str(output),
         **{
