@@ -7,10 +7,10 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from omnisense.agent.events import AgentEvent, Finished, StageDone, StreamPerceived, Token
 from omnisense.agent.memory import Conversation, ConversationMemory, default_memory, open_memory
 from omnisense.agent.response import Response
 from omnisense.agent.rows import PendingTurn
@@ -18,7 +18,7 @@ from omnisense.agent.threads import ThreadSummary
 from omnisense.errors import ConflictError, InputError, OmniSenseError, StorageError
 from omnisense.perception.cache import forget_all_percepts
 from omnisense.perception.media.clip import Clip, ClipSource, open_clip
-from omnisense.perception.pipeline import Perception, Stream
+from omnisense.perception.pipeline import Perception
 from omnisense.reasoning.loop.appraisal import Trace
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
 from omnisense.reasoning.loop.extensions import Node, SafetyCheck
@@ -32,42 +32,9 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
     from langchain_core.tools import BaseTool
 
+__all__ = ["Agent", "AgentEvent", "Finished", "StageDone", "StreamPerceived", "Token"]
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StreamPerceived:
-    """A stream of the clip is done (or missing)."""
-
-    name: str
-    stream: Stream
-    seconds: float
-
-
-@dataclass(frozen=True)
-class StageDone:
-    """A node of the loop is done; ``update`` is what it changed in the state."""
-
-    stage: str
-    update: State
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Token:
-    """A piece of the first draft while it is written. The final reply may be another draft."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The turn is over."""
-
-    response: Response
-
-
-AgentEvent = StreamPerceived | StageDone | Token | Finished
 
 
 class Agent:
@@ -138,7 +105,11 @@ class Agent:
             self._opened = None
 
     def respond(
-        self, clip: Clip | ClipSource | None = None, text: str | None = None, thread_id: str | None = None
+        self,
+        clip: Clip | ClipSource | None = None,
+        text: str | None = None,
+        thread_id: str | None = None,
+        history: Sequence[Turn] = (),
     ) -> Response:
         """Answer one turn.
 
@@ -147,34 +118,48 @@ class Agent:
                 (which are not kept: such a turn cannot be resumed once it is interrupted).
             text: what the person typed; unpaired surrogates, which no encoding can hold, become U+FFFD.
             thread_id: the conversation that the turn belongs to; None for a turn that is not remembered.
+            history: the turns before this one, for a conversation that the caller remembers; not with a thread.
 
         Raises:
             MediaError: the clip cannot be opened, or nothing at all can be perceived in it and there is no text.
-            InputError: neither clip nor text, a clip of another type, or a thread id with NUL or unpaired surrogates.
+            InputError: neither clip nor text, a clip of another type, a thread id with NUL or unpaired surrogates, or
+                both a thread and a history.
             PolicyError, ModelError: the policy failed; :meth:`resume` runs the turn again.
             ConflictError: another turn of the thread did not end in time, or has overtaken this one.
             StorageError: the conversation cannot be read or written; nothing of it is lost.
         """
-        return _last(self._turn(clip, text, thread_id, live=False))
+        return _last(self._turn(clip, text, thread_id, history, live=False))
 
     def stream(
-        self, clip: Clip | ClipSource | None = None, text: str | None = None, thread_id: str | None = None
+        self,
+        clip: Clip | ClipSource | None = None,
+        text: str | None = None,
+        thread_id: str | None = None,
+        history: Sequence[Turn] = (),
     ) -> Iterator[AgentEvent]:
         """Answer one turn, as events while it happens; the last is :class:`Finished`.
 
         Other turns of the thread wait until the events are read to the end, or the iterator is closed, which interrupts
         the turn.
         """
-        return self._turn(clip, text, thread_id, live=True)
+        return self._turn(clip, text, thread_id, history, live=True)
 
     async def arespond(
-        self, clip: Clip | ClipSource | None = None, text: str | None = None, thread_id: str | None = None
+        self,
+        clip: Clip | ClipSource | None = None,
+        text: str | None = None,
+        thread_id: str | None = None,
+        history: Sequence[Turn] = (),
     ) -> Response:
         """:meth:`respond` for asyncio: the work runs in a thread."""
-        return await asyncio.to_thread(self.respond, clip, text, thread_id)
+        return await asyncio.to_thread(self.respond, clip, text, thread_id, history)
 
     async def astream(
-        self, clip: Clip | ClipSource | None = None, text: str | None = None, thread_id: str | None = None
+        self,
+        clip: Clip | ClipSource | None = None,
+        text: str | None = None,
+        thread_id: str | None = None,
+        history: Sequence[Turn] = (),
     ) -> AsyncIterator[AgentEvent]:
         """:meth:`stream` for asyncio: the work runs in a thread, events arrive as they happen."""
         loop = asyncio.get_running_loop()
@@ -182,7 +167,7 @@ class Agent:
 
         def work() -> None:
             try:
-                for event in self.stream(clip, text, thread_id):
+                for event in self.stream(clip, text, thread_id, history):
                     loop.call_soon_threadsafe(events.put_nowait, event)
                 loop.call_soon_threadsafe(events.put_nowait, None)
             except BaseException as error:
@@ -252,16 +237,23 @@ class Agent:
             return self._opened
 
     def _turn(
-        self, clip: Clip | ClipSource | None, text: str | None, thread_id: str | None, live: bool
+        self,
+        clip: Clip | ClipSource | None,
+        text: str | None,
+        thread_id: str | None,
+        history: Sequence[Turn],
+        live: bool,
     ) -> Iterator[AgentEvent]:
         # A pair of surrogates becomes the character that it stands for.
         typed = (text or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
         if clip is None and not typed:
             raise InputError("there is neither a clip nor a text", "Give at least one of them.")
+        if history and thread_id is not None:
+            raise InputError("both a thread and a history are given", "Give one: a thread has its own history.")
         if clip is not None and not isinstance(clip, Clip):
             clip = open_clip(clip)
         if thread_id is None:
-            yield from self._run(initial_state(clip, typed), None, None, live)
+            yield from self._run(initial_state(clip, typed, history), None, None, live)
             return
         memory = self._memory()
         with memory.hold(thread_id, self._turn_wait_s):

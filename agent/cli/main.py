@@ -22,6 +22,7 @@ from omnisense.agent.cli.perceive import perceive_command
 from omnisense.agent.cli.report import report, score_group
 from omnisense.agent.cli.respond import chat_command, demo_command, notes_command, respond_command
 from omnisense.agent.cli.schema import schema_command
+from omnisense.agent.cli.serve import serve_command
 from omnisense.agent.cli.train import train_group
 from omnisense.compat import set_library_defaults
 from omnisense.errors import OmniSenseError
@@ -57,6 +58,7 @@ for _command in (
     respond_command,
     chat_command,
     demo_command,
+    serve_command,
     notes_command,
     threads_command,
     forget_command,

@@ -63,7 +63,7 @@ def respond_command(
     if clip is None and not (text or "").strip():
         raise InputError("neither a clip nor a text is given", "Give a CLIP, or --text TEXT.")
     opened = None if clip is None else must_open(clip)
-    with _load_agent(agent, perception) as loaded:
+    with load_agent(agent, perception) as loaded:
         if as_json:
             print_json(loaded.respond(opened, text, thread).to_dict())
         else:
@@ -88,7 +88,7 @@ def chat_command(thread: str, agent: AgentOptions, perception: PerceptionOptions
     from rich.text import Text
 
     console = make_console()
-    with _load_agent(agent, perception) as loaded:
+    with load_agent(agent, perception) as loaded:
         turns = len(loaded.history(thread))
         console.print(
             strip_control_characters(
@@ -152,13 +152,18 @@ def demo_command(policy: str, perception: PerceptionOptions) -> None:
     console = make_console()
     with (
         as_file(files("omnisense.agent").joinpath("demo.mp4")) as clip,
-        _load_agent(AgentOptions(policy), perception) as agent,
+        load_agent(AgentOptions(policy), perception) as agent,
     ):
         console.print(f"Demo clip: {clip}\n", highlight=False, soft_wrap=True)
         _respond_and_show(console, agent, must_open(clip), None, None)
 
 
-def _load_agent(options: AgentOptions, perception: PerceptionOptions) -> Agent:
+def load_agent(options: AgentOptions, perception: PerceptionOptions) -> Agent:
+    """Return the agent that the options describe; its models are loaded on first use.
+
+    Raises:
+        InputError: options contradict each other, or one has a value that cannot be used.
+    """
     from omnisense.agent.agent import Agent
     from omnisense.reasoning.loop.state import LoopSettings
     from omnisense.reasoning.policies.load import load_policy

@@ -1,0 +1,97 @@
+"""``omnisense serve``: the agent as a service with a web page."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from omnisense.agent.cli.options import (
+    AgentOptions,
+    PerceptionOptions,
+    agent_options,
+    perception_options,
+    print_status,
+)
+from omnisense.errors import InputError
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option(
+    "--api-key-file",
+    type=click.Path(path_type=Path),
+    help="File with a line NAME KEY for each user. Needed with any --host but this machine's own.",
+)
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this Host name too. May be repeated.")
+@click.option("--allow-origin", multiple=True, metavar="URL", help="Accept pages of this origin. May be repeated.")
+@click.option("--allow-remote-media", is_flag=True, help="Fetch media by http(s) URL from public addresses.")
+@click.option("--max-turns", default=4, show_default=True, metavar="N", help="Turns that run at the same time.")
+@click.option("--max-queue", default=64, show_default=True, metavar="N", help="Turns that wait; more get 429.")
+@click.option("--max-sessions", default=8, show_default=True, metavar="N", help="Live sessions at the same time.")
+@click.option("--rate", default=600.0, show_default=True, metavar="N", help="Requests per minute and key.")
+@click.option(
+    "--runs", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of evaluation runs to show."
+)
+@click.option("--escalation-webhook", metavar="URL", help="Tell this URL of turns that call for a person.")
+@click.option("--escalation-log", type=click.Path(path_type=Path), help="Append such turns to this file.")
+@agent_options
+@perception_options
+def serve_command(
+    host: str,
+    port: int,
+    api_key_file: Path | None,
+    allow_host: tuple[str, ...],
+    allow_origin: tuple[str, ...],
+    allow_remote_media: bool,
+    max_turns: int,
+    max_queue: int,
+    max_sessions: int,
+    rate: float,
+    runs: Path | None,
+    escalation_webhook: str | None,
+    escalation_log: Path | None,
+    agent: AgentOptions,
+    perception: PerceptionOptions,
+) -> None:
+    """Serve the agent: a web page at /, OpenAI's chat and realtime interfaces, resources of its own.
+
+    \b
+    Examples:
+      omnisense serve
+      omnisense serve --host 0.0.0.0 --allow-host agent.example.org --api-key-file keys.txt
+    """
+    try:
+        from omnisense.agent.service.server import serve
+    except ModuleNotFoundError as error:
+        raise InputError(f"the service needs {error.name}", "Install it: pip install 'omnisense[serve]'.") from error
+    from omnisense.agent.cli.respond import load_agent
+    from omnisense.agent.service.settings import ServiceSettings, read_api_keys
+
+    with ExitStack() as stack:
+        uploads = None
+        if agent.no_store:
+            uploads = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="omnisense-uploads-")))
+        settings = ServiceSettings(
+            host=host,
+            port=port,
+            api_keys=read_api_keys(api_key_file) if api_key_file else {},
+            allowed_hosts=allow_host,
+            allowed_origins=allow_origin,
+            allow_remote_media=allow_remote_media,
+            max_turns=max_turns,
+            max_queue=max_queue,
+            max_sessions=max_sessions,
+            requests_per_minute=rate,
+            runs=runs,
+            uploads=uploads,
+            escalation_webhook=escalation_webhook,
+            escalation_log=escalation_log,
+        )
+        settings.check()
+        loaded = load_agent(agent, perception)
+        print_status(f"serving on http://{host}:{port} (Ctrl-C ends it)")
+        serve(loaded, settings)

@@ -1,0 +1,44 @@
+"""What happens in a turn of the agent, while it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omnisense.agent.response import Response
+from omnisense.perception.pipeline import Stream
+from omnisense.reasoning.loop.state import State
+
+
+@dataclass(frozen=True)
+class StreamPerceived:
+    """A stream of the clip is done (or missing)."""
+
+    name: str
+    stream: Stream
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StageDone:
+    """A node of the loop is done; ``update`` is what it changed in the state."""
+
+    stage: str
+    update: State
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of the first draft while it is written. The final reply may be another draft."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The turn is over."""
+
+    response: Response
+
+
+AgentEvent = StreamPerceived | StageDone | Token | Finished

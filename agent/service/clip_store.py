@@ -1,0 +1,210 @@
+"""Uploaded clips: a private folder for each, with the file, what is known of it, and its percepts."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import re
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from omnisense.agent.service.errors import ServiceError
+from omnisense.agent.service.media import open_within_limits
+from omnisense.agent.service.settings import ServiceSettings
+from omnisense.errors import OmniSenseError, StorageError
+from omnisense.files import data_dir, make_private_folder, write_atomically
+from omnisense.perception.cache import forget_clip
+from omnisense.perception.media.clip import Clip, open_clip
+from omnisense.perception.percepts import Percepts
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.types import Missing
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_log = logging.getLogger(__name__)
+Status = Literal["perceiving", "ready", "failed"]
+
+
+@dataclass
+class UploadedClip:
+    """An uploaded clip.
+
+    Attributes:
+        id: that requests give, as the URL ``clip:ID``.
+        name: of the file on the client's machine; shown, never used as a path.
+        kind: ``video``, ``audio`` or ``image``.
+        duration_s: of the clip.
+        width: of the frames in pixels, likewise ``height``; 0 without frames.
+        size_bytes: of the file.
+        created_at: Unix time.
+        status: whether it is being perceived.
+        streams: those that are done: their seconds, and why one is missing.
+        error: why it could not be perceived.
+    """
+
+    id: str
+    name: str
+    kind: str
+    duration_s: float
+    width: int
+    height: int
+    size_bytes: int
+    created_at: float
+    status: Status = "perceiving"
+    streams: dict[str, dict[str, Any]] = field(default_factory=dict)
+    error: str | None = None
+
+
+class ClipStore:
+    """Keeps uploaded clips by owner, for as long as the settings say.
+
+    Args:
+        settings: with the folder and the limits.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._root = settings.uploads or data_dir() / "uploads"
+        self._guard = threading.Lock()
+        self._known: dict[tuple[str, str], UploadedClip] = {}
+
+    async def receive(self, owner: str, name: str, body: AsyncIterable[bytes]) -> UploadedClip:
+        """Write the body of a request to a file, and check that it is a clip within the limits.
+
+        Raises:
+            ServiceError: it is over a limit.
+            MediaError: it is no clip.
+            StorageError: it cannot be written.
+        """
+        clip_id = uuid.uuid4().hex
+        folder = self._folder(owner, clip_id)
+        try:
+            make_private_folder(self._root)
+            make_private_folder(folder.parent)
+            make_private_folder(folder)
+            with (folder / "media").open("wb") as file:
+                async for chunk in body:
+                    file.write(chunk)
+            clip = open_within_limits(folder / "media", self._settings)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise StorageError(f"the upload cannot be kept ({error.strerror})", "Check the server's disk.") from error
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        size = (folder / "media").stat().st_size
+        name = name.replace("\\", "/").rpartition("/")[2][:200] or "clip"
+        known = UploadedClip(
+            clip_id, name, clip.kind, round(clip.duration_s, 3), clip.width, clip.height, size, time.time()
+        )
+        self._save(owner, known)
+        return known
+
+    def perceive(self, owner: str, uploaded: UploadedClip, perception: Perception) -> None:
+        """Perceive a clip, and keep its percepts beside it; what goes wrong is its ``error``."""
+
+        def on_stream(name: str, stream: object, seconds: float) -> None:
+            reason = stream.reason if isinstance(stream, Missing) else None
+            uploaded.streams = uploaded.streams | {name: {"seconds": seconds, "missing": reason}}
+
+        folder = self._folder(owner, uploaded.id)
+        try:
+            percepts = perception.perceive(folder / "media", on_stream)
+            write_atomically(folder / "percepts.json", percepts.to_json(), private=True)
+            uploaded.status = "ready"
+        except (OmniSenseError, OSError) as error:
+            uploaded.status = "failed"
+            uploaded.error = error.problem if isinstance(error, OmniSenseError) else "the percepts cannot be kept"
+            _log.warning("an uploaded clip could not be perceived: %s", type(error).__name__, exc_info=True)
+        if folder.is_dir():  # it was not deleted meanwhile
+            self._save(owner, uploaded)
+
+    def list(self, owner: str) -> list[UploadedClip]:
+        """Return an owner's clips, the newest first, after those whose time is over were removed."""
+        found = []
+        for folder in self._folder(owner, "").glob("*"):
+            with contextlib.suppress(ServiceError):
+                found.append(self.get(owner, folder.name))
+        return sorted(found, key=lambda clip: -clip.created_at)
+
+    def get(self, owner: str, clip_id: str) -> UploadedClip:
+        """Return one of an owner's clips.
+
+        Raises:
+            ServiceError: 404, there is no such clip, or no longer.
+        """
+        missing = ServiceError(404, f"there is no clip '{clip_id[:40]}' of yours here", "clip_not_found")
+        if not _ID.fullmatch(clip_id):
+            raise missing
+        with self._guard:
+            known = self._known.get((owner, clip_id)) or _read(self._folder(owner, clip_id))
+            if known is None:
+                raise missing
+            self._known[owner, clip_id] = known
+        if time.time() - known.created_at > self._settings.upload_hours * 3600:
+            self.delete(owner, clip_id)
+            raise missing
+        return known
+
+    def path(self, owner: str, clip_id: str) -> Path:
+        """Return the file of a clip; raises as :meth:`get`."""
+        return self._folder(owner, self.get(owner, clip_id).id) / "media"
+
+    def open(self, owner: str, clip_id: str) -> Clip:
+        """Open a clip; raises as :meth:`get`."""
+        return open_clip(self.path(owner, clip_id))
+
+    def percepts(self, owner: str, clip_id: str) -> Percepts:
+        """Return the percepts of a clip.
+
+        Raises:
+            ServiceError: 404, there is no such clip; 409, it is still being perceived, or could not be.
+        """
+        known = self.get(owner, clip_id)
+        if known.status != "ready":
+            raise ServiceError(409, known.error or "the clip is still being perceived", f"clip_{known.status}")
+        return Percepts.from_json((self._folder(owner, clip_id) / "percepts.json").read_bytes())
+
+    def delete(self, owner: str, clip_id: str) -> None:
+        """Remove a clip for good, with its percepts here and in the cache."""
+        folder = self._folder(owner, clip_id)
+        with contextlib.suppress(OmniSenseError):
+            forget_clip(folder / "media")
+        shutil.rmtree(folder, ignore_errors=True)
+        with self._guard:
+            self._known.pop((owner, clip_id), None)
+
+    def remove_expired(self) -> None:
+        """Remove the clips of all owners whose time is over."""
+        for folder in self._root.glob("*/*"):
+            known = _read(folder)
+            if known is None or time.time() - known.created_at > self._settings.upload_hours * 3600:
+                with contextlib.suppress(OmniSenseError):
+                    forget_clip(folder / "media")
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _folder(self, owner: str, clip_id: str) -> Path:
+        return self._root / hashlib.sha256(owner.encode()).hexdigest()[:16] / clip_id
+
+    def _save(self, owner: str, known: UploadedClip) -> None:
+        with self._guard:
+            self._known[owner, known.id] = known
+        write_atomically(self._folder(owner, known.id) / "clip.json", json.dumps(asdict(known)), private=True)
+
+
+def _read(folder: Path) -> UploadedClip | None:
+    """Read what is known of a clip; one whose perception a killed server did not end has failed."""
+    try:
+        known = UploadedClip(**json.loads((folder / "clip.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    if known.status == "perceiving":
+        known.status, known.error = "failed", "the server ended before the clip was perceived: upload it again"
+    return known

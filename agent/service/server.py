@@ -1,0 +1,57 @@
+"""Running the application with uvicorn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from omnisense.agent.service.app import create_app
+from omnisense.agent.service.settings import ServiceSettings
+from omnisense.errors import InputError
+
+if TYPE_CHECKING:
+    from omnisense.agent.agent import Agent
+
+_CLOSING_S = 5.0  # for connections that idle, after the turns have ended
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that lets turns which have begun end before it closes connections."""
+
+    def __init__(self, agent: Agent, settings: ServiceSettings) -> None:
+        self.app = create_app(agent, settings)
+        super().__init__(
+            uvicorn.Config(
+                self.app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,  # paths hold names of threads
+                server_header=False,
+                timeout_graceful_shutdown=int(settings.drain_s + _CLOSING_S),
+                ws_max_size=16 * 2**20,
+            )
+        )
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Take no further turns, wait for those that have begun, then close."""
+        service = self.app.state.service
+        service.draining = True
+        await service.queue.drain(service.settings.drain_s)
+        await super().shutdown(sockets)  # type: ignore[arg-type]
+
+
+def serve(agent: Agent, settings: ServiceSettings) -> None:
+    """Serve an agent until the process is told to end (SIGINT, SIGTERM).
+
+    Raises:
+        InputError: the settings would let strangers in, or the address is in use.
+    """
+    server = Server(agent, settings)
+    try:
+        server.run()
+    except SystemExit as error:  # uvicorn has logged why
+        raise InputError(
+            f"the service cannot listen on {settings.host}:{settings.port}", "Choose another --port or --host."
+        ) from error

@@ -1,0 +1,140 @@
+"""What the routes share: the agent, the queue of turns, the uploads, metrics and escalations."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from omnisense.agent.agent import Agent
+from omnisense.agent.events import AgentEvent, Finished
+from omnisense.agent.response import Response
+from omnisense.agent.service.clip_store import ClipStore
+from omnisense.agent.service.escalations import Escalations
+from omnisense.agent.service.limits import RateLimit, TurnQueue
+from omnisense.agent.service.metrics import Metrics
+from omnisense.agent.service.settings import ServiceSettings
+from omnisense.agent.threads import ThreadSummary
+from omnisense.perception.media.clip import Clip
+from omnisense.reasoning.loop.conversation import Turn
+
+_SEPARATOR = "\x1f"  # between owner and thread; no name of an owner can hold it
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """The parts of a running service.
+
+    Args:
+        agent: that answers; its models are shared by all sessions.
+        settings: of the service.
+
+    Attributes:
+        draining: whether no new turns are taken, because the server ends.
+        started_at: Unix time.
+    """
+
+    def __init__(self, agent: Agent, settings: ServiceSettings) -> None:
+        self.agent, self.settings = agent, settings
+        self.metrics = Metrics()
+        self.rate_limit = RateLimit(settings.requests_per_minute)
+        self.queue = TurnQueue(settings.max_turns, settings.max_queue, settings.max_turns_per_key, self._on_queue)
+        self.clips = ClipStore(settings)
+        self.escalations = Escalations(settings.escalation_webhook, settings.escalation_log, self.metrics)
+        self.started_at = int(time.time())
+        self.draining = False
+        self._ready: asyncio.Task[None] | None = None
+        self._not_ready = "the models are being loaded"
+
+    # --- life -----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Load the models in the background; requests are taken meanwhile, and wait for them."""
+        self._ready = asyncio.create_task(asyncio.to_thread(self._load))
+
+    async def stop(self) -> None:
+        """Wait for the turns that have begun, then close everything."""
+        self.draining = True
+        if not await self.queue.drain(self.settings.drain_s):
+            _log.warning("turns were still running after %g s; those of threads can be resumed", self.settings.drain_s)
+        self.queue.close()
+        if self._ready:
+            with contextlib.suppress(Exception):
+                await self._ready
+        await asyncio.to_thread(self.escalations.close)
+        self.agent.close()
+
+    def not_ready(self) -> str:
+        """Return why the service cannot take turns; empty when it can."""
+        return "the server is shutting down" if self.draining else self._not_ready
+
+    def _load(self) -> None:
+        try:
+            if self.settings.preload:
+                self.agent.perception.registry.load_all()
+                load = getattr(self.agent.policy, "load", None)
+                if callable(load):
+                    load()
+            self.agent.threads()
+            self._not_ready = ""
+        except Exception as error:
+            self._not_ready = f"the models cannot be loaded: {error}"
+            _log.exception("the models cannot be loaded")
+
+    def _on_queue(self, running: int, waiting: int) -> None:
+        self.metrics.running.set(running)
+        self.metrics.waiting.set(waiting)
+
+    # --- turns ----------------------------------------------------------------------------------------------
+
+    def run_turn(
+        self,
+        owner: str,
+        clip: Clip | None,
+        text: str,
+        thread_id: str | None,
+        history: Sequence[Turn] = (),
+        on_event: Callable[[AgentEvent], None] | None = None,
+    ) -> Response:
+        """Run a turn in this thread, measure it, and tell the operator if it calls for a person.
+
+        Args:
+            owner: of the key.
+            clip: of the turn.
+            text: of the turn.
+            thread_id: the owner's own name of the thread.
+            history: earlier turns, without a thread.
+            on_event: receives the turn's events.
+
+        Raises:
+            OmniSenseError: as :meth:`Agent.respond`.
+        """
+        began = time.perf_counter()
+        stored = self.stored_name(owner, thread_id)
+        if on_event is None:
+            response = self.agent.respond(clip, text, stored, history)
+        else:
+            for event in self.agent.stream(clip, text, stored, history):
+                on_event(event)
+                if isinstance(event, Finished):
+                    response = event.response
+        self.metrics.turn_seconds.observe(time.perf_counter() - began)
+        self.escalations.report(owner, thread_id, response.safety)
+        return response
+
+    # --- threads, by owner ----------------------------------------------------------------------------------
+
+    def stored_name(self, owner: str, thread_id: str | None) -> str | None:
+        """Return the name under which an owner's thread is stored: owners do not see each other's."""
+        return f"{owner}{_SEPARATOR}{thread_id}" if owner and thread_id is not None else thread_id
+
+    def threads(self, owner: str) -> list[tuple[str, ThreadSummary]]:
+        """Return an owner's threads, each with the owner's own name of it."""
+        prefix = f"{owner}{_SEPARATOR}" if owner else ""
+        return [
+            (summary.thread_id.removeprefix(prefix), summary)
+            for summary in self.agent.threads()
+            if summary.thread_id.startswith(prefix) and (owner or _SEPARATOR not in summary.thread_id)
+        ]

@@ -1,0 +1,166 @@
+"""Clips, runs, health, and the page's files."""
+
+import json
+import time
+
+import httpx
+
+from omnisense.benchmarks.harness.records import Record, RecordError
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.settings import PerceptionSettings
+from omnisense.reasoning.answers.parser import PARSER_VERSION
+from tests.agent.service.conftest import scripted_agent
+
+
+def visual_only(**changes):
+    return scripted_agent(perception=Perception(PerceptionSettings(streams=("visual",)), cache=False), **changes)
+
+
+def follow(url, clip_id):
+    """The descriptions of a clip until it is perceived."""
+    with httpx.stream("GET", f"{url}/v1/clips/{clip_id}/events", timeout=60) as stream:
+        return [json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line]
+
+
+def test_clip_is_uploaded_perceived_asked_about_and_deleted(start, make_media, tmp_path):
+    content = make_media("a.mp4", audio_s=None).read_bytes()
+    with start(visual_only(), uploads=tmp_path / "uploads") as service:
+        clips = f"{service.url}/v1/clips"
+        answer = httpx.post(clips, params={"name": "../../<b>my</b> clip.mp4"}, content=content)
+        uploaded = answer.json()
+        assert answer.status_code == 201
+        assert (uploaded["name"], uploaded["kind"], uploaded["size_bytes"]) == ("b> clip.mp4", "video", len(content))
+        last = follow(service.url, uploaded["id"])[-1]
+        assert last["status"] == "ready"
+        assert last["streams"]["visual"]["missing"] is None
+        one = f"{clips}/{uploaded['id']}"
+        assert httpx.get(one).json() == last
+        assert [c["id"] for c in httpx.get(clips).json()["data"]] == [uploaded["id"]]
+        timeline = httpx.get(f"{one}/timeline").json()
+        assert timeline["events"][0]["id"] == "e1"
+        assert httpx.get(f"{one}/percepts").json()["clip"]["path"] == ""
+        played = httpx.get(f"{one}/content", headers={"Range": "bytes=0-9"})
+        assert (played.status_code, played.content) == (206, content[:10])
+        assert played.headers["content-type"] == "video/mp4"
+        done = service.client().chat.completions.create(
+            model="omnisense",
+            messages=[
+                {"role": "user", "content": [{"type": "video_url", "video_url": {"url": f"clip:{uploaded['id']}"}}]}
+            ],
+        )
+        assert done.omnisense["events"]
+        assert httpx.delete(one).status_code == 204
+        assert httpx.get(one).status_code == 404
+        assert not list((tmp_path / "uploads").glob("*/*"))
+
+
+def test_upload_that_is_no_clip_leaves_nothing(start, tmp_path):
+    html = b"<html><script>alert(1)</script></html>"
+    with start(scripted_agent(), uploads=tmp_path) as service:
+        answer = httpx.post(f"{service.url}/v1/clips", content=html)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "media_error")
+    assert not list(tmp_path.glob("*/*"))
+
+
+def test_clip_that_was_not_perceived_before_the_server_ended_says_so(start, make_media, tmp_path):
+    content = make_media("a.mp4", audio_s=None).read_bytes()
+    with start(visual_only(), uploads=tmp_path) as service:
+        uploaded = httpx.post(f"{service.url}/v1/clips", content=content).json()
+        follow(service.url, uploaded["id"])
+    file = next(tmp_path.glob("*/*/clip.json"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"status": "perceiving"}))
+    with start(visual_only(), uploads=tmp_path) as service:
+        found = httpx.get(f"{service.url}/v1/clips/{uploaded['id']}").json()
+        assert found["status"] == "failed"
+        assert "upload it again" in found["error"]
+        assert httpx.get(f"{service.url}/v1/clips/{uploaded['id']}/timeline").status_code == 409
+
+
+def test_clips_are_kept_for_their_time_only(start, make_media, tmp_path):
+    content = make_media("a.mp4", audio_s=None).read_bytes()
+    with start(visual_only(), uploads=tmp_path, upload_hours=0.0001) as service:
+        uploaded = httpx.post(f"{service.url}/v1/clips", content=content).json()
+        time.sleep(0.5)
+        assert httpx.get(f"{service.url}/v1/clips/{uploaded['id']}").status_code == 404
+        assert not list(tmp_path.glob("*/*/media"))
+
+
+def test_health_and_readiness(service):
+    assert httpx.get(f"{service.url}/healthz").json()["status"] == "ok"
+    deadline = time.monotonic() + 10
+    while httpx.get(f"{service.url}/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    service.server.app.state.service.draining = True
+    assert httpx.get(f"{service.url}/readyz").status_code == 503
+    service.server.app.state.service.draining = False
+
+
+def test_page_has_its_headers_and_nothing_of_others(service):
+    page = httpx.get(f"{service.url}/")
+    assert page.status_code == 200
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+
+
+def test_openapi_names_every_resource(service):
+    paths = httpx.get(f"{service.url}/openapi.json").json()["paths"]
+    assert {"/v1/chat/completions", "/v1/models", "/v1/threads", "/v1/clips", "/v1/runs", "/metrics"} <= set(paths)
+
+
+def test_unknown_path_is_an_error_in_openai_form(service):
+    answer = httpx.get(f"{service.url}/v1/nothing")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (404, "not_found_error")
+
+
+def record(number, task="FR", **changes):
+    values = {"level": 1, "kind": "one", "gold": "A", "question": f"Question {number}?", "options": ("a", "b")}
+    return Record(
+        id=f"q{number}", task=task, **(values | {"status": "answered", "reply": "A", "answer": "A"} | changes)
+    )
+
+
+def test_runs_are_listed_filtered_and_read_while_they_are_written(start, tmp_path):
+    run = tmp_path / "mine" / "omni"
+    run.mkdir(parents=True)
+    manifest = {"identity": {"suite": "humansense"}, "system": "omni", "started": "2026", "selection": {"questions": 4}}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    records = [
+        record(1, strict=1.0, parser=PARSER_VERSION),
+        record(2, strict=0.0, gold="B", task="SR", parser=PARSER_VERSION),
+        record(3, reply="hm", answer="", parser=PARSER_VERSION),
+        record(4, status="error", reply="", answer="", error=RecordError("bad media", "MediaError", "it is empty")),
+    ]
+    (run / "records.jsonl").write_text("".join(r.to_line() for r in records[:3]))
+    (run / "frames").mkdir()
+    (run / "frames" / "q1.jpg").write_bytes(b"\xff\xd8\xff")
+    with start(scripted_agent(), runs=tmp_path) as service:
+
+        def get(path, **query):
+            return httpx.get(f"{service.url}/v1/runs{path}", params=query)
+
+        [listed] = get("").json()["data"]
+        assert (listed["run"], listed["system"], listed["questions"], listed["records"]) == ("mine/omni", "omni", 4, 3)
+        found = get("/mine/omni/records").json()
+        assert found["total"] == 3
+        assert found["tasks"] == {"FR": 2, "SR": 1}
+        assert [r["outcome"] for r in found["data"]] == ["right", "wrong", "unreadable"]
+        with (run / "records.jsonl").open("a") as file:
+            file.write(records[3].to_line() + '{"id": "torn')
+        assert get("/mine/omni/records").json()["outcomes"]["error"] == 1
+        assert [r["id"] for r in get("/mine/omni/records", outcome="wrong").json()["data"]] == ["q2"]
+        assert [r["id"] for r in get("/mine/omni/records", task="FR", limit=1, offset=1).json()["data"]] == ["q3"]
+        assert get("/mine/omni/records", outcome="great").status_code == 400
+        one = get("/mine/omni/records/q1").json()
+        assert (one["question"], one["outcome"], one["has_frames"]) == ("Question 1?", "right", True)
+        assert get("/mine/omni/records/q1/frames").headers["content-type"] == "image/jpeg"
+        assert get("/mine/omni/records/q2/frames").status_code == 404
+        assert get("/mine/omni").json() == manifest
+        for outside in ("/..", "/mine", "/%2e%2e/%2e%2e", "/mine/omni/records/..%2f..%2fmanifest.json/frames"):
+            assert get(outside).status_code == 404
+
+
+def test_no_runs_without_a_folder(service):
+    assert httpx.get(f"{service.url}/v1/runs").json()["data"] == []
+    assert httpx.get(f"{service.url}/v1/runs/etc").status_code == 404
