@@ -17,7 +17,7 @@ from omnisense.agent.rows import PendingTurn
 from omnisense.agent.threads import ThreadSummary
 from omnisense.errors import ConflictError, InputError, OmniSenseError, StorageError
 from omnisense.perception.cache import forget_all_percepts
-from omnisense.perception.media.clip import Clip, ClipSource, open_clip
+from omnisense.perception.media.clip import Clip, ClipSource
 from omnisense.perception.pipeline import Perception
 from omnisense.reasoning.loop.appraisal import Trace
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
@@ -251,7 +251,7 @@ class Agent:
         if history and thread_id is not None:
             raise InputError("both a thread and a history are given", "Give one: a thread has its own history.")
         if clip is not None and not isinstance(clip, Clip):
-            clip = open_clip(clip)
+            clip = self.perception.open(clip)
         if thread_id is None:
             yield from self._run(initial_state(clip, typed, history), None, None, live)
             return

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 
-from omnisense.errors import OmniSenseError
+from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import sha256_of
 from omnisense.perception.audio.chunks import AudioChunks
 from omnisense.perception.cache import cache_limits, cache_path, read_percepts, write_percepts
@@ -26,6 +26,8 @@ from omnisense.perception.fusion.lip_fit import Phone
 from omnisense.perception.fusion.people import summarize_people
 from omnisense.perception.fusion.speakers import assign_speakers
 from omnisense.perception.media.clip import Clip, ClipSource, open_clip
+from omnisense.perception.media.isolation import open_isolated
+from omnisense.perception.media.limits import MediaLimits
 from omnisense.perception.percepts import Percepts, Provenance
 from omnisense.perception.registry import ModelRegistry, OnProgress
 from omnisense.perception.settings import PerceptionSettings, parse_streams
@@ -46,6 +48,7 @@ from omnisense.version import __version__
 __all__ = ["Perception", "PerceptionSettings", "perceive"]
 
 Stream = VisualStream | AudioStream | Transcript | Missing
+Isolation = Literal["none", "process"]
 OnStream = Callable[[str, Stream, float], None]
 _CLOSE_FPS, _CLOSE_PIXELS = 5.0, 960 * 540  # of a window that is looked at again
 _NO_AUDIO = Missing("the file has no audio track")
@@ -62,11 +65,16 @@ class Perception:
         settings: which streams are extracted and with which models.
         cache: whether percepts are kept on disk, and read from there for the same content, settings and models.
         on_progress: receives a line when a model is downloaded; by default it goes to the log.
+        isolation: ``process`` reads and decodes files in processes of their own, which are ended when they exceed the
+            limits (:mod:`omnisense.perception.media.isolation`): for files of strangers. Extractors of your own get the
+            same clip. ``none`` decodes in this process.
+        limits: of a clip's duration and pictures, and of the time and memory of its decoding.
         extractors: of your own; each adds a channel to the timeline (:mod:`omnisense.perception.extractors`). Live
             perception leaves them out.
 
     Raises:
-        InputError: an extractor has no name or version, or its name is taken; or a limit of the cache is no number.
+        InputError: an extractor has no name or version, or its name is taken; a limit of the cache is no number; or an
+            unknown isolation.
     """
 
     def __init__(
@@ -75,13 +83,32 @@ class Perception:
         cache: bool = True,
         on_progress: OnProgress | None = None,
         extractors: Sequence[Extractor] = (),
+        *,
+        isolation: Isolation = "none",
+        limits: MediaLimits | None = None,
     ) -> None:
+        if isolation not in get_args(Isolation):
+            raise InputError(f"unknown isolation '{isolation}'", f"Choose from {', '.join(get_args(Isolation))}.")
+        self.isolation, self.limits = isolation, limits or MediaLimits()
         self.extractors = check_extractors(extractors)
         self.settings = settings or PerceptionSettings()
         if cache:
             cache_limits()  # a bad one is reported before anything is perceived
         self.cache = cache
         self.registry = ModelRegistry(self.settings, on_progress)
+
+    def open(self, clip: Clip | ClipSource) -> Clip:
+        """Open a clip as the isolation and limits of this perception require; an open one stays open.
+
+        Raises:
+            MediaError: it cannot be opened as media at all, or is beyond a limit.
+            InputError: it is of another type.
+        """
+        if self.isolation == "process":
+            clip = open_isolated(clip, self.limits)
+        elif not isinstance(clip, Clip):
+            clip = open_clip(clip, self.limits)
+        return clip
 
     def perceive(self, clip: Clip | ClipSource, on_stream: OnStream | None = None) -> Percepts:
         """Extract the streams of a clip.
@@ -94,10 +121,11 @@ class Perception:
             Percepts; a stream that could not be extracted is Missing with the reason, and the others are still there.
 
         Raises:
-            MediaError: it cannot be opened as media at all.
+            MediaError: it cannot be opened as media at all, or is beyond a limit.
             InputError: it is of another type.
         """
-        clip = clip if isinstance(clip, Clip) else open_clip(clip)
+        clip = self.open(clip)
+        self.limits.check_duration(clip.duration_s, clip.path)
         info = _clip_info(clip)
         cached = read_percepts(self.cache_path(clip, info)) if self.cache else None
         if cached:

@@ -14,7 +14,8 @@ import numpy as np
 from omnisense.errors import MediaError
 from omnisense.perception.media import decode
 from omnisense.perception.media.decode import IMAGE_FORMATS, REMEDY, SAMPLE_RATE_HZ, Frames, MediaWindow
-from omnisense.perception.media.sampling import Sampling
+from omnisense.perception.media.limits import MediaLimits
+from omnisense.perception.media.sampling import FramePlan, Sampling
 from omnisense.perception.media.temporary import TemporaryMedia, temporary_media
 from omnisense.perception.types import MediaKind
 
@@ -26,6 +27,9 @@ ClipSource: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview | B
 _IS_PLAYLIST = ("this is a playlist or document, not a media file", "Give the media file itself.")
 _PLAYLIST_SIGNATURES = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml")
 _PLAYLIST_DEMUXERS = {"hls", "dash", "concat", "concatf", "imf", "sdp", "rtsp", "webm_dash_manifest"}
+# Bits a second under which a declared duration is checked: speech codecs for telephones take about as much.
+_LOWEST_BIT_RATE = 16_000
+_LONGEST_GAP_S = 60.0  # between packets of one recording
 _TEXT_DEMUXERS = {"tty", "srt", "webvtt", "ass", "subviewer", "microdvd", "txt"}
 
 
@@ -119,10 +123,7 @@ class Clip(MediaWindow):
         )
         if at_s is not None:
             plan = plan._replace(times_s=np.unique(np.asarray(at_s, dtype=float)))
-        if self.kind == "image":
-            yield decode.read_image(self.path, plan)
-        else:
-            yield from decode.read_video(self, plan, batch_size, in_order)
+        yield from self.read_frames(plan, batch_size, in_order)
 
     def audio(self) -> np.ndarray:
         """Return the audio as (N,) float32 mono at 16 kHz, in sync with the frames; empty when no packet decodes.
@@ -132,30 +133,53 @@ class Clip(MediaWindow):
         """
         if not self.has_audio:
             raise MediaError("the file has no audio track", "Give a video or an audio file.", self.path)
+        return self.read_audio()
+
+    def read_frames(self, plan: FramePlan, batch_size: int, in_order: bool = False) -> Iterator[Frames]:
+        """Yield the frames of a plan; see :meth:`iter_frames`.
+
+        Raises:
+            MediaError: no frame can be decoded.
+        """
+        if self.kind == "image":
+            yield decode.read_image(self.path, plan)
+        else:
+            yield from decode.read_video(self, plan, batch_size, in_order)
+
+    def read_audio(self) -> np.ndarray:
+        """Return the audio of a clip that has some; see :meth:`audio`."""
         return decode.read_audio(self)
 
 
-def open_clip(source: ClipSource) -> Clip:
+def open_clip(source: ClipSource, limits: MediaLimits | None = None) -> Clip:
     """Open a video, audio file or image.
 
     Args:
         source: a path; or the content of a file as bytes, or as a file object in binary mode, which is read from where
             it stands to its end. Content is kept in a private temporary file until the clip and all its windows are no
             longer used.
+        limits: of its pictures.
 
     Raises:
-        MediaError: the file does not exist, is a folder, pipe or device, empty, not media, or too damaged to be read.
+        MediaError: the file does not exist, is a folder, pipe or device, empty, not media, too damaged to be read, or
+            beyond a limit.
         InputError: the source is of another type.
     """
     if not isinstance(source, str | PathLike):
         kept = temporary_media(source)
-        return replace(open_clip(kept.path), _temporary=kept)
+        return replace(open_clip(kept.path, limits), _temporary=kept)
     path = Path(source).expanduser()
-    _check_file(path)
-    return _open_image(path) or _open_av(path)
+    check_file(path)
+    limits = limits or MediaLimits()
+    return _open_image(path, limits) or _open_av(path, limits)
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Check that a path is a regular file with content that is no playlist, before a decoder opens it.
+
+    Raises:
+        MediaError: it is not.
+    """
     if not os.path.exists(path):  # pathlib raises where the name is too long for a path
         raise MediaError("the file does not exist", "Check the path.", path)
     if path.is_dir():
@@ -173,7 +197,7 @@ def _check_file(path: Path) -> None:
         raise MediaError(*_IS_PLAYLIST, path)
 
 
-def _open_image(path: Path) -> Clip | None:
+def _open_image(path: Path, limits: MediaLimits) -> Clip | None:
     from PIL import Image, UnidentifiedImageError
 
     Image.init()
@@ -182,7 +206,8 @@ def _open_image(path: Path) -> Clip | None:
             if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # an animation is video
                 return None
             width, height = image.size
-            if image.getexif().get(0x0112, 1) >= 5:  # EXIF orientations 5 to 8 swap the sides
+            limits.check_picture(width, height, path)
+            if decode.exif_orientation(image) >= 5:  # these swap the sides
                 width, height = height, width
             return Clip(
                 path=path,
@@ -198,11 +223,13 @@ def _open_image(path: Path) -> Clip | None:
             )
     except UnidentifiedImageError:
         return None
-    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-        raise MediaError(f"the image cannot be read ({error})", REMEDY, path) from error
+    except MediaError:
+        raise
+    except Exception as error:  # Pillow's readers raise whatever a damaged header leads to
+        raise MediaError(f"the image cannot be read ({decode.error_reason(error)})", REMEDY, path) from error
 
 
-def _open_av(path: Path) -> Clip:
+def _open_av(path: Path, limits: MediaLimits) -> Clip:
     import av
 
     try:
@@ -214,6 +241,8 @@ def _open_av(path: Path) -> Clip:
                 raise MediaError("this is a text file, not a media file", "Give a video, audio file or image.", path)
             video = next((s for s in container.streams.video if s.codec_context and s.codec_context.width), None)
             audio = next((s for s in container.streams.audio if s.codec_context and s.codec_context.sample_rate), None)
+            if video is not None:
+                limits.check_picture(video.codec_context.width, video.codec_context.height, path)
             return _probe(path, container, video, audio)
     except MediaError:
         raise
@@ -232,6 +261,8 @@ def _probe(path: Path, container: Any, video: Any, audio: Any) -> Clip:
     origin_s = container.start_time / av.time_base if container.start_time else 0.0
     if duration_s <= 0:
         duration_s = _measure_duration(container, origin_s)
+    elif path.stat().st_size * 8 < _LOWEST_BIT_RATE * duration_s:
+        origin_s, duration_s = _check_duration(container, origin_s, duration_s)
     if duration_s <= 0:
         raise MediaError("the file has a header but no content", "Record or export it again.", path)
     fields: dict[str, Any] = {}
@@ -270,6 +301,29 @@ def _measure_duration(container: Any, origin_s: float) -> float:
             end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     container.seek(0)
     return end_s - origin_s
+
+
+def _check_duration(container: Any, origin_s: float, duration_s: float) -> tuple[float, float]:
+    """Return origin and length of what a file holds: a damaged header or time stamp may claim hours.
+
+    It is the longest run of packets without a gap of a minute; where that reaches the declared end, it is right.
+    """
+    times: list[tuple[float, float]] = []
+    for packet in container.demux():
+        if packet.pts is not None and packet.size:
+            begin_s = float(packet.pts * packet.time_base)
+            times.append((begin_s, begin_s + min(_LONGEST_GAP_S, float((packet.duration or 0) * packet.time_base))))
+    container.seek(0)
+    runs: list[tuple[int, float, float]] = []
+    for begin_s, end_s in sorted(times):
+        if not runs or begin_s - runs[-1][2] > _LONGEST_GAP_S:
+            runs.append((0, begin_s, end_s))
+        count, first_s, last_s = runs[-1]
+        runs[-1] = count + 1, first_s, max(last_s, end_s)
+    _, first_s, last_s = max(runs, default=(0, origin_s, origin_s))
+    if first_s - origin_s < _LONGEST_GAP_S and last_s >= origin_s + duration_s - _LONGEST_GAP_S:
+        return origin_s, duration_s
+    return first_s, last_s - first_s
 
 
 def _rotation(container: Any, video: Any) -> int:

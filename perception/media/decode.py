@@ -26,6 +26,9 @@ SAMPLE_RATE_HZ = 16_000
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 REMEDY = "Check that it plays elsewhere; re-encode it (for instance to H.264 in MP4) or record it again."
 _PREROLL_S = 0.5  # decoders of overlapping transforms (MP2, AAC) need a few packets before they are exact
+_EXIF_ORIENTATION = 0x0112
+# By EXIF orientation, the member of ``PIL.Image.Transpose`` that turns a picture upright (EXIF 2.3, 4.6.4 A).
+_UPRIGHT = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 _SAME_TIME_S = 0.00075  # rounding of timestamps: under any frame's duration, over NTSC's drift per second
 
 
@@ -95,16 +98,28 @@ def read_image(path: Path, plan: FramePlan) -> Frames:
     Raises:
         MediaError: the image cannot be decoded.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(path, formats=IMAGE_FORMATS) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-        raise MediaError(f"the image cannot be decoded ({error})", REMEDY, path) from error
+            upright = image.convert("RGB")
+            turn = _UPRIGHT.get(exif_orientation(image))
+            if turn is not None:
+                upright = upright.transpose(Image.Transpose(turn))
+    except Exception as error:  # Pillow's decoders raise whatever damaged data lead to
+        raise MediaError(f"the image cannot be decoded ({error_reason(error)})", REMEDY, path) from error
     if upright.size != (plan.width, plan.height):
         upright = upright.resize((plan.width, plan.height))
     return Frames(np.zeros(1), np.asarray(upright)[None], "pillow")
+
+
+def exif_orientation(image: Any) -> int:
+    """Return the orientation that an open Pillow image states, 1 (upright) to 8; 1 where it states none that is."""
+    try:
+        stated = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception:  # damaged EXIF data: the picture is still good
+        return 1
+    return stated if isinstance(stated, int) and 1 <= stated <= 8 else 1
 
 
 def read_video(clip: MediaWindow, plan: FramePlan, batch_size: int, in_order: bool = False) -> Iterator[Frames]:
@@ -301,11 +316,17 @@ def _resampled_audio(clip: MediaWindow) -> Iterator[tuple[int, np.ndarray]]:
 
     with open_container(clip.path) as container:
         stream = next(s for s in container.streams.audio if s.codec_context.sample_rate)
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
         _seek(container, clip)
         next_s = 0.0  # for formats without timestamps
-        for frame in itertools.chain(_decode(container, stream), [None]):
-            for out in resampler.resample(frame):
+        for alike in _alike(_decode(container, stream)):
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+            for out in itertools.chain.from_iterable(map(resampler.resample, itertools.chain(alike, [None]))):
                 time_s = next_s if out.time is None else out.time - clip.origin_s - clip.start_s
                 next_s = time_s + out.samples / SAMPLE_RATE_HZ
                 yield round(time_s * SAMPLE_RATE_HZ), out.to_ndarray()[0]
+
+
+def _alike(frames: Iterator[Any]) -> Iterator[Iterator[Any]]:
+    """Yield runs of audio frames of one format, layout and rate; joined files and broadcasts change them midway."""
+    for _, run in itertools.groupby(frames, key=lambda f: (f.format.name, f.layout.name, f.sample_rate)):
+        yield run

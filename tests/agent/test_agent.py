@@ -60,11 +60,11 @@ def test_a_clip_is_opened_once_in_a_turn(make_media, monkeypatch):
 
     opened = []
 
-    def counting(path):
+    def counting(path, *limits):
         opened.append(path)
-        return open_clip(path)
+        return open_clip(path, *limits)
 
-    for module in ("omnisense.agent.agent", "omnisense.perception.pipeline", "omnisense.reasoning.loop.conversation"):
+    for module in ("omnisense.perception.pipeline", "omnisense.reasoning.loop.conversation"):
         monkeypatch.setattr(f"{module}.open_clip", counting)
     monkeypatch.setattr("omnisense.reasoning.policies.messages.open_clip", counting)
     deaf_and_blind = Perception(PerceptionSettings(streams=("transcript",), speech_model="owner/absent"))
