@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +19,7 @@ from omnisense.agent.threads import ThreadSummary
 from omnisense.errors import ConflictError, InputError, OmniSenseError, StorageError
 from omnisense.perception.cache import forget_all_percepts
 from omnisense.perception.media.clip import Clip, ClipSource
+from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
 from omnisense.reasoning.loop.appraisal import Trace
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
@@ -143,6 +145,41 @@ class Agent:
         the turn.
         """
         return self._turn(clip, text, thread_id, history, live=True)
+
+    def answer(
+        self, percepts: Percepts | None, text: str, turns: Sequence[Turn], facts: Sequence[Note] = ()
+    ) -> Iterator[AgentEvent]:
+        """Answer one turn from what was perceived already, as events; nothing is recorded.
+
+        For a live conversation, which may throw the answer away or play only a part of it; :meth:`open_turn` records
+        what came of it.
+
+        Args:
+            percepts: of the person's turn; None for a turn of text.
+            text: what the person typed; may be empty where there are percepts.
+            turns: the conversation so far.
+            facts: what the person told in earlier turns.
+        """
+        return self._run(initial_state(None, text, turns, facts=facts, percepts=percepts), None, None, live=True)
+
+    @contextlib.contextmanager
+    def open_turn(self, thread_id: str, heard: str) -> Iterator[Callable[[Turn, Sequence[str]], None]]:
+        """Begin a turn of a thread whose answer the caller runs; yields a function that records it.
+
+        Other turns of the thread wait meanwhile. A turn that is not recorded, because the process was killed, is an
+        interrupted one: :meth:`resume` answers what was heard, as text.
+
+        Args:
+            thread_id: the conversation.
+            heard: what the person said and typed.
+
+        Raises:
+            ConflictError, StorageError: as :meth:`respond`.
+        """
+        memory = self._memory()
+        with memory.hold(thread_id, self._turn_wait_s):
+            mark = memory.begin(thread_id, PendingTurn(heard, None))
+            yield lambda turn, told: memory.finish(thread_id, mark, turn, told)
 
     async def arespond(
         self,
@@ -304,7 +341,7 @@ class Agent:
                 yield StageDone(stage, update, seconds)
         if thread_id is not None and mark is not None:
             self._memory().finish(thread_id, mark, state["turns"][-1], state["told"])
-        yield Finished(self._response(state, timings, thread_id))
+        yield Finished(self._response(state, timings, thread_id), state["turns"][-1], state["told"])
 
     def _response(self, state: State, timings: dict[str, float], thread_id: str | None) -> Response:
         best = state["best"]

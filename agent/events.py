@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from omnisense.agent.response import Response
 from omnisense.perception.pipeline import Stream
+from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.state import State
 
 
@@ -36,9 +37,16 @@ class Token:
 
 @dataclass(frozen=True)
 class Finished:
-    """The turn is over."""
+    """The turn is over.
+
+    Attributes:
+        turn: as it enters the conversation.
+        told: facts that the person told in it.
+    """
 
     response: Response
+    turn: Turn
+    told: tuple[str, ...] = ()
 
 
 AgentEvent = StreamPerceived | StageDone | Token | Finished

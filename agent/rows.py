@@ -28,6 +28,7 @@ def read_turn(stored: dict[str, Any]) -> Turn:
         stored["reply"],
         stored["emotion"],
         stored["risk"],
+        stored.get("interrupted", False),
     )
     if turn.risk not in _RISKS:
         raise ValueError("an unknown risk")

@@ -63,8 +63,8 @@ def _perceive(clip: Clip, perception: Perception, as_json: bool) -> Percepts:
         percepts = perception.perceive(clip)
         print_json(percepts.to_dict())
         return percepts
-    from omnisense.agent.agent import StreamPerceived
     from omnisense.agent.cli.render import show_percepts, show_stream
+    from omnisense.agent.events import StreamPerceived
 
     console = make_console()
     with console.status("perceiving ..."):

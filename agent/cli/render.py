@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from omnisense.agent.agent import StageDone, StreamPerceived
+from omnisense.agent.events import StageDone, StreamPerceived
 from omnisense.agent.response import Response
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import AudioStream, Missing, Transcript, VisualStream

@@ -180,8 +180,8 @@ def load_agent(options: AgentOptions, perception: PerceptionOptions) -> Agent:
 
 
 def _respond_and_show(console: Console, agent: Agent, clip: Clip | None, text: str | None, thread: str | None) -> None:
-    from omnisense.agent.agent import Finished, StageDone, StreamPerceived
     from omnisense.agent.cli.render import show_appraisal, show_percepts, show_reply, show_stage, show_stream
+    from omnisense.agent.events import Finished, StageDone, StreamPerceived
 
     with console.status("thinking ..." if clip is None else "perceiving and thinking ..."):
         for event in agent.stream(clip, text, thread):

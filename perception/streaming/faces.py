@@ -166,6 +166,12 @@ class LiveFaceTracker:
         """Return copies of the faces' measurements, as far back as they are kept, for use in another thread."""
         return [copy.deepcopy(track) for track in self._landmarks.values()]
 
+    def gaze_between(self, start_s: float, end_s: float) -> dict[str, float]:
+        """Return how much each face has looked into the camera between two times, 0 to 1, by track."""
+        tracks = self._landmarks.items()
+        looks = {name: [f for time_s, f in track.gaze if start_s <= time_s <= end_s] for name, track in tracks}
+        return {name: float(np.mean(seen)) for name, seen in looks.items() if seen}
+
     def drop_before(self, time_s: float) -> None:
         """Drop measurements before a time; what was derived from them is kept."""
         for track in self._landmarks.values():

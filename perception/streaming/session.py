@@ -18,37 +18,21 @@ import numpy as np
 
 from omnisense.errors import InputError
 from omnisense.perception.audio.chunks import AudioChunk, voice_activity
-from omnisense.perception.fusion.people import summarize_people
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
-from omnisense.perception.percepts import Percepts, Provenance
+from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.speech.transcribe import Transcriber
 from omnisense.perception.streaming.buffer import AudioBuffer, find_quietest_cut
 from omnisense.perception.streaming.faces import LiveFaceTracker, speaking_event
+from omnisense.perception.streaming.joining import join_streams
 from omnisense.perception.streaming.utterances import FinishedUtterances
-from omnisense.perception.types import (
-    AudioStream,
-    ClipInfo,
-    Event,
-    Missing,
-    Segment,
-    Span,
-    SpeakerSegment,
-    Transcript,
-    VisualStream,
-)
-from omnisense.version import __version__
+from omnisense.perception.types import Event, Segment, Span, SpeakerSegment
 
 _LISTEN_INTERVAL_S = 0.8
 _END_SILENCE_S = 0.7  # silence that ends an utterance
 _MAX_UTTERANCE_S = 12.0  # an utterance without a pause is cut at its quietest point by then
 _KEEP_SILENCE_S = 1.0
 _MAX_GAP_S = 30.0  # a longer gap ends what came before it; a shorter one is filled with silence
-_NOT_REQUESTED, _NO_FRAMES, _NO_AUDIO = (
-    Missing("it was not requested"),
-    Missing("no frame was received"),
-    Missing("no audio was received"),
-)
 _log = logging.getLogger(__name__)
 
 
@@ -232,45 +216,9 @@ class LivePerception:
             path: that the clip is called by.
         """
         wait(self._pending)
-        requested = self.perception.settings.streams
-        visual: VisualStream | Missing = self._faces.stream() or _NO_FRAMES
-        audio: AudioStream | Missing = _NO_AUDIO
-        transcript: Transcript | Missing = _NO_AUDIO
-        if self._has_audio:
-            audio, transcript = self._finished.streams(self._buffer.end_s, self._buffer.notes())
-        visual = visual if "visual" in requested else _NOT_REQUESTED
-        audio = audio if "audio" in requested else _NOT_REQUESTED
-        transcript = transcript if "transcript" in requested else _NOT_REQUESTED
-        people = summarize_people(
-            None if isinstance(visual, Missing) else visual,
-            None if isinstance(audio, Missing) else audio,
-            None if isinstance(transcript, Missing) else transcript,
-            self._finished.speaker_segments,
-        )
-        return Percepts(
-            clip=self._clip_info(path),
-            visual=visual,
-            audio=audio,
-            transcript=transcript,
-            speaker_segments=tuple(self._finished.speaker_segments),
-            people=people,
-            provenance=Provenance(__version__, self.perception.registry.versions(), self.perception.settings),
-        )
-
-    def _clip_info(self, path: str) -> ClipInfo:
-        width, height = self._faces.size
-        return ClipInfo(
-            path=path,
-            kind="video" if width else "audio",
-            duration_s=round(max(self._buffer.end_s, self._faces.last_s), 3),
-            start_s=0.0,
-            width=width,
-            height=height,
-            frame_rate=0.0,
-            video_codec="frames" if width else "",
-            audio_codec="samples" if self._has_audio else "",
-            sha256="",
-        )
+        finished = self._finished if self._has_audio else None
+        end_s, notes = max(self._buffer.end_s, self._faces.last_s), self._buffer.notes()
+        return join_streams(self.perception, self._faces.stream(), finished, end_s, notes, path)
 
 
 def _check(chunk: Chunk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -70,8 +71,20 @@ class FinishedUtterances:
     word_times: str = "none needed"
     emotion_labels: tuple[str, ...] = ()
 
+    def fork(self) -> FinishedUtterances:
+        """Return a copy to which utterances can be added without changing this one."""
+        copied = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, list | dict):
+                setattr(copied, name, value.copy())
+        return copied
+
     def add(
-        self, chunk: AudioChunk, transcriber: Transcriber | None, tracks: Sequence[LandmarkTrack] | None
+        self,
+        chunk: AudioChunk,
+        transcriber: Transcriber | None,
+        tracks: Sequence[LandmarkTrack] | None,
+        recognized: Segment | None = None,
     ) -> tuple[list[Segment], list[SpeakerSegment]]:
         """Process a finished utterance.
 
@@ -79,6 +92,7 @@ class FinishedUtterances:
             chunk: its audio.
             transcriber: None leaves words out.
             tracks: the lips of the faces; None without video.
+            recognized: its words, where they are known already.
 
         Returns:
             Its segments, and the faces that speak them.
@@ -93,7 +107,9 @@ class FinishedUtterances:
         self.speech += chunk.speech
         self.seconds |= {i: p for i, p in enumerate(stream.seconds) if p.f0_hz is not None}
         transcript, phones = Transcription(Transcript("", (), ""), [])
-        if transcriber:
+        if transcriber and recognized:
+            transcript, phones = transcriber.align_recognized(chunk, recognized, with_phones=bool(tracks))
+        elif transcriber:
             transcript, phones = transcriber.transcribe([chunk], with_phones=bool(tracks))
         transcript = self.perception.add_text_emotion(assign_speakers(transcript, stream.speaker_turns))
         self.language, self.word_times = transcript.language, transcript.word_times

@@ -84,6 +84,7 @@ class Turn:
         reply: the agent's reply.
         emotion: the appraised emotion; ``unknown`` when the safety gate answered.
         risk: the kind of risk that the safety gate found.
+        interrupted: whether the person cut the reply short; ``reply`` is what they heard of it.
     """
 
     heard: str
@@ -92,6 +93,7 @@ class Turn:
     reply: str
     emotion: EmotionValue = "unknown"
     risk: str | None = None
+    interrupted: bool = False
 
 
 def recall(turns: Sequence[Turn], typed: str, notes: Sequence[Note] = ()) -> str:

@@ -76,6 +76,7 @@ def initial_state(
     turns: Sequence[Turn] = (),
     notes: Sequence[str] = (),
     facts: Sequence[Note] = (),
+    percepts: Percepts | None = None,
 ) -> State:
     """Return the state at the start of a turn.
 
@@ -85,6 +86,7 @@ def initial_state(
         turns: the conversation so far.
         notes: for the trace.
         facts: what the person told in earlier turns.
+        percepts: what was perceived already; nothing is perceived then.
     """
     return {
         "clip": clip,
@@ -93,7 +95,7 @@ def initial_state(
         "turns": tuple(turns),
         "facts": tuple(facts),
         "told": (),
-        "percepts": None,
+        "percepts": percepts,
         "media": (),
         "looked": (),
         "characteristics": Characteristics(),

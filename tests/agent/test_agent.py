@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from omnisense import Agent, InputError, MediaError, PolicyError, Response, ScriptedPolicy, StorageError, open_clip
-from omnisense.agent.agent import Finished, StageDone, StreamPerceived, Token
+from omnisense.agent.events import Finished, StageDone, StreamPerceived, Token
 from omnisense.agent.memory import open_memory
 from omnisense.reasoning.policies.messages import text_of
 from tests.conftest import DEMO

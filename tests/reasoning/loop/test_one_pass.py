@@ -5,7 +5,7 @@ import json
 import pytest
 
 from omnisense import Agent, InputError, ScriptedPolicy
-from omnisense.agent.agent import Token
+from omnisense.agent.events import Token
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.extensions import Node

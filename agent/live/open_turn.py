@@ -1,0 +1,212 @@
+"""The person's turn while it lasts: its sound, its words so far, and the answers that are begun at its pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from omnisense.agent.live.drafting import Draft
+from omnisense.agent.live.jobs import Job, Jobs
+from omnisense.agent.live.turn_taking import Completeness
+from omnisense.perception.audio.chunks import AudioChunk
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.perception.streaming.utterances import FinishedUtterances
+from omnisense.perception.types import Segment, Span
+
+_BEFORE_S = 0.5  # kept before speech: the first sound is quiet
+_COMMIT_S = 8.0  # what is longer at a pause within the turn is read once and for all
+_LONGEST_S = 25.0  # Whisper's window is 30 s
+_PARTIAL_S = 0.8  # between two looks at the words of speech in progress
+_END_S = 0.2  # of silence that belongs to a chunk
+
+Recognize = Callable[[np.ndarray], Segment | None]
+Read = Callable[[AudioChunk, Segment | None, FinishedUtterances], FinishedUtterances]
+
+
+@dataclass
+class Pause:
+    """A pause that may be the end of the turn.
+
+    Attributes:
+        end_s: where the speech before it ended.
+        noticed_s: the session's time when the last voice arrived.
+        chunk: the sound up to here that was not read before.
+        audio: Smart Turn's probability.
+        words: of the chunk.
+        complete: once both are there.
+        draft: the answer that was begun.
+    """
+
+    end_s: float
+    noticed_s: float
+    chunk: AudioChunk
+    audio: Job[float]
+    words: Job[Segment | None]
+    transcribed_s: float | None = None
+    complete: Completeness | None = None
+    draft: Job[Draft | None] | None = None
+
+
+@dataclass
+class EndedTurn:
+    """The decision that a turn is over."""
+
+    decided_s: float
+    complete: float
+    reason: str
+
+
+@dataclass
+class OpenTurn:
+    """The person's turn.
+
+    Attributes:
+        id: ``turn-1`` and so on.
+        start_s: where its window begins: everything since the turn before.
+        before: the utterances before it; replaced as parts of it are read.
+        typed: a text.
+        has_speech: whether there was any that counts.
+        partial: the words so far.
+        discarded: answers that were thrown away.
+        ended: the decision, until the person goes on.
+        is_announced: whether its words were handed to the memory, so that the turn is not lost.
+    """
+
+    id: str
+    start_s: float
+    before: Callable[[], FinishedUtterances]
+    jobs: Jobs
+    recognize: Recognize
+    judge: Callable[[np.ndarray], float]
+    typed: str = ""
+    has_speech: bool = False
+    speech_start_s: float = 0.0
+    partial: str = ""
+    discarded: int = 0
+    pause: Pause | None = None
+    ended: EndedTurn | None = None
+    is_announced: bool = False
+    sound_s: float = 0.0  # where the sound that is kept begins
+    _sound: list[np.ndarray] = field(default_factory=list)
+    _looking: Job[Segment | None] | None = None
+    _looked_s: float = 0.0
+    _earlier: list[Job[Segment | None]] = field(default_factory=list)  # words of the parts that were read
+
+    def hear(self, samples: np.ndarray, end_s: float) -> None:
+        """Add sound (N,) float32 that ends here; before speech only the last half second is kept."""
+        if not self._sound:
+            self.sound_s = end_s - len(samples) / SAMPLE_RATE_HZ
+        self._sound.append(samples)
+        if not self.has_speech and end_s - self.sound_s > 2 * _BEFORE_S:
+            self.keep_from(end_s - _BEFORE_S)
+
+    def keep_from(self, start_s: float) -> None:
+        """Drop the sound before a time."""
+        kept = self.sound(start_s)
+        self.sound_s = max(self.sound_s, start_s)
+        self._sound = [kept]
+
+    def sound(self, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
+        """Return the sound that is kept, (N,) float32, between two times of the session."""
+        whole = np.concatenate(self._sound) if self._sound else np.zeros(0, np.float32)
+        self._sound = [whole]
+        first = max(0, round((start_s - self.sound_s) * SAMPLE_RATE_HZ))
+        last = len(whole) if end_s is None else max(0, round((end_s - self.sound_s) * SAMPLE_RATE_HZ))
+        return whole[first:last]
+
+    def begin_speech(self, start_s: float) -> None:
+        """The person speaks, or speaks again."""
+        if not self.has_speech:
+            self.has_speech, self.speech_start_s = True, start_s
+            self.keep_from(start_s - _BEFORE_S)
+        self._looked_s = start_s
+
+    def begin_pause(self, end_s: float, heard_s: float, noticed_s: float, now_s: float) -> Pause:
+        """The person pauses: look at how it sounds and at the words.
+
+        Args:
+            end_s: where the speech ended.
+            heard_s: up to where the sound arrived.
+            noticed_s: when the last voice arrived.
+            now_s: the session's time.
+        """
+        chunk_end_s = min(end_s + _END_S, heard_s)
+        samples = self.sound(end_s=chunk_end_s)
+        start_s = max(self.speech_start_s, self.sound_s)
+        chunk = AudioChunk(self.sound_s, samples, (Span(round(start_s, 3), round(end_s, 3)),))
+        self.pause = Pause(
+            end_s,
+            noticed_s,
+            chunk,
+            self.jobs.submit(lambda _: self.judge(samples), now_s),
+            self.jobs.submit(lambda _: self.recognize(samples), now_s),
+        )
+        return self.pause
+
+    def go_on(self, now_s: float, read: Read) -> None:
+        """The person goes on after a pause: what was begun there is thrown away, a long part is read for good."""
+        pause, self.pause = self.pause, None
+        self.ended = None
+        if pause is None:
+            return
+        if pause.draft is not None:
+            pause.draft.cancel()
+            self.discarded += 1
+        if pause.end_s - pause.chunk.start_s >= _COMMIT_S:
+            self._commit(pause.chunk, pause.words, now_s, read)
+
+    def cut_if_long(
+        self,
+        heard_s: float,
+        now_s: float,
+        read: Read,
+    ) -> None:
+        """Read speech without a pause for good when it grows too long to be recognized at once."""
+        from omnisense.perception.streaming.buffer import find_quietest_cut
+
+        if not self.has_speech or heard_s - self.sound_s < _LONGEST_S:
+            return
+        samples = self.sound()
+        samples = samples[: find_quietest_cut(samples)]
+        end_s = self.sound_s + len(samples) / SAMPLE_RATE_HZ
+        span = Span(round(max(self.speech_start_s, self.sound_s), 3), round(end_s, 3))
+        words = self.jobs.submit(lambda _: self.recognize(samples), now_s)
+        self._commit(AudioChunk(self.sound_s, samples, (span,)), words, now_s, read)
+
+    def _commit(
+        self,
+        chunk: AudioChunk,
+        words: Job[Segment | None],
+        now_s: float,
+        read: Read,
+    ) -> None:
+        before = self.before
+        committed = self.jobs.submit(lambda _: read(chunk, words.result(), before()), now_s)
+        self.before = committed.result
+        self._earlier.append(words)
+        end_s = chunk.start_s + len(chunk.samples) / SAMPLE_RATE_HZ
+        self.keep_from(end_s)
+        self.speech_start_s = end_s
+        self._looking = None
+
+    def look_at_words(self, heard_s: float, now_s: float) -> str | None:
+        """Look at the words of speech in progress about once a second; return them when they have changed."""
+        if self._looking is not None and self._looking.is_done(now_s):
+            found, self._looking = self._looking.result(), None
+            return self.set_partial(found)
+        if self._looking is None and self.has_speech and heard_s - self._looked_s >= _PARTIAL_S:
+            self._looked_s = heard_s
+            samples = self.sound()
+            self._looking = self.jobs.submit(lambda _: self.recognize(samples), now_s)
+        return None
+
+    def set_partial(self, recognized: Segment | None) -> str | None:
+        """Take the words of the sound that is kept; return all words so far when they have changed."""
+        parts = [*(job.result() for job in self._earlier), recognized]
+        text = " ".join(part.text for part in parts if part)
+        if text == self.partial:
+            return None
+        self.partial = text
+        return text

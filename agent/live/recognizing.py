@@ -1,0 +1,41 @@
+"""What a live conversation hears with: the speech recognizer and the end-of-turn model, for short pieces of sound."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from omnisense.agent.live.smart_turn import load_smart_turn
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.speech.transcribe import Transcriber
+from omnisense.perception.types import Segment
+
+_QUICK_WINDOW_S = 5.0  # enough for the few words that tell a backchannel from an interruption
+
+
+class Ears:
+    """The models, loaded. Calls may come from any thread.
+
+    Args:
+        perception: whose speech recognizer is used.
+
+    Raises:
+        ModelError: a model cannot be loaded.
+    """
+
+    def __init__(self, perception: Perception) -> None:
+        perception.registry.load_all()
+        self._transcriber: Transcriber = perception.registry.get("speech")
+        self._smart_turn = load_smart_turn()
+
+    def recognize(self, samples: np.ndarray) -> Segment | None:
+        """Return the words of at most 28 s of sound (N,) float32 at 16 kHz; None where there are none."""
+        return self._transcriber.recognize_short(samples)
+
+    def recognize_quickly(self, samples: np.ndarray) -> str:
+        """Return the words of a second or two of sound; less exactly, in half the time."""
+        found = self._transcriber.recognize_short(samples, _QUICK_WINDOW_S)
+        return found.text if found else ""
+
+    def judge(self, samples: np.ndarray) -> float:
+        """Return how probable it is that a turn which sounds like this is complete."""
+        return self._smart_turn.probability(samples)

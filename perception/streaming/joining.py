@@ -1,0 +1,73 @@
+"""What is known of a live stream, in the types of files."""
+
+from __future__ import annotations
+
+from omnisense.perception.fusion.people import summarize_people
+from omnisense.perception.percepts import Percepts, Provenance
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.streaming.utterances import FinishedUtterances
+from omnisense.perception.types import AudioStream, ClipInfo, Missing, Transcript, VisualStream
+from omnisense.version import __version__
+
+_NOT_REQUESTED, _NO_FRAMES, _NO_AUDIO = (
+    Missing("it was not requested"),
+    Missing("no frame was received"),
+    Missing("no audio was received"),
+)
+
+
+def join_streams(
+    perception: Perception,
+    seen: VisualStream | None,
+    finished: FinishedUtterances | None,
+    end_s: float,
+    notes: tuple[str, ...] = (),
+    path: str = "live",
+) -> Percepts:
+    """Join the streams of a live conversation.
+
+    Args:
+        perception: that they come from.
+        seen: the visual stream; None without frames.
+        finished: the utterances; None without audio.
+        end_s: up to where the stream was received.
+        notes: for the audio stream.
+        path: that the clip is called by.
+    """
+    requested = perception.settings.streams
+    visual: VisualStream | Missing = seen or _NO_FRAMES
+    audio: AudioStream | Missing = _NO_AUDIO
+    transcript: Transcript | Missing = _NO_AUDIO
+    if finished is not None:
+        audio, transcript = finished.streams(end_s, notes)
+    visual = visual if "visual" in requested else _NOT_REQUESTED
+    audio = audio if "audio" in requested else _NOT_REQUESTED
+    transcript = transcript if "transcript" in requested else _NOT_REQUESTED
+    segments = tuple(finished.speaker_segments) if finished else ()
+    people = summarize_people(
+        None if isinstance(visual, Missing) else visual,
+        None if isinstance(audio, Missing) else audio,
+        None if isinstance(transcript, Missing) else transcript,
+        segments,
+    )
+    width, height = (seen.width, seen.height) if seen else (0, 0)
+    return Percepts(
+        clip=ClipInfo(
+            path=path,
+            kind="video" if seen else "audio",
+            duration_s=round(end_s, 3),
+            start_s=0.0,
+            width=width,
+            height=height,
+            frame_rate=0.0,
+            video_codec="frames" if seen else "",
+            audio_codec="samples" if finished else "",
+            sha256="",
+        ),
+        visual=visual,
+        audio=audio,
+        transcript=transcript,
+        speaker_segments=segments,
+        people=people,
+        provenance=Provenance(__version__, perception.registry.versions(), perception.settings),
+    )

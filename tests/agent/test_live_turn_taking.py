@@ -1,0 +1,59 @@
+"""The rule that ends turns, and backchannels: without models."""
+
+from __future__ import annotations
+
+import pytest
+
+from omnisense.agent.live.backchannels import is_backchannel
+from omnisense.agent.live.settings import LiveSettings
+from omnisense.agent.live.turn_taking import TurnEvidence, completeness, required_silence_s, word_evidence
+from omnisense.errors import InputError
+
+
+@pytest.mark.parametrize(
+    "words", ["I stayed at home because", "So, um,", "I think, you know", "And then I went to the"]
+)
+def test_words_that_go_on_outweigh_a_voice_that_sounds_finished(words: str) -> None:
+    assert completeness(TurnEvidence(0.8, words)).probability < 0.4
+
+
+def test_a_question_is_complete_even_where_the_voice_is_unclear() -> None:
+    assert completeness(TurnEvidence(0.45, "What time is it?")).probability > 0.75
+
+
+def test_who_looks_up_yields_the_turn_and_who_looks_away_keeps_it() -> None:
+    up, away, unknown = (completeness(TurnEvidence(0.5, "I went home", look)).probability for look in (0.9, 0.1, None))
+    assert away < unknown < up
+
+
+def test_silence_needed_falls_from_the_longest_to_the_shortest() -> None:
+    silences = [required_silence_s(p, 0.5, 3.0) for p in (0.0, 0.2, 0.4, 0.9)]
+    assert silences[0] == 3.0
+    assert silences[-1] == 0.5
+    assert silences == sorted(silences, reverse=True)
+
+
+def test_words_that_may_end_a_sentence_count_less_than_those_that_cannot() -> None:
+    assert word_evidence("I think so")[0] > word_evidence("I left because")[0]
+
+
+@pytest.mark.parametrize(
+    "words", ["Mm-hmm.", "Yeah.", "Yeah, yeah.", "Oh, I see.", "Uh-huh", "Right.", "[laughter]", "Haha!"]
+)
+def test_signs_of_listening_are_backchannels(words: str) -> None:
+    assert is_backchannel(words)
+
+
+@pytest.mark.parametrize(
+    "words", ["Yeah, but I did not mean that", "No, wait.", "What?", "Can we talk about my sister?"]
+)
+def test_words_that_take_the_turn_are_none(words: str) -> None:
+    assert not is_backchannel(words)
+
+
+@pytest.mark.parametrize(
+    "values", [{"pause_s": 0.0}, {"min_endpointing_s": 4.0}, {"turn_detection": "sometimes"}, {"output_lead_s": -1.0}]
+)
+def test_settings_that_make_no_sense_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(InputError):
+        LiveSettings(**values)  # type: ignore[arg-type]
