@@ -30,6 +30,7 @@ DEFAULTS = (
     "body",
     "campplus",
     "all-minilm-l6-v2",
+    "smart-turn",
 )
 
 _log = logging.getLogger(__name__)
