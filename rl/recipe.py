@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from omnisense.errors import InputError
 from omnisense.rl.data.settings import DataSettings
 from omnisense.rl.overrides import apply_override, merge, parse_yaml
+from omnisense.rl.rollouts.workers import RolloutSettings
 from omnisense.rl.trainers.weights import TrainableWeights
 
 Method = Literal["grpo", "sft"]
@@ -58,6 +59,8 @@ class Recipe(BaseModel):
             and the features of frozen towers once for both.
         generate_at_once: completions that are generated together at most (always all of one prompt), so that their
             key-value caches fit into memory; None for all of a round.
+        rollouts: workers that generate for GRPO in place of the trainer
+            (:class:`omnisense.rl.rollouts.workers.RolloutSettings`).
         prefetch_threads: prompts that are decoded and encoded at once, ahead of the model.
         completion_samples: completions written to the run folder with their frames, each time that the trainer logs.
         seed: of the split and of training.
@@ -81,6 +84,7 @@ class Recipe(BaseModel):
     evaluation: EvaluationSettings = EvaluationSettings()
     share_prompts: bool = True
     generate_at_once: int | None = Field(default=None, ge=1)
+    rollouts: RolloutSettings | None = None
     prefetch_threads: int = Field(default=4, ge=1)
     completion_samples: int = Field(default=4, ge=0)
     seed: int = 0

@@ -5,9 +5,11 @@ The same command resumes a run: from the last complete checkpoint, or with the e
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -36,12 +38,15 @@ from omnisense.rl.reporting.evaluate import Candidate
 from omnisense.rl.reporting.results import PromptSummary, RunSummary
 from omnisense.rl.reporting.run_summary import summarize_run
 from omnisense.rl.rewards.registry import build_rewards
+from omnisense.rl.rollouts.generation import RolloutGeneration
+from omnisense.rl.rollouts.workers import RolloutWorkers
 from omnisense.rl.run_folder import explain_full_disk, open_run_folder, write_or_check_recipe
 from omnisense.rl.trainers.checkpoints import last_complete_checkpoint
 from omnisense.rl.trainers.config import build_trainer_config, check_batch_size, check_sharded_modalities
 from omnisense.rl.trainers.distributed import is_main_process
 from omnisense.rl.trainers.grpo import OmniGRPOTrainer
 from omnisense.rl.trainers.prompt_length import estimate_prompt_tokens
+from omnisense.rl.trainers.prompt_prefetch import load_prompt
 from omnisense.rl.trainers.sft import OmniSFTTrainer
 from omnisense.rl.trainers.step_log import StepLogCallback
 
@@ -131,7 +136,20 @@ def _fit(
     check_batch_size(config, len(rows), folder)
     check_sharded_modalities(config, encoder, split.train, recipe.data.audio)
     model = recipe.weights.apply(model, recipe.adapter)
-    trainer = _build_trainer(recipe, model, encoder, config, rows, source, callbacks)
+    with contextlib.ExitStack() as open_workers:
+        rollouts = _start_rollouts(recipe, encoder, rows, source, folder, open_workers, report)
+        trainer = _build_trainer(recipe, model, encoder, config, rows, source, callbacks, rollouts)
+        _run(trainer, recipe, source, folder, report)
+    del trainer, model
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _run(
+    trainer: OmniGRPOTrainer | OmniSFTTrainer, recipe: Recipe, source: Path, folder: Path, report: OnProgress
+) -> None:
+    """Train from the last complete checkpoint, or from the start, and save the result."""
     if isinstance(trainer, OmniGRPOTrainer):
         trainer.add_callback(CompletionSamplesCallback(trainer, folder, recipe.completion_samples))
     trainer.add_callback(StepLogCallback())
@@ -142,10 +160,25 @@ def _fit(
     with explain_full_disk(folder):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         _save(trainer, source, folder / "final")
-    del trainer, model
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+
+
+def _start_rollouts(
+    recipe: Recipe,
+    encoder: Encoder,
+    rows: list[dict[str, Any]],
+    source: Path,
+    folder: Path,
+    open_workers: contextlib.ExitStack,
+    report: OnProgress,
+) -> RolloutGeneration | None:
+    """Start the recipe's rollout workers, and check that they read its prompts as the trainer does."""
+    if recipe.rollouts is None or recipe.method != "grpo":
+        return None
+    report(f"starting {recipe.rollouts.workers} rollout workers ({recipe.rollouts.engine})")
+    workers = open_workers.enter_context(contextlib.closing(RolloutWorkers(recipe.rollouts, source, folder)))
+    generation = RolloutGeneration(workers, encoder, folder / f"rollout-adapter-{os.environ.get('RANK', '0')}")
+    generation.check([load_prompt(row["prompt"]) for row in rows])
+    return generation
 
 
 def _build_dataset_rows(
@@ -192,6 +225,7 @@ def _build_trainer(
     rows: list[dict[str, Any]],
     source: Path,
     callbacks: Sequence[TrainerCallback],
+    rollouts: RolloutGeneration | None,
 ) -> OmniGRPOTrainer | OmniSFTTrainer:
     data = Dataset.from_list(rows)
     if isinstance(config, SFTConfig):
@@ -201,7 +235,8 @@ def _build_trainer(
     reference = load_model(source, recipe.dtype, attention=recipe.attention)[0] if needs_reference else None
     return OmniGRPOTrainer(
         model, encoder, rewards, config, data, ref_model=reference, threads=recipe.prefetch_threads,
-        share_prompts=recipe.share_prompts, generate_at_once=recipe.generate_at_once, callbacks=list(callbacks),
+        share_prompts=recipe.share_prompts, generate_at_once=recipe.generate_at_once, rollouts=rollouts,
+        callbacks=list(callbacks),
     )  # fmt: skip
 
 

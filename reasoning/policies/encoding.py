@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from omnisense.errors import PolicyError
 from omnisense.reasoning.policies.control_tokens import ControlTokens
 from omnisense.reasoning.policies.families import TEXT_FAMILY, ModelFamily
-from omnisense.reasoning.policies.media_inputs import MediaInputs
+from omnisense.reasoning.policies.media_inputs import MediaInputs, SampledMedia
 from omnisense.reasoning.policies.messages import MediaUsage, Messages, Role, media_of, text_of
 
 if TYPE_CHECKING:
@@ -83,12 +83,7 @@ class Encoder:
             found = self._control.encode(text, self._tokenize, PER_TOKEN_INPUTS)
             return EncodedPrompt(self._control.restore(text), found), MediaUsage()
         media = MediaInputs(self.family, self._accepts_video)
-        text = self._template(
-            [
-                {"role": m["role"], "content": self._replace([p for x in m["content"] for p in media.take(x)])}
-                for m in prompt
-            ]
-        )
+        text = self._media_template(prompt, media)
         arguments = media.arguments(self.processor)
         found = self._control.encode(
             text, lambda t: dict(self.processor(text=[t], return_tensors="pt", **arguments)), PER_TOKEN_INPUTS
@@ -96,9 +91,63 @@ class Encoder:
         found = _trim_audio(found, self.family.fixed_audio_length)
         return EncodedPrompt(self._control.restore(text), found), media.usage()
 
+    def unexpanded(self, prompt: Messages) -> tuple[list[int], SampledMedia]:
+        """Return a prompt's tokens with a single one for each image, video or audio, and these media as arrays.
+
+        This is how engines such as vLLM take a prompt; they write the tokens of media themselves.
+
+        Raises:
+            MediaError: media cannot be decoded.
+        """
+        media = MediaInputs(self.family, self._accepts_video)
+        if self.family is TEXT_FAMILY:
+            return self.encode(prompt)[0].inputs["input_ids"][0].tolist(), media.sampled
+        text = self._media_template(prompt, media)
+        found = self._control.encode(text, self._tokenize, PER_TOKEN_INPUTS)
+        return found["input_ids"][0].tolist(), media.sampled
+
+    def expand(self, ids: Sequence[int], sampled: SampledMedia) -> EncodedPrompt:
+        """Encode what :meth:`unexpanded` returned, also in another process; its ``text`` is that of the media alone.
+
+        The processor gets each medium with the tokens on both sides of it, and what it writes takes their place.
+
+        Raises:
+            PolicyError: the processor writes media in another way.
+        """
+        import torch
+
+        placeholders = set(self.media_tokens())
+        places = [at for at, token in enumerate(ids) if token in placeholders]
+        if not places:
+            tokens = torch.tensor([list(ids)])
+            return EncodedPrompt("", {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)})
+        text = "".join(self.tokenizer.decode(list(ids[at - 1 : at + 2])) for at in places)
+        media = MediaInputs(self.family, self._accepts_video, sampled)
+        found = dict(self.processor(text=[text], return_tensors="pt", **media.arguments(self.processor)))
+        written = [int(i) for i in found["input_ids"][0]]
+        origin = _splice(ids, places, written)
+        for key in PER_TOKEN_INPUTS & found.keys():
+            values, other = found[key][0].tolist(), int(key == "attention_mask")
+            row = [values[at] if ours < 0 else ids[ours] if key == "input_ids" else other for ours, at in origin]
+            found[key] = torch.tensor([row])
+        return EncodedPrompt(text, _trim_audio(found, self.family.fixed_audio_length))
+
     def text_tokens(self, text: str) -> list[int]:
         """Return the tokens of a text that is not part of a template, such as a reply to train on."""
         return self._control.text_ids(text)
+
+    def media_tokens(self) -> list[int]:
+        """Return the tokens that stand for an image, a video or audio in a prompt."""
+        names = [getattr(self.processor, f"{kind}_token", None) for kind in ("image", "video", "audio")]
+        return [int(self.tokenizer.convert_tokens_to_ids(name)) for name in dict.fromkeys(names) if name]
+
+    def _media_template(self, prompt: Messages, media: MediaInputs) -> str:
+        return self._template(
+            [
+                {"role": m["role"], "content": self._replace([p for x in m["content"] for p in media.take(x)])}
+                for m in prompt
+            ]
+        )
 
     def _tokenize(self, text: str) -> Tensors:
         # The template has written the special tokens already.
@@ -166,6 +215,27 @@ def reply_tokens(text: str, options: Sequence[str], tokenize: Callable[[str], li
     plain = [tokenize(option) for option in options]
     at_line_start = text[-1:].isspace()
     return plain if at_line_start and sum(map(len, plain)) <= sum(map(len, spaced)) else spaced
+
+
+def _splice(ids: Sequence[int], places: Sequence[int], written: Sequence[int]) -> list[tuple[int, int]]:
+    """Put what a processor wrote for each medium in the place of the medium and its neighbours.
+
+    Returns:
+        For each token its index in ``ids``, or -1 and its index in ``written``.
+    """
+    whole: list[tuple[int, int]] = []
+    done = at = 0
+    for place in places:
+        end = ids[place + 1] if place + 1 < len(ids) else None
+        if place < 1 or end not in written[at + 1 :] or written[at] != ids[place - 1]:
+            raise PolicyError(
+                "the processor does not write a medium between the tokens beside it",
+                "Generate in the trainer's own process: remove `rollouts` from the recipe.",
+            )
+        stop = written.index(end, at + 1) + 1
+        whole += [(i, -1) for i in range(done, place - 1)] + [(-1, i) for i in range(at, stop)]
+        at, done = stop, place + 2
+    return whole + [(i, -1) for i in range(done, len(ids))]
 
 
 def _trim_audio(inputs: dict[str, Any], fixed_length: bool) -> Tensors:

@@ -74,7 +74,7 @@ def score_options_uncached(model: Any, encoder: Encoder, prompt: EncodedPrompt, 
 
     tokens = encoder.option_tokens(prompt.text, options)
     longest = max(map(len, tokens))
-    rows = [_append_tokens(prompt, row) for row in tokens]
+    rows = [append_tokens(prompt, row) for row in tokens]
     with head_at_last(model, longest + 1):
         inputs = to_device(model, collate(rows, encoder.tokenizer.pad_token_id))
         logits = model(**inputs, use_cache=False).logits.float()
@@ -99,7 +99,8 @@ def head_at_last(model: Any, positions: int) -> Iterator[None]:
         handle.remove()
 
 
-def _append_tokens(prompt: EncodedPrompt, tokens: list[int]) -> EncodedPrompt:
+def append_tokens(prompt: EncodedPrompt, tokens: list[int]) -> EncodedPrompt:
+    """Return a prompt with tokens of a reply after it."""
     import torch
 
     inputs = dict(prompt.inputs)

@@ -62,6 +62,11 @@ def check_grpo_settings(
     for name in ("rollout_func", "tools", "environment_factory"):
         if more.get(name) is not None:
             raise InputError(f"{name} would generate from prompts without their media", f"Omit {name}.")
+    if more.get("rollouts") is not None and (not adapted or args.deepspeed_plugin is not None or bool(args.fsdp)):
+        raise InputError(
+            "rollout workers get weights as a LoRA adapter, which a full or sharded model has not",
+            "Set weights.train to adapter and use no DeepSpeed or FSDP, or remove `rollouts`.",
+        )
     check_evaluation(args, more)
     if args.beta > 0 and not adapted and ref_model is None:
         raise InputError("beta > 0 needs a reference model", "Give ref_model, train an adapter, or set beta to 0.")

@@ -17,18 +17,19 @@ import torch
 from datasets import Dataset
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOConfig, GRPOTrainer
-from trl.models import prepare_deepspeed, prepare_fsdp
 
 from omnisense.reasoning.policies.batching import collate, to_device
 from omnisense.reasoning.policies.encoding import PER_TOKEN_INPUTS, EncodedPrompt, Encoder, media_token_ids
 from omnisense.reasoning.policies.messages import MediaUsage
+from omnisense.rl.rollouts.generation import RolloutGeneration, sampling_from
 from omnisense.rl.trainers.checkpoints import ExactCheckpointMixin
 from omnisense.rl.trainers.checks import check_full_precision, check_grpo_settings
+from omnisense.rl.trainers.distributed import prepare_reference
 from omnisense.rl.trainers.epoch_sampler import EpochSeededSampler
 from omnisense.rl.trainers.full_forward import add_scoring_head, unwrap_model
 from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher, load_prompt
 from omnisense.rl.trainers.shared_generation import SharedGeneration
-from omnisense.rl.trainers.shared_prompts import can_share, group_by_prompt, pack_completions, score_packed
+from omnisense.rl.trainers.shared_prompts import can_share, group_by_prompt, pack_completions, score_packed, score_rows
 from omnisense.rl.trainers.tower_features import TowerFeatures, has_frozen_towers
 
 
@@ -49,6 +50,7 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
             log-probabilities and gradients are the same.
         generate_at_once: completions that are generated together at most (always all of one prompt); None for all of a
             round. Their caches must fit into memory.
+        rollouts: generates in other processes; their log-probabilities are those of the old policy.
         more: ``eval_dataset``, ``callbacks``, ``optimizers``, ``peft_config`` as TRL takes them.
 
     Attributes:
@@ -71,21 +73,22 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         threads: int = 4,
         share_prompts: bool = True,
         generate_at_once: int | None = None,
+        rollouts: RolloutGeneration | None = None,
         **more: Any,
     ) -> None:
         adapted = hasattr(model, "peft_config") or more.get("peft_config") is not None
-        check_grpo_settings(args, encoder, adapted, ref_model, more)
+        check_grpo_settings(args, encoder, adapted, ref_model, more | {"rollouts": rollouts})
         check_full_precision(model, args)
         args = copy.copy(args)  # the caller's stay as they are
         self._encoder, self.prefetcher = encoder, PromptPrefetcher(encoder, threads)
         self._share_prompts, self._generate_at_once = share_prompts, generate_at_once
         self._towers: TowerFeatures | None = None
+        self._rollouts, self._messages = rollouts, list[Any]()
         self._buffered_inputs: list[dict[str, Any]] | None = None  # TRL's own
         self._encoded: list[EncodedPrompt] = []
         self.media_usage: list[MediaUsage] = []
-        args.generation_kwargs = {"suppress_tokens": media_token_ids(model.config) or None} | (
-            args.generation_kwargs or {}
-        )
+        media_tokens = media_token_ids(model.config) or None
+        args.generation_kwargs = {"suppress_tokens": media_tokens} | (args.generation_kwargs or {})
         args.remove_unused_columns = False
         args.router_aux_loss_coef = args.router_aux_loss_coef or 0.0  # balancing experts: only on request
         if encoder.family.modalities != {"text"} and args.ddp_find_unused_parameters is None:
@@ -98,7 +101,7 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
         if ref_model is not None:
             self.beta = args.beta = beta
             add_scoring_head(ref_model, self.temperature)
-            self.ref_model = self._prepare_reference(ref_model)
+            self.ref_model = prepare_reference(self, ref_model)
         sharded = self.is_fsdp_enabled or is_deepspeed_zero3_enabled()  # no tower runs by itself
         if share_prompts and not sharded and has_frozen_towers(self.model):
             self._towers = TowerFeatures(unwrap_model(self.accelerator.unwrap_model(self.model)))
@@ -133,13 +136,20 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
                 self._towers.compute(self._encoded)
         inputs = [{**row, "prompt": load_prompt(row["prompt"])} for row in inputs]
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        if "sampling_per_token_logps" in output:  # of the workers, whose model is the old policy of the ratio
+            output["old_per_token_logps"] = output.pop("sampling_per_token_logps")
         output["encoded"] = self._encoded  # a plain list: TRL shuffles and splits it with its tensors
         return output
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        self._messages = prompts
         return [row.inputs["input_ids"][0].tolist() for row in self._encoded], None, {}
 
     def _generate_single_turn(self, *args: Any, **more: Any) -> Any:
+        if self._rollouts is not None:
+            step, model = self.state.global_step, self.accelerator.unwrap_model(self.model_wrapped)
+            sampling = sampling_from(self.generation_config, self.args.seed + step)
+            return self._rollouts.write(self._messages, self._encoded, sampling, model, step)
         inner = unwrap_model(self.accelerator.unwrap_model(self.model_wrapped))
         pad, apart = self._tokenizer.pad_token_id, not self._encoder.family.batches_media
         generation = SharedGeneration(pad, self._share_prompts, self._generate_at_once, apart, self._towers)
@@ -198,7 +208,7 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
                 prompts, input_ids[:, -positions:], attention_mask[:, -positions:], self._tokenizer.pad_token_id
             )
         if packed is None:
-            score = functools.partial(_score_rows, model, self._media_inputs(prompts, positions), positions)
+            score = functools.partial(score_rows, model, self._media_inputs(prompts, positions), positions)
         else:
             prompts = packed.prompts
             media = self._media_inputs(prompts, packed.input_ids.shape[1] - packed.prompt_length)
@@ -214,20 +224,8 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
             if key not in ("input_ids", "attention_mask")
         }
 
-    def _prepare_reference(self, ref_model: Any) -> Any:
-        if self.is_deepspeed_enabled:
-            return prepare_deepspeed(ref_model, self.accelerator)
-        if self.is_fsdp_enabled:
-            return prepare_fsdp(ref_model, self.accelerator)
-        return self.accelerator.prepare_model(ref_model.eval(), evaluation_mode=True)
-
     def _get_train_sampler(self, dataset: Dataset | None = None) -> EpochSeededSampler:
         return EpochSeededSampler(super()._get_train_sampler(dataset))
-
-
-def _score_rows(model: Any, media: dict[str, Any], positions: int, *, labels: torch.Tensor, **inputs: Any) -> Any:
-    """Call the model as TRL would, but with the media, and score only the completion's positions."""
-    return model(**inputs, **media, shift_labels=labels[:, -positions:], last_positions=positions)
 
 
 def _slices(indices: Sequence[int], size: int) -> list[Sequence[int]]:

@@ -94,6 +94,11 @@ def pack_completions(
     return PackedCompletions(distinct, ids, mask, visible, states, longest, length)
 
 
+def score_rows(model: Any, media: dict[str, Any], positions: int, *, labels: torch.Tensor, **inputs: Any) -> Any:
+    """Call a model with a scoring head as TRL would, but with the media, and score only the completion's positions."""
+    return model(**inputs, **media, shift_labels=labels[:, -positions:], last_positions=positions)
+
+
 def score_packed(
     model: Any, decoder: Any, media: dict[str, Any], packed: PackedCompletions, *, labels: torch.Tensor, **inputs: Any
 ) -> Any:
