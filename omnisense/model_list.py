@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tomllib
 from importlib import resources
@@ -80,18 +81,25 @@ def list_models() -> dict[str, ModelSpec]:
     Raises:
         InputError: the file that ``OMNISENSE_MODELS`` names cannot be read, or one of its tables is invalid.
     """
-    tables: dict[str, Any] = tomllib.loads(resources.files("omnisense").joinpath("models.toml").read_text("utf-8"))
     extra = os.environ.get("OMNISENSE_MODELS")
-    if extra:
-        try:
-            tables |= tomllib.loads(Path(extra).read_text("utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise InputError(
-                f"the model list cannot be read ({error})", "Correct the file, or unset OMNISENSE_MODELS.", extra
-            ) from error
+    if not extra:
+        return dict(_shipped())
     try:
-        return {name: ModelSpec(name=name, **table) for name, table in tables.items()}
+        return _shipped() | _specs(tomllib.loads(Path(extra).read_text("utf-8")))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise InputError(
+            f"the model list cannot be read ({error})", "Correct the file, or unset OMNISENSE_MODELS.", extra
+        ) from error
     except (ValidationError, TypeError) as error:
         raise InputError(
             f"the model list has an invalid table: {error}", "Correct it, or unset OMNISENSE_MODELS.", extra
         ) from error
+
+
+@functools.cache  # several models are looked up in every turn
+def _shipped() -> dict[str, ModelSpec]:
+    return _specs(tomllib.loads(resources.files("omnisense").joinpath("models.toml").read_text("utf-8")))
+
+
+def _specs(tables: dict[str, Any]) -> dict[str, ModelSpec]:
+    return {name: ModelSpec(name=name, **table) for name, table in tables.items()}

@@ -61,6 +61,7 @@ def media_parts(
     percepts: Percepts | None,
     modalities: Collection[Modality],
     budget: MediaBudget | None = None,
+    windows: Sequence[tuple[float, float]] = (),
 ) -> list[Part]:
     """Return the parts of a clip that a policy is shown beside the timeline; none for a text model or without a clip.
 
@@ -73,23 +74,25 @@ def media_parts(
         percepts: of this clip; without them frames are spread evenly, and the sound is taken from the start.
         modalities: the part types that the policy accepts.
         budget: by default that of :class:`MediaBudget`.
+        windows: in seconds from the start of the clip, to be seen and heard above all: half of the frames lie in
+            them, and their sound comes first.
     """
     budget = budget or MediaBudget()
     if clip is None:
         return []
     hears = clip.has_audio and "audio" in modalities and budget.audio_s > 0
     sees = clip.has_video and bool({"image", "video"} & set(modalities)) and budget.frames > 0
-    windows = _sound_windows(clip, percepts, _audio_limit_s(budget, sees)) if hears else []
-    audio_s = sum(end_s - start_s for start_s, end_s in windows)
+    heard = _sound_windows(clip, percepts, _audio_limit_s(budget, sees), windows) if hears else []
+    audio_s = sum(end_s - start_s for start_s, end_s in heard)
     pixels = int((budget.max_tokens - audio_s * _AUDIO_TOKENS_PER_S) * _PIXELS_PER_TOKEN)
-    whole = not windows or windows == [(0.0, clip.duration_s)]
+    whole = not heard or heard == [(0.0, clip.duration_s)]
     if sees and clip.kind == "video" and "video" in modalities and whole and _is_short(clip, budget):
         sampling = Sampling(fps=_VIDEO_FPS, max_pixels=budget.max_pixels, max_total_pixels=2 * pixels)
         tokens = _frame_tokens(clip, sampling) // 2 + round(audio_s * _AUDIO_TOKENS_PER_S)
-        part: Part = {"sampling": sampling, "with_audio": bool(windows), "with_times": True, "tokens": tokens}
+        part: Part = {"sampling": sampling, "with_audio": bool(heard), "with_times": True, "tokens": tokens}
         return [{**_reference(clip, "video"), **part}]
-    parts = _frame_parts(clip, percepts, modalities, budget, pixels) if sees else []
-    for start_s, end_s in (piece for window in windows for piece in _pieces(window)):
+    parts = _frame_parts(clip, percepts, modalities, budget, pixels, windows) if sees else []
+    for start_s, end_s in (piece for window in heard for piece in _pieces(window)):
         if (start_s, end_s) != (0.0, clip.duration_s):
             parts.append({"type": "text", "text": f"Sound from {start_s:.1f} to {end_s:.1f} s:"})
         tokens = round((end_s - start_s) * _AUDIO_TOKENS_PER_S)
@@ -136,18 +139,47 @@ def _reference(clip: Clip, kind: Modality, window: tuple[float, float] | None = 
     return part
 
 
+def _spread(clip: Clip, percepts: Percepts | None, count: int, windows: Sequence[tuple[float, float]]) -> Sampling:
+    """Return which frames are shown: where something happens, and half of them in the windows, if there are any."""
+    inside = _even_times(_merged([w for w in windows if w[0] < clip.duration_s]), count // 2)
+    left = count - len(inside)
+    if percepts is None and not inside:
+        return Sampling(rule="count", count=count)
+    if percepts is None:
+        others = _even_times([(0.0, clip.duration_s)], left)
+    else:
+        others = list(Sampling.moments(percepts, left).times_s)
+    return Sampling(rule="times", times_s=tuple(sorted({*inside, *others})))
+
+
+def _even_times(windows: Sequence[tuple[float, float]], count: int) -> list[float]:
+    """Return times that lie evenly in windows, by their length."""
+    total_s = sum(end_s - start_s for start_s, end_s in windows)
+    times_s: list[float] = []
+    for at in range(count if total_s > 0 else 0):
+        left_s = (at + 0.5) * total_s / count
+        for start_s, end_s in windows:
+            if left_s < end_s - start_s:
+                times_s.append(round(start_s + left_s, 3))
+                break
+            left_s -= end_s - start_s
+    return times_s
+
+
 def _frame_parts(
-    clip: Clip, percepts: Percepts | None, modalities: Collection[Modality], budget: MediaBudget, pixels: int
+    clip: Clip,
+    percepts: Percepts | None,
+    modalities: Collection[Modality],
+    budget: MediaBudget,
+    pixels: int,
+    windows: Sequence[tuple[float, float]],
 ) -> list[Part]:
     if clip.kind == "image":
         # A model of videos only takes a picture as a video of one frame.
         kind: Modality = "image" if "image" in modalities else "video"
         sampling = Sampling(max_pixels=min(budget.frames * budget.max_pixels, pixels))
         return [{**_reference(clip, kind), "sampling": sampling, "tokens": _frame_tokens(clip, sampling)}]
-    if percepts is None:
-        spread = Sampling(rule="count", count=budget.frames)
-    else:
-        spread = Sampling.moments(percepts, budget.frames)
+    spread = _spread(clip, percepts, budget.frames, windows)
     sampling = replace(spread, max_pixels=budget.max_pixels, max_total_pixels=pixels)
     if "image" not in modalities:
         tokens = _frame_tokens(clip, sampling) // 2
@@ -165,20 +197,24 @@ def _frame_tokens(clip: Clip, sampling: Sampling) -> int:
 # --- sound --------------------------------------------------------------------------------------------------
 
 
-def _sound_windows(clip: Clip, percepts: Percepts | None, limit_s: float) -> list[tuple[float, float]]:
+def _sound_windows(
+    clip: Clip, percepts: Percepts | None, limit_s: float, first: Sequence[tuple[float, float]]
+) -> list[tuple[float, float]]:
     """Return the windows of sound in order of time; of a clip that fits, all of it."""
     if clip.duration_s <= limit_s:
         return [(0.0, clip.duration_s)]
     if percepts is None:
-        return [(0.0, limit_s)]
-    if not isinstance(percepts.audio, AudioStream):
+        others = [(0.0, limit_s)]
+    elif isinstance(percepts.audio, AudioStream):
+        heard = sorted((e for e in percepts.timeline().events if _is_heard(e)), key=lambda e: -e.weight)
+        others = [(event.start_s, event.end_s) for event in heard]
+    else:
         return []
-    heard = [event for event in percepts.timeline().events if _is_heard(event)]
     taken: list[tuple[float, float]] = []
     left_s = limit_s
-    for event in sorted(heard, key=lambda e: -e.weight):
-        start_s = max(0.0, event.start_s - _PADDING_S)
-        end_s = min(clip.duration_s, event.end_s + _PADDING_S, start_s + left_s)
+    for wanted in (*first, *others):
+        start_s = max(0.0, wanted[0] - _PADDING_S)
+        end_s = min(clip.duration_s, wanted[1] + _PADDING_S, start_s + left_s)
         if end_s - start_s >= _MIN_WINDOW_S:
             merged = _merged([*taken, (start_s, end_s)])
             taken, left_s = merged, limit_s - sum(b - a for a, b in merged)

@@ -13,6 +13,8 @@ from omnisense.errors import MediaError
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.types import STREAMS
 from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings, GivenAnswer
+from omnisense.reasoning.loop.look import LookAgain
+from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.media import media_parts, usage_of
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages, clip_of, message, text_of
@@ -51,6 +53,7 @@ class AgentSystem:
                 temperature=settings.temperature,
                 seed=settings.seed,
             ),
+            LookAgain(policy, LoopSettings(), lambda clip, streams: self._perception.perceive_closely(clip, streams)),
         )
         self._perception: Any = None
 
@@ -69,9 +72,10 @@ class AgentSystem:
             return Prepared(sample, question, question.prompt.media_usage, _prompt_sha(question.prompt))
         clip = clip_of(media_part(sample))
         percepts = self._perceive(clip)
-        parts = media_parts(clip, percepts, self._policy.modalities)
+        looked = self._answerer.look_again(sample.question, percepts, clip)
+        parts = media_parts(clip, percepts, self._policy.modalities, windows=looked.windows)
         plain = [message(m["role"], text_of(m)) for m in asked]
-        question = self._answerer.prepare(sample.question, plain, percepts, parts)
+        question = self._answerer.prepare(sample.question, plain, percepts, parts, looked)
         missing = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())
         usage = usage_of(parts, percepts, self._policy)
         return Prepared(sample, question, usage, _prompt_sha(question.prompt), (*missing, *question.notes))

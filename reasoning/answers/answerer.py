@@ -2,7 +2,8 @@
 
 A capable policy is asked once, exactly as it would be asked without the agent, with the evidence beside the question;
 it decides. A policy that needs guidance chooses among the possible answers, and its choice is pooled with the
-measurements. A question without a clip is put to the policy as it is.
+measurements. Of a long clip, what the question is about is looked at again first. A question without a clip is put to
+the policy as it is.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from omnisense.perception.media.clip import Clip
 from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.answers.asked import Measurement
-from omnisense.reasoning.answers.channels import match_question
+from omnisense.reasoning.answers.channels import QuestionChannels, match_question
 from omnisense.reasoning.answers.choosing import answer_texts, by_answer, choose_answers, in_form, take
 from omnisense.reasoning.answers.evidence import EVIDENCE_TOKENS, render_evidence
 from omnisense.reasoning.answers.measured import measure, pool
 from omnisense.reasoning.answers.parser import parse
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Question, question_text
+from omnisense.reasoning.loop.look import LookAgain, Looked
+from omnisense.reasoning.loop.prompts import looked_text
+from omnisense.reasoning.loop.retrieval import within
 from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.calibration import CalibratedChooser
@@ -29,6 +34,7 @@ from omnisense.reasoning.profile import PolicyProfile, profile_of
 
 _TAGS = re.compile(r"</?(?:think|answer)>")
 _ANSWER_ALONE = "Now give the answer alone, in the form that was asked for."
+LONG_S = 300.0  # of a longer clip a question is about a part
 _SHORT_REPLY = 16  # tokens of an answer alone
 
 
@@ -100,10 +106,11 @@ class Answerer:
     Args:
         policy: which answers.
         settings: how it is asked.
+        look: looks at long clips again; without it only their timeline is searched.
     """
 
-    def __init__(self, policy: Policy, settings: AnswerSettings | None = None) -> None:
-        self._policy, self._settings = policy, settings or AnswerSettings()
+    def __init__(self, policy: Policy, settings: AnswerSettings | None = None, look: LookAgain | None = None) -> None:
+        self._policy, self._settings, self._look = policy, settings or AnswerSettings(), look
         self._chooser = CalibratedChooser(policy)
 
     def answer(
@@ -123,8 +130,29 @@ class Answerer:
         text = question_text(question, think=self._settings.think, transcript=transcript)
         return self.answer_all([self.prepare(question, [message("user", text)], percepts, media)])[0]
 
+    def look_again(self, question: Question, percepts: Percepts, clip: Clip | None = None) -> Looked:
+        """Look again at what a question is about, if the clip is long; may be called from several threads.
+
+        Args:
+            question: the question.
+            percepts: of the clip.
+            clip: the clip; by default it is opened by the path in the percepts.
+
+        Raises:
+            PolicyError: the policy failed.
+        """
+        if self._look is None or percepts.clip.duration_s <= LONG_S:
+            return Looked()
+        text = "\n".join([question.text, *question.options]) if self._profile.leads else question.text
+        return self._look.run(text, percepts, percepts.render(self._settings.evidence_tokens), clip=clip)
+
     def prepare(
-        self, question: Question, asked: Messages, percepts: Percepts | None = None, media: Sequence[Part] = ()
+        self,
+        question: Question,
+        asked: Messages,
+        percepts: Percepts | None = None,
+        media: Sequence[Part] = (),
+        looked: Looked | None = None,
     ) -> PreparedQuestion:
         """Measure what bears on a question, and build its prompt. May be called from several threads.
 
@@ -133,27 +161,39 @@ class Answerer:
             asked: as the policy is asked without the agent; the evidence goes before the last message's text.
             percepts: of the clip; None for a question without one, which is asked as it is.
             media: parts of the clip, which go before the evidence.
+            looked: what was looked at again, the best window first.
 
         Raises:
             MediaError: media cannot be opened.
             PolicyError: the policy does not accept a part.
         """
+        looked = looked or Looked()
         *before, last = asked
         shown = [*before, with_media(last, list(media))]
         if percepts is None:
             return PreparedQuestion(question, self._policy.prepare(shown))
         channels = match_question(question.text)
-        found = measure(question, channels, percepts)
+        found = measure(question, channels, self._measured(percepts, looked, channels))
         if media and not found and not self._profile.leads:
             # Notes that bear on nothing asked only come between a small policy and the clip that it was trained to see.
             return PreparedQuestion(question, self._policy.prepare(shown))
         lines = tuple(m.line() for m in found)
         evidence = render_evidence(question, channels, percepts, self._settings.evidence_tokens)
         measured = "".join(f"\nMeasured, {line}" for line in lines)
-        prompt = _with_evidence(shown, f"What was seen and heard in the clip:\n{evidence}{measured}\n\n")
-        notes = (*lines, *((channels.note,) if channels.note else ()))
+        again = f"\nLooked at again:\n{looked_text(looked.spans)}" if looked.spans else ""
+        prompt = _with_evidence(shown, f"What was seen and heard in the clip:\n{evidence}{again}{measured}\n\n")
+        notes = (*lines, *((channels.note,) if channels.note else ()), *looked.notes)
         neutral = [message(m["role"], text_of(m)) for m in asked]
         return PreparedQuestion(question, self._policy.prepare(prompt), neutral, found, notes)
+
+    def _measured(self, percepts: Percepts, looked: Looked, channels: QuestionChannels) -> Percepts:
+        """Return what a question is measured on: of a long clip, the best window that was found for a guided policy.
+
+        People and voices are counted in the whole clip.
+        """
+        if self._profile.leads or not looked.windows or channels.topic in ("people", "voices"):
+            return percepts
+        return within(percepts, *looked.windows[0])
 
     def answer_all(self, batch: Sequence[PreparedQuestion]) -> list[GivenAnswer]:
         """Answer prepared questions, in one batch.

@@ -22,6 +22,7 @@ from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.retrieval import Window, find_windows, window_prompt
 from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, evidence_text, is_spent, seconds_left
 from omnisense.reasoning.loop.tools import ClipTools, PerceiveClosely
+from omnisense.reasoning.media import media_parts
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.calibration import CalibratedChooser
 from omnisense.reasoning.policies.messages import Messages, message
@@ -37,6 +38,7 @@ RULES = (
 )
 _CALL_TOKENS = 160  # for the calls of one round
 _MAX_CALLS = 4  # in one round
+_WINDOW_TOOLS = ("look", "listen", "read", "who")  # whose arguments are a window of the clip
 _OWN_RESULT_CHARS = 800  # of a tool that is not ours
 # A message that asks for more than the notes say of a clip, however short it is.
 _ASKS_FOR_MORE = re.compile(
@@ -49,9 +51,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Looked:
-    """What was looked at: spans that can be cited, notes for the trace, and what it cost in tokens."""
+    """What was looked at again.
+
+    Attributes:
+        spans: what was found, which can be cited.
+        windows: that were looked at, in seconds from the start of the clip.
+        notes: for the trace.
+        tokens: what it cost.
+    """
 
     spans: tuple[EvidenceSpan, ...] = ()
+    windows: tuple[tuple[float, float], ...] = ()
     notes: tuple[str, ...] = ()
     tokens: int = 0
 
@@ -63,6 +73,7 @@ class _Rounds(TypedDict, total=False):
     tools: Sequence[Any]  # BaseTool, which LangGraph would have to import to read this class
     reply: ToolReply
     spans: tuple[EvidenceSpan, ...]
+    windows: tuple[tuple[float, float], ...]
     notes: tuple[str, ...]
     tokens: int
     rounds: int
@@ -115,8 +126,15 @@ class LookAgain:
             clip=state["clip"],
             max_seconds=seconds_left(state, self._settings),
         )
+        settings = self._settings
+        media = state["media"]
+        if media and looked.windows:  # what was looked at is shown, too
+            media = media_parts(
+                state["clip"], state["percepts"], self._policy.modalities, settings.media, looked.windows
+            )
         return {
             "looked": looked.spans,
+            "media": media,
             "notes": (*state["notes"], *looked.notes),
             "spent_tokens": state["spent_tokens"] + looked.tokens,
         }
@@ -157,6 +175,7 @@ class LookAgain:
                 "prompt": [message("system", RULES), message("user", f"{evidence}\n\nQuestion: {quote(question)}")],
                 "tools": [*clip_tools.tools(), *self._own_tools],
                 "spans": (),
+                "windows": (),
                 "notes": (),
                 "tokens": 0,
                 "rounds": 0,
@@ -164,7 +183,7 @@ class LookAgain:
             }
         )
         spans = {span.id: span for span in done["spans"]}
-        return Looked(tuple(spans.values()), done["notes"], done["tokens"])
+        return Looked(tuple(spans.values()), done["windows"], done["notes"], done["tokens"])
 
     # --- a leading policy: model and tools in turn ----------------------------------------------------------
 
@@ -198,15 +217,19 @@ class LookAgain:
         reply, tools = state["reply"], {tool.name: tool for tool in state["tools"]}
         calls = reply.calls[:_MAX_CALLS]
         results, spans, notes = [], list(state["spans"]), list(state["notes"])
+        windows = list(state["windows"])
         for call in calls:
             result, found = _make_call(call, tools[call.name], len(spans))
             results.append(result)
             spans += found
+            if found and call.name in _WINDOW_TOOLS:
+                windows.append((float(call.arguments["start_s"]), float(call.arguments["end_s"])))
             notes.append(f"looked again: {call.name}({', '.join(f'{k}={v}' for k, v in call.arguments.items())})")
         made = ToolReply(reply.text, calls, reply.invalid)
         return {
             "prompt": [*state["prompt"], *result_messages(made, results)],
             "spans": tuple(spans),
+            "windows": tuple(windows),
             "notes": tuple(notes),
         }
 
@@ -219,11 +242,12 @@ class LookAgain:
         if len(windows) > 1 and weight > 0:
             windows, tokens = self._rank(question, windows, weight)
         spans: dict[str, EvidenceSpan] = {}
-        for window in windows[: self._settings.max_looks]:
+        windows = windows[: self._settings.max_looks]
+        for window in windows:
             notes.append(f"looked again: {window.start_s:.1f}-{window.end_s:.1f} s")
             for span in (*window.spans, *tools.examine(window.start_s, window.end_s, window.channels)):
                 spans[span.id] = span
-        return Looked(tuple(spans.values()), tuple(notes), tokens)
+        return Looked(tuple(spans.values()), tuple((w.start_s, w.end_s) for w in windows), tuple(notes), tokens)
 
     def _rank(self, question: str, windows: Sequence[Window], weight: float) -> tuple[list[Window], int]:
         """Return windows, the best first: the search's scores pooled with the policy's choice."""

@@ -43,6 +43,7 @@ from omnisense.reasoning.policies.messages import Messages, message
 from omnisense.text import quote
 
 _APPRAISAL_TOKENS = 120  # what the appraisal takes beside the reply, at most
+_SHORT_WORDS = 40  # a typed message up to here needs no summary
 # How probable what a policy writes is taken to be. What models say of their own confidence is hardly informative.
 _CONFIDENCE = 0.85
 _log = logging.getLogger(__name__)
@@ -55,7 +56,11 @@ class OnePass:
         self._policy, self._settings = policy, settings
         emotions, strategies = settings.emotions, settings.strategies
         names = strategies.need_names, strategies.strategy_names
-        self._schema = {cites: turn_schema(emotions.names, *names, cites) for cites in (True, False)}
+        self._schema = {
+            (cites, context): turn_schema(emotions.names, *names, cites=cites, context=context)
+            for cites in (True, False)
+            for context in (True, False)
+        }
         self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, *names)
 
     def compose(self, state: State, on_token: Callable[[str], None] | None = None) -> State:
@@ -81,7 +86,7 @@ class OnePass:
             temperature=settings.temperature,
             seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
             on_token=ReplyStreamer(on_token) if on_token and first else None,
-            schema=self._schema[bool(events_of(state) or state["looked"])],
+            schema=self._schema[self._has_events(state), self._is_long(state)],
             max_seconds=seconds_left(state, settings),
         )[0]
         written, notes = read_turn(text)
@@ -121,6 +126,13 @@ class OnePass:
         passed = any(draft.score >= 1.0 for draft in state["drafts"])
         settings = self._settings
         return not passed and state["revisions"] <= settings.max_revisions and not is_spent(state, settings)
+
+    def _has_events(self, state: State) -> bool:
+        return bool(events_of(state) or state["looked"])
+
+    def _is_long(self, state: State) -> bool:
+        """Whether there is enough to sum up; what a short message says is its context, and is not written again."""
+        return self._has_events(state) or len(state["typed"].split()) > _SHORT_WORDS
 
     def _language(self, state: State) -> str:
         """Return the language of the reply: the persona's, else the person's own; empty where it does not show."""

@@ -173,6 +173,7 @@ def _threshold_of_many(sentences: int) -> float:
     return min(_MOST, RISK_FROM + 0.1 * math.log2(max(1.0, sentences / _FEW))) if sentences > _FEW else 0.0
 
 
+@functools.lru_cache(maxsize=256)  # an earlier turn is read again in each that follows
 def _grade_of(text: str) -> RiskGrade:
     finding = check_input(text)
     return "risk" if finding.escalate else finding.grade

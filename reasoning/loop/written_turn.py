@@ -13,7 +13,7 @@ class WrittenTurn(BaseModel):
     """What a leading policy writes in one pass. Every field may be missing: a policy need not obey.
 
     Attributes:
-        context: what the person says or asks for, in a few words.
+        context: what the person says or asks for, in a few words; empty for a short message.
         emotion: one of the emotion set.
         described: the feeling in the policy's own words (mixed, ironic, understated).
         strength: of the emotion, 0 to 1.
@@ -48,7 +48,7 @@ class WrittenTurn(BaseModel):
 
 
 def turn_schema(
-    emotions: Sequence[str], needs: Sequence[str], strategies: Sequence[str], cites: bool
+    emotions: Sequence[str], needs: Sequence[str], strategies: Sequence[str], *, cites: bool, context: bool
 ) -> dict[str, Any]:
     """Return the JSON schema of a turn, in the order in which it shall be written.
 
@@ -57,10 +57,11 @@ def turn_schema(
         needs: see above.
         strategies: see above.
         cites: whether there are events to cite. A message cites itself: that need not be written.
+        context: whether there is enough to sum up. A short message is its own summary.
     """
     text = {"type": "string"}
     properties = {
-        "context": text,
+        **({"context": text} if context else {}),
         "emotion": {"type": "string", "enum": list(emotions)},
         "described": text,
         "strength": {"type": "number", "minimum": 0, "maximum": 1},

@@ -98,6 +98,17 @@ def test_times_of_a_window_count_from_its_start(clips):
     assert parts[1]["text"] == "Sound from 1.8 to 4.2 s:"
 
 
+def test_half_of_the_frames_and_the_first_sound_are_of_windows_that_were_looked_at(clips):
+    clip, budget = clips["long"], MediaBudget(frames=8, audio_s=3.0)
+    percepts = percepts_of(clip, (2.0, 4.0, "I am so sad!", (), None, None, (), ("sadness",), -0.9))
+    for given in (percepts, None):
+        parts = media_parts(clip, given, ALL, budget, [(30.0, 32.0)])
+        times_s = parts[0]["sampling"].times_s
+        assert sum(30.0 <= at_s <= 32.0 for at_s in times_s) >= 4
+        assert min(times_s) < 25.0
+        assert (29.75, 32.25) in [(part.get("start_s"), part.get("end_s")) for part in parts]
+
+
 @pytest.mark.parametrize("max_tokens", [256, 1000, 4000])
 def test_the_budget_is_kept(clips, max_tokens):
     clip = clips["long"]

@@ -1,6 +1,7 @@
 """Looking again: the tools, the loop of model and tools, retrieval for guided policies, and the budget."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,15 @@ from omnisense.perception.types import (
     VisualStream,
     Word,
 )
+from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings
+from omnisense.reasoning.answers.question import Question
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.look import LookAgain
 from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.retrieval import find_windows
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.loop.tools import ClipTools
-from omnisense.reasoning.policies.messages import text_of
+from omnisense.reasoning.policies.messages import message, text_of
 from omnisense.reasoning.profile import PolicyProfile
 
 DEMO = Path(__file__).resolve().parents[3] / "agent" / "demo.mp4"
@@ -177,6 +180,7 @@ def test_a_leading_policy_searches_then_reads():
     assert len(policy.calls) == 2  # max_looks
     assert "dog ran away" in str(policy.calls[1])  # it was told what the search found
     assert looked.tokens > 0
+    assert looked.windows == ((2398.0, 2406.0), (2398.0, 2406.0))
 
 
 def test_rounds_end_when_the_policy_knows_enough():
@@ -247,6 +251,21 @@ def test_a_measured_guided_policy_chooses_among_the_windows():
     looked = look.run("What about the dog or the house?", HOUR, "")
     assert any("house" in span.text for span in looked.spans)
     assert len(policy.calls) == 1
+
+
+@pytest.mark.models
+def test_a_question_about_an_hour_is_answered_from_the_window_that_was_looked_at():
+    question = Question("In what tone is it said that the dog ran away in the park?", "one", ("A. sad", "B. neutral"))
+    answerer = Answerer(
+        ScriptedPolicy(), AnswerSettings(profile=GUIDED.profile), LookAgain(ScriptedPolicy(), GUIDED, never)
+    )
+    looked = answerer.look_again(question, HOUR)
+    assert any(start_s <= 2400.0 <= end_s for start_s, end_s in looked.windows)
+    prepared = answerer.prepare(question, [message("user", question.text)], HOUR, looked=looked)
+    assert "Looked at again:" in text_of(prepared.prompt[0])
+    assert answerer.answer_all([prepared])[0].value == "A"
+    short = replace(HOUR, clip=replace(HOUR.clip, duration_s=60.0))
+    assert answerer.look_again(question, short).windows == ()
 
 
 # --- when it is worth it ------------------------------------------------------------------------------------

@@ -52,6 +52,19 @@ def test_one_call_makes_the_whole_turn():
     assert json.loads(response.trace.reply.raw)["reply"] == GOOD
 
 
+def test_only_a_long_text_or_a_clip_is_summed_up():
+    schemas = []
+
+    class Policy(ScriptedPolicy):
+        def write(self, prompts, **settings):
+            schemas.append(settings.get("schema"))
+            return super().write(prompts, **settings)
+
+    for text in ("I slept three hours.", "and then " * 40):
+        Agent(Policy([turn()], repeat=True), memory=None).respond(text=text)
+    assert ["context" in schema["properties"] for schema in schemas] == [False, True]
+
+
 def test_a_leading_policy_decides_the_emotion_against_a_weak_measurement():
     response, _ = respond(turn(emotion="anger"), text="The bus left without me again.")
     assert response.appraisal.emotion.value == "anger"
