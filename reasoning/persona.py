@@ -11,7 +11,7 @@ class Persona:
 
     Attributes:
         name: how it calls itself when asked.
-        tone: in a few words, for the policy's instructions.
+        tone: in a few words, for a policy that writes; replies that the loop composes keep the tone of its sentences.
         max_sentences: of an ordinary reply. A question that asks for more may get more.
         language: an ISO 639-1 code to always answer in; empty for the person's own language.
         boundaries: sentences that say what it does not do.

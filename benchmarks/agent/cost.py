@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ _REPLY = (
     "sense that it does. You do not have to have it sorted out before you talk about it. If you like, start with "
     "the part that is hardest right now, and we can look at it together: what weighs on you the most?"
 )
-_TURN = {"context": "writes about something that happened lately", "emotion": "sadness", "strength": 0.5,
+_TURN = {"emotion": "sadness", "strength": 0.5,
          "need": "to be heard", "strategy": "reflect the feeling", "reply": _REPLY}  # fmt: skip
 # A 7B model on a laptop, without a prefix cache: reading is far cheaper than writing.
 _READ_PER_S, _WRITTEN_PER_S = 500.0, 15.0
@@ -62,39 +62,53 @@ def scripted_leader() -> Policy:
 
 
 def beside_plain_call(policy: Policy, texts: Sequence[str], settings: LoopSettings | None = None) -> Figures:
-    """Compare turns of the agent with plain calls of the same policy to the same texts, one after the other.
+    """Compare turns of the agent with plain calls of the same policy to the same texts.
 
     A plain call is a system message of one sentence and the text. Where its reply is of another length than the
     agent's, its seconds and written tokens are scaled to that length, since writing takes nearly all of its time.
+    All turns are measured one after the other, then all plain calls, twice: as in a service, a policy that keeps its
+    cache finds the beginning of the prompt in it, for both. Of each text the faster of the two counts.
 
     Args:
         policy: behind both.
-        texts: what the person types; the first is answered twice, to warm up.
+        texts: what the person types; the first is answered once more, to warm up.
         settings: of the agent's loop.
     """
     agent = Agent(policy, memory=None, settings=settings)
-    pairs = [_pair(agent, text) for text in [texts[0], *texts]][1:]
-    found: Figures = {"turns": len(pairs)}
+
+    def turn(text: str) -> str:
+        return agent.respond(text=text).response
+
+    def plain_call(text: str) -> str:
+        prompt = [message("system", _PLAIN), message("user", text)]
+        return policy.write([prompt], max_new_tokens=_MAX_REPLY_TOKENS)[0]
+
+    rounds = [(_measure(policy, turn, texts), _measure(policy, plain_call, texts)) for _ in range(2)]
+    ours = [min(pair, key=lambda row: row["seconds"]) for pair in zip(*(row[0] for row in rounds), strict=True)]
+    plain = [min(pair, key=lambda row: row["seconds"]) for pair in zip(*(row[1] for row in rounds), strict=True)]
+    found: Figures = {"turns": len(texts)}
     for name in ("seconds", "cpu seconds", "modelled seconds", "read", "written", "prompts"):
-        ours, plain = [p[0][name] for p in pairs], [p[1][name] for p in pairs]
-        ratios = [a / b for a, b in zip(ours, plain, strict=True) if b]
-        found[name] = {"agent": statistics.median(ours), "plain call": statistics.median(plain),
+        scales = [
+            1.0 if name in ("read", "prompts") else a["chars"] / max(b["chars"], 1)
+            for a, b in zip(ours, plain, strict=True)
+        ]
+        mine, other = [a[name] for a in ours], [b[name] * scale for b, scale in zip(plain, scales, strict=True)]
+        ratios = [a / b for a, b in zip(mine, other, strict=True) if b]
+        found[name] = {"agent": statistics.median(mine), "plain call": statistics.median(other),
                        "ratio": statistics.median(ratios) if ratios else None}  # fmt: skip
     return found
 
 
-def _pair(agent: Agent, text: str) -> tuple[dict[str, float], dict[str, float]]:
-    began, cpu = time.perf_counter(), time.process_time()
-    with counted(agent.policy) as usage:
-        reply = agent.respond(text=text).response
-    ours = _figures(usage, time.perf_counter() - began, time.process_time() - cpu)
-    prompt = [message("system", _PLAIN), message("user", text)]
-    began, cpu = time.perf_counter(), time.process_time()
-    with counted(agent.policy) as usage:
-        written = agent.policy.write([prompt], max_new_tokens=_MAX_REPLY_TOKENS)[0]
-    plain = _figures(usage, time.perf_counter() - began, time.process_time() - cpu)
-    scale = len(reply) / max(len(written), 1)
-    return ours, {name: value * (1 if name in ("read", "prompts") else scale) for name, value in plain.items()}
+def _measure(policy: Policy, call: Callable[[str], str], texts: Sequence[str]) -> list[dict[str, float]]:
+    """Return what each call took, and the characters of its reply; the first text is answered once more before."""
+    call(texts[0])
+    rows = []
+    for text in texts:
+        began, cpu = time.perf_counter(), time.process_time()
+        with counted(policy) as usage:
+            reply = call(text)
+        rows.append({**_figures(usage, time.perf_counter() - began, time.process_time() - cpu), "chars": len(reply)})
+    return rows
 
 
 def _figures(usage: Usage, seconds: float, cpu: float) -> dict[str, float]:
