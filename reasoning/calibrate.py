@@ -82,17 +82,17 @@ def calibrate(
     decisions: dict[str, tuple[list[PoolExample], dict[str, float]]] = {}
     if felt:
         examples = emotion_examples(policy, felt, perceiver, emotions, say)
-        decisions["emotion"] = examples, _complete(prior.weights_of("emotion"), examples)
+        decisions["emotion"] = examples, complete_weights(prior.weights_of("emotion"), examples)
     if asked:
         examples = answer_examples(policy, asked, perceiver, say)
-        decisions["answer"] = examples, _complete(_ANSWER_PRIOR, examples)
+        decisions["answer"] = examples, complete_weights(_ANSWER_PRIOR, examples)
     weights: dict[str, dict[str, float]] = {}
     accuracy: dict[str, dict[str, float]] = {}
     right: list[tuple[bool, bool]] = []
     for name, (examples, start) in decisions.items():
         if len({example.group for example in examples}) < _MIN_GROUPS:
             raise InputError(f"fewer than {_MIN_GROUPS} groups have a label of '{name}'", "Give more rows or groups.")
-        weights[name], judged = _fit(examples, start)
+        weights[name], judged = fit_pool(examples, start)
         accuracy |= {f"{name} ({task})": found for task, found in judged.by_task().items()}
         right += list(zip(judged.right("policy"), judged.right("measured"), strict=True))
     return PolicyProfile(policy.name, "measured", leads=_is_as_good(right), weights=weights, accuracy=accuracy)
@@ -180,7 +180,7 @@ def _media(row: CalibrationRow, percepts: Percepts | None, policy: Policy) -> li
 
 
 @dataclass(frozen=True)
-class _Judged:
+class JudgedPool:
     """Examples with their held-out pools.
 
     Attributes:
@@ -214,16 +214,25 @@ class _Judged:
         return found
 
 
-def _fit(examples: list[PoolExample], prior: dict[str, float]) -> tuple[dict[str, float], _Judged]:
+def fit_pool(examples: list[PoolExample], prior: dict[str, float]) -> tuple[dict[str, float], JudgedPool]:
+    """Return the weights of a pool, and the examples with the pools of weights that were fitted on other groups.
+
+    The policy's weight is 0 where it adds nothing: where with it the held-out likelihood is not better by a standard
+    error, or fewer decisions are right.
+
+    Args:
+        examples: of two groups or more.
+        prior: the weight of every source, the ``policy`` among them.
+    """
     silent = {**prior, "policy": 0.0}
     measured = pool_held_out(examples, silent, fixed=("policy",))
     pooled = pool_held_out(examples, prior)
-    judged = _Judged(examples, pooled, measured)
+    judged = JudgedPool(examples, pooled, measured)
     gain = np.array([np.log(p[e.answer] / m[e.answer]) for e, p, m in zip(examples, pooled, measured, strict=True)])
     is_likelier = gain.mean() > gain.std() / np.sqrt(len(gain))
     if is_likelier and sum(judged.right("pooled")) >= sum(judged.right("measured")):
         return fit_weights(examples, prior), judged
-    return fit_weights(examples, silent, fixed=("policy",)), _Judged(examples, measured, measured)
+    return fit_weights(examples, silent, fixed=("policy",)), JudgedPool(examples, measured, measured)
 
 
 def _is_as_good(right: Sequence[tuple[bool, bool]]) -> bool:
@@ -235,7 +244,7 @@ def _is_as_good(right: Sequence[tuple[bool, bool]]) -> bool:
     return won >= lost or bool(binomtest(won, won + lost, alternative="less").pvalue >= _SIGNIFICANT)
 
 
-def _complete(prior: Mapping[str, float], examples: Sequence[PoolExample]) -> dict[str, float]:
+def complete_weights(prior: Mapping[str, float], examples: Sequence[PoolExample]) -> dict[str, float]:
     """Return the prior weights, with one for every source of the examples."""
     return dict.fromkeys((n for e in examples for n in e.sources), 0.5) | dict(prior)
 

@@ -81,7 +81,10 @@ def _compare(
     folder: Path,
     report: OnProgress,
 ) -> Comparison | None:
-    held_out = _held_out_by_all([result.split for result in results])
+    splits = [result.split for result in results if isinstance(result.split, Split)]
+    if len(splits) < len(results):
+        return None  # choices are compared by stage
+    held_out = _held_out_by_all(splits)
     if not (recipe.evaluation.run and held_out.samples):
         return None
     return evaluate_candidates(recipe, held_out, candidates, folder, report)

@@ -17,7 +17,7 @@ from omnisense.rl.overrides import apply_override, merge, parse_yaml
 from omnisense.rl.rollouts.workers import RolloutSettings
 from omnisense.rl.trainers.weights import TrainableWeights
 
-Method = Literal["grpo", "sft"]
+Method = Literal["grpo", "sft", "choice"]
 
 
 class EvaluationSettings(BaseModel):
@@ -44,7 +44,8 @@ class Recipe(BaseModel):
         description: what it does.
         requirements: hardware, data and time.
         setup: commands that create the recipe's files, shown by ``omnisense train recipes`` and when a file is missing.
-        method: GRPO, or supervised fine-tuning.
+        method: GRPO, supervised fine-tuning, or ``choice``: cross-entropy over the scores that ``choose`` compares, on
+            what the agent asks (``data.files`` are those of ``omnisense train data agent``).
         policy: the model, as ``--policy`` takes it.
         adapter: a LoRA adapter folder to start from.
         dtype: of the weights; ``auto`` for the checkpoint's own.
@@ -53,7 +54,8 @@ class Recipe(BaseModel):
         weights: which weights are trained.
         rewards: by name, for GRPO: a weight, or a mapping of ``weight`` and the reward's own settings
             (:func:`omnisense.rl.rewards.registry.build_rewards`).
-        trainer: settings of TRL's ``GRPOConfig`` or ``SFTConfig``, by their own names.
+        trainer: settings of TRL's ``GRPOConfig`` or ``SFTConfig``, or for choices of transformers'
+            ``TrainingArguments``, by their own names.
         evaluation: of the base model and the trained one.
         share_prompts: whether GRPO computes a prompt once for the completions that are generated or scored together,
             and the features of frozen towers once for both.

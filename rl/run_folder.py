@@ -12,6 +12,7 @@ from omnisense.benchmarks.harness.run_folder import claim
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
 from omnisense.logging import log_to_file
+from omnisense.rl.data.choice_split import ChoiceSplit
 from omnisense.rl.data.split import Split
 from omnisense.rl.recipe import Recipe
 from omnisense.rl.trainers.distributed import is_main_process
@@ -42,7 +43,7 @@ def open_run_folder(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_or_check_recipe(folder: Path, recipe: Recipe, split: Split) -> None:
+def write_or_check_recipe(folder: Path, recipe: Recipe, split: Split | ChoiceSplit) -> None:
     """Write ``recipe.json``, or check that the one in the folder is the same, so that the run can continue.
 
     Raises:

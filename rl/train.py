@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 from trl import GRPOConfig, SFTConfig
 
 from omnisense import models
@@ -27,6 +27,8 @@ from omnisense.files import write_atomically
 from omnisense.reasoning.policies.encoding import Encoder
 from omnisense.reasoning.policies.families import family_of
 from omnisense.reasoning.policies.loading import load_model
+from omnisense.reasoning.policies.messages import Messages
+from omnisense.rl.data.choice_split import ChoiceSplit, choice_columns, load_choice_split
 from omnisense.rl.data.rows import TrainingRow, build_rows, target_reply
 from omnisense.rl.data.split import Split, load_split
 from omnisense.rl.preflight import check_inputs
@@ -42,6 +44,7 @@ from omnisense.rl.rollouts.generation import RolloutGeneration
 from omnisense.rl.rollouts.workers import RolloutWorkers
 from omnisense.rl.run_folder import explain_full_disk, open_run_folder, write_or_check_recipe
 from omnisense.rl.trainers.checkpoints import last_complete_checkpoint
+from omnisense.rl.trainers.choice import ChoiceTrainer
 from omnisense.rl.trainers.config import build_trainer_config, check_batch_size, check_sharded_modalities
 from omnisense.rl.trainers.distributed import is_main_process
 from omnisense.rl.trainers.grpo import OmniGRPOTrainer
@@ -66,7 +69,7 @@ class TrainingResult:
     """
 
     candidate: Candidate
-    split: Split
+    split: Split | ChoiceSplit
     log: Sequence[LogEntry]
     summary: RunSummary | None
 
@@ -95,7 +98,11 @@ def train(
         report = log_progress(_log, on_progress)
         check_inputs(recipe)
         source = models.fetch(recipe.policy, report)
-        split = load_split(recipe.data, family_of(source).modalities, recipe.seed, str(source))
+        split: Split | ChoiceSplit
+        if recipe.method == "choice":
+            split = load_choice_split(recipe.data, recipe.seed)
+        else:
+            split = load_split(recipe.data, family_of(source).modalities, recipe.seed, str(source))
         write_or_check_recipe(folder, recipe, split)
         if is_main_process():
             _log.info("training %s with %s in %s", recipe.policy, recipe.method, folder)
@@ -123,7 +130,7 @@ def _fit(
     recipe: Recipe,
     folder: Path,
     source: Path,
-    split: Split,
+    split: Split | ChoiceSplit,
     report: OnProgress,
     callbacks: Sequence[TrainerCallback],
 ) -> None:
@@ -134,7 +141,8 @@ def _fit(
     model, encoder = load_model(source, recipe.dtype, attention=recipe.attention)
     rows = _build_dataset_rows(recipe, encoder, split, folder, report)
     check_batch_size(config, len(rows), folder)
-    check_sharded_modalities(config, encoder, split.train, recipe.data.audio)
+    if isinstance(split, Split):
+        check_sharded_modalities(config, encoder, split.train, recipe.data.audio)
     model = recipe.weights.apply(model, recipe.adapter)
     with contextlib.ExitStack() as open_workers:
         rollouts = _start_rollouts(recipe, encoder, rows, source, folder, open_workers, report)
@@ -146,9 +154,7 @@ def _fit(
         torch.cuda.empty_cache()
 
 
-def _run(
-    trainer: OmniGRPOTrainer | OmniSFTTrainer, recipe: Recipe, source: Path, folder: Path, report: OnProgress
-) -> None:
+def _run(trainer: Trainer, recipe: Recipe, source: Path, folder: Path, report: OnProgress) -> None:
     """Train from the last complete checkpoint, or from the start, and save the result."""
     if isinstance(trainer, OmniGRPOTrainer):
         trainer.add_callback(CompletionSamplesCallback(trainer, folder, recipe.completion_samples))
@@ -182,20 +188,22 @@ def _start_rollouts(
 
 
 def _build_dataset_rows(
-    recipe: Recipe, encoder: Encoder, split: Split, folder: Path, report: OnProgress
+    recipe: Recipe, encoder: Encoder, split: Split | ChoiceSplit, folder: Path, report: OnProgress
 ) -> list[dict[str, Any]]:
     """Return the dataset's rows, and write ``data.json`` about them.
 
     Raises:
         InputError: there are none.
     """
-    rows, too_long = build_rows(
-        split.train,
-        recipe.data.prompting(),
-        lambda prompt: estimate_prompt_tokens(encoder, prompt),
-        recipe.data.max_prompt_tokens,
-    )
-    columns = _sft_columns(rows, recipe.data.think) if recipe.method == "sft" else [asdict(row) for row in rows]
+
+    def count_tokens(prompt: Messages) -> int:
+        return estimate_prompt_tokens(encoder, prompt)
+
+    if isinstance(split, ChoiceSplit):
+        columns, too_long = choice_columns(split.train, recipe.data, count_tokens, recipe.seed)
+    else:
+        rows, too_long = build_rows(split.train, recipe.data.prompting(), count_tokens, recipe.data.max_prompt_tokens)
+        columns = _sft_columns(rows, recipe.data.think) if recipe.method == "sft" else [asdict(row) for row in rows]
     summary = PromptSummary(
         **split.summary().model_dump(),
         prompts=len(columns),
@@ -221,15 +229,18 @@ def _build_trainer(
     recipe: Recipe,
     model: Any,
     encoder: Encoder,
-    config: GRPOConfig | SFTConfig,
+    config: TrainingArguments,
     rows: list[dict[str, Any]],
     source: Path,
     callbacks: Sequence[TrainerCallback],
     rollouts: RolloutGeneration | None,
-) -> OmniGRPOTrainer | OmniSFTTrainer:
+) -> Trainer:
     data = Dataset.from_list(rows)
+    if recipe.method == "choice":
+        return ChoiceTrainer(model, encoder, config, data, threads=recipe.prefetch_threads, callbacks=list(callbacks))
     if isinstance(config, SFTConfig):
         return OmniSFTTrainer(model, encoder, config, data, threads=recipe.prefetch_threads, callbacks=list(callbacks))
+    assert isinstance(config, GRPOConfig), "the configuration is of the recipe's method"
     rewards, config.reward_weights = build_rewards(recipe.rewards)
     needs_reference = recipe.weights.train == "full" and config.beta > 0
     reference = load_model(source, recipe.dtype, attention=recipe.attention)[0] if needs_reference else None
@@ -240,7 +251,7 @@ def _build_trainer(
     )  # fmt: skip
 
 
-def _save(trainer: OmniGRPOTrainer | OmniSFTTrainer, source: Path, final: Path) -> None:
+def _save(trainer: Trainer, source: Path, final: Path) -> None:
     """Save the adapter, or the whole model with everything that ``--policy`` needs."""
     trainer.save_model(str(final))
     if is_main_process():

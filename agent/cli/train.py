@@ -54,6 +54,16 @@ def train_sft(recipe: str, overrides: tuple[str, ...], output: Path | None, as_j
     _train(recipe, overrides, output, as_json, "sft")
 
 
+@train_group.command("choice")
+@_RECIPE
+@_OVERRIDES
+@_OUTPUT
+@_JSON
+def train_choice(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    """Train to choose what is right where the agent asks its policy, on rows of `train data agent`."""
+    _train(recipe, overrides, output, as_json, "choice")
+
+
 @train_group.command("curriculum")
 @_RECIPE
 @_OVERRIDES
@@ -103,12 +113,14 @@ def train_config(name: str) -> None:
 
 @train_group.command("data")
 @click.argument("name", metavar="SET")
-@click.argument("source", type=_DIR)
+@click.argument("source", type=click.Path(path_type=Path))
 @click.option("--output", required=True, type=_DIR, metavar="DIR", help="Folder for the rows.")
 @click.option("--limit", type=click.IntRange(0), default=0, help="Maximum number of rows. [default: all]")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--policy", metavar="NAME", help="For traces: the policy that reasons.")
-@click.option("--adapter", metavar="DIR", help="For traces: its LoRA adapter.")
+@click.option(
+    "--policy", metavar="NAME", help="For traces: the policy that reasons. For agent: the one that is recorded."
+)
+@click.option("--adapter", metavar="DIR", help="Its LoRA adapter.")
 @click.option(
     "--num-attempts", type=click.IntRange(1), default=4, show_default=True, help="For traces: replies per question."
 )
@@ -124,10 +136,12 @@ def train_data(
 ) -> None:
     """Convert the dataset SET in the folder SOURCE to training rows.
 
-    SET is meld, goemotions, esconv, siq2, tombench, epitome or casino; for HERM's data mix coco-captions,
+    SET is meld, goemotions, esconv, siq2, tombench, epitome, casino or counselchat; for HERM's data mix coco-captions,
     coco-objects, or llava (any conversations in LLaVA's format). Two more take questions in HumanSense's format:
     `percepts` renders their clips to text, for text policies, and `traces` samples a policy's reasoning and keeps what
-    led to the right answer.
+    led to the right answer. `agent` records what the agent asks its policy, for `train choice`: SOURCE is then a folder
+    of GoEmotions, a .jsonl file of texts and clips with their emotion (as `omnisense calibrate` reads them), or
+    questions.
     """
     from omnisense.agent.cli.training_progress import print_progress
     from omnisense.rl.data.prepare import prepare_rows

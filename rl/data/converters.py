@@ -24,6 +24,7 @@ from omnisense.rl.data.image_converters import IMAGE_CONVERTERS
 SINGLE_CHOICE = "Multiple-choice question (select one answer choice)"
 _LAST_TURNS = 6
 _MAX_CHARACTERS = 1200
+_REPLY_WORDS = 40
 Row = dict[str, Any]
 
 
@@ -191,6 +192,30 @@ def casino(folder: Path, rng: random.Random) -> Iterator[Row]:
                     yield _choice("Rapport_Recognition", question, likes, None, transcript, group, right=liking)
 
 
+def counselchat(folder: Path, rng: random.Random) -> Iterator[Row]:
+    """CounselChat: which counsellor's answer was written to a question; of several the one with most upvotes."""
+    for file in _find_files(folder, "*counsel_chat.csv"):
+        best: dict[str, dict[str, str]] = {}
+        for line in csv.DictReader(_read_lines(file)):
+            if line["questionText"] and line["answerText"]:
+                kept = best.setdefault(line["questionID"], line)
+                if int(line["upvotes"] or 0) > int(kept["upvotes"] or 0):
+                    best[line["questionID"]] = line
+        answers = {key: _first_words(line["answerText"]) for key, line in best.items()}
+        for key, line in best.items():
+            wrong = [answers[other] for other in rng.sample([k for k in answers if k != key], 3)]
+            if len({answers[key], *wrong}) == 4:
+                post = f"{line['questionTitle']} {_first_words(line['questionText'])}"
+                yield _choice(
+                    "Psychological_Chat", "Which reply fits best?", [answers[key], *wrong], rng, post, f"counsel:{key}"
+                )
+
+
+def _first_words(text: str) -> str:
+    words = text.split()
+    return " ".join(words[:_REPLY_WORDS]) + (" ..." if len(words) > _REPLY_WORDS else "")
+
+
 CONVERTERS = {
     "meld": Converter(meld, "GPL-3.0", "Give the folder with train_sent_emo.csv; clips go into its video/."),
     "goemotions": Converter(goemotions, "Apache-2.0", "Give the folder with train.tsv and labels.txt (emotions.txt)."),
@@ -199,6 +224,7 @@ CONVERTERS = {
     "tombench": Converter(tombench, "MIT", "Give the folder with its .jsonl files."),
     "epitome": Converter(epitome, "for non-commercial research", "Give the folder with its three -reddit.csv files."),
     "casino": Converter(casino, "CC BY 4.0", "Give the folder with casino_train.json."),
+    "counselchat": Converter(counselchat, "MIT", "Give the folder with its counsel_chat.csv."),
 }
 
 

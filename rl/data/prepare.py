@@ -57,15 +57,17 @@ def prepare_rows(
     num_attempts: int = 4,
     on_progress: OnProgress | None = None,
 ) -> PreparedRows:
-    """Write ``NAME.json`` (``NAME.jsonl`` for datasets of images) into a folder.
+    """Write ``NAME.json`` (``NAME.jsonl`` for datasets of images and what the agent asks) into a folder.
 
     Args:
-        name: of a public dataset, ``percepts``, or ``traces``.
-        source: folder of the dataset; for percepts and traces, a folder of questions.
+        name: of a public dataset, ``percepts``, ``traces``, or ``agent``.
+        source: folder of the dataset; for percepts and traces, a folder of questions; for ``agent``, also a file
+            (:func:`omnisense.rl.data.agent_sources.record`).
         output: the folder.
         limit: at most so many rows; 0 for all.
         seed: of the order of rows, and of sampling.
-        policy, adapter: for traces, the policy that reasons.
+        policy, adapter: for traces, the policy that reasons; for ``agent``, the one that is recorded (by default a
+            script in a guided policy's place).
         num_attempts: for traces, replies to each question.
         on_progress: receives a line for each step.
 
@@ -78,6 +80,8 @@ def prepare_rows(
         random.Random(f"{seed}:{name}").shuffle(rows)
         note = f"license: {IMAGE_CONVERTERS[name].license}"
         return _write_rows(output / f"{name}.jsonl", rows[: limit or None], source, note)
+    if name == "agent":
+        return _record(source, output, limit, seed, policy, adapter, report)
     if name == "percepts":
         rows, note = render_clips(source, limit, report), "clips rendered to text by our perception"
     elif name == "traces":
@@ -89,6 +93,24 @@ def prepare_rows(
         rows = convert(name, source, seed, limit)
         note = f"license: {CONVERTERS[name].license}"
     return _write_rows(output / f"{name}.json", rows, source, note)
+
+
+def _record(
+    source: Path, output: Path, limit: int, seed: int, policy: str | None, adapter: str | None, report: OnProgress
+) -> PreparedRows:
+    """Write what the agent asks about a source."""
+    from omnisense.rl.data.agent_rows import write_agent_rows
+    from omnisense.rl.data.agent_sources import record
+    from omnisense.rl.data.record import Recorder
+
+    answers = load_policy(policy, adapter=adapter, seed=seed) if policy else None
+    calls = record(source, limit, seed, report, Recorder(answers))
+    if not calls:
+        raise InputError("the agent asked its policy nothing about it", "Give texts, clips or questions.", source)
+    file = output / f"agent-{source.stem}.jsonl"
+    write_agent_rows(calls, file)
+    labelled = sum(row.is_labelled for row in calls)
+    return PreparedRows(file, len(calls), f"{labelled} of them choices whose right option is known")
 
 
 def _write_rows(file: Path, rows: Sequence[Row], source: Path, note: str) -> PreparedRows:

@@ -36,6 +36,8 @@ class DataSettings(BaseModel):
         test_fraction: share of the groups that is held out for the evaluation, unless there are ``test_files``.
         test_files: files of held-out questions, in the formats of ``files``.
         limit, test_limit: at most so many questions to train on, and to evaluate on; 0 for all.
+        neutral_share: for choices: the share of prompts without evidence, by which the agent measures a policy's bias.
+            They are trained towards equal probabilities, so that there is none.
         max_prompt_tokens: longer prompts are dropped.
         max_clip_s: longer clips are dropped.
     """
@@ -62,6 +64,7 @@ class DataSettings(BaseModel):
     test_files: list[Path] = []
     limit: int = Field(default=0, ge=0)
     test_limit: int = Field(default=0, ge=0)
+    neutral_share: float = Field(default=0.05, ge=0, lt=1)
     max_prompt_tokens: int = Field(default=16_384, ge=1)
     max_clip_s: float = Field(default=600.0, gt=0)
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.suite import ModelUnderTest
@@ -77,20 +78,24 @@ def load_split(settings: DataSettings, modalities: Iterable[str], seed: int, pol
             continue
         if sample.group in test_groups and sample.group:
             usable.drop(sample, "its group is held out")
-        elif not test_sets and _is_held_out(sample.group or sample.id, settings.test_fraction, seed):
+        elif not test_sets and is_held_out(sample.group or sample.id, settings.test_fraction, seed):
             test.append(sample)
         else:
             train.append(sample)
     if not train:
         raise _nothing_to_train_on(usable, settings)
     if settings.ratios:
-        train = _sample_by_ratio(train, settings.ratios, settings.samples_per_epoch, seed)
+        train = sample_by_ratio(train, settings.ratios, settings.samples_per_epoch, seed)
     test = [sample for sample in test if sample.question.kind not in UNSCORED_KINDS]
     datasets = [*train_sets, *test_sets]
     fingerprint = hashlib.sha256("".join(dataset.fingerprint for dataset in datasets).encode()).hexdigest()
-    held_out = _held_out_dataset(settings, datasets, _limit(test, settings.test_limit, seed), fingerprint)
+    held_out = _held_out_dataset(settings, datasets, limit_samples(test, settings.test_limit, seed), fingerprint)
     return Split(
-        tuple(_limit(train, settings.limit, seed)), held_out, dict(usable.reasons), tuple(usable.named), fingerprint
+        tuple(limit_samples(train, settings.limit, seed)),
+        held_out,
+        dict(usable.reasons),
+        tuple(usable.named),
+        fingerprint,
     )
 
 
@@ -121,8 +126,23 @@ def _load(path: Path, settings: DataSettings, model: ModelUnderTest) -> Dataset:
     return suite.load(path, model, **suite.options_from(settings))
 
 
-def _sample_by_ratio(samples: Sequence[Sample], ratios: Mapping[str, float], count: int, seed: int) -> list[Sample]:
+class _HasTask(Protocol):
+    @property
+    def task(self) -> str: ...
+
+
+_T = TypeVar("_T", bound=_HasTask)
+_S = TypeVar("_S")
+
+
+def sample_by_ratio(samples: Sequence[_T], ratios: Mapping[str, float], count: int, seed: int) -> list[_T]:
     """Draw samples, their tasks by ratio; within a task every sample is drawn once before any is drawn again.
+
+    Args:
+        samples: to draw from.
+        ratios: by task; other tasks are left out.
+        count: how many; 0 for as many as there are samples.
+        seed: of the draws.
 
     Raises:
         InputError: no rows of a task, or no positive ratio.
@@ -197,9 +217,11 @@ class SampleFilter:
         return self._clip_problems[path]
 
 
-def _is_held_out(group: str, fraction: float, seed: int) -> bool:
+def is_held_out(group: str, fraction: float, seed: int) -> bool:
+    """Return whether a group is held out; it depends on nothing but its name and the seed."""
     return random.Random(f"{seed}:{group}").random() < fraction
 
 
-def _limit(samples: Sequence[Sample], limit: int, seed: int) -> Sequence[Sample]:
+def limit_samples(samples: Sequence[_S], limit: int, seed: int) -> Sequence[_S]:
+    """Return at most ``limit`` samples, drawn by the seed; 0 for all."""
     return random.Random(f"{seed}:some").sample(list(samples), limit) if limit and limit < len(samples) else samples

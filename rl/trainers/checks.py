@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trl import GRPOConfig, SFTConfig
+from transformers import TrainingArguments
+from trl import GRPOConfig
 
 from omnisense.errors import InputError
 from omnisense.reasoning.policies.encoding import Encoder
@@ -77,7 +78,7 @@ def check_grpo_settings(
         )
 
 
-def check_evaluation(args: GRPOConfig | SFTConfig, more: Mapping[str, Any]) -> None:
+def check_evaluation(args: TrainingArguments, more: Mapping[str, Any]) -> None:
     """Check that TRL does not evaluate while it trains.
 
     Raises:
@@ -90,7 +91,7 @@ def check_evaluation(args: GRPOConfig | SFTConfig, more: Mapping[str, Any]) -> N
         )
 
 
-def check_full_precision(model: Any, args: GRPOConfig | SFTConfig) -> None:
+def check_full_precision(model: Any, args: TrainingArguments) -> None:
     """Check that the updates of weights which are all trained are not lost in rounding.
 
     AdamW on bfloat16 weights at a small learning rate changes next to none of them: the update is smaller than the

@@ -7,16 +7,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+from transformers import TrainingArguments
 from trl import GRPOConfig, SFTConfig
 
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.errors import InputError
 from omnisense.reasoning.policies.encoding import Encoder
-from omnisense.rl.recipe import Recipe
+from omnisense.rl.recipe import Method, Recipe
+
+_CONFIGS: dict[Method, type[TrainingArguments]] = {
+    "grpo": GRPOConfig, "sft": SFTConfig, "choice": TrainingArguments,
+}  # fmt: skip
 
 
-def build_trainer_config(recipe: Recipe, output: Path) -> GRPOConfig | SFTConfig:
-    """Return TRL's configuration for a recipe.
+def build_trainer_config(recipe: Recipe, output: Path) -> TrainingArguments:
+    """Return the trainer's configuration for a recipe: TRL's, or for choices that of transformers.
 
     Args:
         recipe: its ``trainer`` settings are applied over our defaults.
@@ -30,12 +35,14 @@ def build_trainer_config(recipe: Recipe, output: Path) -> GRPOConfig | SFTConfig
         "output_dir": str(output), "seed": recipe.seed, "report_to": [], "logging_steps": 1, "save_total_limit": 2,
         "disable_tqdm": True, "bf16": gpu, "use_cpu": not gpu,
     } | recipe.trainer  # fmt: skip
-    kind = GRPOConfig if recipe.method == "grpo" else SFTConfig
+    kind: type[TrainingArguments] = _CONFIGS[recipe.method]
     try:
         config = kind(**settings)
     except (TypeError, ValueError) as error:
         cause = " ".join(str(error).split()).removeprefix(f"{kind.__name__}.__init__() ")
-        raise InputError(f"TRL rejects these trainer settings ({cause})", "Fix `trainer` in the recipe.") from error
+        raise InputError(
+            f"{kind.__name__} rejects these trainer settings ({cause})", "Fix `trainer` in the recipe."
+        ) from error
     if isinstance(config, GRPOConfig) and config.save_strategy == "steps":
         _check_save_steps(config)
     return config
@@ -50,7 +57,7 @@ def _check_save_steps(config: GRPOConfig) -> None:
         )
 
 
-def check_batch_size(config: GRPOConfig | SFTConfig, num_rows: int, folder: Path) -> None:
+def check_batch_size(config: TrainingArguments, num_rows: int, folder: Path) -> None:
     """Check that there are enough prompts for one step: the sampler would drop them all, and nothing would be trained.
 
     Raises:
@@ -67,7 +74,7 @@ def check_batch_size(config: GRPOConfig | SFTConfig, num_rows: int, folder: Path
 
 
 def check_sharded_modalities(
-    config: GRPOConfig | SFTConfig, encoder: Encoder, samples: Iterable[Sample], audio: bool
+    config: TrainingArguments, encoder: Encoder, samples: Iterable[Sample], audio: bool
 ) -> None:
     """Check that a run whose weights are sharded trains on one modality.
 
@@ -75,7 +82,7 @@ def check_sharded_modalities(
     not use the tower.
 
     Args:
-        config: TRL's configuration.
+        config: of the trainer.
         encoder: of the model.
         samples: to train on.
         audio: whether videos are given with their audio.

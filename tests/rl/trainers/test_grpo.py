@@ -19,13 +19,13 @@ from omnisense.reasoning.policies.loading import load_model
 from omnisense.rl.trainers.full_forward import unwrap_model
 from omnisense.rl.trainers.grpo import OmniGRPOTrainer
 from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher, dump_prompt, load_prompt
-from omnisense.rl.trainers.weights import LANGUAGE_LAYERS, TrainableWeights
+from omnisense.rl.trainers.weights import TrainableWeights, language_layers
 from omnisense.testing.tiny_models import tiny_audio, tiny_omni3, tiny_vlm
 from tests.rl.conftest import by_length, logged, state_of, trainer_on
 
 pytestmark = pytest.mark.networks
 
-LORA = LoraConfig(r=4, lora_alpha=8, target_modules=LANGUAGE_LAYERS)
+LORA = LoraConfig(r=4, lora_alpha=8, target_modules=language_layers())
 COMPLETIONS = [[65, 66, 67, 256], [70, 71], [80, 81, 82], [90], [97, 98, 99, 100]]
 
 
@@ -362,7 +362,7 @@ def test_lora_goes_on_the_language_layers_alone(tiny, tmp_path):
     for folder in (tiny, tiny_vlm(tmp_path / "vlm"), tiny_audio(tmp_path / "audio"), tiny_omni3(tmp_path / "omni3")):
         model = load_model(folder)[0]
         hit = [
-            n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and re.fullmatch(LANGUAGE_LAYERS, n)
+            n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and re.fullmatch(language_layers(), n)
         ]
         assert len([n for n in hit if n.endswith("q_proj")]) == 2, hit
         assert not any("visual" in n or "audio" in n or "lm_head" in n for n in hit)

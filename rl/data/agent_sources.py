@@ -1,0 +1,80 @@
+"""What ``omnisense train data agent`` reads: GoEmotions as published, labelled texts and clips, or question files."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from omnisense.benchmarks.harness.suite import ModelUnderTest
+from omnisense.benchmarks.suites import find_suite
+from omnisense.errors import InputError
+from omnisense.perception.emotion.text import EKMAN
+from omnisense.perception.emotion.train import membership, read_goemotions
+from omnisense.reasoning.calibration_rows import CalibrationRow, read_rows
+from omnisense.rl.data.agent_rows import AgentRow
+from omnisense.rl.data.record import Recorder, Utterance
+from omnisense.rl.progress import OnProgress
+
+_HELD_OUT_STRIDE = 5  # every fifth comment is kept for profiles and thresholds: see reasoning/profile_data.py
+
+
+def record(
+    source: Path, limit: int, seed: int, on_progress: OnProgress, recorder: Recorder | None = None
+) -> list[AgentRow]:
+    """Return what the agent asks its policy about a source.
+
+    Args:
+        source: a folder of GoEmotions (``labels.txt``, ``train.tsv``); a file of labelled texts and clips
+            (:mod:`omnisense.reasoning.calibration_rows`); or questions in the format of any suite.
+        limit: at most so many texts, clips or questions, of texts equally many of each emotion; 0 for all.
+        seed: of their order.
+        on_progress: receives a line now and then.
+        recorder: by default one whose policy is a script.
+
+    Raises:
+        InputError: the source cannot be read.
+        MediaError: a clip cannot be opened.
+    """
+    recorder, draw = recorder or Recorder(), random.Random(f"{seed}:agent")
+    if (source / "labels.txt").is_file():
+        return list(recorder.utterances(_comments(source, limit, draw), on_progress))
+    if source.suffix == ".jsonl":
+        labelled = read_rows(source)
+        entries = [_utterance(row, i, source) for i, row in enumerate(labelled) if row.question is None]
+        if not entries:
+            raise InputError("it has no text or clip with an emotion", "Give questions as a .json file.", source)
+        draw.shuffle(entries)
+        return list(recorder.utterances(entries[: limit or None], on_progress))
+    samples = [s for s in find_suite(source).load(source, ModelUnderTest()).samples if not s.problem]
+    draw.shuffle(samples)
+    return list(recorder.questions(samples[: limit or None], on_progress))
+
+
+def _utterance(row: CalibrationRow, number: int, source: Path) -> Utterance:
+    return Utterance(f"{source.stem}:{number}", row.text, row.clip, row.emotion, row.group, row.task)
+
+
+def _comments(folder: Path, limit: int, draw: random.Random) -> Sequence[Utterance]:
+    """Return training comments with one of Ekman's emotions or none, equally many of each, as far as there are."""
+    fine = tuple((folder / "labels.txt").read_text("utf-8").split())
+    found = sorted(folder.glob("train.tsv*"))
+    if not found:
+        raise InputError("there is no train.tsv", "Give the folder of GoEmotions.", folder)
+    texts, truth = read_goemotions(found[0], len(fine))
+    groups = truth @ membership(fine) > 0
+    emotions, by_emotion = tuple(EKMAN), []
+    for k, emotion in enumerate(emotions):
+        fitting = np.flatnonzero(groups[:, k] & (groups.sum(axis=1) == 1))
+        numbers = [i for i in fitting.tolist() if i % _HELD_OUT_STRIDE]
+        draw.shuffle(numbers)
+        by_emotion.append([(emotion, i) for i in numbers])
+    in_turn = [
+        pair for rank in range(max(map(len, by_emotion))) for pairs in by_emotion for pair in pairs[rank : rank + 1]
+    ]
+    chosen = in_turn[: limit or None]
+    return [
+        Utterance(f"goemotions-{i}", texts[i], None, emotion, f"goemotions-{i}", "comments") for emotion, i in chosen
+    ]
