@@ -24,6 +24,7 @@ __all__ = ["DEFAULTS", "ModelSpec", "fetch", "find", "list_models", "version"]
 DEFAULTS = (
     "smollm2-135m-instruct",
     "whisper-tiny.en",
+    "whisper-base",
     "centerface",
     "mini-xception",
     "face-mesh",

@@ -258,7 +258,8 @@ class Perception:
         transcription = self.registry.get("speech").transcribe(chunks, with_phones=with_phones)
         extraction.phones = transcription.phones
         transcript: Transcript = transcription.transcript
-        return transcript
+        reason = self.registry.unavailable_reason("foreign_speech") if transcript.unclear else ""
+        return replace(transcript, notes=(*transcript.notes, reason)) if reason else transcript
 
     # --- joining the streams --------------------------------------------------------------------------------
 

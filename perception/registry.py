@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # their libraries take seconds to import
 
 OnProgress = Callable[[str], None]
 # Models whose libraries import torch: two threads that do so at once find each other's half-imported modules.
-_TORCH_ROLES: tuple[Role, ...] = ("speech", "speaker", "voice_emotion", "text_emotion", "asd")
+_TORCH_ROLES: tuple[Role, ...] = ("speech", "foreign_speech", "speaker", "voice_emotion", "text_emotion", "asd")
 TORCH_LOCK = threading.RLock()
 _REQUIRED: tuple[Role, ...] = ("face", "pitch", "speech")
 _log = logging.getLogger(__name__)
@@ -155,7 +155,17 @@ class ModelRegistry:
     def _load_speech(self, _: str) -> Any:
         from omnisense.perception.speech.transcribe import Transcriber
 
-        return Transcriber(self._fetch(self.settings.speech_model), self.settings.language)
+        return Transcriber(
+            self._fetch(self.settings.speech_model),
+            self.settings.language,
+            min_confidence=self.settings.min_word_confidence,
+            foreign=lambda: self.get("foreign_speech"),
+        )
+
+    def _load_foreign_speech(self, name: str) -> Any:
+        from omnisense.perception.speech.transcribe import Transcriber
+
+        return Transcriber(self._fetch(name), min_confidence=self.settings.min_word_confidence)
 
     def _load_expression(self, name: str) -> Any:
         from omnisense.perception.vision.expression_classifier import ExpressionClassifier
@@ -203,6 +213,7 @@ _LOADERS: dict[Role, Callable[[ModelRegistry, str], Any]] = {
     "face_mesh": ModelRegistry._load_face_mesh,
     "body": ModelRegistry._load_body,
     "speech": ModelRegistry._load_speech,
+    "foreign_speech": ModelRegistry._load_foreign_speech,
     "pitch": ModelRegistry._load_pitch,
     "speaker": ModelRegistry._load_speaker,
     "voice_emotion": ModelRegistry._load_voice_emotion,

@@ -11,7 +11,17 @@ from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.types import STREAMS, StreamName
 
 Role = Literal[
-    "face", "expression", "face_mesh", "body", "speech", "pitch", "speaker", "voice_emotion", "text_emotion", "asd"
+    "face",
+    "expression",
+    "face_mesh",
+    "body",
+    "speech",
+    "foreign_speech",
+    "pitch",
+    "speaker",
+    "voice_emotion",
+    "text_emotion",
+    "asd",
 ]
 SHIPPED = "shipped"  # the emotion heads in this package, rather than a model's name
 
@@ -43,7 +53,11 @@ class PerceptionSettings:
         face_mesh_model: for lips, head pose and gaze; None leaves them out, and ``body_model`` with them.
         body_model: for hands at the face, arms and posture; None leaves them out.
         speech_model: a Whisper model in CTranslate2 form.
-        language: a code such as ``en``, or None to let a multilingual speech model detect it.
+        foreign_speech_model: a multilingual Whisper model that names the language of, and reads, what an English-only
+            ``speech_model`` is unsure of; it is loaded where there is such speech. None leaves it out.
+        language: a code such as ``en``, or None to detect it.
+        min_word_confidence: the recognizer's confidence, 0 to 1, under which no words are given. English was recognized
+            with .79 and more, other languages as English phrases with less than .6; 0 gives all words.
         speaker_model: a speaker embedding, or a pyannote pipeline, for diarization; None leaves diarization out.
         num_speakers: the number of speakers, where it is known.
         voice_emotion_model: ``shipped``, or any Hugging Face audio classification model; None leaves it out.
@@ -51,7 +65,7 @@ class PerceptionSettings:
         asd_model: a file or folder with Light-ASD's weights, used in active speaker detection beside the lips.
 
     Raises:
-        InputError: an unknown stream, or none.
+        InputError: an unknown stream, or none; or a threshold that is out of its range.
     """
 
     streams: tuple[StreamName, ...] = STREAMS
@@ -61,7 +75,9 @@ class PerceptionSettings:
     face_mesh_model: str | None = "face-mesh"
     body_model: str | None = "body"
     speech_model: str = "whisper-tiny.en"
+    foreign_speech_model: str | None = "whisper-base"
     language: str | None = None
+    min_word_confidence: float = 0.6
     speaker_model: str | None = "campplus"
     num_speakers: int | None = None
     voice_emotion_model: str | None = SHIPPED
@@ -70,6 +86,8 @@ class PerceptionSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "streams", parse_streams(self.streams))
+        if not 0 <= self.min_word_confidence <= 1:
+            raise InputError(f"min_word_confidence is {self.min_word_confidence}", "Give a number from 0 to 1.")
 
     def models(self) -> dict[Role, str]:
         """Return the names of the models that these settings use, by role."""
@@ -80,5 +98,6 @@ class PerceptionSettings:
         if "audio" in self.streams:
             roles |= {"speaker": self.speaker_model, "voice_emotion": self.voice_emotion_model}
         if "transcript" in self.streams:
-            roles |= {"speech": self.speech_model, "text_emotion": self.text_emotion_model}
+            roles |= {"speech": self.speech_model, "foreign_speech": self.foreign_speech_model}
+            roles |= {"text_emotion": self.text_emotion_model}
         return {role: name for role, name in roles.items() if name is not None}

@@ -263,6 +263,7 @@ class Segment:
 
     Attributes:
         confidence: of the recognizer, 0 to 1.
+        language: a code such as ``en``, where the recognizer knows it.
         speaker: who speaks most of it, as in :class:`SpeakerTurn`; None without diarization.
         emotion: text emotion scores in the order of the transcript's ``emotion_labels``, each 0 to 1 independently;
             empty without a text emotion model.
@@ -279,6 +280,20 @@ class Segment:
     emotion: tuple[float, ...] = ()
     feelings: tuple[str, ...] = ()
     sentiment: float | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class UnclearSpeech:
+    """Speech whose words were not recognized with enough confidence to be written down.
+
+    Attributes:
+        language: a code such as ``de``, where it could be identified.
+    """
+
+    start_s: float
+    end_s: float
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -286,10 +301,11 @@ class Transcript:
     """The recognized speech.
 
     Attributes:
-        language: a code such as ``en``.
+        language: a code such as ``en``, of most of the speech.
         word_times: the aligner that the word times come from.
         emotion_labels: the order of the segments' emotion scores; empty without a text emotion model.
         notes: models that were left out and words that could not be aligned, with the reason.
+        unclear: speech without words, in order of time.
     """
 
     language: str
@@ -297,6 +313,7 @@ class Transcript:
     word_times: str
     notes: tuple[str, ...] = ()
     emotion_labels: tuple[str, ...] = ()
+    unclear: tuple[UnclearSpeech, ...] = ()
 
     @property
     def text(self) -> str:

@@ -10,28 +10,8 @@ import re
 import unicodedata
 from collections import Counter
 
-NAMES = {
-    "en": "English",
-    "de": "German",
-    "es": "Spanish",
-    "fr": "French",
-    "it": "Italian",
-    "pt": "Portuguese",
-    "nl": "Dutch",
-    "sv": "Swedish",
-    "pl": "Polish",
-    "tr": "Turkish",
-    "ru": "Russian",
-    "uk": "Ukrainian",
-    "el": "Greek",
-    "ar": "Arabic",
-    "he": "Hebrew",
-    "hi": "Hindi",
-    "ja": "Japanese",
-    "ko": "Korean",
-    "zh": "Chinese",
-    "th": "Thai",
-}
+from omnisense.perception.speech.languages import NAMES as NAMES
+
 # The commonest words of each language, without those that look the same in English.
 _WORDS = {
     "en": """the a an and is are was were i i'm you he she it it's we they my your his her our their this that what why

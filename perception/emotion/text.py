@@ -18,6 +18,7 @@ import numpy as np
 
 from omnisense.errors import ModelError
 from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.speech.languages import language_name
 from omnisense.perception.types import Transcript
 
 SHIPPED, SHIPPED_GROUPS = "text_emotion", "text_emotion_ekman"
@@ -57,14 +58,17 @@ class TextEmotionClassifier(Protocol):
 
     labels: tuple[str, ...]
     name: str
+    languages: frozenset[str] | None  # codes of those that it reads; None where that is not known
 
     def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
         """Return one result per sentence."""
 
 
 def add_text_emotion(transcript: Transcript, classifier: TextEmotionClassifier) -> Transcript:
-    """Return the transcript with the emotion of its segments."""
-    found = classifier.classify([segment.text for segment in transcript.segments])
+    """Return the transcript with the emotion of its segments in languages that the classifier reads."""
+    known = classifier.languages
+    read = [s for s in transcript.segments if known is None or s.language is None or s.language in known]
+    found = {id(s): e for s, e in zip(read, classifier.classify([s.text for s in read]), strict=True)}
     segments = tuple(
         replace(
             segment,
@@ -72,9 +76,14 @@ def add_text_emotion(transcript: Transcript, classifier: TextEmotionClassifier) 
             feelings=emotion.feelings,
             sentiment=emotion.sentiment,
         )
-        for segment, emotion in zip(transcript.segments, found, strict=True)
+        if (emotion := found.get(id(segment)))
+        else segment
+        for segment in transcript.segments
     )
-    return replace(transcript, segments=segments, emotion_labels=classifier.labels)
+    other = sorted({s.language for s in transcript.segments if id(s) not in found and s.language})
+    note = f"no text emotion of speech in {', '.join(map(language_name, other))}: the model does not read it"
+    notes = (*transcript.notes, note) if other else transcript.notes
+    return replace(transcript, segments=segments, emotion_labels=classifier.labels, notes=notes)
 
 
 class SentenceEmbedder:
@@ -170,7 +179,7 @@ class ShippedTextClassifier:
         ModelError: a model cannot be loaded.
     """
 
-    name = SHIPPED
+    name, languages = SHIPPED, frozenset({"en"})
 
     def __init__(self, folder: Path) -> None:
         self._embedder = load_embedder(folder)
@@ -202,6 +211,8 @@ class HuggingFaceTextClassifier:
     Raises:
         ModelError: the folder contains no such model.
     """
+
+    languages = None
 
     def __init__(self, folder: Path, name: str) -> None:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer

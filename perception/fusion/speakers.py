@@ -25,8 +25,9 @@ def assign_speakers(transcript: Transcript, turns: Sequence[SpeakerTurn]) -> Tra
             segments.append(replace(segment, words=tuple(words), speaker=words[0].speaker))
         for run in runs if len(runs) > 1 else []:
             text = " ".join(word.text for word in run)
+            times = run[0].start_s, run[-1].end_s
             segments.append(
-                Segment(run[0].start_s, run[-1].end_s, text, tuple(run), segment.confidence, run[0].speaker)
+                replace(segment, start_s=times[0], end_s=times[1], text=text, words=tuple(run), speaker=run[0].speaker)
             )
         if not words:
             segments.append(segment)

@@ -10,6 +10,7 @@ import numpy as np
 
 from omnisense.perception.fusion.agreement import CLEAR_TONE
 from omnisense.perception.fusion.people import describe_position
+from omnisense.perception.speech.languages import language_name
 from omnisense.perception.types import (
     AudioEvent,
     AudioStream,
@@ -23,6 +24,7 @@ from omnisense.perception.types import (
     Span,
     Streams,
     Transcript,
+    UnclearSpeech,
     Utterance,
     VisualStream,
 )
@@ -110,6 +112,8 @@ def _all_events(streams: Streams) -> Iterator[Event]:
     if isinstance(transcript, Transcript):
         for segment in transcript.segments:
             yield _speech_event(segment, audio, names)
+        for part in transcript.unclear:
+            yield _unclear_event(part, names)
     for person in streams.people:
         yield from _person_events(person, streams)
     for own in streams.channels:
@@ -229,14 +233,22 @@ def _speech_event(segment: Segment, audio: AudioStream | Missing, names: _Names)
     emotion = segment.feelings[0] if segment.feelings[:1] not in ((), ("neutral",)) else ""
     words = f" (words of {emotion})" if emotion else ""
     notable = bool(emotion or how) or abs(segment.sentiment or 0.0) >= _CLEAR_SENTIMENT
+    language = f" in {language_name(segment.language)}" if segment.language not in (None, "en") else ""
     return _event(
         segment.start_s,
         segment.end_s,
         "speech",
         source,
-        f"{who} says{words}{how}: {quote(segment.text)}",
+        f"{who} says{language}{words}{how}: {quote(segment.text)}",
         1.0 if notable else 0.8,
     )
+
+
+def _unclear_event(part: UnclearSpeech, names: _Names) -> Event:
+    who, source = names.of_speech(Segment(part.start_s, part.end_s, ""))
+    what = f" {language_name(part.language)}" if part.language else ""
+    why = "" if part.language else ", or of another language"
+    return _event(part.start_s, part.end_s, "speech", source, f"{who} speaks{what}; the words are unclear{why}", 0.8)
 
 
 # --- people -------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ import itertools
 import math
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,12 +22,14 @@ from omnisense.errors import ModelError
 from omnisense.perception.audio.chunks import AudioChunk
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.speech.align import WordAligner
-from omnisense.perception.types import Segment, Span, Transcript, Word
+from omnisense.perception.speech.sentences import main_language, split_sentences
+from omnisense.perception.types import Segment, Span, Transcript, UnclearSpeech
 
 _CHUNK_S = 30.0  # Whisper's window
 _PAD_S = 0.2
-_PAUSE_ENDS_SEGMENT_S = 0.8
-_SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
+# Languages are identified under this confidence: clean English has .79 and more, German .57 and less.
+_IDENTIFY_UNDER = 0.75
+_SURE_LANGUAGE = 0.5  # probability of the language; .96 and more for German in a room or on a phone line
 
 
 # Of a short reading: nobody says more tokens in a second, but the model may repeat itself. Whisper's own thresholds for
@@ -42,22 +45,47 @@ class Transcription(NamedTuple):
     phones: list[tuple[str, float, float]]
 
 
+class _Recognized(NamedTuple):
+    """A stretch of speech: its words as one segment without word times; without text where they are unclear."""
+
+    segment: Segment
+    language: str | None
+
+
 class Transcriber:
     """A loaded WhisperX pipeline and a word aligner. Calls from several threads take turns.
 
+    An English-only model writes other languages down as English phrases, with little confidence. What it is unsure of
+    is given to a multilingual model, which names the language and, if it is not English, recognizes the words. Words
+    of which no model is confident enough are not given at all.
+
     Args:
         folder: a Whisper model in CTranslate2 form.
-        language: a code such as ``en``; None lets multilingual models detect it.
+        language: a code such as ``en``; None lets it be detected.
         threads: CPU threads of the recognizer; half the cores by default: its threads spin while they wait, and
             more of them slow the other extractors down more than they speed this one up.
+        min_confidence: under which words are not given, 0 to 1.
+        foreign: returns the multilingual transcriber, or None where there is none.
 
     Raises:
         ModelError: the folder contains no such model, or the model does not know the language.
     """
 
-    def __init__(self, folder: Path, language: str | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        language: str | None = None,
+        threads: int | None = None,
+        min_confidence: float = 0.0,
+        foreign: Callable[[], Transcriber | None] | None = None,
+    ) -> None:
         self._lock = threading.Lock()
         self._pipeline, self.language = _load(folder, language, threads or max(1, (os.cpu_count() or 2) // 2))
+        self._min_confidence = min_confidence
+        self._knows_one_language = language is None and self.language is not None
+        self._foreign = (
+            foreign if self._knows_one_language else None
+        )  # a language that the user names is not questioned
         self.aligner = WordAligner()
 
     def transcribe(self, chunks: Iterable[AudioChunk], with_phones: bool = False) -> Transcription:
@@ -67,25 +95,31 @@ class Transcriber:
             chunks: the clip's audio.
             with_phones: whether to align the phones of English speech too, for active speaker detection.
         """
-        language = self.language or ""
+        detected = self.language or ""
         phones: list[tuple[str, float, float]] = []
         segments: list[Segment] = []
+        unclear: list[UnclearSpeech] = []
         sources: dict[str, None] = {}
         for chunk in chunks:
             if not chunk.speech:
                 continue
-            for raw, detected in self._recognize(chunk, language):
-                language = detected
-                samples = _samples_of(chunk, raw)
-                aligned = self.aligner.align(samples, raw.text, detected, raw.start_s, with_phones)
+            for found, language in self._recognize(chunk, detected):
+                detected = detected or language or ""
+                if not found.text:
+                    unclear.append(UnclearSpeech(found.start_s, found.end_s, language))
+                    continue
+                aligned = self.aligner.align(
+                    _samples_of(chunk, found), found.text, language or "", found.start_s, with_phones
+                )
                 sources[aligned.source] = None
                 phones += aligned.phones
-                segments += _split_sentences(aligned.words, raw.confidence)
+                segments += split_sentences(aligned.words, found)
         transcript = Transcript(
-            language=language or "unknown",
+            language=main_language(segments, unclear) or ("unknown" if unclear else detected or "unknown"),
             segments=tuple(segments),
             word_times=" and ".join(sources) or "none needed",
-            notes=tuple(self.aligner.notes),
+            notes=(*self.aligner.notes, *self._notes(unclear)),
+            unclear=tuple(unclear),
         )
         return Transcription(transcript, phones)
 
@@ -97,16 +131,26 @@ class Transcriber:
             recognized: what :meth:`recognize_short` returned for it.
             with_phones: as for :meth:`transcribe`.
         """
+        if (recognized.confidence or 0.0) < self._min_confidence:
+            return self.transcribe([chunk], with_phones)  # which identifies other languages
         first, last = chunk.speech[0], chunk.speech[-1]
         spoken = Segment(first.start_s, last.end_s, recognized.text, confidence=recognized.confidence)
         language = self.language or "en"
         aligned = self.aligner.align(_samples_of(chunk, spoken), recognized.text, language, spoken.start_s, with_phones)
-        segments = tuple(_split_sentences(aligned.words, recognized.confidence))
+        segments = tuple(split_sentences(aligned.words, replace(spoken, language=language)))
         return Transcription(Transcript(language, segments, aligned.source, tuple(self.aligner.notes)), aligned.phones)
+
+    def _notes(self, unclear: Sequence[UnclearSpeech]) -> Iterator[str]:
+        if not unclear:
+            return
+        seconds = sum(part.end_s - part.start_s for part in unclear)
+        known = "; the speech model reads English only" if self._knows_one_language else ""
+        yield f"the words of {seconds:.1f} s of speech are unclear: confidence under {self._min_confidence}{known}"
 
     def recognize_text(self, chunk: AudioChunk) -> str:
         """Return the words of a chunk without their times, which is faster: for speech that is still in progress."""
-        return " ".join(segment.text for segment, _ in self._recognize(chunk, self.language or ""))
+        found = self._recognize(chunk, self.language or "", identify=False)
+        return " ".join(segment.text for segment, _ in found if segment.text)
 
     def recognize_short(self, samples: np.ndarray, window_s: float = 15.0) -> Segment | None:
         """Return the words of at most 28 s of speech without their times, in less than half of the usual time.
@@ -145,25 +189,64 @@ class Transcriber:
             return None
         return Segment(0.0, round(length_s, 3), text, confidence=round(confidence, 3))
 
-    def _recognize(self, chunk: AudioChunk, language: str) -> Iterator[tuple[Segment, str]]:
-        """Yield Whisper's segments, with the language."""
+    def identify_language(self, samples: np.ndarray) -> str | None:
+        """Return the language of speech, (N,) float32 at 16 kHz; None where it is not clear."""
+        with self._lock:
+            language, probability, _ = self._pipeline.model.detect_language(audio=samples)
+        return str(language) if probability >= _SURE_LANGUAGE else None
+
+    def recognize_stretch(self, samples: np.ndarray, start_s: float, language: str) -> list[Segment]:
+        """Return the words of speech in a language, which starts ``start_s`` into the clip, without their times."""
+        whole = AudioChunk(start_s, samples, (Span(start_s, start_s + len(samples) / SAMPLE_RATE_HZ),))
+        return self._run(whole, language)[0]
+
+    def _recognize(self, chunk: AudioChunk, language: str, identify: bool = True) -> Iterator[_Recognized]:
+        """Yield Whisper's segments with their language; without text where no words can be given."""
+        segments, detected = self._run(chunk, language)
+        for segment in segments:
+            is_sure = (segment.confidence or 0.0) >= _IDENTIFY_UNDER
+            foreign = self._foreign() if self._foreign and identify and not is_sure else None
+            if foreign:
+                yield from self._identify(segment, _samples_of(chunk, segment), detected, foreign)
+            else:  # an English-only model cannot tell
+                yield self._gate(segment, detected, None if self._knows_one_language else detected)
+
+    def _identify(
+        self, segment: Segment, samples: np.ndarray, assumed: str, foreign: Transcriber
+    ) -> Iterator[_Recognized]:
+        """Yield what a multilingual model makes of a segment that was recognized without confidence."""
+        spoken = foreign.identify_language(samples)
+        if spoken in (None, assumed):
+            yield self._gate(segment, assumed, spoken)
+            return
+        for read in foreign.recognize_stretch(samples, segment.start_s, str(spoken)) or [
+            replace(segment, confidence=0)
+        ]:
+            yield self._gate(read, str(spoken), spoken)
+
+    def _gate(self, segment: Segment, language: str, identified: str | None) -> _Recognized:
+        """Return a segment of a language with its words, or without them and of the language that was identified."""
+        if (segment.confidence or 0.0) >= self._min_confidence:
+            return _Recognized(replace(segment, language=language), language)
+        return _Recognized(replace(segment, text=""), identified)
+
+    def _run(self, chunk: AudioChunk, language: str) -> tuple[list[Segment], str]:
         with self._lock:
             self._pipeline.vad_model.speech = _pad_speech(chunk)
             result = self._pipeline.transcribe(
                 chunk.samples, batch_size=8, language=language or None, chunk_size=_CHUNK_S
             )
-        for part in result["segments"]:
-            text = str(part["text"]).strip()
-            if text:
-                yield (
-                    Segment(
-                        round(part["start"] + chunk.start_s, 3),
-                        round(part["end"] + chunk.start_s, 3),
-                        text,
-                        confidence=round(math.exp(min(0.0, part["avg_logprob"])), 3),
-                    ),
-                    result["language"],
-                )
+        segments = [
+            Segment(
+                round(part["start"] + chunk.start_s, 3),
+                round(part["end"] + chunk.start_s, 3),
+                text,
+                confidence=round(math.exp(min(0.0, part["avg_logprob"])), 3),
+            )
+            for part in result["segments"]
+            if (text := str(part["text"]).strip())
+        ]
+        return segments, str(result["language"])
 
 
 def _load(folder: Path, language: str | None, threads: int) -> tuple[Any, str | None]:
@@ -187,7 +270,7 @@ def _load(folder: Path, language: str | None, threads: int) -> tuple[Any, str | 
         if language not in (None, "en"):  # it would write the sounds down as English phrases
             raise ModelError(
                 f"this Whisper model reads English only, not '{language}'",
-                "Give a multilingual --speech-model, or leave --language out.",
+                "Give a multilingual --speech-model, such as whisper-base, or leave --language out.",
                 folder.name,
             )
         language = "en"
@@ -242,21 +325,3 @@ def _pad_speech(chunk: AudioChunk) -> list[Span]:
 def _samples_of(chunk: AudioChunk, segment: Segment) -> np.ndarray:
     first = round((segment.start_s - chunk.start_s) * SAMPLE_RATE_HZ)
     return chunk.samples[first : first + round((segment.end_s - segment.start_s) * SAMPLE_RATE_HZ)]
-
-
-def _split_sentences(words: list[Word], confidence: float | None) -> Iterator[Segment]:
-    """Yield segments: Whisper's run up to 30 s, and are split after a sentence's end or before a pause."""
-    current: list[Word] = []
-    for word in words:
-        if current and (
-            word.start_s - current[-1].end_s > _PAUSE_ENDS_SEGMENT_S or current[-1].text.endswith(_SENTENCE_ENDS)
-        ):
-            yield _to_segment(current, confidence)
-            current = []
-        current.append(word)
-    if current:
-        yield _to_segment(current, confidence)
-
-
-def _to_segment(words: list[Word], confidence: float | None) -> Segment:
-    return Segment(words[0].start_s, words[-1].end_s, " ".join(w.text for w in words), tuple(words), confidence)

@@ -25,6 +25,7 @@ from omnisense.perception.types import (
     SpeakerSegment,
     SpeakerTurn,
     Transcript,
+    UnclearSpeech,
     Utterance,
 )
 from omnisense.perception.vision.landmarks import LandmarkTrack
@@ -61,6 +62,8 @@ class FinishedUtterances:
 
     perception: Perception
     segments: list[Segment] = field(default_factory=list)
+    unclear: list[UnclearSpeech] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
     utterances: list[Utterance] = field(default_factory=list)
     speech: list[Span] = field(default_factory=list)
     turns: list[SpeakerTurn] = field(default_factory=list)
@@ -115,6 +118,8 @@ class FinishedUtterances:
         self.language, self.word_times = transcript.language, transcript.word_times
         self.emotion_labels = transcript.emotion_labels or self.emotion_labels
         self.segments += transcript.segments
+        self.unclear += transcript.unclear
+        self.notes |= dict.fromkeys(transcript.notes)
         speaker_segments: list[SpeakerSegment] = []
         if tracks is not None:
             loudness = (analysis.time_s, analysis.level_db)
@@ -172,6 +177,11 @@ class FinishedUtterances:
             notes=(*models.notes, *notes),
         )
         transcript = Transcript(
-            self.language or "unknown", tuple(self.segments), self.word_times, (), self.emotion_labels
+            language=self.language or "unknown",
+            segments=tuple(self.segments),
+            word_times=self.word_times,
+            notes=tuple(self.notes),
+            emotion_labels=self.emotion_labels,
+            unclear=tuple(self.unclear),
         )
         return audio, transcript

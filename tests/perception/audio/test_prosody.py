@@ -11,8 +11,8 @@ from omnisense.perception.audio.chunks import AudioChunk, AudioChunks, _cut_in_s
 from omnisense.perception.audio.models import AudioModels, load_pitch_model
 from omnisense.perception.audio.prosody import ProsodyFrames, _find_syllables, summarize_prosody
 from omnisense.perception.speech.align import DIVIDED, WordAligner, _spoken_form
-from omnisense.perception.speech.transcribe import _split_sentences
-from omnisense.perception.types import Prosody, Span, Word
+from omnisense.perception.speech.sentences import split_sentences
+from omnisense.perception.types import Prosody, Segment, Span, Word
 from tests.conftest import DEMO, tone
 
 
@@ -143,7 +143,7 @@ def test_other_languages_get_a_guess_that_is_called_one():
 
 def test_split_sentences_end_at_full_stops_and_long_pauses():
     words = [Word("Yes.", 0, 0.5), Word("I", 0.6, 0.7), Word("do", 0.8, 1.0), Word("now", 3.0, 3.2)]
-    assert [s.text for s in _split_sentences(words, 0.9)] == ["Yes.", "I do", "now"]
+    assert [s.text for s in split_sentences(words, Segment(0, 9, "", confidence=0.9))] == ["Yes.", "I do", "now"]
 
 
 @pytest.mark.models

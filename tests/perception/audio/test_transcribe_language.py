@@ -1,18 +1,74 @@
-"""A language that the speech model does not know."""
+"""Speech in another language than the speech model reads, and speech that is not understood at all."""
 
 import pytest
 
 from omnisense import models
-from omnisense.errors import ModelError
+from omnisense.errors import InputError, ModelError
+from omnisense.perception.audio.chunks import AudioChunk, voice_activity
+from omnisense.perception.fusion.timeline import build_timeline
+from omnisense.perception.media.clip import open_clip
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.settings import PerceptionSettings
 from omnisense.perception.speech.transcribe import Transcriber
+from omnisense.perception.types import Span
 
-pytestmark = pytest.mark.models
+GERMAN = "speech/emodb/03a01Wa.flac"  # "Der Lappen liegt auf dem Eisschrank."
 
 
-def test_a_language_that_the_model_does_not_know_is_an_error():
+@pytest.fixture(scope="module")
+def english_only():
     folder = models.find("whisper-tiny.en")
     if folder is None:
         pytest.skip("whisper-tiny.en is not on this machine: run make models")
+    return folder
+
+
+def whole(path):
+    samples = open_clip(path).audio()
+    return AudioChunk(0.0, samples, tuple(voice_activity(samples)))
+
+
+@pytest.mark.models
+def test_a_language_that_the_model_does_not_know_is_an_error(english_only):
     with pytest.raises(ModelError, match="English only, not 'de'"):
-        Transcriber(folder, "de")
-    assert Transcriber(folder, "en").language == "en"
+        Transcriber(english_only, "de")
+    assert Transcriber(english_only, "en").language == "en"
+
+
+@pytest.mark.models
+@pytest.mark.shared
+def test_foreign_speech_is_not_quoted_as_english(english_only, shared):
+    transcript = Transcriber(english_only, min_confidence=0.6).transcribe([whole(shared / GERMAN)]).transcript
+    assert not transcript.segments
+    assert transcript.language == "unknown"
+    assert [part.language for part in transcript.unclear] == [None]
+    assert "reads English only" in transcript.notes[0]
+
+
+@pytest.mark.models
+@pytest.mark.shared
+def test_foreign_speech_is_named_read_and_given_no_english_emotion(shared):
+    if models.find("whisper-base") is None or models.find("whisper-tiny.en") is None:
+        pytest.skip("the Whisper models are not on this machine: run make models")
+    settings = PerceptionSettings(streams=("transcript",), speaker_model=None)
+    percepts = Perception(settings, cache=False).perceive(shared / GERMAN)
+    (segment,) = percepts.transcript.segments
+    assert percepts.transcript.language == segment.language == "de"
+    assert segment.text.startswith("Der Lappen liegt auf dem Eisschrank")
+    assert segment.emotion == ()
+    assert segment.feelings == ()
+    assert any("says in German" in event.text for event in build_timeline(percepts).events)
+
+
+@pytest.mark.models
+def test_noise_that_is_taken_for_speech_has_no_words(english_only):
+    import numpy as np
+
+    noise = np.random.default_rng(0).standard_normal(48_000).astype(np.float32) * 0.05
+    transcriber = Transcriber(english_only, min_confidence=0.6)
+    assert not transcriber.transcribe([AudioChunk(0.0, noise, (Span(0.2, 2.8),))]).transcript.segments
+
+
+def test_a_confidence_out_of_range_is_an_error():
+    with pytest.raises(InputError, match=r"min_word_confidence is 1\.5"):
+        PerceptionSettings(min_word_confidence=1.5)

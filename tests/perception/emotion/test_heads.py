@@ -192,7 +192,7 @@ def test_labels_without_a_sign_have_no_sentiment():
 
 def test_a_text_model_that_fails_costs_no_words(perception, monkeypatch, caplog):
     class Broken:
-        labels, name = ("x",), "broken"
+        labels, name, languages = ("x",), "broken", None
 
         def classify(self, sentences):
             raise RuntimeError("too long for it")
