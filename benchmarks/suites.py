@@ -10,6 +10,11 @@ from omnisense.benchmarks.harness.suite import ReportSpec, Suite
 from omnisense.errors import InputError
 
 SUITES = {
+    "intentbench": "omnisense.benchmarks.intentbench.suite:SUITE",
+    "daily-omni": "omnisense.benchmarks.dailyomni.suite:SUITE",
+    "worldsense": "omnisense.benchmarks.worldsense.suite:SUITE",
+    "emobench-m": "omnisense.benchmarks.emobench.suite:SUITE",
+    "omnibench": "omnisense.benchmarks.omnibench.suite:SUITE",
     "humansense": "omnisense.benchmarks.humansense.suite:SUITE",
     "herm": "omnisense.benchmarks.herm.suite:SUITE",
 }

@@ -15,9 +15,8 @@ from omnisense.errors import InputError
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.percepts import Percepts
-from omnisense.perception.types import AudioStream, Event, VisualStream
-from omnisense.reasoning.policies.base import Policy
-from omnisense.reasoning.policies.messages import MediaUsage, Message, Modality, Part
+from omnisense.perception.types import AudioStream, Event
+from omnisense.reasoning.policies.messages import Message, Modality, Part
 
 # Qwen2-VL to Qwen3-Omni: 28 x 28 pixels or 40 ms of sound to a token; the two frames of a video's pair share theirs.
 _PIXELS_PER_TOKEN = 28 * 28
@@ -103,21 +102,6 @@ def media_parts(
 def with_media(prompt: Message, parts: Sequence[Part]) -> Message:
     """Return a message with media before its own parts."""
     return {**prompt, "content": [*parts, *prompt["content"]]}
-
-
-def usage_of(parts: list[Part], percepts: Percepts, policy: Policy) -> MediaUsage:
-    """Return what of a clip reaches a policy; of one that only reads, what was perceived.
-
-    The media are decoded, and kept for the prompts that follow.
-
-    Raises:
-        MediaError: media cannot be decoded.
-    """
-    if parts:
-        return policy.prepare([{"role": "user", "content": parts}]).media_usage
-    times_s = percepts.visual.times_s if isinstance(percepts.visual, VisualStream) else ()
-    audio_s = percepts.audio.duration_s if isinstance(percepts.audio, AudioStream) else 0.0
-    return MediaUsage(times_s, (), round(audio_s, 3))
 
 
 def _is_short(clip: Clip, budget: MediaBudget) -> bool:

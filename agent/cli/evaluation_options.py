@@ -21,7 +21,7 @@ Decorator = Callable[..., Any]
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PATH = click.Path(path_type=Path)
 # Options that would be ignored: the agent chooses what of a clip is shown, and baselines have no prompts.
-_IGNORED_BY_AGENT = ("audio", "transcript", "frames", "max_pixels")
+_IGNORED_BY_AGENT = ("audio", "separate_audio", "transcript", "frames", "max_pixels")
 _IGNORED_BY_BASELINES = (
     *_IGNORED_BY_AGENT,
     "think",
@@ -31,6 +31,7 @@ _IGNORED_BY_BASELINES = (
     "templates",
     "method",
     "temperature",
+    "model_args",
 )
 
 _SYSTEM = (
@@ -48,6 +49,12 @@ _SYSTEM = (
         help="Evaluate a baseline instead of a model.",
     ),
     click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model."),
+    click.option(
+        "--model-args",
+        default="",
+        metavar="LIST",
+        help="How a local model is loaded: dtype=bfloat16,device_map=auto,attn_implementation=sdpa,quantization=4bit.",
+    ),
     click.option(
         "--modalities",
         default="",
@@ -143,6 +150,7 @@ def _prompt_options(suite: Suite) -> list[Decorator]:
     clips = suite.media == "clips"
     before = [
         click.option("--audio", is_flag=True, help="Include the audio of videos, for tasks that need it."),
+        click.option("--separate-audio", is_flag=True, help="Give the audio after the frames, not interleaved."),
         click.option(
             "--transcript",
             type=click.Choice(["none", "data", "asr"]),
@@ -162,7 +170,7 @@ def _prompt_options(suite: Suite) -> list[Decorator]:
             "--text-only", is_flag=True, help="Leave out the media, to measure what the wording alone gives away."
         ),
     ]
-    rules = f"{suite.frames} (the paper's rule), a count such as 24, or a rate such as 2fps."
+    rules = "Frames of a clip: humansense (HumanSense's rule), a count such as 24, or a rate such as 2fps."
     frames = click.option("--frames", default=suite.frames, show_default=True, metavar="RULE", help=rules)
     after = [
         click.option(
@@ -203,6 +211,8 @@ def run_settings(given: Mapping[str, Any], suite: Suite) -> RunSettings:
             "Give --policy NAME (and --agent to evaluate the agent with it), or --baseline NAME.",
         )
     _refuse_ignored_options(given)
+    if given.get("separate_audio") and not given.get("audio"):
+        raise InputError("--separate-audio says how the audio is given", "Give --audio too.")
     if given["timeout"] and not given["workers"]:
         raise InputError("--timeout needs workers that can be replaced", "Give --workers N too.")
     system = SystemSettings(
@@ -210,6 +220,7 @@ def run_settings(given: Mapping[str, Any], suite: Suite) -> RunSettings:
         policy=given["baseline"] or given["policy"],
         adapter=given["adapter"],
         modalities=tuple(_split_list(given["modalities"])),
+        model_args=_parse_model_args(given["model_args"]),
         method=given["method"],
         max_new_tokens=given["max_new_tokens"] or (2048 if given["think"] else 64),
         temperature=given["temperature"],
@@ -224,6 +235,7 @@ def run_settings(given: Mapping[str, Any], suite: Suite) -> RunSettings:
         output=given["output"],
         tasks=tuple(_split_list(given["tasks"])),
         limit=given["limit"],
+        num_attempts=given["num_attempts"],
         workers=given["workers"],
         timeout_s=given["timeout"],
         ray=given["ray"],
@@ -239,6 +251,7 @@ def _prompt_settings(given: Mapping[str, Any], suite: Suite) -> PromptSettings:
     templates = given.get("templates")
     prompting = PromptSettings(
         audio=given.get("audio", False),
+        separate_audio=given.get("separate_audio", False),
         transcript=given.get("transcript", "none"),
         think=given["think"],
         thought_pattern=given["thought_pattern"],
@@ -279,3 +292,13 @@ def _parse_sampling(rule: str, max_pixels: int) -> Sampling:
 
 def _split_list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _parse_model_args(text: str) -> dict[str, str]:
+    found = {}
+    for part in _split_list(text):
+        name, equals, value = part.partition("=")
+        if not equals or not value.strip():
+            raise InputError(f"'{part}' is not a model argument", "Write NAME=VALUE, such as dtype=bfloat16.")
+        found[name.strip()] = value.strip()
+    return found

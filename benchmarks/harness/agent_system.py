@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import LoadTemplates, PromptBuilder, PromptSettings, media_part
-from omnisense.benchmarks.harness.systems import EVERYTHING, Prepared, Reply, SystemSettings
+from omnisense.benchmarks.harness.systems import EVERYTHING, Call, CountsTokens, Prepared, Reply, SystemSettings
 from omnisense.errors import MediaError
-from omnisense.perception.media.clip import Clip
+from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.perception.types import STREAMS
-from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings, GivenAnswer
+from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings, GivenAnswer, PreparedQuestion
 from omnisense.reasoning.loop.look import LookAgain
 from omnisense.reasoning.loop.state import LoopSettings
-from omnisense.reasoning.media import media_parts, usage_of
+from omnisense.reasoning.media import media_parts
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages, clip_of, message, text_of
 
 if TYPE_CHECKING:
     from omnisense.perception.percepts import Percepts
+
+_SOUND_TOKENS = 300  # of the percepts of a sound, beside those of an image
+_SHOWN_TOKENS = 400  # of the percepts, in records
 
 
 class AgentSystem:
@@ -66,19 +69,47 @@ class AgentSystem:
 
     def prepare(self, sample: Sample) -> Prepared:
         """Perceive the clip, measure what bears on the question, and build its prompt."""
-        asked = self._prompts.build(sample).messages
+        built = self._prompts.build(sample)
+        asked = built.messages
         if sample.media is None or not self._prompts.settings.media:
             question = self._answerer.prepare(sample.question, asked)
-            return Prepared(sample, question, question.prompt.media_usage, _prompt_sha(question.prompt))
+            return self._prepared(sample, question, (), (), built.transcript)
         clip = clip_of(media_part(sample))
         percepts = self._perceive(clip)
         looked = self._answerer.look_again(sample.question, percepts, clip)
         parts = media_parts(clip, percepts, self._policy.modalities, windows=looked.windows)
         plain = [message(m["role"], text_of(m)) for m in asked]
+        calls = [_perceived(clip, percepts)]
+        if sample.sound is not None:
+            heard_clip = open_clip(sample.sound)
+            heard = self._perceive(heard_clip)
+            parts += media_parts(heard_clip, heard, self._policy.modalities)
+            plain = _with_sound(plain, heard.render(max_tokens=_SOUND_TOKENS))
+            calls.append(_perceived(heard_clip, heard))
+        calls += [Call("look again", f"{s.start_s:.1f}-{s.end_s:.1f} s: {s.text}") for s in looked.spans]
         question = self._answerer.prepare(sample.question, plain, percepts, parts, looked)
         missing = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())
-        usage = usage_of(parts, percepts, self._policy)
-        return Prepared(sample, question, usage, _prompt_sha(question.prompt), (*missing, *question.notes))
+        return self._prepared(sample, question, tuple(calls), (*missing, *question.notes), built.transcript)
+
+    def _prepared(
+        self,
+        sample: Sample,
+        question: PreparedQuestion,
+        calls: tuple[Call, ...],
+        notes: tuple[str, ...],
+        transcript: str,
+    ) -> Prepared:
+        tokens = self._policy.prompt_tokens(question.prompt) if isinstance(self._policy, CountsTokens) else None
+        return Prepared(
+            sample,
+            (question, calls),
+            question.prompt.media_usage,
+            _prompt_sha(question.prompt),
+            notes,
+            list(question.prompt),
+            transcript,
+            tokens,
+        )
 
     def _perceive(self, clip: Clip) -> Percepts:
         """Return the percepts of a clip.
@@ -94,8 +125,29 @@ class AgentSystem:
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
-        answers: list[GivenAnswer] = self._answerer.answer_all([p.work for p in batch])
-        return [Reply(answer.text, answer.probabilities) for answer in answers]
+        answers: list[GivenAnswer] = self._answerer.answer_all([p.work[0] for p in batch])
+        counts = self._policy.text_tokens if isinstance(self._policy, CountsTokens) else lambda _: None
+        return [
+            Reply(answer.text, answer.probabilities, counts(answer.text), (*p.work[1], *_calls_of(answer)))
+            for p, answer in zip(batch, answers, strict=True)
+        ]
+
+
+def _perceived(clip: Clip, percepts: Percepts) -> Call:
+    """Return what was perceived of a clip as a call with its evidence."""
+    return Call("perceive", f"{clip.path.name}:\n{percepts.render(max_tokens=_SHOWN_TOKENS)}")
+
+
+def _calls_of(answer: GivenAnswer) -> list[Call]:
+    """Return the channels that were consulted, and what the policy had written before it was asked again."""
+    found = [Call(f"measure {m.channel}", m.line()) for m in answer.measurements]
+    return [*found, *([Call("ask for the answer alone", answer.thinking)] if answer.thinking else [])]
+
+
+def _with_sound(asked: Messages, heard: str) -> Messages:
+    """Return messages with what is heard before the last one's text."""
+    *before, last = asked
+    return [*before, message(last["role"], f"What is heard:\n{heard}\n\n{text_of(last)}")]
 
 
 def _prompt_sha(prompt: Messages) -> str:

@@ -33,6 +33,7 @@ def build_system(
         modalities=settings.modalities,
         batch_size=settings.batch_size,
         seed=settings.seed,
+        model_args=settings.model_args,
     )
     if settings.kind == "agent":
         return AgentSystem(settings, prompting, policy, load_templates)

@@ -31,7 +31,13 @@ class Sample:
         group: the dialogue, speaker or clip that it shares with other questions: a split never cuts through it.
         trace: reasoning that leads to the answer, for training; empty where the data has none.
         problem: why this cannot be asked; empty when it can.
+        media_problem: why its media cannot be shown; it can still be asked without them.
         row: the dataset's own fields that its own scoring reads.
+        sound: path of a sound that belongs to the question beside its image.
+        subtitles: path of the clip's subtitles (SubRip); the lines at the sampled frames are its transcript.
+        tags: values by breakdown of the benchmark, such as ``{"duration": ("30s",)}``; several where it has several.
+        source: file and row that the question was read from.
+        attempt: number of the attempt at the question, from 1 on.
     """
 
     id: str
@@ -50,7 +56,13 @@ class Sample:
     group: str = ""
     trace: str = ""
     problem: str = ""
+    media_problem: str = ""
     row: Mapping[str, Any] = field(default_factory=dict)
+    sound: str | None = None
+    subtitles: str | None = None
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    source: str = ""
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,7 @@ class Dataset:
         files: the question files.
         groups: tasks by group, where the data names groups itself.
         suite: name of the suite in whose format the questions are.
+        is_official: whether these are the questions that the benchmark's authors published, all of them.
     """
 
     root: str
@@ -83,3 +96,4 @@ class Dataset:
     files: tuple[str, ...]
     suite: str
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_official: bool = False

@@ -60,15 +60,34 @@ class Calibration(TypedDict):
     bins: list[BinFigure]
 
 
+class BreakdownFigure(TypedDict):
+    """Accuracies of the questions that share a value of a breakdown."""
+
+    strict: Figure
+    official: Figure
+
+
+class OfficialFigure(TypedDict):
+    """A figure of the authors' evaluation over the whole run."""
+
+    name: str
+    value: float | None
+    note: str
+
+
 class RunSummary(TypedDict):
     """A run's figures: ``report.json``."""
 
     benchmark: str
     system: str
+    is_official: bool
     counts: Counts
     rates: Rates
     strict: Scores
     official: Scores
+    official_metrics: list[OfficialFigure]
+    official_notes: list[str]
+    breakdowns: dict[str, dict[str, BreakdownFigure]]
     errors: dict[str, int]
     unparseable: dict[str, int]
     notes: dict[str, int]

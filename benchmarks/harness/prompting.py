@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.subtitles import lines_at, read_subtitles
 from omnisense.errors import InputError
+from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.answers.boxes import BOX_UNITS
-from omnisense.reasoning.answers.question import BOX_KINDS, Question, question_text
-from omnisense.reasoning.policies.messages import Messages, Part, message
+from omnisense.reasoning.answers.question import (
+    BOX_KINDS,
+    LABEL_KINDS,
+    VALUE_KINDS,
+    Kind,
+    Question,
+    question_text,
+)
+from omnisense.reasoning.policies.messages import Messages, Part, clip_of, message
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,9 @@ class PromptSettings:
     Attributes:
         media: whether the clip is given at all; without it the run measures what the wording alone gives away.
         audio: whether the audio of a video is given, for tasks that use it. Audio-only questions always have it.
-        transcript: where transcripts come from: none, the data (``asr_en``), or our own speech recognition (``asr``).
+        separate_audio: whether it is given as a part of its own after the frames, instead of interleaved with them.
+        transcript: where transcripts come from: none, the data (a text of each row, or the lines of the subtitles that
+            are shown at the sampled frames), or our own speech recognition (``asr``).
         think: whether to ask for think and answer tags.
         thought_pattern: whether to point to characteristics, chat content and events first.
         sampling: which frames are shown.
@@ -33,6 +44,7 @@ class PromptSettings:
 
     media: bool = True
     audio: bool = False
+    separate_audio: bool = False
     transcript: Literal["none", "data", "asr"] = "none"
     think: bool = False
     thought_pattern: bool = False
@@ -43,18 +55,34 @@ class PromptSettings:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A question as it goes to a model, the SHA-256 (12 digits) of its text, and whether the text is our own."""
+    """A question as it goes to a model.
+
+    Attributes:
+        messages: the prompt.
+        prompt_sha: SHA-256 (12 digits) of its text.
+        ours: whether the text is our own, rather than the authors'.
+        transcript: that it holds; empty for none.
+    """
 
     messages: Messages
     prompt_sha: str
     ours: bool = True
+    transcript: str = ""
 
 
 class PromptTemplates(Protocol):
     """The prompts of a benchmark's authors."""
 
-    def fill(self, sample: Sample, transcript: str, thought_pattern: bool) -> str | None:
-        """Return the text of a sample's prompt; None when the authors have no template for its kind."""
+    @property
+    def system(self) -> str:
+        """Their system turn; empty for none."""
+        ...
+
+    def fill(self, sample: Sample, transcript: str, thought_pattern: bool, has_audio: bool) -> str | None:
+        """Return the text of a sample's prompt; None when the authors have no template for its kind.
+
+        ``has_audio`` says whether a part with the sound of the video goes before it.
+        """
         ...
 
 
@@ -80,15 +108,20 @@ class PromptBuilder:
                 raise InputError("this benchmark has no prompts of its authors", "Leave --templates out.")
             self._templates = load_templates(Path(settings.templates), settings.think)
 
-    def build(self, sample: Sample, transcript: str | None = None) -> Prompt:
+    def build(self, sample: Sample, transcript: str | None = None, media: bool = True) -> Prompt:
         """Return the prompt of a sample.
 
         Args:
             sample: the question.
             transcript: of our own speech recognition, where the settings ask for it.
+            media: whether the media are given, where the settings say so; False for a model that takes none of them.
         """
         shown = self._transcript_for(sample, transcript)
-        words = self._templates.fill(sample, shown, self.settings.thought_pattern) if self._templates else None
+        parts = self._media_parts(sample) if media else []
+        words = None
+        if self._templates:
+            has_audio = any(part["type"] == "audio" for part in parts)
+            words = self._templates.fill(sample, shown, self.settings.thought_pattern, has_audio)
         text = words or question_text(
             sample.question,
             think=self.settings.think,
@@ -96,15 +129,17 @@ class PromptBuilder:
             transcript=shown,
             percepts=sample.percepts if self.settings.media else "",
         )
-        content: list[Part] = [*self._media_parts(sample), {"type": "text", "text": text}]
-        system = [message("system", self.settings.system)] if self.settings.system else []
-        sha = hashlib.sha256(f"{self.settings.system}\n{text}".encode()).hexdigest()[:12]
-        return Prompt([*system, {"role": "user", "content": content}], sha, ours=words is None)
+        content: list[Part] = [*parts, {"type": "text", "text": text}]
+        turn = self.settings.system or (self._templates.system if self._templates else "")
+        system = [message("system", turn)] if turn else []
+        sha = hashlib.sha256(f"{turn}\n{text}".encode()).hexdigest()[:12]
+        return Prompt([*system, {"role": "user", "content": content}], sha, words is None, shown)
 
-    def fingerprint(self, boxed: bool = False) -> str:
+    def fingerprint(self, kinds: Iterable[Kind] = ()) -> str:
         """Return the SHA-256 (12 digits) of the prompts of one question of each kind: it changes when any wording does.
 
-        ``boxed``: with those that ask for boxes.
+        Args:
+            kinds: of the questions asked. Choices, numbers and yes or no always count; others where they are asked.
         """
         options = tuple(f"{letter}. {letter}" for letter in "ABCDE")
         samples = [("one", n) for n in (2, 3, 4, 5)] + [("several", 4), ("number", 0), ("yes_no", 0)]
@@ -114,9 +149,13 @@ class PromptBuilder:
             words.append(
                 self.build(Sample("", "", 0, question, "", "text", transcript="-", uses_audio=True)).prompt_sha
             )
-        if boxed:
-            asked = [Question("?", kind, form=form) for kind in BOX_KINDS for form in (*BOX_UNITS[:3], "pixels 4x3")]  # type: ignore[arg-type]
-            words += [self.build(Sample("", "", 0, question, "", "text")).prompt_sha for question in asked]
+        asked = set(kinds)
+        others: list[Question] = []
+        if asked & set(BOX_KINDS):
+            others = [Question("?", kind, form=form) for kind in BOX_KINDS for form in (*BOX_UNITS[:3], "pixels 4x3")]  # type: ignore[arg-type]
+        plain = sorted(asked & {*LABEL_KINDS, *VALUE_KINDS, "generated"})
+        others += [Question("?", kind, ("a: b",) if kind in LABEL_KINDS else ()) for kind in plain]
+        words += [self.build(Sample("", "", 0, question, "", "text")).prompt_sha for question in others]
         return hashlib.sha256("".join(words).encode()).hexdigest()[:12]
 
     def _transcript_for(self, sample: Sample, recognized: str | None) -> str:
@@ -124,16 +163,32 @@ class PromptBuilder:
             return sample.transcript  # the transcript stands for the clip
         if not sample.uses_audio or self.settings.transcript == "none":
             return ""
-        return sample.transcript if self.settings.transcript == "data" else recognized or ""
+        if self.settings.transcript == "asr":
+            return recognized or ""
+        return self._subtitles(sample) if sample.subtitles else sample.transcript
+
+    def _subtitles(self, sample: Sample) -> str:
+        """Return the lines that are shown at the sampled frames."""
+        clip = clip_of(media_part(sample))
+        plan = self.settings.sampling.plan(clip.duration_s, clip.frame_rate, clip.frame_count, clip.width, clip.height)
+        return "\n".join(lines_at(read_subtitles(Path(str(sample.subtitles))), plan.times_s.tolist()))
 
     def _media_parts(self, sample: Sample) -> list[Part]:
-        if not self.settings.media or sample.media is None:
+        if not self.settings.media:
             return []
-        part = media_part(sample)
-        part["sampling"] = self.settings.sampling
-        if sample.modality == "video":
-            part["with_audio"] = self.settings.audio and sample.uses_audio
-        return [part]
+        parts: list[Part] = []
+        if sample.media is not None:
+            part = media_part(sample)
+            part["sampling"] = self.settings.sampling
+            parts.append(part)
+        if sample.modality == "video" and parts:
+            hears = self.settings.audio and sample.uses_audio
+            parts[0]["with_audio"] = hears and not self.settings.separate_audio
+            if hears and self.settings.separate_audio and open_clip(str(sample.media)).has_audio:
+                parts.append({**media_part(sample), "type": "audio"})
+        if sample.sound is not None:
+            parts.append({"type": "audio", "path": sample.sound})
+        return parts
 
 
 def media_part(sample: Sample) -> Part:
@@ -147,4 +202,4 @@ def media_part(sample: Sample) -> Part:
 
 def text_only(settings: PromptSettings) -> PromptSettings:
     """Return the same settings without media, audio and transcript: what the wording alone gives away."""
-    return replace(settings, media=False, audio=False, transcript="none")
+    return replace(settings, media=False, audio=False, separate_audio=False, transcript="none")

@@ -50,29 +50,43 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def resolve_media(named: str, folder: Path, below: Sequence[str] = ()) -> str:
+def resolve_media(named: str, folder: Path, below: Sequence[str] = (), under: Sequence[str] = ()) -> str:
     """Return the path of a media file that a row names.
 
     Args:
-        named: the path as the row has it.
+        named: the path as the row has it; an absolute one must lie in the data folder.
         folder: the data folder; the file must lie in it.
         below: names of folders in it that may be links to a larger disk; a path is also tried from such a name on.
+        under: folders in it in which the path is tried as well.
 
     Raises:
         RowError: there is no such file, or it lies outside.
     """
     path = PurePosixPath(named.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
+    if path.is_absolute():
+        inside = _inside(path, folder)
+        if inside is None:
+            raise RowError("path refused", f"the path {named[:_SHOWN]!r} leaves the data folder")
+        path = inside
+    if ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
         raise RowError("path refused", f"the path {named[:_SHOWN]!r} leaves the data folder")
     tails = [PurePosixPath(*path.parts[i:]) for i, part in enumerate(path.parts[:-1]) if part in below]
-    for tail in (path, *tails):
+    for tail in (path, *tails, *(PurePosixPath(base, path) for base in under)):
         found = folder / tail
         if os.path.isfile(found):  # pathlib raises where a row names something too long for a path
-            inside = [folder, *(folder / name for name in below)]
-            if not any(found.resolve().is_relative_to(place.resolve()) for place in inside):
+            places = [folder, *(folder / name for name in (*below, *under))]
+            if not any(found.resolve().is_relative_to(place.resolve()) for place in places):
                 raise RowError("path refused", f"{named!r} is a link that leaves the data folder")
             return str(found)
     raise RowError("missing media", f"there is no {named[:_SHOWN]} in the data folder")
+
+
+def _inside(path: PurePosixPath, folder: Path) -> PurePosixPath | None:
+    """Return an absolute path relative to the data folder; None when it does not lie in it."""
+    for root in (folder.absolute(), folder.resolve()):
+        if path.is_relative_to(root.as_posix()):
+            return path.relative_to(root.as_posix())
+    return None
 
 
 def letter_options(options: Iterable[str]) -> tuple[str, ...]:

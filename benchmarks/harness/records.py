@@ -15,7 +15,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from omnisense.errors import InputError, MediaError, ModelError, OmniSenseError, PolicyError
 from omnisense.reasoning.answers.question import Kind
 
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
+_READABLE = (2, SCHEMA_VERSION)  # records of version 2 lack what can be audited, and nothing else
 _MAX_MESSAGE, _MAX_TRACEBACK = 500, 20_000  # characters that a record keeps
 Status = Literal["answered", "error"]
 ErrorKind = Literal[
@@ -119,6 +120,16 @@ class Record:
         notes: what was not as requested.
         seconds: the share of the batch's time.
         error: why there is no reply; None when there is one.
+        source: file and row of the data that the question was read from; ``group``, ``tags`` and ``row`` as in
+            :class:`.dataset.Sample`.
+        attempt: number of the attempt, from 1 on; the ids of later ones end in ``@2`` and so on.
+        messages: the whole prompt: of each message its role and its text, with ``[video]`` and the like for media.
+        media: of each medium in the prompt its type, path, window (s) and whether its sound is given.
+        transcript: that the prompt holds.
+        prompt_tokens, reply_tokens: None where the system does not count them.
+        calls: of a system that makes several, what each was for and what it found.
+        model_args: how the model was loaded.
+        extracted_by: the judge that extracted the answer from a reply that could not be read; empty for none.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -149,7 +160,25 @@ class Record:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     error: RecordError | None = None
-    schema_version: Literal[2] = SCHEMA_VERSION
+    source: str = ""
+    group: str = ""
+    tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    row: dict[str, Any] = field(default_factory=dict)
+    attempt: int = 1
+    messages: tuple[dict[str, str], ...] = ()
+    media: tuple[dict[str, Any], ...] = ()
+    transcript: str = ""
+    prompt_tokens: int | None = None
+    reply_tokens: int | None = None
+    calls: tuple[dict[str, str], ...] = ()
+    model_args: dict[str, str] = field(default_factory=dict)
+    extracted_by: str = ""
+    schema_version: Literal[3] = SCHEMA_VERSION
+
+    @property
+    def question_id(self) -> str:
+        """The id of the question, whichever attempt this is."""
+        return self.id.partition("@")[0] if self.attempt > 1 else self.id
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values; :meth:`from_dict` reads them back."""
@@ -163,13 +192,13 @@ class Record:
             InputError: it is of another schema version, or its values are not a record's.
         """
         version = values.get("schema_version", 1)
-        if version != SCHEMA_VERSION:
+        if version not in _READABLE:
             raise InputError(
                 f"the record has schema version {version}, and this version of OmniSense reads {SCHEMA_VERSION}",
                 "Run the benchmark again into another --output, or read the run with the version that wrote it.",
             )
         try:
-            return _adapter().validate_python(dict(values))
+            return _adapter().validate_python({**values, "schema_version": SCHEMA_VERSION})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))

@@ -76,6 +76,7 @@ def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequen
         "be read is wrong in the strict score. Over few questions, or replies that all score alike, such intervals are "
         "too narrow.",
     ]
+    lines += _official_lines(summaries) + _breakdown_lines(summaries)
     for pair in pairs:
         d = pair["difference"]
         first, second = escape_markdown(pair["first"]), escape_markdown(pair["second"])
@@ -86,6 +87,44 @@ def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequen
                   f"**{second}** and **{first}** answered no question in common."]  # fmt: skip
     lines += [f"\nErrors: {n} x {escape_markdown(cause)}" for s in summaries for cause, n in s["errors"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _official_lines(summaries: Sequence[RunSummary]) -> list[str]:
+    """Return the authors' figures over whole runs, and what was reproduced of their scripts."""
+    lines = []
+    for s in summaries:
+        name = escape_markdown(s["system"])
+        for metric in s["official_metrics"]:
+            value = "–" if metric["value"] is None else f"{metric['value']:.3f}"
+            note = f" ({escape_markdown(metric['note'])})" if metric["note"] else ""
+            lines.append(f"- {name}, official: {escape_markdown(metric['name'])} {value}{note}")
+        lines += [f"- {name}, official: {escape_markdown(note)}" for note in s["official_notes"]]
+    return ["", *lines] if lines else []
+
+
+def _breakdown_lines(summaries: Sequence[RunSummary]) -> list[str]:
+    lines: list[str] = []
+    for title, rows in _breakdown_rows(summaries):
+        head = [f"{s['system']} {way}" for s in summaries for way in ("strict", "official")]
+        lines += ["", _row([title, "n", *head]), _row(["---"] * (len(head) + 2))]
+        lines += [_row([row["label"], row["n"], *row["cells"]]) for row in rows]
+    return lines
+
+
+def _breakdown_rows(summaries: Sequence[RunSummary]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the breakdowns: the name of each, and its rows."""
+    tables = []
+    for name in dict.fromkeys(name for s in summaries for name in s["breakdowns"]):
+        values = dict.fromkeys(value for s in summaries for value in s["breakdowns"].get(name, {}))
+        rows = []
+        for value in values:
+            found = [s["breakdowns"].get(name, {}).get(value) for s in summaries]
+            cells = [_format(f[way]) if f and f[way]["mean"] is not None else "–"
+                     for f in found for way in ("strict", "official")]  # fmt: skip
+            n = next((f["strict"]["n"] for f in found if f), 0)
+            rows.append({"label": value, "n": str(n), "cells": cells})
+        tables.append((name, rows))
+    return tables
 
 
 def _table_rows(summaries: Sequence[RunSummary], spec: ReportSpec) -> list[tuple[str, tuple[str, ...]]]:
@@ -155,6 +194,8 @@ def _as_html(
             }
             for label, path in _table_rows(summaries, spec)
         ],
+        breakdowns=_breakdown_rows(summaries),
+        is_official=all(s["is_official"] for s in summaries),
         codes=codes,
         known=[code for code in codes if code in spec.tasks],
         radar=charts.radar(codes, _radar_series(summaries, spec, codes)),
@@ -176,7 +217,8 @@ def _radar_series(
         series[s["system"]] = [figure["mean"] if figure else None for figure in figures]
     room = len(charts.COLORS) - len(series)
     rows = [row for row in spec.published if row["model"] in _PUBLISHED_ON_RADAR and row["split"] == "full"]
-    if all(code in spec.tasks for code in codes):
+    rows = [row for row in rows if all(row.get(code) is not None for code in codes)]
+    if all(s["is_official"] for s in summaries) and all(code in spec.tasks for code in codes):
         for row in rows[:room]:
             series[f"{row['model']} (paper)"] = [row[code] for code in codes]
     return series

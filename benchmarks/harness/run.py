@@ -11,7 +11,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ class RunSettings:
         system, prompting: the system under test, and how it is asked.
         output: the run folder; None for one named after what is run.
         tasks: codes of the tasks to run; empty for all.
-        limit: at most so many questions, spread over the tasks as they come.
+        limit: at most so many questions, as many of each task as of the others; the same ones for a seed.
+        num_attempts: how often each question is asked, each time with another seed.
         workers: processes (or actors, with ``ray``); 0 for this process itself.
         timeout_s: with workers, how long (s) one may take over a batch before it is replaced.
         ray: address of a Ray cluster, or ``local``; None for none. ``gpus``: for each actor.
@@ -63,6 +64,7 @@ class RunSettings:
     output: Path | None = None
     tasks: tuple[str, ...] = ()
     limit: int | None = None
+    num_attempts: int = 1
     workers: int = 0
     timeout_s: float | None = None
     ray: str | None = None
@@ -76,7 +78,9 @@ class RunSettings:
         parts = {
             "text only": not self.prompting.media,
             "thinking": self.prompting.think,
-            "with sound": self.prompting.audio,
+            "with sound": self.prompting.audio and not self.prompting.separate_audio,
+            "with sound apart": self.prompting.audio and self.prompting.separate_audio,
+            f"transcript ({self.prompting.transcript})": self.prompting.transcript != "none",
         }
         parts_shown = [name for name, on in parts.items() if on and self.system.kind != "baseline"]
         return self.system.label + (f", {', '.join(parts_shown)}" if parts_shown else "")
@@ -97,10 +101,10 @@ class RunSettings:
         if self.system.kind == "agent":
             found["perception"] = asdict(self.system.perception())
         if self.system.kind != "baseline":
-            boxed = any(sample.question.kind in BOX_KINDS for sample in dataset.samples)
+            kinds = {sample.question.kind for sample in dataset.samples}
             return found | {
                 "prompting": asdict(self.prompting),
-                "prompts": PromptBuilder(self.prompting, self.suite.load_templates).fingerprint(boxed),
+                "prompts": PromptBuilder(self.prompting, self.suite.load_templates).fingerprint(kinds),
             }
         return found
 
@@ -134,8 +138,9 @@ def run(
         KeyboardInterrupt: interrupted; all records so far are kept.
     """
     chosen, not_asked = _select(settings, dataset)
+    chosen = _with_attempts(settings, chosen)
     folder = settings.folder(dataset)
-    manifest = _manifest(settings, dataset, len(chosen), not_asked)
+    manifest = _manifest(settings, dataset, len(chosen) // settings.num_attempts, not_asked)
     if settings.shard:
         part, parts = _shard(settings.shard)
         chosen = chosen[part - 1 :: parts]
@@ -186,14 +191,18 @@ def _batches(chosen: Sequence[Sample], answered: set[str], size: int) -> Iterato
     Batches are cut over all questions and then stripped of the answered ones, so that a resumed run batches questions
     as one that was not interrupted does, except in the batches in which it was interrupted.
     """
-    order = sorted(chosen, key=lambda sample: (sample.modality, sample.uses_audio, -round(sample.length_s), sample.id))
+    order = sorted(chosen, key=lambda sample: (*_batch_kind(sample), -round(sample.length_s), sample.id))
     start = 0
     while start < len(order):
-        kind = (order[start].modality, order[start].uses_audio)
-        batch = [sample for sample in order[start : start + size] if (sample.modality, sample.uses_audio) == kind]
+        kind = _batch_kind(order[start])
+        batch = [sample for sample in order[start : start + size] if _batch_kind(sample) == kind]
         start += len(batch)
         if waiting := [sample for sample in batch if sample.id not in answered]:
             yield waiting
+
+
+def _batch_kind(sample: Sample) -> tuple[str, bool, int]:
+    return sample.modality, sample.uses_audio, sample.attempt
 
 
 def _stop_if_all_fail(first: Sequence[Record]) -> None:
@@ -224,33 +233,69 @@ def _select(settings: RunSettings, dataset: Dataset) -> tuple[tuple[Sample, ...]
     not_asked: Counter[str] = Counter()
     chosen = []
     for sample in samples:
-        if sample.question.kind in UNSCORED_KINDS:
-            not_asked["an open reply has no right answer"] += 1
-        elif sample.question.kind in BOX_KINDS and settings.system.kind == "agent":
-            not_asked["our agent gives no boxes"] += 1
-        elif settings.prompting.media and sample.modality not in takes:
-            not_asked[f"{sample.modality} is not taken by the system"] += 1
+        reason = _why_not(sample, settings, takes)
+        if reason:
+            not_asked[reason] += 1
         else:
             chosen.append(sample)
     if not chosen:
         raise InputError(
             f"none of the {len(samples)} questions can be asked of {settings.system.label}: "
             f"it takes {', '.join(sorted(takes))}",
-            "Use --text-only, --agent, or a model that takes the media.",
+            "Use --text-only, --transcript, --agent, or a model that takes the media.",
         )
     if settings.limit:
-        chosen = _take_in_turns(chosen, settings.limit)
+        chosen = _take_in_turns(chosen, settings.limit, settings.system.seed)
     return tuple(chosen), dict(not_asked)
 
 
-def _take_in_turns(samples: Sequence[Sample], limit: int) -> list[Sample]:
-    """Return so many samples, taken from the tasks in turn."""
+def _why_not(sample: Sample, settings: RunSettings, takes: frozenset[str]) -> str:
+    """Return why a question cannot be asked of the system; empty when it can."""
+    if sample.question.kind in UNSCORED_KINDS:
+        return "an open reply has no right answer"
+    if sample.question.kind in BOX_KINDS and settings.system.kind == "agent":
+        return "our agent gives no boxes"
+    if not settings.prompting.media:
+        return ""
+    needs = {sample.modality, *(("audio",) if sample.sound else ())}
+    if needs <= takes:
+        return ""
+    if settings.prompting.transcript != "none" and sample.uses_audio and sample.sound is None:
+        return ""  # its transcript stands for it
+    return f"{' and '.join(sorted(needs - takes))} is not taken by the system"
+
+
+def _take_in_turns(samples: Sequence[Sample], limit: int, seed: int) -> list[Sample]:
+    """Return so many samples, taken from the tasks in turn, in an order that the seed and their ids decide."""
+    order = {s.id: hashlib.sha256(f"{seed}:{s.id}".encode()).hexdigest() for s in samples}
     turns: dict[str, int] = {}
     ranked = []
-    for place, sample in enumerate(samples):
+    for sample in sorted(samples, key=lambda sample: order[sample.id]):
         turns[sample.task] = turns.get(sample.task, -1) + 1
-        ranked.append((turns[sample.task], place, sample))
-    return [sample for _, _, sample in sorted(ranked, key=lambda entry: entry[:2])[:limit]]
+        ranked.append((turns[sample.task], sample.task, sample))
+    taken = {sample.id for _, _, sample in sorted(ranked, key=lambda entry: entry[:2])[:limit]}
+    return [sample for sample in samples if sample.id in taken]
+
+
+def _with_attempts(settings: RunSettings, samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Return each sample once for each attempt; the first keeps its id.
+
+    Raises:
+        InputError: all attempts would give the same reply.
+    """
+    system = settings.system
+    if settings.num_attempts == 1:
+        return tuple(samples)
+    if system.kind != "baseline" and (system.temperature == 0 or system.method == "choose"):
+        raise InputError(
+            "all attempts would give the same reply", "Give a --temperature above 0 and --method write too."
+        )
+    later = [
+        replace(sample, id=f"{sample.id}@{attempt}", attempt=attempt)
+        for attempt in range(2, settings.num_attempts + 1)
+        for sample in samples
+    ]
+    return (*samples, *later)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -270,10 +315,12 @@ def _manifest(settings: RunSettings, dataset: Dataset, questions: int, not_asked
             "questions": len(dataset.samples),
             "problems": len(dataset.problems),
             "groups": {name: list(tasks) for name, tasks in dataset.groups.items()},
+            "is_official": dataset.is_official,
         },
         "selection": {
             "tasks": list(settings.tasks),
             "limit": settings.limit,
+            "num_attempts": settings.num_attempts,
             "questions": questions,
             "not_asked": not_asked,
         },

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # a suite is imported for `--help`, so nothing here may import numpy
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
     from omnisense.benchmarks.harness.prompting import LoadTemplates
+    from omnisense.benchmarks.harness.records import Record
 
 OfficialScore = Callable[["Sample", str, bool], float | None]
 LoadDataset = Callable[..., "Dataset"]  # (data, model, **options), the options being those that the suite declares
@@ -74,6 +75,36 @@ class ScoreResults(Protocol):
         ...
 
 
+class OfficialMetric(NamedTuple):
+    """A figure of the authors' evaluation over a whole run: its name, its value, and what it rests on."""
+
+    name: str
+    value: float | None
+    note: str = ""
+
+
+class OfficialRun(NamedTuple):
+    """What the authors' script makes of a whole run.
+
+    Attributes:
+        scores: of replies whose score depends on the others, by record id.
+        metrics: figures over the run.
+        notes: what was reproduced, and what could not be.
+    """
+
+    scores: Mapping[str, float]
+    metrics: Sequence[OfficialMetric]
+    notes: Sequence[str] = ()
+
+
+class ScoreRun(Protocol):
+    """Scores a run as the authors' script does, where that is more than the mean of the replies' scores."""
+
+    def __call__(self, records: Sequence[Record], is_complete: bool) -> OfficialRun:
+        """Return the figures; ``is_complete`` says whether every question of the data was answered."""
+        ...
+
+
 @dataclass(frozen=True)
 class ReportSpec:
     """How a benchmark's figures are combined and labelled in reports.
@@ -84,6 +115,8 @@ class ReportSpec:
         groups: task codes by group (the levels of a benchmark).
         macros: further macro averages: task codes by name.
         published: rows of published results: ``model``, ``split``, ``average``, and accuracy by task code.
+        published_source: where they come from.
+        score_run: the authors' figures over a whole run; None where these are means.
     """
 
     title: str
@@ -91,6 +124,8 @@ class ReportSpec:
     groups: Mapping[str, Sequence[str]]
     macros: Mapping[str, Sequence[str]]
     published: Sequence[Mapping[str, Any]]
+    published_source: str = ""
+    score_run: ScoreRun | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +147,9 @@ class Suite:
         frames: the default frame sampling rule, for clips.
         max_pixels: the default limit for one frame or image, in pixels.
         task_sizes: how many questions of each task the full benchmark has; empty when that is not fixed.
+        size: how many questions the published benchmark has; 0 when that is not fixed.
+        license: of the data, as far as its authors state it.
+        shows: what questions are about, for the list of suites.
     """
 
     name: str
@@ -127,6 +165,9 @@ class Suite:
     frames: str = "1"
     max_pixels: int = 360 * 420
     task_sizes: Mapping[str, int] = field(default_factory=dict)
+    size: int = 0
+    license: str = "not stated"
+    shows: str = "video, audio"
 
     def options_from(self, settings: Any) -> dict[str, Any]:
         """Return the loader options that an object has as attributes; the others keep their defaults."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from omnisense.benchmarks.harness.figures import (
     BinFigure,
+    BreakdownFigure,
     Calibration,
     Figure,
     PairedComparison,
@@ -20,9 +21,9 @@ from omnisense.benchmarks.harness.records import Record, read_records
 from omnisense.benchmarks.harness.run_folder import read_manifest
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.statistics import Accuracies, Estimate, bin_scores, calibration_error, compare
-from omnisense.benchmarks.harness.suite import ReportSpec
+from omnisense.benchmarks.harness.suite import OfficialRun, ReportSpec
 from omnisense.reasoning.answers.parser import PARSER_VERSION
-from omnisense.reasoning.answers.question import BOX_KINDS, Question
+from omnisense.reasoning.answers.question import WRITTEN_KINDS, Question
 
 _LENGTHS_S = (0, 10, 30, 60, 120, 300, 1e9)
 _CONFIDENCES = tuple(i / 10 for i in range(11))
@@ -44,6 +45,8 @@ def summarize(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
     before it was asked counts as neither and is listed by cause. The official scores leave out what
     the authors' scripts leave out.
     """
+    run = _official_run(manifest, records, spec)
+    records = [replace(r, official=run.scores[r.id]) if r.id in run.scores else r for r in records]
     answered = [record for record in records if record.status == "answered"]
     errors = [record for record in records if record.status == "error"]
     unparseable = [record for record in answered if not record.answer]
@@ -52,6 +55,7 @@ def summarize(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
     return {
         "benchmark": spec.title,
         "system": manifest["system"],
+        "is_official": bool(manifest["data"].get("is_official")),
         "counts": {
             "questions": manifest["selection"]["questions"],
             "answered": len(answered),
@@ -67,6 +71,9 @@ def summarize(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
         },
         "strict": _scores(strict, spec),
         "official": _scores(official, spec),
+        "official_metrics": [{"name": m.name, "value": m.value, "note": m.note} for m in run.metrics],
+        "official_notes": list(run.notes),
+        "breakdowns": _breakdowns(answered),
         "errors": dict(Counter(r.error.summary for r in errors if r.error).most_common(20)),
         "unparseable": dict(Counter(r.how for r in unparseable).most_common(20)),
         "notes": dict(Counter(note for r in answered for note in r.notes).most_common(20)),
@@ -74,6 +81,36 @@ def summarize(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
         "by_length": _bins([r for r in answered if r.length_s], lambda r: r.length_s, _LENGTHS_S),
         "calibration": _calibration(answered),
         "seconds": round(sum(r.seconds for r in answered), 2),
+    }
+
+
+def _official_run(manifest: Mapping[str, Any], records: Sequence[Record], spec: ReportSpec) -> OfficialRun:
+    """Return the authors' figures over a run; their scripts know one attempt at a question."""
+    if spec.score_run is None:
+        return OfficialRun({}, [])
+    first = [record for record in records if record.attempt == 1]
+    answered = sum(record.status == "answered" for record in first)
+    return spec.score_run(first, answered == manifest["data"].get("questions"))
+
+
+def _breakdowns(answered: Sequence[Record]) -> dict[str, dict[str, BreakdownFigure]]:
+    """Return the accuracies by each breakdown of the benchmark and its values."""
+    found: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for record in answered:
+        for name, values in record.tags.items():
+            for value in values:
+                found[name][value].append(record)
+    return {
+        name: {value: _breakdown_figure(records) for value, records in sorted(by_value.items())}
+        for name, by_value in sorted(found.items())
+    }
+
+
+def _breakdown_figure(records: Sequence[Record]) -> BreakdownFigure:
+    counted = [r for r in records if r.official is not None]
+    return {
+        "strict": _figure(_accuracies(records, lambda r: r.strict).micro()),
+        "official": _figure(_accuracies(counted, lambda r: r.official or 0.0).micro()),
     }
 
 
@@ -150,7 +187,7 @@ def _confusion(answered: Sequence[Record]) -> dict[str, dict[str, dict[str, int]
     """Count answers by kind of question and right answer; a reply that cannot be parsed is ``?``."""
     found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for record in answered:
-        if record.kind not in ("several", *BOX_KINDS):
+        if record.kind not in ("several", *WRITTEN_KINDS):
             found[record.kind][record.gold][record.answer or "?"] += 1
     return {
         kind: {gold: dict(sorted(row.items())) for gold, row in sorted(rows.items())} for kind, rows in found.items()

@@ -7,21 +7,23 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import LoadTemplates, PromptBuilder, PromptSettings, media_part
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.choosing import choose_answers, in_form, take
-from omnisense.reasoning.answers.question import BOX_KINDS, Question, strip_letter
-from omnisense.reasoning.policies.base import Policy
-from omnisense.reasoning.policies.messages import (
-    MediaUsage,
-    PreparedPrompt,
-    clip_of,
-    message,
+from omnisense.reasoning.answers.question import (
+    BOX_KINDS,
+    LABEL_KINDS,
+    VALUE_KINDS,
+    WRITTEN_KINDS,
+    Question,
+    strip_letter,
 )
+from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.messages import MediaUsage, Messages, PreparedPrompt, clip_of, message
 
 if TYPE_CHECKING:
     from omnisense.perception.settings import PerceptionSettings
@@ -34,7 +36,15 @@ EVERYTHING = frozenset({"text", "image", "video", "audio"})
 class Prepared:
     """A sample with its media decoded and its prompt built.
 
-    ``work`` is what the system itself needs; the rest is for the record.
+    Attributes:
+        sample: the question.
+        work: what the system itself needs; the rest is for the record.
+        media_usage: what of the media reaches the model.
+        prompt_sha: SHA-256 (12 digits) of the text of the prompt.
+        notes: what was not as requested.
+        messages: the prompt.
+        transcript: that the prompt holds.
+        prompt_tokens: of the prompt with its media; None where the system does not count them.
     """
 
     sample: Sample
@@ -42,14 +52,52 @@ class Prepared:
     media_usage: MediaUsage = field(default_factory=MediaUsage)
     prompt_sha: str = ""
     notes: tuple[str, ...] = ()
+    messages: Messages = field(default_factory=list)
+    transcript: str = ""
+    prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a system that makes several for one question.
+
+    Attributes:
+        name: what it was for, or the tool.
+        text: what it found or was given: the evidence.
+    """
+
+    name: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A system's reply, and the probabilities of the answers where it chose among them."""
+    """A system's reply.
+
+    Attributes:
+        text: as it came.
+        probabilities: of the answers, where the system chose among them.
+        tokens: of the text; None where the system does not count them.
+        calls: that led to it, in order.
+    """
 
     text: str
     probabilities: dict[str, float] | None = None
+    tokens: int | None = None
+    calls: tuple[Call, ...] = ()
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A policy that counts tokens."""
+
+    def prompt_tokens(self, prompt: PreparedPrompt) -> int:
+        """Return the number of tokens of a prepared prompt, those of its media included."""
+        ...
+
+    def text_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        ...
 
 
 class System(Protocol):
@@ -92,6 +140,7 @@ class SystemSettings:
         policy: a policy's name (see :func:`omnisense.load_policy`), or the baseline's.
         adapter: a LoRA folder.
         modalities: what a chat model takes besides text.
+        model_args: how a model is loaded, by name (:func:`omnisense.load_policy`).
         method: ``write`` lets the model write; ``choose`` compares the likelihood of the answers.
         max_new_tokens, temperature, seed: of writing.
         batch_size: samples answered at once.
@@ -102,6 +151,7 @@ class SystemSettings:
     policy: str = "smollm2-135m-instruct"
     adapter: str | None = None
     modalities: tuple[str, ...] = ()
+    model_args: dict[str, str] = field(default_factory=dict)
     method: Literal["write", "choose"] = "write"
     max_new_tokens: int = 64
     temperature: float = 0.0
@@ -159,23 +209,26 @@ class PolicySystem:
 
     def prepare(self, sample: Sample) -> Prepared:
         """See :class:`System`."""
-        asked = self._prompts.build(
-            sample, self._transcript(sample) if self._speech_recognition and sample.uses_audio else None
-        )
+        heard = self._transcript(sample) if self._speech_recognition and sample.uses_audio else None
+        takes_media = sample.modality in self._policy.modalities
+        asked = self._prompts.build(sample, heard, takes_media)
         prompt = self._policy.prepare(asked.messages)
         notes = () if asked.ours or not self._prompts.settings.templates else ("no template for this kind: our prompt",)
-        return Prepared(sample, prompt, prompt.media_usage, asked.prompt_sha, notes)
+        if not takes_media and self._prompts.settings.media:
+            notes = (*notes, "the transcript alone: the model does not take the clip")
+        tokens = self._policy.prompt_tokens(prompt) if isinstance(self._policy, CountsTokens) else None
+        return Prepared(
+            sample, prompt, prompt.media_usage, asked.prompt_sha, notes, asked.messages, asked.transcript, tokens
+        )
 
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
         if self._settings.method == "write":
             return self._write_replies(batch)
-        boxed = [
-            p for p in batch if p.sample.question.kind in BOX_KINDS
-        ]  # these are written: there is nothing to choose from
-        others = [p for p in batch if p.sample.question.kind not in BOX_KINDS]
-        written, chosen = iter(self._write_replies(boxed)), iter(_choose_replies(self._policy, others))
-        return [next(written if p.sample.question.kind in BOX_KINDS else chosen) for p in batch]
+        open_ended = [p for p in batch if p.sample.question.kind in WRITTEN_KINDS]
+        others = [p for p in batch if p.sample.question.kind not in WRITTEN_KINDS]
+        written, chosen = iter(self._write_replies(open_ended)), iter(_choose_replies(self._policy, others))
+        return [next(written if p.sample.question.kind in WRITTEN_KINDS else chosen) for p in batch]
 
     def _write_replies(self, batch: Sequence[Prepared]) -> list[Reply]:
         prompts: list[PreparedPrompt] = [p.work for p in batch]
@@ -185,9 +238,10 @@ class PolicySystem:
             prompts,
             max_new_tokens=self._settings.max_new_tokens,
             temperature=self._settings.temperature,
-            seed=self._settings.seed,
+            seed=self._settings.seed + batch[0].sample.attempt - 1,  # a batch holds questions of one attempt
         )
-        return [Reply(text) for text in written]
+        counts = self._policy.text_tokens if isinstance(self._policy, CountsTokens) else lambda _: None
+        return [Reply(text, tokens=counts(text)) for text in written]
 
     def _transcript(self, sample: Sample) -> str:
         from omnisense.perception.types import Missing
@@ -251,6 +305,10 @@ class Baseline:
         if sample.question.kind in BOX_KINDS:
             (x1, x2), (y1, y2) = (sorted((draw.random(), draw.random())) for _ in range(2))
             return boxes.format_boxes([(x1, y1, x2, y2)], "fractions")
+        if sample.question.kind in VALUE_KINDS:
+            return str(draw.randint(0, 10))
+        if sample.question.kind == "generated":
+            return sample.question.text
         if sample.question.kind != "several":
             return draw.choice(sample.question.candidates())
         letters = sample.question.letters
@@ -258,18 +316,25 @@ class Baseline:
 
     def _majority(self, sample: Sample) -> str:
         if sample.question.kind in BOX_KINDS:
-            known = [
-                box for gold in self._most.get((sample.task, sample.question.kind), []) for box in boxes.load(gold)
-            ]
-            return boxes.format_boxes([[statistics.median(side) for side in zip(*known, strict=True)]], "fractions")
-        fitting = [g for g in self._most.get((sample.task, sample.question.kind), []) if self._fits(g, sample)]
+            golds = self._most.get((sample.task, sample.question.kind), [])
+            right = [box for gold in golds for box in boxes.load(gold)]
+            return boxes.format_boxes([[statistics.median(side) for side in zip(*right, strict=True)]], "fractions")
+        known = self._most.get((sample.task, sample.question.kind), [])
+        if sample.question.kind == "regression" and known:
+            return str(statistics.median(map(float, known)))
+        fitting = [gold for gold in known if self._fits(gold, sample)]
         return fitting[0] if fitting else self._random(sample)
 
     def _fits(self, gold: str, sample: Sample) -> bool:
-        return not sample.question.options or set(gold) <= set(sample.question.letters)
+        question = sample.question
+        if question.kind in LABEL_KINDS:
+            return gold in question.candidates()
+        return not question.options or set(gold) <= set(question.letters)
 
     def _longest(self, sample: Sample) -> str:
         if not sample.question.options:
             return self._random(sample)
+        if sample.question.kind in LABEL_KINDS:
+            return max(sample.question.candidates(), key=len)
         lengths = [len(strip_letter(option)) for option in sample.question.options]
         return sample.question.letters[lengths.index(max(lengths))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from omnisense.benchmarks.harness.suite import OfficialScore, Suite
 from omnisense.benchmarks.harness.systems import Prepared, Reply, System, SystemSettings
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.answers.parser import PARSER_VERSION
+from omnisense.reasoning.policies.messages import Message, Part, media_of
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,9 @@ class WorkerSettings:
         """
         system = build_system(self.system, self.prompting, self.suite.load_templates, self.counted)
         system.load()
-        return Worker(system, self.suite.official_score, self.prompting.think)
+        return Worker(
+            system, self.suite.official_score, self.prompting.think, self.system.model_args, self.prompting.media
+        )
 
     def lost(self, sample: Sample, cause: PolicyError) -> Outcome:
         """Return the record of a question whose worker died."""
@@ -60,8 +63,16 @@ class WorkerSettings:
 class Worker:
     """Answers batches. Two threads may call :meth:`work`: one batch is prepared while the other is answered."""
 
-    def __init__(self, system: System, official_score: OfficialScore, think: bool) -> None:
+    def __init__(
+        self,
+        system: System,
+        official_score: OfficialScore,
+        think: bool,
+        model_args: Mapping[str, str] | None = None,
+        shows_media: bool = True,
+    ) -> None:
         self.system, self._official_score, self._think = system, official_score, think
+        self._model_args, self._shows_media = dict(model_args or {}), shows_media
         self._answering = threading.Lock()
 
     def work(self, batch: Sequence[Sample]) -> list[Outcome]:
@@ -69,8 +80,8 @@ class Worker:
         outcomes: dict[str, Outcome] = {}
         prepared: list[Prepared] = []
         for sample in batch:
-            if sample.problem:
-                fault = InputError(sample.problem, "Fix the data.")
+            if problem := sample.problem or (sample.media_problem if self._shows_media else ""):
+                fault = InputError(problem, "Fix the data.")
                 outcomes[sample.id] = Outcome(error_record(sample, fault, "bad question"))
                 continue
             try:
@@ -130,6 +141,13 @@ class Worker:
             parser=PARSER_VERSION,
             notes=prepared.notes,
             seconds=round(seconds, 4),
+            messages=tuple({"role": m["role"], "text": _text_with_marks(m)} for m in prepared.messages),
+            media=tuple(_shown(part) for part in media_of(prepared.messages)),
+            transcript=prepared.transcript,
+            prompt_tokens=prepared.prompt_tokens,
+            reply_tokens=reply.tokens,
+            calls=tuple({"name": call.name, "text": call.text} for call in reply.calls),
+            model_args=self._model_args,
         )
 
 
@@ -160,4 +178,18 @@ def _sample_fields(sample: Sample) -> dict[str, Any]:
         "options": sample.question.options,
         "form": sample.question.form,
         "length_s": round(sample.length_s, 2),
+        "source": sample.source,
+        "group": sample.group,
+        "tags": dict(sample.tags),
+        "row": dict(sample.row),
+        "attempt": sample.attempt,
     }
+
+
+def _text_with_marks(content: Message) -> str:
+    """Return the text of a message, with a mark such as ``[video]`` where a medium stands."""
+    return "\n".join(part["text"] if part["type"] == "text" else f"[{part['type']}]" for part in content["content"])
+
+
+def _shown(part: Part) -> dict[str, Any]:
+    return {key: part[key] for key in ("type", "path", "start_s", "end_s", "with_audio") if key in part}

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from omnisense.benchmarks.harness.dataset import Dataset, Modality, Problem, Sample
 from omnisense.benchmarks.harness.question_files import OPEN, PATTERNS, RowError, read_rows, resolve_media, unique_id
 from omnisense.benchmarks.harness.scorer import canonical
-from omnisense.benchmarks.humansense.tasks import task_of
+from omnisense.benchmarks.humansense.tasks import TASKS, task_of
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Kind, Question, strip_letter
 
@@ -69,7 +69,11 @@ def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
     strange = Counter(sample.task for sample in samples if not sample.level)
     problems += [Problem(task, "unknown task", f"its {n} questions keep that name") for task, n in strange.items()]
     names = tuple(str(file) for file in files)
-    return Dataset(str(root), tuple(samples), tuple(problems), digest.hexdigest(), names, "humansense")
+    counts = Counter(sample.task for sample in samples)
+    is_official = counts == Counter({task.code: task.questions for task in TASKS})
+    return Dataset(
+        str(root), tuple(samples), tuple(problems), digest.hexdigest(), names, "humansense", is_official=is_official
+    )
 
 
 def _question_files(root: Path) -> list[Path]:

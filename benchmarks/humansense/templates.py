@@ -17,6 +17,7 @@ class Templates:
     by_name: dict[str, str]
     asr: str
     thought_pattern: str
+    system: str = ""
 
     @classmethod
     def read(cls, folder: Path, think: bool) -> Templates:
@@ -37,7 +38,7 @@ class Templates:
         around = _strings(runner) if runner.is_file() else {}
         return cls(texts, around.get("asr", ""), around.get("syst", ""))
 
-    def fill(self, sample: Sample, transcript: str, thought_pattern: bool) -> str | None:
+    def fill(self, sample: Sample, transcript: str, thought_pattern: bool, has_audio: bool = False) -> str | None:
         """The words of an item's prompt; None when the authors have no template for its kind."""
         question = sample.question
         name = {"several": "INDEFINITE", "number": "QA", "yes_no": "YES_NO"}.get(question.kind)

@@ -22,7 +22,7 @@ from omnisense.reasoning.answers.choosing import answer_texts, by_answer, choose
 from omnisense.reasoning.answers.evidence import EVIDENCE_TOKENS, render_evidence
 from omnisense.reasoning.answers.measured import measure, pool
 from omnisense.reasoning.answers.parser import parse
-from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Question, question_text
+from omnisense.reasoning.answers.question import UNSCORED_KINDS, WRITTEN_KINDS, Question, question_text
 from omnisense.reasoning.loop.look import LookAgain, Looked
 from omnisense.reasoning.loop.prompts import looked_text
 from omnisense.reasoning.loop.retrieval import within
@@ -213,7 +213,7 @@ class Answerer:
         return self._settings.profile or profile_of(self._policy)
 
     def _chooses(self, question: Question) -> bool:
-        if question.kind in (*BOX_KINDS, *UNSCORED_KINDS):
+        if question.kind in (*WRITTEN_KINDS, *UNSCORED_KINDS):
             return False
         return self._settings.method == "choose" or not self._profile.leads
 
@@ -280,7 +280,7 @@ class Answerer:
             [*p.prompt, message("assistant", thought or "..."), message("user", _ANSWER_ALONE)]
             for p, thought in zip(batch, thoughts, strict=True)
         ]
-        closed = [i for i, p in enumerate(batch) if p.question.kind in ("one", "number", "yes_no")]
+        closed = [i for i, p in enumerate(batch) if p.question.kind in ("one", "number", "yes_no", "label")]
         chosen = choose_answers(self._policy, [prompts[i] for i in closed], [batch[i].question for i in closed])
         answers = {i: self._conclude(batch[i], found, thoughts[i]) for i, found in zip(closed, chosen, strict=True)}
         rest = [i for i in range(len(batch)) if i not in answers]

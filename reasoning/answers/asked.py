@@ -106,6 +106,8 @@ class Asked:
     def options(self) -> list[tuple[str, str]]:
         """Return the possible answers of a choice, with the text of each."""
         question = self.question
+        if question.kind == "label":
+            return [(label, label) for label in question.candidates()]
         return [(a, strip_letter(o)) for a, o in zip(question.letters, question.options, strict=True)]
 
     def concerns(self, who: str) -> bool:

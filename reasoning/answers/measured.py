@@ -16,7 +16,7 @@ from omnisense.reasoning.answers.measured_feelings import measure_expression, me
 from omnisense.reasoning.answers.measured_people import measure_gaze, measure_gesture, measure_people
 from omnisense.reasoning.answers.measured_speech import measure_speaker, measure_words
 from omnisense.reasoning.answers.measured_time import measure_events, measure_time
-from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Question
+from omnisense.reasoning.answers.question import UNSCORED_KINDS, WRITTEN_KINDS, Question
 from omnisense.reasoning.pooling import pool_log_linear
 
 _MEASURES: Mapping[ChannelName, Callable[[Asked], Measurement | None]] = {
@@ -42,7 +42,7 @@ def measure(question: Question, channels: QuestionChannels, percepts: Percepts |
         channels: what it asks about.
         percepts: of the clip; None when there are none.
     """
-    if percepts is None or question.kind in (*BOX_KINDS, *UNSCORED_KINDS) or not channels.relevance:
+    if percepts is None or question.kind in (*WRITTEN_KINDS, *UNSCORED_KINDS, "joint") or not channels.relevance:
         return ()
     asked = Asked.of(question, channels, percepts)
     found = [m for name in channels.relevance if (m := _MEASURES[name](asked)) and m.reliability >= _MIN_RELIABILITY]

@@ -34,6 +34,12 @@ def plain_text(text: str) -> str:
     return re.sub(r"\s*\n\s*", "\n", text).strip()  # long runs of spaces would make the parsers' searches slow
 
 
+def drop_markup(text: str) -> str:
+    """Return a text with full-width characters folded and markup dropped, JSON left as it is."""
+    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
+    return re.sub(r"\s+", " ", _MARKUP.sub("", text)).strip()
+
+
 def _unpack_json(text: str) -> str:
     """Return the answer of a JSON reply, or of a JSON object in one; a text that holds neither as it is."""
     start, end = (

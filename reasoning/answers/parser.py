@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from omnisense.reasoning.answers import boxes
-from omnisense.reasoning.answers.normalize import Reading, plain_text
+from omnisense.reasoning.answers.normalize import Reading, drop_markup, plain_text
+from omnisense.reasoning.answers.parse_labels import read_decimal, read_joint, read_label
 from omnisense.reasoning.answers.parse_letters import read_one, read_several
 from omnisense.reasoning.answers.parse_values import read_number, read_yes_no
-from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Kind
+from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, VALUE_KINDS, Kind, Question
 
 PARSER_VERSION = 3  # raise it when any reply is parsed differently; every record carries it
 
@@ -25,8 +26,9 @@ class Answer:
     """The answer in a reply.
 
     Attributes:
-        value: ``B``; ``AC`` (letters in order); ``3``; ``yes`` or ``no``; boxes as JSON (fractions of the image);
-            empty when there is none.
+        value: ``B``; ``AC`` (letters in order); ``3``; ``yes`` or ``no``; boxes as JSON (fractions of the image); a
+            label; the values of a joint label (``happy; questioning``); ``-2.50``; a generated text; empty when there
+            is none.
         how: the rule that found it, or the reason why none did.
         thinking: the text in the think tags.
     """
@@ -49,7 +51,7 @@ def parse(reply: str, kind: Kind, options: Sequence[str] = (), form: str = "") -
     """
     if kind in BOX_KINDS:
         reply = reply.replace("<|box_start|>", "<box_start>")  # what follows it is in thousandths
-    thinking, answers, where = _split_reply(reply, str.strip if kind in BOX_KINDS else plain_text)
+    thinking, answers, where = _split_reply(reply, _CLEAN.get(kind, plain_text))
     if not answers:
         return Answer("", where, thinking)
     readings = [_read_boxes(t, kind, form) if kind in BOX_KINDS else _read(t, kind, tuple(options)) for t in answers]
@@ -62,6 +64,11 @@ def is_think_then_answer(reply: str) -> bool:
     """Whether a reply is exactly one think block and one answer block, with nothing else but whitespace."""
     return bool(_WELL_FORMED.fullmatch(reply)) and len(_TAG.findall(reply)) == 4
 
+
+_CLEAN: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys((*BOX_KINDS, "generated"), str.strip),
+    "joint": drop_markup,  # its fields may be those of a JSON object
+}
 
 # --- from a reply to the text of its answer -------------------------------------------------------------------------
 
@@ -131,8 +138,14 @@ def _channels_as_tags(reply: str) -> str:
 
 
 def _read(text: str, kind: Kind, options: tuple[str, ...]) -> Reading:
-    if kind in UNSCORED_KINDS:
+    if kind in UNSCORED_KINDS or kind == "generated":
         return Reading(text, "the reply")
+    if kind in VALUE_KINDS:
+        return read_decimal(text)
+    if kind == "label":
+        return read_label(text, Question("", kind, options).candidates())
+    if kind == "joint":
+        return read_joint(text, Question("", kind, options).fields())
     if kind == "number":
         return read_number(text)
     if kind == "yes_no":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import string
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,9 +11,26 @@ from omnisense.errors import InputError
 from omnisense.reasoning.answers import boxes
 from omnisense.text import fence
 
-Kind = Literal["one", "several", "number", "yes_no", "box", "boxes", "open", "text"]
+Kind = Literal[
+    "one",
+    "several",
+    "number",
+    "yes_no",
+    "box",
+    "boxes",
+    "open",
+    "text",
+    "label",
+    "joint",
+    "decimal",
+    "regression",
+    "generated",
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 BOX_KINDS = ("box", "boxes")
+LABEL_KINDS = ("label", "joint")
+VALUE_KINDS = ("decimal", "regression")
+WRITTEN_KINDS = (*BOX_KINDS, *VALUE_KINDS, "generated")  # there is nothing to choose from
 UNSCORED_KINDS = ("open", "text")  # used in training and never scored: there is no correct answer
 
 
@@ -24,9 +42,13 @@ class Question:
         text: the question itself.
         kind: ``one`` option, ``several`` options, a ``number`` from 0 to 10, ``yes_no``, one ``box`` in an image, all
             ``boxes`` that fit, an ``open`` reply to a person, or a ``text`` whose format the question states itself (a
-            caption). The last two have no single correct answer.
-        options: for the first two kinds, each with its letter: ``A. happy``.
-        form: for boxes, their format (:mod:`omnisense.reasoning.answers.boxes`).
+            caption). These two have no single correct answer. A ``label`` out of a set, a ``joint`` label with one
+            value in each of several fields, a ``decimal`` that is right to two decimals, a ``regression`` that is
+            scored by its relative error, or a ``generated`` text that is compared with a reference text.
+        options: for the first two kinds, each with its letter: ``A. happy``; for a label, the labels; for a joint
+            label, its values with their field: ``emotion: happy``.
+        form: for boxes, their format (:mod:`omnisense.reasoning.answers.boxes`); ``stated`` where the question's text
+            says itself which answers are possible and how they are written.
 
     Raises:
         InputError: an unknown kind.
@@ -48,9 +70,23 @@ class Question:
 
     def candidates(self) -> tuple[str, ...]:
         """Return every possible answer to a single choice, as the answer parser returns it."""
+        if self.kind == "label":
+            return tuple(dict.fromkeys(option.strip().lower() for option in self.options))
+        if self.kind == "joint":
+            return tuple("; ".join(values) for values in itertools.product(*self.fields().values()))
+        if self.kind in WRITTEN_KINDS:
+            return ()
         if self.kind == "number":
             return tuple(str(n) for n in range(11))
         return ("yes", "no") if self.kind == "yes_no" else tuple(self.letters)
+
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """Return the fields of a joint label, each with its possible values in lower case."""
+        found: dict[str, list[str]] = {}
+        for option in self.options:
+            name, _, value = option.partition(":")
+            found.setdefault(name.strip().lower(), []).append(value.strip().lower())
+        return {name: tuple(values) for name, values in found.items()}
 
 
 def strip_letter(option: str) -> str:
@@ -74,6 +110,11 @@ _ANSWER_FORMATS = {
     "number": "one whole number from 0 to 10, in digits",
     "yes_no": "Yes or No",
     "open": "your reply to the person",
+    "label": "the one label that fits",
+    "joint": "one value for each field, as field: value, separated by commas",
+    "decimal": "one number, in digits",
+    "regression": "one number, in digits",
+    "generated": "your text",
 }
 
 
@@ -97,9 +138,9 @@ def question_text(
     """
     seen = f"What was seen and heard in the clip:\n{fence(percepts)}\n\n" if percepts.strip() else ""
     said = f"What is said in the clip:\n{fence(transcript)}\n\n" if transcript.strip() else ""
-    if question.kind == "text":
+    if question.kind == "text" or (question.form == "stated" and not think):
         return f"{seen}{said}{question.text}"
-    options = "\nOptions:\n" + "\n".join(question.options) + "\n" if question.options else "\n"
+    options = _options_text(question)
     asks_for_boxes = question.kind in BOX_KINDS
     wanted = (
         boxes.describe_format(question.form, question.kind == "boxes")
@@ -112,3 +153,13 @@ def question_text(
         else f"Answer with {wanted} and nothing else."
     )
     return f"{seen}{said}{_THOUGHT_PATTERN if thought_pattern else ''}Question: {question.text}\n{options}\n{form}"
+
+
+def _options_text(question: Question) -> str:
+    if not question.options or question.form == "stated":
+        return "\n"
+    if question.kind == "joint":
+        lines = [f"{name}: {', '.join(values)}" for name, values in question.fields().items()]
+        return "\nFields:\n" + "\n".join(lines) + "\n"
+    heading = "Labels" if question.kind == "label" else "Options"
+    return f"\n{heading}:\n" + "\n".join(question.options) + "\n"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from omnisense import models
 from omnisense.errors import InputError
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
+
+MODEL_ARGS = ("dtype", "device_map", "attn_implementation", "quantization")
 
 
 def load_policy(
@@ -18,6 +21,7 @@ def load_policy(
     modalities: Iterable[str] = (),
     batch_size: int = 8,
     seed: int = 0,
+    model_args: Mapping[str, str] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Policy:
     """Load a policy by name.
@@ -30,13 +34,19 @@ def load_policy(
         modalities: what a chat model accepts besides text: ``image``, ``audio``. Local models know theirs.
         batch_size: prompts in a batch for a local model; concurrent requests for a chat model.
         seed: for sampling.
+        model_args: how a Hugging Face model is loaded, by name: ``dtype``, ``device_map``, ``attn_implementation``,
+            ``quantization``.
         on_progress: receives one line per step when the model has to be fetched; by default they are logged.
 
     Raises:
         ModelError: no such model, or it cannot be fetched.
-        InputError: the name is malformed, a modality is unknown, or an adapter is given for a GGUF model.
+        InputError: the name is malformed, a modality is unknown, or an adapter is given for a GGUF model, or a model
+            argument is unknown or does not fit the kind of model.
     """
+    arguments = _checked(model_args or {})
     kind, _, rest = name.partition(":")
+    if arguments and kind in ("scripted", "chat"):
+        raise InputError(f"model arguments do not apply to {name}", "Leave them out.")
     if kind == "scripted":
         return ScriptedPolicy.from_file(rest) if rest else ScriptedPolicy()
     if kind == "chat":
@@ -49,10 +59,20 @@ def load_policy(
 
         if adapter is not None:
             raise InputError("adapters do not fit GGUF models", "Give the model as a Hugging Face folder.", adapter)
+        if arguments:
+            raise InputError("model arguments do not fit GGUF models", "Give the model as a Hugging Face folder.")
         return GgufPolicy(name, seed=seed, on_progress=on_progress)
     from omnisense.reasoning.policies.transformers import TransformersPolicy
 
-    return TransformersPolicy(name, adapter=adapter, batch_size=batch_size, seed=seed, on_progress=on_progress)
+    return TransformersPolicy(
+        name, adapter=adapter, batch_size=batch_size, seed=seed, on_progress=on_progress, **arguments
+    )
+
+
+def _checked(arguments: Mapping[str, str]) -> dict[str, Any]:
+    if unknown := sorted(arguments.keys() - set(MODEL_ARGS)):
+        raise InputError(f"unknown model argument {', '.join(unknown)}", f"Choose from {', '.join(MODEL_ARGS)}.")
+    return dict(arguments)
 
 
 def _is_gguf(name: str, found: Path | None) -> bool:

@@ -13,7 +13,11 @@ from omnisense.reasoning.policies.rope import patch_rope_index
 
 
 def load_model(
-    folder: Path, dtype: str = "auto", device_map: Any = None, attention: str | None = None
+    folder: Path,
+    dtype: str = "auto",
+    device_map: Any = None,
+    attention: str | None = None,
+    quantization: str | None = None,
 ) -> tuple[Any, Encoder]:
     """Load a saved model and the encoder of its prompts; omni models get rope positions row by row.
 
@@ -22,23 +26,25 @@ def load_model(
         dtype, device_map: as transformers takes them; without a map the model stays on the CPU.
         attention: implementation of attention, as transformers names it (``sdpa``, ``eager``, ``flash_attention_2``);
             None for its own choice.
+        quantization: ``4bit`` or ``8bit`` weights by bitsandbytes; None for the checkpoint's own.
 
     Raises:
         ModelError: it cannot be loaded, or has no chat template.
-        InputError: an unknown dtype.
+        InputError: an unknown dtype or quantization, or the package for it is missing.
     """
     import torch
     import transformers
 
     if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
         raise InputError(f"unknown dtype '{dtype}'", "Choose auto, float32, bfloat16 or float16.")
+    quantized = {"quantization_config": _quantization(quantization)} if quantization else {}
     transformers.utils.logging.disable_progress_bar()
     try:
         family = family_of(folder)
         reader = transformers.AutoTokenizer if family is TEXT_FAMILY else transformers.AutoProcessor
         processor = reader.from_pretrained(folder)
         model = getattr(transformers, family.loader).from_pretrained(
-            folder, dtype=dtype, device_map=device_map, attn_implementation=attention
+            folder, dtype=dtype, device_map=device_map, attn_implementation=attention, **quantized
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -52,6 +58,18 @@ def load_model(
     if "omni" in model.config.model_type:
         patch_rope_index(model)
     return model.eval(), Encoder(processor, family)
+
+
+def _quantization(name: str) -> Any:
+    import importlib.util
+
+    from transformers import BitsAndBytesConfig
+
+    if name not in ("4bit", "8bit"):
+        raise InputError(f"unknown quantization '{name}'", "Choose 4bit or 8bit.")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise InputError("quantization needs bitsandbytes", "Install it: pip install bitsandbytes.")
+    return BitsAndBytesConfig(**{f"load_in_{name}": True})
 
 
 def load_adapter(model: Any, adapter: str | Path, trainable: bool = False) -> Any:

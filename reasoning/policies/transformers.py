@@ -39,6 +39,8 @@ class TransformersPolicy:
         device_map: as transformers takes it; by default the first GPU if there is one, else the CPU.
         batch_size: prompts in a batch; batches are formed from prompts of similar length.
         seed: combined with the seed of each call.
+        attn_implementation: of attention, as transformers names it; None for the model's own choice.
+        quantization: ``4bit`` or ``8bit`` weights by bitsandbytes; None for the checkpoint's own.
         cache_mib: how much memory the caches of recent prompts may take. A text prompt that begins like one of them
             is computed from where they differ. 0 keeps none. Prompts of models with eyes or ears are not kept, since
             their positions depend on media; nor are those of models with sliding windows or recurrent states.
@@ -56,6 +58,8 @@ class TransformersPolicy:
         adapter: str | Path | None = None,
         dtype: str = "auto",
         device_map: str | dict[str, Any] | None = None,
+        attn_implementation: str | None = None,
+        quantization: str | None = None,
         batch_size: int = 8,
         seed: int = 0,
         cache_mib: int = 256,
@@ -63,6 +67,7 @@ class TransformersPolicy:
     ) -> None:
         self.name = str(model) if adapter is None else f"{model}+{adapter}"
         self._model_name, self._adapter, self._dtype, self._device_map = str(model), adapter, dtype, device_map
+        self._attention, self._quantization = attn_implementation, quantization
         self._batch_size, self._seed, self._on_progress = batch_size, seed, on_progress
         self._lock = threading.RLock()
         self._prefixes = PrefixCache(cache_mib * 2**20)
@@ -99,12 +104,22 @@ class TransformersPolicy:
             if self._loaded is None:
                 folder, began = models.fetch(self._model_name, self._on_progress), time.perf_counter()
                 device = "cuda:0" if torch.cuda.is_available() else "cpu"
-                model, encoder = load_model(folder, self._dtype, self._device_map or device)
+                model, encoder = load_model(
+                    folder, self._dtype, self._device_map or device, self._attention, self._quantization
+                )
                 if self._adapter:
                     model = load_adapter(model, self._adapter).merge_and_unload().eval()
                 self._loaded = model, encoder
                 _log.info("policy %s loaded on %s in %.1f s", self.name, model.device, time.perf_counter() - began)
             return self._loaded
+
+    def prompt_tokens(self, prompt: PreparedPrompt) -> int:
+        """Return the number of tokens of a prompt that :meth:`prepare` returned, those of its media included."""
+        return int(prompt.inputs.inputs["input_ids"].shape[-1])
+
+    def text_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text that is not part of a template, such as a reply."""
+        return len(self.load()[1].text_tokens(text))
 
     def write(
         self,

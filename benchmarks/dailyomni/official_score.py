@@ -1,0 +1,42 @@
+"""The authors' scoring of Daily-Omni, read from their public evaluation script.
+
+What follows the first ``assistant`` in the reply is used where there is one, for their decoder may repeat the prompt.
+A letter from A to D at its start, in either case, is the answer, so that prose which begins with one counts:
+``Definitely C`` is read as D. Anything else is compared as it is. Questions that fail, or whose video is missing, leave
+the denominator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from omnisense.benchmarks.harness.records import Record
+from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
+
+_ECHO = re.compile(r"assistant\s*(.*)$", re.DOTALL)
+_LETTER = re.compile(r"\s*([A-D])", re.IGNORECASE)
+
+
+def score_reply(reply: str, answer: str) -> float:
+    """Return the authors' score of a reply to a question whose right answer is a letter."""
+    echo = _ECHO.search(reply)
+    said = echo[1].strip() if echo else reply
+    letter = _LETTER.match(said)
+    given = letter[1] if letter else said
+    return float(bool(given) and given.strip().upper() == answer.strip().upper())
+
+
+def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
+    """Return the accuracy over what was answered, as the authors count it, and over all that was asked."""
+    answered = [r for r in records if r.status == "answered"]
+    right = sum(r.official or 0.0 for r in answered)
+    return OfficialRun(
+        {},
+        [
+            OfficialMetric("accuracy over answered questions", right / len(answered) if answered else None,
+                           f"{len(answered)} questions; what failed has left the denominator, as in their script"),
+            OfficialMetric("accuracy over all questions asked", right / len(records) if records else None,
+                           f"{len(records)} questions; what failed counts as wrong"),
+        ],
+    )  # fmt: skip

@@ -1,0 +1,103 @@
+"""Read EmoBench-M: the files of ``benchmark_json/``, beside which lies ``dataset/``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omnisense.benchmarks.emobench.official_score import first_match
+from omnisense.benchmarks.emobench.sets import EMOTIONS, GROUPS, INTENTS, EmotionSet, joint_options, set_of
+from omnisense.benchmarks.harness.dataset import Dataset, Sample
+from omnisense.benchmarks.harness.question_files import RowError, resolve_media
+from omnisense.benchmarks.harness.question_rows import Faults, Row, build_dataset, content_id, gold_of, list_rows
+from omnisense.benchmarks.harness.text_metrics import check_installed
+from omnisense.errors import InputError
+from omnisense.reasoning.answers.question import Question
+
+FOLDER = "benchmark_json"
+_MEDIA_FOLDERS = ("dataset", "datasets")
+
+
+def load(path: str | Path) -> Dataset:
+    """Read the folder that holds ``benchmark_json/`` and ``dataset/``, that folder's JSON files, or one file of it.
+
+    Raises:
+        InputError: there are no such files, or one is no list of rows; or texts are asked for that cannot be scored.
+    """
+    root = Path(path).expanduser()
+    files = _files(root)
+    folder = files[0].parent.parent if files[0].parent.name == FOLDER else files[0].parent
+    rows: list[tuple[str, Row]] = []
+    for file in files:
+        found = list_rows(file, ("conversations",))
+        emotion_set = set_of(file.stem)
+        golds = dict.fromkeys(said.strip().lower() for _, row in found if (said := _said(row, "gpt")).strip())
+        labels = tuple(dict.fromkeys([*emotion_set.labels, *golds])) if emotion_set.kind == "label" else ()
+        rows += [(place, {**row, "set": emotion_set, "labels": labels, "file": file.stem}) for place, row in found]
+    if any(row["set"].kind == "generated" for _, row in rows):
+        check_installed()
+    used = dict.fromkeys(row["set"] for _, row in rows)
+    groups = {name: tuple(s.name for s in used if s.group == name) for name in GROUPS}
+    return build_dataset(
+        "emobench-m",
+        root,
+        files,
+        rows,
+        lambda row, _, faults: _read_row(row, faults, folder),
+        groups={name: sets for name, sets in groups.items() if sets},
+    )
+
+
+def _files(root: Path) -> list[Path]:
+    if root.is_file():
+        return [root]
+    folder = root / FOLDER if (root / FOLDER).is_dir() else root
+    found = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if not found:
+        raise InputError(f"it holds no JSON files, nor a folder {FOLDER}", "Give EmoBench-M's folder.", root)
+    return found
+
+
+def _said(row: Row, who: str) -> str:
+    turns: Any = row.get("conversations")
+    if not isinstance(turns, list):
+        return ""
+    return next((str(t.get("value") or "") for t in turns if isinstance(t, dict) and t.get("from") == who), "")
+
+
+def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
+    emotion_set: EmotionSet = row["set"]
+    text, right = _said(row, "human").replace("<video>", "").strip(), _said(row, "gpt").strip()
+    named = str(row.get("video") or "")
+    question = faults.attempt(lambda: _question(text, emotion_set, row["labels"]), Question(text, "yes_no"))
+    gold = "" if faults else faults.attempt(lambda: _gold(right, question), "")
+    media = faults.attempt_media(lambda: resolve_media(named, folder, _MEDIA_FOLDERS, _MEDIA_FOLDERS), None)
+    return Sample(
+        id=content_id(row["file"], row.get("id"), named, text),
+        task=emotion_set.name,
+        level=0,
+        question=question,
+        gold=gold,
+        modality="video",
+        media=media,
+        uses_audio=True,
+        group=named,
+        row={"id": row.get("id"), "label": right},
+        tags={"set": (emotion_set.name,)},
+    )
+
+
+def _question(text: str, emotion_set: EmotionSet, labels: Sequence[str]) -> Question:
+    if not text:
+        raise RowError("no question", "the question is empty")
+    if emotion_set.kind == "joint":
+        return Question(text, "joint", joint_options(), form="stated")
+    return Question(text, emotion_set.kind, tuple(labels), form="stated")
+
+
+def _gold(right: str, question: Question) -> str:
+    if question.kind == "joint" and (emotion := first_match(right, EMOTIONS)):
+        intent = first_match(right, INTENTS)
+        return f"{emotion}; {intent}" if intent else gold_of(right, question)
+    return gold_of(right, question)

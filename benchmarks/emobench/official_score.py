@@ -1,0 +1,96 @@
+"""The authors' scoring of EmoBench-M, read from their public evaluation scripts.
+
+- A label is right when it is equal to the right one after stripping and lower-casing, so that a sentence is wrong.
+  Accuracy, and precision, recall and F1 weighted by the size of each class, are over rows in which neither side is
+  empty: an empty reply leaves the denominator.
+- Of MC-EIU, emotion and intent must both be right. Each is the first of its values, in the order of the authors' list,
+  that occurs anywhere in the lower-cased reply, inside other words too; a reply that lacks one is left out.
+- SMILE is scored by BLEU-4, ROUGE-L and BERTScore over rows in which neither side is empty. BLEU is the mean over
+  sentences, with sacrebleu's smoothing (the authors' NLTK call has none, and gives 0 to short texts); BERTScore needs
+  its package and model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omnisense.benchmarks.emobench.sets import EMOTIONS, INTENTS
+from omnisense.benchmarks.harness.problem_rows import by_tag
+from omnisense.benchmarks.harness.records import Record
+from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
+from omnisense.benchmarks.harness.text_metrics import bert_score, bleu, rouge_l
+from omnisense.reasoning.answers.question import Kind
+
+
+def first_match(text: str, labels: Sequence[str]) -> str:
+    """Return the first of the labels, in their order, that occurs in a text; empty where none does."""
+    lowered = text.lower()
+    return next((label for label in labels if label in lowered), "")
+
+
+def score_reply(reply: str, right: str, kind: Kind) -> float | None:
+    """Return the authors' score of a reply; None where they leave it out.
+
+    Args:
+        reply: as it came.
+        right: the label or text of the data.
+        kind: of the question.
+    """
+    given, wanted = reply.strip(), right.strip()
+    if not given or not wanted:
+        return None
+    if kind == "generated":
+        return rouge_l(given, wanted)
+    if kind == "joint":
+        said, true = _joint(given), _joint(wanted)
+        return float(said == true) if all(said) and all(true) else None
+    return float(given.lower() == wanted.lower())
+
+
+def _joint(text: str) -> tuple[str, str]:
+    return first_match(text, EMOTIONS), first_match(text, INTENTS)
+
+
+def weighted_scores(right: Sequence[str], given: Sequence[str]) -> tuple[float, float, float]:
+    """Return precision, recall and F1, weighted by the number of rows of each right label; 0 where undefined."""
+    precision = recall = f1 = 0.0
+    for label in set(right):
+        hits = sum(r == g == label for r, g in zip(right, given, strict=True))
+        n_right, n_given = right.count(label), given.count(label)
+        p, r = hits / n_given if n_given else 0.0, hits / n_right
+        weight = n_right / len(right)
+        precision, recall = precision + weight * p, recall + weight * r
+        f1 += weight * (2 * p * r / (p + r) if p + r else 0.0)
+    return precision, recall, f1
+
+
+def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
+    """Return the weighted figures of each set, and the figures of generated texts."""
+    metrics: list[OfficialMetric] = []
+    notes: list[str] = []
+    counted = [r for r in records if r.status == "answered" and r.official is not None]
+    for name, found in by_tag(counted, "set").items():
+        if found[0].kind == "generated":
+            metrics += _text_metrics(name, found, notes)
+            continue
+        as_labels = ("%s_%s".__mod__) if found[0].kind == "joint" else None
+        right = [as_labels(_joint(_right(r))) if as_labels else _right(r).lower() for r in found]
+        given = [as_labels(_joint(r.reply)) if as_labels else r.reply.strip().lower() for r in found]
+        precision, recall, f1 = weighted_scores(right, given)
+        note = f"{len(found)} rows; precision {precision:.3f}, recall {recall:.3f}"
+        metrics.append(OfficialMetric(f"{name}: weighted F1", f1, note))
+    return OfficialRun({}, metrics, notes)
+
+
+def _right(record: Record) -> str:
+    return str(record.row["label"]).strip()
+
+
+def _text_metrics(name: str, records: Sequence[Record], notes: list[str]) -> list[OfficialMetric]:
+    texts, references = [r.reply.strip() for r in records], [_right(r) for r in records]
+    similarity = bert_score(texts, references)
+    if similarity is None:
+        notes.append(f"{name}: BERTScore is missing, since its package or model is not at hand.")
+    rouge = sum(rouge_l(t, r) for t, r in zip(texts, references, strict=True)) / len(texts)
+    found = [("BLEU-4", bleu(texts, references)), ("ROUGE-L", rouge), ("BERTScore", similarity)]
+    return [OfficialMetric(f"{name}: {metric}", value, f"{len(texts)} texts") for metric, value in found]

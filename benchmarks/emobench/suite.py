@@ -1,0 +1,89 @@
+"""EmoBench-M as a suite. The rest of the package is imported when it is needed, to keep ``--help`` fast.
+
+The questions state themselves which labels are possible, so that the prompts are the authors' own. Authors' score:
+:mod:`omnisense.benchmarks.emobench.official_score` lists its quirks. Groups of sets are the paper's, by the names of
+files (:mod:`omnisense.benchmarks.emobench.sets`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omnisense.benchmarks.harness.suite import ModelUnderTest, OfficialRun, ReportSpec, Suite, SuiteOption
+
+if TYPE_CHECKING:
+    from omnisense.benchmarks.harness.dataset import Dataset, Sample
+    from omnisense.benchmarks.harness.records import Record
+
+
+def load(data: Path, model: ModelUnderTest) -> Dataset:
+    """See :func:`omnisense.benchmarks.emobench.loading.load`."""
+    from omnisense.benchmarks.emobench import loading
+
+    return loading.load(data)
+
+
+def official_score(sample: Sample, reply: str, think: bool) -> float | None:
+    """See :func:`omnisense.benchmarks.emobench.official_score.score_reply`."""
+    from omnisense.benchmarks.emobench import official_score as official
+
+    return official.score_reply(reply, str(sample.row["label"]), sample.question.kind)
+
+
+def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
+    """See :func:`omnisense.benchmarks.emobench.official_score.score_run`."""
+    from omnisense.benchmarks.emobench import official_score as official
+
+    return official.score_run(records, is_complete)
+
+
+def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> ReportSpec:
+    """Return the sets in their groups."""
+    from omnisense.benchmarks.emobench.sets import SETS
+
+    names = [*SETS, *sorted(set(tasks) - set(SETS))]
+    return ReportSpec(
+        title="EmoBench-M",
+        tasks=dict.fromkeys(names, ""),
+        groups=groups,
+        macros={},
+        published=[
+            {"model": model, "split": "full", "average": average} | dict.fromkeys(names)
+            for model, average in (
+                ("human (FER .620, CEU .844, SCEA .727)", 0.730),
+                ("Gemini-2.0-Flash", 0.623),
+                ("Gemini-1.5-Flash", 0.613),
+                ("Video-LLaMA2.1-7B-AV", 0.487),
+                ("random", 0.254),
+            )
+        ],
+        published_source="the authors' table (arXiv 2502.04424); averages over sets",
+        score_run=score_run,
+    )
+
+
+def is_question_file(path: Path) -> bool:
+    """Return whether a path is a folder with ``benchmark_json/``, or a file of rows with ``conversations``."""
+    if path.is_dir():
+        return (path / "benchmark_json").is_dir()
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as text:
+        return '"conversations"' in text.read(4096)
+
+
+SUITE = Suite(
+    name="emobench-m",
+    summary="Evaluate on EmoBench-M. Repeat the command to resume an interrupted run.",
+    load=load,
+    options=(SuiteOption("data", "Folder with benchmark_json/ and dataset/.", "path", "DIR", required=True),),
+    official_score=official_score,
+    report_spec=report_spec,
+    is_question_file=is_question_file,
+    frames="16",
+    max_pixels=768 * 28 * 28,
+    license="Apache-2.0",
+    shows="video, audio",
+)

@@ -1,0 +1,213 @@
+"""From the rows of question files to a dataset: what the loaders of the suites share.
+
+A loader reads each row by a function that gives a sample, and raises :class:`.question_files.RowError` inside
+:meth:`Faults.attempt` for what is wrong with it: a row that cannot be asked is kept with its problem.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omnisense.benchmarks.harness.dataset import Dataset, Problem, Sample
+from omnisense.benchmarks.harness.question_files import RowError, unique_id
+from omnisense.benchmarks.harness.scorer import canonical
+from omnisense.errors import InputError
+from omnisense.reasoning.answers.question import Question, strip_letter
+
+Row = dict[str, Any]
+T = TypeVar("T")
+_MOST_OPTIONS = 26
+
+
+class Faults(list[RowError]):
+    """What is wrong with a row; what is wrong with its media alone is kept apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_media: list[RowError] = []
+
+    def attempt_media(self, read: Callable[[], T], otherwise: T) -> T:
+        """See :meth:`attempt`, for the media."""
+        try:
+            return read()
+        except RowError as fault:
+            self.of_media.append(fault)
+            return otherwise
+
+    @property
+    def media_problem(self) -> str:
+        """What is wrong with the media, in words."""
+        return "; ".join(map(str, self.of_media))
+
+    def attempt(self, read: Callable[[], T], otherwise: T) -> T:
+        """Return what ``read`` returns; ``otherwise``, with the fault kept, when it raises :class:`RowError`."""
+        try:
+            return read()
+        except RowError as fault:
+            self.append(fault)
+            return otherwise
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self))
+
+
+def build_dataset(
+    suite: str,
+    root: Path,
+    files: Sequence[Path],
+    rows: Iterable[tuple[str, Row]],
+    read_row: Callable[[Row, str, Faults], Sample],
+    *,
+    settings: str = "",
+    groups: Mapping[str, tuple[str, ...]] | None = None,
+    official_size: int = 0,
+) -> Dataset:
+    """Return the dataset of a suite.
+
+    Args:
+        suite: its name.
+        root: the folder or file that was named.
+        files: the question files.
+        rows: each with its place.
+        read_row: returns the sample of a row, given its place and a list for its faults.
+        settings: of the loader that change what is asked, for the fingerprint.
+        groups: tasks by group, where the data names them.
+        official_size: the number of questions of the published benchmark.
+    """
+    samples: list[Sample] = []
+    problems: list[Problem] = []
+    seen: dict[str, str] = {}
+    for place, row in rows:
+        faults = Faults()
+        sample = read_row(row, place, faults)
+        problems += [Problem(place, fault.kind, str(fault)) for fault in (*faults, *faults.of_media)]
+        if sample.id in seen:
+            problems.append(Problem(place, "duplicate", f"the same question as {seen[sample.id]}"))
+            sample = replace(sample, id=unique_id(sample.id, seen))
+        seen[sample.id] = place
+        samples.append(replace(sample, source=place, problem=str(faults), media_problem=faults.media_problem))
+    folder = root if root.is_dir() else root.parent
+    is_official = bool(official_size) and len(samples) == official_size
+    return Dataset(
+        str(root),
+        tuple(samples),
+        tuple(problems),
+        _fingerprint(files, samples, folder, settings),
+        tuple(map(str, files)),
+        suite,
+        groups or {},
+        is_official,
+    )
+
+
+def _fingerprint(files: Sequence[Path], samples: Sequence[Sample], folder: Path, settings: str) -> str:
+    digest = hashlib.sha256(settings.encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    media = {m for s in samples for m in (s.media, s.sound, s.subtitles) if m}
+    for path in sorted(media):
+        digest.update(f"{os.path.relpath(path, folder)}:{os.path.getsize(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def read_json(file: Path) -> Any:
+    """Return the contents of a JSON file.
+
+    Raises:
+        InputError: it cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"it cannot be read as JSON ({error})", "Download it again.", file) from error
+
+
+def list_rows(file: Path, needs: Iterable[str]) -> list[tuple[str, Row]]:
+    """Return the rows of a JSON list or of JSON lines, each with its place.
+
+    Args:
+        file: the file.
+        needs: keys that every row has.
+
+    Raises:
+        InputError: it cannot be read, holds no rows, or a row lacks a key.
+    """
+    if file.suffix == ".jsonl":
+        found = [(f"{file.name} line {n}", row) for n, row in _json_lines(file)]
+    else:
+        rows = read_json(file)
+        if not isinstance(rows, list):
+            raise InputError("it is not a list of rows", "Give the benchmark's own file.", file)
+        found = [(f"{file.name} row {n}", row) for n, row in enumerate(rows)]
+    if not found:
+        raise InputError("it holds no rows", "Give the benchmark's own file.", file)
+    for place, row in found:
+        missing = sorted(set(needs) - row.keys()) if isinstance(row, dict) else ["its fields"]
+        if missing:
+            raise InputError(f"{place} lacks {', '.join(missing)}", "Fix or remove the row.", file)
+    return found
+
+
+def _json_lines(file: Path) -> list[tuple[int, Any]]:
+    try:
+        lines = file.read_text("utf-8").split("\n")
+        return [(n, json.loads(line)) for n, line in enumerate(lines, 1) if line.strip()]
+    except (OSError, ValueError) as error:
+        raise InputError(f"it cannot be read as JSON lines ({error})", "Download it again.", file) from error
+
+
+def find_file(root: Path, names: Sequence[str], what: str) -> Path:
+    """Return the question file that was named, or the first of these names in the folder that was named.
+
+    Raises:
+        InputError: there is none.
+    """
+    if root.is_file():
+        return root
+    if not root.is_dir():
+        raise InputError("there is no such folder", f"Give the folder that holds {what}.", root)
+    found = next((root / name for name in names if (root / name).is_file()), None)
+    if found is None:
+        raise InputError(f"it holds no {' or '.join(names)}", f"Give the folder that holds {what}.", root)
+    return found
+
+
+def content_id(*parts: Any) -> str:
+    """Return an id (12 digits) that depends on a question's contents, not on its place."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def lettered_options(options: Any) -> tuple[str, ...]:
+    """Return options with their letters, A first; those without get theirs.
+
+    Raises:
+        RowError: they are not a list of two to 26 texts, or one has another letter than its place says.
+    """
+    if not isinstance(options, list) or not 2 <= len(options) <= _MOST_OPTIONS:
+        raise RowError("impossible answer", "there are no options to choose from")
+    texts = [str(option).strip() for option in options]
+    named = [strip_letter(text) != text and text.lstrip("([")[:1] == chr(65 + i) for i, text in enumerate(texts)]
+    if all(named) or not any(named):
+        return tuple(text if is_named else f"{chr(65 + i)}. {text}" for i, (text, is_named) in
+                     enumerate(zip(texts, named, strict=True)))  # fmt: skip
+    heads = ", ".join(text[:2] for text in texts)
+    raise RowError("impossible answer", f"the options are not lettered from A on ({heads})")
+
+
+def gold_of(answer: Any, question: Question) -> str:
+    """Return the right answer in canonical form.
+
+    Raises:
+        RowError: it cannot be an answer to the question.
+    """
+    gold = canonical(str(answer), question)
+    if not gold:
+        among = question.letters or ", ".join(question.candidates()) or "numbers"
+        raise RowError("impossible answer", f"the right answer {answer!r} is not among {among}")
+    return gold

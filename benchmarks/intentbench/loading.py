@@ -1,0 +1,41 @@
+"""Read IntentBench's ``qa.json``, beside which lie its ``videos/``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from omnisense.benchmarks.harness.dataset import Dataset, Sample
+from omnisense.benchmarks.harness.problem_rows import KINDS, NEEDS, read_row
+from omnisense.benchmarks.harness.question_rows import Faults, Row, build_dataset, find_file, list_rows
+from omnisense.benchmarks.harness.text_metrics import check_installed
+
+FILES = ("qa.json",)
+TASKS = {"multiple choice": "Social", "emer_ov_mc": "Emotion", "judge": "Deception"}
+_ASKS = ("why", "how", "what", "when", "who", "which", "where")
+
+
+def load(path: str | Path) -> Dataset:
+    """Read the folder that holds ``qa.json`` and ``videos/``, or the file itself.
+
+    Raises:
+        InputError: there is no such file, or it is no list of rows; or texts are asked for that cannot be scored.
+    """
+    root = Path(path).expanduser()
+    file = find_file(root, FILES, "IntentBench's qa.json")
+    rows = list_rows(file, NEEDS)
+    if any(KINDS.get(str(row["problem_type"])) == "generated" for _, row in rows):
+        check_installed()
+
+    def read(row: Row, _: str, faults: Faults) -> Sample:
+        kind = str(row["problem_type"])
+        tags = {"question word": (_question_word(str(row["problem"])),)} if kind == "multiple choice" else {}
+        return read_row(row, faults, file.parent, TASKS.get(kind, kind), tags)
+
+    return build_dataset("intentbench", root, [file], rows, read)
+
+
+def _question_word(problem: str) -> str:
+    """Return the first question word of the last sentence; the problem may begin with a transcript."""
+    words = re.findall(r"[a-z]+", problem.lower().rsplit("\n", 1)[-1])
+    return next((word for word in words if word in _ASKS), "other")

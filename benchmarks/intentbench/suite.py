@@ -1,0 +1,87 @@
+"""IntentBench as a suite. The rest of the package is imported when it is needed, to keep ``--help`` fast.
+
+Authors' score: :mod:`omnisense.benchmarks.harness.problem_rows` lists its quirks. Tasks are ours, by the kind of
+problem: Social (one option), Emotion (several), Deception (yes or no); their published figures have the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omnisense.benchmarks.harness.suite import ModelUnderTest, ReportSpec, Suite, SuiteOption
+
+if TYPE_CHECKING:
+    from omnisense.benchmarks.harness.dataset import Dataset, Sample
+    from omnisense.benchmarks.harness.prompting import PromptTemplates
+
+_HEAD = 4096  # characters of a file by which its format is recognized
+
+
+def load(data: Path, model: ModelUnderTest) -> Dataset:
+    """See :func:`omnisense.benchmarks.intentbench.loading.load`."""
+    from omnisense.benchmarks.intentbench import loading
+
+    return loading.load(data)
+
+
+def official_score(sample: Sample, reply: str, think: bool) -> float | None:
+    """See :func:`omnisense.benchmarks.harness.problem_rows.official_score`."""
+    from omnisense.benchmarks.harness import problem_rows
+
+    return problem_rows.official_score(sample, reply)
+
+
+def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> ReportSpec:
+    """Return the tasks, and the authors' figures."""
+    from omnisense.benchmarks.harness import problem_rows
+
+    return ReportSpec(
+        title="IntentBench",
+        tasks={"Social": "what people mean and why", "Emotion": "all that are felt", "Deception": "whether one lies"},
+        groups={},
+        macros={},
+        published=[
+            {"model": model, "split": "full", "average": average, "Social": None, "Emotion": emotion, "Deception": lie}
+            for model, average, emotion, lie in (
+                ("HumanOmniV2", 0.6933, 0.8241, 0.6400),
+                ("Gemini-2.5-Pro", 0.6715, None, None),
+                ("Qwen2.5-Omni-7B", 0.6420, 0.5974, 0.6350),
+            )
+        ],
+        published_source="the authors' table (arXiv 2506.21277); their average is over questions",
+        score_run=problem_rows.score_run,
+    )
+
+
+def load_templates(folder: Path, think: bool) -> PromptTemplates:
+    """See :class:`omnisense.benchmarks.intentbench.templates.Templates`."""
+    from omnisense.benchmarks.intentbench.templates import Templates
+
+    return Templates.read(folder)
+
+
+def is_question_file(path: Path) -> bool:
+    """Return whether a path is a file of rows with ``problem_type``, or a folder with one named ``qa.json``."""
+    file = path / "qa.json" if path.is_dir() else path
+    if not file.is_file():
+        return False
+    with file.open(encoding="utf-8", errors="replace") as text:
+        return '"problem_type"' in text.read(_HEAD)
+
+
+SUITE = Suite(
+    name="intentbench",
+    summary="Evaluate on IntentBench. Repeat the command to resume an interrupted run.",
+    load=load,
+    options=(SuiteOption("data", "Folder with qa.json and videos/.", "path", "DIR", required=True),),
+    official_score=official_score,
+    report_spec=report_spec,
+    is_question_file=is_question_file,
+    load_templates=load_templates,
+    frames="2fps",
+    max_pixels=768 * 28 * 28,
+    license="code Apache-2.0; its own videos CC BY-NC-SA",
+    shows="video, audio",
+)

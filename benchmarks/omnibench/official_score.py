@@ -1,0 +1,76 @@
+"""The authors' scoring of OmniBench, read from their public script, which follows MMMU's.
+
+A reply's answer is sought in this order: letters in brackets, letters before a space, letters before a full stop, and,
+in replies of more than five words, the options' texts. Of several that are found, the one that stands last counts; a
+letter counts as last only where it stands alone between spaces. Letters are those from A to D, in upper case, inside
+words too: ``DNA test`` holds an A before a space. Where nothing is found, the public scorer guesses at random: the
+score is then the guess's expectation, one in four, and the report says how many replies that concerns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omnisense.benchmarks.harness.records import Record
+from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
+from omnisense.reasoning.answers.question import strip_letter
+
+_LETTERS = "ABCD"
+_LONG_REPLY = 5  # words; only in longer replies are the options' texts sought
+
+
+def letter_of(reply: str, options: Sequence[str]) -> str:
+    """Return the letter that is read from a reply; empty where the scorer would guess.
+
+    Args:
+        reply: as it came.
+        options: the four options, without their letters.
+    """
+    text = f" {reply} "
+    for form in ("({})", "{} ", "{}."):
+        found = [letter for letter in _LETTERS if form.format(letter) in text]
+        if found:
+            # Only letters in brackets are compared by where these stand; a single one needs no comparison.
+            at = "({})" if form == "({})" else " {} "
+            return found[0] if len(found) == 1 else _last(found, [text.rfind(at.format(x)) for x in found])
+    if len(text.split()) <= _LONG_REPLY:
+        return ""
+    lowered = text.lower()
+    found = [letter for letter, option in zip(_LETTERS, options, strict=True) if option.lower() in lowered]
+    if not found:
+        return ""
+    places = [lowered.rfind(options[_LETTERS.index(letter)].lower()) for letter in found]
+    return found[0] if len(found) == 1 else _last(found, places)
+
+
+def _last(letters: Sequence[str], places: Sequence[int]) -> str:
+    return letters[places.index(max(places))]
+
+
+def score_reply(reply: str, options: Sequence[str], gold: str) -> float:
+    """Return the authors' score of a reply; a quarter where they would guess.
+
+    Args:
+        reply: as it came.
+        options: the four options, with their letters.
+        gold: the right letter.
+    """
+    letter = letter_of(reply, [strip_letter(option) for option in options])
+    return float(letter == gold) if letter else 1 / len(_LETTERS)
+
+
+def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
+    """Return how many replies the authors would guess for, and the accuracy if those counted as wrong."""
+    answered = [record for record in records if record.status == "answered"]
+    if not answered:
+        return OfficialRun({}, [])
+    guessed = [r for r in answered if not letter_of(r.reply, [strip_letter(option) for option in r.options])]
+    right = sum(r.official or 0.0 for r in answered) - len(guessed) / len(_LETTERS)
+    note = f"{len(guessed)} of {len(answered)} replies"
+    return OfficialRun(
+        {},
+        [
+            OfficialMetric("replies that the authors would guess for", len(guessed) / len(answered), note),
+            OfficialMetric("accuracy, those counted as wrong", right / len(answered)),
+        ],
+    )
