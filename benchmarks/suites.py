@@ -40,6 +40,22 @@ def find_suite(data: Path) -> Suite:
     return next(fitting, get_suite(DEFAULT_SUITE))
 
 
+def find_data(root: Path) -> dict[str, Path]:
+    """Return the data folders of suites in a folder, or in folders up to two levels below it.
+
+    Of several folders of one suite the first counts, in order of depth and name. Suites whose data are single files
+    of any name are not found.
+    """
+    found: dict[str, Path] = {}
+    for folder in (root, *(p for pattern in ("*", "*/*") for p in sorted(root.glob(pattern)) if p.is_dir())):
+        for name in SUITES:
+            suite = get_suite(name)
+            if any((folder / file).exists() for file in suite.files) and suite.is_question_file(folder):
+                found.setdefault(name, folder)
+                break
+    return {name: found[name] for name in SUITES if name in found}
+
+
 def report_spec_for(folders: Sequence[Path]) -> ReportSpec:
     """Return how the figures of run folders are combined, all of them runs of one suite.
 

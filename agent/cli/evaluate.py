@@ -35,12 +35,14 @@ class SuiteGroup(click.Group):
         """See :class:`click.Group`."""
         from omnisense.benchmarks.suites import SUITES
 
-        return sorted(name for name in SUITES if self.get_command(ctx, name))
+        return sorted([*self.commands, *(name for name in SUITES if self.get_command(ctx, name))])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """See :class:`click.Group`."""
         from omnisense.benchmarks.suites import SUITES, get_suite
 
+        if cmd_name in self.commands:
+            return self.commands[cmd_name]
         return self._make(get_suite(cmd_name)) if cmd_name in SUITES else None
 
 
@@ -53,7 +55,39 @@ def _eval_command(suite: Suite) -> click.Command:
     return click.command(suite.name, help=suite.summary)(evaluate)
 
 
-eval_group = SuiteGroup(_eval_command, name="eval", help="Evaluate a model, the agent or a baseline on a benchmark.")
+def _print_suites(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print the suites with their size, what they show, and the licence of their data."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    from omnisense.benchmarks.suites import SUITES, get_suite
+
+    rows = [("suite", "questions", "shows", "license of the data")]
+    for name in SUITES:
+        suite = get_suite(name)
+        size = suite.size or sum(suite.task_sizes.values())
+        rows.append((name, str(size) if size else "as the data", suite.shows, suite.license))
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        click.echo("  ".join([*cells, row[3]]))
+    ctx.exit()
+
+
+eval_group = SuiteGroup(
+    _eval_command,
+    name="eval",
+    help="Evaluate a model, the agent or a baseline on a benchmark, or on all whose data are there.",
+    params=[
+        click.Option(
+            ["--suite-list"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_suites,
+            help="Print the benchmarks with size, modality and licence.",
+        )
+    ],
+)
 
 
 def _evaluate(suite: Suite, validate: bool, as_json: bool, given: Mapping[str, Any]) -> None:
@@ -61,16 +95,30 @@ def _evaluate(suite: Suite, validate: bool, as_json: bool, given: Mapping[str, A
 
     settings = None if validate else run_settings(given, suite)
     named = settings is not None and not given["as_agent"]
-    model = ModelUnderTest(given["policy"] if named else None, given["max_pixels"])
+    model = ModelUnderTest(given["policy"] if named else None, given["max_pixels"] or suite.max_pixels)
     dataset = suite.load(model=model, **{option.name: given[option.name] for option in suite.options})
     if settings is None:
         _print_validation(suite, dataset, as_json)
         return
-    if blocked := sum(1 for sample in dataset.samples if sample.problem):
+    shows_media = settings.prompting.media
+    if blocked := sum(1 for s in dataset.samples if s.problem or (shows_media and s.media_problem)):
         click.echo(
             f"{blocked} questions are invalid and become error records; run --validate for the reasons", err=True
         )
-    _run_and_report(settings, dataset, as_json)
+    _run_and_report(settings, dataset, as_json, given["log_to"])
+
+
+def run_with_progress(settings: RunSettings, dataset: Dataset) -> bool:
+    """Run, with progress on standard error; return whether it was interrupted."""
+    from omnisense.agent.cli.progress import EvaluationProgress
+    from omnisense.benchmarks.harness.run import run
+
+    with EvaluationProgress() as progress:
+        try:
+            run(settings, dataset, progress.plan, progress.record)
+        except KeyboardInterrupt:
+            return True
+    return False
 
 
 def _print_validation(suite: Suite, dataset: Dataset, as_json: bool) -> None:
@@ -79,7 +127,7 @@ def _print_validation(suite: Suite, dataset: Dataset, as_json: bool) -> None:
     for sample in dataset.samples:
         found = counts.setdefault((sample.level, sample.task), [0, 0])
         found[0] += 1
-        found[1] += bool(sample.problem)
+        found[1] += bool(sample.problem or sample.media_problem)
     if as_json:
         tasks = [
             {"level": level, "task": task, "questions": n, "cannot_be_asked": bad}
@@ -97,44 +145,42 @@ def _print_validation(suite: Suite, dataset: Dataset, as_json: bool) -> None:
         click.echo(f"{'all':<46} {len(dataset.samples):>5}{of} questions")
         for problem in dataset.problems:
             print_text(f"{problem.where}: {problem.kind}: {problem.what}", err=True)
-    if any(problem.kind != "unknown task" for problem in dataset.problems):
+    if any(problem.kind != "other task" for problem in dataset.problems):
         sys.exit(1)
 
 
 def _task_label(task: str, suite: Suite, spec: ReportSpec) -> str:
     if not suite.task_sizes:
         return task
-    group = next((name for name, codes in spec.groups.items() if task in codes), "unknown task")
+    group = next((name for name, codes in spec.groups.items() if task in codes), "a task of this data")
     return f"{group}: {task} {spec.tasks.get(task, '')}".rstrip()
 
 
-def _run_and_report(settings: RunSettings, dataset: Dataset, as_json: bool) -> None:
-    from omnisense.agent.cli.progress import EvaluationProgress
+def _run_and_report(settings: RunSettings, dataset: Dataset, as_json: bool, log_to: str | None) -> None:
     from omnisense.benchmarks.harness.report import write_report
-    from omnisense.benchmarks.harness.run import run
+    from omnisense.benchmarks.harness.trackers import check_tracker, log_scores
     from omnisense.benchmarks.suites import report_spec_for
 
+    if log_to:
+        check_tracker(log_to)
     folder = settings.folder(dataset)
-    interrupted = False
-    with EvaluationProgress() as progress:
-        try:
-            run(settings, dataset, progress.plan, progress.record)
-        except KeyboardInterrupt:
-            interrupted = True
+    interrupted = run_with_progress(settings, dataset)
     if not (folder / "manifest.json").is_file():  # stopped before anything began
-        _exit_now(130)
+        exit_now(130)
     summary = write_report(folder, report_spec_for([folder]))
+    if log_to and not interrupted:
+        log_scores(log_to, folder, summary)
     click.echo(json.dumps(summary, ensure_ascii=False) if as_json else (folder / "report.md").read_text("utf-8"))
     click.echo(f"written to {folder / 'report.html'}", err=True)
     if interrupted:
         click.echo("interrupted; run the same command to continue from here", err=True)
-        _exit_now(130)
+        exit_now(130)
     if summary["counts"]["errors"]:
         click.echo(f"{summary['counts']['errors']} questions ended in errors; --retry-errors asks them again", err=True)
         sys.exit(1)
 
 
-def _exit_now(code: int) -> None:
+def exit_now(code: int) -> None:
     """Exit without waiting for a batch that is still being computed."""
     sys.stdout.flush()
     sys.stderr.flush()

@@ -98,7 +98,17 @@ _RUN = (
     click.option("--output", type=FOLDER, metavar="DIR", help="Run folder. [default: runs/BENCHMARK/SETTINGS]"),
     click.option("--tasks", default="", metavar="LIST", help="Evaluate only these tasks: ER,TR."),
     click.option(
-        "--limit", type=click.IntRange(1), metavar="N", help="Maximum number of questions, taken evenly from the tasks."
+        "--limit",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Maximum number of questions, taken evenly from the tasks; the same ones for a seed.",
+    ),
+    click.option(
+        "--num-attempts",
+        type=click.IntRange(1),
+        default=1,
+        metavar="K",
+        help="Ask each question K times, for the mean, pass@k and the majority vote.",
     ),
     click.option(
         "--workers",
@@ -116,6 +126,16 @@ _RUN = (
     click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster; `local` starts one."),
     click.option("--gpus-per-worker", type=click.FloatRange(0), metavar="N", default=0.0, help="GPUs per Ray actor."),
     click.option("--shard", default="", metavar="I/N", help="Run only part I of N, into the same run folder."),
+    click.option(
+        "--judge",
+        metavar="NAME",
+        help="Model that extracts answers from replies that cannot be read (it never grades); such cases are marked.",
+    ),
+    click.option(
+        "--log-to",
+        type=click.Choice(["tensorboard", "wandb"]),
+        help="Log the scores to TensorBoard or Weights & Biases as well.",
+    ),
     click.option("--retry-errors", is_flag=True, help="Repeat the questions that ended in an error."),
 )
 
@@ -124,11 +144,26 @@ def evaluation_options(suite: Suite) -> list[Decorator]:
     """Return the options of ``omnisense eval`` for a suite: its own, then the system's, the prompt's and the run's."""
     validate = click.option("--validate", is_flag=True, help="Check the data and report problems; run nothing.")
     as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-    own = [_suite_option(option) for option in suite.options]
-    return [*own, validate, *_SYSTEM, *_prompt_options(suite), *_RUN, as_json]
+    own = [suite_option(option) for option in suite.options]
+    prompts = _prompt_options(
+        suite.frames, str(suite.max_pixels), suite.media == "clips", suite.load_templates is not None
+    )
+    published = click.option(
+        "--as-published",
+        is_flag=True,
+        help="Set everything to the authors' protocol; fails with what is missing for it (their prompts: --templates).",
+    )
+    return [*own, validate, published, *_SYSTEM, *prompts, *_RUN, as_json]
 
 
-def _suite_option(option: SuiteOption) -> Decorator:
+def common_options() -> list[Decorator]:
+    """Return the options of ``omnisense eval all``: those of any suite about clips, without a suite's own."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+    return [*_SYSTEM, *_prompt_options("each benchmark's own", "each benchmark's own", True, False), *_RUN, as_json]
+
+
+def suite_option(option: SuiteOption) -> Decorator:
+    """Return an option of a suite's loader as an option of a command."""
     flag = f"--{option.name.replace('_', '-')}"
     if option.type == "flag":
         return click.option(flag, option.name, is_flag=True, help=option.help)
@@ -146,8 +181,7 @@ def _suite_option(option: SuiteOption) -> Decorator:
     )
 
 
-def _prompt_options(suite: Suite) -> list[Decorator]:
-    clips = suite.media == "clips"
+def _prompt_options(frames_shown: str, pixels_shown: str, clips: bool, has_templates: bool) -> list[Decorator]:
     before = [
         click.option("--audio", is_flag=True, help="Include the audio of videos, for tasks that need it."),
         click.option("--separate-audio", is_flag=True, help="Give the audio after the frames, not interleaved."),
@@ -171,13 +205,12 @@ def _prompt_options(suite: Suite) -> list[Decorator]:
         ),
     ]
     rules = "Frames of a clip: humansense (HumanSense's rule), a count such as 24, or a rate such as 2fps."
-    frames = click.option("--frames", default=suite.frames, show_default=True, metavar="RULE", help=rules)
+    frames = click.option("--frames", show_default=frames_shown, metavar="RULE", help=rules)
     after = [
         click.option(
             "--max-pixels",
             type=click.IntRange(1),
-            default=suite.max_pixels,
-            show_default=True,
+            show_default=pixels_shown,
             metavar="N",
             help=f"Maximum pixels per {'frame' if clips else 'image'}.",
         ),
@@ -191,7 +224,7 @@ def _prompt_options(suite: Suite) -> list[Decorator]:
         *always,
         *([frames] if clips else []),
         *after,
-        *([templates] if suite.load_templates else []),
+        *([templates] if has_templates else []),
     ]
 
 
@@ -204,6 +237,8 @@ def run_settings(given: Mapping[str, Any], suite: Suite) -> RunSettings:
     from omnisense.benchmarks.harness.run import RunSettings
     from omnisense.benchmarks.harness.systems import SystemSettings
 
+    if given.get("as_published"):
+        given = _as_published(given, suite)
     named = [name for name in ("policy", "baseline") if given[name]]
     if len(named) != 1:
         raise InputError(
@@ -227,6 +262,7 @@ def run_settings(given: Mapping[str, Any], suite: Suite) -> RunSettings:
         seed=given["seed"],
         batch_size=given["batch_size"],
         speech_model=given["speech_model"],
+        judge=given["judge"],
     )
     return RunSettings(
         suite=suite,
@@ -255,11 +291,37 @@ def _prompt_settings(given: Mapping[str, Any], suite: Suite) -> PromptSettings:
         transcript=given.get("transcript", "none"),
         think=given["think"],
         thought_pattern=given["thought_pattern"],
-        sampling=_parse_sampling(given.get("frames", suite.frames), given["max_pixels"]),
+        sampling=_parse_sampling(given.get("frames") or suite.frames, given["max_pixels"] or suite.max_pixels),
         system=given["system_prompt"],
         templates=str(templates) if templates else None,
     )
     return text_only(prompting) if given["text_only"] else prompting
+
+
+def _as_published(given: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
+    """Return the options with those of the authors' protocol.
+
+    Raises:
+        InputError: something that the protocol needs is missing, or an option contradicts it.
+    """
+    protocol = suite.protocol
+    if protocol is None:
+        raise InputError(f"no protocol is known of the published figures of {suite.name}", "Leave --as-published out.")
+    lacks = list(protocol.lacks)
+    if protocol.prompts == "authors" and suite.load_templates and not given.get("templates"):
+        lacks.append("the authors' prompt file (--templates DIR, a checkout of their repository)")
+    if given["as_agent"] or given["baseline"]:
+        lacks.append("a model asked by itself, not the agent nor a baseline")
+    if lacks:
+        raise InputError(f"the published protocol cannot be followed: it lacks {'; '.join(lacks)}",
+                         "Give what is missing, or leave --as-published out.")  # fmt: skip
+    names = ("think", "frames", "max_pixels", "audio", "separate_audio", "max_new_tokens", "temperature")
+    wanted = {name: value for name in names if (value := getattr(protocol, name)) is not None}
+    context = click.get_current_context()
+    given_here = [name for name in wanted if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if against := [f"--{name.replace('_', '-')}" for name in given_here if given[name] != wanted[name]]:
+        raise InputError(f"{', '.join(against)} is not as published", "Leave it out.")
+    return {**given, **wanted}
 
 
 def _refuse_ignored_options(given: Mapping[str, Any]) -> None:

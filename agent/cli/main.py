@@ -15,6 +15,8 @@ import click
 from omnisense.agent.cli.annotate import annotate_command
 from omnisense.agent.cli.calibrate import calibrate_command
 from omnisense.agent.cli.evaluate import eval_group
+from omnisense.agent.cli.evaluate_all import all_command
+from omnisense.agent.cli.export import export_group
 from omnisense.agent.cli.forget import forget_command, threads_command
 from omnisense.agent.cli.models import models_group
 from omnisense.agent.cli.options import print_text
@@ -67,12 +69,14 @@ for _command in (
     eval_group,
     score_group,
     report,
+    export_group,
     train_group,
     annotate_command,
     calibrate_command,
     schema_command,
 ):
     cli.add_command(_command)
+eval_group.add_command(all_command)
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ def _difference(policy: str, task: str, answers: Sequence[Answered]) -> Differen
         for key, value in scores[name].items():
             by_task.setdefault(tasks[key], []).append(value)
         estimates[name] = Accuracies(by_task).micro()
-    against = {name: compare(scores[name], scores[AGENT], tasks) for name in (WRITTEN, CHOSEN)}
+    against = {name: compare(scores[name], scores[AGENT]) for name in (WRITTEN, CHOSEN)}
     return Difference(policy, task, estimates, against)
 
 
@@ -122,7 +122,7 @@ def before_table(before: Sequence[Answered], now: Sequence[Answered]) -> list[st
         for task in [*sorted({pair[1][key].task for key in shared}), _ALL]:
             keys = [key for key in shared if task in (_ALL, pair[1][key].task)]
             scores = [{key: found[key].score for key in keys} for found in pair]
-            found = compare(scores[0], scores[1], {key: pair[1][key].task for key in keys})
+            found = compare(scores[0], scores[1])
             means = [statistics.fmean(values.values()) for values in scores]
             lines.append(
                 f"| {policy} | {task} | {len(keys)} | {means[0]:.2f} | {means[1]:.2f} | {_comparison(found)} |"

@@ -71,7 +71,7 @@ def _before_and_after(records: Sequence[Record]) -> list[str]:
         before, after = right = [
             {str(i): float(t == r["gold"]) for i, (t, r) in enumerate(zip(ts, rows, strict=True))} for ts in taken
         ]
-        found = compare(before, after, dict.fromkeys(before, task))
+        found = compare(before, after)
         cells = [f"{_interval(list(r.values()))} | {_share(ts)}" for r, ts in zip(right, taken, strict=True)]
         d = found.difference
         lines.append(

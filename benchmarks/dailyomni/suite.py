@@ -10,7 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnisense.benchmarks.harness.suite import ModelUnderTest, OfficialRun, ReportSpec, Suite, SuiteOption
+from omnisense.benchmarks.harness.suite import (
+    ModelUnderTest,
+    OfficialRun,
+    PublishedProtocol,
+    ReportSpec,
+    Suite,
+    SuiteOption,
+)
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
@@ -26,6 +33,8 @@ TASKS = {
     "Comparative": 131,
 }
 _HEAD = 4096  # characters of a file by which its format is recognized
+
+PROTOCOL = PublishedProtocol(prompts="authors", think=False, separate_audio=False, max_new_tokens=10, temperature=0.0)
 
 
 def load(data: Path, model: ModelUnderTest) -> Dataset:
@@ -74,6 +83,7 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
         ],
         published_source="the authors' tables (arXiv 2505.17862 and 2506.21277); averages over questions",
         score_run=score_run,
+        protocol=PROTOCOL,
     )
 
 
@@ -102,10 +112,12 @@ SUITE = Suite(
     official_score=official_score,
     report_spec=report_spec,
     is_question_file=is_question_file,
+    files=("qa.json", "qa_think.json"),
     load_templates=load_templates,
     frames="2fps",
     max_pixels=768 * 28 * 28,
     size=1197,
     license="not stated (code GPL-3.0)",
     shows="video, audio",
+    protocol=PROTOCOL,
 )

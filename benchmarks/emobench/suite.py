@@ -11,11 +11,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnisense.benchmarks.harness.suite import ModelUnderTest, OfficialRun, ReportSpec, Suite, SuiteOption
+from omnisense.benchmarks.harness.suite import (
+    ModelUnderTest,
+    OfficialRun,
+    PublishedProtocol,
+    ReportSpec,
+    Suite,
+    SuiteOption,
+)
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
     from omnisense.benchmarks.harness.records import Record
+
+PROTOCOL = PublishedProtocol(prompts="data", think=False, temperature=0.0)
 
 
 def load(data: Path, model: ModelUnderTest) -> Dataset:
@@ -61,6 +70,7 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
         ],
         published_source="the authors' table (arXiv 2502.04424); averages over sets",
         score_run=score_run,
+        protocol=PROTOCOL,
     )
 
 
@@ -82,8 +92,10 @@ SUITE = Suite(
     official_score=official_score,
     report_spec=report_spec,
     is_question_file=is_question_file,
+    files=("benchmark_json",),
     frames="16",
     max_pixels=768 * 28 * 28,
     license="Apache-2.0",
     shows="video, audio",
+    protocol=PROTOCOL,
 )

@@ -24,7 +24,11 @@ class Scores(TypedDict):
 
 
 class Counts(TypedDict):
-    """Numbers of questions; ``not_asked`` by reason."""
+    """Numbers of questions; ``not_asked`` by reason.
+
+    ``clusters``: clips, people or dialogues that questions share; ``extracted``: answers that a judge extracted from
+    replies that could not be read.
+    """
 
     questions: int
     answered: int
@@ -33,6 +37,8 @@ class Counts(TypedDict):
     not_asked: dict[str, int]
     with_frames: int
     with_sound: int
+    clusters: int
+    extracted: int
 
 
 class Rates(TypedDict):
@@ -67,12 +73,44 @@ class BreakdownFigure(TypedDict):
     official: Figure
 
 
+class Attempts(TypedDict):
+    """Figures over several attempts at each question, by the strict score.
+
+    ``mean`` over all attempts; ``pass_at_k``: at least one attempt is right; ``vote``: the answer that was given most
+    often (self-consistency; Wang et al., 2023), the first of several that were given equally often.
+    """
+
+    k: int
+    mean: Figure
+    pass_at_k: Figure
+    vote: Figure
+
+
+class Cost(TypedDict):
+    """Means over answered questions; None where nothing was counted. Media are what reached the model."""
+
+    prompt_tokens: float | None
+    reply_tokens: float | None
+    seconds: float
+    frames: float
+    audio_s: float
+
+
 class OfficialFigure(TypedDict):
     """A figure of the authors' evaluation over the whole run."""
 
     name: str
     value: float | None
     note: str
+
+
+class ComparedSetting(TypedDict):
+    """A setting beside the published protocol's; ``same`` is None where the protocol does not state it."""
+
+    name: str
+    here: str
+    published: str
+    same: bool | None
 
 
 class RunSummary(TypedDict):
@@ -95,6 +133,10 @@ class RunSummary(TypedDict):
     by_length: list[BinFigure]
     calibration: Calibration | None
     seconds: float
+    cost: Cost
+    attempts: Attempts | None
+    minimum_detectable_difference: float | None
+    comparability: list[ComparedSetting]
 
 
 class PairedComparison(TypedDict):
@@ -107,6 +149,8 @@ class PairedComparison(TypedDict):
     p_value: float
     better: int
     worse: int
+    clusters: int
+    minimum_detectable_difference: float | None
 
 
 class RunsComparison(TypedDict):

@@ -64,6 +64,7 @@ def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequen
             f"{c['unparseable']} answers could not be read ({s['rates']['unparseable']:.1%}); frames reached the model "
             f"on {c['with_frames']}, sound on {c['with_sound']}."
         )
+        lines += _facts(s)
         lines += [f"  Not asked: {n} ({escape_markdown(why)})." for why, n in c["not_asked"].items()]
     head = [f"{s['system']} {way}" for s in summaries for way in ("strict", "official")]
     lines += ["", _row(["", "n", *head]), _row(["---"] * (len(head) + 2))]
@@ -72,21 +73,61 @@ def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequen
         lines.append(_row([label, _size(summaries, path), *(_format(e) for pair in found for e in pair)]))
     lines += [
         "",
-        "Accuracy with its 95% bootstrap interval. Errors are neither right nor wrong and are left out; what could not "
-        "be read is wrong in the strict score. Over few questions, or replies that all score alike, such intervals are "
-        "too narrow.",
+        "Accuracy with its 95% bootstrap interval over clips, people or dialogues. Errors are neither right nor wrong "
+        "and are left out; what could not be read is wrong in the strict score. Over few of these, or replies that all "
+        "score alike, such intervals are too narrow.",
     ]
-    lines += _official_lines(summaries) + _breakdown_lines(summaries)
+    lines += _official_lines(summaries) + _breakdown_lines(summaries) + _comparability_lines(summaries)
     for pair in pairs:
         d = pair["difference"]
         first, second = escape_markdown(pair["first"]), escape_markdown(pair["second"])
         lines += ["", f"**{second}** against **{first}** on {pair['questions']} questions: "
                   f"{d['mean']:+.3f} ({d['low']:+.3f} to {d['high']:+.3f}), p = {pair['p_value']:.4f} (sign-flip "
-                  f"permutation); better on {pair['better']}, worse on {pair['worse']}."
+                  f"permutation); better on {pair['better']}, worse on {pair['worse']}; "
+                  f"{pair['clusters']} clusters{_detectable(pair)}."
                   if d["mean"] is not None else
                   f"**{second}** and **{first}** answered no question in common."]  # fmt: skip
     lines += [f"\nErrors: {n} x {escape_markdown(cause)}" for s in summaries for cause, n in s["errors"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _detectable(pair: PairedComparison) -> str:
+    least = pair["minimum_detectable_difference"]
+    return "" if least is None else f", differences from {least:.3f} on are likely to be found"
+
+
+def _facts(summary: RunSummary) -> list[str]:
+    """Return what one run cost, how large a difference it could show, and its attempts."""
+    cost, found = summary["cost"], []
+    tokens = [f"{value:.0f} {name} tokens" for name, value in (("prompt", cost["prompt_tokens"]),
+              ("reply", cost["reply_tokens"])) if value is not None]  # fmt: skip
+    shown = [*tokens, f"{cost['seconds']:.2f} s", f"{cost['frames']:.1f} frames", f"{cost['audio_s']:.1f} s of sound"]
+    found.append(f"  A question cost on average {', '.join(shown)}.")
+    if summary["minimum_detectable_difference"] is not None:
+        least = summary["minimum_detectable_difference"]
+        found.append(
+            f"  {summary['counts']['clusters']} clips, people or dialogues: a difference to another system has to be "
+            f"about {least:.3f} to be found (80% power at 5%, on other questions; on the same ones less)."
+        )
+    if attempts := summary["attempts"]:
+        k = attempts["k"]
+        found.append(f"  {k} attempts: mean {_format(attempts['mean'])}, pass@{k} {_format(attempts['pass_at_k'])}, "
+                     f"majority vote {_format(attempts['vote'])}.")  # fmt: skip
+    if n := summary["counts"]["extracted"]:
+        found.append(f"  {n} answers were extracted by a judge from replies that could not be read.")
+    return found
+
+
+def _comparability_lines(summaries: Sequence[RunSummary]) -> list[str]:
+    lines: list[str] = []
+    for s in summaries:
+        if not s["comparability"]:
+            continue
+        lines += ["", _row([f"{s['system']} and the published figures", "here", "published", ""]), _row(["---"] * 4)]
+        for c in s["comparability"]:
+            verdict = "same" if c["same"] else "not stated" if c["same"] is None else "differs"
+            lines.append(_row([c["name"], c["here"], c["published"], verdict]))
+    return lines
 
 
 def _official_lines(summaries: Sequence[RunSummary]) -> list[str]:

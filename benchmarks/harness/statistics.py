@@ -1,8 +1,10 @@
 """Accuracies with their uncertainty, and whether two runs differ.
 
-Intervals are 95% percentile bootstrap intervals (Efron and Tibshirani, 1993, chapter 13), resampled within tasks. Two
-runs on the same questions are compared pair by pair: the interval of the mean difference, and a sign-flip permutation
-test.
+Questions about one clip, person or dialogue are not independent, so clusters are resampled, not questions. Intervals
+are 95% percentile bootstrap intervals (Efron and Tibshirani, 1993, chapter 13) over clusters, within strata of clusters
+that cover the same tasks (Davison and Hinkley, 1997, sections 2.4 and 3.8). Two runs on the same questions are compared
+by a sign-flip permutation test over clusters (Good, 2005, chapter 3); the interval of the difference holds the
+differences that this test does not reject, so that interval and test agree.
 """
 
 from __future__ import annotations
@@ -10,12 +12,17 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
 _RESAMPLES = 2000
 _FLIPS = 9_999
+_EXACT = 13  # clusters that differ; up to so many all flips are counted
+_LEVEL = 0.05
+_NOUGHT = 1e-6  # a bound beside 0
+_CHUNK = 500  # rows of signs at once: all at once would take gigabytes on a large benchmark
 
 
 class Estimate(NamedTuple):
@@ -32,16 +39,36 @@ class Accuracies:
 
     Args:
         scores: the scores (0 to 1) of each task's questions.
+        groups: the cluster of each question, in the same form; by default each question is one of its own.
         seed: of the resampling.
     """
 
-    def __init__(self, scores: Mapping[str, Sequence[float]], seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
+    def __init__(
+        self,
+        scores: Mapping[str, Sequence[float]],
+        groups: Mapping[str, Sequence[str]] | None = None,
+        seed: int = 0,
+    ) -> None:
         self._scores = {task: np.asarray(values, float) for task, values in sorted(scores.items()) if len(values)}
-        self._resampled = {
-            task: values[rng.integers(len(values), size=(_RESAMPLES, len(values)))].mean(axis=1)
-            for task, values in self._scores.items()
-        }
+        self._columns = {task: column for column, task in enumerate(self._scores)}
+        sums, counts = self._by_cluster(groups)
+        self.clusters = len(sums)
+        self._sums, self._counts = _resample(sums, counts, np.random.default_rng(seed))
+
+    def _by_cluster(self, groups: Mapping[str, Sequence[str]] | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sum of the scores and the number of questions, by cluster and task (C, T)."""
+        names: dict[str, int] = {}
+        rows, columns, values = [], [], []
+        for task, scores in self._scores.items():
+            keys = groups[task] if groups is not None else [f"{task}\n{i}" for i in range(len(scores))]
+            rows += [names.setdefault(key, len(names)) for key in keys]
+            columns += [self._columns[task]] * len(scores)
+            values += scores.tolist()
+        shape = (len(names), len(self._columns))
+        sums, counts = np.zeros(shape), np.zeros(shape)
+        np.add.at(sums, (rows, columns), values)
+        np.add.at(counts, (rows, columns), 1)
+        return sums, counts
 
     def task(self, task: str) -> Estimate:
         """Return the accuracy of one task."""
@@ -52,21 +79,52 @@ class Accuracies:
         if not tasks or any(task not in self._scores for task in tasks):
             return Estimate(0, None, None, None)
         means = [self._scores[task].mean() for task in tasks]
-        return _estimate(len(tasks), float(np.mean(means)), np.mean([self._resampled[t] for t in tasks], axis=0))
+        columns = [self._columns[task] for task in tasks]
+        draws = (self._sums[:, columns] / self._counts[:, columns]).mean(axis=1)
+        return _estimate(len(tasks), float(np.mean(means)), draws)
 
     def micro(self) -> Estimate:
         """Return the mean over all questions (micro average)."""
-        sizes = np.array([len(values) for values in self._scores.values()], float)
-        if not sizes.size:
+        if not self._scores:
             return Estimate(0, None, None, None)
-        draws = np.average(np.stack(list(self._resampled.values())), axis=0, weights=sizes)
-        mean = float(np.concatenate(list(self._scores.values())).mean())
-        return _estimate(int(sizes.sum()), mean, draws)
+        values = np.concatenate(list(self._scores.values()))
+        return _estimate(len(values), float(values.mean()), self._micro_draws())
+
+    def minimum_detectable_difference(self, power: float = 0.8) -> float | None:
+        """Return the smallest difference to another run on other questions that a test at 5% would likely find.
+
+        Args:
+            power: how likely, from 0 to 1.
+        """
+        if self.clusters < 2:
+            return None
+        normal = NormalDist()
+        factor = normal.inv_cdf(1 - _LEVEL / 2) + normal.inv_cdf(power)
+        return float(factor * np.sqrt(2) * self._micro_draws().std())
+
+    def _micro_draws(self) -> np.ndarray:
+        draws: np.ndarray = self._sums.sum(axis=1) / self._counts.sum(axis=1)
+        return draws
 
     @property
     def tasks(self) -> list[str]:
         """Tasks that have questions, in order of name."""
         return list(self._scores)
+
+
+def _resample(sums: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return resampled sums and counts by task (R, T): clusters are drawn within strata that cover the same tasks."""
+    drawn_sums, drawn_counts = (np.zeros((_RESAMPLES, sums.shape[1])) for _ in range(2))
+    if not len(sums):
+        return drawn_sums, drawn_counts
+    _, stratum = np.unique(counts > 0, axis=0, return_inverse=True)
+    stratum = stratum.reshape(-1)
+    for number in range(stratum.max() + 1):
+        members = np.flatnonzero(stratum == number)
+        times = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=_RESAMPLES)
+        drawn_sums += times @ sums[members]
+        drawn_counts += times @ counts[members]
+    return drawn_sums, drawn_counts
 
 
 def _estimate(n: int, mean: float, draws: np.ndarray) -> Estimate:
@@ -78,55 +136,116 @@ class Comparison(NamedTuple):
     """A second run against a first, on the questions that both answered.
 
     Attributes:
-        difference: mean score of the second minus the first, with its interval.
-        p_value: of a two-sided sign-flip permutation test of no difference.
+        difference: mean score of the second minus the first, with the differences that the test does not reject at 5%.
+        p_value: of a two-sided sign-flip permutation test of no difference, over clusters.
         better, worse: questions on which the second scored higher, or lower.
+        clusters: over which signs are flipped.
+        detectable: the smallest difference that this test would likely (80%) find with so many clusters; None where
+            nothing differs.
     """
 
     difference: Estimate
     p_value: float
     better: int
     worse: int
+    clusters: int = 0
+    detectable: float | None = None
 
 
 def compare(
-    first: Mapping[str, float], second: Mapping[str, float], tasks: Mapping[str, str], seed: int = 0
+    first: Mapping[str, float],
+    second: Mapping[str, float],
+    groups: Mapping[str, str] | None = None,
+    seed: int = 0,
 ) -> Comparison:
-    """Compare two runs' scores by question id, ``tasks`` giving each question's task."""
-    shared = sorted(first.keys() & second.keys())
-    by_task: dict[str, list[float]] = defaultdict(list)
-    for key in shared:
-        by_task[tasks[key]].append(second[key] - first[key])
-    differences = np.array([d for values in by_task.values() for d in values])
-    unequal = differences[differences != 0]
-    return Comparison(
-        Accuracies(by_task, seed).micro(),
-        _sign_flip(unequal, seed),
-        int((unequal > 0).sum()),
-        int((unequal < 0).sum()),
-    )
+    """Compare two runs' scores by question id.
 
-
-def _sign_flip(unequal: np.ndarray, seed: int) -> float:
-    """Return how often differences of this size arise when their signs are chance (Good, 2005, chapter 3).
-
-    Exact for up to 13 differences; else over 9,999 random flips, the observed signs counted as one more.
+    Args:
+        first, second: scores by question id.
+        groups: the cluster of each question; by default each is one of its own.
+        seed: of the flips.
     """
-    if unequal.size < 2:  # one difference is as large with either sign
-        return 1.0
-    from scipy.stats import permutation_test
-
-    result = permutation_test(
-        (unequal,),
-        lambda x, axis: np.abs(x.sum(axis=axis)),  # two-sided
-        permutation_type="samples",
-        alternative="greater",
-        vectorized=True,
-        n_resamples=_FLIPS,
-        batch=500,  # in parts: all at once would take gigabytes on a large benchmark
-        random_state=np.random.default_rng(seed),
+    shared = sorted(first.keys() & second.keys())
+    if not shared:
+        return Comparison(Estimate(0, None, None, None), 1.0, 0, 0)
+    sums: dict[str, float] = defaultdict(float)
+    sizes: dict[str, int] = defaultdict(int)
+    for key in shared:
+        cluster = groups[key] if groups is not None else key
+        sums[cluster] += second[key] - first[key]
+        sizes[cluster] += 1
+    found = np.array([second[key] - first[key] for key in shared])
+    test = _SignFlip(np.array([*sums.values()]), np.array([*sizes.values()], float), seed)
+    low, high = test.interval()
+    return Comparison(
+        Estimate(len(shared), float(found.mean()), low, high),
+        test.p_value,
+        int((found > 0).sum()),
+        int((found < 0).sum()),
+        len(sums),
+        test.detectable(),
     )
-    return float(result.pvalue)
+
+
+class _SignFlip:
+    """How often differences arise when the signs of clusters are chance, for any assumed difference.
+
+    Args:
+        sums: of the differences in each cluster (C,).
+        sizes: questions in each cluster (C,).
+        seed: of the flips.
+    """
+
+    def __init__(self, sums: np.ndarray, sizes: np.ndarray, seed: int) -> None:
+        self._sums, self._sizes = sums, sizes
+        rng = np.random.default_rng(seed)
+        flipped, weights = [], []
+        for start in range(0, _FLIPS, _CHUNK):
+            signs = rng.integers(0, 2, size=(min(_CHUNK, _FLIPS - start), len(sums))) * 2.0 - 1
+            flipped.append(signs @ sums)
+            weights.append(signs @ sizes)
+        self._flipped, self._weights = np.concatenate(flipped), np.concatenate(weights)
+        self.p_value = self._exact() if np.count_nonzero(sums) <= _EXACT else self._p(0.0)
+
+    def _exact(self) -> float:
+        """Return the p-value over all flips of the clusters that differ."""
+        unequal = self._sums[self._sums != 0]
+        if unequal.size < 2:  # one difference is as large with either sign
+            return 1.0
+        signs = np.array(list(itertools.product((-1.0, 1.0), repeat=unequal.size)))
+        return float(np.mean(np.abs(signs @ unequal) >= abs(unequal.sum()) - 1e-9))
+
+    def _p(self, assumed: float) -> float:
+        """Return the p-value of an assumed difference; the observed signs count as one more flip."""
+        observed = abs(self._sums.sum() - assumed * self._sizes.sum())
+        as_large = np.abs(self._flipped - assumed * self._weights) >= observed - 1e-9
+        return float((1 + np.count_nonzero(as_large)) / (1 + len(self._flipped)))
+
+    def interval(self) -> tuple[float, float]:
+        """Return the bounds of the differences that are not rejected; 0 lies inside exactly where the test says so."""
+        mean = self._sums.sum() / self._sizes.sum()
+        low, high = self._bound(mean, -1.0), self._bound(mean, 1.0)
+        if self.p_value >= _LEVEL:  # by all flips, where the bounds are by random ones
+            return min(low, 0.0), max(high, 0.0)
+        return (max(low, _NOUGHT), high) if mean > 0 else (low, min(high, -_NOUGHT))
+
+    def _bound(self, inside: float, outside: float) -> float:
+        if self._p(outside) >= _LEVEL:
+            return outside
+        for _ in range(30):
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if self._p(middle) >= _LEVEL else (inside, middle)
+        return float(inside)
+
+    def detectable(self) -> float | None:
+        """Return the smallest difference that is likely (80%) to be found."""
+        if len(self._sums) < 2 or not np.any(self._sums):
+            return None
+        normal = NormalDist()
+        mean = self._sums.sum() / self._sizes.sum()
+        residuals = self._sums - mean * self._sizes
+        error = np.sqrt((residuals**2).sum() * len(residuals) / (len(residuals) - 1)) / self._sizes.sum()
+        return float((normal.inv_cdf(1 - _LEVEL / 2) + normal.inv_cdf(0.8)) * error)
 
 
 class Bin(NamedTuple):

@@ -106,6 +106,33 @@ class ScoreRun(Protocol):
 
 
 @dataclass(frozen=True)
+class PublishedProtocol:
+    """How the authors' published figures were made; None where they do not state it.
+
+    Attributes:
+        prompts: whose wording: ``authors`` (to be read from their checkout with ``--templates``), or ``data`` where the
+            questions of the data are the whole prompt.
+        think: whether they ask for reasoning before the answer.
+        frames: rule of the frames, as ``--frames`` takes it.
+        max_pixels: of a frame or image.
+        audio: whether sound is given; ``separate_audio``: as a part of its own.
+        max_new_tokens: of a reply.
+        temperature: of decoding.
+        lacks: what of it cannot be set here.
+    """
+
+    prompts: Literal["authors", "data"] | None = None
+    think: bool | None = None
+    frames: str | None = None
+    max_pixels: int | None = None
+    audio: bool | None = None
+    separate_audio: bool | None = None
+    max_new_tokens: int | None = None
+    temperature: float | None = None
+    lacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ReportSpec:
     """How a benchmark's figures are combined and labelled in reports.
 
@@ -117,6 +144,7 @@ class ReportSpec:
         published: rows of published results: ``model``, ``split``, ``average``, and accuracy by task code.
         published_source: where they come from.
         score_run: the authors' figures over a whole run; None where these are means.
+        protocol: how the published figures were made.
     """
 
     title: str
@@ -126,6 +154,7 @@ class ReportSpec:
     published: Sequence[Mapping[str, Any]]
     published_source: str = ""
     score_run: ScoreRun | None = None
+    protocol: PublishedProtocol | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +170,7 @@ class Suite:
             their script does not count it.
         report_spec: how figures are combined, given the tasks and the task groups of the data.
         is_question_file: whether a path holds questions in this suite's format.
+        files: names of its question files or of their folder, by which its data folder is found in a larger one.
         load_templates: reads the authors' prompts from a checkout of their repository; None where there are none.
         score_results: scores result files of the authors' harness; None where there is no such harness.
         media: whether questions are about ``clips`` (frames, audio, transcripts apply) or single ``images``.
@@ -150,6 +180,7 @@ class Suite:
         size: how many questions the published benchmark has; 0 when that is not fixed.
         license: of the data, as far as its authors state it.
         shows: what questions are about, for the list of suites.
+        protocol: how the published figures were made; None where that is not known.
     """
 
     name: str
@@ -165,9 +196,11 @@ class Suite:
     frames: str = "1"
     max_pixels: int = 360 * 420
     task_sizes: Mapping[str, int] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
     size: int = 0
     license: str = "not stated"
     shows: str = "video, audio"
+    protocol: PublishedProtocol | None = None
 
     def options_from(self, settings: Any) -> dict[str, Any]:
         """Return the loader options that an object has as attributes; the others keep their defaults."""

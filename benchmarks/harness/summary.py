@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from omnisense.benchmarks.harness.comparability import compared_settings
 from omnisense.benchmarks.harness.figures import (
+    Attempts,
     BinFigure,
     BreakdownFigure,
     Calibration,
+    Cost,
     Figure,
     PairedComparison,
     RunSummary,
@@ -64,6 +67,8 @@ def summarize(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
             "not_asked": manifest["selection"]["not_asked"],
             "with_frames": sum(r.frames > 0 for r in answered),
             "with_sound": sum(r.audio_s > 0 for r in answered),
+            "clusters": strict.clusters,
+            "extracted": sum(bool(r.extracted_by) for r in answered),
         },
         "rates": {
             "error": len(errors) / max(len(records), 1),
@@ -81,6 +86,10 @@ def summarize(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
         "by_length": _bins([r for r in answered if r.length_s], lambda r: r.length_s, _LENGTHS_S),
         "calibration": _calibration(answered),
         "seconds": round(sum(r.seconds for r in answered), 2),
+        "cost": _cost(answered),
+        "attempts": _attempts(answered),
+        "minimum_detectable_difference": strict.minimum_detectable_difference(),
+        "comparability": compared_settings(manifest, spec.protocol),
     }
 
 
@@ -117,11 +126,11 @@ def _breakdown_figure(records: Sequence[Record]) -> BreakdownFigure:
 def compare_runs(runs: Sequence[tuple[str, Sequence[Record]]]) -> list[PairedComparison]:
     """Compare every later run with the first, on the questions that both answered."""
     (base, first), *others = runs
-    scores = _by_id(first)
+    scores = _by_question(first)
     found: list[PairedComparison] = []
     for name, records in others:
-        tasks = {r.id: r.task for r in [*first, *records]}
-        result = compare(scores, _by_id(records), tasks)
+        groups = {r.question_id: _cluster(r) for r in [*records, *first]}
+        result = compare(scores, _by_question(records), groups)
         found.append(
             {
                 "first": base,
@@ -131,13 +140,69 @@ def compare_runs(runs: Sequence[tuple[str, Sequence[Record]]]) -> list[PairedCom
                 "p_value": result.p_value,
                 "better": result.better,
                 "worse": result.worse,
+                "clusters": result.clusters,
+                "minimum_detectable_difference": result.detectable,
             }
         )
     return found
 
 
-def _by_id(records: Iterable[Record]) -> dict[str, float]:
-    return {r.id: r.strict for r in records if r.status == "answered"}
+def _by_question(records: Iterable[Record]) -> dict[str, float]:
+    """Return the mean strict score over the attempts at each question."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for record in records:
+        if record.status == "answered":
+            found[record.question_id].append(record.strict)
+    return {key: sum(values) / len(values) for key, values in found.items()}
+
+
+def _cluster(record: Record) -> str:
+    """Return what a question shares with others: its clip, person or dialogue; itself where nothing is known."""
+    return record.group or record.question_id
+
+
+def _cost(answered: Sequence[Record]) -> Cost:
+    def mean(values: Iterable[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known) if known else None
+
+    return {
+        "prompt_tokens": mean(r.prompt_tokens for r in answered),
+        "reply_tokens": mean(r.reply_tokens for r in answered),
+        "seconds": mean(r.seconds for r in answered) or 0.0,
+        "frames": mean(r.frames for r in answered) or 0.0,
+        "audio_s": mean(r.audio_s for r in answered) or 0.0,
+    }
+
+
+def _attempts(answered: Sequence[Record]) -> Attempts | None:
+    by_question: dict[str, list[Record]] = defaultdict(list)
+    for record in sorted(answered, key=lambda r: r.attempt):
+        by_question[record.question_id].append(record)
+    k = max((len(found) for found in by_question.values()), default=1)
+    if k == 1:
+        return None
+    firsts = [found[0] for found in by_question.values()]
+    means = {key: sum(r.strict for r in found) / len(found) for key, found in by_question.items()}
+
+    def figure(value: Callable[[Record], float]) -> Figure:
+        return _figure(_accuracies(firsts, value).micro())
+
+    return {
+        "k": k,
+        "mean": figure(lambda r: means[r.question_id]),
+        "pass_at_k": figure(lambda r: float(any(a.strict == 1 for a in by_question[r.question_id]))),
+        "vote": figure(lambda r: _vote(by_question[r.question_id])),
+    }
+
+
+def _vote(attempts: Sequence[Record]) -> float:
+    """Return the score of the answer that was given most often; 0 where none could be read."""
+    votes = Counter(record.answer for record in attempts if record.answer)
+    if not votes:
+        return 0.0
+    winner = votes.most_common(1)[0][0]
+    return next(record.strict for record in attempts if record.answer == winner)
 
 
 def _parse_again(record: Record) -> Record:
@@ -145,6 +210,8 @@ def _parse_again(record: Record) -> Record:
         return record
     question = Question(record.question, record.kind, record.options, record.form)
     value, answer, reason = score(record.reply, question, record.gold)
+    if record.extracted_by and not answer.value:
+        return replace(record, parser=PARSER_VERSION)
     return replace(
         record,
         thinking=answer.thinking,
@@ -153,14 +220,17 @@ def _parse_again(record: Record) -> Record:
         strict=value,
         reason=reason,
         parser=PARSER_VERSION,
+        extracted_by="",
     )
 
 
 def _accuracies(records: Iterable[Record], value: Callable[[Record], float]) -> Accuracies:
     by_task: dict[str, list[float]] = defaultdict(list)
+    groups: dict[str, list[str]] = defaultdict(list)
     for record in records:
         by_task[record.task].append(value(record))
-    return Accuracies(by_task)
+        groups[record.task].append(_cluster(record))
+    return Accuracies(by_task, groups)
 
 
 def _scores(found: Accuracies, spec: ReportSpec) -> Scores:

@@ -145,6 +145,7 @@ class SystemSettings:
         max_new_tokens, temperature, seed: of writing.
         batch_size: samples answered at once.
         speech_model: for the agent and for our own transcripts.
+        judge: a policy's name, which extracts answers from replies that cannot be read; None for none.
     """
 
     kind: Literal["policy", "agent", "baseline"] = "policy"
@@ -158,6 +159,7 @@ class SystemSettings:
     seed: int = 0
     batch_size: int = 8
     speech_model: str = "whisper-tiny.en"
+    judge: str | None = None
 
     @property
     def label(self) -> str:

@@ -6,19 +6,24 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.build_system import build_system
 from omnisense.benchmarks.harness.contact_sheet import contact_sheet
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.judge import can_extract, extract_answers
 from omnisense.benchmarks.harness.prompting import PromptSettings
 from omnisense.benchmarks.harness.records import ErrorKind, Outcome, Record, RecordError
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.suite import OfficialScore, Suite
 from omnisense.benchmarks.harness.systems import Prepared, Reply, System, SystemSettings
 from omnisense.errors import InputError, PolicyError
-from omnisense.reasoning.answers.parser import PARSER_VERSION
+from omnisense.reasoning.answers.choosing import in_form
+from omnisense.reasoning.answers.parser import PARSER_VERSION, parse
+from omnisense.reasoning.answers.question import Question
+from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.load import load_policy
 from omnisense.reasoning.policies.messages import Message, Part, media_of
 
 _log = logging.getLogger(__name__)
@@ -51,8 +56,9 @@ class WorkerSettings:
         """
         system = build_system(self.system, self.prompting, self.suite.load_templates, self.counted)
         system.load()
+        judge = load_policy(self.system.judge, batch_size=self.system.batch_size) if self.system.judge else None
         return Worker(
-            system, self.suite.official_score, self.prompting.think, self.system.model_args, self.prompting.media
+            system, self.suite.official_score, self.prompting.think, self.system.model_args, self.prompting.media, judge
         )
 
     def lost(self, sample: Sample, cause: PolicyError) -> Outcome:
@@ -70,9 +76,11 @@ class Worker:
         think: bool,
         model_args: Mapping[str, str] | None = None,
         shows_media: bool = True,
+        judge: Policy | None = None,
     ) -> None:
         self.system, self._official_score, self._think = system, official_score, think
         self._model_args, self._shows_media = dict(model_args or {}), shows_media
+        self._judge = judge
         self._answering = threading.Lock()
 
     def work(self, batch: Sequence[Sample]) -> list[Outcome]:
@@ -91,9 +99,10 @@ class Worker:
         with self._answering:
             began = time.perf_counter()
             replies = self._answer(prepared)
+            extracted = self._extract(prepared, replies) if self._judge else {}
             seconds = (time.perf_counter() - began) / max(len(prepared), 1)
         for p, reply in zip(prepared, replies, strict=True):
-            outcomes[p.sample.id] = self._outcome(p, reply, seconds)
+            outcomes[p.sample.id] = self._outcome(p, reply, seconds, extracted.get(p.sample.id, ""))
         return [outcomes[sample.id] for sample in batch]
 
     def _answer(self, batch: list[Prepared]) -> list[Reply | _Failure]:
@@ -112,11 +121,25 @@ class Worker:
         half = len(batch) // 2
         return self._answer(batch[:half]) + self._answer(batch[half:])
 
-    def _outcome(self, prepared: Prepared, reply: Reply | _Failure, seconds: float) -> Outcome:
+    def _extract(self, prepared: Sequence[Prepared], replies: Sequence[Reply | _Failure]) -> dict[str, str]:
+        """Return the answers that the judge finds in replies that cannot be read, by question."""
+        assert self._judge is not None
+        unread = [
+            (p.sample, reply.text)
+            for p, reply in zip(prepared, replies, strict=True)
+            if isinstance(reply, Reply) and can_extract(p.sample.question) and not _answer_in(reply.text, p.sample)
+        ]
+        found = extract_answers(self._judge, [s.question for s, _ in unread], [text for _, text in unread])
+        return {sample.id: answer for (sample, _), answer in zip(unread, found, strict=True) if answer}
+
+    def _outcome(self, prepared: Prepared, reply: Reply | _Failure, seconds: float, extracted: str) -> Outcome:
         if isinstance(reply, _Failure):
             return Outcome(error_record(prepared.sample, reply.error))
         try:
-            return Outcome(self._record(prepared, reply, seconds), contact_sheet(prepared.media_usage))
+            record = self._record(prepared, reply, seconds)
+            if extracted and self._judge is not None:
+                record = with_extracted(record, prepared.sample.question, extracted, self._judge.name)
+            return Outcome(record, contact_sheet(prepared.media_usage))
         except Exception as error:  # a fault in the scoring of one reply must not cost the others
             return Outcome(error_record(prepared.sample, error))
 
@@ -149,6 +172,17 @@ class Worker:
             calls=tuple({"name": call.name, "text": call.text} for call in reply.calls),
             model_args=self._model_args,
         )
+
+
+def with_extracted(record: Record, question: Question, answer: str, judge: str) -> Record:
+    """Return a record whose answer a judge extracted, scored and marked."""
+    value, _, reason = score(in_form(answer, question), question, record.gold)
+    how = f"extracted by {judge}, since {record.how}"
+    return replace(record, answer=answer, how=how, strict=value, reason=reason, extracted_by=judge)
+
+
+def _answer_in(text: str, sample: Sample) -> str:
+    return parse(text, sample.question.kind, sample.question.options, sample.question.form).value
 
 
 def error_record(sample: Sample, error: Exception, kind: ErrorKind | None = None) -> Record:

@@ -102,5 +102,6 @@ SUITE = Suite(
     report_spec=report_spec,
     is_question_file=is_question_file,
     media="images",
+    shows="image",
     max_pixels=1280 * 28 * 28,
 )

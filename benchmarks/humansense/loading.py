@@ -67,7 +67,7 @@ def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
         size = os.path.getsize(media) if os.path.isfile(media) else -1
         digest.update(f"{os.path.relpath(media, folder)}:{size}\n".encode())
     strange = Counter(sample.task for sample in samples if not sample.level)
-    problems += [Problem(task, "unknown task", f"its {n} questions keep that name") for task, n in strange.items()]
+    problems += [Problem(task, "other task", f"its {n} questions keep that name") for task, n in strange.items()]
     names = tuple(str(file) for file in files)
     counts = Counter(sample.task for sample in samples)
     is_official = counts == Counter({task.code: task.questions for task in TASKS})

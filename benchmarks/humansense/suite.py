@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnisense.benchmarks.harness.suite import ModelUnderTest, ReportSpec, Suite, SuiteOption
+from omnisense.benchmarks.harness.suite import ModelUnderTest, PublishedProtocol, ReportSpec, Suite, SuiteOption
 from omnisense.benchmarks.humansense.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from omnisense.benchmarks.harness.prompting import PromptTemplates
 
 _HEAD = 4096  # characters of a file by which its format is recognized
+
+PROTOCOL = PublishedProtocol(prompts="authors", frames="humansense", max_pixels=360 * 420, separate_audio=False)
 
 
 def load(data: Path, model: ModelUnderTest, ignore_windows: bool = False) -> Dataset:
@@ -41,7 +44,7 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
     """Return the fifteen tasks on four levels, whichever of them the data has."""
     from omnisense.benchmarks.humansense.report_spec import spec
 
-    return spec()
+    return replace(spec(), protocol=PROTOCOL)
 
 
 def load_templates(folder: Path, think: bool) -> PromptTemplates:
@@ -70,9 +73,12 @@ SUITE = Suite(
     official_score=official_score,
     report_spec=report_spec,
     is_question_file=is_question_file,
+    files=("HumanSense_VQA.json", "HumanSense_AQA.json"),
     load_templates=load_templates,
     score_results=score_results,
     frames="humansense",
     max_pixels=360 * 420,
+    license="Apache-2.0",
     task_sizes={task.code: task.questions for task in TASKS},
+    protocol=PROTOCOL,
 )

@@ -10,13 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnisense.benchmarks.harness.suite import ModelUnderTest, ReportSpec, Suite, SuiteOption
+from omnisense.benchmarks.harness.suite import ModelUnderTest, PublishedProtocol, ReportSpec, Suite, SuiteOption
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
     from omnisense.benchmarks.harness.prompting import PromptTemplates
 
 _HEAD = 4096  # characters of a file by which its format is recognized
+
+PROTOCOL = PublishedProtocol(
+    prompts="authors", think=True, audio=True, separate_audio=True, max_new_tokens=2048, temperature=0.0
+)
 
 
 def load(data: Path, model: ModelUnderTest) -> Dataset:
@@ -52,6 +56,7 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
         ],
         published_source="the authors' table (arXiv 2506.21277); their average is over questions",
         score_run=problem_rows.score_run,
+        protocol=PROTOCOL,
     )
 
 
@@ -79,9 +84,11 @@ SUITE = Suite(
     official_score=official_score,
     report_spec=report_spec,
     is_question_file=is_question_file,
+    files=("qa.json",),
     load_templates=load_templates,
     frames="2fps",
     max_pixels=768 * 28 * 28,
     license="code Apache-2.0; its own videos CC BY-NC-SA",
     shows="video, audio",
+    protocol=PROTOCOL,
 )

@@ -10,13 +10,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from omnisense.benchmarks.harness.suite import ModelUnderTest, OfficialRun, ReportSpec, Suite, SuiteOption
+from omnisense.benchmarks.harness.suite import (
+    ModelUnderTest,
+    OfficialRun,
+    PublishedProtocol,
+    ReportSpec,
+    Suite,
+    SuiteOption,
+)
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
     from omnisense.benchmarks.harness.records import Record
 
 Given = Literal["media", "text", "none"]
+
+PROTOCOL = PublishedProtocol(
+    prompts="authors", think=False, lacks=("the authors' prompt file: their scripts call other models' interfaces",)
+)
 
 
 def load(data: Path, model: ModelUnderTest, image: Given = "media", sound: Given = "media") -> Dataset:
@@ -53,6 +64,7 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
         ],
         published_source="the authors' table (arXiv 2409.15272), image and sound; averages over questions",
         score_run=score_run,
+        protocol=PROTOCOL,
     )
 
 
@@ -82,9 +94,11 @@ SUITE = Suite(
     official_score=official_score,
     report_spec=report_spec,
     is_question_file=is_question_file,
+    files=("dataset/batch-5_1142_20240817.jsonl", "batch-5_1142_20240817.jsonl"),
     media="images",
     max_pixels=1280 * 28 * 28,
     size=1142,
     license="not stated",
     shows="image, audio",
+    protocol=PROTOCOL,
 )  # fmt: skip

@@ -12,13 +12,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnisense.benchmarks.harness.suite import ModelUnderTest, OfficialRun, ReportSpec, Suite, SuiteOption
+from omnisense.benchmarks.harness.suite import (
+    ModelUnderTest,
+    OfficialRun,
+    PublishedProtocol,
+    ReportSpec,
+    Suite,
+    SuiteOption,
+)
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
     from omnisense.benchmarks.harness.records import Record
 
 _HEAD = 4096  # characters of a file by which its format is recognized
+
+PROTOCOL = PublishedProtocol(
+    prompts="authors", think=False, lacks=("the authors' prompt file: their wording is in other harnesses",)
+)
 
 
 def load(data: Path, model: ModelUnderTest) -> Dataset:
@@ -69,6 +80,7 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
         ],
         published_source="the authors' leaderboard; averages over questions",
         score_run=score_run,
+        protocol=PROTOCOL,
     )
 
 
@@ -93,9 +105,11 @@ SUITE = Suite(
     official_score=official_score,
     report_spec=report_spec,
     is_question_file=is_question_file,
+    files=("worldsense_qa.json", "qa_think.json"),
     frames="64",
     max_pixels=768 * 28 * 28,
     size=3172,
     license="not stated",
     shows="video, audio, subtitles",
+    protocol=PROTOCOL,
 )  # fmt: skip

@@ -123,7 +123,7 @@ def test_records_are_read_back_as_they_were_written(many, tmp_path):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"schema_version": 1}, r"schema version 1, and .* reads 2"),
+        ({"schema_version": 1}, r"schema version 1, and .* reads 3"),
         ({"schema_version": None}, "schema version None"),
         ({"status": "skipped"}, "not a record"),
         ({"paper": 1.0}, "not a record"),

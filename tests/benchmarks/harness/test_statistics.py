@@ -39,16 +39,16 @@ def test_the_permutation_test_agrees_with_the_exact_sign_test():
     first = dict.fromkeys(ids, 0.0)
     second = {i: float(int(i) < 30) for i in ids} | {str(i): 0.0 for i in range(90, 100)}
     first |= {str(i): 1.0 for i in range(90, 100)}
-    result = compare(first, second, dict.fromkeys(ids, "a"))
+    result = compare(first, second)
     assert (result.better, result.worse) == (30, 10)
     assert result.difference.mean == pytest.approx(0.2)
     assert result.p_value == pytest.approx(binomtest(30, 40).pvalue, abs=0.003)
 
 
 def test_only_shared_questions_are_compared():
-    result = compare({"1": 1, "2": 0, "3": 1}, {"2": 0, "3": 1, "4": 0}, dict.fromkeys("1234", "a"))
+    result = compare({"1": 1, "2": 0, "3": 1}, {"2": 0, "3": 1, "4": 0})
     assert (result.difference.n, result.difference.mean, result.p_value) == (2, 0.0, 1.0)
-    assert compare({"1": 1}, {"2": 1}, {"1": "a", "2": "a"}).difference.mean is None
+    assert compare({"1": 1}, {"2": 1}).difference.mean is None
 
 
 def test_two_runs_of_one_system_seldom_differ():
@@ -58,8 +58,71 @@ def test_two_runs_of_one_system_seldom_differ():
     def a_run():
         return dict(zip(ids, (rng.random(120) < 0.5).astype(float).tolist(), strict=True))
 
-    found = [compare(a_run(), a_run(), dict.fromkeys(ids, "a"), seed=n).p_value < 0.05 for n in range(60)]
+    found = [compare(a_run(), a_run(), seed=n).p_value < 0.05 for n in range(60)]
     assert sum(found) <= 8
+
+
+def test_clusters_widen_intervals():
+    """Eight questions about each of thirty clips, all right or all wrong, are worth thirty."""
+    rng = np.random.default_rng(0)
+    by_clip = rng.integers(0, 2, 30)
+    values = np.repeat(by_clip, 8).astype(float)
+    clips = [str(i) for i in np.repeat(np.arange(30), 8)]
+    alone = Accuracies({"a": values}).micro()
+    clustered = Accuracies({"a": values}, {"a": clips}).micro()
+    thirty = Accuracies({"a": by_clip}).micro()
+    assert clustered.high - clustered.low > 2 * (alone.high - alone.low)
+    assert clustered.high - clustered.low == pytest.approx(thirty.high - thirty.low, abs=0.03)
+    assert Accuracies({"a": values}, {"a": clips}).clusters == 30
+
+
+def test_clusters_across_tasks_are_drawn_together():
+    values = {"a": [1, 0] * 20, "b": [1, 0] * 20}
+    shared = {"a": [str(i) for i in range(40)], "b": [str(i) for i in range(40)]}
+    together, apart = Accuracies(values, shared).micro(), Accuracies(values).micro()
+    assert together.high - together.low > 1.2 * (apart.high - apart.low)
+
+
+def test_clustered_intervals_cover_the_truth_about_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for trial in range(150):
+        rates = rng.beta(2, 2, 60)
+        values = (rng.random((60, 5)) < rates[:, None]).ravel()
+        groups = {"a": [str(i) for i in np.repeat(np.arange(60), 5)]}
+        found = Accuracies({"a": values}, groups, seed=trial).micro()
+        covered += found.low <= 0.5 <= found.high
+    assert 0.88 <= covered / 150 <= 0.99
+
+
+def test_interval_and_test_always_agree():
+    rng = np.random.default_rng(5)
+    for trial in range(40):
+        n = int(rng.integers(5, 40))
+        first = {str(i): float(rng.random() < 0.5) for i in range(n)}
+        second = {str(i): float(rng.random() < rng.choice([0.4, 0.6, 0.9])) for i in range(n)}
+        groups = {str(i): str(i // int(rng.integers(1, 3))) for i in range(n)}
+        found = compare(first, second, groups, seed=trial)
+        d = found.difference
+        assert d.low <= d.mean <= d.high
+        assert (found.p_value < 0.05) == (not d.low <= 0 <= d.high), found
+
+
+def test_clusters_make_a_paired_test_careful():
+    """Twelve questions about each of six clips: a difference on all of one clip is no evidence."""
+    first = {str(i): 0.0 for i in range(72)}
+    second = {str(i): float(i < 12) for i in range(72)}
+    clips = {str(i): str(i // 12) for i in range(72)}
+    assert compare(first, second).p_value < 0.001
+    assert compare(first, second, clips).p_value == 1.0
+
+
+def test_the_detectable_difference_shrinks_with_size():
+    rng = np.random.default_rng(2)
+    sizes = [Accuracies({"a": rng.integers(0, 2, n)}).minimum_detectable_difference() for n in (100, 400)]
+    assert sizes[0] == pytest.approx(2.8 * np.sqrt(2 * 0.25 / 100), rel=0.1)
+    assert sizes[0] / sizes[1] == pytest.approx(2, rel=0.1)
+    assert Accuracies({"a": [1]}).minimum_detectable_difference() is None
 
 
 def test_calibration():

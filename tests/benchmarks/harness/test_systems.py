@@ -131,7 +131,7 @@ def test_the_agent_reads_answers_off_the_clip(shared, tmp_path):
     counts = Builder(shared, tmp_path / "bench", 0, 1).build()
     assert counts["Talkingperson_Recognition"] == 42
     dataset = load(tmp_path / "bench")
-    assert not [p for p in dataset.problems if p.kind != "unknown task"]
+    assert not [p for p in dataset.problems if p.kind != "other task"]
     by_text = {}
     for sample in dataset.samples:
         by_text.setdefault(sample.question.text, []).append(sample)

@@ -123,8 +123,8 @@ def test_check(run_cli, clips, tmp_path):
     assert bad.returncode == 1
     assert "1 of 300 questions, 1 cannot be asked" in bad.stdout
     assert "row 0: missing media" in bad.stderr
-    assert "New_Task: unknown task: its 1 questions keep that name" in bad.stderr
+    assert "New_Task: other task: its 1 questions keep that name" in bad.stderr
     found = json.loads(run_cli("eval", "humansense", "--data", tmp_path / "bad", "--validate", "--json").stdout)
-    assert [p["kind"] for p in found["problems"]] == ["missing media", "unknown task"]
+    assert [p["kind"] for p in found["problems"]] == ["missing media", "other task"]
     nothing = run_cli("eval", "humansense", "--data", tmp_path / "nowhere", "--validate")
     assert (nothing.returncode, "Traceback" in nothing.stderr) == (2, False)

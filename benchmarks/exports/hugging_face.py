@@ -1,0 +1,114 @@
+"""Export a run as a folder that ``datasets.load_dataset`` reads, and evaluation results in the form of model cards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from omnisense.benchmarks.harness.figures import RunSummary
+from omnisense.benchmarks.harness.records import Record
+from omnisense.errors import InputError
+from omnisense.files import write_atomically
+
+_AS_JSON = ("error", "tags", "row", "probabilities", "messages", "media", "calls", "model_args")
+
+
+def export_hf(
+    manifest: Mapping[str, Any], records: Sequence[Record], summary: RunSummary, report: str, output: Path
+) -> Path:
+    """Write ``data/test.parquet`` with a row for each record, and a card; return the folder.
+
+    Fields that hold lists of objects or have free keys are JSON texts, since a column has one type.
+
+    Args:
+        manifest, records, summary: of the run.
+        report: the run's report as Markdown.
+        output: the folder.
+
+    Raises:
+        InputError: there are no records, or the folder cannot be written.
+    """
+    from datasets import Dataset
+
+    if not records:
+        raise InputError("the run has no records", "Run it first.", output)
+    rows = [_row(record) for record in records]
+    try:
+        (output / "data").mkdir(parents=True, exist_ok=True)
+        Dataset.from_list(rows).to_parquet(str(output / "data" / "test.parquet"))
+    except OSError as error:
+        raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", output) from error
+    write_atomically(output / "README.md", _card(manifest, summary, report))
+    return output
+
+
+def _row(record: Record) -> dict[str, Any]:
+    values = record.to_dict()
+    for key in _AS_JSON:
+        values[key] = json.dumps(values[key], ensure_ascii=False)
+    return values
+
+
+def _card(manifest: Mapping[str, Any], summary: RunSummary, report: str) -> str:
+    head = {
+        "configs": [{"config_name": "default", "data_files": [{"split": "test", "path": "data/test.parquet"}]}],
+        "tags": ["omnisense", "evaluation", str(manifest["identity"]["suite"])],
+        "pretty_name": f"{summary['benchmark']}: {summary['system']}",
+    }
+    about = (
+        f"Records of an evaluation by OmniSense {manifest['omnisense']}: one row for each question, with prompt, media "
+        "by path, reply, what was read from it, and scores. The licence of the questions is their benchmark's.\n"
+    )
+    return f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n{about}\n{report}"
+
+
+def model_index(name: str, summaries: Sequence[RunSummary]) -> dict[str, Any]:
+    """Return evaluation results as the ``model-index`` of a model card (Hugging Face's metadata form).
+
+    Args:
+        name: of the model.
+        summaries: of its runs.
+    """
+    results = []
+    for summary in summaries:
+        figure = summary["strict"]["micro"]
+        if figure["mean"] is None:
+            continue
+        metric = {
+            "type": "accuracy",
+            "name": "strict accuracy",
+            "value": round(figure["mean"], 4),
+            "args": {"n": figure["n"], "low": figure["low"], "high": figure["high"]},
+        }
+        benchmark = summary["benchmark"]
+        results.append(
+            {
+                "task": {"type": "visual-question-answering", "name": "questions about video and sound"},
+                "dataset": {"type": benchmark.lower().replace(" ", "-"), "name": benchmark},
+                "metrics": [metric],
+            }
+        )
+    return {"model-index": [{"name": name, "results": results}]}
+
+
+def add_to_card(card: Path, name: str, summaries: Sequence[RunSummary]) -> None:
+    """Put evaluation results into a model card; its other metadata and its text stay.
+
+    Raises:
+        InputError: the card's metadata cannot be read.
+    """
+    text = card.read_text("utf-8") if card.is_file() else f"# {name}\n"
+    head: dict[str, Any] = {}
+    if text.startswith("---\n"):
+        block, _, text = text[4:].partition("\n---")
+        try:
+            head = yaml.safe_load(block) or {}
+        except yaml.YAMLError as error:
+            raise InputError("its metadata cannot be read", "Fix the block between ---.", card) from error
+        text = text.lstrip("\n")
+    head |= model_index(name, summaries)
+    write_atomically(card, f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n\n{text}")

@@ -1,0 +1,72 @@
+"""What makes a run comparable, or not, with the published figures: its settings beside the authors' protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omnisense.benchmarks.harness.figures import ComparedSetting
+from omnisense.benchmarks.harness.suite import PublishedProtocol
+
+_SCORER = "both scores are reported; the official one is the authors'"
+
+
+def compared_settings(manifest: Mapping[str, Any], protocol: PublishedProtocol | None) -> list[ComparedSetting]:
+    """Return each setting of a run beside the published protocol's.
+
+    Args:
+        manifest: of the run.
+        protocol: of the benchmark; None where it is not known.
+
+    Returns:
+        Nothing for a baseline, which has no prompts, or where no protocol is known.
+    """
+    identity = manifest["identity"]
+    asked = identity.get("prompting")
+    if protocol is None or asked is None:
+        return []
+    system, sampling = identity["system"], asked["sampling"]
+    wording = "authors" if asked.get("templates") else "data" if protocol.prompts == "data" else "ours"
+    is_agent = system["kind"] == "agent"
+    found = [
+        _compared("data", "official" if manifest["data"].get("is_official") else "not the official set", "official"),
+        _compared("prompt wording", "the agent's" if is_agent else wording, protocol.prompts),
+        _compared("thinking", asked["think"], protocol.think),
+        _compared("frames", frames_rule(sampling) if asked["media"] else "none", protocol.frames),
+        _compared("pixels per frame, at most", sampling["max_pixels"], protocol.max_pixels),
+        _compared("sound", asked["audio"], protocol.audio),
+    ]
+    if asked["audio"]:
+        found.append(_compared("sound apart from frames", asked.get("separate_audio"), protocol.separate_audio))
+    found += [
+        _compared("reply tokens, at most", system["max_new_tokens"], protocol.max_new_tokens),
+        _compared("temperature", system["temperature"], protocol.temperature),
+        ComparedSetting(name="scorer", here=_SCORER, published="official", same=True),
+    ]
+    lacks = [ComparedSetting(name=what, here="–", published="as the authors have it", same=False)
+             for what in protocol.lacks]  # fmt: skip
+    return found + lacks
+
+
+def frames_rule(sampling: Mapping[str, Any]) -> str:
+    """Return a sampling as ``--frames`` takes it."""
+    if sampling["rule"] == "rate":
+        return f"{sampling['fps']:g}fps"
+    return str(sampling["count"]) if sampling["rule"] == "count" else str(sampling["rule"])
+
+
+def _compared(name: str, here: object, published: object) -> ComparedSetting:
+    return {
+        "name": name,
+        "here": _words(here),
+        "published": "not stated" if published is None else _words(published),
+        "same": None if published is None else _words(here) == _words(published),
+    }
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return "no limit"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

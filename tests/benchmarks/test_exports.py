@@ -1,0 +1,153 @@
+"""Exports: a task folder for lmms-eval whose scorer agrees with ours, logs for inspect_ai, data sets, model cards."""
+
+import importlib.util
+import json
+import os
+import random
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from omnisense.benchmarks.exports.hugging_face import add_to_card
+from omnisense.benchmarks.harness.report import write_report
+from omnisense.benchmarks.harness.scorer import score
+from omnisense.benchmarks.suites import report_spec_for
+from omnisense.reasoning.answers.question import Question
+from tests.benchmarks.conftest import NUMBER, SEVERAL, YES_NO, row, write_benchmark
+
+SHAPES = ["{}", "({})", "The answer is {}.", "<think>hm, A?</think><answer>{}</answer>", "I am not sure", "{} or B",
+          "**{}**", '{{"answer": "{}"}}', "Not A, but {}", "Answer: {}\n\nA is wrong", ""]  # fmt: skip
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    rows = [
+        row("Emo_Strategy", 1, answer="C", asr_en="so"),
+        row("Human_Counting", 2, pattern=NUMBER, answer="7", asr_en="so"),
+        row("Emo_Strategy", 3, pattern=SEVERAL, answer="A, D", asr_en="so"),
+        row("Lie_Detection", 4, pattern=YES_NO, answer="No", asr_en="so"),
+    ]
+    return write_benchmark(tmp_path / "mixed", rows)
+
+
+def read_utils(folder):
+    spec = importlib.util.spec_from_file_location("exported_utils", folder / "utils.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_lmms_eval_task_has_the_documented_keys_and_scores_as_we_do(run_cli, mixed, tmp_path):
+    out = tmp_path / "task"
+    ran = run_cli("export", "lmms-eval", "humansense", "--data", mixed, "--output", out)
+    assert ran.returncode == 0, ran.stderr
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor("!function", lambda loader, node: f"function {node.value}")
+    task = yaml.load((out / "omnisense_humansense.yaml").read_text(), Loader)
+    assert task["task"] == "omnisense_humansense"
+    assert task["dataset_path"] == "json"
+    assert task["dataset_kwargs"]["data_files"]["test"] == str(out / "data.jsonl")
+    assert (task["test_split"], task["output_type"]) == ("test", "generate_until")
+    assert task["doc_to_messages"] == "function utils.doc_to_messages"
+    assert {metric["aggregation"] for metric in task["metric_list"]} == {"mean"}
+    docs = [json.loads(line) for line in (out / "data.jsonl").read_text().splitlines()]
+    assert len(docs) == 4
+    utils = read_utils(out)
+    assert docs[0]["prompt"] in utils.doc_to_messages(docs[0])[0]["content"][-1]["text"]
+    rng = random.Random(0)
+    for _ in range(1000):
+        doc = rng.choice(docs)
+        reply = rng.choice(SHAPES).format(rng.choice(["A", "B", "C", "A, D", "7", "seven", "No", "yes", "happy"]))
+        ours = score(reply, Question(doc["question"], doc["kind"], tuple(doc["options"]), doc["form"]), doc["gold"])
+        assert utils.score(reply, doc) == (ours.value, ours.answer.value, ours.reason)
+        assert utils.process_results(doc, [reply])["strict_accuracy"] == ours.value
+
+
+@pytest.mark.subprocess
+def test_the_exported_scorer_needs_no_omnisense(run_cli, mixed, tmp_path):
+    out = tmp_path / "task"
+    assert run_cli("export", "lmms-eval", "humansense", "--data", mixed, "--output", out).returncode == 0
+    code = (
+        "import sys, json, utils\n"
+        "docs = [json.loads(line) for line in open('data.jsonl')]\n"
+        "print([utils.score(doc['gold'], doc)[0] for doc in docs])\n"
+        "assert not [name for name in sys.modules if name == 'omnisense' or name.startswith('omnisense.')]\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=out, capture_output=True, text=True, check=False)
+    assert ran.stdout.strip() == "[1.0, 1.0, 1.0, 1.0]", ran.stderr
+
+
+@pytest.mark.slow
+def test_lmms_eval_loads_the_task(run_cli, mixed, tmp_path):
+    tasks = pytest.importorskip("lmms_eval.tasks")
+    out = tmp_path / "task"
+    assert run_cli("export", "lmms-eval", "humansense", "--data", mixed, "--output", out).returncode == 0
+    manager = tasks.TaskManager(include_path=str(out))
+    assert "omnisense_humansense" in manager.all_tasks
+
+
+@pytest.fixture
+def a_run(run_cli, mixed, tmp_path):
+    out = tmp_path / "run"
+    assert run_cli("eval", "humansense", "--data", mixed, "--policy", "scripted", "--output", out).returncode == 0
+    return out
+
+
+def test_a_run_is_a_data_set(run_cli, a_run, tmp_path):
+    from datasets import load_dataset
+
+    out = tmp_path / "hf"
+    assert run_cli("export", "hf", a_run, "--output", out).returncode == 0
+    rows = load_dataset(str(out), split="test", cache_dir=str(tmp_path / "cache"))
+    assert len(rows) == 4
+    assert {r["task"] for r in rows} == {"ES", "HC", "LD"}
+    assert json.loads(rows[0]["messages"])[-1]["role"] == "user"
+    head = yaml.safe_load((out / "README.md").read_text().split("---")[1])
+    assert head["configs"][0]["data_files"][0]["path"] == "data/test.parquet"
+
+
+def test_an_inspect_log_holds_every_sample(run_cli, a_run, tmp_path):
+    out = tmp_path / "logs"
+    assert run_cli("export", "inspect", a_run, "--output", out).returncode == 0
+    (file,) = out.iterdir()
+    log = json.loads(file.read_text())
+    assert (log["version"], log["status"], len(log["samples"])) == (2, "success", 4)
+    assert all(sample["messages"][-1]["role"] == "assistant" for sample in log["samples"])
+
+
+@pytest.mark.slow
+@pytest.mark.subprocess
+def test_inspect_reads_the_log(run_cli, a_run, tmp_path):
+    python = os.environ.get("OMNISENSE_INSPECT_PYTHON", "")
+    if not python:
+        pytest.skip("OMNISENSE_INSPECT_PYTHON does not name a Python with inspect_ai")
+    out = tmp_path / "logs"
+    assert run_cli("export", "inspect", a_run, "--output", out).returncode == 0
+    code = (
+        "from inspect_ai.log import list_eval_logs, read_eval_log\n"
+        f"(found,) = list_eval_logs({str(out)!r})\n"
+        "log = read_eval_log(found)\n"
+        "print(log.status, len(log.samples), log.samples[0].scores['strict'].value, log.eval.task)\n"
+    )
+    ran = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stdout.startswith("success 4 "), ran.stderr
+
+
+def test_results_go_into_a_model_card(run_cli, a_run, tmp_path):
+    card = tmp_path / "README.md"
+    card.write_text("---\nlicense: apache-2.0\n---\n\n# Mine\n\nText.\n")
+    summary = write_report(a_run, report_spec_for([a_run]))
+    add_to_card(card, "mine", [summary])
+    _, head, text = card.read_text().split("---", 2)
+    values = yaml.safe_load(head)
+    assert values["license"] == "apache-2.0"
+    (result,) = values["model-index"][0]["results"]
+    assert result["dataset"] == {"type": "humansense", "name": "HumanSense"}
+    assert result["metrics"][0]["value"] == pytest.approx(summary["strict"]["micro"]["mean"], abs=1e-4)
+    assert "# Mine\n\nText." in text
+    assert run_cli("export", "model-card", a_run, "--card", card, "--name", "mine").returncode == 0

@@ -1,0 +1,255 @@
+"""The authors' scores against a second implementation of their rules, on 5,000 generated replies for each benchmark.
+
+The second implementation is written from the descriptions of the rules, in another way than the first.
+"""
+
+import math
+import random
+import re
+
+import pytest
+
+from omnisense.benchmarks.dailyomni import official_score as daily
+from omnisense.benchmarks.emobench import official_score as emobench
+from omnisense.benchmarks.emobench.sets import EMOTIONS, INTENTS
+from omnisense.benchmarks.harness import problem_rows
+from omnisense.benchmarks.omnibench import official_score as omnibench
+from omnisense.benchmarks.worldsense import official_score as worldsense
+
+N = 5000
+WORDS = (
+    "the happy sad Yes no know not A B C D a b (A) B. C, Answer: Option: assistant DNA 3.14 42 1,000 maybe I".split()
+)
+
+
+def some(rng, *shapes):
+    return rng.choice(shapes)
+
+
+def prose(rng):
+    return " ".join(rng.choice(WORDS) for _ in range(rng.randint(0, 12)))
+
+
+def tagged(rng, text):
+    return some(
+        rng,
+        f"<answer>{text}</answer>",
+        f"<think>it is A</think><answer> {text}\n</answer>",
+        f"<answer></answer>{text}",
+        text,
+        f"<answer>{text}",
+        f"<answer>{text}</answer> or <answer>B</answer>",
+    )
+
+
+# --- IntentBench ----------------------------------------------------------------------------------------------------
+
+
+def between(text):
+    start = text.find("<answer>")
+    end = text.find("</answer>", start)
+    return text[start + len("<answer>") : end].strip() if start >= 0 and end >= 0 else ""
+
+
+def intent_reference(kind, reply, gold, last):
+    said = between(reply) or last
+    try:
+        if kind == "multiple choice":
+            return 1.0 * (said.strip() == gold.strip())
+        if kind == "emer_ov_mc":
+            ours, theirs = said.split(","), gold.split(",")
+            common = len(set(ours).intersection(theirs))
+            return 2 * common / (len(ours) + len(theirs)) if common else 0.0
+        if kind == "judge":
+            low = said.lower()
+            return 1.0 if ("yes" in gold.lower() and "yes" in low) or ("no" in gold.lower() and "no" in low) else 0.0
+        if kind not in ("numerical", "regression"):
+            return 0.0
+        if kind == "numerical" and bool(set(",.") & set(gold)) != bool(set(",.") & set(said)):
+            return 0.0
+        right, given = float("".join(gold.split(","))), float("".join(said.split(",")))
+        if kind == "numerical":
+            return 1.0 if round(right, 2) == round(given, 2) else 0.0
+        import torch
+
+        error = torch.abs(torch.tensor(given) - torch.tensor(right)) / (torch.abs(torch.tensor(right)) + 1e-8)
+        passed = error < 1 - torch.arange(0.5, 0.95 + 0.025, 0.05)
+        return float(passed.float().mean())
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def intent_rows():
+    rng = random.Random(1)
+    rows, replies = [], []
+    for _ in range(N):
+        kind = rng.choice([*problem_rows.KINDS, "unknown"])
+        gold = {
+            "multiple choice": "B",
+            "emer_ov_mc": some(rng, "A,C", "B", "A, C"),
+            "judge": some(rng, "Yes", "No"),
+        }.get(kind, some(rng, "3.14", "42", "1,000", "-2.5", "100", "x"))
+        answer = some(
+            rng, gold, gold.lower(), f"{gold}.", f" {gold} ", "A", "A,B", "C,A", "A,A", ",", "", "Yes, he is", "I know",
+            "nothing", "3.141", "3.14159", "42.0", str(rng.randint(1, 200)), f"{rng.uniform(0, 200):.2f}", "1e999",
+            "nan", "1000", prose(rng),
+        )  # fmt: skip
+        rows.append({"problem_type": kind, "solution": f"<answer>{gold}</answer>"})
+        replies.append(tagged(rng, answer))
+    return rows, replies
+
+
+def test_intentbench():
+    rows, replies = intent_rows()
+    ours = problem_rows.score_replies(rows, replies)
+    theirs = [
+        intent_reference(row["problem_type"], reply, between(row["solution"]), replies[-1])
+        for row, reply in zip(rows, replies, strict=True)
+    ]
+    different = [
+        (row, reply, a, b)
+        for row, reply, a, b in zip(rows, replies, ours, theirs, strict=True)
+        if not math.isclose(a, b, abs_tol=1e-6)
+    ]
+    assert different == []
+    assert 0.02 < sum(ours) / N < 0.6
+
+
+# --- Daily-Omni -----------------------------------------------------------------------------------------------------
+
+
+def daily_reference(reply, gold):
+    _, echo, after = reply.partition("assistant")
+    said = after.strip() if echo else reply
+    first = said.lstrip()[:1].upper()
+    if first and first in "ABCD":
+        return float(first == gold)
+    return float(said.strip().upper() == gold and bool(said))
+
+
+def test_daily_omni():
+    rng = random.Random(2)
+    scores = []
+    for _ in range(N):
+        gold = rng.choice("ABCD")
+        letter = rng.choice("ABCDEabcde")
+        reply = some(
+            rng, letter, f" {letter}", f"{letter}. happy", f"assistant\n{letter}", f"user: ?\nassistant {letter}.",
+            f"({letter})", f"Definitely {letter}", "", " ", "assistant", f"**{letter}**", f"The answer is {letter}",
+            prose(rng), f"assistant{letter}", f"{letter}\nassistant\n{rng.choice('ABCD')}",
+        )  # fmt: skip
+        scores.append(daily.score_reply(reply, gold))
+        assert scores[-1] == daily_reference(reply, gold), (reply, gold)
+    assert 0.1 < sum(scores) / N < 0.5
+
+
+# --- WorldSense -----------------------------------------------------------------------------------------------------
+
+
+def worldsense_reference(reply):
+    for phrase in ("The best answer is", "The correct answer is", "The answer is", "The answer", "The best option is",
+                   "The correct option is", "Best answer:", "Best option:", "Answer:", "Option:"):  # fmt: skip
+        reply = reply.replace(phrase, "")
+    return next((character for character in reply if character in "ABCD"), "")
+
+
+def test_worldsense():
+    rng = random.Random(3)
+    read = 0
+    for _ in range(N):
+        letter = rng.choice("ABCDEabcd")
+        reply = some(
+            rng, letter, f"({letter})", f"The best answer is {letter}.", f"Answer: {letter}", f"Best option:{letter}",
+            f"The answer is ({letter}) because", f"Actually, {letter}", "none of them", "", prose(rng),
+            f"The correct option is {letter}",
+        )  # fmt: skip
+        assert worldsense.letter_of(reply) == worldsense_reference(reply.strip()), reply
+        read += bool(worldsense.letter_of(reply))
+    assert 0.3 < read / N < 0.98
+
+
+# --- EmoBench-M -----------------------------------------------------------------------------------------------------
+
+
+def emobench_reference(reply, right, kind):
+    reply, right = reply.strip().lower(), right.strip().lower()
+    if not (reply and right):
+        return None
+    if kind == "label":
+        return 1.0 if reply == right else 0.0
+    pairs = []
+    for text in (reply, right):
+        emotion = [label for label in EMOTIONS if re.search(re.escape(label), text)][:1]
+        intent = [label for label in INTENTS if re.search(re.escape(label), text)][:1]
+        if not emotion or not intent:
+            return None
+        pairs.append((emotion, intent))
+    return 1.0 if pairs[0] == pairs[1] else 0.0
+
+
+def test_emobench():
+    from sklearn.metrics import precision_recall_fscore_support
+
+    rng = random.Random(4)
+    labels = ["happy", "sad", "weak negative", "negative"]
+    kept = []
+    for _ in range(N):
+        if rng.random() < 0.5:
+            right = some(rng, rng.choice(labels), "", " Happy ")
+            reply = some(rng, right, right.upper(), f" {right}\n", f"{right}.", rng.choice(labels), "", prose(rng))
+            kind = "label"
+        else:
+            right = f"{{'emotion label': '{rng.choice(EMOTIONS)}', 'intent label': '{rng.choice(INTENTS)}'}}"
+            pair = (rng.choice(EMOTIONS), rng.choice(INTENTS))
+            reply = some(
+                rng, right, right.upper(), ", ".join(pair), f"{pair[0]} only", f"unhappy and {pair[1]}", "", right
+            )
+            kind = "joint"
+        ours = emobench.score_reply(reply, right, kind)
+        assert ours == emobench_reference(reply, right, kind), (reply, right)
+        if ours is not None and kind == "label":
+            kept.append((right.strip().lower(), reply.strip().lower()))
+    right, given = zip(*kept, strict=True)
+    expected = precision_recall_fscore_support(right, given, average="weighted", zero_division=0)[:3]
+    assert emobench.weighted_scores(right, given) == pytest.approx(expected)
+
+
+# --- OmniBench ------------------------------------------------------------------------------------------------------
+
+
+def omnibench_reference(reply, options):
+    padded = " " + reply + " "
+    bracketed = [x for x in "ABCD" if "(" + x + ")" in padded]
+    spaced = [x for x in "ABCD" if x + " " in padded]
+    dotted = [x for x in "ABCD" if x + "." in padded]
+    if bracketed:
+        return max(bracketed, key=lambda x: padded.rindex("(" + x + ")"))
+    for letters in (spaced, dotted):
+        if len(letters) == 1:
+            return letters[0]
+        if letters:  # the last that stands alone; where none does, the first
+            return max(letters, key=lambda x: (padded.rfind(" " + x + " "), -ord(x)))
+    if len(padded.split()) > 5:
+        named = [x for x, option in zip("ABCD", options, strict=True) if option.lower() in padded.lower()]
+        if named:
+            return max(named, key=lambda x: (padded.lower().rfind(options["ABCD".index(x)].lower()), -ord(x)))
+    return ""
+
+
+def test_omnibench():
+    rng = random.Random(5)
+    options = ["They will fly", "They will sing", "they fly", "A man leaves"]
+    scores = []
+    for _ in range(N):
+        letter, option, gold = rng.choice("ABCDE"), rng.choice(options), rng.choice("ABCD")
+        reply = some(
+            rng, letter, f"({letter})", f"{letter}.", f"{letter}. {option}", option, f"I think that {option}, you see",
+            f"Not ({letter}) but ({rng.choice('ABCD')})", f"{letter} or {rng.choice('ABCD')} ", "", prose(rng),
+            "none of them at all, no", f"first {option}, and then maybe {rng.choice(options)}", f"DNA. {letter}.",
+        )  # fmt: skip
+        read = omnibench_reference(reply, options)
+        assert omnibench.letter_of(reply, options) == read, reply
+        lettered = [f"{x}. {o}" for x, o in zip("ABCD", options, strict=True)]
+        scores.append(omnibench.score_reply(reply, lettered, gold))
+        assert scores[-1] == (float(read == gold) if read else 0.25)
+    assert 0.1 < sum(scores) / N < 0.5
