@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-import omnisense
 from omnisense.benchmarks.emobench.sets import EMOTIONS, INTENTS, set_of
 from omnisense.errors import InputError
 from omnisense.perception.media.clip import Clip, open_clip
@@ -26,7 +25,7 @@ from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.media.encode import write_clip
 from omnisense.perception.media.sampling import Sampling
 
-DEMO = Path(omnisense.__file__).parent / "agent" / "demo.mp4"
+DEMO = Path(__file__).resolve().parent.parent / "agent" / "demo.mp4"
 _RATE, _LENGTH_S, _PIXELS = 8, 2.0, 160 * 120  # of the clips that are written: frames per second, seconds, pixels
 _FEELINGS = ["happy", "sad", "angry", "surprised"]
 _LETTERED = [f"{letter}. {word}" for letter, word in zip("ABCD", _FEELINGS, strict=True)]

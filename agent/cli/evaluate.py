@@ -101,7 +101,7 @@ def _evaluate(suite: Suite, validate: bool, as_json: bool, given: Mapping[str, A
         _print_validation(suite, dataset, as_json)
         return
     shows_media = settings.prompting.media
-    if blocked := sum(1 for s in dataset.samples if s.problem or (shows_media and s.media_problem)):
+    if blocked := sum(1 for s in dataset.samples if s.why_not(shows_media)):
         click.echo(
             f"{blocked} questions are invalid and become error records; run --validate for the reasons", err=True
         )
@@ -127,14 +127,18 @@ def _print_validation(suite: Suite, dataset: Dataset, as_json: bool) -> None:
     for sample in dataset.samples:
         found = counts.setdefault((sample.level, sample.task), [0, 0])
         found[0] += 1
-        found[1] += bool(sample.problem or sample.media_problem)
+        found[1] += bool(sample.why_not())
     if as_json:
         tasks = [
             {"level": level, "task": task, "questions": n, "cannot_be_asked": bad}
             for (level, task), (n, bad) in sorted(counts.items())
         ]
         problems = [{"where": p.where, "kind": p.kind, "what": p.what} for p in dataset.problems]
-        click.echo(json.dumps({"tasks": tasks, "problems": problems, "fingerprint": dataset.fingerprint}))
+        click.echo(
+            json.dumps(
+                {"tasks": tasks, "problems": problems, "fingerprint": dataset.fingerprint, "notes": dataset.notes}
+            )
+        )
     else:
         spec = suite.report_spec({sample.task for sample in dataset.samples}, dataset.groups)
         for (_, task), (n, bad) in sorted(counts.items()):
@@ -143,6 +147,8 @@ def _print_validation(suite: Suite, dataset: Dataset, as_json: bool) -> None:
             click.echo(f"{_task_label(task, suite, spec):<46} {n:>5}{of} questions{blocked}")
         of = f" of {sum(suite.task_sizes.values())}" if suite.task_sizes else ""
         click.echo(f"{'all':<46} {len(dataset.samples):>5}{of} questions")
+        for note in dataset.notes:
+            click.echo(note)
         for problem in dataset.problems:
             print_text(f"{problem.where}: {problem.kind}: {problem.what}", err=True)
     if any(problem.kind != "other task" for problem in dataset.problems):

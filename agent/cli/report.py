@@ -20,13 +20,23 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=FOLDER, metavar="RUN...")
 @click.option("--compare", is_flag=True, help="Compare every later run with the first.")
-@click.option("--output", type=FOLDER, default="comparison", show_default=True, help="Folder for the comparison.")
+@click.option("--leaderboard", is_flag=True, help="Write one page of all runs, grouped by benchmark.")
+@click.option(
+    "--output",
+    type=FOLDER,
+    default="comparison",
+    show_default=True,
+    help="Folder for the comparison or the leaderboard.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def report(runs: tuple[Path, ...], compare: bool, output: Path, as_json: bool) -> None:
-    """Regenerate the reports of runs, or compare runs."""
+def report(runs: tuple[Path, ...], compare: bool, leaderboard: bool, output: Path, as_json: bool) -> None:
+    """Regenerate the reports of runs, compare runs, or write a leaderboard."""
     from omnisense.benchmarks.harness.report import write_comparison, write_report
     from omnisense.benchmarks.suites import report_spec_for
 
+    if leaderboard:
+        _leaderboard(runs, output, as_json)
+        return
     if compare and len(runs) < 2:
         raise InputError("there is one run to compare", "Give at least two.")
     found: Any = (
@@ -43,6 +53,17 @@ def report(runs: tuple[Path, ...], compare: bool, output: Path, as_json: bool) -
         for folder in runs:
             click.echo((folder / "report.md").read_text("utf-8"))
             click.echo(f"written to {folder / 'report.html'}")
+
+
+def _leaderboard(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
+    from omnisense.benchmarks.harness.leaderboard import as_markdown, write_leaderboard
+    from omnisense.benchmarks.harness.summary import load_run, summarize
+    from omnisense.benchmarks.suites import report_spec_for
+
+    summaries = [(run, summarize(*load_run(run), report_spec_for([run]))) for run in runs]
+    boards = write_leaderboard(summaries, output)
+    click.echo(json.dumps(boards, ensure_ascii=False) if as_json else as_markdown(boards))
+    click.echo(f"written to {output / 'leaderboard.html'}", err=True)
 
 
 def _score_command(suite: Suite) -> click.Command | None:

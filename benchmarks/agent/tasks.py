@@ -42,7 +42,7 @@ def load_samples(data: Path, folder: Path, limit: int, seed: int = 0) -> list[Sa
         _add_rows(folder / QUESTION_FILES[0], [*_people(folder), *_feelings(data / "text/goemotions"), *_social(data)])
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in load(folder).samples:
-        if not sample.problem:
+        if not sample.why_not():
             by_task[_task_of(sample)].append(sample)
     return [
         replace(sample, task=task)

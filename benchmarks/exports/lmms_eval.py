@@ -25,6 +25,7 @@ from omnisense.reasoning.policies.messages import media_of, text_of
 # The modules of the strict scorer, those that others import first.
 _MODULES = {
     "errors": "omnisense.errors",
+    "text": "omnisense.text",
     "families": "omnisense.reasoning.policies.families",
     "geometry": "omnisense.perception.geometry",
     "normalize": "omnisense.reasoning.answers.normalize",
@@ -138,8 +139,7 @@ def export_lmms_eval(dataset: Dataset, prompting: PromptSettings, output: Path, 
 
 
 def _can_be_asked(sample: Sample, prompting: PromptSettings) -> bool:
-    blocked = sample.problem or (prompting.media and sample.media_problem)
-    return not blocked and sample.question.kind not in UNSCORED_KINDS
+    return not sample.why_not(prompting.media) and sample.question.kind not in UNSCORED_KINDS
 
 
 def _row(sample: Sample, builder: PromptBuilder) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class AgentSystem:
             parts += media_parts(heard_clip, heard, self._policy.modalities)
             plain = _with_sound(plain, heard.render(max_tokens=_SOUND_TOKENS))
             calls.append(_perceived(heard_clip, heard))
-        calls += [Call("look again", f"{s.start_s:.1f}-{s.end_s:.1f} s: {s.text}") for s in looked.spans]
+        calls += [Call("look again", span.line()) for span in looked.spans]
         question = self._answerer.prepare(sample.question, plain, percepts, parts, looked)
         missing = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())
         return self._prepared(sample, question, tuple(calls), (*missing, *question.notes), built.transcript)

@@ -64,6 +64,10 @@ class Sample:
     source: str = ""
     attempt: int = 1
 
+    def why_not(self, media: bool = True) -> str:
+        """Return why this cannot be asked, with its media or without; empty when it can."""
+        return self.problem or (self.media_problem if media else "")
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -87,6 +91,7 @@ class Dataset:
         groups: tasks by group, where the data names groups itself.
         suite: name of the suite in whose format the questions are.
         is_official: whether these are the questions that the benchmark's authors published, all of them.
+        notes: what was decided in reading them, for ``--validate``.
     """
 
     root: str
@@ -97,3 +102,4 @@ class Dataset:
     suite: str
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_official: bool = False
+    notes: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import functools
 import json
 import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -182,7 +182,10 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values; :meth:`from_dict` reads them back."""
-        return asdict(self)
+        values = {name: getattr(self, name) for name in _FIELDS}  # asdict would copy all that is in them
+        if self.error is not None:
+            values["error"] = asdict(self.error)
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Record:
@@ -207,6 +210,9 @@ class Record:
     def to_line(self) -> str:
         """Return the record as one line of JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False) + "\n"
+
+
+_FIELDS = tuple(entry.name for entry in fields(Record))
 
 
 @dataclass(frozen=True)

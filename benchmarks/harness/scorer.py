@@ -66,8 +66,6 @@ def canonical(gold: str, question: Question) -> str:
     value = parse(str(gold), question.kind, question.options).value
     if question.kind == "decimal" and value:
         return f"{float(value):.2f}"
-    if question.kind == "number":
-        return value if value in question.candidates() else ""
     return value
 
 

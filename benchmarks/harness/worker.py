@@ -88,7 +88,7 @@ class Worker:
         outcomes: dict[str, Outcome] = {}
         prepared: list[Prepared] = []
         for sample in batch:
-            if problem := sample.problem or (sample.media_problem if self._shows_media else ""):
+            if problem := sample.why_not(self._shows_media):
                 fault = InputError(problem, "Fix the data.")
                 outcomes[sample.id] = Outcome(error_record(sample, fault, "bad question"))
                 continue

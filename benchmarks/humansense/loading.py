@@ -20,6 +20,7 @@ from omnisense.benchmarks.harness.dataset import Dataset, Modality, Problem, Sam
 from omnisense.benchmarks.harness.question_files import OPEN, PATTERNS, RowError, read_rows, resolve_media, unique_id
 from omnisense.benchmarks.harness.scorer import canonical
 from omnisense.benchmarks.humansense.tasks import TASKS, task_of
+from omnisense.benchmarks.humansense.windows import Windows
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Kind, Question, strip_letter
 
@@ -39,8 +40,9 @@ def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
     """Read a folder with the official question files (or the training files), or one such file.
 
     Media are looked for beside the file, under the path that the row gives or its part from ``videos/`` or ``audios/``
-    on. ``ignore_windows`` ignores the rows' time windows, for files that are cut already; the authors' released
-    loop does so too.
+    on. Whether a row's time window has been cut out of its file already is decided by the file's length
+    (:mod:`omnisense.benchmarks.humansense.windows`). ``ignore_windows`` ignores all windows, as the authors' released
+    loop does.
 
     Raises:
         InputError: nothing to read there, or a file is not a list of rows.
@@ -52,11 +54,12 @@ def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
     problems: list[Problem] = []
     seen: dict[str, str] = {}
     digest = hashlib.sha256(b"whole clips" if ignore_windows else b"")
+    windows = Windows(ignore_windows)
     for file in files:
         digest.update(file.read_bytes())
         for place, row in _rows(file):
             sound = file.name in (QUESTION_FILES[1], TRAINING_FILES[1])
-            sample, found = _read_row(row, place, folder, sound, ignore_windows)
+            sample, found = _read_row(row, place, folder, sound, windows)
             problems += found
             if sample.id in seen:  # kept, as the authors count it too
                 problems.append(Problem(place, "duplicate", f"the same question as {seen[sample.id]}"))
@@ -72,7 +75,14 @@ def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
     counts = Counter(sample.task for sample in samples)
     is_official = counts == Counter({task.code: task.questions for task in TASKS})
     return Dataset(
-        str(root), tuple(samples), tuple(problems), digest.hexdigest(), names, "humansense", is_official=is_official
+        str(root),
+        tuple(samples),
+        tuple(problems),
+        digest.hexdigest(),
+        names,
+        "humansense",
+        is_official=is_official,
+        notes=windows.notes(),
     )
 
 
@@ -97,7 +107,7 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _read_row(
-    row: dict[str, Any], place: str, folder: Path, sound: bool, whole_clip: bool
+    row: dict[str, Any], place: str, folder: Path, sound: bool, windows: Windows
 ) -> tuple[Sample, list[Problem]]:
     asked = row["questions"]
     task = task_of(str(asked.get("task_type", "")))
@@ -113,9 +123,15 @@ def _read_row(
     named = str(row.get("video_path") or row.get("audio_path") or "")
     question = attempt(lambda: _question(asked), Question(str(asked.get("question", "")), "one"))
     gold = "" if blocking else attempt(lambda: _gold(asked, question), "")
-    media = attempt(lambda: _media(named, folder, sound), _Media(None, "audio" if sound else "video"))
-    window = None if whole_clip else attempt(lambda: _window(row), None)
-    problems = [Problem(place, fault.kind, str(fault)) for fault in blocking]
+    of_media: list[RowError] = []
+    media = _Media(None, "audio" if sound else "video")
+    window = None
+    try:
+        media = _media(named, folder, sound)
+        window = windows.of(row, media.path)
+    except RowError as fault:
+        of_media.append(fault)
+    problems = [Problem(place, fault.kind, str(fault)) for fault in (*blocking, *of_media)]
     start_s, end_s = window or (None, None)
     sample = Sample(
         id=_sample_id(row, named),
@@ -134,6 +150,8 @@ def _read_row(
         group=str(asked.get("group") or named or asked.get("asr_en") or asked.get("percepts") or ""),
         trace=str(asked.get("think") or ""),
         problem="; ".join(str(fault) for fault in blocking),
+        media_problem="; ".join(str(fault) for fault in of_media),
+        source=place,
         row={key: asked[key] for key in _SCORED_BY if key in asked},
     )
     return sample, problems
@@ -164,7 +182,8 @@ def _question(asked: dict[str, Any]) -> Question:
 
 
 def _with_letters(options: list[str]) -> tuple[str, ...]:
-    """Options with their letters in front, A first."""
+    """Options with their letters in front, A first; small letters become capital ones."""
+    options = [o[:1].upper() + o[1:] if strip_letter(o) != o else o for o in options]
     texts = [strip_letter(option) for option in options]
     if all(option[:1] == chr(65 + i) for i, option in enumerate(options) if texts[i] != option):
         return tuple(
@@ -179,7 +198,7 @@ def _gold(asked: dict[str, Any], question: Question) -> str:
         return ""
     gold = canonical(str(asked.get("answer", "")), question)
     if not gold:
-        among = "0 to 10" if question.kind == "number" else question.letters or "yes and no"
+        among = "whole numbers" if question.kind == "number" else question.letters or "yes and no"
         raise RowError("impossible answer", f"the right answer {asked.get('answer')!r} is not among {among}")
     return gold
 
@@ -189,15 +208,6 @@ def _media(named: str, folder: Path, sound: bool) -> _Media:
         return _Media(None, "text")
     modality: Modality = "audio" if sound or PurePosixPath(named).suffix.lower() in _AUDIO_SUFFIXES else "video"
     return _Media(resolve_media(named, folder, ("videos", "audios")), modality)
-
-
-def _window(row: dict[str, Any]) -> tuple[float, float] | None:
-    if row.get("video_or_clip") != "clip" and not row.get("time"):
-        return None
-    numbers = re.fullmatch(r"\s*\[?\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*\]?\s*", str(row.get("time")))
-    if not numbers or float(numbers[1]) >= float(numbers[2]):
-        raise RowError("bad window", f"the time {row.get('time')!r} is not a window like [12 - 34]")
-    return float(numbers[1]), float(numbers[2])
 
 
 def _length(asked: dict[str, Any]) -> float:

@@ -187,7 +187,7 @@ def sample_traces(
 
 def _load_samples(source: Path, limit: int) -> Sequence[Sample]:
     data = get_suite(DEFAULT_SUITE).load(source, ModelUnderTest())
-    samples = [sample for sample in data.samples if not sample.problem]
+    samples = [sample for sample in data.samples if not sample.why_not()]
     return samples[:limit] if limit else samples
 
 

@@ -192,10 +192,11 @@ class SampleFilter:
             settings.tasks and sample.task not in settings.tasks
         ):
             return False  # the recipe does not ask for it: not counted
-        reason = ""
-        if sample.problem:
-            reason = sample.problem
-        elif media and sample.modality not in self._modalities:
+        reason = sample.why_not(media)
+        if reason:
+            self.drop(sample, reason)
+            return False
+        if media and sample.modality not in self._modalities:
             reason = f"the model takes no {sample.modality}"
         elif media and sample.length_s > settings.max_clip_s:
             reason = f"longer than {settings.max_clip_s:g} s"

@@ -58,7 +58,7 @@ def test_errors_are_neither_right_nor_wrong(clips, tmp_path):
     summary = write_report(folder, spec())
     assert summary["counts"] | {"not_asked": {}} == {
         "questions": 4, "answered": 1, "errors": 3, "unparseable": 0, "not_asked": {}, "with_frames": 0,
-        "with_sound": 0,
+        "with_sound": 0, "clusters": 1, "extracted": 0,
     }  # fmt: skip
     assert summary["strict"]["micro"]["mean"] == 1.0
     assert list(summary["errors"].values()) == [3]

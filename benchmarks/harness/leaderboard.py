@@ -1,0 +1,118 @@
+"""A leaderboard: any number of runs, grouped by benchmark, in one page."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from omnisense.benchmarks.harness.figures import Figure, RunSummary
+from omnisense.files import write_atomically
+from omnisense.text import escape_markdown
+
+_HEAD = ("system", "strict", "official", "questions", "errors", "not read", "prompt tokens", "seconds",
+         "differs from the published protocol in")  # fmt: skip
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:0 auto;padding:24px;color:#222}"
+    "table{border-collapse:collapse;font-size:13px}th,td{padding:3px 9px;text-align:left;border-bottom:1px solid #ddd}"
+)
+
+
+class Entry(TypedDict):
+    """A run on the leaderboard: where it lies, its figures, and in what it differs from the published protocol."""
+
+    run: str
+    system: str
+    is_official: bool
+    strict: Figure
+    official: Figure
+    questions: int
+    errors: int
+    not_read: int
+    prompt_tokens: float | None
+    seconds: float
+    differs: list[str]
+
+
+def entry_of(folder: Path, summary: RunSummary) -> Entry:
+    """Return a run's entry."""
+    counts = summary["counts"]
+    return {
+        "run": str(folder),
+        "system": summary["system"],
+        "is_official": summary["is_official"],
+        "strict": summary["strict"]["micro"],
+        "official": summary["official"]["micro"],
+        "questions": counts["answered"],
+        "errors": counts["errors"],
+        "not_read": counts["unparseable"],
+        "prompt_tokens": summary["cost"]["prompt_tokens"],
+        "seconds": summary["cost"]["seconds"],
+        "differs": [c["name"] for c in summary["comparability"] if c["same"] is False],
+    }
+
+
+def write_leaderboard(runs: Sequence[tuple[Path, RunSummary]], output: Path) -> dict[str, list[Entry]]:
+    """Write ``leaderboard.json``, ``.md`` and ``.html``; return the entries by benchmark, the best first.
+
+    Runs on different questions do not compare: the number of questions stands beside each.
+
+    Args:
+        runs: folders and figures.
+        output: the folder to write into.
+    """
+    boards: dict[str, list[Entry]] = {}
+    for folder, summary in runs:
+        boards.setdefault(summary["benchmark"], []).append(entry_of(folder, summary))
+    boards = {name: sorted(rows, key=lambda row: -(row["strict"]["mean"] or 0.0)) for name, rows in boards.items()}
+    output.mkdir(parents=True, exist_ok=True)
+    write_atomically(output / "leaderboard.json", json.dumps(boards, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(output / "leaderboard.md", as_markdown(boards))
+    write_atomically(output / "leaderboard.html", _as_html(boards))
+    return boards
+
+
+def as_markdown(boards: Mapping[str, Sequence[Entry]]) -> str:
+    """Return the leaderboard as Markdown."""
+    lines = ["# Leaderboard", ""]
+    for name, rows in boards.items():
+        lines += [f"## {escape_markdown(name)}", "", f"| {' | '.join(_HEAD)} |", "| --- " * len(_HEAD) + "|"]
+        lines += [f"| {' | '.join(map(escape_markdown, _cells(row)))} |" for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cells(row: Entry) -> list[str]:
+    tokens = row["prompt_tokens"]
+    return [
+        row["system"] + ("" if row["is_official"] else " (not the official set)"),
+        _shown(row["strict"]),
+        _shown(row["official"]),
+        str(row["questions"]),
+        str(row["errors"]),
+        str(row["not_read"]),
+        "–" if tokens is None else f"{tokens:.0f}",
+        f"{row['seconds']:.2f}",
+        ", ".join(row["differs"]) or "–",
+    ]
+
+
+def _shown(figure: Figure) -> str:
+    if figure["mean"] is None:
+        return "–"
+    return f"{figure['mean']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"
+
+
+def _as_html(boards: Mapping[str, Sequence[Entry]]) -> str:
+    parts = [
+        f"<!doctype html><meta charset='utf-8'><title>Leaderboard</title><style>{_STYLE}</style><h1>Leaderboard</h1>"
+    ]
+    for name, rows in boards.items():
+        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in _HEAD)
+        parts.append(f"<h2>{html.escape(name)}</h2><table><tr>{head}</tr>")
+        parts += ["<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row)) + "</tr>" for row in rows]
+        parts.append("</table>")
+    parts.append("<p>95% intervals over clips, people or dialogues. Runs compare only on the same questions.</p>")
+    return "\n".join(parts) + "\n"
