@@ -17,6 +17,11 @@ _DIR = click.Path(path_type=Path, file_okay=False)
 _OUTPUT = click.option("--output", type=_DIR, metavar="DIR", help="Run folder. [default: runs/train/RECIPE]")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+_LOG_TO = click.option(
+    "--log-to",
+    type=click.Choice(["tensorboard", "wandb"]),
+    help="Log the curves to TensorBoard or Weights & Biases as well.",
+)
 _RECIPE = click.argument("recipe", metavar="RECIPE")
 
 
@@ -38,20 +43,22 @@ def train_group() -> None:
 @_RECIPE
 @_OVERRIDES
 @_OUTPUT
+@_LOG_TO
 @_JSON
-def train_grpo(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+def train_grpo(recipe: str, overrides: tuple[str, ...], output: Path | None, log_to: str | None, as_json: bool) -> None:
     """Train with GRPO on questions about text, images, video and audio."""
-    _train(recipe, overrides, output, as_json, "grpo")
+    _train(recipe, (*overrides, *_tracker(log_to)), output, as_json, "grpo")
 
 
 @train_group.command("sft")
 @_RECIPE
 @_OVERRIDES
 @_OUTPUT
+@_LOG_TO
 @_JSON
-def train_sft(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+def train_sft(recipe: str, overrides: tuple[str, ...], output: Path | None, log_to: str | None, as_json: bool) -> None:
     """Fine-tune on reference completions, for instance as the cold start before GRPO."""
-    _train(recipe, overrides, output, as_json, "sft")
+    _train(recipe, (*overrides, *_tracker(log_to)), output, as_json, "sft")
 
 
 @train_group.command("choice")
@@ -172,6 +179,20 @@ def train_calibrate_judge(epitome: Path, policy: str, output: Path, limit: int, 
             f"(always the commonest level: {agreement.commonest_level:.2f})"
         )
     click.echo(f"written to {output}; measured on {card.pairs_held_out} held-out pairs", err=True)
+
+
+def _tracker(log_to: str | None) -> tuple[str, ...]:
+    """Return the override that logs curves to a tracker.
+
+    Raises:
+        InputError: its package is not installed.
+    """
+    if log_to is None:
+        return ()
+    from omnisense.benchmarks.harness.trackers import check_tracker
+
+    check_tracker(log_to)
+    return (f"trainer.report_to={log_to}",)
 
 
 def _train(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool, method: Method) -> None:

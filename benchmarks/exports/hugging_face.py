@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from omnisense.benchmarks.harness.figures import RunSummary
+from omnisense.benchmarks.harness.figures import Figure, RunSummary
 from omnisense.benchmarks.harness.records import Record
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
@@ -66,16 +66,15 @@ def _card(manifest: Mapping[str, Any], summary: RunSummary, report: str) -> str:
     return f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n{about}\n{report}"
 
 
-def model_index(name: str, summaries: Sequence[RunSummary]) -> dict[str, Any]:
+def model_index(name: str, results: Sequence[tuple[str, Figure]]) -> dict[str, Any]:
     """Return evaluation results as the ``model-index`` of a model card (Hugging Face's metadata form).
 
     Args:
         name: of the model.
-        summaries: of its runs.
+        results: the strict accuracy on each benchmark, by the benchmark's name.
     """
-    results = []
-    for summary in summaries:
-        figure = summary["strict"]["micro"]
+    found = []
+    for benchmark, figure in results:
         if figure["mean"] is None:
             continue
         metric = {
@@ -84,15 +83,14 @@ def model_index(name: str, summaries: Sequence[RunSummary]) -> dict[str, Any]:
             "value": round(figure["mean"], 4),
             "args": {"n": figure["n"], "low": figure["low"], "high": figure["high"]},
         }
-        benchmark = summary["benchmark"]
-        results.append(
+        found.append(
             {
                 "task": {"type": "visual-question-answering", "name": "questions about video and sound"},
                 "dataset": {"type": benchmark.lower().replace(" ", "-"), "name": benchmark},
                 "metrics": [metric],
             }
         )
-    return {"model-index": [{"name": name, "results": results}]}
+    return {"model-index": [{"name": name, "results": found}]}
 
 
 def add_to_card(card: Path, name: str, summaries: Sequence[RunSummary]) -> None:
@@ -110,5 +108,5 @@ def add_to_card(card: Path, name: str, summaries: Sequence[RunSummary]) -> None:
         except yaml.YAMLError as error:
             raise InputError("its metadata cannot be read", "Fix the block between ---.", card) from error
         text = text.lstrip("\n")
-    head |= model_index(name, summaries)
+    head |= model_index(name, [(s["benchmark"], s["strict"]["micro"]) for s in summaries])
     write_atomically(card, f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n\n{text}")

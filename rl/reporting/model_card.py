@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import yaml
+
 from omnisense import models
+from omnisense.benchmarks.exports.hugging_face import model_index
+from omnisense.benchmarks.harness.figures import Figure
 from omnisense.rl.recipe import Recipe
 from omnisense.rl.reporting.evaluate import Candidate
 from omnisense.rl.reporting.results import Comparison, RunSummary
@@ -15,7 +19,7 @@ def render_model_card(recipe: Recipe, summary: RunSummary, trained: Candidate) -
     """Return a model card as Markdown: what the model is, how it was trained and evaluated, and how to use it."""
     return "\n".join(
         [
-            *_front_matter(recipe, trained),
+            *_front_matter(recipe, summary, trained),
             "",
             f"# {recipe.policy} after {recipe.method.upper()}",
             "",
@@ -40,15 +44,27 @@ def render_model_card(recipe: Recipe, summary: RunSummary, trained: Candidate) -
     )
 
 
-def _front_matter(recipe: Recipe, trained: Candidate) -> list[str]:
+def _front_matter(recipe: Recipe, summary: RunSummary, trained: Candidate) -> list[str]:
     library = "peft" if trained.adapter is not None else "transformers"
     return [
         "---",
         f"library_name: {library}",
         f"base_model: {recipe.policy}",
         f"tags: [omnisense, {recipe.method}]",
+        *_results(recipe, summary),
         "---",
     ]
+
+
+def _results(recipe: Recipe, summary: RunSummary) -> list[str]:
+    """Return the evaluation results of the trained model in the standard form of the metadata."""
+    if summary.comparison is None:
+        return []
+    strict = summary.comparison.systems[-1].strict
+    figure: Figure = {"n": strict.n, "mean": strict.mean, "low": strict.low, "high": strict.high}
+    name = f"{recipe.policy} after {recipe.method}"
+    found = model_index(name, [(f"{summary.data.suite} (held-out questions)", figure)])
+    return str(yaml.safe_dump(found, sort_keys=False, allow_unicode=True)).rstrip().split("\n")
 
 
 def _policy_options(recipe: Recipe, trained: Candidate) -> str:
