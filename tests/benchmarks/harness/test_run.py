@@ -329,7 +329,7 @@ def _children(pid: int) -> list[int]:
 
 def _report(folder: Path) -> dict:
     found = json.loads((folder / "report.json").read_text())
-    del found["seconds"]
+    del found["seconds"], found["cost"]
     return found
 
 

@@ -81,7 +81,7 @@ def test_what_cannot_be_trained_on_is_dropped_counted_and_named(write, tmp_path,
     assert any("broken.mp4" in name for name in found.first_dropped)
     deaf = split(write(rows), takes=("text",), test_fraction=0)
     assert deaf.dropped["the model takes no video"] == 3
-    assert len(split(write(rows), takes=("text",), test_fraction=0, text_only=True, max_clip_s=3.0).train) == 4
+    assert len(split(write(rows), takes=("text",), test_fraction=0, text_only=True, max_clip_s=3.0).train) == 5
 
 
 def test_nothing_left_is_an_error_that_says_why(write):
