@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omnisense.benchmarks.emobench.official_score import first_match
-from omnisense.benchmarks.emobench.sets import EMOTIONS, GROUPS, INTENTS, EmotionSet, joint_options, set_of
+from omnisense.benchmarks.emobench.sets import EMOTIONS, GROUPS, INTENTS, SETS, EmotionSet, joint_options, set_of
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.question_files import RowError, resolve_media
 from omnisense.benchmarks.harness.question_rows import Faults, Row, build_dataset, content_id, gold_of, list_rows
@@ -16,6 +16,7 @@ from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question
 
 FOLDER = "benchmark_json"
+_SIZE = 5000  # "over 5000 samples", as the authors say
 _MEDIA_FOLDERS = ("dataset", "datasets")
 
 
@@ -46,6 +47,7 @@ def load(path: str | Path) -> Dataset:
         rows,
         lambda row, _, faults: _read_row(row, faults, folder),
         groups={name: sets for name, sets in groups.items() if sets},
+        official_from=_SIZE if len(used) >= len(SETS) else 0,
     )
 
 

@@ -67,6 +67,7 @@ def build_dataset(
     settings: str = "",
     groups: Mapping[str, tuple[str, ...]] | None = None,
     official_size: int = 0,
+    official_from: int = 0,
 ) -> Dataset:
     """Return the dataset of a suite.
 
@@ -79,6 +80,7 @@ def build_dataset(
         settings: of the loader that change what is asked, for the fingerprint.
         groups: tasks by group, where the data names them.
         official_size: the number of questions of the published benchmark.
+        official_from: the number from which on they count as the published benchmark, where its size is not known.
     """
     samples: list[Sample] = []
     problems: list[Problem] = []
@@ -93,7 +95,7 @@ def build_dataset(
         seen[sample.id] = place
         samples.append(replace(sample, source=place, problem=str(faults), media_problem=faults.media_problem))
     folder = root if root.is_dir() else root.parent
-    is_official = bool(official_size) and len(samples) == official_size
+    is_official = len(samples) == official_size or 0 < official_from <= len(samples)
     return Dataset(
         str(root),
         tuple(samples),

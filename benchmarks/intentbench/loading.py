@@ -12,6 +12,7 @@ from omnisense.benchmarks.harness.text_metrics import check_installed
 
 FILES = ("qa.json",)
 TASKS = {"multiple choice": "Social", "emer_ov_mc": "Emotion", "judge": "Deception"}
+_SIZE = 2000  # the published set has more; its exact size is not stated where the form of the file is
 _ASKS = ("why", "how", "what", "when", "who", "which", "where")
 
 
@@ -32,7 +33,8 @@ def load(path: str | Path) -> Dataset:
         tags = {"question word": (_question_word(str(row["problem"])),)} if kind == "multiple choice" else {}
         return read_row(row, faults, file.parent, TASKS.get(kind, kind), tags)
 
-    return build_dataset("intentbench", root, [file], rows, read)
+    kinds = {str(row["problem_type"]) for _, row in rows}
+    return build_dataset("intentbench", root, [file], rows, read, official_from=_SIZE if kinds >= TASKS.keys() else 0)
 
 
 def _question_word(problem: str) -> str:

@@ -1,8 +1,9 @@
 """What the evaluation harness itself costs: ``python -m omnisense.benchmarks.speed.harness [--output DIR]``.
 
 An instant model answers a benchmark of HumanSense's size; what remains is the harness. Its peer does what the authors'
-evaluation loop does: after each answer it writes the whole result file again. Also measured: scoring alone, memory, and
-what a second worker gains. Writes ``harness.json`` and ``harness.md``.
+evaluation loop does: after each answer it writes the whole result file again. With ``--inspect-python`` inspect_ai asks
+its own instant model the same questions, in the same run. Also measured: scoring alone, memory, and what a second
+worker gains. Writes ``harness.json`` and ``harness.md``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import platform
 import random
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -45,10 +47,13 @@ _WORDS = "well I think that you were there when she said it and he looked away f
 @click.command()
 @click.option("--runs", default=3, show_default=True, help="Counted runs of each thing but the peer, which runs once.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="runs/speed", show_default=True)
-def main(runs: int, output: Path) -> None:
+@click.option("--inspect-python", metavar="PYTHON", help="A Python with inspect_ai, to measure it too.")
+def main(runs: int, output: Path, inspect_python: str | None) -> None:
     """Measure the harness beside the loop it replaces."""
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), runs)
+        if inspect_python:
+            found["inspect_s"] = inspect_s(inspect_python, Path(folder))
     output.mkdir(parents=True, exist_ok=True)
     (output / "harness.json").write_text(json.dumps(found, indent=1) + "\n")
     (output / "harness.md").write_text(as_table(found))
@@ -74,6 +79,35 @@ def measure(folder: Path, runs: int) -> dict[str, Any]:
         "peak_memory_mb": memory,
         "workers": workers(folder, runs),
     }
+
+
+_INSPECT = """
+import json, sys, time
+from inspect_ai import Task, eval
+from inspect_ai.dataset import Sample
+from inspect_ai.model import get_model
+from inspect_ai.scorer import choice
+from inspect_ai.solver import multiple_choice
+rows = json.load(open(sys.argv[1]))
+samples = [Sample(input=r["question"], choices=r["options"], target=r["gold"], id=str(i)) for i, r in enumerate(rows)]
+model = get_model("mockllm/model")
+began = time.perf_counter()
+eval(Task(dataset=samples, solver=multiple_choice(), scorer=choice()), model=model, log_dir=sys.argv[2], display="none")
+print(time.perf_counter() - began)
+"""
+
+
+def inspect_s(python: str, folder: Path) -> float:
+    """Return how long inspect_ai takes to ask its own instant model the same questions, its log included."""
+    asked = [s for s in load(_data(folder, FULL)).samples if s.question.options]
+    options = [[option.partition(". ")[2] for option in s.question.options] for s in asked]
+    rows = [
+        {"question": s.question.text, "options": o, "gold": s.gold[:1]} for s, o in zip(asked, options, strict=True)
+    ]
+    file = folder / "inspect.json"
+    file.write_text(json.dumps((rows * (FULL // len(rows) + 1))[:FULL]))
+    command = [python, "-c", _INSPECT, str(file), str(folder / "inspect_logs")]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
 def whole_file_loop(rows: list[dict[str, Any]], output: Path) -> tuple[float, float]:
@@ -210,6 +244,11 @@ def as_table(found: dict[str, Any]) -> str:
         "times less (at least 20)": f"{found['times_less']:.0f}",
         "a question, at a quarter, half and all of them": _each(found["per_question_ms"], "{:.2f} ms"),
         "memory added, at a quarter, half and all of them": _each(found["peak_memory_mb"], "{:.0f} MB"),
+        **(
+            {"inspect_ai, its instant model, as many questions": f"{found['inspect_s']:.2f} s"}
+            if "inspect_s" in found
+            else {}
+        ),
         "strict scoring (under 1 s)": f"{found['scoring_s']:.2f} s",
         "report.json, .md and .html": f"{found['report_s']:.2f} s",
         "two Ray workers against one, efficiency (at least 0.85)": f"{w['efficiency']:.2f}",
