@@ -22,8 +22,10 @@ from typing import Any
 import numpy as np
 
 from omnisense.errors import OmniSenseError
+from omnisense.perception.emotion.tables import read_labels
 from omnisense.perception.emotion.text import EKMAN
-from omnisense.perception.emotion.train import membership, read_goemotions, read_labels, unseen_voice_scores
+from omnisense.perception.emotion.train import membership, read_goemotions
+from omnisense.perception.emotion.train_voice import unseen_voice_scores
 from omnisense.reasoning.loop.words import of_labels
 
 _HELD_OUT_STRIDE = 5  # as the text emotion heads were trained

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 import click
 
-from omnisense.benchmarks.perception import cost, diarization, emotion, faces, pose, transcription
+from omnisense.benchmarks.perception import cost, diarization, emotion, faces, language, pose, transcription, voice
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.version import __version__
 
 _DIR = click.Path(path_type=Path, file_okay=False, exists=True)
-_PARTS = ("transcription", "diarization", "faces", "pose", "emotion", "cost", "live", "long")
+_PARTS = ("transcription", "diarization", "faces", "pose", "emotion", "voice", "language", "cost", "live", "long")
 Figures = dict[str, Any]  # by name; as they are written to perception.json
 
 
@@ -90,6 +90,10 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
         _Measure("pose", "hands at the face", "faces", lambda: pose.hands(data, perception)),
         _Measure("emotion", "vocal emotion", "speech/emodb", lambda: emotion.voice(speech / "emodb")),
         _Measure("emotion", "text emotion", "text/goemotions", lambda: emotion.text_heads(goemotions)),
+        _Measure(
+            "voice", "tone of unheard speakers", "speech/emodb", lambda: voice.in_conditions(data, perception, stride=3)
+        ),
+        _Measure("language", "language", "speech/emodb", lambda: language.languages(data)),
         _Measure("cost", "a minute of talk", "grid", lambda: cost.minute(perception, _talking_clip(data))),
         _Measure("live", "live words", "speech/two_speaker_call", lambda: cost.live(_recordings(speech), perception)),
         _Measure("long", "long files", "grid", lambda: cost.long_files(_talking_clip(data), minutes)),

@@ -9,6 +9,7 @@ from typing import Any
 from omnisense import models
 from omnisense.perception.emotion import text, train
 from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.emotion.train_voice import train_voice
 
 PUBLISHED_BERT = {text.SHIPPED: 0.46, text.SHIPPED_GROUPS: 0.64}  # Demszky et al., 2020, on test
 
@@ -16,7 +17,7 @@ PUBLISHED_BERT = {text.SHIPPED: 0.46, text.SHIPPED_GROUPS: 0.64}  # Demszky et a
 def voice(emodb: Path) -> dict[str, Any]:
     """Return the figures of the vocal emotion head, trained again with each speaker held out in turn."""
     with tempfile.TemporaryDirectory() as folder:
-        return train.train_voice(emodb, Path(folder))
+        return train_voice(emodb, Path(folder))
 
 
 def text_heads(goemotions: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Train the shipped heads again from the data sets, and write their model cards.
 
-    python -m omnisense.perception.emotion.train voice EMODB [OUTPUT]        # half a minute
+    python -m omnisense.perception.emotion.train voice EMODB [OUTPUT]        # ten minutes on one core
     python -m omnisense.perception.emotion.train text GOEMOTIONS [OUTPUT]    # five minutes on two cores
 
 EMODB is a folder with ``labels.csv`` (file, speaker, emotion) and the audio files; GOEMOTIONS one with ``train.tsv.gz``
@@ -10,11 +10,10 @@ Everything is seeded: the same data give the same head and the same figures.
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,150 +21,13 @@ import numpy as np
 
 from omnisense import models
 from omnisense.errors import InputError, OmniSenseError
-from omnisense.perception.emotion import text, voice
+from omnisense.perception.emotion import text
 from omnisense.perception.emotion.linear import LinearHead
-from omnisense.perception.media.clip import open_clip
+from omnisense.perception.emotion.train_voice import train_voice
 
 _HERE = Path(__file__).parent
-_VOICE_C = 0.03  # inverse strength of the ridge; .01 to 1 give within .015 of the same figure
 _TEXT_EPOCHS, _TEXT_BATCH, _TEXT_RATE, _TEXT_DECAY = 12, 512, 3e-3, 1.0
 _THRESHOLD_STRIDE = 5  # every fifth training text is held out to choose thresholds
-
-
-# --- voice --------------------------------------------------------------------------------------------------
-
-
-def train_voice(data: Path, output: Path) -> dict[str, Any]:
-    """Train on EmoDB, evaluate with each speaker held out in turn, write ``voice_emotion.npz`` and its model card.
-
-    Args:
-        data: folder of EmoDB.
-        output: existing folder.
-
-    Returns:
-        The figures of the model card.
-
-    Raises:
-        InputError: the data cannot be read.
-    """
-    from sklearn.metrics import confusion_matrix, recall_score
-
-    from omnisense.perception.audio.models import load_pitch_model
-
-    rows = read_labels(data / "labels.csv")
-    pitch = load_pitch_model()
-    features = np.stack([voice.voice_features(open_clip(data / row["file"]).audio(), pitch) for row in rows])
-    truth = np.array([row["emotion"] for row in rows])
-    speakers = np.array([row["speaker"] for row in rows])
-    labels = tuple(sorted(set(truth)))
-    predicted = np.array(labels)[_unseen_scores(features, features, truth, speakers, labels).argmax(axis=1)]
-    _fit_voice(features, truth, labels).save(output / f"{voice.SHIPPED}.npz")
-    figures = {
-        "uar": round(float(recall_score(truth, predicted, average="macro")), 3),
-        "chance": round(1 / len(labels), 3),
-        "by_speaker": {
-            str(s): round(float(recall_score(truth[speakers == s], predicted[speakers == s], average="macro")), 2)
-            for s in sorted(set(speakers))
-        },
-        "labels": list(labels),
-        "confusion": confusion_matrix(truth, predicted, labels=list(labels)).tolist(),
-        "utterances": len(rows),
-    }
-    (output / f"{voice.SHIPPED}.md").write_text(_voice_card(figures), "utf-8")
-    return figures
-
-
-def unseen_voice_scores(
-    data: Path, rows: Sequence[dict[str, str]], degrade: Callable[[np.ndarray, int], np.ndarray] | None = None
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return labels (K,) and scores (N, K) of EmoDB's rows, each by a head that has not heard its speaker.
-
-    Args:
-        data: folder of EmoDB.
-        rows: of its ``labels.csv``.
-        degrade: makes the recording that is scored, of one (N,) at 16 kHz and the row's number; by default as it is.
-
-    Raises:
-        MediaError: a file cannot be read.
-    """
-    from omnisense.perception.audio.models import load_pitch_model
-
-    pitch = load_pitch_model()
-    recordings = [open_clip(data / row["file"]).audio() for row in rows]
-    features = np.stack([voice.voice_features(recording, pitch) for recording in recordings])
-    heard = features
-    if degrade:
-        heard = np.stack([voice.voice_features(degrade(r, i), pitch) for i, r in enumerate(recordings)])
-    truth, speakers = (np.array([row[key] for row in rows]) for key in ("emotion", "speaker"))
-    labels = tuple(sorted(set(truth)))
-    return labels, _unseen_scores(features, heard, truth, speakers, labels)
-
-
-def _unseen_scores(
-    features: np.ndarray, heard: np.ndarray, truth: np.ndarray, speakers: np.ndarray, labels: tuple[str, ...]
-) -> np.ndarray:
-    """Return the scores of what is ``heard`` of each speaker, by heads fitted on the features of all others."""
-    scores: np.ndarray = np.zeros((len(features), len(labels)), np.float32)
-    for speaker in sorted(set(speakers)):
-        held_out = speakers == speaker
-        scores[held_out] = _fit_voice(features[~held_out], truth[~held_out], labels).scores(heard[held_out])
-    return scores
-
-
-def _fit_voice(features: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> LinearHead:
-    from sklearn.linear_model import LogisticRegression
-
-    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
-    model = LogisticRegression(C=_VOICE_C, class_weight="balanced", max_iter=5000)
-    model.fit((features - mean) / scale, truth)
-    order = [list(model.classes_).index(label) for label in labels]
-    return LinearHead(labels, mean, scale, model.coef_[order].T, model.intercept_[order], np.zeros(0))
-
-
-def read_labels(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a ``labels.csv``.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except OSError as error:
-        raise InputError(
-            f"the labels cannot be read ({error.strerror})", "Give the data set's folder.", path
-        ) from error
-
-
-def _voice_card(figures: dict[str, Any]) -> str:
-    labels = figures["labels"]
-    rows = [
-        f"| {label} | {' | '.join(str(n) for n in row)} |"
-        for label, row in zip(labels, figures["confusion"], strict=True)
-    ]
-    by_speaker = ", ".join(f"{s}: {u:.2f}" for s, u in figures["by_speaker"].items())
-    return f"""# Vocal emotion head (`{voice.SHIPPED}.npz`)
-
-Multinomial logistic regression on 189 standard features of one utterance: statistics of 20 cepstra and their movement,
-pitch, range of loudness, long-term spectrum (`emotion/voice.py`). Level does not count.
-
-- **Classes**: {", ".join(labels)}.
-- **Data**: {figures["utterances"]} utterances of EmoDB (Burkhardt et al., "A Database of German Emotional Speech",
-  Interspeech 2005; CC0): German, seven actors, ten fixed sentences, a studio.
-- **Unweighted average recall, each speaker left out in turn**: **{figures["uar"]:.3f}** (chance
-  {figures["chance"]:.2f}). By speaker: {by_speaker}.
-- **Confusion** (rows: truth, columns: guess):
-
-| | {" | ".join(labels)} |
-| --- |{" --- |" * len(labels)}
-{chr(10).join(rows)}
-
-**Limits.** Acted emotion of German adults in a quiet room: on spontaneous speech, other languages, children or a noisy
-line expect less, and read the scores as how a voice *sounds*, never as what a person feels. Joy and anger are both loud
-and high, and the ones most often taken for each other.
-
-Made by `python -m omnisense.perception.emotion.train voice EMODB`.
-"""
 
 
 # --- text ---------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ MAX_S = 15.0
 _MEL_BANDS, _CEPSTRA = 40, 20
 _F0_RANGE_HZ = (60.0, 500.0)
 _VOICED = 0.5
+_RANGE_NEPERS = 11.5  # 50 dB: whatever lies further under the loudest, such as bands that a line cuts off, is alike
 _SPEECH_NEPERS = 6.0  # frames whose mean log band lies this far under the loudest are pauses
 
 
@@ -33,7 +34,9 @@ class VoiceEmotionClassifier(Protocol):
     name: str
 
     def classify(self, samples: np.ndarray) -> np.ndarray:
-        """Return scores (K,) of (N,) float32 samples at 16 kHz, of ``MIN_S`` at least."""
+        """Return scores (K,) of (N,) float32 samples at 16 kHz: an utterance of ``MIN_S`` at least, without silence
+        around it.
+        """
 
 
 class ShippedVoiceClassifier:
@@ -105,6 +108,7 @@ def voice_features(samples: np.ndarray, pitch: Any) -> np.ndarray:
         dither=0.0,
         sample_frequency=SAMPLE_RATE_HZ,
     ).numpy()
+    bands = np.maximum(bands, bands.max() - _RANGE_NEPERS)
     loudness = bands.mean(axis=1)
     spoken = loudness > np.percentile(loudness, 95) - _SPEECH_NEPERS
     cepstra = dct(bands, type=2, axis=1, norm="ortho")[:, :_CEPSTRA]

@@ -1,0 +1,92 @@
+"""Speech in other languages, and noise: that neither is written down as English and given feelings."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from omnisense.benchmarks.perception.conditions import conditions
+from omnisense.perception.emotion.degrade import KINDS, degrade
+from omnisense.perception.emotion.tables import read_labels
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.perception.pipeline import Perception
+from omnisense.perception.settings import PerceptionSettings
+from omnisense.perception.types import Transcript
+
+_GERMAN_STRIDE = 8  # every how many-th utterance of EmoDB
+_NOISES_S = 6.0
+
+
+def languages(data: Path) -> dict[str, Any]:
+    """Return how German, English and noise are understood, with the multilingual model and without it.
+
+    Args:
+        data: contains ``speech/emodb/``, ``grid/``, and for some noises ``speech/ami/``.
+    """
+    rows = read_labels(data / "speech" / "emodb" / "labels.csv")[::_GERMAN_STRIDE]
+    german = [data / "speech" / "emodb" / row["file"] for row in rows]
+    english = [*sorted((data / "grid").glob("*.mpg")), *_english(data / "speech")]
+    figures: dict[str, Any] = {"utterances": {"German": len(german), "English": len(english)}}
+    for name, model in (("with whisper-base", "whisper-base"), ("English-only", None)):
+        settings = PerceptionSettings(streams=("transcript",), foreign_speech_model=model)
+        perception = Perception(settings, cache=False)
+        transcripts = [_transcript(perception, path) for path in german]
+        figures[f"German, {name}"] = _read(transcripts, "de")
+        if model:
+            figures["German, word errors"] = _word_errors(transcripts, [row["text"] for row in rows])
+        figures[f"English, {name}"] = _read([_transcript(perception, path) for path in english], "en")
+        figures[f"noise alone, {name}"] = _read(list(_noises(data, perception)), None)
+    return figures
+
+
+def _english(speech: Path) -> list[Path]:
+    found = [speech / "jfk" / "jfk.wav", speech / "two_speaker_call" / "sample.wav", speech / "ami" / "dev00.flac"]
+    return [path for path in found if path.is_file()]
+
+
+def _transcript(perception: Perception, path: Path) -> Transcript:
+    percepts = perception.perceive(path)
+    assert isinstance(percepts.transcript, Transcript), percepts.missing()
+    return percepts.transcript
+
+
+def _read(transcripts: list[Transcript], language: str | None) -> dict[str, Any]:
+    """Return of how many clips the language is right, and how many are quoted in English or given a feeling."""
+    said = [any(s.feelings[:1] not in ((), ("neutral",)) for s in transcript.segments) for transcript in transcripts]
+    return {
+        "clips": len(transcripts),
+        "language right": sum(t.language == language for t in transcripts) if language else None,
+        "quoted in English": sum(any(s.language == "en" for s in t.segments) for t in transcripts),
+        "reported as unclear": sum(bool(t.unclear) and not t.segments for t in transcripts),
+        "given a feeling": sum(said),
+    }
+
+
+def _word_errors(transcripts: list[Transcript], truth: list[str]) -> float:
+    import jiwer
+
+    def plain(text: str) -> str:
+        return "".join(char if char.isalnum() else " " for char in text.lower())
+
+    return round(float(jiwer.wer([plain(text) for text in truth], [plain(t.text) for t in transcripts])), 3)
+
+
+def _noises(data: Path, perception: Perception) -> Iterator[Transcript]:
+    """Yield what is understood of noises without any speech."""
+    from scipy.io import wavfile
+
+    rng = np.random.default_rng(0)
+    silence = rng.standard_normal(round(_NOISES_S * SAMPLE_RATE_HZ)).astype(np.float32) * 1e-3
+    kinds = [degrade(silence, kind, np.random.default_rng(i)) for kind in KINDS for i in range(4)]
+    kinds += [
+        change(silence, seed) for name, change in conditions(data).items() for seed in range(4) if "voices" not in name
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "noise.wav"
+        for samples in kinds:
+            wavfile.write(path, SAMPLE_RATE_HZ, samples / (np.abs(samples).max() + 1e-9) * 0.3)
+            yield _transcript(perception, path)

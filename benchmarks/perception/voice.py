@@ -1,0 +1,92 @@
+"""Vocal emotion of speakers that the head has not heard, in noise, on a phone line and in rooms."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from omnisense.benchmarks.perception.conditions import conditions
+from omnisense.perception.audio.analysis import analyze_audio
+from omnisense.perception.audio.chunks import AudioChunks
+from omnisense.perception.audio.models import AudioModels
+from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.emotion.reliability import read_reliability
+from omnisense.perception.emotion.tables import read_labels
+from omnisense.perception.emotion.train_voice import unseen_voice_heads, voice_figures
+from omnisense.perception.emotion.voice import voice_features
+from omnisense.perception.media.clip import open_clip
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.perception.pipeline import Perception
+
+
+def in_conditions(data: Path, perception: Perception, stride: int = 1) -> dict[str, Any]:
+    """Return the figures of vocal emotion in each condition, of the file and of what perception cuts out of it.
+
+    Every utterance is read by a head that has not heard its speaker. No noise, line or room is of a kind that the heads
+    were trained on.
+
+    Args:
+        data: contains ``speech/emodb/``, and for some conditions ``speech/ami/`` and ``grid/``.
+        perception: whose audio models cut the utterances.
+        stride: every how many-th utterance is heard through perception, which takes longer.
+    """
+    emodb = data / "speech" / "emodb"
+    rows = read_labels(emodb / "labels.csv")
+    labels, heads = unseen_voice_heads(emodb, rows)
+    recordings = [open_clip(emodb / row["file"]).audio() for row in rows]
+    pitch = perception.registry.get("pitch")
+    figures: dict[str, Any] = {"utterances": f"{len(rows)}, through perception {len(rows[::stride])}"}
+    top, right = [], []
+    for name, degrade in conditions(data).items():
+        heard = [degrade(samples, i) for i, samples in enumerate(recordings)]
+        features = [voice_features(samples, pitch) for samples in heard]
+        cut = list(_through_perception(heard[::stride], perception))
+        for how, chosen, found in (("file", rows, features), ("perceive", rows[::stride], cut)):
+            scores, truth = _scores(chosen, found, heads), np.array([row["emotion"] for row in chosen])
+            figures[f"{name}, {how}"] = voice_figures(scores, truth, labels)
+            top.append(scores.max(axis=1))
+            right.append(np.array(labels)[scores.argmax(axis=1)] == truth)
+    return {**figures, "reliability": read_reliability(np.concatenate(top), np.concatenate(right))}
+
+
+def _scores(rows: Sequence[dict[str, str]], features: Sequence[np.ndarray], heads: dict[str, LinearHead]) -> np.ndarray:
+    """Return (N, K) scores by the heads that have not heard the speakers; features (M, D) of one row are averaged."""
+    scores: np.ndarray = np.stack(
+        [
+            heads[row["speaker"]].scores(np.atleast_2d(found)).mean(axis=0)
+            for row, found in zip(rows, features, strict=True)
+        ]
+    )
+    return scores
+
+
+class _Features:
+    """A classifier that keeps the features of what it is given, since the utterances do not depend on the head."""
+
+    labels, name = ("features",), "features"
+
+    def __init__(self, pitch: Any) -> None:
+        self.kept: list[np.ndarray] = []
+        self._pitch = pitch
+
+    def classify(self, samples: np.ndarray) -> np.ndarray:
+        self.kept.append(voice_features(samples, self._pitch))
+        return np.ones(1)
+
+
+def _through_perception(recordings: Sequence[np.ndarray], perception: Perception) -> Iterator[np.ndarray]:
+    """Yield the features (M, D) of the utterances that the audio stream finds in each recording, else of the whole."""
+    from scipy.io import wavfile
+
+    pitch, diarizer = perception.registry.get("pitch"), perception.registry.get("speaker")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "utterance.wav"
+        for samples in recordings:
+            wavfile.write(path, SAMPLE_RATE_HZ, samples.astype(np.float32))
+            kept = _Features(pitch)
+            analyze_audio(AudioChunks(open_clip(path)), AudioModels(pitch, diarizer, kept))
+            yield np.stack(kept.kept or [voice_features(samples, pitch)])
