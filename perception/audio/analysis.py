@@ -14,6 +14,7 @@ from omnisense.perception.audio.baselines import (
     measure_baseline,
     measure_speaker_baselines,
     relative_prosody,
+    usual_prosody,
 )
 from omnisense.perception.audio.chunks import AudioChunk
 from omnisense.perception.audio.events import detect_laughter, detect_overlaps
@@ -70,7 +71,11 @@ def analyze_audio(chunks: Iterable[AudioChunk], models: AudioModels) -> AudioAna
         speech=tuple(speech),
         pauses=tuple(_find_pauses(speech)),
         utterances=tuple(_add_emotion(utterances, chunks, classifier) if classifier else utterances),
-        seconds=tuple(_prosody_per_second(frames, spoken, duration_s, spans, baselines, overall)),
+        seconds=tuple(
+            _prosody_per_second(
+                frames, spoken, duration_s, spans, usual_prosody(baselines, overall, [s.speaker for s in spans])
+            )
+        ),
         baseline=overall,
         speaker_turns=tuple(turns),
         speaker_baselines=baselines,
@@ -146,14 +151,13 @@ def _prosody_per_second(
     speech: np.ndarray,
     duration_s: float,
     turns: Sequence[SpeakerTurn],
-    baselines: dict[str, Prosody],
-    overall: Prosody,
+    usual: dict[str, Prosody],
 ) -> Iterator[Prosody]:
-    """Yield each second's prosody, relative to the baseline of the speaker with most of it."""
+    """Yield each second's prosody, relative to what is usual of the speaker with most of it."""
     for start_s in np.arange(0.0, duration_s, 1.0).tolist():
         speaker = dominant_speaker(turns, start_s, start_s + 1.0)
         prosody = summarize_prosody(frames, speech, Span(start_s, min(start_s + 1.0, duration_s)))
-        yield relative_prosody(prosody, baselines.get(speaker, overall))
+        yield relative_prosody(prosody, usual.get(speaker, Prosody()))
 
 
 def dominant_speaker(turns: Sequence[SpeakerTurn], start_s: float, end_s: float) -> str:

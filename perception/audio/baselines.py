@@ -74,13 +74,25 @@ def compare_with_baselines(
         baselines: by speaker.
         overall: the baseline where the speaker is unknown.
     """
-    counts = Counter(u.speaker for u in utterances)
+    usual = usual_prosody(baselines, overall, [u.speaker for u in utterances])
     compared = []
     for utterance in utterances:
-        prosody = relative_prosody(utterance.prosody, baselines.get(utterance.speaker, overall))
-        value = estimate_arousal(prosody) if counts[utterance.speaker] >= _MIN_UTTERANCES else None
+        prosody = relative_prosody(utterance.prosody, usual[utterance.speaker])
+        value = estimate_arousal(prosody)
         compared.append(replace(utterance, prosody=prosody, arousal=None if value is None else round(value, 3)))
     return compared
+
+
+def usual_prosody(baselines: dict[str, Prosody], overall: Prosody, speakers: Sequence[str]) -> dict[str, Prosody]:
+    """Return the prosody that is usual of each speaker, with None in all fields where there is too little to tell.
+
+    Args:
+        baselines: by speaker.
+        overall: the baseline where the speaker is unknown.
+        speakers: of each utterance; ``""`` where it is unknown.
+    """
+    counts = Counter(speakers)
+    return {s: baselines.get(s, overall) if n >= _MIN_UTTERANCES else Prosody() for s, n in counts.items()}
 
 
 def relative_prosody(prosody: Prosody, baseline: Prosody) -> Prosody:

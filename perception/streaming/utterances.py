@@ -10,7 +10,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from omnisense.perception.audio.analysis import analyze_audio, dominant_speaker
-from omnisense.perception.audio.baselines import compare_with_baselines, median_baselines, relative_prosody
+from omnisense.perception.audio.baselines import (
+    compare_with_baselines,
+    median_baselines,
+    relative_prosody,
+    usual_prosody,
+)
 from omnisense.perception.audio.chunks import AudioChunk
 from omnisense.perception.audio.diarization import ClusteringDiarizer
 from omnisense.perception.fusion.active_speaker import detect_active_speakers
@@ -158,9 +163,10 @@ class FinishedUtterances:
         models = self.perception.registry.audio_models()
         if models.diarizer and not isinstance(models.diarizer, ClusteringDiarizer):
             notes = (*notes, f"no live diarization: a {models.diarizer.name} needs the whole clip")
+        usual = usual_prosody(baselines, overall, [u.speaker for u in self.utterances])
         seconds = (
             relative_prosody(
-                self.seconds.get(i, Prosody()), baselines.get(dominant_speaker(self.turns, i, i + 1.0), overall)
+                self.seconds.get(i, Prosody()), usual.get(dominant_speaker(self.turns, i, i + 1.0), Prosody())
             )
             for i in range(int(np.ceil(end_s)))
         )

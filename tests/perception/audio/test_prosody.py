@@ -163,3 +163,16 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 
     with pytest.raises(ModelError, match=r"model\.bin"):
         Transcriber(tmp_path)
+
+
+def test_nothing_is_usual_of_a_speaker_with_one_utterance():
+    from omnisense.perception.audio.baselines import compare_with_baselines, usual_prosody
+    from omnisense.perception.types import Utterance
+
+    once, twice = Prosody(f0_hz=100.0, loudness_db=-20.0), Prosody(f0_hz=200.0, loudness_db=-20.0)
+    usual = usual_prosody({"a": once, "b": twice}, once, ["a", "b", "b"])
+    assert usual == {"a": Prosody(), "b": twice}
+    utterances = [Utterance(0, 1, once, "a"), Utterance(1, 2, twice, "b"), Utterance(2, 3, twice, "b")]
+    compared = compare_with_baselines(utterances, {"a": once, "b": twice}, once)
+    assert [u.prosody.f0_rel_st for u in compared] == [None, 0.0, 0.0]
+    assert compared[0].arousal is None
