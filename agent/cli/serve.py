@@ -32,6 +32,7 @@ from omnisense.errors import InputError
 @click.option("--max-turns", default=4, show_default=True, metavar="N", help="Turns that run at the same time.")
 @click.option("--max-queue", default=64, show_default=True, metavar="N", help="Turns that wait; more get 429.")
 @click.option("--max-sessions", default=8, show_default=True, metavar="N", help="Live sessions at the same time.")
+@click.option("--voice", default="hibari", show_default=True, metavar="NAME", help="Voice of live sessions, or none.")
 @click.option("--rate", default=600.0, show_default=True, metavar="N", help="Requests per minute and key.")
 @click.option(
     "--runs", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of evaluation runs to show."
@@ -50,6 +51,7 @@ def serve_command(
     max_turns: int,
     max_queue: int,
     max_sessions: int,
+    voice: str,
     rate: float,
     runs: Path | None,
     escalation_webhook: str | None,
@@ -70,6 +72,7 @@ def serve_command(
         raise InputError(f"the service needs {error.name}", "Install it: pip install 'omnisense[serve]'.") from error
     from omnisense.agent.cli.respond import load_agent
     from omnisense.agent.service.settings import ServiceSettings, read_api_keys
+    from omnisense.agent.voice.load import load_voice
 
     with ExitStack() as stack:
         uploads = None
@@ -92,6 +95,6 @@ def serve_command(
             escalation_log=escalation_log,
         )
         settings.check()
-        loaded = load_agent(agent, perception)
+        loaded, speaker = load_agent(agent, perception), load_voice(voice)
         print_status(f"serving on http://{host}:{port} (Ctrl-C ends it)")
-        serve(loaded, settings)
+        serve(loaded, settings, speaker)

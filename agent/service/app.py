@@ -15,12 +15,13 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from omnisense.agent.agent import Agent
-from omnisense.agent.service import chat, clips, runs, threads
+from omnisense.agent.service import chat, clips, realtime, runs, threads
 from omnisense.agent.service.access import owner_of, service_of
 from omnisense.agent.service.errors import add_error_handlers
 from omnisense.agent.service.gate import Gate
 from omnisense.agent.service.service import Service
 from omnisense.agent.service.settings import ServiceSettings
+from omnisense.agent.voice.base import NoVoice, Voice
 from omnisense.version import __version__
 
 _CLEAN_S = 3600.0  # between removals of clips whose time is over
@@ -31,19 +32,20 @@ _DESCRIPTION = (
 Services = Annotated[Service, Depends(service_of)]
 
 
-def create_app(agent: Agent, settings: ServiceSettings | None = None) -> FastAPI:
+def create_app(agent: Agent, settings: ServiceSettings | None = None, voice: Voice | None = None) -> FastAPI:
     """Return the ASGI application that serves an agent.
 
     Args:
         agent: that answers. Its models are loaded once and shared by all sessions; it is closed at the end.
         settings: who may use the service, and how much of it.
+        voice: of live sessions; None: their replies are text.
 
     Raises:
         InputError: the settings would let strangers in, or the log of escalations cannot be written.
     """
     settings = settings or ServiceSettings()
     settings.check()
-    service = Service(agent, settings)
+    service = Service(agent, settings, voice or NoVoice())
     app = FastAPI(
         title="OmniSense",
         version=__version__,
@@ -55,7 +57,7 @@ def create_app(agent: Agent, settings: ServiceSettings | None = None) -> FastAPI
     )
     app.state.service = service
     add_error_handlers(app)
-    for router in (chat.router, threads.router, clips.router, runs.router):
+    for router in (chat.router, threads.router, clips.router, runs.router, realtime.router):
         app.include_router(router)
     _add_operations(app)
     _add_page(app)
@@ -113,6 +115,7 @@ def _add_page(app: FastAPI) -> None:
             "max_upload_mb": settings.max_upload_mb,
             "runs": settings.runs is not None,
             "policy": service.agent.policy.name,
+            "voice": service.voice.name,
         }
 
     app.mount("/page", StaticFiles(directory=page), name="page")

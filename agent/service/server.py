@@ -12,6 +12,7 @@ from omnisense.errors import InputError
 
 if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
+    from omnisense.agent.voice.base import Voice
 
 _CLOSING_S = 5.0  # for connections that idle, after the turns have ended
 
@@ -19,8 +20,8 @@ _CLOSING_S = 5.0  # for connections that idle, after the turns have ended
 class Server(uvicorn.Server):
     """A uvicorn server that lets turns which have begun end before it closes connections."""
 
-    def __init__(self, agent: Agent, settings: ServiceSettings) -> None:
-        self.app = create_app(agent, settings)
+    def __init__(self, agent: Agent, settings: ServiceSettings, voice: Voice | None = None) -> None:
+        self.app = create_app(agent, settings, voice)
         super().__init__(
             uvicorn.Config(
                 self.app,
@@ -36,19 +37,17 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Take no further turns, wait for those that have begun, then close."""
-        service = self.app.state.service
-        service.draining = True
-        await service.queue.drain(service.settings.drain_s)
+        await self.app.state.service.drain()
         await super().shutdown(sockets)  # type: ignore[arg-type]
 
 
-def serve(agent: Agent, settings: ServiceSettings) -> None:
+def serve(agent: Agent, settings: ServiceSettings, voice: Voice | None = None) -> None:
     """Serve an agent until the process is told to end (SIGINT, SIGTERM).
 
     Raises:
         InputError: the settings would let strangers in, or the address is in use.
     """
-    server = Server(agent, settings)
+    server = Server(agent, settings, voice)
     try:
         server.run()
     except SystemExit as error:  # uvicorn has logged why

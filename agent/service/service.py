@@ -7,6 +7,8 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 from omnisense.agent.agent import Agent
 from omnisense.agent.events import AgentEvent, Finished
@@ -17,11 +19,19 @@ from omnisense.agent.service.limits import RateLimit, TurnQueue
 from omnisense.agent.service.metrics import Metrics
 from omnisense.agent.service.settings import ServiceSettings
 from omnisense.agent.threads import ThreadSummary
+from omnisense.agent.voice.base import Voice
 from omnisense.perception.media.clip import Clip
 from omnisense.reasoning.loop.conversation import Turn
 
 _SEPARATOR = "\x1f"  # between owner and thread; no name of an owner can hold it
 _log = logging.getLogger(__name__)
+
+
+class Live(Protocol):
+    """A live connection."""
+
+    async def drain(self, timeout_s: float) -> None:
+        """Let the turn that has begun end, then close."""
 
 
 class Service:
@@ -30,19 +40,23 @@ class Service:
     Args:
         agent: that answers; its models are shared by all sessions.
         settings: of the service.
+        voice: of live sessions.
 
     Attributes:
+        live: the live connections.
         draining: whether no new turns are taken, because the server ends.
         started_at: Unix time.
     """
 
-    def __init__(self, agent: Agent, settings: ServiceSettings) -> None:
-        self.agent, self.settings = agent, settings
+    def __init__(self, agent: Agent, settings: ServiceSettings, voice: Voice) -> None:
+        self.agent, self.settings, self.voice = agent, settings, voice
         self.metrics = Metrics()
         self.rate_limit = RateLimit(settings.requests_per_minute)
         self.queue = TurnQueue(settings.max_turns, settings.max_queue, settings.max_turns_per_key, self._on_queue)
         self.clips = ClipStore(settings)
         self.escalations = Escalations(settings.escalation_webhook, settings.escalation_log, self.metrics)
+        self.live: set[Live] = set()
+        self.live_pool = ThreadPoolExecutor(settings.max_sessions, thread_name_prefix="live-events")
         self.started_at = int(time.time())
         self.draining = False
         self._ready: asyncio.Task[None] | None = None
@@ -54,11 +68,17 @@ class Service:
         """Load the models in the background; requests are taken meanwhile, and wait for them."""
         self._ready = asyncio.create_task(asyncio.to_thread(self._load))
 
-    async def stop(self) -> None:
-        """Wait for the turns that have begun, then close everything."""
+    async def drain(self) -> None:
+        """Take no further turns, and wait for those that have begun."""
         self.draining = True
+        await asyncio.gather(*(connection.drain(self.settings.drain_s) for connection in list(self.live)))
         if not await self.queue.drain(self.settings.drain_s):
             _log.warning("turns were still running after %g s; those of threads can be resumed", self.settings.drain_s)
+
+    async def stop(self) -> None:
+        """Wait for the turns that have begun, then close everything."""
+        await self.drain()
+        self.live_pool.shutdown(wait=False)
         self.queue.close()
         if self._ready:
             with contextlib.suppress(Exception):

@@ -37,8 +37,8 @@ StartService = Callable[..., AbstractContextManager[Running]]
 
 
 @contextlib.contextmanager
-def running(agent: Agent, **settings: Any) -> Iterator[Running]:
-    server = Server(agent, ServiceSettings(**({"port": 0, "preload": False} | settings)))
+def running(agent: Agent, voice: Any = None, **settings: Any) -> Iterator[Running]:
+    server = Server(agent, ServiceSettings(**({"port": 0, "preload": False} | settings)), voice)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
