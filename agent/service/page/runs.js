@@ -100,8 +100,7 @@ async function detail(run, record) {
   const parts = [];
   const place = `${path(run)}/records/${encodeURIComponent(record.id)}`;
   if (record.has_frames) parts.push(make("img", { src: await blob(`${place}/frames`), alt: "the frames that the model saw" }));
-  const options = record.options.map((option, i) => `${String.fromCharCode(65 + i)}. ${option}`).join("\n");
-  parts.push(section("Question", `${record.question}\n${options}`.trim()));
+  parts.push(section("Question", [record.question, ...record.options].join("\n")));
   parts.push(section("Right answer", record.gold));
   if (record.error) parts.push(section("Error", `${record.error.kind}: ${record.error.message}`));
   if (record.thinking) parts.push(section("Reasoning", record.thinking));
