@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from omnisense.perception.media.clip import Clip
-    from omnisense.perception.pipeline import Perception
+    from omnisense.perception.pipeline import Isolation, Perception
 
 Command = Callable[..., Any]
 
@@ -63,8 +63,11 @@ class PerceptionOptions:
     asd_model: str | None
     no_cache: bool
 
-    def load(self) -> Perception:
+    def load(self, isolation: Isolation = "none") -> Perception:
         """Return the perception pipeline; its models are loaded on first use.
+
+        Args:
+            isolation: where files are decoded, as in :class:`Perception`.
 
         Raises:
             InputError: an option has a value that cannot be used.
@@ -84,7 +87,7 @@ class PerceptionOptions:
             text_emotion_model=self.text_emotion_model,
             asd_model=self.asd_model,
         )
-        return Perception(settings, not self.no_cache, print_status)
+        return Perception(settings, not self.no_cache, print_status, isolation=isolation)
 
 
 _AGENT = (

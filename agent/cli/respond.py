@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
     from omnisense.agent.response import Response
     from omnisense.perception.media.clip import Clip
+    from omnisense.perception.pipeline import Isolation
 
 _log = logging.getLogger(__name__)
 
@@ -158,8 +159,13 @@ def demo_command(policy: str, perception: PerceptionOptions) -> None:
         _respond_and_show(console, agent, must_open(clip), None, None)
 
 
-def load_agent(options: AgentOptions, perception: PerceptionOptions) -> Agent:
+def load_agent(options: AgentOptions, perception: PerceptionOptions, isolation: Isolation = "none") -> Agent:
     """Return the agent that the options describe; its models are loaded on first use.
+
+    Args:
+        options: of the agent.
+        perception: of its perception.
+        isolation: where files are decoded, as in :class:`omnisense.Perception`.
 
     Raises:
         InputError: options contradict each other, or one has a value that cannot be used.
@@ -173,7 +179,7 @@ def load_agent(options: AgentOptions, perception: PerceptionOptions) -> Agent:
     memory = None if options.no_store else options.memory or ""
     return Agent(
         load_policy(options.policy, adapter=options.adapter, on_progress=print_status),
-        replace(perception, no_cache=perception.no_cache or options.no_store).load(),
+        replace(perception, no_cache=perception.no_cache or options.no_store).load(isolation),
         memory,
         LoopSettings(seed=options.seed),
     )

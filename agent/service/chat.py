@@ -65,7 +65,13 @@ async def complete(
     appraisal with the events that it cites, the safety finding, the events of the clip's timeline, and the trace. A
     turn that has begun runs to its end, even if the client leaves; in a thread it is then in the history.
     """
-    asked = await asyncio.to_thread(turn_request, body, service.settings, lambda name: service.clips.open(owner, name))
+    asked = await asyncio.to_thread(
+        turn_request,
+        body,
+        service.settings,
+        lambda name: service.clips.open(owner, name),
+        service.agent.perception.open,
+    )
     events: asyncio.Queue[AgentEvent] | None = asyncio.Queue() if body.stream and body.omnisense.events else None
     turn = service.queue.submit(owner, _work(service, owner, body, asked, events))
     if not body.stream:

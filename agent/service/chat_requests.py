@@ -164,13 +164,16 @@ class TurnRequest:
     ignored: tuple[str, ...]
 
 
-def turn_request(request: ChatRequest, settings: ServiceSettings, uploaded: Callable[[str], Clip]) -> TurnRequest:
+def turn_request(
+    request: ChatRequest, settings: ServiceSettings, uploaded: Callable[[str], Clip], open_clip: media.OpenClip
+) -> TurnRequest:
     """Read which turn a request asks for, and open its clip.
 
     Args:
         request: that was received.
         settings: with the limits.
         uploaded: returns the uploaded clip with an id.
+        open_clip: opens media.
 
     Raises:
         ServiceError: it asks for something that the agent cannot do.
@@ -199,17 +202,17 @@ def turn_request(request: ChatRequest, settings: ServiceSettings, uploaded: Call
         history: tuple[Turn, ...] = ()
     else:
         history = _turns(earlier)
-    clip = _clip_of(parts[0], settings, uploaded) if parts else None
+    clip = _clip_of(parts[0], settings, uploaded, open_clip) if parts else None
     return TurnRequest(clip, text, history, tuple(ignored))
 
 
-def _clip_of(part: Any, settings: ServiceSettings, uploaded: Callable[[str], Clip]) -> Clip:
+def _clip_of(part: Any, settings: ServiceSettings, uploaded: Callable[[str], Clip], open_clip: media.OpenClip) -> Clip:
     if isinstance(part, AudioPart):
-        return media.clip_of_base64(part.input_audio.data, settings)
+        return media.clip_of_base64(part.input_audio.data, settings, open_clip)
     url: str = getattr(part, part.type).url
     if url.startswith(CLIP_PREFIX):
         return uploaded(url.removeprefix(CLIP_PREFIX))
-    return media.clip_of_url(url, settings)
+    return media.clip_of_url(url, settings, open_clip)
 
 
 def _turns(messages: Sequence[Message]) -> tuple[Turn, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -22,7 +23,7 @@ from omnisense.agent.service.settings import ServiceSettings
 from omnisense.errors import OmniSenseError, StorageError
 from omnisense.files import data_dir, make_private_folder, write_atomically
 from omnisense.perception.cache import forget_clip
-from omnisense.perception.media.clip import Clip, open_clip
+from omnisense.perception.media.clip import Clip
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.types import Missing
@@ -67,10 +68,11 @@ class ClipStore:
 
     Args:
         settings: with the folder and the limits.
+        perception: opens and perceives them.
     """
 
-    def __init__(self, settings: ServiceSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: ServiceSettings, perception: Perception) -> None:
+        self._settings, self._perception = settings, perception
         self._root = settings.uploads or data_dir() / "uploads"
         self._guard = threading.Lock()
         self._known: dict[tuple[str, str], UploadedClip] = {}
@@ -92,7 +94,7 @@ class ClipStore:
             with (folder / "media").open("wb") as file:
                 async for chunk in body:
                     file.write(chunk)
-            clip = open_within_limits(folder / "media", self._settings)
+            clip = await asyncio.to_thread(open_within_limits, folder / "media", self._settings, self._perception.open)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise StorageError(f"the upload cannot be kept ({error.strerror})", "Check the server's disk.") from error
@@ -107,7 +109,7 @@ class ClipStore:
         self._save(owner, known)
         return known
 
-    def perceive(self, owner: str, uploaded: UploadedClip, perception: Perception) -> None:
+    def perceive(self, owner: str, uploaded: UploadedClip) -> None:
         """Perceive a clip, and keep its percepts beside it; what goes wrong is its ``error``."""
 
         def on_stream(name: str, stream: object, seconds: float) -> None:
@@ -116,7 +118,7 @@ class ClipStore:
 
         folder = self._folder(owner, uploaded.id)
         try:
-            percepts = perception.perceive(folder / "media", on_stream)
+            percepts = self._perception.perceive(folder / "media", on_stream)
             write_atomically(folder / "percepts.json", percepts.to_json(), private=True)
             uploaded.status = "ready"
         except (OmniSenseError, OSError) as error:
@@ -159,7 +161,7 @@ class ClipStore:
 
     def open(self, owner: str, clip_id: str) -> Clip:
         """Open a clip; raises as :meth:`get`."""
-        return open_clip(self.path(owner, clip_id))
+        return self._perception.open(self.path(owner, clip_id))
 
     def percepts(self, owner: str, clip_id: str) -> Percepts:
         """Return the percepts of a clip.

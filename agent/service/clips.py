@@ -44,7 +44,7 @@ async def upload(
     """Upload a clip: the body is the file itself. Its perception begins at once; see ``/v1/clips/{id}/events``."""
     uploaded = await service.clips.receive(owner, name, request.stream())
     try:
-        job = service.queue.submit(owner, lambda: service.clips.perceive(owner, uploaded, service.agent.perception))
+        job = service.queue.submit(owner, lambda: service.clips.perceive(owner, uploaded))
     except BaseException:
         service.clips.delete(owner, uploaded.id)
         raise

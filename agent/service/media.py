@@ -4,38 +4,45 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
 from omnisense.agent.service import remote_media
 from omnisense.agent.service.errors import ServiceError
 from omnisense.agent.service.settings import ServiceSettings
-from omnisense.perception.media.clip import Clip, ClipSource, open_clip
+from omnisense.perception.media.clip import Clip, ClipSource
 
 _MIB = 1024 * 1024
+OpenClip = Callable[[ClipSource], Clip]
 
 
-def clip_of_url(url: str, settings: ServiceSettings) -> Clip:
+def clip_of_url(url: str, settings: ServiceSettings, open_clip: OpenClip) -> Clip:
     """Open the media of a URL.
+
+    Args:
+        url: that was sent.
+        settings: with the limits.
+        open_clip: opens media, in a process of its own where the operator wants that.
 
     Raises:
         ServiceError: the URL is not accepted, or the media are over a limit.
         MediaError: it holds no media.
     """
     if url.startswith("data:"):
-        return open_within_limits(_data_of(url), settings)
+        return open_within_limits(_data_of(url), settings, open_clip)
     if not settings.allow_remote_media:
         raise ServiceError(
             400, "media URLs are not fetched by this server: send a data URL or upload the clip", "media_url"
         )
-    return open_within_limits(remote_media.fetch(url, int(settings.max_upload_mb * _MIB)), settings)
+    return open_within_limits(remote_media.fetch(url, int(settings.max_upload_mb * _MIB)), settings, open_clip)
 
 
-def clip_of_base64(data: str, settings: ServiceSettings) -> Clip:
+def clip_of_base64(data: str, settings: ServiceSettings, open_clip: OpenClip) -> Clip:
     """Open the media in a base64 text; raises as :func:`clip_of_url`."""
-    return open_within_limits(_decoded(data), settings)
+    return open_within_limits(_decoded(data), settings, open_clip)
 
 
-def open_within_limits(source: ClipSource, settings: ServiceSettings) -> Clip:
+def open_within_limits(source: ClipSource, settings: ServiceSettings, open_clip: OpenClip) -> Clip:
     """Open a clip, reading no more than its headers, and check it before anything of it is decoded.
 
     Raises:

@@ -29,7 +29,7 @@ from omnisense.agent.service.realtime_replies import ServerEvent, Translator
 from omnisense.agent.service.service import Service
 from omnisense.agent.voice.base import NoVoice, Voice
 from omnisense.errors import OmniSenseError
-from omnisense.perception.media.clip import Clip
+from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.perception.media.sampling import Sampling
 
 _MAX_AHEAD_S = 1.0  # of sound that comes faster than it is spoken; the client then waits
@@ -264,7 +264,7 @@ class Connection:
     async def _see(self, session: LiveSession, url: str) -> None:
         if not url.startswith("data:"):
             raise ServiceError(400, "a camera frame is sent as a data URL", "invalid_value", "image_url")
-        frame = await asyncio.to_thread(lambda: _frame_of(media.clip_of_url(url, self._service.settings)))
+        frame = await asyncio.to_thread(lambda: _frame_of(media.clip_of_url(url, self._service.settings, open_clip)))
         session.feed_frame(frame)
 
     def _truncate(self, session: LiveSession, event: client.ItemTruncate) -> None:

@@ -53,7 +53,7 @@ class Service:
         self.metrics = Metrics()
         self.rate_limit = RateLimit(settings.requests_per_minute)
         self.queue = TurnQueue(settings.max_turns, settings.max_queue, settings.max_turns_per_key, self._on_queue)
-        self.clips = ClipStore(settings)
+        self.clips = ClipStore(settings, agent.perception)
         self.escalations = Escalations(settings.escalation_webhook, settings.escalation_log, self.metrics)
         self.live: set[Live] = set()
         self.live_pool = ThreadPoolExecutor(settings.max_sessions, thread_name_prefix="live-events")

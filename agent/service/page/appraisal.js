@@ -24,11 +24,14 @@ export function showAppraisal(appraisal, onCite) {
     if (found.value === "unknown") continue;
     const sure = found.confidence < 0.5 ? " (not sure)" : "";
     facts.append(make("dt", {}, `${name}: ${found.value}${sure}`));
-    facts.append(make("dd", {}, cites(found.evidence, onCite)));
+    const same = name !== "emotion" && ids(found.evidence) === ids(emotion.evidence);
+    facts.append(make("dd", {}, same ? make("span", { class: "quiet" }, "from the same evidence") : cites(found.evidence, onCite)));
   }
   const conflict = emotion.conflict ? make("p", { class: "error" }, `The channels disagree: ${emotion.conflict}`) : null;
   return [...(shares.length ? [bars] : []), ...(conflict ? [conflict] : []), facts];
 }
+
+const ids = (evidence) => evidence.map((span) => span.id).join(" ");
 
 function cites(evidence, onCite) {
   const row = make("div", { class: "cites" });

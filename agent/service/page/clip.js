@@ -93,7 +93,7 @@ async function open(clip) {
   const tag = { video: "video", audio: "audio", image: "img" }[view.kind];
   const media = make(tag, tag === "img" ? { src: url, alt: clip.name } : { src: url, controls: true, preload: "auto" });
   byId("clip-player").replaceChildren(media);
-  shown = { id: clip.id, view, media, url: blob, lanes: null, wave: null, regions: null };
+  shown = { id: clip.id, view, media, url: blob, lanes: null, cited: "", wave: null, regions: null };
   draw();
   if (tag === "img") return;
   media.addEventListener("timeupdate", () => shown?.lanes.setTime(media.currentTime));
@@ -123,9 +123,10 @@ function draw() {
   const { view } = shown;
   shown.lanes = drawLanes(byId("clip-lanes"), view.lanes, 0, Math.max(view.duration_s, 0.1), (part, lane) => {
     seek(part.start_s, part.end_s);
-    shown.lanes.cite(part.event);
+    mark(part.event);
     byId("clip-detail").textContent = describePart(part, lane);
   });
+  if (shown.cited) shown.lanes.cite(shown.cited);
   if (!view.lanes.length) byId("clip-lanes").replaceChildren(make("figcaption", { class: "quiet" }, "Nothing was found."));
 }
 
@@ -138,10 +139,15 @@ function seek(start_s, end_s) {
   }
 }
 
+function mark(event) {
+  shown.cited = event;
+  shown.lanes.cite(event);
+}
+
 /** A citation was chosen: show where it is. */
 function cite(span) {
   seek(span.start_s, span.end_s);
-  shown.lanes.cite(span.id);
+  mark(span.id);
   byId("clip-detail").textContent = `${span.start_s.toFixed(1)} to ${span.end_s.toFixed(1)} s: ${span.text}`;
 }
 

@@ -29,9 +29,16 @@ export function drawLanes(figure, lanes, from, to, onPart) {
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, height, role: onPart ? "group" : "img" });
   svg.setAttribute("aria-label", `timeline from ${from.toFixed(0)} to ${to.toFixed(0)} seconds`);
   const groups = new Map();
+  const ticks = draw("g", {});
+  const every = [1, 2, 5, 10, 30, 60, 300, 600].find((seconds) => (to - from) / seconds <= width / 90) ?? 1800;
+  for (let at = Math.ceil(from / every) * every; at <= to; at += every) {
+    ticks.append(draw("line", { class: "tick", x1: scale(at), x2: scale(at), y1: 0, y2: height - 16 }));
+    ticks.append(draw("text", { class: "name", x: Math.min(scale(at) + 2, width - 34), y: height - 4 }, clock(at)));
+  }
+  svg.append(ticks);
   lanes.forEach((lane, row) => {
     const y = row * ROW;
-    svg.append(draw("rect", { class: "lane", x: NAME, y: y + 2, width: width - NAME, height: ROW - 4 }));
+    svg.prepend(draw("rect", { class: "lane", x: NAME, y: y + 2, width: width - NAME, height: ROW - 4 }));
     const title = TITLES[lane.kind] ?? lane.kind;
     const name = draw("text", { class: "name", x: 0, y: y + 17 }, shorten(lane.who ? `${title}: ${lane.who}` : title, 20));
     name.append(draw("title", {}, `${title} ${lane.who}`));
@@ -66,11 +73,6 @@ export function drawLanes(figure, lanes, from, to, onPart) {
       svg.append(group);
     }
   });
-  const every = [1, 2, 5, 10, 30, 60, 300, 600].find((seconds) => (to - from) / seconds <= width / 90) ?? 1800;
-  for (let at = Math.ceil(from / every) * every; at <= to; at += every) {
-    svg.append(draw("line", { class: "tick", x1: scale(at), x2: scale(at), y1: 0, y2: height - 16 }));
-    svg.append(draw("text", { class: "name", x: Math.min(scale(at) + 2, width - 34), y: height - 4 }, clock(at)));
-  }
   const head = draw("line", { class: "head", x1: NAME, x2: NAME, y1: 0, y2: height - 14, visibility: "hidden" });
   svg.append(head);
   figure.replaceChildren(svg);

@@ -11,6 +11,7 @@ import pytest
 from omnisense.agent.service.chat_requests import ChatRequest, turn_request
 from omnisense.agent.service.errors import ServiceError
 from omnisense.agent.service.settings import ServiceSettings
+from omnisense.perception.media.clip import open_clip
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
@@ -144,7 +145,7 @@ def test_media_parts_of_every_kind_are_opened_within_the_limits(make_media):
 
     def clip_of(part, **limits):
         request = ChatRequest(model="omnisense", messages=[{"role": "user", "content": [part]}])
-        return turn_request(request, ServiceSettings(**limits), lambda _: None).clip
+        return turn_request(request, ServiceSettings(**limits), lambda _: None, open_clip).clip
 
     for kind, part in parts.items():
         assert clip_of(part).kind == kind
