@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
     from omnisense.agent.response import Response
     from omnisense.perception.media.clip import Clip
-    from omnisense.perception.pipeline import Isolation
+    from omnisense.reasoning.policies.base import Policy
 
 _log = logging.getLogger(__name__)
 
@@ -159,13 +159,14 @@ def demo_command(policy: str, perception: PerceptionOptions) -> None:
         _respond_and_show(console, agent, must_open(clip), None, None)
 
 
-def load_agent(options: AgentOptions, perception: PerceptionOptions, isolation: Isolation = "none") -> Agent:
+def load_agent(options: AgentOptions, perception: PerceptionOptions, is_service: bool = False) -> Agent:
     """Return the agent that the options describe; its models are loaded on first use.
 
     Args:
         options: of the agent.
         perception: of its perception.
-        isolation: where files are decoded, as in :class:`omnisense.Perception`.
+        is_service: whether strangers use it, several at once: files are decoded in processes of their own, and calls of
+            a local model are joined to batches.
 
     Raises:
         InputError: options contradict each other, or one has a value that cannot be used.
@@ -177,12 +178,21 @@ def load_agent(options: AgentOptions, perception: PerceptionOptions, isolation: 
     if options.no_store and options.memory is not None:
         raise InputError("--no-store and --memory contradict each other", "Leave out one of them.")
     memory = None if options.no_store else options.memory or ""
+    policy = load_policy(options.policy, adapter=options.adapter, on_progress=print_status)
     return Agent(
-        load_policy(options.policy, adapter=options.adapter, on_progress=print_status),
-        replace(perception, no_cache=perception.no_cache or options.no_store).load(isolation),
+        _share(policy) if is_service else policy,
+        replace(perception, no_cache=perception.no_cache or options.no_store).load("process" if is_service else "none"),
         memory,
         LoopSettings(seed=options.seed),
     )
+
+
+def _share(policy: Policy) -> Policy:
+    """Return a policy whose calls are joined where that is quicker: that of a local model."""
+    from omnisense.reasoning.policies.shared import SharedPolicy
+    from omnisense.reasoning.policies.transformers import TransformersPolicy
+
+    return SharedPolicy(policy) if isinstance(policy, TransformersPolicy) else policy
 
 
 def _respond_and_show(console: Console, agent: Agent, clip: Clip | None, text: str | None, thread: str | None) -> None:

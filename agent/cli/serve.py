@@ -95,6 +95,6 @@ def serve_command(
             escalation_log=escalation_log,
         )
         settings.check()
-        loaded, speaker = load_agent(agent, perception, "process"), load_voice(voice)
+        loaded, speaker = load_agent(agent, perception, is_service=True), load_voice(voice)
         print_status(f"serving on http://{host}:{port} (Ctrl-C ends it)")
         serve(loaded, settings, speaker)

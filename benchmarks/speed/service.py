@@ -94,8 +94,8 @@ def load(sessions: int, seconds: float) -> dict[str, Any]:
 
     async def converse(client: httpx.AsyncClient, number: int, until: float) -> None:
         nonlocal lost
-        body = {"model": "omnisense", "messages": [{"role": "user", "content": _TEXT}]}
-        body["omnisense"] = {"thread_id": f"load-{number}"}
+        messages = [{"role": "user", "content": _TEXT}]
+        body = {"model": "omnisense", "messages": messages, "omnisense": {"thread_id": f"load-{number}"}}
         sent = 0
         while time.monotonic() < until:
             began = time.perf_counter()

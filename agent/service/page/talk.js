@@ -79,7 +79,8 @@ const HANDLERS = {
   },
   "omnisense.turn": (event) => {
     byId("talk-partial").textContent = "";
-    addTurn("person", event.speaker || "you", event.text, event.item_id);
+    const alone = ["", "voice-1"].includes(event.speaker); // others have names that were told, or voice-2 and so on
+    addTurn("person", alone ? "you" : event.speaker, event.text, event.item_id);
   },
   "input_audio_buffer.speech_started": () => openPart("speech", "you", "speaks"),
   "input_audio_buffer.speech_stopped": () => closePart("speech"),
