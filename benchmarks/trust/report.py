@@ -1,0 +1,82 @@
+"""The report on trust, from the measurements that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omnisense.benchmarks.trust.attacks import ATTACKS
+from omnisense.version import __version__
+
+
+def render(found: Mapping[str, Any]) -> str:
+    """Return the report as Markdown.
+
+    Args:
+        found: what each part measured, by its name; parts that were not run are left out, and the report says so.
+    """
+    sections = {"attacks": _attacks, "media": _media, "risk": _risk, "chat": _chat, "writes": _writes, "turns": _turns}
+    parts = [write(found[name]) for name, write in sections.items() if name in found]
+    left_out = ", ".join(name for name in sections if name not in found)
+    note = f"\nNot measured in this run: {left_out}.\n" if left_out else ""
+    return (
+        f"# Trust\n\nMade by `python -m omnisense.benchmarks.trust` with OmniSense {__version__}. How well perception "
+        "does on people it has not met is in [perception.md](perception.md) and in the cards beside the models.\n"
+        f"{note}\n" + "\n".join(parts)
+    )
+
+
+def _attacks(found: Mapping[str, Any]) -> str:
+    rows = [
+        f"| {name} | {counts.get('passed', 0)} | {counts.get('failed', 0) + counts.get('errors', 0)} "
+        f"| {counts.get('skipped', 0)} | {', '.join(f'`{file}`' for file in ATTACKS.get(name, ()))} |"
+        for name, counts in found.items()
+    ]
+    head = "## Attacks\n\n| attack | repelled | succeeded | not run | tests |\n| --- | --- | --- | --- | --- |\n"
+    return head + "\n".join(rows) + "\n"
+
+
+def _media(found: Mapping[str, Any]) -> str:
+    rows = "\n".join(f"| {outcome} | {count} |" for outcome, count in sorted(found["outcomes"].items()))
+    odd = "".join(f"\n- {line}" for line in found["odd"])
+    return (
+        f"## Damaged media\n\n{found['files']} files, made from {', '.join(found['sources'])} by changing bytes, "
+        "headers and numbers, cutting, overwriting, moving and joining; each is opened and decoded whole in another "
+        "process, with a limit of 60 s beyond its duration.\n\n"
+        f"| outcome | files |\n| --- | --- |\n{rows}\n{odd}\n"
+    )
+
+
+def _risk(found: Mapping[str, Any]) -> str:
+    rows = "\n".join(f"| {name} | {value} |" for name, value in found.items())
+    return (
+        "## The safety gate on unseen sentences\n\nWritten apart from those that it was made from, half of them "
+        "risks and half hard negatives; [risk.md](../../reasoning/safety/risk.md) has the rest, and what it misses.\n\n"
+        f"| measure | found |\n| --- | --- |\n{rows}\n"
+    )
+
+
+def _chat(found: Mapping[str, Any]) -> str:
+    return (
+        f"## Killed conversations\n\n{found['kills']} processes were killed while they talked in one thread "
+        f"(SQLite): of {found['turns that returned']} turns that had returned, {found['lost']} were lost, "
+        f"{found['doubled']} doubled, and their order was {'changed' if found['out of order'] else 'kept'}.\n"
+    )
+
+
+def _writes(found: Mapping[str, Any]) -> str:
+    return (
+        f"## Killed writers\n\n{found['kills']} processes were killed while they wrote a file of 4 MB as "
+        f"`perceive --output` and the cache do: {found['damaged']} times it was damaged; {found['left over']} part "
+        "files were left after the next write.\n"
+    )
+
+
+def _turns(found: Mapping[str, Any]) -> str:
+    first, last = found["after a fifth"], found["at the end"]
+    rows = "\n".join(f"| {name} | {first[name]} | {last[name]} |" for name in last)
+    return (
+        f"## {found['turns']:,} turns in one process\n\nTurns of text by a leading policy that answers "
+        "from a script.\n\n"
+        f"| | after a fifth | at the end |\n| --- | --- | --- |\n{rows}\n"
+    )

@@ -1,0 +1,53 @@
+"""The safety gate on the sentences that it was not made from (``unseen`` in ``reasoning/safety``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omnisense.errors import ModelError
+from omnisense.perception.emotion.text import EMBEDDING
+from omnisense.reasoning.loop.safety import check_input, check_reply
+from omnisense.reasoning.safety.heads import read_sentences
+from omnisense.reasoning.search import find_embedder
+
+_LANGUAGES = ("spanish", "french", "german")
+
+
+def measure() -> dict[str, Any]:
+    """Return recall and precision of the gate, as text with counts.
+
+    Raises:
+        ModelError: the sentence embedding is not on this machine.
+    """
+    if find_embedder() is None:
+        raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
+    rows = [row for row in read_sentences("sentences.csv") if row["split"] == "unseen"]
+    checked = [(row, row["grade"] in ("risk", "imminent"), check_input(row["text"]).escalate) for row in rows]
+    english = [c for c in checked if c[0]["style"] not in _LANGUAGES]
+    foreign = [c for c in checked if c[0]["style"] in _LANGUAGES]
+
+    def recall(of: list[tuple[dict[str, str], bool, bool]], *styles: str) -> str:
+        found = [alarm for row, is_risk, alarm in of if is_risk and (not styles or row["style"] in styles)]
+        return _share(sum(found), len(found))
+
+    def precision(of: list[tuple[dict[str, str], bool, bool]]) -> str:
+        right = [is_risk for _, is_risk, alarm in of if alarm]
+        return _share(sum(right), len(right))
+
+    replies = [row for row in read_sentences("replies.csv") if row["split"] == "unseen"]
+    blocked = [(row["harm"] != "none", check_reply(row["text"]) is not None) for row in replies]
+    harmful, safe = ([b for is_harm, b in blocked if is_harm is kind] for kind in (True, False))
+    return {
+        "risks found, English": recall(english),
+        "explicit and slang": recall(english, "explicit", "slang", "spoken"),
+        "implied": recall(english, "implied"),
+        "alarms that are right, English": precision(english),
+        "Spanish, French, German, explicit: found": recall(foreign),
+        "Spanish, French, German: alarms that are right": precision(foreign),
+        "harmful replies blocked": _share(sum(harmful), len(harmful)),
+        "safe replies replaced": _share(sum(safe), len(safe)),
+    }
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count / of:.2f} ({count} of {of})" if of else "-"
