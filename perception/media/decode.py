@@ -132,7 +132,8 @@ def read_video(clip: MediaWindow, plan: FramePlan, batch_size: int, in_order: bo
     Raises:
         MediaError: no frame can be decoded.
     """
-    if in_order or "%" in str(clip.path.absolute()):  # decord reads it as a pattern, see open_container
+    # decord reads % as a pattern, see open_container.
+    if in_order or "%" in str(clip.path.absolute()) or _is_mpeg_stream(clip.path):
         found = False
         for frames in _pyav_batches(clip, plan, batch_size, ""):
             found = True
@@ -158,6 +159,12 @@ def read_video(clip: MediaWindow, plan: FramePlan, batch_size: int, in_order: bo
             yield replace(frames, times_s=frames.times_s[fresh], images=frames.images[fresh])
     if not decoded:
         raise MediaError(f"no frame can be decoded ({note})", REMEDY, clip.path)
+
+
+def _is_mpeg_stream(path: Path) -> bool:
+    """Return whether a file is an MPEG program or transport stream: decord seeks past its first group of pictures."""
+    with open_container(path) as container:
+        return bool({"mpeg", "mpegts"} & set(container.format.name.split(",")))
 
 
 class _DecordFailedError(Exception):
