@@ -25,6 +25,7 @@ from omnisense.perception.fusion.active_speaker import detect_active_speakers
 from omnisense.perception.fusion.lip_fit import Phone
 from omnisense.perception.fusion.people import summarize_people
 from omnisense.perception.fusion.speakers import assign_speakers
+from omnisense.perception.fusion.voices import correct_voices
 from omnisense.perception.media.clip import Clip, ClipSource, open_clip
 from omnisense.perception.media.isolation import open_isolated
 from omnisense.perception.media.limits import MediaLimits
@@ -133,8 +134,7 @@ class Perception:
         started = time.perf_counter()
         extraction = self._extract(clip, on_stream)
         joining = time.perf_counter()
-        visual, transcript, segments = self._join(clip, extraction)
-        audio = extraction.audio
+        visual, audio, transcript, segments = self._join(clip, extraction)
         people = summarize_people(_present(visual), _present(audio), _present(transcript), segments)
         extraction.seconds["people"] = round(time.perf_counter() - joining, 3)
         percepts = Percepts(
@@ -279,13 +279,9 @@ class Perception:
 
     def _join(
         self, clip: Clip, extraction: _Extraction
-    ) -> tuple[VisualStream | Missing, Transcript | Missing, list[SpeakerSegment]]:
-        """Assign speakers to words and faces to speech; return the streams that this changes."""
+    ) -> tuple[VisualStream | Missing, AudioStream | Missing, Transcript | Missing, list[SpeakerSegment]]:
+        """Assign faces to speech and speakers to words; return the streams that this changes."""
         visual, audio, transcript = extraction.visual, extraction.audio, extraction.transcript
-        if isinstance(transcript, Transcript):
-            # Emotion comes after the speakers: a sentence that two of them share is split.
-            turns = audio.speaker_turns if isinstance(audio, AudioStream) else ()
-            transcript = self.add_text_emotion(assign_speakers(transcript, turns))
         segments: list[SpeakerSegment] = []
         tracks = extraction.landmarks
         if isinstance(visual, VisualStream) and isinstance(audio, AudioStream) and (tracks or not visual.faces):
@@ -293,10 +289,14 @@ class Perception:
             if tracks and (reason := self.registry.unavailable_reason("asd")):
                 visual = replace(visual, notes=(*visual.notes, reason))
             scorer = detector.of_clip(clip, visual) if detector else None
-            segments = detect_active_speakers(
-                tracks, audio, extraction.loudness, extraction.phones, _present(transcript), scorer
-            )
-        return visual, transcript, segments
+            spoken = assign_speakers(transcript, audio.speaker_turns) if isinstance(transcript, Transcript) else None
+            segments = detect_active_speakers(tracks, audio, extraction.loudness, extraction.phones, spoken, scorer)
+            audio, segments = correct_voices(audio, segments, visual.faces)
+        if isinstance(transcript, Transcript):
+            # Emotion comes after the speakers: a sentence that two of them share is split.
+            turns = audio.speaker_turns if isinstance(audio, AudioStream) else ()
+            transcript = self.add_text_emotion(assign_speakers(transcript, turns))
+        return visual, audio, transcript, segments
 
     def _provenance(
         self, audio: AudioStream | Missing, transcript: Transcript | Missing, seconds: dict[str, float]

@@ -1,11 +1,13 @@
 """Active speaker detection: which visible mouth, if any, produces the speech.
 
-A mouth that does not move does not speak. Of several that move, the one that fits the speech is chosen: lips close for
-p, b and m, open wide for "ah", and are rounded for "oo". What lips should do comes from the forced alignment of the
-words (for English) or, without one, from the loudness of the speech; the score of a mouth is how well it follows that.
-Images and audio of a file are often misaligned by a constant delay, which is estimated too. The evidence on one speaker
-is pooled over the whole clip. Light-ASD (Liao et al., "A Light Weight Model for Active Speaker Detection", CVPR 2023)
-contributes where its weights are given.
+A mouth that does not move does not speak. One that moves is held against what lips should do: they close for p, b and
+m, open wide for "ah", and are rounded for "oo". That comes from the forced alignment of the words (for English) or,
+without one, from the loudness of the speech. How well mouths that speak follow it, and how well others do by chance,
+gives each mouth a likelihood ratio, and Bayes' rule the probability that it speaks: a face that is dubbed, or that
+moves while somebody else is heard, loses to a speaker off screen. Images and audio of a file may be misaligned by a
+constant delay: the speech of the whole clip says how probable each delay is, and what it would explain counts as much
+as that. Evidence on one voice is pooled over the clip. Light-ASD (Liao et al., "A Light Weight Model for Active
+Speaker Detection", CVPR 2023) contributes where its weights are given.
 """
 
 from __future__ import annotations
@@ -18,25 +20,30 @@ from dataclasses import replace
 import numpy as np
 
 from omnisense.perception.fusion.lip_fit import (
+    MIN_TALKING,
     Expectation,
     LipSeries,
-    MouthEvidence,
     Phone,
-    estimate_delay_s,
     expected_movement,
     mouth_evidence,
+    still_log_ratio,
 )
 from omnisense.perception.types import AudioStream, SpeakerSegment, SpeakerTurn, Transcript
 from omnisense.perception.vision.landmarks import LandmarkTrack
 
 _MIN_SPEECH_S = 0.3
-_FITS = 0.1  # correlation from which a mouth fits the speech; the correct mouths of GRID have .3 to .7
-_CLEAR = 0.25  # difference of fit at which one mouth is clearly the one
 _NEAR_S = 1.0
-_OVER_CLIP = 0.25  # weight of the evidence on the speaker over the clip, beside the interval's own
-_ALONE_FITS = -0.2  # the only mouth that moves must contradict the speech this much to be ruled out
+_OVER_CLIP, _MAX_OVER_CLIP = 0.25, 2.0  # weight and limit of the evidence on the voice in the rest of the clip
+_OFF_SCREEN = 0.45  # probability that speech comes from off screen while faces are visible, before any evidence
+_CERTAIN = 0.4  # probability from which a face is named
+# Delays of the images against the audio: most files have next to none, some have any.
+_MAX_DELAY_S, _DELAY_STEP_S = 0.6, 0.02
+_USUAL_DELAY_S, _UNUSUAL = 0.03, 0.05  # deviation of the usual delays, and the share of files with an unusual one
+_MAX_DELAY_INTERVALS = 40  # the longest intervals, from which the delay is estimated
+_MIN_DELAY_PROBABILITY = 0.02
 
 TalkingScorer = Callable[[str, float, float], float | None]  # track, start, end to a score, over 0 for talking
+Ratios = dict[str, np.ndarray]  # by track, the log-likelihood ratios at each delay that it speaks
 
 
 def detect_active_speakers(
@@ -65,14 +72,17 @@ def detect_active_speakers(
     if not speech:
         return []
     lips = [LipSeries(t.track, np.array(t.times_s), np.array(t.opening), np.array(t.width)) for t in tracks]
-    delay_s = estimate_delay_s(speech, lips)
-    evidence = [_evidence(interval, lips, delay_s, talking) for interval in speech]
-    pooled = _pool_by_speaker(speech, evidence)
+    delays_s, weights = _probable_delays(speech, lips)
+    ratios = [_ratios(interval, lips, delays_s) for interval in speech]
+    if talking:
+        delay_s = float(delays_s[weights.argmax()])
+        ratios = [_rule_out(r, interval, delay_s, talking) for r, interval in zip(ratios, speech, strict=True)]
+    pooled = _pool_by_voice(speech, ratios)
     segments = [
-        _choose_face(interval, mouths, pooled.get(interval.speaker, {}))
-        for interval, mouths in zip(speech, evidence, strict=True)
+        _choose_face(interval, _add_pooled(own, pooled.get(interval.speaker, {})), weights)
+        for interval, own in zip(speech, ratios, strict=True)
     ]
-    return _fill_unseen(segments, [bool(mouths) for mouths in evidence])
+    return _fill_unseen(segments, [bool(own) for own in ratios])
 
 
 def _split_turns(audio: AudioStream, transcript: Transcript | None) -> list[SpeakerTurn]:
@@ -91,62 +101,87 @@ def _split_turns(audio: AudioStream, transcript: Transcript | None) -> list[Spea
     return parts
 
 
-def _evidence(
-    speech: Expectation, lips: Sequence[LipSeries], delay_s: float, talking: TalkingScorer | None
-) -> dict[str, MouthEvidence]:
+# --- evidence -----------------------------------------------------------------------------------------------
+
+
+def _probable_delays(speech: Sequence[Expectation], lips: Sequence[LipSeries]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the delays (D,) of the images that are probable after the clip's speech, and their probabilities (D,)."""
+    delays_s = np.arange(-_MAX_DELAY_S, _MAX_DELAY_S + 1e-6, _DELAY_STEP_S)
+    usual = np.exp(-0.5 * (delays_s / _USUAL_DELAY_S) ** 2)
+    log_probability = np.log((1 - _UNUSUAL) * usual / usual.sum() + _UNUSUAL / len(delays_s))
+    usable = sorted((s for s in speech if s.duration_s >= _MIN_SPEECH_S), key=lambda s: -s.duration_s)
+    for interval in usable[:_MAX_DELAY_INTERVALS]:
+        ratios = _ratios(interval, lips, delays_s)
+        if ratios:
+            log_probability += np.log(np.exp(_log_weights(ratios)).sum(axis=0))
+    probability = np.exp(log_probability - log_probability.max())
+    probability /= probability.sum()
+    kept = probability >= min(_MIN_DELAY_PROBABILITY, float(probability.max()))
+    return delays_s[kept], probability[kept] / probability[kept].sum()
+
+
+def _ratios(speech: Expectation, lips: Sequence[LipSeries], delays_s: np.ndarray) -> Ratios:
     """Return the evidence on each mouth that is visible in an interval, by track."""
-    found = {}
-    for mouth in lips:
-        evidence = mouth_evidence(speech, mouth, delay_s)
-        if evidence is None:
-            continue
-        if talking:
-            score = talking(mouth.track, speech.start_s - delay_s, speech.end_s - delay_s)
-            evidence = replace(evidence, talking=score)
-        found[mouth.track] = evidence
-    return found
+    found = {mouth.track: mouth_evidence(speech, mouth, delays_s) for mouth in lips}
+    return {track: ratios for track, ratios in found.items() if ratios is not None}
 
 
-def _pool_by_speaker(
-    speech: Sequence[Expectation], evidence: Sequence[Mapping[str, MouthEvidence]]
-) -> dict[str, dict[str, float]]:
-    """Return, for each speaker, how well each face fits over the whole clip: a mean weighted by time."""
-    sums: dict[str, dict[str, list[float]]] = {}
-    for interval, mouths in zip(speech, evidence, strict=True):
+def _rule_out(ratios: Ratios, speech: Expectation, delay_s: float, talking: TalkingScorer) -> Ratios:
+    """Return the evidence with that of a mouth which Light-ASD finds silent at its least."""
+    least = still_log_ratio(speech.duration_s)
+    scores = {track: talking(track, speech.start_s - delay_s, speech.end_s - delay_s) for track in ratios}
+    silent = {track for track, score in scores.items() if score is not None and score <= MIN_TALKING}
+    return {track: np.full_like(own, least) if track in silent else own for track, own in ratios.items()}
+
+
+def _log_weights(ratios: Ratios) -> np.ndarray:
+    """Return (1 + M, D) logarithms of the unnormalized probabilities: of off screen, and of each mouth."""
+    mouths = np.stack(list(ratios.values()))
+    off_screen = np.full((1, mouths.shape[1]), np.log(_OFF_SCREEN))
+    return np.vstack([off_screen, mouths + np.log((1 - _OFF_SCREEN) / len(mouths))])
+
+
+def _pool_by_voice(speech: Sequence[Expectation], evidence: Sequence[Ratios]) -> dict[str, Ratios]:
+    """Return, for each voice, the sum of the evidence on each face over the clip."""
+    sums: dict[str, Ratios] = {}
+    for interval, ratios in zip(speech, evidence, strict=True):
         if interval.speaker:
-            for track, mouth in mouths.items():
-                entry = sums.setdefault(interval.speaker, {}).setdefault(track, [0.0, 0.0])
-                entry[0] += mouth.support * interval.duration_s
-                entry[1] += interval.duration_s
-    return {
-        speaker: {track: total / max(seconds, 1e-9) for track, (total, seconds) in tracks.items()}
-        for speaker, tracks in sums.items()
-    }
+            of_voice = sums.setdefault(interval.speaker, {})
+            for track, own in ratios.items():
+                of_voice[track] = of_voice.get(track, 0.0) + own
+    return sums
 
 
-def _choose_face(
-    speech: Expectation, mouths: Mapping[str, MouthEvidence], over_clip: Mapping[str, float]
-) -> SpeakerSegment:
-    """Choose by the interval's own evidence and, with less weight, that on the speaker over the clip."""
+def _add_pooled(own: Ratios, of_voice: Mapping[str, np.ndarray]) -> Ratios:
+    """Return an interval's evidence with that on its voice in the rest of the clip, which weighs less."""
+
+    def rest(track: str) -> np.ndarray:
+        other = of_voice.get(track, own[track]) - own[track]
+        limited: np.ndarray = np.clip(_OVER_CLIP * other, -_MAX_OVER_CLIP, _MAX_OVER_CLIP)
+        return limited
+
+    return {track: ratios + rest(track) for track, ratios in own.items()}
+
+
+# --- verdicts -----------------------------------------------------------------------------------------------
+
+
+def _choose_face(speech: Expectation, ratios: Ratios, delay_weights: np.ndarray) -> SpeakerSegment:
+    """Return who is most probable: a face, or a speaker off screen; nobody where no face is probable enough."""
 
     def segment(face: str | None, off_screen: bool, confidence: float) -> SpeakerSegment:
         start_s, end_s, confidence = round(speech.start_s, 3), round(speech.end_s, 3), min(max(confidence, 0.0), 1.0)
         return SpeakerSegment(start_s, end_s, speech.speaker, face, off_screen, round(confidence, 2))
 
-    moving = {track: mouth for track, mouth in mouths.items() if mouth.moves}
-    if not moving:
-        return segment(None, True, 1.0 if mouths else 0.9)
-    support = {track: mouth.support + _OVER_CLIP * over_clip.get(track, 0.0) for track, mouth in moving.items()}
-    ranked = sorted(support, key=lambda track: -support[track])
-    best = ranked[0]
-    if len(ranked) == 1:
-        if support[best] < _ALONE_FITS:
-            return segment(None, True, 0.3)
-        return segment(best, False, 0.6 + max(support[best], 0.0))
-    lead = support[best] - support[ranked[1]]
-    if support[best] < _FITS and speech.duration_s >= 1.0:
-        return segment(None, False, 0.0)
-    return segment(best, False, 0.5 + lead / _CLEAR / 2)
+    if not ratios:
+        return segment(None, True, 0.9)
+    weights = np.exp(_log_weights(ratios))
+    probability = (weights / weights.sum(axis=0)) @ delay_weights
+    if probability[0] >= 0.5:
+        return segment(None, True, float(probability[0]))
+    best = int(probability[1:].argmax())
+    confidence = float(probability[1 + best])
+    return segment(list(ratios)[best] if confidence >= _CERTAIN else None, False, confidence)
 
 
 def _fill_unseen(segments: list[SpeakerSegment], has_mouths: list[bool]) -> list[SpeakerSegment]:

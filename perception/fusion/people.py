@@ -14,14 +14,13 @@ from omnisense.perception.types import (
     FaceTrack,
     PersonSummary,
     Segment,
+    Span,
     SpeakerSegment,
     SpeakerTurn,
     Transcript,
     Utterance,
     VisualStream,
 )
-
-_MIN_SHARE = 0.5  # of a speaker's speech assigned to a face, from which the two are one person
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,16 @@ def summarize_people(
 def _pair_faces_with_speakers(
     faces: Sequence[FaceTrack], turns: Sequence[SpeakerTurn], speaker_segments: Sequence[SpeakerSegment]
 ) -> list[_Person]:
+    """Return the people: the faces of one voice are one of them, and so is each other face and each other voice."""
     own = _faces_by_speaker(faces, speaker_segments)
     first_speech = {turn.speaker: turn.start_s for turn in reversed(turns)}
+    if not turns and (unseen := [s.start_s for s in speaker_segments if s.off_screen]):
+        first_speech[""] = unseen[0]  # a voice off screen, without diarization
     found = []
     for speaker, start_s in first_speech.items():
-        tracks = sorted(own.get(speaker, []), key=lambda f: f.start_s)
+        tracks = own.get(speaker, []) if speaker else []
         found.append((min([start_s, *(f.start_s for f in tracks)]), _Person(tuple(tracks), speaker)))
-    paired = {face.id for tracks in own.values() for face in tracks}
+    paired = {face.id for speaker, tracks in own.items() if speaker for face in tracks}
     found += [(face.start_s, _Person((face,), "")) for face in faces if face.id not in paired]
     return [person for _, person in sorted(found, key=lambda item: (item[0], item[1].speaker))]
 
@@ -64,21 +66,12 @@ def _pair_faces_with_speakers(
 def _faces_by_speaker(
     faces: Sequence[FaceTrack], speaker_segments: Sequence[SpeakerSegment]
 ) -> dict[str, list[FaceTrack]]:
-    """Return the faces of each speaker most of whose speech is assigned to them."""
-    assigned_s: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    speech_s: dict[str, float] = defaultdict(float)
-    for segment in speaker_segments:
-        speech_s[segment.speaker] += segment.end_s - segment.start_s
-        if segment.face and segment.speaker:
-            assigned_s[segment.face][segment.speaker] += segment.end_s - segment.start_s
+    """Return the faces that speak with each voice, in order of appearance."""
+    speaker_of = {segment.face: segment.speaker for segment in speaker_segments if segment.face}
     own: dict[str, list[FaceTrack]] = defaultdict(list)
-    for face in sorted((f for f in faces if f.id in assigned_s), key=lambda f: -sum(assigned_s[f.id].values())):
-        speaker = max(assigned_s[face.id], key=assigned_s[face.id].__getitem__)
-        if all(face.end_s <= other.start_s or other.end_s <= face.start_s for other in own[speaker]):
-            own[speaker].append(face)  # one who left and came back; two that are visible at once are two people
-    for speaker, tracks in list(own.items()):
-        if sum(assigned_s[f.id][speaker] for f in tracks) < _MIN_SHARE * speech_s[speaker]:
-            del own[speaker]
+    for face in sorted(faces, key=lambda f: f.start_s):
+        if face.id in speaker_of:
+            own[speaker_of[face.id]].append(face)
     return own
 
 
@@ -126,14 +119,15 @@ def _summarize(
 ) -> PersonSummary:
     turns = audio.speaker_turns if audio else ()
     name = _name_person(person, visual.faces if visual else (), len({turn.speaker for turn in turns}))
-    utterances, segments = _speech_of(person, audio, transcript)
+    spans = _spoken_spans(person, turns, speaker_segments)
+    utterances, segments = _speech_of(person, spans, audio, transcript)
     expressions, tones = visual.expression_labels if visual else (), audio.emotion_labels if audio else ()
     return PersonSummary(
         id=f"person-{number}",
         name=name,
         faces=tuple(face.id for face in person.faces),
         speaker=person.speaker,
-        speaking_s=_speaking_s(person, turns, speaker_segments),
+        speaking_s=round(sum(span.duration_s for span in spans), 2),
         words=sum(len(s.words) for s in segments),
         expression=_mean_scores([scores for face in person.faces for scores in face.expression]),
         facing_camera=_mean([f for face in person.faces for f in face.facing_camera if f is not None]),
@@ -145,23 +139,32 @@ def _summarize(
     )
 
 
-def _speech_of(
-    person: _Person, audio: AudioStream | None, transcript: Transcript | None
-) -> tuple[list[Utterance], list[Segment]]:
-    if not person.speaker:
-        return [], []
-    return (
-        [u for u in audio.utterances if u.speaker == person.speaker] if audio else [],
-        [s for s in transcript.segments if s.speaker == person.speaker] if transcript else [],
-    )
-
-
-def _speaking_s(person: _Person, turns: Sequence[SpeakerTurn], speaker_segments: Sequence[SpeakerSegment]) -> float:
-    """Return seconds of speech: of the speaker, and of the faces where there was no diarization."""
+def _spoken_spans(
+    person: _Person, turns: Sequence[SpeakerTurn], speaker_segments: Sequence[SpeakerSegment]
+) -> list[Span]:
+    """Return when a person speaks: the turns of the voice; without diarization, what was given to the faces."""
+    if person.speaker:
+        return [Span(t.start_s, t.end_s) for t in turns if t.speaker == person.speaker]
     faces = {face.id for face in person.faces}
-    of_speaker = sum(t.end_s - t.start_s for t in turns if person.speaker and t.speaker == person.speaker)
-    of_faces = sum(s.end_s - s.start_s for s in speaker_segments if not s.speaker and s.face in faces)
-    return round(of_speaker + of_faces, 2)
+    own = [s for s in speaker_segments if (s.face in faces if faces else s.off_screen)]
+    return [Span(s.start_s, s.end_s) for s in own]
+
+
+def _speech_of(
+    person: _Person, spans: Sequence[Span], audio: AudioStream | None, transcript: Transcript | None
+) -> tuple[list[Utterance], list[Segment]]:
+    """Return the utterances and sentences of a person: by speaker, or without diarization by time."""
+
+    def is_own(part: Utterance | Segment) -> bool:
+        if person.speaker:
+            return part.speaker == person.speaker
+        shared_s = sum(max(0.0, min(s.end_s, part.end_s) - max(s.start_s, part.start_s)) for s in spans)
+        return shared_s > 0.5 * (part.end_s - part.start_s)
+
+    return (
+        [u for u in audio.utterances if is_own(u)] if audio and spans else [],
+        [s for s in transcript.segments if is_own(s)] if transcript and spans else [],
+    )
 
 
 def _mean_scores(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:

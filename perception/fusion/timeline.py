@@ -271,7 +271,7 @@ def _describe_facts(person: PersonSummary, streams: Streams) -> list[str]:
     facts = []
     if person.speaking_s:
         facts.append(f"speaks {person.speaking_s:.1f} s, {person.words} words")
-    elif person.faces and isinstance(audio, AudioStream) and audio.speech:
+    elif person.faces and streams.speaker_segments:  # without them nobody knows who speaks
         facts.append("does not speak")
     if person.expression and isinstance(visual, VisualStream):
         facts.append(f"mostly looks {visual.expression_labels[int(np.argmax(person.expression))]}")

@@ -1,13 +1,14 @@
 """The perception benchmark, on cases with known figures."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from omnisense.benchmarks.perception import cost, diarization, faces, transcription
 from omnisense.benchmarks.perception.__main__ import as_table
-from omnisense.benchmarks.perception.compose import ComposedClip, Head, compose_clips
+from omnisense.benchmarks.perception.compose import KINDS, ComposedClip, Head, compose_clips
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.types import (
     AudioStream,
@@ -92,35 +93,48 @@ def heads():
 
 def test_composed_clips_are_what_they_say(tmp_path):
     composed = list(compose_clips(heads()[:3], tmp_path))
-    assert len(composed) == 3 * 6
-    by_kind = {c.kind: c for c in composed[:6]}
+    assert len(composed) == 3 * (len(KINDS) + 3)
+    by_kind = {c.kind: c for c in composed[:13]}
+    assert set(by_kind) == set(KINDS)
     clip = open_clip(by_kind["one at a time"].path)
     assert (clip.width, clip.height, round(clip.duration_s)) == (64, 32, 4)
-    assert [who for _, who in by_kind["one at a time"].truth] == ["right", "left"]
+    assert [who for _, who in by_kind["one at a time"].truth] == ["1", "0"]
     assert [span.start_s for span, _ in by_kind["moving"].truth] == [0.5, 2.5]
     assert [who for _, who in by_kind["elsewhere"].truth] == ["elsewhere", "elsewhere"]
+    assert [who for _, who in by_kind["third voice"].truth] == ["0", "elsewhere", "1"]
     assert by_kind["silent"].truth == ()
     assert np.abs(open_clip(by_kind["silent"].path).audio()).max() < 1e-3
     still = clip.frames(at_s=[0.2, 1.5]).images.astype(int)
     assert np.abs(still[0, :, :28] - still[1, :, :28]).mean() < 5 < np.abs(still[0, :, 36:] - still[1, :, 36:]).mean()
+    half = by_kind["half out"]
+    assert open_clip(half.path).width == 48
+    assert [half.head_at(0.0, x) for x in (0.1, 0.4, 0.9)] == ["0", "1", "1"]
+    assert [by_kind["cut"].head_at(t, 0.5) for t in (1.0, 3.0)] == ["0", "1"]
 
 
-def test_speech_time_is_shared_out_to_sides(tmp_path):
+def test_speech_time_is_shared_out_to_heads(tmp_path):
     visual = full().visual
     percepts = make_percepts(
         visual=type(visual)(
             visual.times_s, 640, 360, (face("face-1", x=0.1), face("face-2", x=0.7)), visual.motion, (), ()
         )
     )
-    truth = ((Span(0.0, 2.0), "left"), (Span(3.0, 5.0), "right"), (Span(6.0, 7.0), "elsewhere"))
+    truth = ((Span(0.0, 2.0), "ana"), (Span(3.0, 5.0), "ben"), (Span(6.0, 7.0), "elsewhere"))
+    shown = ((Span(0.0, 10.0), (("ana", 0.5), ("ben", 1.0))),)
     spoken = (
         SpeakerSegment(0.0, 1.0, "", "face-1", False, 1.0),
         SpeakerSegment(3.0, 5.0, "", "face-1", False, 1.0),
         SpeakerSegment(6.0, 7.0, "", None, True, 1.0),
     )
-    given = type(percepts)(**{**percepts.__dict__, "speaker_segments": spoken})
-    assert faces._correct_share(ComposedClip(tmp_path, "moving", truth), given) == pytest.approx(2 / 5, abs=0.01)
-    assert faces._correct_share(ComposedClip(tmp_path, "silent", ()), given) == pytest.approx(4.0)
+    given = replace(percepts, speaker_segments=spoken)
+    assert faces.correct_share(ComposedClip(tmp_path, "moving", truth, shown), given) == pytest.approx(2 / 5, abs=0.01)
+    assert faces.correct_share(ComposedClip(tmp_path, "silent", (), shown), given) == pytest.approx(4.0)
+
+
+def test_calibration_is_the_gap_between_said_and_true():
+    found = faces.calibration([(0.95, True), (0.95, True), (0.55, False), (0.55, True)])
+    assert found["expected calibration error"] == pytest.approx((0.05 * 2 + 0.05 * 2) / 4)
+    assert found["reliability"] == {"0.5-0.6": "0.50 of 2", "0.9-1.0": "1.00 of 2"}
 
 
 def test_a_file_is_repeated_packet_by_packet(make_media, tmp_path):

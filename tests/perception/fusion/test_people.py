@@ -7,6 +7,7 @@ import pytest
 from omnisense.perception.fusion.agreement import find_agreements
 from omnisense.perception.fusion.people import describe_position, summarize_people
 from omnisense.perception.fusion.speakers import assign_speakers
+from omnisense.perception.fusion.voices import correct_voices
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import (
     AudioEvent,
@@ -125,7 +126,11 @@ def test_a_face_that_left_and_came_back_is_one_person_by_its_voice():
     (person,) = summarize_people(visual, audio, None, speaking)
     assert person.faces == ("face-1", "face-2")
     together = replace(visual, faces=(face("face-1"), face("face-2", x=0.7)))  # two at once are two people
-    assert len(summarize_people(together, audio, None, speaking)) == 2
+    audio, speaking = correct_voices(audio, speaking, together.faces)
+    assert [(r.faces, r.speaker, r.speaking_s) for r in summarize_people(together, audio, None, speaking)] == [
+        (("face-1",), "voice-1", 2.0),
+        (("face-2",), "voice-2", 2.0),
+    ]
 
 
 def test_a_voice_that_is_mostly_off_screen_is_not_a_face():
@@ -134,8 +139,67 @@ def test_a_voice_that_is_mostly_off_screen_is_not_a_face():
         SpeakerSegment(0.0, 1.0, "voice-1", "face-1", False, 0.2),
         SpeakerSegment(1.0, 10.0, "voice-1", None, True, 1.0),
     ]
-    rows = summarize_people(replace(full().visual, faces=(face("face-1"),)), audio, None, speaking)
+    visual = replace(full().visual, faces=(face("face-1"),))
+    audio, speaking = correct_voices(audio, speaking, visual.faces)
+    rows = summarize_people(visual, audio, None, speaking)
     assert [(r.faces, r.speaker) for r in rows] == [(("face-1",), ""), ((), "voice-1")]
+
+
+def test_a_voice_off_screen_that_was_merged_with_a_face_in_view_is_somebody_else():
+    visual = replace(full().visual, faces=(face("face-1", n=20),))
+    audio = replace(full().audio, speaker_turns=(SpeakerTurn(1.0, 5.0, "voice-1"),))
+    speaking = [
+        SpeakerSegment(1.0, 3.0, "voice-1", "face-1", False, 0.9),
+        SpeakerSegment(3.0, 5.0, "voice-1", None, True, 0.9),
+    ]
+    audio, speaking = correct_voices(audio, speaking, visual.faces)
+    assert audio.speaker_turns == (SpeakerTurn(1.0, 3.0, "voice-1"), SpeakerTurn(3.0, 5.0, "voice-2"))
+    rows = summarize_people(visual, audio, None, speaking)
+    assert [(r.name, r.speaking_s) for r in rows] == [
+        ("the person in view", 2.0),
+        ("a voice off screen (voice-2)", 2.0),
+    ]
+
+
+def test_a_voice_goes_on_where_its_face_is_not_in_view():
+    visual = replace(full().visual, faces=(face("face-1", n=6),))  # until second 3
+    audio = replace(full().audio, speaker_turns=(SpeakerTurn(1.0, 6.0, "voice-1"),))
+    speaking = [
+        SpeakerSegment(1.0, 3.0, "voice-1", "face-1", False, 0.9),
+        SpeakerSegment(3.0, 6.0, "voice-1", None, True, 0.9),
+    ]
+    assert correct_voices(audio, speaking, visual.faces) == (audio, speaking)
+    (row,) = summarize_people(visual, audio, None, speaking)
+    assert row.speaking_s == 5.0
+
+
+def test_two_voices_of_one_mouth_are_one():
+    visual = replace(full().visual, faces=(face("face-1"),))
+    turns = (SpeakerTurn(1.0, 4.0, "voice-1"), SpeakerTurn(5.0, 6.0, "voice-2"))
+    utterances = tuple(Utterance(t.start_s, t.end_s, full().audio.utterances[0].prosody, t.speaker) for t in turns)
+    audio = replace(full().audio, speaker_turns=turns, utterances=utterances)
+    speaking = [SpeakerSegment(t.start_s, t.end_s, t.speaker, "face-1", False, 0.9) for t in turns]
+    audio, speaking = correct_voices(audio, speaking, visual.faces)
+    assert {t.speaker for t in (*audio.speaker_turns, *audio.utterances, *speaking)} == {"voice-1"}
+    (row,) = summarize_people(visual, audio, None, speaking)
+    assert row.speaking_s == 4.0
+
+
+def test_without_diarization_rows_come_from_who_is_talking():
+    visual = replace(full().visual, faces=(face("face-1"), face("face-2", x=0.7)))
+    audio = replace(full().audio, speaker_turns=(), utterances=())
+    speaking = [
+        SpeakerSegment(1.0, 3.0, "", "face-2", False, 0.9),
+        SpeakerSegment(5.0, 6.0, "", None, True, 0.9),
+    ]
+    transcript = Transcript("en", (Segment(1.0, 3.0, "a b", words("a b", 1.0, 1.0), 0.8),), "test")
+    rows = summarize_people(visual, audio, transcript, speaking)
+    found = {r.name: (r.speaking_s, r.words) for r in rows}
+    assert found == {
+        "the person on the left": (0.0, 0),
+        "the person on the right": (2.0, 2),
+        "a voice off screen": (1.0, 0),
+    }
 
 
 def test_nobody():
