@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from omnisense.perception.fusion.people import summarize_people
+from omnisense.perception.fusion.speakers import assign_speakers
+from omnisense.perception.fusion.voices import correct_voices
 from omnisense.perception.percepts import Percepts, Provenance
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.streaming.utterances import FinishedUtterances
@@ -44,6 +46,11 @@ def join_streams(
     audio = audio if "audio" in requested else _NOT_REQUESTED
     transcript = transcript if "transcript" in requested else _NOT_REQUESTED
     segments = tuple(finished.speaker_segments) if finished else ()
+    if isinstance(visual, VisualStream) and isinstance(audio, AudioStream):
+        audio, corrected = correct_voices(audio, segments, visual.faces)
+        segments = tuple(corrected)
+        if isinstance(transcript, Transcript):
+            transcript = assign_speakers(transcript, audio.speaker_turns)
     people = summarize_people(
         None if isinstance(visual, Missing) else visual,
         None if isinstance(audio, Missing) else audio,
