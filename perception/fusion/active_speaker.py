@@ -34,7 +34,8 @@ from omnisense.perception.vision.landmarks import LandmarkTrack
 _MIN_SPEECH_S = 0.3
 _NEAR_S = 1.0
 _OVER_CLIP, _MAX_OVER_CLIP = 0.25, 2.0  # weight and limit of the evidence on the voice in the rest of the clip
-_OFF_SCREEN = 0.45  # probability that speech comes from off screen while faces are visible, before any evidence
+_OFF_SCREEN = 0.5  # probability that speech comes from off screen while faces are visible, before any evidence
+_RULED_OUT = -3.0  # evidence under which a mouth is no candidate
 _CERTAIN = 0.4  # probability from which a face is named
 # Delays of the images against the audio: most files have next to none, some have any.
 _MAX_DELAY_S, _DELAY_STEP_S = 0.6, 0.02
@@ -138,7 +139,8 @@ def _log_weights(ratios: Ratios) -> np.ndarray:
     """Return (1 + M, D) logarithms of the unnormalized probabilities: of off screen, and of each mouth."""
     mouths = np.stack(list(ratios.values()))
     off_screen = np.full((1, mouths.shape[1]), np.log(_OFF_SCREEN))
-    return np.vstack([off_screen, mouths + np.log((1 - _OFF_SCREEN) / len(mouths))])
+    candidates = np.maximum((mouths > _RULED_OUT).sum(axis=0), 1)  # still faces must not make a speaker less probable
+    return np.vstack([off_screen, mouths + np.log((1 - _OFF_SCREEN) / candidates)])
 
 
 def _pool_by_voice(speech: Sequence[Expectation], evidence: Sequence[Ratios]) -> dict[str, Ratios]:
@@ -177,7 +179,7 @@ def _choose_face(speech: Expectation, ratios: Ratios, delay_weights: np.ndarray)
         return segment(None, True, 0.9)
     weights = np.exp(_log_weights(ratios))
     probability = (weights / weights.sum(axis=0)) @ delay_weights
-    if probability[0] >= 0.5:
+    if probability[0] > 0.5 + 1e-6:
         return segment(None, True, float(probability[0]))
     best = int(probability[1:].argmax())
     confidence = float(probability[1 + best])
