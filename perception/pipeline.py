@@ -290,7 +290,15 @@ class Perception:
                 visual = replace(visual, notes=(*visual.notes, reason))
             scorer = detector.of_clip(clip, visual) if detector else None
             spoken = assign_speakers(transcript, audio.speaker_turns) if isinstance(transcript, Transcript) else None
-            segments = detect_active_speakers(tracks, audio, extraction.loudness, extraction.phones, spoken, scorer)
+            segments = detect_active_speakers(
+                tracks,
+                audio,
+                extraction.loudness,
+                extraction.phones,
+                spoken,
+                scorer,
+                self.settings.off_screen_prior,
+            )
             audio, segments = correct_voices(audio, segments, visual.faces)
         if isinstance(transcript, Transcript):
             # Emotion comes after the speakers: a sentence that two of them share is split.

@@ -63,6 +63,8 @@ class PerceptionSettings:
         voice_emotion_model: ``shipped``, or any Hugging Face audio classification model; None leaves it out.
         text_emotion_model: ``shipped``, or any Hugging Face text classifier; None leaves it out.
         asd_model: a file or folder with Light-ASD's weights, used in active speaker detection beside the lips.
+        off_screen_prior: how probable it is, before any evidence, that speech comes from nobody in the picture while
+            faces are visible, from 0 to under 1. Give 0 where everybody who speaks is in view.
 
     Raises:
         InputError: an unknown stream, or none; or a threshold that is out of its range.
@@ -83,11 +85,14 @@ class PerceptionSettings:
     voice_emotion_model: str | None = SHIPPED
     text_emotion_model: str | None = SHIPPED
     asd_model: str | None = None
+    off_screen_prior: float = 0.6
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "streams", parse_streams(self.streams))
         if not 0 <= self.min_word_confidence <= 1:
             raise InputError(f"min_word_confidence is {self.min_word_confidence}", "Give a number from 0 to 1.")
+        if not 0 <= self.off_screen_prior < 1:
+            raise InputError(f"off_screen_prior is {self.off_screen_prior}", "Give a number from 0 to under 1.")
 
     def models(self) -> dict[Role, str]:
         """Return the names of the models that these settings use, by role."""

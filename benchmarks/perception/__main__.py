@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import click
 
 from omnisense.benchmarks.perception import cost, diarization, emotion, faces, language, pose, transcription, voice
+from omnisense.benchmarks.perception.neutral_faces import neutral_faces
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.version import __version__
@@ -86,6 +87,7 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
         _Measure("diarization", "voices, AMI", "speech/ami", lambda: diarization.ami(speech / "ami", perception)),
         _Measure("faces", "who is talking", "grid", lambda: faces.active_speaker(grid, perception)),
         _Measure("faces", "expression", "faces", lambda: faces.expression(face_clips, perception)),
+        _Measure("faces", "neutral faces", "grid", lambda: neutral_faces(grid, perception)),
         _Measure("pose", "joints, COCO", "people_images", lambda: pose.joints(images, perception)),
         _Measure("pose", "hands at the face", "faces", lambda: pose.hands(data, perception)),
         _Measure("emotion", "vocal emotion", "speech/emodb", lambda: emotion.voice(speech / "emodb")),

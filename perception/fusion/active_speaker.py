@@ -34,7 +34,7 @@ from omnisense.perception.vision.landmarks import LandmarkTrack
 _MIN_SPEECH_S = 0.3
 _NEAR_S = 1.0
 _OVER_CLIP, _MAX_OVER_CLIP = 0.25, 2.0  # weight and limit of the evidence on the voice in the rest of the clip
-_OFF_SCREEN = 0.5  # probability that speech comes from off screen while faces are visible, before any evidence
+_LEAST_PRIOR = 1e-6
 _RULED_OUT = -3.0  # evidence under which a mouth is no candidate
 _CERTAIN = 0.4  # probability from which a face is named
 # Delays of the images against the audio: most files have next to none, some have any.
@@ -54,6 +54,7 @@ def detect_active_speakers(
     phones: Sequence[Phone],
     transcript: Transcript | None = None,
     talking: TalkingScorer | None = None,
+    off_screen_prior: float = 0.6,
 ) -> list[SpeakerSegment]:
     """Assign each interval of speech to a face, or to a speaker off screen.
 
@@ -64,6 +65,7 @@ def detect_active_speakers(
         phones: forced alignment, name and times of each phone (ARPAbet); empty where there is none.
         transcript: long turns are split between its sentences, as the speaker may change without a pause.
         talking: Light-ASD's score of a track over an interval, where its weights are given.
+        off_screen_prior: probability, before any evidence, that speech comes from off screen while faces are visible.
     """
     starts_s = [phone[1] for phone in phones]
     speech = []
@@ -73,14 +75,15 @@ def detect_active_speakers(
     if not speech:
         return []
     lips = [LipSeries(t.track, np.array(t.times_s), np.array(t.opening), np.array(t.width)) for t in tracks]
-    delays_s, weights = _probable_delays(speech, lips)
+    prior = max(off_screen_prior, _LEAST_PRIOR)
+    delays_s, weights = _probable_delays(speech, lips, prior)
     ratios = [_ratios(interval, lips, delays_s) for interval in speech]
     if talking:
         delay_s = float(delays_s[weights.argmax()])
         ratios = [_rule_out(r, interval, delay_s, talking) for r, interval in zip(ratios, speech, strict=True)]
     pooled = _pool_by_voice(speech, ratios)
     segments = [
-        _choose_face(interval, _add_pooled(own, pooled.get(interval.speaker, {})), weights)
+        _choose_face(interval, _add_pooled(own, pooled.get(interval.speaker, {})), weights, prior)
         for interval, own in zip(speech, ratios, strict=True)
     ]
     return _fill_unseen(segments, [bool(own) for own in ratios])
@@ -105,7 +108,9 @@ def _split_turns(audio: AudioStream, transcript: Transcript | None) -> list[Spea
 # --- evidence -----------------------------------------------------------------------------------------------
 
 
-def _probable_delays(speech: Sequence[Expectation], lips: Sequence[LipSeries]) -> tuple[np.ndarray, np.ndarray]:
+def _probable_delays(
+    speech: Sequence[Expectation], lips: Sequence[LipSeries], off_screen_prior: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the delays (D,) of the images that are probable after the clip's speech, and their probabilities (D,)."""
     delays_s = np.arange(-_MAX_DELAY_S, _MAX_DELAY_S + 1e-6, _DELAY_STEP_S)
     usual = np.exp(-0.5 * (delays_s / _USUAL_DELAY_S) ** 2)
@@ -114,7 +119,7 @@ def _probable_delays(speech: Sequence[Expectation], lips: Sequence[LipSeries]) -
     for interval in usable[:_MAX_DELAY_INTERVALS]:
         ratios = _ratios(interval, lips, delays_s)
         if ratios:
-            log_probability += np.log(np.exp(_log_weights(ratios)).sum(axis=0))
+            log_probability += np.log(np.exp(_log_weights(ratios, off_screen_prior)).sum(axis=0))
     probability = np.exp(log_probability - log_probability.max())
     probability /= probability.sum()
     kept = probability >= min(_MIN_DELAY_PROBABILITY, float(probability.max()))
@@ -135,12 +140,12 @@ def _rule_out(ratios: Ratios, speech: Expectation, delay_s: float, talking: Talk
     return {track: np.full_like(own, least) if track in silent else own for track, own in ratios.items()}
 
 
-def _log_weights(ratios: Ratios) -> np.ndarray:
+def _log_weights(ratios: Ratios, off_screen_prior: float) -> np.ndarray:
     """Return (1 + M, D) logarithms of the unnormalized probabilities: of off screen, and of each mouth."""
     mouths = np.stack(list(ratios.values()))
-    off_screen = np.full((1, mouths.shape[1]), np.log(_OFF_SCREEN))
+    off_screen = np.full((1, mouths.shape[1]), np.log(off_screen_prior))
     candidates = np.maximum((mouths > _RULED_OUT).sum(axis=0), 1)  # still faces must not make a speaker less probable
-    return np.vstack([off_screen, mouths + np.log((1 - _OFF_SCREEN) / candidates)])
+    return np.vstack([off_screen, mouths + np.log((1 - off_screen_prior) / candidates)])
 
 
 def _pool_by_voice(speech: Sequence[Expectation], evidence: Sequence[Ratios]) -> dict[str, Ratios]:
@@ -168,7 +173,9 @@ def _add_pooled(own: Ratios, of_voice: Mapping[str, np.ndarray]) -> Ratios:
 # --- verdicts -----------------------------------------------------------------------------------------------
 
 
-def _choose_face(speech: Expectation, ratios: Ratios, delay_weights: np.ndarray) -> SpeakerSegment:
+def _choose_face(
+    speech: Expectation, ratios: Ratios, delay_weights: np.ndarray, off_screen_prior: float
+) -> SpeakerSegment:
     """Return who is most probable: a face, or a speaker off screen; nobody where no face is probable enough."""
 
     def segment(face: str | None, off_screen: bool, confidence: float) -> SpeakerSegment:
@@ -177,7 +184,7 @@ def _choose_face(speech: Expectation, ratios: Ratios, delay_weights: np.ndarray)
 
     if not ratios:
         return segment(None, True, 0.9)
-    weights = np.exp(_log_weights(ratios))
+    weights = np.exp(_log_weights(ratios, off_screen_prior))
     probability = (weights / weights.sum(axis=0)) @ delay_weights
     if probability[0] > 0.5 + 1e-6:
         return segment(None, True, float(probability[0]))

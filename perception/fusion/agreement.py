@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from omnisense.perception.types import Agreement, FaceTrack, Segment, Utterance
+from omnisense.perception.vision.expressions import is_clear
 
 CLEAR_TONE = 0.8  # vocal emotion is the least reliable channel: its top class must be this probable
 _CLEAR_VALENCE = 0.4  # from which a channel counts as clear, -1 to 1
@@ -82,8 +83,10 @@ def _read_face(faces: Sequence[FaceTrack], span: Segment, labels: Sequence[str])
     if not scores or not labels:
         return None
     mean = np.mean(scores, axis=0)
+    top = int(mean.argmax())
     valence = sum(float(v) * _VALENCE.get(label, 0.0) for label, v in zip(labels, mean, strict=True))
-    return _Reading(valence, f"looks {labels[int(mean.argmax())]}") if abs(valence) >= _CLEAR_VALENCE else None
+    is_told = abs(valence) >= _CLEAR_VALENCE and is_clear(labels[top], float(mean[top]))
+    return _Reading(valence, f"looks {labels[top]}") if is_told else None
 
 
 def _read_voice(utterances: Sequence[Utterance], span: Segment, labels: Sequence[str]) -> _Reading | None:

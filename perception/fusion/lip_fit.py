@@ -51,6 +51,7 @@ _MARGIN_S = 0.3
 # Fits of mouths that speak and of others: their means, and their variances over one second. Measured on GRID's
 # sentences with their own, others' and shifted voices.
 _WITH_PHONES, _WITH_LOUDNESS = _Fits(0.53, 0.015, 0.1, 0.035), _Fits(0.45, 0.04, 0.2, 0.11)
+_MOVES = 0.5  # evidence of a mouth that moves during speech, where nothing says what lips should do
 _STILL_PER_S, _STILL_MAX = 3.0, 6.0
 _MIN_MOVEMENT = 0.03  # in face heights per second; lips that speak move by .05 to .25
 MIN_TALKING = -1.0  # Light-ASD's score under which a mouth does not speak
@@ -166,7 +167,7 @@ def _log_ratio(speech: Expectation, mouth: LipSeries, delay_s: float) -> float |
         return still_log_ratio(speech.duration_s)
     fit = _fit(speech, lips)
     if fit is None:
-        return 0.0
+        return _MOVES
     fits = _WITH_LOUDNESS if speech.width is None else _WITH_PHONES
     # A fit above that of most speaking mouths speaks no less for the mouth.
     of_right = _log_density(min(fit - fits.right, 0.0), fits.right_variance / speech.duration_s)

@@ -28,7 +28,7 @@ from omnisense.perception.types import (
     Utterance,
     VisualStream,
 )
-from omnisense.perception.vision.expressions import Phase, expression_phases
+from omnisense.perception.vision.expressions import Phase, expression_phases, is_clear
 from omnisense.perception.vision.gestures import GESTURE_PHRASES, POSTURES
 from omnisense.text import one_line, quote
 
@@ -36,6 +36,7 @@ _LONG_PAUSE_S = 1.0
 # ``facing_camera`` from which a face looks into the camera, and under which it looks elsewhere.
 _FACING, _NOT_FACING, _MIN_AWAY_S = 0.6, 0.3, 1.5
 _CLEAR_SENTIMENT = 0.3
+_MOSTLY = 0.5  # mean score from which a person mostly looks so
 _OFF_SCREEN = "a voice off screen"
 # Deviations from the speaker's own baseline that listeners notice: about 2 semitones, 3 dB, a quarter in rate.
 _NOTICEABLE_ST, _NOTICEABLE_DB, _NOTICEABLE_RATE = 2.0, 3.0, 1.25
@@ -274,7 +275,9 @@ def _describe_facts(person: PersonSummary, streams: Streams) -> list[str]:
     elif person.faces and streams.speaker_segments:  # without them nobody knows who speaks
         facts.append("does not speak")
     if person.expression and isinstance(visual, VisualStream):
-        facts.append(f"mostly looks {visual.expression_labels[int(np.argmax(person.expression))]}")
+        top = int(np.argmax(person.expression))
+        if person.expression[top] >= _MOSTLY and is_clear(visual.expression_labels[top], person.expression[top]):
+            facts.append(f"mostly looks {visual.expression_labels[top]}")
     if person.facing_camera is not None:
         facts.append(
             "faces the camera"

@@ -19,7 +19,10 @@ CONFUSABLE_COLORS = {
         ("green", "black"), ("orange", "pink"), ("white", "blue"), ("green", "grey"),
     )
 }  # fmt: skip
-_MIN_PIXELS, _MIN_SKIN_PIXELS = 60, 12
+_MIN_PIXELS, _MIN_SKIN_PIXELS = 150, 12
+# Lightness of the darkest hundredth of an image from which there is haze or glare over it: greys are not what they are.
+_HAZE = 25.0
+_MIN_NEUTRAL_CHROMA = 6.0  # a dark garment with more may be of any color, in shadow
 _MIN_SHARE = 0.6  # of a region's pixels that must be near its median color
 _MAX_SPREAD, _MIN_SKIN_DISTANCE = 25.0, 22.0  # Euclidean distances in CIELAB
 # Lightness from and to; what lies between two ranges may be either, depending on the light.
@@ -53,7 +56,16 @@ def dominant_color(
         if np.linalg.norm(median - skin_color) < _MIN_SKIN_DISTANCE:
             return ""
     near_median = np.linalg.norm(colors - median, axis=1) < _MAX_SPREAD
-    return _color_name(*median.tolist()) if near_median.mean() >= _MIN_SHARE else ""
+    name = _color_name(*median.tolist()) if near_median.mean() >= _MIN_SHARE else ""
+    is_grey = name in {achromatic for achromatic, _, _ in _ACHROMATIC}
+    return "" if is_grey and _is_hazy(image) else name
+
+
+def _is_hazy(image: np.ndarray) -> bool:
+    """Return whether nothing in an image is dark though much is bright."""
+    small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA)
+    lightness = _to_lab(small.reshape(-1, 3))[:, 0]
+    return bool(np.percentile(lightness, 1) > _HAZE and np.percentile(lightness, 99) > 2 * _HAZE)
 
 
 def _region_pixels(image: np.ndarray, polygons: Sequence[np.ndarray], mask: Sequence[np.ndarray]) -> np.ndarray:
@@ -87,7 +99,7 @@ def _to_lab(pixels: np.ndarray) -> np.ndarray:
 def _color_name(lightness: float, a: float, b: float) -> str:
     """Return the name of a color by its lightness, chroma and hue in CIELAB; empty between two names."""
     chroma, hue = float(np.hypot(a, b)), float(np.degrees(np.arctan2(b, a)) % 360)
-    if lightness < 30 and 8 <= chroma < 16:
+    if lightness < 30 and _MIN_NEUTRAL_CHROMA <= chroma < 16:
         return ""  # black, or a dark garment of some color
     if lightness < 6 or chroma < 13:
         return next((name for name, low, high in _ACHROMATIC if low <= lightness < high), "")

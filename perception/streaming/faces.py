@@ -87,7 +87,9 @@ class LiveFaceTracker:
         if self._motion.add(time_s, frame, gray):
             self._tracker.cut()
         faces = models.face_detector.detect(frame)
-        self._tracker.add(time_s, [FaceObservation.of(face, gray, models.expression_classifier) for face in faces])
+        observations = [FaceObservation.of(face, gray, models.expression_classifier) for face in faces]
+        if self._tracker.add(time_s, observations, changed=self._motion.has_changed):
+            self._motion.cuts_s.append(time_s)
         self._times.append(time_s)
         tracks = self._tracks(time_s - _WINDOW_S)
         events = list(self._departures(time_s))

@@ -128,7 +128,14 @@ class FinishedUtterances:
         speaker_segments: list[SpeakerSegment] = []
         if tracks is not None:
             loudness = (analysis.time_s, analysis.level_db)
-            speaker_segments = detect_active_speakers(tracks, stream, loudness, phones, transcript)
+            speaker_segments = detect_active_speakers(
+                tracks,
+                stream,
+                loudness,
+                phones,
+                transcript,
+                off_screen_prior=self.perception.settings.off_screen_prior,
+            )
         self.speaker_segments += speaker_segments
         return list(transcript.segments), speaker_segments
 

@@ -24,6 +24,7 @@ BodyPart = Literal["torso", "legs", "face"]
 # Angles of the line from hips to shoulders, from the vertical.
 _UPRIGHT_DEG, _LEANING_DEG, _TILTED_DEG, _LYING_DEG = 10.0, 30.0, 35.0, 60.0
 _BENT_DEG = 120.0  # of a knee
+_PROFILE_SHOULDERS = 0.4  # most distance across between the shoulders of a body in profile, in torso lengths
 _SMALL_PX = 40.0  # joints of smaller people are too coarse for angles
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
@@ -67,7 +68,9 @@ def _view(joints: Mapping[str, Joint]) -> View:
             return "facing the camera"
     visible_ears = [joints[name] for name in ("left_ear", "right_ear") if name in visible]
     eyes = {"left_eye", "right_eye"} & visible
-    if "nose" in visible and len(visible_ears) == 1 and len(eyes) == 1:
+    # Of a body in profile one shoulder hides the other; with both apart only the head is turned.
+    is_turned = not (left and right) or abs(shoulders) <= _PROFILE_SHOULDERS * unit
+    if "nose" in visible and len(visible_ears) == 1 and len(eyes) == 1 and is_turned:
         return "in profile facing left" if joints["nose"].x < visible_ears[0].x else "in profile facing right"
     if not {"nose", "left_eye", "right_eye"} & set(joints) and left and right and -shoulders > 0.25 * unit:
         return "seen from behind"

@@ -125,6 +125,14 @@ def test_phases_ignore_single_frames():
     assert _runs([1, 1, 1, 2, 3, 3, 3, 3], 2) == [(0, 2, 1), (3, 7, 3)]
 
 
+def test_an_expression_that_is_not_clear_is_not_told():
+    faint = [(0.2, 0.45, 0.35)] * 10 + [(0.1, 0.2, 0.7)] * 10
+    (phase,) = expression_phases(face(expression=faint), LABELS)
+    assert (phase.expression, phase.start_s) == ("neutral", pytest.approx(5.0, abs=0.5))
+    assert expression_phases(face(expression=[(0.2, 0.45, 0.35)] * 20), LABELS) == []
+    assert [p.expression for p in expression_phases(face(expression=[(0.1, 0.6, 0.3)] * 20), LABELS)] == ["sad"]
+
+
 def test_manner_needs_a_clear_difference():
     assert describe_prosody(Prosody(f0_rel_st=1.0, loudness_rel_db=1.0, rate_rel=1.1), "; ") == ""
     assert describe_prosody(Prosody(f0_rel_st=-3.0, rate_rel=0.5), "; ") == "; lower and slower than usual"

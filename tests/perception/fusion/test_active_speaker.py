@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from omnisense import ModelError, open_clip
+from omnisense import InputError, ModelError, open_clip
 from omnisense.perception.fusion.active_speaker import detect_active_speakers
+from omnisense.perception.settings import PerceptionSettings
 from omnisense.perception.types import AudioStream, Prosody, Segment, Span, SpeakerTurn, Transcript
 from omnisense.perception.vision.landmarks import LandmarkTrack
 
@@ -60,6 +61,18 @@ def test_the_only_mouth_that_moves_speaks_even_where_no_sound_is_known():
     mouths = [lips("face-1", SYLLABLES), lips("face-2", [], seed=2)]
     (part,) = detect_active_speakers(mouths, heard(TURN), NO_SOUND, [])
     assert part.face == "face-1"
+
+
+def test_a_lone_mouth_that_says_something_else_is_dubbed():
+    (part,) = detect_active_speakers([lips("face-1", OTHER)], heard(TURN), NO_SOUND, phones(SYLLABLES))
+    assert (part.face, part.off_screen) == (None, True)
+    assert part.confidence > 0.6
+    (part,) = detect_active_speakers(
+        [lips("face-1", SYLLABLES)], heard(TURN), NO_SOUND, phones(SYLLABLES), off_screen_prior=0.0
+    )
+    assert (part.face, part.confidence) == ("face-1", 1.0)
+    with pytest.raises(InputError, match=r"off_screen_prior is 1\.5"):
+        PerceptionSettings(off_screen_prior=1.5)
 
 
 def test_without_phones_lips_are_held_to_the_loudness():

@@ -36,6 +36,13 @@ def test_a_region_without_one_clear_color_has_no_name():
     assert dominant_color(painted((200, 30, 35)), [np.array([[1, 1], [3, 1], [3, 3]])]) == ""  # too few pixels
 
 
+def test_in_haze_nothing_is_grey_and_what_is_dark_may_have_a_color():
+    haze = np.full((100, 100, 3), 230, np.uint8)
+    haze[:, 40:] = 150
+    assert dominant_color(haze, [np.array([[50, 10], [90, 10], [90, 90], [50, 90]])]) == ""
+    assert dominant_color(painted((22, 26, 44)), REGION) == ""  # blue jeans in shadow
+
+
 def test_bare_skin_is_not_a_garment():
     skin = [np.array([[0, 0], [9, 0], [9, 9], [0, 9]])]
     assert dominant_color(painted((200, 30, 35)), REGION, skin=skin) == ""

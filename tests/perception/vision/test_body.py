@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from omnisense import ModelError, models, open_clip
-from omnisense.perception.images.scene import Joint, load_image
+from omnisense.perception.images.scene import Joint, Person, load_image
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
@@ -15,6 +15,7 @@ from omnisense.perception.types import Gesture
 from omnisense.perception.vision.body import BodyEstimator, BodyState, Hand, _palm_anchors
 from omnisense.perception.vision.gestures import GESTURE_PHRASES, classify_body, merge_gestures
 from omnisense.perception.vision.litert import Region
+from omnisense.perception.vision.pose import describe_pose
 
 FACE = (100.0, 100.0, 180.0, 200.0)
 LANDMARKS = np.array([(120.0, 130), (160, 130), (140, 150), (125, 175), (155, 175)])
@@ -60,6 +61,20 @@ def test_what_hands_and_arms_show(joints, hands, shown):
     found = classify_body(BodyState(joints, hands, None), FACE, LANDMARKS)
     assert found == shown
     assert all(kind in GESTURE_PHRASES for kind in found)
+
+
+def test_a_turned_head_is_no_profile_while_both_shoulders_show():
+    def view(shoulders_px):
+        half = shoulders_px / 2
+        joints = {
+            "nose": (70, 40), "left_eye": (78, 34), "left_ear": (92, 38),
+            "left_shoulder": (100 + half, 80), "right_shoulder": (100 - half, 80),
+            "left_hip": (110, 180), "right_hip": (95, 180),
+        }  # fmt: skip
+        return describe_pose(Person("1", (40, 10, 160, 400), {n: Joint(*xy, True) for n, xy in joints.items()})).view
+
+    assert view(16) == "in profile facing left"
+    assert view(70) == ""
 
 
 def test_what_is_held_is_one_gesture():

@@ -6,7 +6,7 @@ from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.vision.expression_classifier import EXPRESSIONS, crop_face
 from omnisense.perception.vision.face_detector import Face
-from omnisense.perception.vision.tracking import track_faces
+from omnisense.perception.vision.tracking import FaceObservation, Tracker, track_faces
 from tests.conftest import DEMO
 
 
@@ -81,6 +81,37 @@ def test_a_cut_is_found_and_ends_the_tracks(tmp_path):
     assert len(stream.faces) == 2
 
 
+def test_another_face_at_the_same_place_is_another_person():
+    """A cut between two people before one background: few colors change."""
+    rng = np.random.default_rng(0)
+    looks = [rng.integers(0, 255, (8, 8), dtype=np.uint8).repeat(10, 0).repeat(10, 1) for _ in range(2)]
+    grays = [np.full((200, 200), 90, np.uint8) for _ in looks]
+    for gray, look in zip(grays, looks, strict=True):
+        gray[60:140, 60:140] = look
+    tracker = Tracker()
+    found = [
+        tracker.add(i * 0.5, [FaceObservation.of(face_at(0.5), grays[i >= 3], None)], changed=changed)
+        for i, changed in enumerate([False, True, True, True, False])
+    ]
+    assert found == [False, False, False, True, False]
+    assert [len(t.times_s) for t in tracker.tracks(0.5, 2.5, few_frames=True)] == [3, 2]
+
+
+@pytest.mark.shared
+@pytest.mark.models
+def test_a_cut_between_two_people_before_one_background(shared, perception, tmp_path):
+    from omnisense.perception.media.encode import write_clip
+
+    frames = [
+        open_clip(shared / "grid" / f"{name}.mpg").frames(Sampling(fps=5)).images for name in ("bbaf2n", "lbax4n")
+    ]
+    write_clip(tmp_path / "cut.mp4", np.concatenate(frames), None, 5)
+    models = perception.registry.vision_models()
+    stream = track_faces(open_clip(tmp_path / "cut.mp4"), Sampling(fps=2), models.face_detector, None)
+    assert len(stream.faces) == 2
+    assert stream.shot_cuts_s == pytest.approx((3.0,), abs=0.5)
+
+
 def test_motion_without_a_cut(make_media):
     stream = seen(make_media, lambda i: [])
     assert stream.shot_cuts_s == ()
@@ -94,6 +125,27 @@ def test_patches_follow_the_face():
     marks = np.array([[0.45, 0.4], [0.55, 0.4], [0.5, 0.5], [0.46, 0.6], [0.54, 0.6]])
     assert crop_face(grey, marks, at=1.0, width=0.4, height=0.4, size=(8, 8)).mean() > 200
     assert crop_face(grey, marks, at=0.0, width=0.4, height=0.4, size=(8, 8)).mean() == 0
+
+
+def test_patches_turn_with_the_eyes():
+    import cv2
+
+    rng = np.random.default_rng(0)
+    gray = cv2.GaussianBlur(rng.integers(0, 255, (200, 200), dtype=np.uint8), (0, 0), 6)
+    marks = np.array([[0.4, 0.4], [0.6, 0.4], [0.5, 0.5], [0.42, 0.6], [0.58, 0.6]])
+    turn = cv2.getRotationMatrix2D((100, 100), 20, 1)
+    turned = cv2.warpAffine(gray, turn, (200, 200), borderMode=cv2.BORDER_REPLICATE)
+    turned_marks = (marks * 200 @ turn[:, :2].T + turn[:, 2]) / 200
+    upright = crop_face(gray, marks, at=0.5, width=2.0, height=2.0, size=(32, 32))
+    again = crop_face(turned, turned_marks, at=0.5, width=2.0, height=2.0, size=(32, 32))
+    assert np.abs(upright.astype(int) - again).mean() < 4 < np.ptp(upright)
+
+
+@pytest.mark.models
+def test_nothing_is_known_of_a_head_that_is_turned_away(perception):
+    classifier = perception.registry.vision_models().expression_classifier
+    marks = np.array([[0.45, 0.4], [0.55, 0.4], [0.60, 0.5], [0.46, 0.6], [0.54, 0.6]])
+    assert np.allclose(classifier.classify(np.full((200, 200), 90, np.uint8), marks), 1 / 7)
 
 
 @pytest.mark.models
