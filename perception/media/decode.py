@@ -327,10 +327,21 @@ def _resampled_audio(clip: MediaWindow) -> Iterator[tuple[int, np.ndarray]]:
         next_s = 0.0  # for formats without timestamps
         for alike in _alike(_decode(container, stream)):
             resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
-            for out in itertools.chain.from_iterable(map(resampler.resample, itertools.chain(alike, [None]))):
+            for out in _resample(resampler, alike):
                 time_s = next_s if out.time is None else out.time - clip.origin_s - clip.start_s
                 next_s = time_s + out.samples / SAMPLE_RATE_HZ
                 yield round(time_s * SAMPLE_RATE_HZ), out.to_ndarray()[0]
+
+
+def _resample(resampler: Any, frames: Iterator[Any]) -> Iterator[Any]:
+    """Yield what a resampler makes of frames; those that it cannot take (damaged ones) are skipped."""
+    import av
+
+    for frame in itertools.chain(frames, [None]):
+        try:
+            yield from resampler.resample(frame)
+        except av.error.FFmpegError:
+            continue
 
 
 def _alike(frames: Iterator[Any]) -> Iterator[Iterator[Any]]:

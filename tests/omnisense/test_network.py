@@ -58,9 +58,27 @@ def run_python(code, *arguments, **environment):
     return subprocess.run(command, capture_output=True, text=True, env=kept | environment, check=False)
 
 
+def run_guarded(commands, tmp_path):
+    """Run commands offline, in a process that may not connect; the environment requests all telemetry."""
+    ran = run_python(
+        GUARDED,
+        json.dumps([[str(word) for word in command] for command in commands]),
+        OMNISENSE_OFFLINE="1",
+        GUARD_RESULT=str(tmp_path / "found.json"),
+        LANGSMITH_TRACING="true",
+        LANGSMITH_API_KEY="none",
+        PYANNOTE_METRICS_ENABLED="1",
+    )
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["attempts"] == []
+    assert found["unroutable"] == 0
+    assert found["codes"] == [0] * len(commands), ran.stderr
+    return found
+
+
 @pytest.mark.models
 def test_offline_commands_use_no_network(tmp_path, short_demo):
-    """Perceive, respond and evaluate, in a process that may not connect; the environment requests all telemetry."""
     options = ["A. happy", "B. sad", "C. angry", "D. surprised"]
     question = {
         "task_type": "Emotion_Recognition",
@@ -89,21 +107,37 @@ def test_offline_commands_use_no_network(tmp_path, short_demo):
             str(tmp_path / "run"),
         ],
     ]
-    ran = run_python(
-        GUARDED,
-        json.dumps(commands),
-        OMNISENSE_OFFLINE="1",
-        GUARD_RESULT=str(tmp_path / "found.json"),
-        LANGSMITH_TRACING="true",
-        LANGSMITH_API_KEY="none",
-        PYANNOTE_METRICS_ENABLED="1",
-    )
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads((tmp_path / "found.json").read_text())
-    assert found["attempts"] == []
-    assert found["unroutable"] == 0
-    assert found["codes"] == [0, 0, 0], ran.stderr
+    found = run_guarded(commands, tmp_path)
     assert found["variables"] == {"PYANNOTE_METRICS_ENABLED": "0", "ORT_DISABLE_TELEMETRY": "1"}
+
+
+@pytest.mark.subprocess
+def test_offline_annotation_uses_no_network(tmp_path):
+    from PIL import Image
+
+    images, coco = tmp_path / "images", tmp_path / "coco"
+    images.mkdir()
+    coco.mkdir()
+    Image.new("RGB", (90, 90), "red").save(images / "a.png")
+    (coco / "instances.json").write_text(
+        '{"images": [{"id": 1, "file_name": "a.png", "width": 90, "height": 90}],'
+        ' "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [9, 9, 60, 70]}],'
+        ' "categories": [{"id": 1, "name": "person"}]}'
+    )
+    run_guarded([["annotate", images, "--coco", coco, "--output", tmp_path / "out"]], tmp_path)
+    assert (tmp_path / "out" / "viewer.html").exists()
+
+
+@pytest.mark.slow
+def test_offline_training_uses_no_network(tmp_path):
+    from omnisense.rl.tiny import make_data
+    from omnisense.testing.tiny_models import tiny_omni
+
+    tiny, data = tiny_omni(tmp_path / "tiny"), tmp_path / "data"
+    make_data(data, each=12)
+    changes = [f"policy={tiny}", f"data.files=[{data}/video.json]", "stages=[]", "trainer.max_steps=1"]
+    changes += ["trainer.per_device_train_batch_size=4", "trainer.num_generations=2", "evaluation.run=false"]
+    run_guarded([["train", "grpo", "tiny", *changes, "--output", tmp_path / "run"]], tmp_path)
 
 
 SHOW = "import omnisense, os, json; print(json.dumps(dict(os.environ)))"
