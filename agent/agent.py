@@ -81,6 +81,7 @@ class Agent:
         self._opened: ConversationMemory | None = None
         self._opening = threading.Lock()
         self._turn_wait_s = turn_wait_s
+        self._max_text_chars = (settings or LoopSettings()).max_text_chars
         self.graph = build_graph(
             self.policy,
             self.perception.perceive,
@@ -124,8 +125,8 @@ class Agent:
 
         Raises:
             MediaError: the clip cannot be opened, or nothing at all can be perceived in it and there is no text.
-            InputError: neither clip nor text, a clip of another type, a thread id with NUL or unpaired surrogates, or
-                both a thread and a history.
+            InputError: neither clip nor text, too long a text, a clip of another type, a thread id with NUL or unpaired
+                surrogates, or both a thread and a history.
             PolicyError, ModelError: the policy failed; :meth:`resume` runs the turn again.
             ConflictError: another turn of the thread did not end in time, or has overtaken this one.
             StorageError: the conversation cannot be read or written; nothing of it is lost.
@@ -285,6 +286,11 @@ class Agent:
         typed = (text or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
         if clip is None and not typed:
             raise InputError("there is neither a clip nor a text", "Give at least one of them.")
+        if len(typed) > self._max_text_chars:
+            raise InputError(
+                f"the text has {len(typed):,} characters; at most {self._max_text_chars:,} are read in a turn",
+                "Shorten it, or raise LoopSettings.max_text_chars.",
+            )
         if history and thread_id is not None:
             raise InputError("both a thread and a history are given", "Give one: a thread has its own history.")
         if clip is not None and not isinstance(clip, Clip):

@@ -1,8 +1,9 @@
 """The benchmark's command: ``python -m omnisense.benchmarks.trust [--parts ...] [--output trust.md]``.
 
-Parts: ``attacks`` (tests, which need a checkout), ``media`` (damaged files), ``risk`` (the safety gate; it needs the
-sentence embedding), and the slow ``chat`` and ``writes`` (kills; not on Windows) and ``turns`` (memory). What earlier
-runs measured stays in ``trust.json`` beside the report.
+Parts: ``perception`` (figures of the ``perception.json`` that ``omnisense.benchmarks.perception`` wrote), ``attacks``
+(tests, which need a checkout), ``media`` (damaged files), ``risk`` (the safety gate; it needs the sentence embedding),
+and the slow ``chat`` and ``writes`` (kills; not on Windows) and ``turns`` (memory). What earlier runs measured stays in
+``trust.json`` beside the report.
 """
 
 from __future__ import annotations
@@ -17,10 +18,15 @@ from typing import Any
 
 from omnisense.benchmarks.trust import attacks, losses, media, risk
 from omnisense.benchmarks.trust.report import render
-from omnisense.errors import OmniSenseError
+from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
 
-_FAST, _SLOW = ("attacks", "media", "risk"), ("chat", "writes", "turns")
+_PERCEPTION = Path(__file__).resolve().parents[1] / "results" / "perception.json"
+_FAST, _SLOW = ("perception", "attacks", "media", "risk"), ("chat", "writes", "turns")
+
+
+# Figures that say nothing of people who were not met: speed, and what heads reach on the speakers they were made from.
+_OTHER = ("a minute of talk", "live words", "long files", "vocal emotion")
 
 
 def main() -> None:
@@ -30,6 +36,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=500, help="damaged files")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--turns", type=int, default=5000)
+    parser.add_argument("--perception", type=Path, default=_PERCEPTION, help="perception.json")
     parser.add_argument("--output", type=Path, default=Path("trust.md"))
     given = parser.parse_args()
     kept = given.output.with_suffix(".json")
@@ -49,6 +56,7 @@ def _measure(part: str, given: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="omnisense-trust-") as folder:
         work = Path(folder)
         measures: dict[str, Callable[[], dict[str, Any]]] = {
+            "perception": lambda: _unseen(given.perception),
             "attacks": lambda: attacks.measure(_say),
             "media": lambda: media.measure(work, given.files, _say),
             "risk": risk.measure,
@@ -57,6 +65,21 @@ def _measure(part: str, given: argparse.Namespace) -> dict[str, Any]:
             "turns": lambda: losses.many_turns(given.turns, _say),
         }
         return measures[part]()
+
+
+def _unseen(path: Path) -> dict[str, Any]:
+    """Return the figures of perception on people, voices and pictures that nothing was made from.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text("utf-8"))["figures"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"it has no figures ({error})", "Run `python -m omnisense.benchmarks.perception` first.", path
+        ) from error
+    return {name: value for name, value in figures.items() if name not in _OTHER}
 
 
 def _say(line: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from omnisense.benchmarks.trust.attacks import ATTACKS
@@ -15,15 +15,40 @@ def render(found: Mapping[str, Any]) -> str:
     Args:
         found: what each part measured, by its name; parts that were not run are left out, and the report says so.
     """
-    sections = {"attacks": _attacks, "media": _media, "risk": _risk, "chat": _chat, "writes": _writes, "turns": _turns}
+    sections: dict[str, Callable[[Mapping[str, Any]], str]] = {
+        "perception": _perception,
+        "attacks": _attacks,
+        "media": _media,
+        "risk": _risk,
+        "chat": _chat,
+        "writes": _writes,
+        "turns": _turns,
+    }
     parts = [write(found[name]) for name, write in sections.items() if name in found]
     left_out = ", ".join(name for name in sections if name not in found)
     note = f"\nNot measured in this run: {left_out}.\n" if left_out else ""
     return (
-        f"# Trust\n\nMade by `python -m omnisense.benchmarks.trust` with OmniSense {__version__}. How well perception "
-        "does on people it has not met is in [perception.md](perception.md) and in the cards beside the models.\n"
+        f"# Trust\n\nMade by `python -m omnisense.benchmarks.trust` with OmniSense {__version__}.\n"
         f"{note}\n" + "\n".join(parts)
     )
+
+
+def _perception(found: Mapping[str, Any]) -> str:
+    rows = "\n".join(f"| {name} | {figure} |" for name, value in found.items() for figure in _figures(value))
+    return (
+        "## Perception\n\nAs `python -m omnisense.benchmarks.perception` measured it; what the figures mean is in "
+        f"[perception.md](perception.md).\n\n| measure | figure |\n| --- | --- |\n{rows}\n"
+    )
+
+
+def _figures(value: Any, name: str = "") -> Iterator[str]:
+    """Yield the figures in nested dictionaries as lines: ``clean, uar: 0.84``."""
+    if not isinstance(value, Mapping):
+        if isinstance(value, int | float | str) and "took s" not in name:
+            yield f"{name}: {value}"
+        return
+    for key, inner in value.items():
+        yield from _figures(inner, f"{name}, {key}" if name else str(key))
 
 
 def _attacks(found: Mapping[str, Any]) -> str:

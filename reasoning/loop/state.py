@@ -137,6 +137,7 @@ class LoopSettings:
         media: how much of the clip itself goes into a prompt, for policies that see or hear.
         temperature: of the drafts; seed: of their sampling.
         country: whose help lines a person in a crisis is given, as an ISO 3166 code ("US"); empty: international.
+        max_text_chars: characters that a person may type in one turn.
     """
 
     persona: Persona = field(default_factory=Persona)
@@ -155,6 +156,7 @@ class LoopSettings:
     temperature: float = 0.7
     seed: int = 0
     country: str = ""
+    max_text_chars: int = 100_000
 
     def is_guided(self, policy: Policy) -> bool:
         """Whether this policy decides step by step and goes on from an opening, instead of writing it all itself."""

@@ -13,6 +13,7 @@ import pytest
 from omnisense import Agent, InputError, MediaError, PolicyError, Response, ScriptedPolicy, StorageError, open_clip
 from omnisense.agent.events import Finished, StageDone, StreamPerceived, Token
 from omnisense.agent.memory import open_memory
+from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.policies.messages import text_of
 from tests.conftest import DEMO
 
@@ -274,3 +275,10 @@ def test_conversations_hold_no_media(tmp_path):
         for _ in range(3):
             agent.respond(text="My dog died.", thread_id="t")
     assert file.stat().st_size < 200_000
+
+
+def test_a_text_that_is_too_long_is_refused_with_its_length():
+    agent = Agent(ScriptedPolicy([GOOD]), memory=None, settings=LoopSettings(max_text_chars=20))
+    with pytest.raises(InputError, match=r"21 characters; at most 20.*max_text_chars"):
+        agent.respond(text="I am tired of it all.")
+    assert agent.respond(text="I am tired.").response == GOOD
