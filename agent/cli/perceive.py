@@ -19,6 +19,7 @@ from omnisense.agent.cli.options import (
     print_text,
 )
 from omnisense.errors import InputError
+from omnisense.files import write_atomically
 
 if TYPE_CHECKING:
     from omnisense.perception.media.clip import Clip
@@ -138,9 +139,9 @@ def _write_files(percepts: Percepts, folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "percepts.json").write_text(percepts.to_json(indent=1), "utf-8")
-        (folder / "timeline.txt").write_text(percepts.render(max_tokens=100_000) + "\n", "utf-8")
-        (folder / "transcript.txt").write_text(transcript_text(percepts), "utf-8")
+        write_atomically(folder / "percepts.json", percepts.to_json(indent=1))
+        write_atomically(folder / "timeline.txt", percepts.render(max_tokens=100_000) + "\n")
+        write_atomically(folder / "transcript.txt", transcript_text(percepts))
         draw_timeline(percepts, folder / "timeline.png")
     except OSError as error:
         raise InputError(f"the output cannot be written ({error.strerror})", "Name another folder.", folder) from error

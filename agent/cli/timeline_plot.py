@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from omnisense.files import write_atomically
 from omnisense.perception.media.clip import SAMPLE_RATE_HZ, open_clip
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import Missing, Span
@@ -42,7 +44,9 @@ def draw_timeline(percepts: Percepts, path: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel("seconds")
     figure.suptitle(f"{Path(percepts.clip.path).name}: {percepts.timeline().heading}", x=0.01, ha="left")
-    figure.savefig(path, dpi=110)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=110, format="png")
+    write_atomically(path, picture.getvalue())
 
 
 def _write_note(axis: Any, text: str) -> None:

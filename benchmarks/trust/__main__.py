@@ -2,8 +2,8 @@
 
 Parts: ``perception`` (figures of the ``perception.json`` that ``omnisense.benchmarks.perception`` wrote), ``attacks``
 (tests, which need a checkout), ``media`` (damaged files), ``risk`` (the safety gate; it needs the sentence embedding),
-and the slow ``chat`` and ``writes`` (kills; not on Windows) and ``turns`` (memory). What earlier runs measured stays in
-``trust.json`` beside the report.
+and the slow ``chat``, ``writes`` and ``perceive`` (kills; not on Windows) and ``turns`` (memory). What earlier runs
+measured stays in ``trust.json`` beside the report.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
 
 _PERCEPTION = Path(__file__).resolve().parents[1] / "results" / "perception.json"
-_FAST, _SLOW = ("perception", "attacks", "media", "risk"), ("chat", "writes", "turns")
+_FAST, _SLOW = ("perception", "attacks", "media", "risk"), ("chat", "writes", "perceive", "turns")
 
 
 # Figures that say nothing of people who were not met: speed, and what heads reach on the speakers they were made from.
@@ -62,6 +62,7 @@ def _measure(part: str, given: argparse.Namespace) -> dict[str, Any]:
             "risk": risk.measure,
             "chat": lambda: losses.kill_chats(work, given.kills, _say),
             "writes": lambda: losses.kill_writes(work, given.kills, _say),
+            "perceive": lambda: losses.kill_perceive(work, given.kills, _say),
             "turns": lambda: losses.many_turns(given.turns, _say),
         }
         return measures[part]()

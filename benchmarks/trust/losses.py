@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from omnisense import agent
 from omnisense.agent.agent import Agent
 from omnisense.files import write_atomically
+from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
 _LONGEST_S = 1.5  # after which a child is killed, at the latest
@@ -85,6 +90,48 @@ def kill_writes(work: Path, count: int, say: Callable[[str], None]) -> dict[str,
             say(f"{number + 1} kills: {damaged} damaged")
     write_atomically(file, b"1")
     return {"kills": count, "damaged": damaged, "left over": len(list(work.iterdir())) - 1}
+
+
+def kill_perceive(work: Path, count: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Kill processes that run ``omnisense perceive CLIP --output DIR``; each file there must be whole at all times.
+
+    Percepts come from the cache, so that it is the writing which is interrupted.
+    """
+    out, chosen, damaged = work / "out", random.Random(2), 0
+    command = ["perceive", str(Path(agent.__file__).with_name("demo.mp4")), "--output", str(out)]
+    subprocess.run([sys.executable, "-m", "omnisense.agent.cli", *command], check=True, capture_output=True)
+    import matplotlib.pyplot as plt  # the children find it imported
+
+    plt.close("all")
+    for number in range(count):
+        _run_and_kill(lambda _: _perceive(command), chosen.uniform(0.05, 2 * _LONGEST_S))
+        damaged += not _is_whole(out)
+        if number % 20 == 19:
+            say(f"{number + 1} kills: {damaged} damaged")
+    return {"kills": count, "damaged": damaged}
+
+
+def _perceive(command: list[str]) -> None:
+    from omnisense.agent.cli.main import main
+
+    sys.argv = ["omnisense", *command]
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    while True:
+        with contextlib.suppress(SystemExit):
+            main()
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the three files of ``perceive --output`` are there in full."""
+    from PIL import Image
+
+    try:
+        Percepts.from_json((folder / "percepts.json").read_bytes())
+        with Image.open(folder / "timeline.png") as picture:
+            picture.load()
+        return (folder / "timeline.txt").read_text("utf-8").endswith("\n")
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
 def _run_and_kill(run: Callable[[int], None], after_s: float) -> str:

@@ -22,6 +22,7 @@ def render(found: Mapping[str, Any]) -> str:
         "risk": _risk,
         "chat": _chat,
         "writes": _writes,
+        "perceive": _perceive,
         "turns": _turns,
     }
     parts = [write(found[name]) for name, write in sections.items() if name in found]
@@ -94,6 +95,13 @@ def _writes(found: Mapping[str, Any]) -> str:
         f"## Killed writers\n\n{found['kills']} processes were killed while they wrote a file of 4 MB as "
         f"`perceive --output` and the cache do: {found['damaged']} times it was damaged; {found['left over']} part "
         "files were left after the next write.\n"
+    )
+
+
+def _perceive(found: Mapping[str, Any]) -> str:
+    return (
+        f"## Killed `perceive --output`\n\n{found['kills']} processes were killed while they wrote a clip's percepts, "
+        f"its timeline and the picture of it again and again: {found['damaged']} times one of the files was damaged.\n"
     )
 
 
