@@ -55,10 +55,10 @@ def _figures(value: Any, name: str = "") -> Iterator[str]:
 def _attacks(found: Mapping[str, Any]) -> str:
     rows = [
         f"| {name} | {counts.get('passed', 0)} | {counts.get('failed', 0) + counts.get('errors', 0)} "
-        f"| {counts.get('skipped', 0)} | {', '.join(f'`{file}`' for file in ATTACKS.get(name, ()))} |"
+        f"| {counts.get('skipped', 0)} | {', '.join(f'`tests/{file}`' for file in ATTACKS.get(name, ()))} |"
         for name, counts in found.items()
     ]
-    head = "## Attacks\n\n| attack | repelled | succeeded | not run | tests |\n| --- | --- | --- | --- | --- |\n"
+    head = "## Attacks\n\n| attack | tests passed | failed | not run | tests |\n| --- | --- | --- | --- | --- |\n"
     return head + "\n".join(rows) + "\n"
 
 
