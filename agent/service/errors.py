@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from omnisense.errors import ConflictError, InputError, MediaError, OmniSenseError, StorageError
+from omnisense.text import shorten
 
 _log = logging.getLogger(__name__)
 _KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -100,4 +101,4 @@ def invalid_request(errors: Any) -> ServiceError:
     first = errors[0]
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     param = ".".join(place) or None
-    return ServiceError(400, f"{param or 'the body'}: {first['msg']}", "invalid_value", param)
+    return ServiceError(400, shorten(f"{param or 'the body'}: {first['msg']}", 300), "invalid_value", param)

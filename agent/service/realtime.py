@@ -34,6 +34,7 @@ from omnisense.perception.media.sampling import Sampling
 
 _MAX_AHEAD_S = 1.0  # of sound that comes faster than it is spoken; the client then waits
 _POLICY_VIOLATION, _GOING_AWAY = 1008, 1001
+_CLOSE_S = 1.0
 _FULL_S = 10.0  # Retry-After where all sessions are taken
 _MAX_FRAME_PIXELS = 1280 * 720  # larger camera frames are scaled down
 _log = logging.getLogger(__name__)
@@ -101,8 +102,12 @@ class Connection:
         with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
             await sending
         code, reason = self._closing or (1000, "")
-        with contextlib.suppress(RuntimeError, TimeoutError, WebSocketDisconnect):
-            await asyncio.wait_for(self._socket.close(code, reason), 1.0)
+        try:
+            await asyncio.wait_for(self._socket.close(code, reason), _CLOSE_S)
+        except TimeoutError:  # the client reads not even that
+            self._service.abort(self._socket.scope)
+        except (RuntimeError, WebSocketDisconnect):  # it has gone
+            pass
 
     async def drain(self, timeout_s: float) -> None:
         """Let the turn that has begun end, then say goodbye."""

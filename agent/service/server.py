@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import uvicorn
+from starlette.types import Scope
 
 from omnisense.agent.service.app import create_app
 from omnisense.agent.service.settings import ServiceSettings
@@ -22,6 +23,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, agent: Agent, settings: ServiceSettings, voice: Voice | None = None) -> None:
         self.app = create_app(agent, settings, voice)
+        self.app.state.service.abort = self._abort
         super().__init__(
             uvicorn.Config(
                 self.app,
@@ -34,6 +36,12 @@ class Server(uvicorn.Server):
                 ws_max_size=16 * 2**20,
             )
         )
+
+    def _abort(self, scope: Scope) -> None:
+        """Cut a connection off: closing it would wait for its client to read, forever if it does not."""
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "scope", None) is scope and connection.transport is not None:
+                connection.transport.abort()
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Take no further turns, wait for those that have begun, then close."""

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from starlette.types import Scope
+
 from omnisense.agent.agent import Agent
 from omnisense.agent.events import AgentEvent, Finished
 from omnisense.agent.response import Response
@@ -43,6 +45,7 @@ class Service:
         voice: of live sessions.
 
     Attributes:
+        abort: ends a connection, given its ASGI scope, whatever is left to be sent; set by the server.
         live: the live connections.
         draining: whether no new turns are taken, because the server ends.
         started_at: Unix time.
@@ -55,6 +58,7 @@ class Service:
         self.queue = TurnQueue(settings.max_turns, settings.max_queue, settings.max_turns_per_key, self._on_queue)
         self.clips = ClipStore(settings, agent.perception)
         self.escalations = Escalations(settings.escalation_webhook, settings.escalation_log, self.metrics)
+        self.abort: Callable[[Scope], None] = lambda scope: None
         self.live: set[Live] = set()
         self.live_pool = ThreadPoolExecutor(settings.max_sessions, thread_name_prefix="live-events")
         self.started_at = int(time.time())
