@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install models demo test test-fast test-all lint speed clean
+.PHONY: help install models demo test test-fast test-all test-matrix lint docs speed release clean
 
 help:
 	@echo "make demo       run OmniSense on the demo clip"
@@ -12,7 +12,9 @@ help:
 	@echo "make test-fast  run the tests without models, networks and subprocesses (under a minute)"
 	@echo "make test-all   run the slow tests too"
 	@echo "make lint       ruff and mypy"
+	@echo "make docs       build the documentation site"
 	@echo "make speed      benchmark perception, agent, evaluation and training against comparable tools"
+	@echo "make test-matrix  the fast tests on Python 3.11 to 3.13      make release  a dry run of a release"
 	@echo "make install    install into $(VENV)            make models  download the default models"
 	@echo "make clean      remove $(VENV) and build files"
 	@echo "Each installs and downloads what it needs first."
@@ -48,10 +50,31 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p omnisense
 
+docs: $(INSTALLED)
+	$(BIN)/python scripts/docs.py
+
 speed: models
 	$(BIN)/python -m omnisense.benchmarks.speed
 	$(BIN)/python -m omnisense.benchmarks.speed.harness
 	$(BIN)/python -m omnisense.benchmarks.speed.training
+
+# An environment and the fast tests for each Python that is on this machine.
+test-matrix:
+	@for version in 3.11 3.12 3.13; do \
+	  command -v python$$version > /dev/null || { echo "python$$version is not here: skipped"; continue; }; \
+	  $(MAKE) --no-print-directory test-fast PYTHON=python$$version VENV=build/venv-$$version || exit 1; \
+	done
+
+# Build, check and install what a release would publish; nothing is published.
+release: $(INSTALLED)
+	rm -rf build/dist build/release
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	$(BIN)/python -m build --outdir build/dist
+	$(BIN)/python -m twine check --strict build/dist/*
+	$(PYTHON) -m venv build/release
+	build/release/bin/pip install --quiet --disable-pip-version-check -r requirements-lean.txt
+	build/release/bin/pip install --quiet --disable-pip-version-check --no-deps build/dist/*.whl
+	cd build && release/bin/omnisense --version && release/bin/python -c 'import omnisense; omnisense.Agent'
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -372,6 +372,9 @@ def _run_extractor(name: str, extract: Callable[[], Stream]) -> Stream:
     except OmniSenseError as error:
         _log.warning("no %s stream: %s", name, error, exc_info=_log.isEnabledFor(logging.DEBUG))
         return Missing(str(error), temporary=True)
+    except ModuleNotFoundError as error:  # an installation without torch, for instance
+        _log.info("no %s stream: %s", name, error)
+        return Missing(f"it needs a package that is not installed: {error.name}", temporary=True)
     except Exception as error:  # a fault in one extractor must not cost the other streams
         _log.warning("the %s extractor failed", name, exc_info=True)
         return Missing(f"the extractor failed ({type(error).__name__}: {error})", temporary=True)

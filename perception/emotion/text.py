@@ -93,12 +93,18 @@ class SentenceEmbedder:
         folder: of the model.
 
     Raises:
-        ModelError: the folder contains no such model.
+        ModelError: the folder contains no such model, or torch and transformers are not installed.
     """
 
     def __init__(self, folder: Path) -> None:
-        from transformers import AutoModel, AutoTokenizer
-
+        try:
+            from transformers import AutoModel, AutoTokenizer
+        except ImportError as error:
+            raise ModelError(
+                f"the sentence embedding model needs a package that is not installed ({error.name})",
+                "Install omnisense with all it requires.",
+                folder,
+            ) from error
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder)
             self._model = AutoModel.from_pretrained(folder).eval()

@@ -25,6 +25,8 @@ def offline(monkeypatch):
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_an_example_runs(file, offline, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # what it writes goes there
+    monkeypatch.setattr("sys.stdin", io.StringIO("I passed my exam!\nMy name is Ana.\n"))
+    monkeypatch.setattr("sys.argv", [str(file)])
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         runpy.run_path(str(file), run_name="__main__")

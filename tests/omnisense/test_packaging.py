@@ -107,3 +107,31 @@ def test_the_links_are_links():
     """A checkout without symlinks (Windows without ``core.symlinks``) has text files in their place."""
     for folder in FOLDERS[1:]:
         assert (REPOSITORY / "omnisense" / folder).resolve() == Path(REPOSITORY / folder).resolve()
+
+
+_LEAN = """
+import sys
+from omnisense import Agent, Perception, ScriptedPolicy
+print(Agent(ScriptedPolicy(["Well done!"]), memory=None).respond(text="I passed my exam!").response)
+print(Perception(cache=False).perceive(sys.argv[1]).missing())
+assert "torch" not in sys.modules
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.models
+def test_the_lean_installation_answers_and_says_what_is_missing(checkout, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "lean"], check=True)
+    python = tmp_path / "lean" / "bin" / "python"
+    pip("install", "-r", REPOSITORY / "requirements-lean.txt", python=python)
+    pip("install", "--no-deps", checkout, python=python)
+    command = [python, "-c", _LEAN, REPOSITORY / "agent" / "demo.mp4"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    said, missing = done.stdout.splitlines()[-2:]
+    assert said == "Well done!"
+    assert set(eval(missing)) == {"audio", "transcript"}
+    assert "needs a package that is not installed: torch" in missing
+    megabytes = sum(f.stat().st_size for f in (tmp_path / "lean").rglob("*") if f.is_file()) / 1e6
+    assert megabytes < 1500  # a complete installation takes 9 GB
+    subprocess.run([python.parent / "omnisense", "--version"], check=True, capture_output=True)

@@ -1,0 +1,122 @@
+"""The documentation is true: its code runs, its figures exist, its links lead somewhere, nothing public is missing."""
+
+import contextlib
+import io
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+import omnisense
+from tests.conftest import REPOSITORY
+
+PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
+BLOCK = re.compile(
+    r"(?P<mark><!-- not run: [^\n]+ -->\n)?^```[ ]?(?P<language>\w*)[^\n]*\n(?P<code>.*?)^```$", re.M | re.S
+)
+RUN = ("python", "sh")
+
+
+def blocks(page):
+    return [match for match in BLOCK.finditer(page.read_text("utf-8")) if not match["mark"]]
+
+
+def code_of(page, language):
+    return [match["code"] for match in blocks(page) if match["language"] == language]
+
+
+def pages_with(language):
+    return [page for page in PAGES if code_of(page, language)]
+
+
+def name(page):
+    return str(page.relative_to(REPOSITORY))
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory):
+    """One cache of percepts for all pages, since all show the same clip."""
+    from omnisense.files import home_dir
+
+    home = tmp_path_factory.mktemp("docs_home")
+    (home / "models").symlink_to(home_dir() / "models")
+    return home
+
+
+@pytest.fixture
+def with_clip(shared_home, own_home, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMNISENSE_HOME", str(shared_home))
+    shutil.copyfile(REPOSITORY / "agent" / "demo.mp4", tmp_path / "clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("page", pages_with("python"), ids=name)
+def test_python_on_a_page_runs(page, with_clip):
+    namespace = {"__name__": "__main__"}
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for number, code in enumerate(code_of(page, "python"), 1):
+            exec(compile(code, f"{name(page)}, block {number}", "exec"), namespace)
+    if "print(" in "".join(code_of(page, "python")):
+        assert printed.getvalue().strip()
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("page", pages_with("sh"), ids=name)
+def test_commands_on_a_page_run(page, with_clip, run_cli):
+    for code in code_of(page, "sh"):
+        for line in code.replace("\\\n", " ").splitlines():
+            program, *arguments = shlex.split(line, comments=True)
+            assert program == "omnisense", f"say why this is not run: {line}"
+            done = run_cli(*arguments)
+            assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_block_of_code_is_run_or_says_why_not(page):
+    for match in BLOCK.finditer(page.read_text("utf-8")):
+        assert match["language"] in (*RUN, "text", "bibtex", "json", "toml", "yaml"), match[0][:100]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("zensical", reason="the extra `docs` is not installed")
+    folder = tmp_path_factory.mktemp("site")
+    made = subprocess.run(
+        [sys.executable, REPOSITORY / "scripts" / "docs.py", "--output", folder],
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stdout + made.stderr  # a broken link or anchor, a figure that is gone
+    return folder
+
+
+@pytest.mark.subprocess
+def test_the_site_fetches_nothing(site):
+    fetched = re.compile(r"""<(?:script|link|img)\b[^>]*?\b(?:src|href)=["']?(https?:|//)""")
+    for page in site.rglob("*.html"):
+        assert not fetched.search(page.read_text("utf-8")), page
+
+
+@pytest.mark.subprocess
+def test_the_reference_has_every_public_name(site):
+    page = (site / "reference" / "python" / "index.html").read_text("utf-8")
+    missing = [n for n in omnisense.__all__ if n != "__version__" and f'id="omnisense.{n}"' not in page]
+    assert not missing
+
+
+def test_the_readme_is_made_from_the_results_that_are_committed():
+    made = runpy.run_path(str(REPOSITORY / "scripts" / "docs.py"))["readme"]()
+    assert made == (REPOSITORY / "README.md").read_text("utf-8"), "run `python scripts/docs.py --readme`"
+
+
+def test_every_page_is_in_the_navigation():
+    listed = str(tomllib.loads((REPOSITORY / "zensical.toml").read_text())["project"]["nav"])
+    for page in (REPOSITORY / "docs").rglob("*.md"):
+        assert f"'{page.relative_to(REPOSITORY / 'docs')}'" in listed, page
