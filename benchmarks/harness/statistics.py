@@ -95,8 +95,11 @@ class Accuracies:
 
         Args:
             power: how likely, from 0 to 1.
+
+        Returns:
+            The difference; None where the questions' scores say nothing of their spread.
         """
-        if self.clusters < 2:
+        if self.clusters < 2 or not self._micro_draws().std():  # where all score alike nothing is known of the spread
             return None
         normal = NormalDist()
         factor = normal.inv_cdf(1 - _LEVEL / 2) + normal.inv_cdf(power)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -226,4 +227,5 @@ def _text_with_marks(content: Message) -> str:
 
 
 def _shown(part: Part) -> dict[str, Any]:
-    return {key: part[key] for key in ("type", "path", "start_s", "end_s", "with_audio") if key in part}
+    shown = {key: part[key] for key in ("type", "path", "start_s", "end_s", "with_audio") if key in part}
+    return shown | {"path": os.path.abspath(part["path"])}  # a report opens it from anywhere
