@@ -46,6 +46,7 @@ class AgentSystem:
         load_templates: LoadTemplates | None = None,
     ) -> None:
         self.name, self._settings, self._policy = settings.label, settings, policy
+        self._counter = policy if isinstance(policy, CountsTokens) else None  # the check is too slow for each question
         self._prompts = PromptBuilder(prompting, load_templates)
         self._answerer = Answerer(
             policy,
@@ -99,7 +100,7 @@ class AgentSystem:
         notes: tuple[str, ...],
         transcript: str,
     ) -> Prepared:
-        tokens = self._policy.prompt_tokens(question.prompt) if isinstance(self._policy, CountsTokens) else None
+        tokens = self._counter.prompt_tokens(question.prompt) if self._counter else None
         return Prepared(
             sample,
             (question, calls),
@@ -126,7 +127,7 @@ class AgentSystem:
     def answer(self, batch: Sequence[Prepared]) -> list[Reply]:
         """See :class:`System`."""
         answers: list[GivenAnswer] = self._answerer.answer_all([p.work[0] for p in batch])
-        counts = self._policy.text_tokens if isinstance(self._policy, CountsTokens) else lambda _: None
+        counts = self._counter.text_tokens if self._counter else lambda _: None
         return [
             Reply(answer.text, answer.probabilities, counts(answer.text), (*p.work[1], *_calls_of(answer)))
             for p, answer in zip(batch, answers, strict=True)

@@ -208,10 +208,18 @@ class Record:
             raise InputError(f"it is not a record ({where}: {first['msg']})", "Remove it; run again.") from error
 
     def to_line(self) -> str:
-        """Return the record as one line of JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False) + "\n"
+        """Return the record as one line of JSON; what can be audited is left out where there is nothing."""
+        values = self.to_dict()
+        for name in _SPARSE:
+            if not values[name] and values[name] != 0:
+                del values[name]
+        return json.dumps(values, ensure_ascii=False) + "\n"
 
 
+_SPARSE = (
+    "source", "group", "tags", "row", "messages", "media", "transcript", "prompt_tokens", "reply_tokens", "calls",
+    "model_args", "extracted_by",
+)  # fmt: skip
 _FIELDS = tuple(entry.name for entry in fields(Record))
 
 

@@ -189,6 +189,7 @@ class PolicySystem:
         load_templates: LoadTemplates | None = None,
     ) -> None:
         self.name, self._settings, self._policy = settings.label, settings, policy
+        self._counter = policy if isinstance(policy, CountsTokens) else None  # the check is too slow for each question
         self._prompts = PromptBuilder(prompting, load_templates)
         self._transcribes = prompting.media and prompting.transcript == "asr"
         self._speech_recognition: Any = None
@@ -218,7 +219,7 @@ class PolicySystem:
         notes = () if asked.ours or not self._prompts.settings.templates else ("no template for this kind: our prompt",)
         if not takes_media and self._prompts.settings.media:
             notes = (*notes, "the transcript alone: the model does not take the clip")
-        tokens = self._policy.prompt_tokens(prompt) if isinstance(self._policy, CountsTokens) else None
+        tokens = self._counter.prompt_tokens(prompt) if self._counter else None
         return Prepared(
             sample, prompt, prompt.media_usage, asked.prompt_sha, notes, asked.messages, asked.transcript, tokens
         )
@@ -242,8 +243,7 @@ class PolicySystem:
             temperature=self._settings.temperature,
             seed=self._settings.seed + batch[0].sample.attempt - 1,  # a batch holds questions of one attempt
         )
-        counts = self._policy.text_tokens if isinstance(self._policy, CountsTokens) else lambda _: None
-        return [Reply(text, tokens=counts(text)) for text in written]
+        return [Reply(text, tokens=self._counter.text_tokens(text) if self._counter else None) for text in written]
 
     def _transcript(self, sample: Sample) -> str:
         from omnisense.perception.types import Missing

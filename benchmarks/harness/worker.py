@@ -227,5 +227,7 @@ def _text_with_marks(content: Message) -> str:
 
 
 def _shown(part: Part) -> dict[str, Any]:
-    shown = {key: part[key] for key in ("type", "path", "start_s", "end_s", "with_audio") if key in part}
+    shown: dict[str, Any] = {
+        key: part[key] for key in ("type", "path", "start_s", "end_s", "with_audio") if key in part
+    }
     return shown | {"path": os.path.abspath(part["path"])}  # a report opens it from anywhere
