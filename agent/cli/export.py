@@ -26,9 +26,12 @@ def _lmms_eval_command(suite: Suite) -> click.Command:
 
         dataset = suite.load(model=ModelUnderTest(), **given)
         prompting = PromptSettings(audio=audio, separate_audio=audio, think=think)
-        path = export_lmms_eval(dataset, without_media(prompting) if text_only else prompting, output, max_new_tokens)
-        click.echo(f"written to {path}")
-        click.echo(f"lmms_eval --include_path {output} --tasks {path.stem} ...", err=True)
+        asked = without_media(prompting) if text_only else prompting
+        task = export_lmms_eval(dataset, asked, output, max_new_tokens)
+        click.echo(f"{task.questions} questions written to {task.path}")
+        if task.left_out:
+            click.echo(f"{task.left_out} left out: they cannot be asked, or show a window of a longer file", err=True)
+        click.echo(f"lmms_eval --include_path {output} --tasks {task.path.stem} ...", err=True)
 
     for option in reversed(
         [

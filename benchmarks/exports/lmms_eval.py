@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import yaml
 
@@ -108,11 +108,22 @@ def process_results(doc, results):
 '''
 
 
-def export_lmms_eval(dataset: Dataset, prompting: PromptSettings, output: Path, max_new_tokens: int = 64) -> Path:
-    """Write a task folder; return the path of its YAML file.
+class ExportedTask(NamedTuple):
+    """The YAML file of a task, and how many questions it holds and leaves out."""
+
+    path: Path
+    questions: int
+    left_out: int
+
+
+def export_lmms_eval(
+    dataset: Dataset, prompting: PromptSettings, output: Path, max_new_tokens: int = 64
+) -> ExportedTask:
+    """Write a task folder.
 
     Args:
-        dataset: the questions. Those that cannot be asked, or have no right answer, are left out.
+        dataset: the questions. Those that cannot be asked, have no right answer, or show a window of a longer file,
+            which lmms-eval does not cut, are left out.
         prompting: how they are asked; sampling of frames is lmms-eval's own.
         output: the folder.
         max_new_tokens: of a reply.
@@ -135,18 +146,17 @@ def export_lmms_eval(dataset: Dataset, prompting: PromptSettings, output: Path, 
     write_atomically(output / "utils.py", _UTILS.format(task=task, sources=sources, package=_PACKAGE))
     settings = _settings(task, (output / "data.jsonl").resolve(), max_new_tokens)
     write_atomically(output / f"{task}.yaml", settings)
-    return output / f"{task}.yaml"
+    return ExportedTask(output / f"{task}.yaml", len(samples), len(dataset.samples) - len(samples))
 
 
 def _can_be_asked(sample: Sample, prompting: PromptSettings) -> bool:
-    return not sample.why_not(prompting.media) and sample.question.kind not in UNSCORED_KINDS
+    is_window = prompting.media and sample.start_s is not None
+    return not is_window and not sample.why_not(prompting.media) and sample.question.kind not in UNSCORED_KINDS
 
 
 def _row(sample: Sample, builder: PromptBuilder) -> dict[str, Any]:
     asked = builder.build(sample).messages
-    shown = [
-        {key: part[key] for key in ("type", "path", "start_s", "end_s") if key in part} for part in media_of(asked)
-    ]
+    shown = [{key: part[key] for key in ("type", "path") if key in part} for part in media_of(asked)]
     return {
         "id": sample.id,
         "task": sample.task,
