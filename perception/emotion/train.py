@@ -23,6 +23,7 @@ from omnisense import models
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.perception.emotion import text
 from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.emotion.reliability import read_reliability, reliability_table
 from omnisense.perception.emotion.train_voice import train_voice
 
 _HERE = Path(__file__).parent
@@ -66,13 +67,29 @@ def train_text(data: Path, output: Path) -> dict[str, Any]:
         head = _fit_text(features, wanted, labels)
         head.save(output / f"{name}.npz")
         shipped = LinearHead.load(output / f"{name}.npz")
-        scores = f1_scores(dev_wanted > 0, shipped.scores(dev_features) >= shipped.thresholds)
-        figures[name] = {
-            "macro_f1": round(float(scores.mean()), 3),
-            "f1": dict(zip(labels, scores.round(2).tolist(), strict=True)),
-        }
+        figures[name] = text_figures(shipped, dev_features, dev_wanted > 0)
     (output / f"{text.SHIPPED}.md").write_text(_text_card(figures), "utf-8")
     return figures
+
+
+def text_figures(head: LinearHead, features: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """Return how well texts are read.
+
+    Args:
+        head: one sigmoid per label.
+        features: (N, D) of the texts.
+        truth: (N, K) which labels each text has.
+
+    Returns:
+        ``macro_f1``, ``f1`` by label, and ``reliability`` of the label with the highest score.
+    """
+    scores = head.scores(features)
+    f1, top = f1_scores(truth, scores >= head.thresholds), scores.argmax(axis=1)
+    return {
+        "macro_f1": round(float(f1.mean()), 3),
+        "f1": dict(zip(head.labels, f1.round(2).tolist(), strict=True)),
+        "reliability": read_reliability(scores.max(axis=1), truth[np.arange(len(top)), top]),
+    }
 
 
 def membership(labels: Sequence[str]) -> np.ndarray:
@@ -170,9 +187,21 @@ One sigmoid a label on features of a sentence embedding, all-MiniLM-L6-v2 (`emot
 - **F1, Ekman**: {listed(groups["f1"])}.
 - **F1, 28 labels**: {listed(fine["f1"])}.
 
+**Reliability** on dev: how often a text has the label with the highest score, by that score. The scores are too high,
+since rare labels weigh more in training: they rank the labels, and are no probabilities.
+
+Ekman:
+
+{reliability_table(groups["reliability"])}
+
+28 labels:
+
+{reliability_table(fine["reliability"])}
+
 **Limits.** English, written, Reddit: spoken sentences are shorter and plainer, and irony is not looked for. A sentence
 stands alone; what came before it does not count. The rarest labels (`grief`, `pride`, `relief`) have 77 to 153 training
-texts. Feelings *named* are not feelings *had*.
+texts. Feelings *named* are not feelings *had*. On television dialogue (MELD dev, 1,109 sentences, only measured on) 43
+of 100 neutral sentences are given a feeling.
 
 Made by `python -m omnisense.perception.emotion.train text GOEMOTIONS`.
 """
