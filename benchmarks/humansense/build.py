@@ -7,6 +7,9 @@ and ``text/`` (dialogue sets), and writes ``HumanSense_VQA.json``, ``HumanSense_
 It does not replace HumanSense: fewer tasks, shorter clips, acted or scripted material. Tasks that HumanSense does
 not have keep their own names. The same sources and seed give the same questions. Mind the licences of the sources:
 some of the text sets are for research only, so the output is not for passing on.
+
+The vocal emotion head that ships was trained on all speakers of EmoDB: how well it does on the questions about voices
+says nothing of people whom it has not heard (``perception/emotion/voice_emotion.md`` does).
 """
 
 from __future__ import annotations
