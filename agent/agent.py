@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from omnisense.agent.background import iterate_in_thread
 from omnisense.agent.events import AgentEvent, Finished, StageDone, StreamPerceived, Token
 from omnisense.agent.memory import Conversation, ConversationMemory, default_memory, open_memory
 from omnisense.agent.response import Response
@@ -150,10 +151,7 @@ class Agent:
     def answer(
         self, percepts: Percepts | None, text: str, turns: Sequence[Turn], facts: Sequence[Note] = ()
     ) -> Iterator[AgentEvent]:
-        """Answer one turn from what was perceived already, as events; nothing is recorded.
-
-        For a live conversation, which may throw the answer away or play only a part of it; :meth:`open_turn` records
-        what came of it.
+        """Answer one turn from what was perceived already, as events; :meth:`open_turn` records what came of it.
 
         Args:
             percepts: of the person's turn; None for a turn of text.
@@ -167,12 +165,9 @@ class Agent:
     def open_turn(self, thread_id: str, heard: str) -> Iterator[Callable[[Turn, Sequence[str]], None]]:
         """Begin a turn of a thread whose answer the caller runs; yields a function that records it.
 
-        Other turns of the thread wait meanwhile. A turn that is not recorded, because the process was killed, is an
-        interrupted one: :meth:`resume` answers what was heard, as text.
-
         Args:
-            thread_id: the conversation.
-            heard: what the person said and typed.
+            thread_id: the conversation; its other turns wait meanwhile.
+            heard: what the person said and typed; :meth:`resume` answers it if this turn is never recorded.
 
         Raises:
             ConflictError, StorageError: as :meth:`respond`.
@@ -200,23 +195,8 @@ class Agent:
         history: Sequence[Turn] = (),
     ) -> AsyncIterator[AgentEvent]:
         """:meth:`stream` for asyncio: the work runs in a thread, events arrive as they happen."""
-        loop = asyncio.get_running_loop()
-        events: asyncio.Queue[AgentEvent | BaseException | None] = asyncio.Queue()
-
-        def work() -> None:
-            try:
-                for event in self.stream(clip, text, thread_id, history):
-                    loop.call_soon_threadsafe(events.put_nowait, event)
-                loop.call_soon_threadsafe(events.put_nowait, None)
-            except BaseException as error:
-                loop.call_soon_threadsafe(events.put_nowait, error)
-
-        worker = asyncio.create_task(asyncio.to_thread(work))
-        while (event := await events.get()) is not None:
-            if isinstance(event, BaseException):
-                raise event
+        async for event in iterate_in_thread(lambda: self.stream(clip, text, thread_id, history)):
             yield event
-        await worker
 
     def interrupted(self, thread_id: str) -> bool:
         """Whether the thread's last turn was interrupted before its reply; one that is still running was not."""

@@ -25,6 +25,7 @@ from omnisense.agent.cli.report import report, score_group
 from omnisense.agent.cli.respond import chat_command, demo_command, notes_command, respond_command
 from omnisense.agent.cli.schema import schema_command
 from omnisense.agent.cli.serve import serve_command
+from omnisense.agent.cli.talk import talk_command
 from omnisense.agent.cli.train import train_group
 from omnisense.compat import set_library_defaults
 from omnisense.errors import OmniSenseError
@@ -59,6 +60,7 @@ def cli(log_level: str | None, verbose: bool, log_json: bool) -> None:
 for _command in (
     respond_command,
     chat_command,
+    talk_command,
     demo_command,
     serve_command,
     notes_command,

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from omnisense.errors import InputError
 from omnisense.text import strip_control_characters
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from omnisense.agent.voice.base import Voice
     from omnisense.perception.media.clip import Clip
     from omnisense.perception.pipeline import Isolation, Perception
 
@@ -27,6 +29,13 @@ MEMORY = click.option(
     "--memory",
     metavar="FILE|URL",
     help="Conversation store: a SQLite file or a postgres:// URL. [default: in the user's data folder]",
+)
+VOICE = click.option(
+    "--voice",
+    default="hibari",
+    show_default=True,
+    metavar="NAME",
+    help="Voice of the agent: hibari (offline), or speech:MODEL:VOICE for an OpenAI-compatible speech service.",
 )
 POLICY = click.option(
     "--policy",
@@ -173,6 +182,21 @@ def must_open(path: Path) -> Clip:
     from omnisense.perception.media.clip import open_clip
 
     return open_clip(path)
+
+
+def load_speaker(name: str) -> Voice:
+    """Return a voice that makes sound, loaded before anything else takes time.
+
+    Raises:
+        InputError: there is no such voice, or it makes no sound.
+        ModelError: it cannot be loaded.
+    """
+    from omnisense.agent.voice.load import load_voice
+
+    voice = load_voice(name)
+    if not voice.sample_rate:
+        raise InputError(f"the voice '{name}' makes no sound", "Give hibari, or leave --voice out.")
+    return voice
 
 
 def print_json(value: Any) -> None:

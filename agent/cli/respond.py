@@ -14,9 +14,11 @@ from omnisense.agent.cli.options import (
     JSON,
     MEMORY,
     POLICY,
+    VOICE,
     AgentOptions,
     PerceptionOptions,
     agent_options,
+    load_speaker,
     make_console,
     must_open,
     perception_options,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from omnisense.agent.agent import Agent
     from omnisense.agent.response import Response
+    from omnisense.agent.voice.base import Voice
     from omnisense.perception.media.clip import Clip
     from omnisense.reasoning.policies.base import Policy
 
@@ -42,6 +45,10 @@ _log = logging.getLogger(__name__)
 @click.argument("clip", type=click.Path(path_type=Path), required=False)
 @click.option("--text", metavar="TEXT", help="What the person typed, with or without a clip.")
 @click.option("--thread", metavar="ID", help="Conversation to continue.")
+@click.option(
+    "--speak", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Speak it to a WAV file."
+)
+@VOICE
 @agent_options
 @perception_options
 @JSON
@@ -49,6 +56,8 @@ def respond_command(
     clip: Path | None,
     text: str | None,
     thread: str | None,
+    speak: Path | None,
+    voice: str,
     agent: AgentOptions,
     perception: PerceptionOptions,
     as_json: bool,
@@ -60,15 +69,30 @@ def respond_command(
       omnisense respond clip.mp4
       omnisense respond --text "My dog died." --json
       omnisense respond clip.mp4 --text "How do I look?" --thread ana
+      omnisense respond clip.mp4 --speak reply.wav
     """
     if clip is None and not (text or "").strip():
         raise InputError("neither a clip nor a text is given", "Give a CLIP, or --text TEXT.")
     opened = None if clip is None else must_open(clip)
+    speaker = None if speak is None else load_speaker(voice)
     with load_agent(agent, perception) as loaded:
         if as_json:
-            print_json(loaded.respond(opened, text, thread).to_dict())
+            response = loaded.respond(opened, text, thread)
+            print_json(response.to_dict())
         else:
-            _respond_and_show(make_console(), loaded, opened, text, thread)
+            response = _respond_and_show(make_console(), loaded, opened, text, thread)
+    if speak is not None and speaker is not None:
+        _speak(response, speaker, speak)
+
+
+def _speak(response: Response, voice: Voice, path: Path) -> None:
+    """Write the reply as speech, at the pace and pitch of its strategy."""
+    from omnisense.agent.voice.base import speak, write_wav
+    from omnisense.agent.voice.styles import style_of
+
+    style = style_of(response.appraisal.strategy, response.safety)
+    write_wav(path, speak(voice, response.response, style), voice.sample_rate)
+    print_status(f"spoken to {path} (pace {style.pace:g}, pitch {style.pitch_st:+g} semitones)")
 
 
 @click.command("chat")
@@ -195,7 +219,9 @@ def _share(policy: Policy) -> Policy:
     return SharedPolicy(policy) if isinstance(policy, TransformersPolicy) else policy
 
 
-def _respond_and_show(console: Console, agent: Agent, clip: Clip | None, text: str | None, thread: str | None) -> None:
+def _respond_and_show(
+    console: Console, agent: Agent, clip: Clip | None, text: str | None, thread: str | None
+) -> Response:
     from omnisense.agent.cli.render import show_appraisal, show_percepts, show_reply, show_stage, show_stream
     from omnisense.agent.events import Finished, StageDone, StreamPerceived
 
@@ -215,6 +241,7 @@ def _respond_and_show(console: Console, agent: Agent, clip: Clip | None, text: s
         show_appraisal(console, response)
         console.print()
     show_reply(console, response)
+    return response
 
 
 def _show_reply(console: Console, response: Response | None) -> None:

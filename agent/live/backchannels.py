@@ -6,32 +6,52 @@ import re
 
 # What people say while another speaks, as speech recognizers write it.
 _WORDS = frozenset(
-    "mhm mhmm mm mmm mmhm mmhmm hm hmm hmmm uh huh uhhuh uhuh um umm ah aah aha oh ooh eh er yeah yea yeh yah yes yep "
-    "yup ya right okay ok okey alright sure true wow nice cool great good really exactly totally absolutely indeed "
-    "definitely gotcha haha ha hah heh hehe laughter laughs laughing chuckles lol mmkay m'kay".split()
+    "huh um umm oh ooh ow eh er yeah yea yeh yah yes yep yup ya right okay ok okey alright sure true wow nice cool "
+    "great good really exactly totally absolutely indeed definitely gotcha laughter laughs laughing chuckles lol mmkay "
+    "m'kay o".split()
 )
-_PHRASES = re.compile(
-    r"\b(?:i see|got it|of course|i know|that'?s right|that'?s true|all right|you'?re right|makes sense|for sure|"
-    r"fair enough|no way|go on|oh no|oh my god|oh my|i understand|oh dear|i hear you|oh i see|thank you|you)\b"
+_SOUNDS = re.compile(r"m+(?:h+m*)*|h+m+|u+h+(?:u+h+)*|a+h+a*|(?:h[aeiou]+h*)+|aha")
+_PHRASES = (
+    "i see",
+    "got it",
+    "of course",
+    "i know",
+    "that's right",
+    "that's true",
+    "all right",
+    "you're right",
+    "that makes sense",
+    "makes sense",
+    "for sure",
+    "fair enough",
+    "no way",
+    "go on",
+    "oh no",
+    "oh my god",
+    "oh my",
+    "oh dear",
+    "i understand",
+    "i hear you",
+    "thank you",  # what Whisper writes for noise, as the next one
+    "you",
 )
-_MAX_WORDS = 6
-# Words that a recognizer writes for noise; nobody interrupts with these alone.
+_PHRASE = re.compile(rf"\b(?:{'|'.join(map(re.escape, _PHRASES))})\b")
+_NOISE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*")
 
 
 def is_backchannel(words: str) -> bool:
-    """Whether words, as recognized, only signal that somebody follows.
+    """Whether words, as recognized, only signal that somebody follows; no words at all do not.
 
-    "Yeah, but ..." does not: it takes the turn. What recognizers make of noises between brackets, and "thank you",
-    which Whisper writes for noise, count as signals, too.
+    "Yeah, but ..." does not: it takes the turn. What recognizers write of noises in brackets counts as a signal.
     """
-    text = re.sub(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*", " ", words.lower().replace("\u2019", "'"))
-    text = _PHRASES.sub(" ", re.sub(r"[^a-z' ]+", " ", text.replace("-", "")))
-    rest = text.split()
-    return len(rest) <= _MAX_WORDS and all(
-        word in _WORDS or re.fullmatch(r"m+h*m*|h+m+|u+h+|a+h+", word) for word in rest
-    )
+    return bool(words.strip()) and count_turn_words(words) == 0
 
 
-def has_words(text: str) -> bool:
-    """Whether anything was recognized at all, noises between brackets aside."""
-    return bool(re.search(r"\w", re.sub(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*", " ", text)))
+def count_turn_words(words: str) -> int:
+    """Return how many different words take the turn: those that are neither backchannels nor the beginning of one."""
+    text = _NOISE.sub(" ", words.lower().replace("\u2019", "'"))
+    text = " ".join(re.sub(r"[^a-z' ]+", " ", text.replace("-", "")).split())
+    if any(phrase.startswith(text) for phrase in (*_PHRASES, *_WORDS)):
+        return 0
+    rest = _PHRASE.sub(" ", text).split()
+    return len({word for word in rest if word not in _WORDS and not _SOUNDS.fullmatch(word)})

@@ -91,6 +91,11 @@ class Engine:
         self._turn = self._new_turn(0.0)
         self._watch = self._new_watch()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a turn of the person or a reply is in progress."""
+        return self._turn.has_speech or self._turn.ended is not None or self._replies.is_speaking
+
     # --- what comes in --------------------------------------------------------------------------------------
 
     def change_settings(self, settings: LiveSettings) -> None:
@@ -226,7 +231,7 @@ class Engine:
         turn, pause = self._turn, self._turn.pause
         if self._speech.is_speech:
             turn.cut_if_long(self._speech.received_s, now_s, self._read)
-            self._send_partial(turn.look_at_words(self._speech.received_s, now_s), now_s)
+            self._send_partial(turn.look_at_words(self._speech.received_s, now_s, self.settings.partials_s), now_s)
         elif pause is None and turn.has_speech and turn.ended is None:
             self._speech_ends(now_s)  # the agent was interrupted, and the person is silent again
         if pause is not None:
@@ -306,19 +311,10 @@ class Engine:
 
     def _draft(self, turn: OpenTurn, pause: Pause, now_s: float) -> Job[Draft | None]:
         """Begin an answer."""
-        chunk = pause.chunk if turn.has_speech else None
-        start_s = max(turn.start_s, turn.speech_start_s - self.settings.look_back_s, 0.0)
         end_s = max(self._speech.received_s, now_s if self._watcher.has_frames else 0.0)
-        before, typed, channels = turn.before, turn.typed, self._face.channels()
-        history = self._replies.history
-
-        def spoken() -> Spoken:
-            return Spoken(chunk, pause.words.result(), before(), typed, start_s, end_s, channels)
-
-        def work(job: Job[Draft | None]) -> Draft | None:
-            return self._drafter.draft(job, spoken, history, self.settings.address)
-
-        return self._jobs.submit(work, now_s)
+        said = turn.said(pause, self.settings.look_back_s, end_s, self._face.channels())
+        address, history = self.settings.address, self._replies.history
+        return self._jobs.submit(lambda job: self._drafter.draft(job, said, history, address), now_s)
 
     def _read(self, chunk: AudioChunk, words: Segment | None, before: FinishedUtterances) -> FinishedUtterances:
         """Read a part of a turn for good."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from omnisense.agent.live.backchannels import has_words, is_backchannel
+from omnisense.agent.live.backchannels import count_turn_words
 from omnisense.agent.live.jobs import Job, Jobs
 from omnisense.agent.live.settings import LiveSettings
 from omnisense.agent.live.speech_detector import SpeechDetector
@@ -16,7 +16,9 @@ from omnisense.agent.live.speech_detector import SpeechDetector
 Decision = Literal["hold", "interrupt", "resume", "backchannel"]
 Recognize = Callable[[np.ndarray], str]
 
-_FIRST_CHECK_S, _NEXT_CHECK_S = 0.3, 0.2  # of speech, before its words are first looked at, and again
+_FIRST_CHECK_S, _NEXT_CHECK_S = 0.4, 0.2  # of speech, before its words are first looked at, and again
+# Speech in which one word alone interrupts: recognizers mishear short signs of listening ("oh, wow", "exactly").
+_ONE_WORD_S = 0.75
 _WORDLESS_S = 1.2  # a sound without words that lasts this long makes the agent pause
 # Said to stop somebody; these interrupt however short they are.
 _COMMANDS = re.compile(
@@ -27,9 +29,9 @@ _COMMANDS = re.compile(
 class InterruptionWatch:
     """Decides about one stretch of speech after the other while the agent speaks.
 
-    Words decide: speech is recognized from 0.3 s on, and again as it grows. Backchannels let the agent go on. Other
-    words interrupt once there is ``min_interruption_s`` of speech. Where nothing is recognized by then, the agent only
-    pauses, and goes on if no words come.
+    Words decide: speech is recognized from 0.4 s on, and again as it grows. Backchannels let the agent go on. Other
+    words interrupt once there is ``min_interruption_s`` of speech, a single word a little later. Where nothing is
+    recognized by then, the agent only pauses, and goes on if no words come.
 
     Args:
         settings: of turn taking.
@@ -76,9 +78,11 @@ class InterruptionWatch:
 
     def _decide(self, speech: SpeechDetector) -> Decision | None:
         words = self.words
-        takes_turn = bool(words) and has_words(words or "") and not is_backchannel(words or "")
         is_long = speech.speech_s >= self._settings.min_interruption_s
-        if takes_turn and (is_long or _COMMANDS.search((words or "").lower())):
+        count = count_turn_words(words or "")
+        if (is_long and (count > 1 or (count and self._checked_s >= _ONE_WORD_S))) or (
+            count and _COMMANDS.search((words or "").lower())
+        ):
             self._is_settled, self.is_holding = True, False
             return "interrupt"
         if speech.is_speech:
@@ -92,7 +96,7 @@ class InterruptionWatch:
 
     def _decide_while_speaking(self, speech: SpeechDetector, is_long: bool) -> Decision | None:
         if self.is_holding:
-            return self._release() if self.words and is_backchannel(self.words) else None
+            return self._release() if self.words and not count_turn_words(self.words) else None
         unknown = is_long and self.words is None
         if unknown or (self.words == "" and speech.speech_s >= _WORDLESS_S):
             self.is_holding = True

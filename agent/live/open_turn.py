@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from omnisense.agent.live.drafting import Draft
+from omnisense.agent.live.drafting import Draft, Spoken
 from omnisense.agent.live.jobs import Job, Jobs
 from omnisense.agent.live.turn_taking import Completeness
 from omnisense.perception.audio.chunks import AudioChunk
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.streaming.utterances import FinishedUtterances
-from omnisense.perception.types import Segment, Span
+from omnisense.perception.types import OwnChannel, Segment, Span
 
 _BEFORE_S = 0.5  # kept before speech: the first sound is quiet
 _COMMIT_S = 8.0  # what is longer at a pause within the turn is read once and for all
 _LONGEST_S = 25.0  # Whisper's window is 30 s
-_PARTIAL_S = 0.8  # between two looks at the words of speech in progress
 _END_S = 0.2  # of silence that belongs to a chunk
 
 Recognize = Callable[[np.ndarray], Segment | None]
@@ -136,14 +135,26 @@ class OpenTurn:
         samples = self.sound(end_s=chunk_end_s)
         start_s = max(self.speech_start_s, self.sound_s)
         chunk = AudioChunk(self.sound_s, samples, (Span(round(start_s, 3), round(end_s, 3)),))
-        self.pause = Pause(
-            end_s,
-            noticed_s,
-            chunk,
-            self.jobs.submit(lambda _: self.judge(samples), now_s),
-            self.jobs.submit(lambda _: self.recognize(samples), now_s),
-        )
+        judge = self.jobs.submit(lambda _: self.judge(samples) if self.has_speech else 1.0, now_s)
+        words = self.jobs.submit(lambda _: self.recognize(samples) if self.has_speech else None, now_s)
+        self.pause = Pause(end_s, noticed_s, chunk, judge, words)
         return self.pause
+
+    def said(
+        self, pause: Pause, look_back_s: float, end_s: float, channels: tuple[OwnChannel, ...]
+    ) -> Callable[[], Spoken]:
+        """Return a function that gives what was said up to a pause, and may wait for it.
+
+        Args:
+            pause: where an answer is begun.
+            look_back_s: how much of what was seen before the speech belongs to it, at most.
+            end_s: where the turn's window ends.
+            channels: to add to its timeline.
+        """
+        chunk = pause.chunk if self.has_speech else None
+        start_s = max(self.start_s, self.speech_start_s - look_back_s, 0.0)
+        before, typed = self.before, self.typed
+        return lambda: Spoken(chunk, pause.words.result(), before(), typed, start_s, end_s, channels)
 
     def go_on(self, now_s: float, read: Read) -> None:
         """The person goes on after a pause: what was begun there is thrown away, a long part is read for good."""
@@ -191,12 +202,12 @@ class OpenTurn:
         self.speech_start_s = end_s
         self._looking = None
 
-    def look_at_words(self, heard_s: float, now_s: float) -> str | None:
-        """Look at the words of speech in progress about once a second; return them when they have changed."""
+    def look_at_words(self, heard_s: float, now_s: float, every_s: float) -> str | None:
+        """Look at the words of speech in progress every so often; return them when they have changed."""
         if self._looking is not None and self._looking.is_done(now_s):
             found, self._looking = self._looking.result(), None
             return self.set_partial(found)
-        if self._looking is None and self.has_speech and heard_s - self._looked_s >= _PARTIAL_S:
+        if self._looking is None and self.has_speech and heard_s - self._looked_s >= every_s > 0:
             self._looked_s = heard_s
             samples = self.sound()
             self._looking = self.jobs.submit(lambda _: self.recognize(samples), now_s)

@@ -9,7 +9,7 @@ from omnisense.perception.pipeline import Perception
 from omnisense.perception.speech.transcribe import Transcriber
 from omnisense.perception.types import Segment
 
-_QUICK_WINDOW_S = 5.0  # enough for the few words that tell a backchannel from an interruption
+_QUICK_WINDOW_S = 8.0  # enough for the few words that tell a backchannel from an interruption
 
 
 class Ears:

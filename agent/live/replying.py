@@ -16,7 +16,7 @@ from omnisense.agent.live.open_turn import EndedTurn, OpenTurn, Pause
 from omnisense.agent.live.playing import Player, Sentence
 from omnisense.agent.live.recording import Recorder, RunLog
 from omnisense.agent.voice.base import Voice
-from omnisense.errors import OmniSenseError
+from omnisense.errors import ConflictError, OmniSenseError, StorageError
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.notes import Note
 
@@ -63,6 +63,8 @@ class Replies:
     ) -> None:
         self._voice, self._jobs, self._emit = voice, jobs, emit
         self._log = RunLog(run_folder) if run_folder else None
+        if thread_id:
+            _finish_interrupted(agent, thread_id)
         self._turns = list(agent.history(thread_id)) if thread_id else []
         self._notes = list(agent.notes(thread_id)) if thread_id else []
         self._recorder = Recorder(
@@ -202,6 +204,18 @@ class Replies:
         if self._log:
             self._log.append(ended, reply.draft.speaker)
         self._emit(ended)
+
+
+def _finish_interrupted(agent: Agent, thread_id: str) -> None:
+    """Answer a turn that was interrupted when a process ended, so that it is in the history."""
+    if not agent.interrupted(thread_id):
+        return
+    try:
+        agent.resume(thread_id)
+    except (ConflictError, StorageError):
+        raise
+    except OmniSenseError:
+        _log.warning("an interrupted turn was dropped", exc_info=True)
 
 
 def latency_of(pause: Pause, ended: EndedTurn, draft: Draft, player: Player, turn: OpenTurn) -> TurnLatency:

@@ -22,6 +22,8 @@ class LiveSettings:
         min_interruption_s: speech that interrupts the agent, unless it is a backchannel (LiveKit's default).
         resume_after_s: after speech without words (a cough, noise) stopped the agent, it goes on when the person has
             been silent for this long (LiveKit's default).
+        partials_s: how often the words of speech in progress are recognized, for ``PartialTranscript``; 0: at pauses
+            only.
         speculate: whether an answer is begun at a pause, before the turn is known to be over, and thrown away if the
             person goes on. Costs computation for quicker replies.
         output_lead_s: how far the sound that is handed out runs ahead of what is played by then. More survives an
@@ -42,6 +44,7 @@ class LiveSettings:
     allow_interruptions: bool = True
     min_interruption_s: float = 0.5
     resume_after_s: float = 2.0
+    partials_s: float = 0.8
     speculate: bool = True
     output_lead_s: float = 0.12
     client_reports_playback: bool = False
@@ -55,7 +58,8 @@ class LiveSettings:
             raise InputError(f"unknown turn detection '{self.turn_detection}'", "Give automatic or manual.")
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, float) and not 0.0 < value < 3600.0:
+            least_s = 0.0 if field.name == "partials_s" else 1e-3
+            if isinstance(value, float) and not least_s <= value < 3600.0:
                 raise InputError(f"{field.name} is {value}", "Give seconds, more than 0.")
         if not self.pause_s <= self.min_endpointing_s <= self.max_endpointing_s:
             raise InputError(

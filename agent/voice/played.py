@@ -27,11 +27,12 @@ def played_words(text: str, samples: np.ndarray, sample_rate: int, played_s: flo
         return ""
     if played_s >= len(samples) / sample_rate:
         return text
-    aligned = WordAligner().align(_at_16_khz(samples, sample_rate), text, "en", 0.0).words
+    aligned = WordAligner().align(at_16_khz(samples, sample_rate), text, "en", 0.0).words
     return " ".join(word.text for word in aligned if (word.start_s + word.end_s) / 2 < played_s)
 
 
-def _at_16_khz(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+def at_16_khz(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Return (N,) float32 samples of another rate at 16 kHz."""
     from scipy.signal import resample_poly
 
     if sample_rate == SAMPLE_RATE_HZ:

@@ -11,7 +11,7 @@ from omnisense.errors import InputError
 
 
 @pytest.mark.parametrize(
-    "words", ["I stayed at home because", "So, um,", "I think, you know", "And then I went to the"]
+    "words", ["I stayed at home because", "So, um,", "I think, you know", "And then I went to the.", "When I saw him."]
 )
 def test_words_that_go_on_outweigh_a_voice_that_sounds_finished(words: str) -> None:
     assert completeness(TurnEvidence(0.8, words)).probability < 0.4
