@@ -89,6 +89,7 @@ class Connection:
         self._texts: list[str] = []
         self._began_s, self._heard_s = 0.0, 0.0
         self._closing: tuple[int, str] | None = None
+        self._ended = asyncio.Event()
 
     async def run(self) -> None:
         """Serve the client until one side ends."""
@@ -108,6 +109,8 @@ class Connection:
             self._service.abort(self._socket.scope)
         except (RuntimeError, WebSocketDisconnect):  # it has gone
             pass
+        finally:
+            self._ended.set()
 
     async def drain(self, timeout_s: float) -> None:
         """Let the turn that has begun end, then say goodbye."""
@@ -116,6 +119,8 @@ class Connection:
             await asyncio.sleep(0.05)
         self._closing = (_GOING_AWAY, "the server is shutting down")
         self._outbox.put_nowait(None)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), 2 * _CLOSE_S)
 
     # --- to the client --------------------------------------------------------------------------------------
 

@@ -182,7 +182,7 @@ def test_help_is_shown_at_once_whatever_page_is_open(perception, open_page):
         page = open_page(service, "#talk")
         page.fill("#talk-text", "I am going to kill myself tonight.")
         page.get_by_role("button", name="Send").click()
-        page.get_by_role("link", name="Runs").click()
+        page.evaluate("location.hash = '#runs'")
         page.locator("#help:not([hidden])").wait_for()
         assert page.locator("#help-text").text_content()
         assert page.evaluate("document.activeElement.id") == "help"
