@@ -14,6 +14,7 @@ import pytest
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.reasoning.answers.parser import PARSER_VERSION
+from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from tests.agent.service.conftest import running, scripted_agent
 from tests.agent.service.test_resources import record
 
@@ -204,14 +205,15 @@ def test_spoken_conversation_with_a_microphone_file(perception, tmp_path):
     from tests.agent.service.test_realtime import plain
 
     voice = load_voice("hibari")
+    reply = "I am so sorry to hear that you lost your job today. That must be hard."
     silence = np.zeros(PCM_RATE_HZ, np.float32)
-    said = np.concatenate([silence, speak(voice, "I lost my job today."), np.tile(silence, 25)])
+    said = np.concatenate([silence, speak(voice, "I lost my job today."), np.tile(silence, 120)])
     with wave.open(str(tmp_path / "said.wav"), "wb") as file:
         file.setparams((1, 2, PCM_RATE_HZ, 0, "NONE", ""))
         file.writeframes(to_pcm16(said))
     flags = ["--no-sandbox", *FAKE_DEVICES, f"--use-file-for-fake-audio-capture={tmp_path / 'said.wav'}"]
     with (
-        running(scripted_agent(perception=perception), voice=voice) as service,
+        running(scripted_agent(policy=ScriptedPolicy([reply]), perception=perception), voice=voice) as service,
         sync_api.sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
@@ -222,11 +224,12 @@ def test_spoken_conversation_with_a_microphone_file(perception, tmp_path):
         page.locator("#talk-camera").uncheck()
         page.get_by_role("button", name="Start talking").click()
         page.locator("#talk-log .person", has_text="job").wait_for()
-        page.locator("#talk-log .agent span", has_text="hear").wait_for()
+        page.locator("#talk-state[data-state=speaking]").wait_for()
         page.locator("#talk-state[data-state=listening]").wait_for()
-        reply = page.locator("#talk-log .agent span").first.text_content()
+        shown = page.locator("#talk-log .agent span").first.text_content()
         played = np.concatenate([np.asarray(piece, np.float32) for piece in page.evaluate("window.played")])
         browser.close()
+    assert shown == reply
     assert np.abs(played).max() > 0.05
     sound = Resampler(PCM_RATE_HZ, 16_000)(played)
     chunk = AudioChunk(0.0, sound, (Span(0.0, len(sound) / 16_000),))
