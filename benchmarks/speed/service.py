@@ -11,6 +11,7 @@ import base64
 import contextlib
 import json
 import statistics
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -87,8 +88,7 @@ def load(sessions: int, seconds: float) -> dict[str, Any]:
     """Return how many conversations of text fared at once: turns, lost turns, latency, growth of memory."""
     import httpx
 
-    agent = agent_without_models(ScriptedPolicy(), None)
-    process = psutil.Process()
+    policy, process = ScriptedPolicy(), psutil.Process()
     latencies: list[float] = []
     lost, memory_mib = 0, []
 
@@ -111,12 +111,15 @@ def load(sessions: int, seconds: float) -> dict[str, Any]:
         async with httpx.AsyncClient(base_url=url, timeout=120) as client:
             talking = [asyncio.create_task(converse(client, number, until)) for number in range(sessions)]
             while not all(task.done() for task in talking):
+                policy.calls.clear()  # it keeps every prompt, which is no memory of the service
                 memory_mib.append(process.memory_info().rss / _MIB)
                 await asyncio.wait(talking, timeout=max(1.0, seconds / 20))
             await asyncio.gather(*talking)
 
-    with serving(agent, requests_per_minute=1e6) as url:
-        asyncio.run(run(url))
+    with tempfile.TemporaryDirectory() as folder:
+        agent = agent_without_models(policy, Path(folder) / "conversations.sqlite")
+        with serving(agent, requests_per_minute=1e6) as url:
+            asyncio.run(run(url))
     half = len(memory_mib) // 2
     return {
         "sessions": sessions,
