@@ -92,8 +92,9 @@ class Motion:
 
     @property
     def has_changed(self) -> bool:
-        """Whether the latest frame differs so much from the one before that it may begin a new shot."""
-        return self.energy[-1] > _CHANGED_MOTION
+        """Whether the latest frame differs from the one before so much more than those did that a shot may begin."""
+        before = self.energy[1:-1][-3:]  # the first frame has none before it
+        return bool(before) and self.energy[-1] > max(_CHANGED_MOTION, 3 * max(before))
 
     def add(self, time_s: float, image: np.ndarray, gray: np.ndarray) -> bool:
         """Add the next frame.
