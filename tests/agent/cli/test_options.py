@@ -20,7 +20,7 @@ def test_perception_options_are_the_same_in_every_command(command):
 
 def test_perception_options_reach_the_settings(monkeypatch):
     given = []
-    monkeypatch.setattr(options.PerceptionOptions, "load", lambda self: given.append(self) or 1 / 0)
+    monkeypatch.setattr(options.PerceptionOptions, "load", lambda self, *_: given.append(self) or 1 / 0)
     arguments = ["--text", "x", "--policy", "scripted", "--num-speakers", "3", "--fps", "4", "--no-cache"]
     result = CliRunner().invoke(cli, ["respond", *arguments, "--streams", "audio, transcript"])
     assert isinstance(result.exception, ZeroDivisionError)
@@ -53,8 +53,8 @@ def test_a_clip_is_opened_once_by_respond(make_media, monkeypatch, perception):
     opened = []
     real = module.open_clip
     for loaded in [loaded for loaded in list(sys.modules.values()) if getattr(loaded, "open_clip", None) is real]:
-        monkeypatch.setattr(loaded, "open_clip", lambda path: opened.append(path) or real(path))
-    monkeypatch.setattr(options.PerceptionOptions, "load", lambda _: perception)
+        monkeypatch.setattr(loaded, "open_clip", lambda path, *limits: opened.append(path) or real(path, *limits))
+    monkeypatch.setattr(options.PerceptionOptions, "load", lambda *_: perception)
     result = CliRunner().invoke(cli, ["respond", str(make_media("a.mp4")), "--policy", "scripted", "--json"])
     assert result.exit_code == 0, result.output
     assert len(opened) == 1
