@@ -38,7 +38,7 @@ def closed(node):
 @pytest.fixture
 def invoke(monkeypatch, perception):
     """Run a command in this process, with the models that are loaded already; returns its JSON output."""
-    monkeypatch.setattr(PerceptionOptions, "load", lambda _: perception)
+    monkeypatch.setattr(PerceptionOptions, "load", lambda *_: perception)
 
     def run(*arguments):
         result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
