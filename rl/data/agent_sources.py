@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,8 @@ def record(
     """Return what the agent asks its policy about a source.
 
     Args:
-        source: a folder of GoEmotions (``labels.txt``, ``train.tsv``); a file of labelled texts and clips
+        source: a folder of GoEmotions (``labels.txt``, ``train.tsv``), or one of its files (``dev.tsv``), without every
+            fifth comment of the first, on which thresholds and profiles are fitted; a file of labelled texts and clips
             (:mod:`omnisense.reasoning.calibration_rows`); or questions in the format of any suite.
         limit: at most so many texts, clips or questions, of texts equally many of each emotion; 0 for all.
         seed: of their order.
@@ -39,7 +41,7 @@ def record(
         MediaError: a clip cannot be opened.
     """
     recorder, draw = recorder or Recorder(), random.Random(f"{seed}:agent")
-    if (source / "labels.txt").is_file():
+    if (source / "labels.txt").is_file() or ".tsv" in source.suffixes:
         return list(recorder.utterances(_comments(source, limit, draw), on_progress))
     if source.suffix == ".jsonl":
         labelled = read_rows(source)
@@ -57,24 +59,22 @@ def _utterance(row: CalibrationRow, number: int, source: Path) -> Utterance:
     return Utterance(f"{source.stem}:{number}", row.text, row.clip, row.emotion, row.group, row.task)
 
 
-def _comments(folder: Path, limit: int, draw: random.Random) -> Sequence[Utterance]:
-    """Return training comments with one of Ekman's emotions or none, equally many of each, as far as there are."""
-    fine = tuple((folder / "labels.txt").read_text("utf-8").split())
-    found = sorted(folder.glob("train.tsv*"))
-    if not found:
-        raise InputError("there is no train.tsv", "Give the folder of GoEmotions.", folder)
+def _comments(source: Path, limit: int, draw: random.Random) -> Sequence[Utterance]:
+    """Return comments with one of Ekman's emotions or none, equally many of each, as far as there are."""
+    folder = source if source.is_dir() else source.parent
+    found = sorted(folder.glob("train.tsv*")) if source.is_dir() else [source]
+    labels = folder / "labels.txt"
+    if not found or not labels.is_file():
+        raise InputError("there is no train.tsv with a labels.txt", "Give the folder of GoEmotions.", folder)
+    fine = tuple(labels.read_text("utf-8").split())
     texts, truth = read_goemotions(found[0], len(fine))
     groups = truth @ membership(fine) > 0
-    emotions, by_emotion = tuple(EKMAN), []
-    for k, emotion in enumerate(emotions):
-        fitting = np.flatnonzero(groups[:, k] & (groups.sum(axis=1) == 1))
-        numbers = [i for i in fitting.tolist() if i % _HELD_OUT_STRIDE]
+    name, by_emotion = found[0].name.partition(".")[0], []
+    for k, emotion in enumerate(EKMAN):
+        fitting = np.flatnonzero(groups[:, k] & (groups.sum(axis=1) == 1)).tolist()
+        numbers = [i for i in fitting if i % _HELD_OUT_STRIDE or not source.is_dir()]
         draw.shuffle(numbers)
         by_emotion.append([(emotion, i) for i in numbers])
-    in_turn = [
-        pair for rank in range(max(map(len, by_emotion))) for pairs in by_emotion for pair in pairs[rank : rank + 1]
-    ]
-    chosen = in_turn[: limit or None]
-    return [
-        Utterance(f"goemotions-{i}", texts[i], None, emotion, f"goemotions-{i}", "comments") for emotion, i in chosen
-    ]
+    ranks = itertools.zip_longest(*by_emotion)  # a comment of each emotion in turn
+    chosen = [pair for rank in ranks for pair in rank if pair is not None][: limit or None]
+    return [Utterance(f"{name}-{i}", texts[i], None, emotion, f"{name}-{i}", "comments") for emotion, i in chosen]

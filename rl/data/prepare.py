@@ -107,7 +107,7 @@ def _record(
     calls = record(source, limit, seed, report, Recorder(answers))
     if not calls:
         raise InputError("the agent asked its policy nothing about it", "Give texts, clips or questions.", source)
-    file = output / f"agent-{source.stem}.jsonl"
+    file = output / f"agent-{source.name.partition('.')[0]}.jsonl"
     write_agent_rows(calls, file)
     labelled = sum(row.is_labelled for row in calls)
     return PreparedRows(file, len(calls), f"{labelled} of them choices whose right option is known")

@@ -93,7 +93,7 @@ def collect_opinions(rows: Sequence[AgentRow], load: Callable[[], Policy], file:
         PolicyError: the policy failed.
         InputError: the file is damaged.
     """
-    known = _read_opinions(file)
+    known = read_opinions(file)
     missing = [row for row in rows if row.id not in known]
     if not missing:
         return known
@@ -126,7 +126,12 @@ def _ask(policy: Policy, chooser: CalibratedChooser, rows: Sequence[AgentRow]) -
     return [choices[row.id] for row in rows]
 
 
-def _read_opinions(file: Path) -> dict[str, list[float]]:
+def read_opinions(file: Path) -> dict[str, list[float]]:
+    """Return by row the probabilities that :func:`collect_opinions` wrote; none where there is no file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     if not file.is_file():
         return {}
     whole = file.read_text("utf-8").split("\n")[:-1]  # a torn last line is asked again
@@ -175,13 +180,14 @@ def _is_right(row: AgentRow, probabilities: Mapping[str, float]) -> float:
 
 def _compare(rows: Sequence[AgentRow], judged: Sequence[JudgedChoices]) -> Comparison:
     tasks = {row.id: row.task for row in rows}
+    groups = {row.id: row.group for row in rows}
     systems = [(j.name, j.policy) for j in judged] + [(f"agent, {j.name}", j.agent) for j in judged]
     pairs = [(judged[0].name, judged[0].policy, j.name, j.policy) for j in judged[1:]]
     pairs += [(f"agent, {judged[0].name}", judged[0].agent, f"agent, {j.name}", j.agent) for j in judged[1:]]
     return Comparison(
         questions=len(rows),
         systems=[_score(name, right, tasks) for name, right in systems],
-        pairs=[_pair(*pair, tasks) for pair in pairs],
+        pairs=[_pair(*pair, groups) for pair in pairs],
     )
 
 
@@ -201,9 +207,9 @@ def _score(name: str, right: Mapping[str, float], tasks: Mapping[str, str]) -> S
 
 
 def _pair(
-    first: str, before: Mapping[str, float], second: str, after: Mapping[str, float], tasks: Mapping[str, str]
+    first: str, before: Mapping[str, float], second: str, after: Mapping[str, float], groups: Mapping[str, str]
 ) -> PairedDifference:
-    found = compare(before, after, tasks)
+    found = compare(before, after, groups)
     return PairedDifference(
         first=first,
         second=second,
@@ -239,7 +245,7 @@ def render_choices(rows: Sequence[AgentRow], judged: Sequence[JudgedChoices]) ->
             cells += [f"{sum(scores[i] for i in ids) / len(ids):.3f}" for scores in right]
             found = compare(
                 {i: getattr(base, kind)[i] for i in ids}, {i: getattr(trained, kind)[i] for i in ids},
-                {row.id: row.task for row in part},
+                {row.id: row.group for row in part},
             )  # fmt: skip
             d = found.difference
             cells.append(f"{d.mean:+.3f} ({d.low:+.3f} to {d.high:+.3f}), p {found.p_value:.4f}")

@@ -9,10 +9,16 @@ import yaml
 from omnisense import models
 from omnisense.benchmarks.exports.hugging_face import model_index
 from omnisense.benchmarks.harness.figures import Figure
-from omnisense.rl.recipe import Recipe
+from omnisense.rl.recipe import Method, Recipe
 from omnisense.rl.reporting.evaluate import Candidate
 from omnisense.rl.reporting.results import Comparison, RunSummary
 from omnisense.version import __version__
+
+_METHODS: dict[Method, str] = {
+    "grpo": "GRPO with TRL's trainer",
+    "sft": "SFT with TRL's trainer",
+    "choice": "training of choices (cross-entropy over the scores that `choose` compares)",
+}
 
 
 def render_model_card(recipe: Recipe, summary: RunSummary, trained: Candidate) -> str:
@@ -21,11 +27,11 @@ def render_model_card(recipe: Recipe, summary: RunSummary, trained: Candidate) -
         [
             *_front_matter(recipe, summary, trained),
             "",
-            f"# {recipe.policy} after {recipe.method.upper()}",
+            f"# {recipe.policy} after {_METHODS[recipe.method]}",
             "",
             recipe.description.strip(),
             "",
-            f"Use it: `omnisense eval {summary.data.suite} --data ... {_policy_options(recipe, trained)}`.",
+            f"Use it: `{_command(recipe, summary)} {_policy_options(recipe, trained)}`.",
             "",
             "## Training",
             "",
@@ -51,20 +57,26 @@ def _front_matter(recipe: Recipe, summary: RunSummary, trained: Candidate) -> li
         f"library_name: {library}",
         f"base_model: {recipe.policy}",
         f"tags: [omnisense, {recipe.method}]",
-        *_results(recipe, summary),
+        *_results(recipe, summary, trained),
         "---",
     ]
 
 
-def _results(recipe: Recipe, summary: RunSummary) -> list[str]:
+def _results(recipe: Recipe, summary: RunSummary, trained: Candidate) -> list[str]:
     """Return the evaluation results of the trained model in the standard form of the metadata."""
     if summary.comparison is None:
         return []
-    strict = summary.comparison.systems[-1].strict
+    strict = next(system.strict for system in summary.comparison.systems if system.name == trained.name)
     figure: Figure = {"n": strict.n, "mean": strict.mean, "low": strict.low, "high": strict.high}
     name = f"{recipe.policy} after {recipe.method}"
     found = model_index(name, [(f"{summary.data.suite} (held-out questions)", figure)])
     return str(yaml.safe_dump(found, sort_keys=False, allow_unicode=True)).rstrip().split("\n")
+
+
+def _command(recipe: Recipe, summary: RunSummary) -> str:
+    if recipe.method == "choice":
+        return "omnisense respond clip.mp4"
+    return f"omnisense eval {summary.data.suite} --data ..."
 
 
 def _policy_options(recipe: Recipe, trained: Candidate) -> str:
@@ -75,8 +87,7 @@ def _training(recipe: Recipe, summary: RunSummary) -> list[str]:
     log, data = summary.log, summary.data
     tasks = ", ".join(f"{task} {n}" for task, n in sorted(data.train_tasks.items()))
     lines = [
-        f"- OmniSense {__version__}, TRL's {recipe.method.upper()} trainer; base model version "
-        f"{models.version(recipe.policy)}.",
+        f"- OmniSense {__version__}, {_METHODS[recipe.method]}; base model version {models.version(recipe.policy)}.",
         f"- {log.steps} steps, {log.tokens or '?'} tokens, {log.seconds or '?'} s.",
         f"- Trained weights: {recipe.weights.describe()}.",
         f"- Data: {data.train} questions from {', '.join(path.name for path in recipe.data.files)}; by task: {tasks}. "

@@ -9,6 +9,8 @@ sees the positions of the options only.
 from __future__ import annotations
 
 import copy
+import random
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -25,6 +27,7 @@ from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher
 from omnisense.rl.trainers.shared_prompts import can_share, pack_completions, score_packed
 
 _NO_LABEL = -100
+_WINDOW_BATCHES = 16  # within so many batches prompts are put together by length
 
 
 class ChoiceTrainer(ExactCheckpointMixin, Trainer):
@@ -72,6 +75,10 @@ class ChoiceTrainer(ExactCheckpointMixin, Trainer):
         options = [self._encoder.option_tokens(p.text, row["options"]) for p, row in zip(prompts, rows, strict=True)]
         return {"prompts": prompts, "options": options, "targets": [row["target"] for row in rows]}
 
+    def _get_train_sampler(self, dataset: Dataset | None = None) -> SimilarLengthSampler:
+        rows = dataset if dataset is not None else self.train_dataset
+        return SimilarLengthSampler([len(prompt) for prompt in rows["prompt"]], self._train_batch_size, self.args.seed)
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -103,3 +110,37 @@ class ChoiceTrainer(ExactCheckpointMixin, Trainer):
         scored = score_packed(model, self._inner.get_decoder(), media, packed, labels=labels, fused_lm_head=True)
         means = scored.log_probs.sum(1) / mask.sum(1)
         return list(means.split([len(group) for group in options]))
+
+
+class SimilarLengthSampler(torch.utils.data.Sampler[int]):
+    """A random order in which the prompts of a batch are of similar length, so that little of it is padding.
+
+    It depends only on seed and epoch, so that a run can resume in a later epoch.
+
+    Args:
+        lengths: of the prompts, in any unit.
+        batch_size: of a batch.
+        seed: of the order.
+    """
+
+    def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
+        self._lengths, self._batch_size, self._seed, self._epoch = lengths, batch_size, seed, 0
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        draw = random.Random(f"{self._seed}:{self._epoch}")
+        order = draw.sample(range(len(self)), len(self))
+        window = _WINDOW_BATCHES * self._batch_size
+        batches: list[list[int]] = []
+        for at in range(0, len(order), window):
+            part = sorted(order[at : at + window], key=lambda i: -self._lengths[i])
+            batches += [part[i : i + self._batch_size] for i in range(0, len(part), self._batch_size)]
+        whole = [batch for batch in batches if len(batch) == self._batch_size]
+        draw.shuffle(whole)
+        yield from (i for batch in [*whole, *(b for b in batches if len(b) < self._batch_size)] for i in batch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Seed the order; Accelerate calls this before each epoch."""
+        self._epoch = epoch

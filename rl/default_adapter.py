@@ -1,0 +1,181 @@
+"""Train an adapter for the default model on what the agent asks it, from sets that are free to train on.
+
+    python -m omnisense.rl.default_adapter DATA OUTPUT [--seed 0] [--export DIR]
+
+DATA is a folder with ``goemotions``, ``siq2``, ``tombench``, ``casino`` and ``counselchat`` as published (Apache-2.0,
+MIT, MIT, CC BY 4.0, MIT). OUTPUT gets ``rows/`` (what the agent asks about them, recorded around a script), and the run
+folder ``seed-N`` of ``omnisense train choice``, whose ``final/`` is the adapter. The rows do not depend on the seed:
+runs with several seeds share them. The same command goes on where it was interrupted.
+
+Held out are the comments of GoEmotions' dev file, and a quarter of the videos, stories, dialogues and questions of the
+other sets. Every fifth training comment is left out, too: on these thresholds and profiles are fitted.
+
+No adapter ships: ``rl/results/agent_choices.md`` says what one gained and lost.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from omnisense.errors import InputError, OmniSenseError
+from omnisense.files import write_atomically
+from omnisense.reasoning.policies.base import DEFAULT_POLICY
+from omnisense.rl.data.agent_rows import AgentRow, write_agent_rows
+from omnisense.rl.data.agent_sources import record
+from omnisense.rl.data.converters import convert
+from omnisense.rl.data.split import is_held_out
+from omnisense.rl.progress import OnProgress
+
+RECIPE = "smollm2-choice"
+_COMMENTS = "goemotions"
+# Rows to train on and to judge by. Comments are most of the first: they are short, and the decision that the agent
+# always makes. Of the long texts a few teach what is asked.
+TRAIN = {"comments": 700, _COMMENTS: 350, "siq2": 200, "tombench": 60, "casino": 50, "counselchat": 30}
+TEST = {"comments": 500, _COMMENTS: 120, "siq2": 120, "tombench": 60, "casino": 40, "counselchat": 40}
+_HELD_OUT, _STRIDE = 0.25, 5
+_SEED = 0  # of the rows
+
+
+def prepare(data: Path, folder: Path, on_progress: OnProgress) -> tuple[Path, Path]:
+    """Write the rows to train on and to judge by, unless they are there; return their files.
+
+    Args:
+        data: with a folder for each set.
+        folder: for the rows.
+        on_progress: receives a line for each step.
+
+    Raises:
+        InputError: a set is missing, or not as published.
+    """
+    train, test = folder / "train.jsonl", folder / "test.jsonl"
+    if train.is_file() and test.is_file():
+        return train, test
+    parts: dict[str, tuple[list[AgentRow], list[AgentRow]]] = {}
+    for name in (_COMMENTS, "siq2", "tombench", "casino", "counselchat"):
+        on_progress(f"recording what the agent asks about {name}")
+        parts[name] = _questions(name, data / name, folder, on_progress)
+    on_progress("recording what the agent decides about comments")
+    comments = data / _COMMENTS
+    dev = next(comments.glob("dev.tsv*"))
+    parts["comments"] = (
+        _labelled(record(comments, round(TRAIN["comments"] * 1.1), _SEED, on_progress)),
+        _labelled(record(dev, round(TEST["comments"] * 1.1), _SEED, on_progress)),
+    )
+    write_agent_rows(_take({name: part for name, (part, _) in parts.items()}, TRAIN), train)
+    write_agent_rows(_take({name: part for name, (_, part) in parts.items()}, TEST), test)
+    return train, test
+
+
+def _questions(name: str, source: Path, folder: Path, on_progress: OnProgress) -> tuple[list[AgentRow], list[AgentRow]]:
+    """Return what the agent asks about the questions of a set: of groups to train on, and of held-out ones."""
+    rows = convert(name, source, _SEED)
+    known = _comment_sides(source) if name == _COMMENTS else {}
+    sides: tuple[list[object], list[object]] = ([], [])
+    for row in rows:
+        group = str(row["questions"]["group"])
+        held_out = known.get(group, is_held_out(group, _HELD_OUT, _SEED))
+        if held_out is not None:
+            sides[held_out].append(row)
+    found: list[list[AgentRow]] = []
+    for side, wanted in zip(sides, (TRAIN[name], TEST[name]), strict=True):
+        file = folder / "questions" / f"{name}-{len(found)}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, json.dumps(side[: 2 * wanted], ensure_ascii=False) + "\n")
+        found.append(_labelled(record(file, wanted, _SEED, on_progress)))
+    return found[0], found[1]
+
+
+def _comment_sides(folder: Path) -> dict[str, bool | None]:
+    """Return by comment whether it is held out; None for those that are used for neither."""
+    sides: dict[str, bool | None] = {}
+    for name in ("train", "dev"):
+        for number, line in enumerate(_lines(next(folder.glob(f"{name}.tsv*")))):
+            unused = name == "train" and number % _STRIDE == 0
+            sides[line.rstrip("\n").split("\t")[2]] = None if unused else name == "dev"
+    return sides
+
+
+def _lines(file: Path) -> Iterator[str]:
+    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
+        yield from lines
+
+
+def _labelled(rows: Sequence[AgentRow]) -> list[AgentRow]:
+    return [row for row in rows if row.is_labelled]
+
+
+def _take(parts: Mapping[str, Sequence[AgentRow]], wanted: Mapping[str, int]) -> list[AgentRow]:
+    taken = [
+        row.model_copy(update={"task": f"{name}: {row.decision}"})
+        for name in wanted
+        for row in parts[name][: wanted[name]]
+    ]
+    random.Random(_SEED).shuffle(taken)
+    return taken
+
+
+def export(final: Path, folder: Path) -> None:
+    """Write a trained adapter to hand on: in half precision, and with its base model by its name.
+
+    Args:
+        final: of a run.
+        folder: to write into.
+
+    Raises:
+        InputError: there is no adapter.
+    """
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    try:
+        config = json.loads((final / "adapter_config.json").read_text("utf-8"))
+        weights = load_file(final / "adapter_model.safetensors")
+    except (OSError, ValueError) as error:
+        raise InputError(f"there is no adapter ({error})", "Train it first.", final) from error
+    config["base_model_name_or_path"] = DEFAULT_POLICY
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "adapter_config.json", json.dumps(config, indent=1, sort_keys=True) + "\n")
+    save_file(
+        {name: tensor.to(torch.float16) for name, tensor in weights.items()}, folder / "adapter_model.safetensors"
+    )
+    write_atomically(folder / "README.md", (final / "README.md").read_text("utf-8"))
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("output", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--seed", default=0, show_default=True, help="Of training.")
+@click.option("--export", "exported", type=click.Path(path_type=Path, file_okay=False), help="Also in half precision.")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+def main(data: Path, output: Path, seed: int, exported: Path | None, overrides: tuple[str, ...]) -> None:
+    """Train the adapter; see the module."""
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    try:
+        train_file, test_file = prepare(data, output / "rows", say)
+        from omnisense.rl.recipe import read_recipe
+        from omnisense.rl.train import train
+
+        files = [f"data.files=[{train_file}]", f"data.test_files=[{test_file}]", f"seed={seed}"]
+        summary = train(read_recipe(RECIPE, [*files, *overrides], "choice"), output / f"seed-{seed}", say).summary
+        if exported is not None:
+            export(output / f"seed-{seed}" / "final", exported)
+    except OmniSenseError as error:
+        click.echo(error, err=True)
+        sys.exit(2)
+    if summary is not None and summary.comparison is not None:
+        for pair in summary.comparison.pairs:
+            click.echo(pair.describe())
+
+
+if __name__ == "__main__":
+    main()
