@@ -18,6 +18,7 @@ from omnisense.benchmarks.harness.prompting import PromptSettings
 from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.perception.pipeline import Perception
+from omnisense.reasoning.answers.answerer import PreparedQuestion
 from omnisense.reasoning.answers.choosing import in_form
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Question
 from omnisense.reasoning.loop.appraiser import measured_emotion
@@ -162,8 +163,9 @@ class Recorder:
         for number, sample in enumerate(asked):
             if number % _TELL_EVERY == 0:
                 on_progress(f"recording {number + 1} of {len(asked)}")
-            self._calls.clear()
             prepared = system.prepare(sample)
+            asked_question: PreparedQuestion = prepared.work[0]
+            self._calls.clear()
             system.answer([prepared])
             self._note_neutral(sample.question.text, self._calls)
             call = next(call for call in self._calls if call.place == 0)
@@ -183,7 +185,7 @@ class Recorder:
                         reliability=m.reliability,
                         probabilities={in_form(answer, question): p for answer, p in m.probabilities.items()},
                     )
-                    for m in prepared.work.measurements
+                    for m in asked_question.measurements
                 },
             )
 
