@@ -21,7 +21,7 @@ CONFUSABLE_COLORS = {
 }  # fmt: skip
 _MIN_PIXELS, _MIN_SKIN_PIXELS = 150, 12
 # Lightness of the darkest hundredth of an image from which there is haze or glare over it: greys are not what they are.
-_HAZE = (25.0, 70.0)  # a picture with more is of something white
+_HAZE, _MIN_CONTRAST = (25.0, 70.0), 15.0  # with more, or all alike, it is a picture of one thing
 _MIN_NEUTRAL_CHROMA = 6.0  # a dark garment with more may be of any color, in shadow
 _MIN_SHARE = 0.6  # of a region's pixels that must be near its median color
 _MAX_SPREAD, _MIN_SKIN_DISTANCE = 25.0, 22.0  # Euclidean distances in CIELAB
@@ -65,7 +65,8 @@ def _is_hazy(image: np.ndarray) -> bool:
     """Return whether nothing in an image is dark."""
     small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA)
     lightness = _to_lab(small.reshape(-1, 3))[:, 0]
-    return bool(_HAZE[0] < np.percentile(lightness, 1) < _HAZE[1])
+    darkest, brightest = np.percentile(lightness, (1, 99))
+    return bool(_HAZE[0] < darkest < _HAZE[1] and brightest - darkest > _MIN_CONTRAST)
 
 
 def _region_pixels(image: np.ndarray, polygons: Sequence[np.ndarray], mask: Sequence[np.ndarray]) -> np.ndarray:
