@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 
 import yaml
 
@@ -18,6 +20,7 @@ _METHODS: dict[Method, str] = {
     "grpo": "GRPO with TRL's trainer",
     "sft": "SFT with TRL's trainer",
     "choice": "training of choices (cross-entropy over the scores that `choose` compares)",
+    "reply": "GRPO on replies with TRL's trainer",
 }
 
 
@@ -27,7 +30,7 @@ def render_model_card(recipe: Recipe, summary: RunSummary, trained: Candidate) -
         [
             *_front_matter(recipe, summary, trained),
             "",
-            f"# {recipe.policy} after {_METHODS[recipe.method]}",
+            f"# {base_name(recipe.policy)} after {_METHODS[recipe.method]}",
             "",
             recipe.description.strip(),
             "",
@@ -39,7 +42,7 @@ def render_model_card(recipe: Recipe, summary: RunSummary, trained: Candidate) -
             "",
             "## Evaluation",
             "",
-            *_evaluation(summary.comparison),
+            *_evaluation(summary.comparison, recipe.method),
             "",
             "## Limitations",
             "",
@@ -55,7 +58,7 @@ def _front_matter(recipe: Recipe, summary: RunSummary, trained: Candidate) -> li
     return [
         "---",
         f"library_name: {library}",
-        f"base_model: {recipe.policy}",
+        f"base_model: {base_name(recipe.policy)}",
         f"tags: [omnisense, {recipe.method}]",
         *_results(recipe, summary, trained),
         "---",
@@ -68,15 +71,29 @@ def _results(recipe: Recipe, summary: RunSummary, trained: Candidate) -> list[st
         return []
     strict = next(system.strict for system in summary.comparison.systems if system.name == trained.name)
     figure: Figure = {"n": strict.n, "mean": strict.mean, "low": strict.low, "high": strict.high}
-    name = f"{recipe.policy} after {recipe.method}"
+    name = f"{base_name(recipe.policy)} after {recipe.method}"
     found = model_index(name, [(f"{summary.data.suite} (held-out questions)", figure)])
     return str(yaml.safe_dump(found, sort_keys=False, allow_unicode=True)).rstrip().split("\n")
 
 
 def _command(recipe: Recipe, summary: RunSummary) -> str:
-    if recipe.method == "choice":
+    if recipe.method in ("choice", "reply"):
         return "omnisense respond clip.mp4"
     return f"omnisense eval {summary.data.suite} --data ..."
+
+
+def base_name(policy: str) -> str:
+    """Return the name of a model: its own, or that of its folder, whose path means nothing elsewhere."""
+    folder = Path(policy)
+    return folder.resolve().name if folder.is_dir() else policy
+
+
+def _learning_rate(recipe: Recipe) -> float:
+    """Return the recipe's learning rate, or the default of its trainer."""
+    from omnisense.rl.trainers.config import CONFIGS
+
+    defaults = {field.name: field.default for field in dataclasses.fields(CONFIGS[recipe.method])}
+    return float(recipe.trainer.get("learning_rate", defaults["learning_rate"]))
 
 
 def _policy_options(recipe: Recipe, trained: Candidate) -> str:
@@ -86,14 +103,18 @@ def _policy_options(recipe: Recipe, trained: Candidate) -> str:
 def _training(recipe: Recipe, summary: RunSummary) -> list[str]:
     log, data = summary.log, summary.data
     tasks = ", ".join(f"{task} {n}" for task, n in sorted(data.train_tasks.items()))
+    base = models.version(recipe.policy).replace(recipe.policy, base_name(recipe.policy))
+    if recipe.adapter:
+        base += f", and the adapter {base_name(recipe.adapter)}"
     lines = [
-        f"- OmniSense {__version__}, {_METHODS[recipe.method]}; base model version {models.version(recipe.policy)}.",
+        f"- OmniSense {__version__}; {_METHODS[recipe.method]}, from {base}.",
+        f"- Seed {recipe.seed}, learning rate {_learning_rate(recipe):g}.",
         f"- {log.steps} steps, {log.tokens or '?'} tokens, {log.seconds or '?'} s.",
         f"- Trained weights: {recipe.weights.describe()}.",
         f"- Data: {data.train} questions from {', '.join(path.name for path in recipe.data.files)}; by task: {tasks}. "
         "The licenses of these data apply to the model.",
     ]
-    if recipe.method == "grpo":
+    if recipe.method in ("grpo", "reply"):
         lines.append(f"- Rewards: {json.dumps(recipe.rewards)}.")
         if reward := log.curves.get("reward"):
             lines.append(
@@ -102,13 +123,15 @@ def _training(recipe: Recipe, summary: RunSummary) -> list[str]:
     return lines
 
 
-def _evaluation(comparison: Comparison | None) -> list[str]:
+def _evaluation(comparison: Comparison | None, method: Method) -> list[str]:
     if comparison is None:
         return ["The model was not compared with its base."]
+    replies = method == "reply"
+    what = "first drafts of replies: the share without a fault" if replies else "held-out questions: strict score"
     lines = [
-        f"On {comparison.questions} held-out questions (strict score, 95% bootstrap intervals):",
+        f"On {comparison.questions} {what}, with 95% bootstrap intervals, beside the base model:",
         "",
-        "| | accuracy | unparseable |",
+        f"| | {'faultless' if replies else 'accuracy'} | unparseable |",
         "| --- | --- | --- |",
     ]
     for system in comparison.systems:

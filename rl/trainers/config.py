@@ -15,8 +15,8 @@ from omnisense.errors import InputError
 from omnisense.reasoning.policies.encoding import Encoder
 from omnisense.rl.recipe import Method, Recipe
 
-_CONFIGS: dict[Method, type[TrainingArguments]] = {
-    "grpo": GRPOConfig, "sft": SFTConfig, "choice": TrainingArguments,
+CONFIGS: dict[Method, type[TrainingArguments]] = {
+    "grpo": GRPOConfig, "sft": SFTConfig, "choice": TrainingArguments, "reply": GRPOConfig,
 }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def build_trainer_config(recipe: Recipe, output: Path) -> TrainingArguments:
         "output_dir": str(output), "seed": recipe.seed, "report_to": [], "logging_steps": 1, "save_total_limit": 2,
         "disable_tqdm": True, "bf16": gpu, "use_cpu": not gpu,
     } | recipe.trainer  # fmt: skip
-    kind: type[TrainingArguments] = _CONFIGS[recipe.method]
+    kind: type[TrainingArguments] = CONFIGS[recipe.method]
     try:
         config = kind(**settings)
     except (TypeError, ValueError) as error:
