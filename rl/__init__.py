@@ -10,6 +10,8 @@ Where to start reading:
   ``checkpoints``.
 - ``rewards``: ``functions`` and ``judge`` are the rewards, ``registry`` their names; ``judge_calibration`` and
   ``calibrate_judge`` calibrate a judge of empathy.
+- ``rewards.replies`` and ``rewards.empathy_head`` reward replies without a judge; ``trainers.alarms`` watches them.
+- ``rollouts``: generation in other processes.
 - ``reporting``: ``evaluate``, ``curves``, ``model_card`` and ``run_summary``, with the types of ``results``.
 - ``tiny`` and ``tiny_herm`` make models and data with which all of it runs on a laptop.
 """

@@ -16,7 +16,7 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         InputError: a file or folder is missing, or a reward cannot be created.
     """
-    if recipe.method == "grpo":
+    if recipe.method in ("grpo", "reply"):
         build_rewards(recipe.rewards)
     check_inputs(recipe)
 

@@ -17,7 +17,7 @@ from omnisense.rl.overrides import apply_override, merge, parse_yaml
 from omnisense.rl.rollouts.workers import RolloutSettings
 from omnisense.rl.trainers.weights import TrainableWeights
 
-Method = Literal["grpo", "sft", "choice"]
+Method = Literal["grpo", "sft", "choice", "reply"]
 
 
 class EvaluationSettings(BaseModel):
@@ -37,6 +37,24 @@ class EvaluationSettings(BaseModel):
     batch_size: int = Field(default=8, ge=1)
 
 
+class AlarmSettings(BaseModel):
+    """Limits at which a run of GRPO is logged as going astray; it goes on.
+
+    Attributes:
+        kl: nats a token from the start.
+        entropy_share: of the entropy at the first step.
+        audit_share: of what a feature that no reward uses (``audit/...``) was at first, but for ``audit/copied``.
+        copied: share of the five-word runs of replies that stand in what the person said.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kl: float = Field(default=1.0, gt=0)
+    entropy_share: float = Field(default=0.25, ge=0, lt=1)
+    audit_share: float = Field(default=0.5, ge=0, lt=1)
+    copied: float = Field(default=0.3, gt=0)
+
+
 class Recipe(BaseModel):
     """A training run. A file may also have ``extends``: another recipe, by name or path, whose keys it overrides.
 
@@ -46,6 +64,7 @@ class Recipe(BaseModel):
         setup: commands that create the recipe's files, shown by ``omnisense train recipes`` and when a file is missing.
         method: GRPO, supervised fine-tuning, or ``choice``: cross-entropy over the scores that ``choose`` compares, on
             what the agent asks (``data.files`` are those of ``omnisense train data agent``).
+            ``reply`` is GRPO on the replies of a guided policy, from the same files.
         policy: the model, as ``--policy`` takes it.
         adapter: a LoRA adapter folder to start from.
         dtype: of the weights; ``auto`` for the checkpoint's own.
@@ -66,6 +85,7 @@ class Recipe(BaseModel):
         prefetch_threads: prompts that are decoded and encoded at once, ahead of the model.
         completion_samples: completions written to the run folder with their frames, each time that the trainer logs.
         seed: of the split and of training.
+        alarms: limits at which a run of GRPO says that something may go wrong.
         stages: for a curriculum: overrides of this recipe, each with a ``name``; a stage starts from the one before.
     """
 
@@ -90,6 +110,7 @@ class Recipe(BaseModel):
     prefetch_threads: int = Field(default=4, ge=1)
     completion_samples: int = Field(default=4, ge=0)
     seed: int = 0
+    alarms: AlarmSettings = AlarmSettings()
     stages: list[dict[str, Any]] = []
 
 

@@ -29,6 +29,7 @@ from omnisense.reasoning.policies.families import family_of
 from omnisense.reasoning.policies.loading import load_model
 from omnisense.reasoning.policies.messages import Messages
 from omnisense.rl.data.choice_split import ChoiceSplit, choice_columns, load_choice_split
+from omnisense.rl.data.reply_rows import ReplySplit, load_reply_split, reply_columns
 from omnisense.rl.data.rows import TrainingRow, build_rows, target_reply
 from omnisense.rl.data.split import Split, load_split
 from omnisense.rl.preflight import check_inputs
@@ -43,6 +44,7 @@ from omnisense.rl.rewards.registry import build_rewards
 from omnisense.rl.rollouts.generation import RolloutGeneration
 from omnisense.rl.rollouts.workers import RolloutWorkers
 from omnisense.rl.run_folder import explain_full_disk, open_run_folder, write_or_check_recipe
+from omnisense.rl.trainers.alarms import AlarmCallback
 from omnisense.rl.trainers.checkpoints import last_complete_checkpoint
 from omnisense.rl.trainers.choice import ChoiceTrainer
 from omnisense.rl.trainers.config import build_trainer_config, check_batch_size, check_sharded_modalities
@@ -101,6 +103,8 @@ def train(
         split: Split | ChoiceSplit
         if recipe.method == "choice":
             split = load_choice_split(recipe.data, recipe.seed)
+        elif recipe.method == "reply":
+            split = load_reply_split(recipe.data, recipe.seed)
         else:
             split = load_split(recipe.data, family_of(source).modalities, recipe.seed, str(source))
         write_or_check_recipe(folder, recipe, split)
@@ -158,6 +162,7 @@ def _run(trainer: Trainer, recipe: Recipe, source: Path, folder: Path, report: O
     """Train from the last complete checkpoint, or from the start, and save the result."""
     if isinstance(trainer, OmniGRPOTrainer):
         trainer.add_callback(CompletionSamplesCallback(trainer, folder, recipe.completion_samples))
+        trainer.add_callback(AlarmCallback(recipe.alarms, folder, report))
     trainer.add_callback(StepLogCallback())
     trainer.remove_callback(PrinterCallback)  # run.log and the progress bar show what it prints
     checkpoint = last_complete_checkpoint(folder / "checkpoints")
@@ -178,7 +183,7 @@ def _start_rollouts(
     report: OnProgress,
 ) -> RolloutGeneration | None:
     """Start the recipe's rollout workers, and check that they read its prompts as the trainer does."""
-    if recipe.rollouts is None or recipe.method != "grpo":
+    if recipe.rollouts is None or recipe.method not in ("grpo", "reply"):
         return None
     report(f"starting {recipe.rollouts.workers} rollout workers ({recipe.rollouts.engine})")
     workers = open_workers.enter_context(contextlib.closing(RolloutWorkers(recipe.rollouts, source, folder)))
@@ -199,7 +204,9 @@ def _build_dataset_rows(
     def count_tokens(prompt: Messages) -> int:
         return estimate_prompt_tokens(encoder, prompt)
 
-    if isinstance(split, ChoiceSplit):
+    if isinstance(split, ReplySplit):
+        columns, too_long = reply_columns(split.train, recipe.data, count_tokens)
+    elif isinstance(split, ChoiceSplit):
         columns, too_long = choice_columns(split.train, recipe.data, count_tokens, recipe.seed)
     else:
         rows, too_long = build_rows(split.train, recipe.data.prompting(), count_tokens, recipe.data.max_prompt_tokens)

@@ -71,6 +71,35 @@ def train_choice(recipe: str, overrides: tuple[str, ...], output: Path | None, a
     _train(recipe, overrides, output, as_json, "choice")
 
 
+@train_group.command("reply")
+@_RECIPE
+@_OVERRIDES
+@_OUTPUT
+@_JSON
+def train_reply(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    """Train replies with GRPO, in the agent's own prompts, on rows of `train data agent`."""
+    _train(recipe, overrides, output, as_json, "reply")
+
+
+@train_group.command("empathy-head")
+@click.option("--epitome", required=True, type=_DIR, metavar="DIR", help="Folder with EPITOME's three files.")
+@click.option("--output", required=True, type=_DIR, metavar="DIR", help="Folder for the heads.")
+@click.option("--seed", default=0, show_default=True)
+def train_empathy_head(epitome: Path, output: Path, seed: int) -> None:
+    """Fit heads that read empathy from a reply's embedding, for the reward reply_empathy.
+
+    EPITOME is for non-commercial research, and so are the heads.
+    """
+    from omnisense.agent.cli.training_progress import print_progress
+    from omnisense.rl.rewards.empathy_head import train_heads
+
+    for found in train_heads(epitome, output, seed, print_progress):
+        click.echo(
+            f"{found.mechanism}: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f} on {found.pairs} replies "
+            f"to held-out posts (always the commonest level: {found.commonest:.3f})"
+        )
+
+
 @train_group.command("curriculum")
 @_RECIPE
 @_OVERRIDES

@@ -22,7 +22,7 @@ from omnisense.reasoning.loop.state import (
 )
 from omnisense.reasoning.policies.base import Policy
 
-_CONTINUATION_TOKENS = 40
+CONTINUATION_TOKENS = 40
 _log = logging.getLogger(__name__)
 
 
@@ -55,21 +55,21 @@ class ReplyWriter:
         batch = [prompt] * settings.drafts
         texts = self._policy.write(
             batch,
-            max_new_tokens=_CONTINUATION_TOKENS,
+            max_new_tokens=CONTINUATION_TOKENS,
             temperature=settings.temperature,
             stop=["\n"],
             seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
             on_token=on_token,
             max_seconds=seconds_left(state, settings),
         )
-        replies = [f"{composed.opening} {_first_sentence(text)}".strip() for text in texts]
+        replies = [complete_reply(composed.opening, text) for text in texts]
         written = tuple(Draft(reply, "policy", shape="continued", opening=composed.opening) for reply in replies)
         spent = state["spent_tokens"] + count_tokens(batch, texts)
         return {"drafts": (*drafts, *written), "spent_tokens": spent, "notes": notes}
 
     def reflect(self, state: State) -> State:
         """Check every draft and choose the best. The composed reply wins only over drafts with faults."""
-        context = self._reply_context(state)
+        context = reply_context(state)
         drafts = tuple(checks.check(draft, context) for draft in state["drafts"])
         best = max(drafts, key=lambda d: (d.score, d.written_by == "policy", -len(d.text)))
         return {"drafts": drafts, "best": best, "revisions": state["revisions"] + 1}
@@ -92,20 +92,32 @@ class ReplyWriter:
         draft = Draft(text, "template", shape=composed.shape, opening=composed.opening)
         return draft, (*state["notes"], *notes)
 
-    def _reply_context(self, state: State) -> checks.ReplyContext:
-        felt, heard = state["emotion"], heard_words(state)
-        shown: set[EmotionValue] = {channel.top for channel in felt.channels}
-        shown |= {phase.value for phase in felt.earlier}
-        opening = state["drafts"][0].opening
-        return checks.ReplyContext(
-            heard,
-            checks.fitting_emotions(felt.value, shown - {"neutral"}),
-            face_emotions=seen_emotions(state["percepts"], felt),
-            has_voice=any(event.channel == "speech" for event in events_of(state)),
-            opening=opening,
-            asks="question" in state["strategy"].value,
-            known=frozenset(content_words(f"{heard} {opening}")),
-        )
+
+def reply_context(state: State) -> checks.ReplyContext:
+    """Return what the drafts of a guided turn are checked against."""
+    felt, heard = state["emotion"], heard_words(state)
+    shown: set[EmotionValue] = {channel.top for channel in felt.channels}
+    shown |= {phase.value for phase in felt.earlier}
+    opening = state["drafts"][0].opening
+    return checks.ReplyContext(
+        heard,
+        checks.fitting_emotions(felt.value, shown - {"neutral"}),
+        face_emotions=seen_emotions(state["percepts"], felt),
+        has_voice=any(event.channel == "speech" for event in events_of(state)),
+        opening=opening,
+        asks="question" in state["strategy"].value,
+        known=known_words(heard, opening),
+    )
+
+
+def known_words(heard: str, opening: str) -> frozenset[str]:
+    """Return the words that a guided policy may use besides supportive ones."""
+    return frozenset(content_words(f"{heard} {opening}"))
+
+
+def complete_reply(opening: str, written: str) -> str:
+    """Return the reply that a guided policy's continuation of an opening makes."""
+    return f"{opening} {_first_sentence(written)}".strip()
 
 
 def _first_sentence(text: str) -> str:

@@ -85,7 +85,7 @@ def load_choice_split(settings: DataSettings, seed: int) -> ChoiceSplit:
         tuple(limit_samples(train, settings.limit, seed)),
         tuple(limit_samples(test, settings.test_limit, seed)),
         {reason: n for reason, n in dropped.items() if n},
-        _fingerprint((*settings.files, *settings.test_files)),
+        fingerprint_of((*settings.files, *settings.test_files)),
     )
 
 
@@ -121,6 +121,7 @@ def choice_columns(
     return columns, too_long
 
 
-def _fingerprint(paths: Sequence[Path]) -> str:
+def fingerprint_of(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of files of rows, or of all in folders."""
     files = [file for path in paths for file in (sorted(path.glob("*.jsonl")) if path.is_dir() else [path])]
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()

@@ -23,6 +23,7 @@ from omnisense.reasoning.answers.choosing import in_form
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, Question
 from omnisense.reasoning.loop.appraiser import measured_emotion
 from omnisense.reasoning.loop.graph import build_graph
+from omnisense.reasoning.loop.reply import reply_context
 from omnisense.reasoning.loop.state import LoopSettings, State, heard_words, initial_state
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.recording import PolicyCall, RecordingPolicy
@@ -197,11 +198,16 @@ def _right_options(question: Question, gold: str) -> list[str]:
 
 def _reply_context(state: State) -> dict[str, str]:
     """Return what a reply is to fit, in words."""
-    drafts = state["drafts"]
+    if not state["drafts"]:
+        return {"heard": heard_words(state), "emotion": state["emotion"].value}
+    context = reply_context(state)
     return {
-        "heard": heard_words(state),
+        "heard": context.said,
         "emotion": state["emotion"].value,
         "need": state["need"].value,
         "strategy": state["strategy"].value,
-        "opening": drafts[0].opening if drafts else "",
+        "opening": context.opening,
+        "fitting": ", ".join(sorted(context.emotions)),
+        "faces": "none seen" if context.face_emotions is None else ", ".join(sorted(context.face_emotions)),
+        "voice": "heard" if context.has_voice else "",
     }

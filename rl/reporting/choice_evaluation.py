@@ -186,12 +186,19 @@ def _compare(rows: Sequence[AgentRow], judged: Sequence[JudgedChoices]) -> Compa
     pairs += [(f"agent, {judged[0].name}", judged[0].agent, f"agent, {j.name}", j.agent) for j in judged[1:]]
     return Comparison(
         questions=len(rows),
-        systems=[_score(name, right, tasks) for name, right in systems],
-        pairs=[_pair(*pair, groups) for pair in pairs],
+        systems=[score_of(name, right, tasks) for name, right in systems],
+        pairs=[pair_of(*pair, groups) for pair in pairs],
     )
 
 
-def _score(name: str, right: Mapping[str, float], tasks: Mapping[str, str]) -> SystemScore:
+def score_of(name: str, right: Mapping[str, float], tasks: Mapping[str, str]) -> SystemScore:
+    """Return a system's mean of what is 1 or 0 in each row, with its interval.
+
+    Args:
+        name: of the system.
+        right: by row.
+        tasks: of the rows.
+    """
     by_task: dict[str, list[float]] = defaultdict(list)
     for key, value in right.items():
         by_task[tasks[key]].append(value)
@@ -206,9 +213,16 @@ def _score(name: str, right: Mapping[str, float], tasks: Mapping[str, str]) -> S
     )  # fmt: skip
 
 
-def _pair(
+def pair_of(
     first: str, before: Mapping[str, float], second: str, after: Mapping[str, float], groups: Mapping[str, str]
 ) -> PairedDifference:
+    """Return the paired difference of a second system from a first.
+
+    Args:
+        first, second: names of the systems.
+        before, after: what is 1 or 0 in each row.
+        groups: of the rows.
+    """
     found = compare(before, after, groups)
     return PairedDifference(
         first=first,

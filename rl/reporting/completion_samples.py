@@ -16,9 +16,13 @@ from omnisense.reasoning.policies.messages import MediaUsage, text_of
 from omnisense.rl.rewards.functions import completion_text
 from omnisense.rl.trainers.grpo import OmniGRPOTrainer
 
+_RANKED = 12  # completions with the most reward, and with the least, that a run's page shows
+
 
 class CompletionSamplesCallback(TrainerCallback):
-    """Writes ``samples/step-00010.html`` each time that the trainer logs.
+    """Writes ``samples/step-00010.html`` each time that the trainer logs, and the run's ``best-and-worst.html``.
+
+    What the rewards like best and least shows at a glance what they teach, and whether it is what was meant.
 
     Args:
         trainer: of the completions.
@@ -28,6 +32,7 @@ class CompletionSamplesCallback(TrainerCallback):
 
     def __init__(self, trainer: OmniGRPOTrainer, folder: Path, count: int) -> None:
         self._trainer, self._folder, self._count = trainer, folder / "samples", count
+        self._ranked: list[tuple[float, str]] = []  # by reward: the best and the worst sections so far
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Write a page."""
@@ -39,6 +44,25 @@ class CompletionSamplesCallback(TrainerCallback):
         self._folder.mkdir(parents=True, exist_ok=True)
         name = f"step-{state.global_step:05d}"
         write_atomically(self._folder / f"{name}.html", _page(name, sections))
+        self._rank(logs, state.global_step)
+        write_atomically(self._folder / "best-and-worst.html", _page("Best and worst", self._ends()))
+
+    def _rank(self, logs: Any, step: int) -> None:
+        """Keep the completions of the last batch with the most and the least reward, among those of the run."""
+        weights = self._trainer.reward_weights.tolist()
+        for i in range(min(len(self._trainer.media_usage), len(logs["completion"]))):
+            values = [rewards[i] for rewards in logs["rewards"].values()]
+            total = sum(w * v for w, v in zip(weights, values, strict=True) if v is not None and v == v)
+            section = f"<h3>reward {total:.3g} at step {step}</h3>{_section(logs, i, MediaUsage())}"
+            self._ranked.append((total, section))
+        self._ranked.sort(key=lambda row: row[0])
+        if len(self._ranked) > 2 * _RANKED:
+            self._ranked = self._ranked[:_RANKED] + self._ranked[-_RANKED:]
+
+    def _ends(self) -> list[str]:
+        shown = [section for _, section in self._ranked]
+        best, worst = shown[::-1][:_RANKED], shown[:_RANKED]
+        return ["<h2>Best</h2>", *best, "<h2>Worst</h2>", *worst]
 
 
 def _section(logs: Any, i: int, usage: MediaUsage) -> str:

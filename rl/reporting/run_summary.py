@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omnisense.files import write_atomically
 from omnisense.rl.data.choice_split import ChoiceSplit
+from omnisense.rl.data.reply_rows import ReplySplit
 from omnisense.rl.data.split import Split
 from omnisense.rl.progress import OnProgress
 from omnisense.rl.recipe import Recipe
@@ -14,6 +15,7 @@ from omnisense.rl.reporting.choice_evaluation import evaluate_choices
 from omnisense.rl.reporting.curves import LogEntry, draw_curves, summarize_log
 from omnisense.rl.reporting.evaluate import Candidate, evaluate_candidates
 from omnisense.rl.reporting.model_card import render_model_card
+from omnisense.rl.reporting.reply_evaluation import evaluate_replies
 from omnisense.rl.reporting.results import RunSummary
 
 
@@ -39,7 +41,10 @@ def summarize_run(
     """
     draw_curves(log, folder / "curves.png")
     comparison = None
-    if isinstance(split, ChoiceSplit):
+    if isinstance(split, ReplySplit):
+        if recipe.evaluation.run and split.test:
+            comparison = evaluate_replies(recipe, split.test, candidates, folder, on_progress)
+    elif isinstance(split, ChoiceSplit):
         if recipe.evaluation.run and split.test:
             comparison, profiles = evaluate_choices(
                 split.test, candidates, folder, recipe.evaluation.batch_size, on_progress

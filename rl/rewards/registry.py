@@ -10,6 +10,15 @@ from typing import Any
 from omnisense.errors import InputError
 from omnisense.rl.rewards.functions import CheckedReward, LengthReward, Reward, accuracy_reward, format_reward
 from omnisense.rl.rewards.judge import ContextReward, EmpathyReward, LogicReward
+from omnisense.rl.rewards.replies import (
+    EmpathyHeadReward,
+    ReplyLengthReward,
+    checks_reward,
+    diversity_reward,
+    faultless_reward,
+    feeling_reward,
+    strategy_reward,
+)
 
 REWARDS: dict[str, Any] = {
     "accuracy": accuracy_reward,
@@ -18,6 +27,13 @@ REWARDS: dict[str, Any] = {
     "context": ContextReward,
     "logic": LogicReward,
     "empathy": EmpathyReward,
+    "reply_checks": checks_reward,
+    "reply_faultless": faultless_reward,
+    "reply_feeling": feeling_reward,
+    "reply_strategy": strategy_reward,
+    "reply_diversity": diversity_reward,
+    "reply_length": ReplyLengthReward,
+    "reply_empathy": EmpathyHeadReward,
 }
 """Reward functions, and classes whose instances are rewards and whose fields are settings."""
 

@@ -17,7 +17,7 @@ _REFUSED: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
         lambda args: args.use_vllm,
         "use_vllm is not supported: TRL passes neither sound nor our token ids to vLLM, whose sampling knows no "
         "suppress_tokens",
-        "Omit use_vllm.",
+        "Omit use_vllm; `rollouts` in a recipe generates in workers, also with vLLM.",
     ),
     (
         lambda args: args.use_transformers_continuous_batching or getattr(args, "use_transformers_paged", False),

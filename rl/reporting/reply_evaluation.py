@@ -1,0 +1,121 @@
+"""Evaluate first drafts of replies before and after training: how many the agent's own checks pass."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from omnisense.files import write_atomically
+from omnisense.reasoning.loop.checks import score
+from omnisense.reasoning.loop.reply import CONTINUATION_TOKENS
+from omnisense.reasoning.loop.state import LoopSettings
+from omnisense.reasoning.policies.load import load_policy
+from omnisense.rl.data.agent_rows import AgentRow
+from omnisense.rl.data.reply_rows import ReplyTarget
+from omnisense.rl.progress import OnProgress
+from omnisense.rl.recipe import Recipe
+from omnisense.rl.reporting.choice_evaluation import pair_of, score_of
+from omnisense.rl.reporting.evaluate import Candidate
+from omnisense.rl.reporting.results import Comparison
+from omnisense.rl.rewards.replies import audit
+from omnisense.rl.trainers.prompt_prefetch import load_prompt
+
+_SHOWN = 40  # replies on the page
+
+
+class FirstDraft(NamedTuple):
+    """A policy's first draft of a reply: the whole reply, its faults by name and reason, and the loop's score."""
+
+    reply: str
+    faults: list[str]
+    score: float
+
+
+def evaluate_replies(
+    recipe: Recipe, rows: Sequence[AgentRow], candidates: Sequence[Candidate], folder: Path, on_progress: OnProgress
+) -> Comparison:
+    """Let every candidate write one draft for each row, as the agent asks for it, and check the drafts.
+
+    Args:
+        recipe: its ``evaluation.batch_size`` and ``seed`` are used.
+        rows: held out.
+        candidates: the base model first, then in the order of training.
+        folder: of the run; ``evaluation/NAME.json`` and ``comparison/replies.md`` are written into it.
+        on_progress: receives a line for each candidate.
+
+    Returns:
+        The share of drafts without a fault, each candidate against the first.
+    """
+    drafts: dict[str, list[FirstDraft]] = {}
+    targets = [ReplyTarget.of(row) for row in rows]
+    lines = ["# First drafts of replies", "", f"On {len(rows)} inputs that no training saw.", "", *_HEADER]
+    for candidate in candidates:
+        on_progress(f"writing {len(rows)} replies with {candidate.name}")
+        written = _write(recipe, rows, candidate)
+        found = drafts[candidate.name] = [_check(goal, text) for goal, text in zip(targets, written, strict=True)]
+        (folder / "evaluation").mkdir(parents=True, exist_ok=True)
+        record = [draft._asdict() for draft in found]
+        write_atomically(folder / "evaluation" / f"{candidate.name}.json", json.dumps(record, indent=1) + "\n")
+        lines.append(_summary(candidate.name, found, audit(list(zip(targets, written, strict=True)))))
+    (folder / "comparison").mkdir(exist_ok=True)
+    page = "\n".join([*lines, "", *_page(targets, drafts)])
+    write_atomically(folder / "comparison" / "replies.md", page)
+    passed = {
+        name: {row.id: float(not draft.faults) for row, draft in zip(rows, found, strict=True)}
+        for name, found in drafts.items()
+    }
+    tasks, groups = {row.id: row.task for row in rows}, {row.id: row.group for row in rows}
+    base = candidates[0].name
+    return Comparison(
+        questions=len(rows),
+        systems=[score_of(name, values, tasks) for name, values in passed.items()],
+        pairs=[pair_of(base, passed[base], name, values, groups) for name, values in passed.items() if name != base],
+    )
+
+
+def _write(recipe: Recipe, rows: Sequence[AgentRow], candidate: Candidate) -> list[str]:
+    policy = load_policy(candidate.policy, adapter=candidate.adapter, batch_size=recipe.evaluation.batch_size)
+    return policy.write(
+        [load_prompt(row.prompt) for row in rows], max_new_tokens=CONTINUATION_TOKENS,
+        temperature=LoopSettings().temperature, stop=["\n"], seed=recipe.seed,
+    )  # fmt: skip
+
+
+def _check(goal: ReplyTarget, written: str) -> FirstDraft:
+    faults = goal.faults(written)
+    return FirstDraft(goal.reply(written), [f"{fault.name}: {fault.reason}" for fault in faults], score(faults))
+
+
+_HEADER = [
+    "| | faultless | mean score | commonest faults | words added | copied | relevance | distinct |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+]
+
+
+def _summary(name: str, drafts: Sequence[FirstDraft], features: dict[str, float]) -> str:
+    names = Counter(fault.partition(":")[0] for draft in drafts for fault in draft.faults)
+    common = ", ".join(f"{fault} {count}" for fault, count in names.most_common(4))
+    share = sum(not draft.faults for draft in drafts) / len(drafts)
+    mean = sum(draft.score for draft in drafts) / len(drafts)
+    shown = " | ".join(f"{features[key]:.2f}" for key in ("words", "copied", "relevance", "distinct"))
+    return f"| {name} | {share:.2f} | {mean:.2f} | {common or 'none'} | {shown} |"
+
+
+def _page(targets: Sequence[ReplyTarget], drafts: dict[str, list[FirstDraft]]) -> list[str]:
+    """Return what was heard, and each candidate's draft with its faults, for the first inputs."""
+    lines: list[str] = []
+    for i, goal in enumerate(targets[:_SHOWN]):
+        lines += [f"**{_plain(goal.heard)}** ({goal.emotion}; {goal.strategy})", ""]
+        for name, found in drafts.items():
+            verdict = "; ".join(found[i].faults) or "no fault"
+            lines.append(f"- {name}: {_plain(found[i].reply)} *({_plain(verdict)})*")
+        lines.append("")
+    return lines
+
+
+def _plain(text: str) -> str:
+    """Return a text on one line, whose marks are not Markdown's."""
+    return " ".join(text.split()).replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;")
