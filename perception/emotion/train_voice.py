@@ -208,8 +208,8 @@ pitch, range of loudness, long-term spectrum (`emotion/voice.py`). Level does no
   {figures["chance"]:.2f}). By speaker: {by_speaker}.
 
 Every speaker left out in turn, under the kinds of degradation that the head is trained on. "Said" is a score of .8 or
-more, from which the timeline names a tone. `benchmarks/results/perception.md` has noise, lines and rooms of other
-kinds.
+more, from which the timeline names a tone. `python -m omnisense.benchmarks.perception DATA --part voice` measures
+noise, lines and rooms of other kinds.
 
 | condition | {head} |
 | --- |{" --- |" * len(next(iter(figures["conditions"].values())))}
