@@ -67,7 +67,8 @@ def _scores(rows: Sequence[dict[str, str]], features: Sequence[np.ndarray], head
 class _Features:
     """A classifier that keeps the features of what it is given, since the utterances do not depend on the head."""
 
-    labels, name = ("features",), "features"
+    labels: tuple[str, ...] = ("features",)
+    name = "features"
 
     def __init__(self, pitch: Any) -> None:
         self.kept: list[np.ndarray] = []
