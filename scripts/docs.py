@@ -116,6 +116,19 @@ def example(name: str) -> str:
     return f'``` {{ .python title="examples/{name}" }}\n{text}\n```'
 
 
+def notebook(name: str) -> str:
+    """Return a notebook of ``docs/notebooks/`` (Jupytext's percent format) as Markdown; the tests run it."""
+    text = (PAGES / "notebooks" / name).read_text("utf-8")
+    parts = []
+    for cell in re.split(r"^# %%", text, flags=re.M)[1:]:
+        kind, _, body = cell.partition("\n")
+        if "[markdown]" in kind:
+            parts.append(re.sub(r"^# ?", "", body.strip(), flags=re.M))
+        else:
+            parts.append(f"``` {{ .python }}\n{body.strip()}\n```")
+    return "\n\n".join(parts)
+
+
 def commands() -> str:
     """Return the help of every command of ``omnisense``."""
     from omnisense.agent.cli.main import cli
@@ -157,7 +170,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGES), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
-    helpers = (value, text_of, table, cell, example, commands, public_names, models)
+    helpers = (value, text_of, table, cell, example, notebook, commands, public_names, models)
     environment.globals |= {helper.__name__: helper for helper in helpers}
     return environment
 

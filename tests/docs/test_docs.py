@@ -79,6 +79,24 @@ def test_commands_on_a_page_run(page, with_clip, run_cli):
             assert done.returncode == 0, f"{line}\n{done.stderr}"
 
 
+@pytest.mark.models
+@pytest.mark.networks
+@pytest.mark.parametrize(
+    "notebook",
+    [
+        pytest.param(file, marks=pytest.mark.slow if "train" in file.stem else ())
+        for file in sorted((REPOSITORY / "docs" / "notebooks").glob("*.py"))
+    ],
+    ids=lambda file: file.stem,
+)
+def test_a_notebook_runs(notebook, with_clip, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        runpy.run_path(str(notebook), run_name="__main__")
+    assert printed.getvalue().strip()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_block_of_code_is_run_or_says_why_not(page):
     for match in BLOCK.finditer(page.read_text("utf-8")):
