@@ -28,6 +28,10 @@ def schema_of(name: str) -> dict[str, Any]:
 
     schema = TypeAdapter(_type_of(name)).json_schema(mode="serialization")
     _simplify(schema)
+    if name == "record":
+        from omnisense.benchmarks.harness.records import SPARSE_FIELDS
+
+        schema["required"] = [field for field in schema["required"] if field not in SPARSE_FIELDS]
     return {"$schema": _DIALECT, "title": f"OmniSense: {SCHEMAS[name]}", **schema}
 
 

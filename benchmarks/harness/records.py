@@ -210,13 +210,14 @@ class Record:
     def to_line(self) -> str:
         """Return the record as one line of JSON; what can be audited is left out where there is nothing."""
         values = self.to_dict()
-        for name in _SPARSE:
+        for name in SPARSE_FIELDS:
             if not values[name] and values[name] != 0:
                 del values[name]
         return json.dumps(values, ensure_ascii=False) + "\n"
 
 
-_SPARSE = (
+# Left out of a line of ``records.jsonl`` where they are empty.
+SPARSE_FIELDS = (
     "source", "group", "tags", "row", "messages", "media", "transcript", "prompt_tokens", "reply_tokens", "calls",
     "model_args", "extracted_by",
 )  # fmt: skip

@@ -110,4 +110,4 @@ def test_evaluation_records(tmp_path):
         lines = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
         for line in lines:
             check("record", line)
-            assert json.loads(json.dumps(Record.from_dict(line).to_dict())) == line
+            assert json.loads(Record.from_dict(line).to_line()) == line
