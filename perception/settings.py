@@ -56,8 +56,9 @@ class PerceptionSettings:
         foreign_speech_model: a multilingual Whisper model that names the language of, and reads, what an English-only
             ``speech_model`` is unsure of; it is loaded where there is such speech. None leaves it out.
         language: a code such as ``en``, or None to detect it.
-        min_word_confidence: the recognizer's confidence, 0 to 1, under which no words are given. English was recognized
-            with .79 and more, other languages as English phrases with less than .6; 0 gives all words.
+        min_word_confidence: the recognizer's confidence, 0 to 1, under which no words are given. Clean English
+            was recognized with .79 and more, other languages as English phrases with less than .6; 0 gives all words.
+            Three quarters of it are enough where ``foreign_speech_model`` finds the same language.
         speaker_model: a speaker embedding, or a pyannote pipeline, for diarization; None leaves diarization out.
         num_speakers: the number of speakers, where it is known.
         voice_emotion_model: ``shipped``, or any Hugging Face audio classification model; None leaves it out.

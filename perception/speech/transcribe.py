@@ -29,6 +29,8 @@ _CHUNK_S = 30.0  # Whisper's window
 _PAD_S = 0.2
 # Languages are identified under this confidence: clean English has .79 and more, German .57 and less.
 _IDENTIFY_UNDER = 0.75
+# Of the least confidence, where a second model found the same language: then the words are rare, not foreign.
+_CONFIRMED_SHARE = 0.75
 _SURE_LANGUAGE = 0.5  # probability of the language; .96 and more for German in a room or on a phone line
 
 
@@ -217,16 +219,16 @@ class Transcriber:
         """Yield what a multilingual model makes of a segment that was recognized without confidence."""
         spoken = foreign.identify_language(samples)
         if spoken in (None, assumed):
-            yield self._gate(segment, assumed, spoken)
+            yield self._gate(segment, assumed, spoken, _CONFIRMED_SHARE if spoken else 1.0)
             return
         for read in foreign.recognize_stretch(samples, segment.start_s, str(spoken)) or [
             replace(segment, confidence=0)
         ]:
             yield self._gate(read, str(spoken), spoken)
 
-    def _gate(self, segment: Segment, language: str, identified: str | None) -> _Recognized:
+    def _gate(self, segment: Segment, language: str, identified: str | None, share: float = 1.0) -> _Recognized:
         """Return a segment of a language with its words, or without them and of the language that was identified."""
-        if (segment.confidence or 0.0) >= self._min_confidence:
+        if (segment.confidence or 0.0) >= share * self._min_confidence:
             return _Recognized(replace(segment, language=language), language)
         return _Recognized(replace(segment, text=""), identified)
 
