@@ -25,6 +25,7 @@ from omnisense.perception.pipeline import Perception
 from omnisense.reasoning.loop.appraisal import Trace
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
 from omnisense.reasoning.loop.extensions import Node, SafetyCheck
+from omnisense.reasoning.loop.gates import append_turn
 from omnisense.reasoning.loop.graph import build_graph
 from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.state import LoopSettings, State, appraisal_of, initial_state
@@ -313,7 +314,7 @@ class Agent:
     def _run(self, state: State, thread_id: str | None, mark: str | None, live: bool) -> Iterator[AgentEvent]:
         """Run the loop over a turn's initial state; record it in its thread if it has begun there (``mark``)."""
         timings: dict[str, float] = {}
-        began = time.perf_counter()
+        began, earlier = time.perf_counter(), len(state["turns"])
         # Without "custom" LangGraph runs each node in this thread, which halves what the loop itself costs.
         modes = ["updates", "custom"] if live else ["updates"]
         for mode, item in self.graph.stream(state, self._config, stream_mode=modes):
@@ -325,6 +326,8 @@ class Agent:
                 timings[stage] = round(timings.get(stage, 0.0) + seconds, 4)
                 state = cast("State", {**state, **update})
                 yield StageDone(stage, update, seconds)
+        if len(state["turns"]) == earlier:  # a node of the user's own stands in place of ours
+            state = {**state, "turns": append_turn(state, state["response"], state["emotion"].value)}
         if thread_id is not None and mark is not None:
             self._memory().finish(thread_id, mark, state["turns"][-1], state["told"])
         yield Finished(self._response(state, timings, thread_id), state["turns"][-1], state["told"])

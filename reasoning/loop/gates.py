@@ -61,7 +61,7 @@ def care(state: State, country: str = "") -> State:
     return {
         "response": reply,
         "best": Draft(reply, "safety gate", score=1.0),
-        "turns": _append_turn(state, reply, "unknown"),
+        "turns": append_turn(state, reply, "unknown"),
     }
 
 
@@ -79,7 +79,7 @@ def release(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
     return {
         "response": reply,
         "safety": finding,
-        "turns": _append_turn(state, reply, state["emotion"].value),
+        "turns": append_turn(state, reply, state["emotion"].value),
         "told": state["told"] or find_facts(_own_words(state)),
     }
 
@@ -91,7 +91,8 @@ def _own_words(state: State) -> str:
     return state["typed"] if len(voices) > 1 else f"{spoken_words(state)}\n{state['typed']}"
 
 
-def _append_turn(state: State, reply: str, emotion: EmotionValue) -> tuple[Turn, ...]:
+def append_turn(state: State, reply: str, emotion: EmotionValue) -> tuple[Turn, ...]:
+    """Return the conversation with this turn."""
     clip, percepts = state["clip"], state["percepts"]
     turn = Turn(
         heard=heard_words(state),

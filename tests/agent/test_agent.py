@@ -177,7 +177,7 @@ agent.respond(text="My dog died yesterday.", thread_id="t")
 """
 
 
-@pytest.mark.parametrize("after", ["resume", "respond"])
+@pytest.mark.parametrize("after", ["resume", pytest.param("respond", marks=pytest.mark.slow)])
 @pytest.mark.subprocess
 def test_a_killed_process_resumes_the_thread(tmp_path, after):
     file = tmp_path / "m.sqlite"

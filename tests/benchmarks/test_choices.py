@@ -46,6 +46,7 @@ def test_items_are_balanced_and_split(data):
     assert "Ann" not in text_of(story.nothing[0])
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_where_it_stopped_and_writes_the_table(data, tmp_path):
     model, records, page = tiny_text(tmp_path / "model"), tmp_path / "r.jsonl", tmp_path / "page.md"
     arguments = [*map(str, data), "--policy", str(model), "--limit", "2", "--records", str(records)]

@@ -39,6 +39,7 @@ def recipe_on(vlm, pictures, *changes):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_tiny_model_learns_the_mix_and_the_second_stage_starts_from_the_first(vlm, pictures, tmp_path):
     recipe = recipe_on(vlm, pictures, "trainer.max_steps=80", "stages.instruct.trainer.max_steps=10")
     result = train_curriculum(recipe, tmp_path / "run")

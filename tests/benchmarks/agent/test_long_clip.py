@@ -37,6 +37,7 @@ def test_a_short_version_is_composed_and_looked_at(tmp_path, short_demo, percept
     assert "| a script that leads | " in table
 
 
+@pytest.mark.slow
 def test_made_up_questions_have_one_answer_and_the_same_seed_gives_the_same():
     examples = make_examples(200, seed=3)
     assert examples == make_examples(200, seed=3)
@@ -50,6 +51,7 @@ def test_made_up_questions_have_one_answer_and_the_same_seed_gives_the_same():
 
 
 @pytest.mark.models
+@pytest.mark.slow
 def test_training_teaches_the_choice_of_windows(tmp_path):
     examples = make_examples(60, seed=1)
     loss = train(tmp_path / "window_policy.npz", examples)

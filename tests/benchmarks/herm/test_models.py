@@ -90,6 +90,7 @@ def vlm(tmp_path_factory):
     return str(tiny_vlm(tmp_path_factory.mktemp("vlm")))
 
 
+@pytest.mark.slow
 def test_texts_of_a_model_must_pass_the_checks(trio, tmp_path, vlm):
     settings = AnnotateSettings(coco=trio.write().coco, captioner_model=vlm, grounder_model=vlm)
     found = run(trio, tmp_path / "out", settings)

@@ -30,6 +30,7 @@ def test_a_shot_has_sound_of_its_length():
 
 @pytest.mark.shared
 @pytest.mark.models
+@pytest.mark.slow
 def test_a_composed_clip_has_its_events_and_they_are_found(shared, tmp_path):
     path = tmp_path / "clip.mp4"
     events = ClipComposer(shared, 3, (0, 1), "03").compose(path, 0.4, ("still", "smile", "picture"))

@@ -6,6 +6,7 @@ from omnisense.benchmarks.speed import conversations
 
 
 @pytest.mark.subprocess
+@pytest.mark.slow
 def test_turns_are_counted_and_timed(tmp_path, monkeypatch):
     for name, value in {"_CONCURRENT_TURNS": 16, "_TURNS_A_PROCESS": 3, "_LONG": 6, "_TIMED": 2}.items():
         monkeypatch.setattr(conversations, name, value)

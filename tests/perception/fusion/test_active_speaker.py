@@ -108,6 +108,7 @@ def test_light_asd_rules_out_a_mouth_that_it_finds_silent():
 
 @pytest.mark.shared
 @pytest.mark.models
+@pytest.mark.slow
 def test_two_real_faces_one_voice_at_a_time(shared, perception, tmp_path):
     from omnisense.benchmarks.perception.compose import Head, compose_clips
     from omnisense.benchmarks.perception.faces import correct_share

@@ -149,7 +149,7 @@ def test_gold_answers_in_their_usual_forms():
     one, several = Question("?", "one", FOUR), Question("?", "several", FOUR)
     assert [canonical(g, one) for g in ("B", "b", "B. sad", "sad", "E", "")] == ["B", "B", "B", "B", "", ""]
     assert [canonical(g, several) for g in ("AC", "A, C", "C,A")] == ["AC"] * 3
-    assert [canonical(g, Question("?", "number")) for g in ("3", "10", "11", "x")] == ["3", "10", "", ""]
+    assert [canonical(g, Question("?", "number")) for g in ("3", "10", "11", "x")] == ["3", "10", "11", ""]
     assert canonical("Yes", Question("?", "yes_no")) == "yes"
 
 

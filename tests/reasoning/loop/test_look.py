@@ -294,6 +294,7 @@ def test_the_agents_answer_cites_what_it_looked_at(tmp_path):
         def perceive(self, clip, on_stream=None):
             return HOUR
 
+        open = staticmethod(open_clip)
         perceive_closely = staticmethod(never)
         add_text_emotion = staticmethod(lambda transcript: transcript)
 

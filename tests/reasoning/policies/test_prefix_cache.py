@@ -127,6 +127,7 @@ def test_a_prompt_larger_than_the_memory_is_not_kept(tiny_model):
 
 
 @pytest.mark.models
+@pytest.mark.slow
 def test_the_default_model_writes_and_chooses_the_same():
     policy, plain = TransformersPolicy(dtype="float32"), TransformersPolicy(dtype="float32", cache_mib=0)
     plain._loaded = policy.load()
