@@ -25,7 +25,7 @@ from omnisense.reasoning.loop.appraisal import HarmCategory, RiskGrade, SafetyFi
 from omnisense.reasoning.safety import heads
 from omnisense.reasoning.safety.heads import RiskScores
 from omnisense.reasoning.safety.help_lines import help_lines
-from omnisense.reasoning.safety.patterns import Sign, find_signs, is_figure_of_speech
+from omnisense.reasoning.safety.patterns import Sign, find_signs, is_figure_of_speech, is_grief
 
 # Probabilities from which a sentence counts, chosen on the split "tune" of the sentences.
 RISK_FROM = 0.6  # from .35, alarms went to ordinary questions and to words that a recognizer had got wrong
@@ -180,7 +180,7 @@ def _grade_of(text: str) -> RiskGrade:
 
 
 def _threshold_of(sentence: str, threshold: float) -> float:
-    if is_figure_of_speech(sentence):
+    if is_figure_of_speech(sentence) or is_grief(sentence):
         return _FIGURE_FROM
     return threshold if detect_language(sentence) in ("", "en") else _OTHER_LANGUAGE_FROM
 

@@ -96,8 +96,8 @@ patterns for what is explicit in English, Spanish, French and German. A sentence
   {splits["tune"]} to choose thresholds, {splits["held-out"]} held out, which choices were made with in view, and
   {splits["unseen"]} unseen ones. These were written when nothing was changed any more, apart from the others (sixty of
   which the writer had seen); those that were among the others already were left out. After their figures had
-  been seen, 76 sentences of grief were added to fit on and 15 to choose with, for two false alarms that were found by
-  hand; nothing else was changed. The figures here are theirs.
+  been seen, patterns of grief were added ("my dog died"), for two false alarms that were found by hand, with 15
+  sentences to check them; nothing else was changed. The figures here are theirs.
 - **Recall on unseen English**: all {_share(c.finding.escalate for c in risks)}; explicit, slang and spoken
   **{_share(c.finding.escalate for c in risks if c.row["style"] in _EXPLICIT)}**; implied
   **{_share(c.finding.escalate for c in risks if c.row["style"] == "implied")}**, and

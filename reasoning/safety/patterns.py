@@ -6,7 +6,7 @@ import functools
 import re
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Sign(NamedTuple):
@@ -35,9 +35,26 @@ def is_figure_of_speech(sentence: str) -> bool:
     return bool(_patterns()[1].search(sentence))
 
 
+def is_grief(sentence: str) -> bool:
+    """Whether a sentence says that somebody else has died, and nothing of what the person means to do."""
+    is_about_death, means_to = _grief_patterns()
+    return bool(is_about_death.search(sentence)) and not means_to.search(sentence)
+
+
+@functools.lru_cache(maxsize=1)
+def _grief_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    table = _tables()["grief"]
+    any_of, unless = (re.compile("|".join(table[name]), re.IGNORECASE) for name in ("any", "unless"))
+    return any_of, unless
+
+
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("patterns.toml").read_text("utf-8"))
+
+
 @functools.lru_cache(maxsize=1)
 def _patterns() -> tuple[list[tuple[str, str, bool, re.Pattern[str]]], re.Pattern[str]]:
-    tables = tomllib.loads(Path(__file__).with_name("patterns.toml").read_text("utf-8"))
+    tables = _tables()
     signs = [
         (row["category"], row["grade"], row.get("certain", False), re.compile("|".join(row["any"]), re.IGNORECASE))
         for row in tables["risk"]
