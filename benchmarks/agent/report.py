@@ -28,7 +28,8 @@ COST_NOTE = (
     "Medians over turns of text. A plain call is a system message of one sentence and the text; its seconds and "
     "written tokens are scaled to the length of the agent's reply. Seconds on the clock suffer from other work on "
     "the machine; modelled seconds are those of a model that reads 500 and writes 15 tokens a second, without a "
-    "prefix cache. CPU seconds and ratios of neighbouring turns do not."
+    "prefix cache. CPU seconds do not. Turns, then plain calls, are measured one after the other, twice, so that a "
+    "policy that keeps its cache finds the beginning of its prompt there; the faster of the two counts."
 )
 REPLIES_NOTE = (
     "A shape is a reply without quotations, numbers, feelings and the person's own words. Proxies are counted by a "
