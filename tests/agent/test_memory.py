@@ -70,6 +70,7 @@ with Agent(ScriptedPolicy(["I hear you, and it sounds hard."]), memory=sys.argv[
 
 
 @pytest.mark.subprocess
+@pytest.mark.slow
 def test_two_processes_lose_no_turn(file):
     running = [subprocess.Popen([sys.executable, "-c", WRITING, str(file), name]) for name in ("Ana", "Ben")]
     assert [process.wait(timeout=120) for process in running] == [0, 0]

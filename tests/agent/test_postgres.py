@@ -118,6 +118,7 @@ def test_threads_are_listed_and_forgotten(url):
         assert agent.threads() == []
 
 
+@pytest.mark.slow
 def test_a_killed_process_resumes_the_thread(url):
     process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"writing\n"

@@ -31,6 +31,7 @@ def some_boxes(rng, count):
 
 
 @pytest.mark.networks
+@pytest.mark.slow
 def test_overlaps_and_matching_agree_with_torchvision_and_scipy():
     rng = np.random.default_rng(0)
     met = 0

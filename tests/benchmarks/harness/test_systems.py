@@ -147,6 +147,7 @@ def test_the_agent_reads_answers_off_the_clip(shared, tmp_path):
 
 @pytest.mark.models
 @pytest.mark.shared
+@pytest.mark.slow
 def test_our_own_transcript_goes_into_the_prompt(shared, tmp_path):
     import shutil
 
