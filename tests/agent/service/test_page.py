@@ -37,11 +37,16 @@ AudioBufferSourceNode.prototype.start = function (...rest) {
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *FAKE_DEVICES])
-        yield opened
-        opened.close()
+def playwright():
+    with sync_api.sync_playwright() as found:  # one at a time in a thread
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser(playwright):
+    opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *FAKE_DEVICES])
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -193,7 +198,7 @@ def test_help_is_shown_at_once_whatever_page_is_open(perception, open_page):
 
 @pytest.mark.models
 @pytest.mark.slow
-def test_spoken_conversation_with_a_microphone_file(perception, tmp_path):
+def test_spoken_conversation_with_a_microphone_file(perception, playwright, tmp_path):
     """Speak, see the words, hear the reply: what was played says what the reply says."""
     import jiwer
 
@@ -212,10 +217,7 @@ def test_spoken_conversation_with_a_microphone_file(perception, tmp_path):
         file.setparams((1, 2, PCM_RATE_HZ, 0, "NONE", ""))
         file.writeframes(to_pcm16(said))
     flags = ["--no-sandbox", *FAKE_DEVICES, f"--use-file-for-fake-audio-capture={tmp_path / 'said.wav'}"]
-    with (
-        running(scripted_agent(policy=ScriptedPolicy([reply]), perception=perception), voice=voice) as service,
-        sync_api.sync_playwright() as playwright,
-    ):
+    with running(scripted_agent(policy=ScriptedPolicy([reply]), perception=perception), voice=voice) as service:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         page = browser.new_page()
         page.set_default_timeout(120_000)
