@@ -17,6 +17,7 @@ from omnisense.benchmarks.harness.suite import (
     ReportSpec,
     Suite,
     SuiteOption,
+    begins_with_keys,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ TASKS = {
     "Inference": 154,
     "Comparative": 131,
 }
-_HEAD = 4096  # characters of a file by which its format is recognized
 
 PROTOCOL = PublishedProtocol(prompts="authors", think=False, separate_audio=False, max_new_tokens=10, temperature=0.0)
 
@@ -99,9 +99,7 @@ def is_question_file(path: Path) -> bool:
     file = path / "qa.json" if path.is_dir() else path
     if not file.is_file():
         return path.is_dir() and path.name.lower() == "daily-omni" and (path / "qa_think.json").is_file()
-    with file.open(encoding="utf-8", errors="replace") as text:
-        head = text.read(_HEAD)
-    return '"Choice"' in head and '"video_id"' in head
+    return begins_with_keys(file, "Choice", "video_id")
 
 
 SUITE = Suite(

@@ -18,6 +18,7 @@ from omnisense.benchmarks.harness.suite import (
     ReportSpec,
     Suite,
     SuiteOption,
+    begins_with_keys,
 )
 
 if TYPE_CHECKING:
@@ -78,10 +79,7 @@ def is_question_file(path: Path) -> bool:
     """Return whether a path is a folder with ``benchmark_json/``, or a file of rows with ``conversations``."""
     if path.is_dir():
         return (path / "benchmark_json").is_dir()
-    if not path.is_file():
-        return False
-    with path.open(encoding="utf-8", errors="replace") as text:
-        return '"conversations"' in text.read(4096)
+    return begins_with_keys(path, "conversations")
 
 
 SUITE = Suite(

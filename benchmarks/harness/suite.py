@@ -157,6 +157,15 @@ class ReportSpec:
     protocol: PublishedProtocol | None = None
 
 
+def begins_with_keys(file: Path, *keys: str) -> bool:
+    """Return whether a file is there and all keys of a row stand in its first 4,096 characters."""
+    if not file.is_file():
+        return False
+    with file.open(encoding="utf-8", errors="replace") as text:
+        head = text.read(4096)
+    return all(f'"{key}"' in head for key in keys)
+
+
 @dataclass(frozen=True)
 class Suite:
     """A benchmark. Its functions must be module-level functions, since a suite travels to worker processes.

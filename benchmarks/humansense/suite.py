@@ -7,14 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnisense.benchmarks.harness.suite import ModelUnderTest, PublishedProtocol, ReportSpec, Suite, SuiteOption
+from omnisense.benchmarks.harness.suite import (
+    ModelUnderTest,
+    PublishedProtocol,
+    ReportSpec,
+    Suite,
+    SuiteOption,
+    begins_with_keys,
+)
 from omnisense.benchmarks.humansense.tasks import TASKS
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
     from omnisense.benchmarks.harness.prompting import PromptTemplates
 
-_HEAD = 4096  # characters of a file by which its format is recognized
 
 PROTOCOL = PublishedProtocol(prompts="authors", frames="humansense", max_pixels=360 * 420, separate_audio=False)
 
@@ -56,10 +62,7 @@ def load_templates(folder: Path, think: bool) -> PromptTemplates:
 
 def is_question_file(path: Path) -> bool:
     """Return whether a path is a folder, or a file of rows with ``questions``."""
-    if not path.is_file():
-        return True
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return '"questions"' in file.read(_HEAD)
+    return not path.is_file() or begins_with_keys(path, "questions")
 
 
 SUITE = Suite(

@@ -10,13 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnisense.benchmarks.harness.suite import ModelUnderTest, PublishedProtocol, ReportSpec, Suite, SuiteOption
+from omnisense.benchmarks.harness.suite import (
+    ModelUnderTest,
+    PublishedProtocol,
+    ReportSpec,
+    Suite,
+    SuiteOption,
+    begins_with_keys,
+)
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
     from omnisense.benchmarks.harness.prompting import PromptTemplates
 
-_HEAD = 4096  # characters of a file by which its format is recognized
 
 PROTOCOL = PublishedProtocol(
     prompts="authors", think=True, audio=True, separate_audio=True, max_new_tokens=2048, temperature=0.0
@@ -69,11 +75,7 @@ def load_templates(folder: Path, think: bool) -> PromptTemplates:
 
 def is_question_file(path: Path) -> bool:
     """Return whether a path is a file of rows with ``problem_type``, or a folder with one named ``qa.json``."""
-    file = path / "qa.json" if path.is_dir() else path
-    if not file.is_file():
-        return False
-    with file.open(encoding="utf-8", errors="replace") as text:
-        return '"problem_type"' in text.read(_HEAD)
+    return begins_with_keys(path / "qa.json" if path.is_dir() else path, "problem_type")
 
 
 SUITE = Suite(

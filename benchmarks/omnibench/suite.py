@@ -17,6 +17,7 @@ from omnisense.benchmarks.harness.suite import (
     ReportSpec,
     Suite,
     SuiteOption,
+    begins_with_keys,
 )
 
 if TYPE_CHECKING:
@@ -73,10 +74,7 @@ def is_question_file(path: Path) -> bool:
     names = ("dataset/batch-5_1142_20240817.jsonl", "batch-5_1142_20240817.jsonl")
     if path.is_dir():
         return any((path / name).is_file() for name in names)
-    if not path.is_file():
-        return False
-    with path.open(encoding="utf-8", errors="replace") as text:
-        return '"audio content"' in text.read(4096)
+    return begins_with_keys(path, "audio content")
 
 
 _GIVEN = ("media", "text", "none")

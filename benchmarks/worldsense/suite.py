@@ -19,13 +19,13 @@ from omnisense.benchmarks.harness.suite import (
     ReportSpec,
     Suite,
     SuiteOption,
+    begins_with_keys,
 )
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
     from omnisense.benchmarks.harness.records import Record
 
-_HEAD = 4096  # characters of a file by which its format is recognized
 
 PROTOCOL = PublishedProtocol(
     prompts="authors", think=False, lacks=("the authors' prompt file: their wording is in other harnesses",)
@@ -89,9 +89,7 @@ def is_question_file(path: Path) -> bool:
     file = path / "worldsense_qa.json" if path.is_dir() else path
     if not file.is_file():
         return path.is_dir() and path.name.lower() == "worldsense" and (path / "qa_think.json").is_file()
-    with file.open(encoding="utf-8", errors="replace") as text:
-        head = text.read(_HEAD)
-    return '"candidates"' in head and '"task_domain"' in head
+    return begins_with_keys(file, "candidates", "task_domain")
 
 
 SUITE = Suite(

@@ -22,3 +22,10 @@ def prepare_reference(trainer: Any, model: Any) -> Any:
 
         return prepare_fsdp(model, trainer.accelerator)
     return trainer.accelerator.prepare_model(model.eval(), evaluation_mode=True)
+
+
+def shards_weights(trainer: Any) -> bool:
+    """Return whether a process holds only a part of the weights, so that no part of the model runs by itself."""
+    from transformers.integrations import is_deepspeed_zero3_enabled
+
+    return bool(trainer.is_fsdp_enabled or is_deepspeed_zero3_enabled())

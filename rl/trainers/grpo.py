@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOConfig, GRPOTrainer
 
 from omnisense.reasoning.policies.batching import collate, to_device
@@ -24,7 +23,7 @@ from omnisense.reasoning.policies.messages import MediaUsage
 from omnisense.rl.rollouts.generation import RolloutGeneration, sampling_from
 from omnisense.rl.trainers.checkpoints import ExactCheckpointMixin
 from omnisense.rl.trainers.checks import check_full_precision, check_grpo_settings
-from omnisense.rl.trainers.distributed import prepare_reference
+from omnisense.rl.trainers.distributed import prepare_reference, shards_weights
 from omnisense.rl.trainers.epoch_sampler import EpochSeededSampler
 from omnisense.rl.trainers.full_forward import add_scoring_head, unwrap_model
 from omnisense.rl.trainers.prompt_prefetch import PromptPrefetcher, load_prompt
@@ -102,8 +101,7 @@ class OmniGRPOTrainer(ExactCheckpointMixin, GRPOTrainer):
             self.beta = args.beta = beta
             add_scoring_head(ref_model, self.temperature)
             self.ref_model = prepare_reference(self, ref_model)
-        sharded = self.is_fsdp_enabled or is_deepspeed_zero3_enabled()  # no tower runs by itself
-        if share_prompts and not sharded and has_frozen_towers(self.model):
+        if share_prompts and not shards_weights(self) and has_frozen_towers(self.model):
             self._towers = TowerFeatures(unwrap_model(self.accelerator.unwrap_model(self.model)))
             if ref_model is not None:
                 self._towers.attach(ref_model)

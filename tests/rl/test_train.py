@@ -81,11 +81,11 @@ def staged(tiny, tiny_data, seed, steps, *stages):
 
 @pytest.mark.slow
 def test_a_tiny_model_learns_to_see(tiny, tmp_path):
-    make_data(tmp_path / "data")
+    make_data(tmp_path / "data", each=60)  # the interval is over held-out clips: few of them make it wide
     result = train_curriculum(staged(tiny, tmp_path / "data", 0, 60, "video"), tmp_path / "run")
     pairs = {(pair.second, pair.first): pair.difference for pair in result.comparison.pairs}
     assert set(pairs) == {("form", "base"), ("video", "base"), ("video", "form")}
-    assert pairs["video", "form"].mean > 0.3  # eight clips: the interval over clips is wide
+    assert pairs["video", "form"].low > 0
     form_score, video_score = (one.strict.mean for one in result.comparison.systems[1:])
     assert video_score > form_score
     reward = result.stages[1].log.curves["reward"]

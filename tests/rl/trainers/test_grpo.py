@@ -406,4 +406,4 @@ def test_the_trainer_stays_thin():
 
     folder = Path(trainers.__file__).parent
     lines = [(folder / name).read_text().splitlines() for name in ("grpo.py", "full_forward.py", "checkpoints.py")]
-    assert sum(bool(line.strip()) for file in lines for line in file) <= 320
+    assert sum(bool(line.strip()) for file in lines for line in file) < 300
