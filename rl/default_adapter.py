@@ -7,10 +7,13 @@ MIT, MIT, CC BY 4.0, MIT). OUTPUT gets ``rows/`` (what the agent asks about them
 folder ``seed-N`` of ``omnisense train choice``, whose ``final/`` is the adapter. The rows do not depend on the seed:
 runs with several seeds share them. The same command goes on where it was interrupted.
 
+The emotion decision is trained, on comments with one emotion. The other decisions of the loop have no labels, and
+questions with letters gain nothing at this size and lose where they are trained: of these, a few rows keep the
+probabilities that the model without an adapter gives, so that training does not change them by accident.
+
 Held out are the comments of GoEmotions' dev file, and a quarter of the videos, stories, dialogues and questions of the
 other sets. Every fifth training comment is left out, too: on these thresholds and profiles are fitted.
-
-No adapter ships: ``rl/results/agent_choices.md`` says what one gained and lost.
+``rl/results/agent_choices.md`` says what is gained.
 """
 
 from __future__ import annotations
@@ -27,17 +30,19 @@ import click
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
+from omnisense.reasoning.policies.load import load_policy
 from omnisense.rl.data.agent_rows import AgentRow, write_agent_rows
 from omnisense.rl.data.agent_sources import record
 from omnisense.rl.data.converters import convert
 from omnisense.rl.data.split import is_held_out
 from omnisense.rl.progress import OnProgress
+from omnisense.rl.trainers.prompt_prefetch import load_prompt
 
 RECIPE = "smollm2-choice"
 _COMMENTS = "goemotions"
-# Rows to train on and to judge by. Comments are most of the first: they are short, and the decision that the agent
-# always makes. Of the long texts a few teach what is asked.
-TRAIN = {"comments": 700, _COMMENTS: 350, "siq2": 200, "tombench": 60, "casino": 50, "counselchat": 30}
+# Rows to train on, rows that keep what the model does, and rows to judge by.
+TRAIN = {"comments": 1400}
+KEPT = {"need": 60, "strategy": 60, _COMMENTS: 30, "siq2": 40, "tombench": 14, "casino": 8, "counselchat": 8}
 TEST = {"comments": 500, _COMMENTS: 120, "siq2": 120, "tombench": 60, "casino": 40, "counselchat": 40}
 _HELD_OUT, _STRIDE = 0.25, 5
 _SEED = 0  # of the rows
@@ -57,20 +62,36 @@ def prepare(data: Path, folder: Path, on_progress: OnProgress) -> tuple[Path, Pa
     train, test = folder / "train.jsonl", folder / "test.jsonl"
     if train.is_file() and test.is_file():
         return train, test
-    parts: dict[str, tuple[list[AgentRow], list[AgentRow]]] = {}
+    parts: dict[str, tuple[list[AgentRow], list[AgentRow]]] = {}  # of the training side, and held out
     for name in (_COMMENTS, "siq2", "tombench", "casino", "counselchat"):
         on_progress(f"recording what the agent asks about {name}")
         parts[name] = _questions(name, data / name, folder, on_progress)
     on_progress("recording what the agent decides about comments")
     comments = data / _COMMENTS
     dev = next(comments.glob("dev.tsv*"))
-    parts["comments"] = (
-        _labelled(record(comments, round(TRAIN["comments"] * 1.1), _SEED, on_progress)),
-        _labelled(record(dev, round(TEST["comments"] * 1.1), _SEED, on_progress)),
-    )
-    write_agent_rows(_take({name: part for name, (part, _) in parts.items()}, TRAIN), train)
+    asked = record(comments, round(TRAIN["comments"] * 1.1), _SEED, on_progress)
+    parts["comments"] = _labelled(asked), _labelled(record(dev, round(TEST["comments"] * 1.1), _SEED, on_progress))
+    kept = [*_by_decision(asked, ("need", "strategy")), *_take({name: part for name, (part, _) in parts.items()}, KEPT)]
+    rows = [*_take({"comments": parts["comments"][0]}, TRAIN), *_with_reference(kept)]
+    random.Random(_SEED).shuffle(rows)
+    write_agent_rows(rows, train)
     write_agent_rows(_take({name: part for name, (_, part) in parts.items()}, TEST), test)
     return train, test
+
+
+def _by_decision(rows: Sequence[AgentRow], decisions: Sequence[str]) -> list[AgentRow]:
+    named = [row.model_copy(update={"task": f"comments: {row.decision}"}) for row in rows]
+    return [row for name in decisions for row in [r for r in named if r.decision == name][: KEPT[name]]]
+
+
+def _with_reference(rows: Sequence[AgentRow]) -> list[AgentRow]:
+    """Return rows with the probabilities that the model gives without an adapter."""
+    policy = load_policy(DEFAULT_POLICY, adapter=None)
+    choices = policy.choose([load_prompt(row.prompt) for row in rows], [row.options for row in rows])
+    return [
+        row.model_copy(update={"reference": list(choice.probabilities)})
+        for row, choice in zip(rows, choices, strict=True)
+    ]
 
 
 def _questions(name: str, source: Path, folder: Path, on_progress: OnProgress) -> tuple[list[AgentRow], list[AgentRow]]:
@@ -84,7 +105,7 @@ def _questions(name: str, source: Path, folder: Path, on_progress: OnProgress) -
         if held_out is not None:
             sides[held_out].append(row)
     found: list[list[AgentRow]] = []
-    for side, wanted in zip(sides, (TRAIN[name], TEST[name]), strict=True):
+    for side, wanted in zip(sides, (KEPT[name], TEST[name]), strict=True):
         file = folder / "questions" / f"{name}-{len(found)}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, json.dumps(side[: 2 * wanted], ensure_ascii=False) + "\n")
@@ -115,6 +136,7 @@ def _take(parts: Mapping[str, Sequence[AgentRow]], wanted: Mapping[str, int]) ->
     taken = [
         row.model_copy(update={"task": f"{name}: {row.decision}"})
         for name in wanted
+        if name in parts
         for row in parts[name][: wanted[name]]
     ]
     random.Random(_SEED).shuffle(taken)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from omnisense.agent.cli.options import JSON, PerceptionOptions, perception_options, print_json, print_status
+from omnisense.agent.cli.options import ADAPTER, JSON, PerceptionOptions, perception_options, print_json, print_status
 
 
 @click.command("calibrate")
@@ -18,7 +18,7 @@ from omnisense.agent.cli.options import JSON, PerceptionOptions, perception_opti
     metavar="MODEL",
     help="A listed name, folder or hub id; chat:PROVIDER:MODEL.",
 )
-@click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model.")
+@ADAPTER
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -31,7 +31,7 @@ from omnisense.agent.cli.options import JSON, PerceptionOptions, perception_opti
 def calibrate_command(
     data: Path,
     policy: str,
-    adapter: str | None,
+    adapter: str,
     output: Path | None,
     description: str,
     perception: PerceptionOptions,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import click
 from click.core import ParameterSource
 
+from omnisense.agent.cli.options import ADAPTER
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ _SYSTEM = (
         type=click.Choice(["random", "majority", "longest"]),
         help="Evaluate a baseline instead of a model.",
     ),
-    click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model."),
+    ADAPTER,
     click.option(
         "--model-args",
         default="",

@@ -45,13 +45,21 @@ POLICY = click.option(
     help="Language model: a listed name, folder, hub id or GGUF file; chat:PROVIDER:MODEL; scripted[:FILE].",
 )
 
+ADAPTER = click.option(
+    "--adapter",
+    default="default",
+    show_default=True,
+    metavar="DIR",
+    help="LoRA adapter for a local model. `default`: the one that comes with the model, if any; `none`: without it.",
+)
+
 
 @dataclass(frozen=True)
 class AgentOptions:
     """Values of the options that :func:`agent_options` adds."""
 
     policy: str
-    adapter: str | None = None
+    adapter: str = "default"
     memory: str | None = None
     no_store: bool = False
     seed: int = 0
@@ -101,7 +109,7 @@ class PerceptionOptions:
 
 _AGENT = (
     POLICY,
-    click.option("--adapter", metavar="DIR", help="LoRA adapter for a local model."),
+    ADAPTER,
     MEMORY,
     click.option("--no-store", is_flag=True, help="Store nothing: neither the conversation nor percepts."),
     click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed for sampling the drafts."),

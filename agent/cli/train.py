@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from omnisense.agent.cli.options import ADAPTER
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def train_config(name: str) -> None:
 @click.option(
     "--policy", metavar="NAME", help="For traces: the policy that reasons. For agent: the one that is recorded."
 )
-@click.option("--adapter", metavar="DIR", help="Its LoRA adapter.")
+@ADAPTER
 @click.option(
     "--num-attempts", type=click.IntRange(1), default=4, show_default=True, help="For traces: replies per question."
 )
@@ -167,7 +168,7 @@ def train_data(
     limit: int,
     seed: int,
     policy: str | None,
-    adapter: str | None,
+    adapter: str,
     num_attempts: int,
 ) -> None:
     """Convert the dataset SET in the folder SOURCE to training rows.

@@ -338,7 +338,9 @@ def _manifest(settings: RunSettings, dataset: Dataset, questions: int, not_asked
 def _model_version(system: SystemSettings) -> str:
     """Not part of a run's identity: a folder's stamps differ between the machines of one run."""
     remote = system.kind == "baseline" or system.policy.partition(":")[0] in ("chat", "scripted")
-    return system.policy if remote else models.version(system.policy)
+    if remote:
+        return system.policy
+    return "+".join(models.version(name) for name in (system.policy, system.adapter) if name)
 
 
 def _version(package: str) -> str:

@@ -23,6 +23,7 @@ from omnisense.reasoning.answers.question import (
     strip_letter,
 )
 from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.load import DEFAULT_ADAPTER, resolve_adapter
 from omnisense.reasoning.policies.messages import MediaUsage, Messages, PreparedPrompt, clip_of, message
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ class SystemSettings:
     Attributes:
         kind: a policy alone, our agent around one, or a baseline.
         policy: a policy's name (see :func:`omnisense.load_policy`), or the baseline's.
-        adapter: a LoRA folder.
+        adapter: a LoRA folder or listed name, None for none. ``default`` becomes the one that comes with the policy, or
+            None.
         modalities: what a chat model takes besides text.
         model_args: how a model is loaded, by name (:func:`omnisense.load_policy`).
         method: ``write`` lets the model write; ``choose`` compares the likelihood of the answers.
@@ -150,7 +152,7 @@ class SystemSettings:
 
     kind: Literal["policy", "agent", "baseline"] = "policy"
     policy: str = "smollm2-135m-instruct"
-    adapter: str | None = None
+    adapter: str | None = DEFAULT_ADAPTER
     modalities: tuple[str, ...] = ()
     model_args: dict[str, str] = field(default_factory=dict)
     method: Literal["write", "choose"] = "write"
@@ -160,6 +162,9 @@ class SystemSettings:
     batch_size: int = 8
     speech_model: str = "whisper-tiny.en"
     judge: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "adapter", resolve_adapter(self.policy, self.adapter))
 
     @property
     def label(self) -> str:

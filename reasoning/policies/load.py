@@ -11,13 +11,14 @@ from omnisense.errors import InputError
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
+DEFAULT_ADAPTER = "default"  # the one that the model list names for the model, if any
 MODEL_ARGS = ("dtype", "device_map", "attn_implementation", "quantization")
 
 
 def load_policy(
     name: str = DEFAULT_POLICY,
     *,
-    adapter: str | Path | None = None,
+    adapter: str | Path | None = DEFAULT_ADAPTER,
     modalities: Iterable[str] = (),
     batch_size: int = 8,
     seed: int = 0,
@@ -30,7 +31,8 @@ def load_policy(
         name: a language model of ``omnisense models list``, a folder, a hub id ``owner/name``, a GGUF file;
             ``chat:PROVIDER:MODEL`` for any LangChain chat model (``chat:openai:gpt-4.1-mini``,
             ``chat:ollama:qwen2.5``); ``scripted`` or ``scripted:FILE.json``.
-        adapter: a LoRA folder to load on top of a local model that is no GGUF file.
+        adapter: a LoRA adapter to load on top of a local model that is no GGUF file: a folder or a listed name.
+            ``default`` is the one that the model list names for the model, where it names one; None leaves it out.
         modalities: what a chat model accepts besides text: ``image``, ``audio``. Local models know theirs.
         batch_size: prompts in a batch for a local model; concurrent requests for a chat model.
         seed: for sampling.
@@ -43,7 +45,7 @@ def load_policy(
         InputError: the name is malformed, a modality is unknown, or an adapter is given for a GGUF model, or a model
             argument is unknown or does not fit the kind of model.
     """
-    arguments = _checked(model_args or {})
+    arguments, adapter = _checked(model_args or {}), resolve_adapter(name, adapter)
     kind, _, rest = name.partition(":")
     if arguments and kind in ("scripted", "chat"):
         raise InputError(f"model arguments do not apply to {name}", "Leave them out.")
@@ -67,6 +69,22 @@ def load_policy(
     return TransformersPolicy(
         name, adapter=adapter, batch_size=batch_size, seed=seed, on_progress=on_progress, **arguments
     )
+
+
+def resolve_adapter(policy: str, adapter: str | Path | None) -> str | None:
+    """Return the folder or listed name of the adapter that a policy is to have; None for none.
+
+    Args:
+        policy: its name, as :func:`load_policy` takes it.
+        adapter: ``default`` for the one that the model list names for this model, if any; ``none`` or None for none;
+            else the adapter itself.
+    """
+    if adapter is None or str(adapter) == "none":
+        return None
+    if str(adapter) != DEFAULT_ADAPTER:
+        return str(adapter)
+    spec = models.list_models().get(policy)
+    return spec.adapter if spec else None
 
 
 def _checked(arguments: Mapping[str, str]) -> dict[str, Any]:

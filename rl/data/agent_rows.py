@@ -47,6 +47,8 @@ class AgentRow(BaseModel):
             where it measures none.
         measured: by channel, what it says about the options.
         context: what a reply is to fit: what was heard, the appraisal, and the opening; empty for a choice.
+        reference: the probabilities that a model gave the options, which training is to keep; empty where it is to
+            teach the right option, or nothing.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -62,6 +64,7 @@ class AgentRow(BaseModel):
     neutral: str = ""
     measured: dict[str, MeasuredChannel] = {}
     context: dict[str, str] = {}
+    reference: list[float] = []
 
     @property
     def is_labelled(self) -> bool:
@@ -69,7 +72,9 @@ class AgentRow(BaseModel):
         return self.verb == "choose" and bool(self.gold)
 
     def target(self) -> list[float]:
-        """Return the distribution over the options to train on: the right ones share the probability."""
+        """Return the distribution over the options to train on: the reference, or the right ones in equal shares."""
+        if self.reference:
+            return self.reference
         return [float(option in self.gold) / len(self.gold) for option in self.options]
 
     def example(self, opinion: Mapping[str, float]) -> PoolExample:

@@ -63,7 +63,7 @@ def load_choice_split(settings: DataSettings, seed: int) -> ChoiceSplit:
     """
     rows, test = read_agent_rows(settings.files), read_agent_rows(settings.test_files)
     wanted = [row for row in rows if not settings.tasks or row.task in settings.tasks]
-    labelled = [row for row in wanted if row.is_labelled]
+    labelled = [row for row in wanted if row.is_labelled or row.reference]
     dropped = Counter({"no right option is known": len(wanted) - len(labelled)})
     test_groups = {row.group for row in test}
     train: list[AgentRow] = []

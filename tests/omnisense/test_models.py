@@ -209,13 +209,34 @@ def test_a_hub_that_cannot_be_reached(monkeypatch):
 
 @pytest.mark.parametrize(
     "table",
-    ['[x]\nrole = "r"\n', '[x]\nrole = "r"\nhub = "a/b"\npath = "/x"\n', "[x\n", '[x]\nrole = "r"\nwheel = "a==1"\n'],
+    [
+        '[x]\nrole = "r"\n',
+        '[x]\nrole = "r"\nhub = "a/b"\npath = "/x"\n',
+        "[x\n",
+        '[x]\nrole = "r"\nwheel = "a==1"\n',
+        '[x]\nrole = "r"\npackaged = "rl"\n',
+    ],
 )
 def test_a_faulty_list_is_refused(table, tmp_path, monkeypatch):
     (tmp_path / "list.toml").write_text(table)
     monkeypatch.setenv("OMNISENSE_MODELS", str(tmp_path / "list.toml"))
     with pytest.raises(InputError, match=r"list\.toml"):
         models.list_models()
+
+
+def test_a_model_in_this_package_is_checked(tmp_path, monkeypatch):
+    name = "smollm2-135m-instruct.json"
+    profile = Path(models.__file__).parent / "reasoning" / "profiles" / name
+    digest = hashlib.sha256(profile.read_bytes()).hexdigest()
+    table = '[{}]\nrole = "r"\npackaged = "reasoning/profiles"\n[{}.files."{}"]\nas = "{}"\nsha256 = "{}"\n'
+    good, bad = table.format("good", "good", name, name, digest), table.format("bad", "bad", name, name, "0" * 64)
+    (tmp_path / "list.toml").write_text(good + bad)
+    monkeypatch.setenv("OMNISENSE_MODELS", str(tmp_path / "list.toml"))
+    assert models.fetch("good") == models.find("good") == profile.parent
+    assert models.list_models()["good"].source == "this package"
+    assert models.version("good") != models.version("bad")
+    with pytest.raises(ModelError, match="missing or was changed"):
+        models.find("bad")
 
 
 def test_version_follows_content(index):

@@ -156,7 +156,7 @@ def test_folders_with_a_gguf_are_found(folder, tmp_path):
 def test_the_default_model_in_llama_cpp_chooses_as_in_transformers():
     if models.find("smollm2-135m-instruct-gguf") is None:
         pytest.skip("run `omnisense models pull smollm2-135m-instruct-gguf`")
-    policy, reference = load_policy("smollm2-135m-instruct-gguf"), load_policy()
+    policy, reference = load_policy("smollm2-135m-instruct-gguf"), load_policy(adapter=None)
     prompts = [message("user", f"{said} How does this person feel?") for said in ("I won!", "My dog died.", "Go away!")]
     options = [["joyful", "sad", "angry", "calm"]] * 3
     ours = policy.choose([[p] for p in prompts], options)

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from omnisense import InputError, ModelError, PolicyError, ScriptedPolicy, TransformersPolicy, load_policy
+from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import message, text_of
 
@@ -166,6 +167,20 @@ def test_models_that_cannot_be_used(tmp_path, tiny_model):
         TransformersPolicy(tmp_path / "bare").load()
     with pytest.raises(ModelError, match="models list"):
         TransformersPolicy("no-such-name").load()
+
+
+def test_an_adapter_that_comes_with_a_model_can_be_left_out(tmp_path, monkeypatch):
+    table = '[{}]\nrole = "r"\npath = "{}"\n'
+    listed = table.format("toy", tmp_path) + 'adapter = "toy-lora"\n' + table.format("toy-lora", tmp_path)
+    (tmp_path / "list.toml").write_text(listed + table.format("plain", tmp_path))
+    monkeypatch.setenv("OMNISENSE_MODELS", str(tmp_path / "list.toml"))
+    assert load_policy("toy").name == load_policy("toy", adapter="default").name == "toy+toy-lora"
+    assert load_policy("toy", adapter=None).name == load_policy("toy", adapter="none").name == "toy"
+    assert load_policy("toy", adapter=tmp_path).name == f"toy+{tmp_path}"
+    assert load_policy("plain").name == "plain"
+    assert SystemSettings(policy="toy").label == "toy+toy-lora"
+    assert SystemSettings(kind="agent", policy="toy", adapter=None).label == "agent (toy)"
+    assert SystemSettings(**SystemSettings(policy="toy").to_dict()) == SystemSettings(policy="toy")
 
 
 def test_small_models_say_so(tiny):

@@ -37,6 +37,17 @@ def test_groups_are_held_out_and_prompts_without_evidence_have_a_flat_target(tmp
         load_choice_split(DataSettings(files=[tmp_path], tasks=["c"]), 1)
 
 
+def test_rows_without_a_right_option_are_dropped_unless_they_keep_what_a_model_gives(tmp_path):
+    unknown = [row(i).model_copy(update={"gold": []}) for i in range(8)]
+    kept = [r.model_copy(update={"reference": [0.7, 0.3]}) for r in unknown[4:]]
+    write_agent_rows([*unknown[:4], *kept], tmp_path / "rows.jsonl")
+    settings = DataSettings(files=[tmp_path], test_fraction=0.01, neutral_share=0)
+    split = load_choice_split(settings, 0)
+    assert split.dropped == {"no right option is known": 4}
+    columns, _ = choice_columns(split.train, settings, lambda _: 5, 0)
+    assert [c["target"] for c in columns] == [[0.7, 0.3]] * 4
+
+
 def test_batches_hold_prompts_of_similar_length_and_every_row_once():
     lengths = [10 * (i % 7) for i in range(101)]
     sampler = SimilarLengthSampler(lengths, 4, seed=3)

@@ -61,6 +61,9 @@ def test_the_loop_is_recorded_about_texts(tmp_path, recorder):
         assert row.target()[row.options.index(row.gold[0])] == 1
     assert {row.decision for row in rows} >= {"emotion", "need", "strategy", "reply"}
     assert not any(row.is_labelled for row in rows if row.decision != "emotion")
+    kept = next(row for row in rows if row.decision == "need")
+    share = 1 / len(kept.options)
+    assert kept.model_copy(update={"reference": [share] * len(kept.options)}).target() == [share] * len(kept.options)
     [reply, _] = [row for row in rows if row.decision == "reply"]
     assert reply.verb == "write"
     assert reply.context["opening"]
