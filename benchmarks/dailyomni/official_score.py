@@ -1,9 +1,9 @@
-"""The authors' scoring of Daily-Omni, read from their public evaluation script.
+"""The authors' scoring of Daily-Omni, read from ``test_model/Qwen2.5-Omni/testmodel.py`` of Lliar-liar/Daily-Omni.
 
 What follows the first ``assistant`` in the reply is used where there is one, for their decoder may repeat the prompt.
 A letter from A to D at its start, in either case, is the answer, so that prose which begins with one counts:
 ``Definitely C`` is read as D. Anything else is compared as it is. Questions that fail, or whose video is missing, leave
-the denominator.
+the denominator. Their first version puts the prompt before the video, later ones after it; here media come first.
 """
 
 from __future__ import annotations

@@ -1,20 +1,23 @@
-"""The authors' scoring of EmoBench-M, read from their public evaluation scripts.
+"""The authors' scoring of EmoBench-M, read from the scripts of their repository (Emo-gml/EmoBench-M).
 
 - A label is right when it is equal to the right one after stripping and lower-casing, so that a sentence is wrong.
   Accuracy, and precision, recall and F1 weighted by the size of each class, are over rows in which neither side is
-  empty: an empty reply leaves the denominator.
+  empty: an empty reply leaves the denominator. ``EmoBench-M-eval.py`` also leaves out each reply that is none of the
+  set's labels, so that a model gains by replies in sentences; the report gives that accuracy too.
 - Of MC-EIU, emotion and intent must both be right. Each is the first of its values, in the order of the authors' list,
-  that occurs anywhere in the lower-cased reply, inside other words too; a reply that lacks one is left out.
+  that occurs anywhere in the lower-cased reply, inside other words too; a reply that lacks one is left out
+  (``MC-EIU.py``). The first value of either list that occurs need not be the one that is meant: ``neutral`` is in both.
 - SMILE is scored by BLEU-4, ROUGE-L and BERTScore over rows in which neither side is empty. BLEU is the mean over
-  sentences, with sacrebleu's smoothing (the authors' NLTK call has none, and gives 0 to short texts); BERTScore needs
-  its package and model.
+  sentences, with sacrebleu's smoothing (the authors' NLTK call has none, and gives 0 to short texts); ROUGE-L is
+  rouge-score's with stemming, as in ``EmoBench-M-eval.py`` (``SMILE.py`` takes another package); BERTScore needs its
+  package and model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omnisense.benchmarks.emobench.sets import EMOTIONS, INTENTS
+from omnisense.benchmarks.emobench.sets import EMOTIONS, GROUP_OF, GROUPS, INTENTS
 from omnisense.benchmarks.harness.problem_rows import by_tag
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
@@ -79,7 +82,30 @@ def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
         precision, recall, f1 = weighted_scores(right, given)
         note = f"{len(found)} rows; precision {precision:.3f}, recall {recall:.3f}"
         metrics.append(OfficialMetric(f"{name}: weighted F1", f1, note))
-    return OfficialRun({}, metrics, notes)
+        if found[0].kind == "label":
+            metrics.append(_accuracy_of_labels(name, found))
+    return OfficialRun({}, [*_group_average(counted), *metrics], notes)
+
+
+def _group_average(records: Sequence[Record]) -> list[OfficialMetric]:
+    """Return the mean of the groups' means over their sets, which the authors call average, where every group is."""
+    by_group: dict[str, list[float]] = {}
+    for name, found in by_tag(records, "set").items():
+        if name in GROUP_OF and found[0].kind != "generated":
+            by_group.setdefault(GROUP_OF[name], []).append(sum(r.official or 0.0 for r in found) / len(found))
+    if by_group.keys() != GROUPS.keys():
+        return []
+    means = {group: sum(values) / len(values) for group, values in by_group.items()}
+    note = ", ".join(f"{group} {means[group]:.3f}" for group in GROUPS)
+    return [OfficialMetric("mean of the groups, without SMILE", sum(means.values()) / len(means), note)]
+
+
+def _accuracy_of_labels(name: str, records: Sequence[Record]) -> OfficialMetric:
+    """Return the accuracy over replies that are labels of the set."""
+    labelled = [r for r in records if r.reply.strip().lower() in r.options]
+    right = sum(r.official or 0.0 for r in labelled)
+    note = f"{len(labelled)} of {len(records)} rows"
+    return OfficialMetric(f"{name}: accuracy over replies that are a label", right / max(len(labelled), 1), note)
 
 
 def _right(record: Record) -> str:

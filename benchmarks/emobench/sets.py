@@ -1,4 +1,8 @@
-"""The thirteen sets of EmoBench-M: their names, groups, kinds of question and labels."""
+"""The thirteen sets of EmoBench-M: their names, groups, kinds of question and labels.
+
+Names of sets and their labels are those of the authors' ``EmoBench-M-eval.py``; groups follow the
+paper's description of each set.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +69,7 @@ _BY_NAME = {
     "mustard": EmotionSet("MUStARD", "SCEA", labels=("true", "false")),
     "smile": EmotionSet("SMILE", "SCEA", "generated"),
 }  # fmt: skip
+GROUP_OF = {found.name: found.group for found in _BY_NAME.values()}
 SETS = tuple(dict.fromkeys(found.name for found in _BY_NAME.values()))
 
 

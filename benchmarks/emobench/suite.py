@@ -69,7 +69,7 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
                 ("random", 0.254),
             )
         ],
-        published_source="the authors' table (arXiv 2502.04424); averages over sets",
+        published_source="the authors' table (arXiv 2502.04424); averages are over the three groups",
         score_run=score_run,
         protocol=PROTOCOL,
     )

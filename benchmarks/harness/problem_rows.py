@@ -1,6 +1,7 @@
 """Rows with ``problem``, ``problem_type`` and ``solution``: HumanOmniV2's form of IntentBench and other benchmarks.
 
-Read from the authors' public evaluation script (arXiv 2506.21277), quirks of its scoring included:
+Read from ``src/open-r1-multimodal/eval/eval_humanomniv2.py`` of HumanMLLM/HumanOmniV2 (arXiv 2506.21277), quirks of its
+scoring included:
 
 - a choice is right when the stripped texts are equal, so ``B.`` and ``b`` are wrong;
 - where several options may be right, the score is the F1 of the two sets that splitting at commas gives, unstripped:
@@ -10,8 +11,8 @@ Read from the authors' public evaluation script (arXiv 2506.21277), quirks of it
 - a regression earns the mean relative accuracy over the thresholds .50 to .95;
 - any other kind earns 0, and so does whatever raises an exception;
 - a reply without an answer tag, or with an empty one, is scored as the text of the last reply of the run, which the
-  script still has in a variable. That is reproduced where the order is known (:func:`score_run`); elsewhere such a
-  reply is scored as its own text.
+  script still has in a variable; with several processes it is the last of the first process. That is reproduced for one
+  process where the order is known (:func:`score_run`); elsewhere such a reply is scored as its own text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """IntentBench as a suite. The rest of the package is imported when it is needed, to keep ``--help`` fast.
 
 Authors' score: :mod:`omnisense.benchmarks.harness.problem_rows` lists its quirks. Tasks are ours, by the kind of
-problem: Social (one option), Emotion (several), Deception (yes or no); their published figures have the same names.
+problem: Social (one option), Emotion (several), Deception (yes or no); their published figures have the same names. The
+breakdown of Social by question word is ours too.
 """
 
 from __future__ import annotations

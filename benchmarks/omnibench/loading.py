@@ -54,7 +54,7 @@ def _read_row(row: Row, faults: Faults, folder: Path, image: Given, sound: Given
         gold=parsed[1],
         modality="text",
         group=named,
-        row={"index": row.get("index"), "answer": row["answer"], "options": list(parsed[0].options)},
+        row={"index": row.get("index"), "answer": row["answer"], "options": _split(row["options"])},
         tags={"audio type": (str(row.get("audio type") or "unknown").strip().lower(),)},
     )
     return _with_media(sample, row, faults, folder, image, sound)
@@ -92,12 +92,15 @@ def _question(text: str, row: Row) -> tuple[Question, str]:
     return question, chr(65 + right[0])
 
 
-def _options(given: Any) -> list[str]:
-    """Return the texts of the options, which may stand in one text with their letters."""
+def _split(given: Any) -> list[str]:
+    """Return the texts of the options as they are; they may stand in one text with their letters."""
     if isinstance(given, str):
-        parts = re.split(r"(?:^|\s)[A-D]\.\s*", given)
-        given = [part for part in parts if part.strip()]
-    options = [_plain(option) for option in given] if isinstance(given, list) else []
+        return [part.strip() for part in re.split(r"(?:^|\s)[A-D]\.\s*", given) if part.strip()]
+    return [str(option) for option in given] if isinstance(given, list) else []
+
+
+def _options(given: Any) -> list[str]:
+    options = [_plain(option) for option in _split(given)]
     if len(options) != 4 or not all(options):
         raise RowError("impossible answer", f"there are {len(options)} options, not four")
     return options

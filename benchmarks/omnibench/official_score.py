@@ -1,10 +1,15 @@
-"""The authors' scoring of OmniBench, read from their public script, which follows MMMU's.
+"""The authors' scoring of OmniBench, read from their ``inference/answer_parsing.py``, which follows MMMU's.
 
 A reply's answer is sought in this order: letters in brackets, letters before a space, letters before a full stop, and,
 in replies of more than five words, the options' texts. Of several that are found, the one that stands last counts; a
 letter counts as last only where it stands alone between spaces. Letters are those from A to D, in upper case, inside
-words too: ``DNA test`` holds an A before a space. Where nothing is found, the public scorer guesses at random: the
-score is then the guess's expectation, one in four, and the report says how many replies that concerns.
+words too: ``DNA test`` holds an A before a space. Options' texts are compared as the data has them, double spaces
+included. Where nothing is found, the script that asks the models (``demo_api_call.py``) guesses at random: the score is
+then the guess's expectation, one in four, and the report says how many replies that concerns.
+
+The script that scores result files (``calculate_metrics.py``) counts such replies as wrong, and reads the right letter
+from the text of the right option by the same rules: one that begins with the article A counts as option A, and a short
+one stops the script. The report gives the accuracy by these letters too, and how many of them are not the right ones.
 """
 
 from __future__ import annotations
@@ -13,7 +18,6 @@ from collections.abc import Sequence
 
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
-from omnisense.reasoning.answers.question import strip_letter
 
 _LETTERS = "ABCD"
 _LONG_REPLY = 5  # words; only in longer replies are the options' texts sought
@@ -52,25 +56,35 @@ def score_reply(reply: str, options: Sequence[str], gold: str) -> float:
 
     Args:
         reply: as it came.
-        options: the four options, with their letters.
+        options: the four options, without their letters.
         gold: the right letter.
     """
-    letter = letter_of(reply, [strip_letter(option) for option in options])
+    letter = letter_of(reply, options)
     return float(letter == gold) if letter else 1 / len(_LETTERS)
 
 
 def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
-    """Return how many replies the authors would guess for, and the accuracy if those counted as wrong."""
+    """Return how many replies the authors would guess for, and the accuracies if those counted as wrong."""
     answered = [record for record in records if record.status == "answered"]
     if not answered:
         return OfficialRun({}, [])
-    guessed = [r for r in answered if not letter_of(r.reply, [strip_letter(option) for option in r.options])]
-    right = sum(r.official or 0.0 for r in answered) - len(guessed) / len(_LETTERS)
-    note = f"{len(guessed)} of {len(answered)} replies"
+    given = [letter_of(record.reply, _options(record)) for record in answered]
+    golds = [letter_of(str(record.row["answer"]), _options(record)) for record in answered]
+    right = sum(letter == record.gold for letter, record in zip(given, answered, strict=True))
+    stated = sum(bool(letter) and letter == gold for letter, gold in zip(given, golds, strict=True))
+    other = sum(gold != record.gold for gold, record in zip(golds, answered, strict=True))
+    n = len(answered)
     return OfficialRun(
         {},
         [
-            OfficialMetric("replies that the authors would guess for", len(guessed) / len(answered), note),
-            OfficialMetric("accuracy, those counted as wrong", right / len(answered)),
+            OfficialMetric("replies that the authors would guess for", given.count("") / n,
+                           f"{given.count('')} of {n} replies"),
+            OfficialMetric("accuracy, those counted as wrong", right / n),
+            OfficialMetric("accuracy by the letters that calculate_metrics.py reads from the right answers", stated / n,
+                           f"{other} of {n} letters are not the right option's"),
         ],
-    )
+    )  # fmt: skip
+
+
+def _options(record: Record) -> list[str]:
+    return [str(option) for option in record.row["options"]]

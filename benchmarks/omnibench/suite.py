@@ -42,7 +42,7 @@ def official_score(sample: Sample, reply: str, think: bool) -> float | None:
     """See :func:`omnisense.benchmarks.omnibench.official_score.score_reply`."""
     from omnisense.benchmarks.omnibench import official_score as official
 
-    return official.score_reply(reply, sample.question.options, sample.gold)
+    return official.score_reply(reply, sample.row["options"], sample.gold)
 
 
 def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:

@@ -1,9 +1,11 @@
-"""The scoring of WorldSense in public harnesses, which its authors name for evaluation.
+"""The scoring of WorldSense in VLMEvalKit (``vlmeval/dataset/utils/worldsense.py``), which its authors name for it.
 
-Set phrases before an answer ("The answer is", "Option:") are dropped; then the first of the capital letters A to D in
-the reply is its answer, wherever it stands: ``Actually, B`` is read as A. Where there is none, one harness asks a judge
-model, and another counts the reply as A. Here it is wrong, and the report says how many replies that concerns, and what
-the accuracy would be were they counted as A.
+Six set phrases are dropped, one after the other, upper and lower case as they are; then the first of the capital
+letters A to D in the reply is its answer, wherever it stands: ``Actually, B`` is read as A. In VLMEvalKit's list two
+commas are missing between phrases, so that "The best option is", "The correct option is", "Best answer:" and "Best
+option:" are not dropped: ``Best answer: C`` is read as B. Where there is no letter, VLMEvalKit asks a judge model if
+one is configured, and lmms-eval (``lmms_eval/tasks/worldsense/utils.py``) counts the reply as A. Here it is wrong, and
+the report says how many replies that concerns, and what the accuracy would be were they counted as A.
 """
 
 from __future__ import annotations
@@ -14,15 +16,15 @@ from collections.abc import Sequence
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
 
-_PHRASES = re.compile(
-    r"The (?:best|correct) (?:answer|option) is|The answer(?: is)?|Best (?:answer|option):|Answer:|Option:"
-)
+_PHRASES = ("The best answer is", "The correct answer is", "The answer is", "The answer", "Answer:", "Option:")
 _LETTER = re.compile(r"[ABCD]")
 
 
 def letter_of(reply: str) -> str:
     """Return the letter that is read from a reply; empty where there is none."""
-    found = _LETTER.search(_PHRASES.sub("", reply.strip()))
+    for phrase in _PHRASES:
+        reply = reply.replace(phrase, "")
+    found = _LETTER.search(reply)
     return found[0] if found else ""
 
 
