@@ -174,13 +174,13 @@ def _run_and_report(settings: RunSettings, dataset: Dataset, as_json: bool, log_
     if not (folder / "manifest.json").is_file():  # stopped before anything began
         exit_now(130)
     summary = write_report(folder, report_spec_for([folder]))
-    if log_to and not interrupted:
-        log_scores(log_to, folder, summary)
     click.echo(json.dumps(summary, ensure_ascii=False) if as_json else (folder / "report.md").read_text("utf-8"))
     click.echo(f"written to {folder / 'report.html'}", err=True)
     if interrupted:
         click.echo("interrupted; run the same command to continue from here", err=True)
         exit_now(130)
+    if log_to:
+        log_scores(log_to, folder, summary)
     if summary["counts"]["errors"]:
         click.echo(f"{summary['counts']['errors']} questions ended in errors; --retry-errors asks them again", err=True)
         sys.exit(1)

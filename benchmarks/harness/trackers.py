@@ -8,19 +8,27 @@ from pathlib import Path
 from omnisense.benchmarks.harness.figures import RunSummary
 from omnisense.errors import InputError
 
+_LOGIN = "Run wandb login, or set WANDB_MODE=offline."
 TRACKERS = ("tensorboard", "wandb")
 
 
 def check_tracker(name: str) -> None:
-    """Check that a tracker's package is installed.
+    """Check that a tracker's package is installed, and that the user is logged in where it needs that.
 
     Raises:
-        InputError: it is unknown or not installed.
+        InputError: it is unknown or not installed, or there is no login.
     """
     if name not in TRACKERS:
         raise InputError(f"there is no tracker '{name}'", f"Choose from {', '.join(TRACKERS)}.")
     if importlib.util.find_spec(name) is None:
         raise InputError(f"{name} is not installed", f"Install it: pip install 'omnisense[{name}]'.")
+    if name == "wandb":
+        import wandb
+
+        try:
+            wandb.login()
+        except wandb.Error as error:
+            raise InputError(f"there is no login to W&B ({error})", _LOGIN) from error
 
 
 def scores_of(summary: RunSummary) -> dict[str, float]:
@@ -37,12 +45,13 @@ def log_scores(tracker: str, folder: Path, summary: RunSummary) -> None:
     """Log the scores of a run.
 
     Args:
-        tracker: ``tensorboard`` writes below the run folder; ``wandb`` uses the user's own settings.
+        tracker: ``tensorboard`` writes below the run folder; ``wandb`` uses the user's own login, or with
+            ``WANDB_MODE=offline`` keeps the run below the run folder.
         folder: of the run.
         summary: its figures.
 
     Raises:
-        InputError: the tracker is unknown or not installed.
+        InputError: the tracker is unknown or not installed, or W&B does not take the scores.
     """
     check_tracker(tracker)
     scores = scores_of(summary)
@@ -55,5 +64,10 @@ def log_scores(tracker: str, folder: Path, summary: RunSummary) -> None:
         return
     import wandb
 
-    with wandb.init(project="omnisense", name=f"{summary['benchmark']}: {summary['system']}") as run:
-        run.log(scores)
+    name = f"{summary['benchmark']}: {summary['system']}"
+    try:
+        with wandb.init(project="omnisense", name=name, dir=str(folder)) as run:
+            run.log(scores)
+    except wandb.Error as error:
+        remedy = f"{_LOGIN} The same command then logs the finished run."
+        raise InputError(f"W&B did not take the scores ({error})", remedy, folder) from error

@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -134,6 +137,32 @@ def test_scores_go_to_a_tracker(run_cli, many, tmp_path):
     run(RunSettings(SUITE, SystemSettings(kind="baseline", policy="random"), output=tmp_path / "run"), load(many))
     found = scores_of(write_report(tmp_path / "run", report_spec_for([tmp_path / "run"])))
     assert {"strict/all", "strict/ER", "official/all", "rate/error"} <= found.keys()
+    if importlib.util.find_spec("tensorboard") is not None:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        assert run_cli(*command, "--log-to", "tensorboard").returncode == 0
+        events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+        logged = {name: events.Scalars(name)[0].value for name in events.Tags()["scalars"]}
+        assert logged == pytest.approx(found)
+
+
+@pytest.mark.subprocess
+@pytest.mark.parametrize("mode", ["offline", "online"])
+def test_scores_go_to_wandb(many, tmp_path, mode):
+    pytest.importorskip("wandb")
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "omnisense.agent.cli", "eval", "humansense", "--data", many, "--output", out]
+    own = {"WANDB_MODE": mode, "NETRC": str(tmp_path / "none"), "WANDB_API_KEY": ""}
+    ran = subprocess.run(
+        [*map(str, command), "--baseline", "random", "--log-to", "wandb"],
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env={**os.environ, **own},
+    )  # fmt: skip
+    if mode == "offline":
+        assert ran.returncode == 0, ran.stderr
+        assert list((out / "wandb").glob("offline-run-*/*.wandb"))
+    else:
+        assert ran.returncode == 2
+        assert "there is no login to W&B" in " ".join(ran.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import yaml
 from omnisense.benchmarks.exports.hugging_face import add_to_card
 from omnisense.benchmarks.harness.report import write_report
 from omnisense.benchmarks.harness.scorer import score
+from omnisense.benchmarks.sample_data import write_samples
 from omnisense.benchmarks.suites import report_spec_for
 from omnisense.reasoning.answers.question import Question
 from tests.benchmarks.conftest import NUMBER, SEVERAL, YES_NO, row, write_benchmark
@@ -30,6 +31,13 @@ def mixed(tmp_path):
         row("Lie_Detection", 4, pattern=YES_NO, answer="No", asr_en="so"),
     ]
     return write_benchmark(tmp_path / "mixed", rows)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    root = tmp_path_factory.mktemp("samples") / "all"
+    write_samples(root)
+    return root
 
 
 def read_utils(folder):
@@ -83,12 +91,42 @@ def test_the_exported_scorer_needs_no_omnisense(run_cli, mixed, tmp_path):
 
 
 @pytest.mark.slow
-def test_lmms_eval_loads_the_task(run_cli, mixed, tmp_path):
+@pytest.mark.parametrize("name", ["intentbench", "daily-omni", "worldsense", "emobench-m", "omnibench", "humansense"])
+def test_lmms_eval_loads_the_task(run_cli, samples, name, tmp_path):
     tasks = pytest.importorskip("lmms_eval.tasks")
+    from lmms_eval.protocol import ChatMessages
+
+    out, task_name = tmp_path / "task", f"omnisense_{name.replace('-', '_')}"
+    assert run_cli("export", "lmms-eval", name, "--data", samples / name, "--output", out).returncode == 0
+    manager = tasks.TaskManager(include_path=str(out), include_defaults=False)
+    assert manager.all_tasks == [task_name]
+    for kind in ("simple", "chat"):
+        task = tasks.get_task_dict([task_name], manager, task_type=kind)[task_name]
+        docs = task.test_docs()
+        assert len(docs) == len((out / "data.jsonl").read_text().splitlines())
+        for doc in docs:
+            right = task.doc_to_target(doc)
+            assert task.process_results(doc, [right])["strict_accuracy"] == 1
+            if kind == "simple":
+                assert doc["question"] in task.doc_to_text(doc)
+                assert len(task.doc_to_visual(doc)) == len(doc["media"])
+            else:
+                found = ChatMessages(messages=task.doc_to_messages(doc)).extract_media()
+                assert sorted(path for paths in found for path in paths) == sorted(m["path"] for m in doc["media"])
+        assert set(task.aggregation()) == {"strict_accuracy", "unreadable"}
+
+
+@pytest.mark.parametrize("name", ["intentbench", "emobench-m"])
+def test_exported_tasks_score_every_kind_of_question_as_we_do(run_cli, samples, name, tmp_path):
     out = tmp_path / "task"
-    assert run_cli("export", "lmms-eval", "humansense", "--data", mixed, "--output", out).returncode == 0
-    manager = tasks.TaskManager(include_path=str(out))
-    assert "omnisense_humansense" in manager.all_tasks
+    assert run_cli("export", "lmms-eval", name, "--data", samples / name, "--output", out).returncode == 0
+    docs = [json.loads(line) for line in (out / "data.jsonl").read_text().splitlines()]
+    utils, rng = read_utils(out), random.Random(1)
+    for _ in range(1000):
+        doc = rng.choice(docs)
+        reply = rng.choice(SHAPES).format(rng.choice([doc["gold"], rng.choice(docs)["gold"], "A, D", "7.50", "yes"]))
+        ours = score(reply, Question(doc["question"], doc["kind"], tuple(doc["options"]), doc["form"]), doc["gold"])
+        assert utils.score(reply, doc) == (ours.value, ours.answer.value, ours.reason)
 
 
 @pytest.fixture
