@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # What people say while another speaks, as speech recognizers write it.
 _WORDS = frozenset(
@@ -50,8 +51,15 @@ def is_backchannel(words: str) -> bool:
 def count_turn_words(words: str) -> int:
     """Return how many different words take the turn: those that are neither backchannels nor the beginning of one."""
     text = _NOISE.sub(" ", words.lower().replace("\u2019", "'"))
-    text = " ".join(re.sub(r"[^a-z' ]+", " ", text.replace("-", "")).split())
+    text = _once(re.sub(r"[^a-z' ]+", " ", text.replace("-", "")).split())
     if any(phrase.startswith(text) for phrase in (*_PHRASES, *_WORDS)):
         return 0
     rest = _PHRASE.sub(" ", text).split()
     return len({word for word in rest if word not in _WORDS and not _SOUNDS.fullmatch(word)})
+
+
+def _once(words: Sequence[str]) -> str:
+    """Return words without their repetition, as recognizers write the beginning of a phrase ("that makes that
+    makes")."""
+    half = len(words) // 2
+    return " ".join(words[:half] if half and words[:half] == words[half:] else words)

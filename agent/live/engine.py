@@ -15,6 +15,7 @@ import numpy as np
 
 from omnisense.agent.agent import Agent
 from omnisense.agent.live.drafting import Draft, Drafter, Spoken
+from omnisense.agent.live.endpointing import Endpointing
 from omnisense.agent.live.events import (
     Backchannel,
     LiveEvent,
@@ -38,7 +39,6 @@ from omnisense.agent.live.recognizing import Ears
 from omnisense.agent.live.replying import Replies
 from omnisense.agent.live.settings import LiveSettings
 from omnisense.agent.live.speech_detector import SpeechDetector
-from omnisense.agent.live.turn_taking import TurnEvidence, completeness, required_silence_s
 from omnisense.agent.live.watcher import Watcher
 from omnisense.agent.voice.base import Voice
 from omnisense.errors import OmniSenseError
@@ -80,6 +80,7 @@ class Engine:
         self._ears = Ears(agent.perception)
         self._speech = SpeechDetector(settings.pause_s)
         self._watcher = Watcher(agent.perception, jobs)
+        self._endpointing = Endpointing(settings, self._speech, self._watcher)
         self._face = ListenerFace(self._watcher)
         self._people = People()
         self._drafter = Drafter(agent, voice, self._watcher, self._people)
@@ -100,7 +101,7 @@ class Engine:
 
     def change_settings(self, settings: LiveSettings) -> None:
         """Use other settings from now on."""
-        self.settings = settings
+        self.settings = self._endpointing.settings = settings
         self._speech.pause_s = settings.pause_s
 
     def hear(self, samples: np.ndarray, now_s: float) -> None:
@@ -196,6 +197,7 @@ class Engine:
         turn = self._turn
         if turn.ended is not None:
             self._send(TurnResumed(now_s, turn.id))
+        self._endpointing.goes_on(turn.pause, self._speech.start_s)
         turn.go_on(now_s, self._read)
         turn.begin_speech(self._speech.start_s)
         if not self._replies.is_speaking:
@@ -219,6 +221,7 @@ class Engine:
         elif decision == "resume":
             self._replies.resume(now_s)
         elif decision == "interrupt":
+            self._endpointing.goes_on(self._replies.answered, self._speech.start_s)
             self._stop(now_s, "interrupted")
             self._send(SpeechStarted(now_s, self._turn.id))
         if decision == "backchannel" or (decision == "resume" and not self._speech.is_speech):
@@ -238,33 +241,21 @@ class Engine:
             self._step_pause(turn, pause, now_s)
 
     def _step_pause(self, turn: OpenTurn, pause: Pause, now_s: float) -> None:
-        if pause.transcribed_s is None and pause.words.is_done(now_s):
-            pause.transcribed_s = now_s
-            self._send_partial(turn.set_partial(pause.words.result()), now_s)
+        self._send_partial(self._endpointing.look(turn, pause, now_s), now_s)
         if pause.transcribed_s is None:
             return
-        silent_s = self._speech.silent_s
         if not turn.partial and not turn.typed:
-            if silent_s >= self.settings.min_endpointing_s:
+            if self._speech.silent_s >= self.settings.min_endpointing_s:
                 self._begin_turn(keep_window=True)  # a sound without words is no turn
             return
-        if pause.complete is None and pause.audio.is_done(now_s):
-            facing = self._watcher.facing_camera(now_s)
-            pause.complete = completeness(TurnEvidence(pause.audio.result(), turn.partial, facing))
-        if turn.ended is None and pause.complete is not None and self.settings.turn_detection == "automatic":
-            probability, reason = pause.complete.probability, pause.complete.reason
-            if self.settings.speculate and probability >= _LIKELY and pause.draft is None:
+        complete = pause.complete
+        if turn.ended is None and complete is not None and self.settings.turn_detection == "automatic":
+            if self.settings.speculate and complete.probability >= _LIKELY and pause.draft is None:
                 pause.draft = self._draft(turn, pause, now_s)
-            if silent_s >= self._required_silence_s(turn, probability):
-                self._end_turn(now_s, probability, reason)
+            if self._endpointing.is_over(turn, pause):
+                self._end_turn(now_s, complete.probability, complete.reason)
         if turn.ended is not None:
             self._answer(turn, pause, now_s)
-
-    def _required_silence_s(self, turn: OpenTurn, probability: float) -> float:
-        settings = self.settings
-        if self._speech.received_s - turn.speech_start_s >= settings.max_turn_s:
-            return settings.min_endpointing_s
-        return required_silence_s(probability, settings.min_endpointing_s, settings.max_endpointing_s)
 
     def _send_partial(self, text: str | None, now_s: float) -> None:
         if text:
@@ -304,6 +295,7 @@ class Engine:
         self._people.hear(draft.response.percepts)
         self._send(TurnTranscribed(now_s, turn.id, draft.turn.heard, draft.speaker))
         self._face.begin(now_s)
+        self._endpointing.turn_is_over(draft.turn.reply)
         self._watch = self._new_watch()
         self._replies.start(turn, pause, draft, now_s, self.settings.output_lead_s)
         self._watcher.forget_before(now_s)

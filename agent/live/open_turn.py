@@ -36,6 +36,8 @@ class Pause:
         words: of the chunk.
         complete: once both are there.
         draft: the answer that was begun.
+        again: a second look at a pause that lasts, while it is made.
+        was_seen_again: whether there was one.
     """
 
     end_s: float
@@ -46,6 +48,8 @@ class Pause:
     transcribed_s: float | None = None
     complete: Completeness | None = None
     draft: Job[Draft | None] | None = None
+    again: Pause | None = None
+    was_seen_again: bool = False
 
 
 @dataclass
@@ -131,14 +135,40 @@ class OpenTurn:
             noticed_s: when the last voice arrived.
             now_s: the session's time.
         """
-        chunk_end_s = min(end_s + _END_S, heard_s)
+        self.pause = self._look(end_s, min(end_s + _END_S, heard_s), noticed_s, now_s)
+        return self.pause
+
+    def look_again(self, heard_s: float, now_s: float) -> None:
+        """Look at a pause once more, with the silence since then: the voice is judged better by it, and a last word
+        that was cut is heard whole."""
+        pause = self.pause
+        assert pause is not None, "there is a pause to look at again"
+        pause.again, pause.was_seen_again = self._look(pause.end_s, heard_s, pause.noticed_s, now_s), True
+
+    def take_second_look(self) -> None:
+        """Let a second look that is done take the place of the first; an answer to other words is thrown away."""
+        pause = self.pause
+        assert pause is not None, "there is a pause that was looked at again"
+        again = pause.again
+        assert again is not None, "the second look was begun"
+        pause.again, pause.complete, pause.audio = None, None, again.audio
+        first, second = pause.words.result(), again.words.result()
+        if (first.text if first else "") == (second.text if second else ""):
+            return
+        pause.chunk, pause.words = again.chunk, again.words
+        if pause.draft is not None:
+            pause.draft.cancel()
+            pause.draft = None
+            self.discarded += 1
+
+    def _look(self, end_s: float, chunk_end_s: float, noticed_s: float, now_s: float) -> Pause:
+        """Begin to look at how the sound so far ends, and at its words."""
         samples = self.sound(end_s=chunk_end_s)
         start_s = max(self.speech_start_s, self.sound_s)
         chunk = AudioChunk(self.sound_s, samples, (Span(round(start_s, 3), round(end_s, 3)),))
         judge = self.jobs.submit(lambda _: self.judge(samples) if self.has_speech else 1.0, now_s)
         words = self.jobs.submit(lambda _: self.recognize(samples) if self.has_speech else None, now_s)
-        self.pause = Pause(end_s, noticed_s, chunk, judge, words)
-        return self.pause
+        return Pause(end_s, noticed_s, chunk, judge, words)
 
     def said(
         self, pause: Pause, look_back_s: float, end_s: float, channels: tuple[OwnChannel, ...]

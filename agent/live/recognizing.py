@@ -31,10 +31,9 @@ class Ears:
         """Return the words of at most 28 s of sound (N,) float32 at 16 kHz; None where there are none."""
         return self._transcriber.recognize_short(samples)
 
-    def recognize_quickly(self, samples: np.ndarray) -> str:
+    def recognize_quickly(self, samples: np.ndarray) -> Segment | None:
         """Return the words of a second or two of sound; less exactly, in half the time."""
-        found = self._transcriber.recognize_short(samples, _QUICK_WINDOW_S)
-        return found.text if found else ""
+        return self._transcriber.recognize_short(samples, _QUICK_WINDOW_S)
 
     def judge(self, samples: np.ndarray) -> float:
         """Return how probable it is that a turn which sounds like this is complete."""

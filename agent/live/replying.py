@@ -80,6 +80,11 @@ class Replies:
         """Whether a reply plays or is paused."""
         return self._current is not None
 
+    @property
+    def answered(self) -> Pause | None:
+        """The pause that was taken for the end of the turn which the reply that plays answers."""
+        return self._current.pause if self._current is not None else None
+
     def history(self) -> tuple[Sequence[Turn], Sequence[Note]]:
         """Return the conversation so far and the facts told in it; waits for the words of a reply that was stopped."""
         stopped = self._stopped

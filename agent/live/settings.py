@@ -18,6 +18,7 @@ class LiveSettings:
         pause_s: silence after which the end-of-turn model is asked and an answer is begun.
         min_endpointing_s: silence that ends a turn which sounds and reads complete (LiveKit's default).
         max_endpointing_s: silence that ends any turn (LiveKit's default).
+        adaptive_endpointing: whether somebody who went on after a pause that had seemed the end is given more time.
         allow_interruptions: whether the person's speech stops the agent.
         min_interruption_s: speech that interrupts the agent, unless it is a backchannel (LiveKit's default).
         resume_after_s: after speech without words (a cough, noise) stopped the agent, it goes on when the person has
@@ -41,6 +42,7 @@ class LiveSettings:
     pause_s: float = 0.2
     min_endpointing_s: float = 0.5
     max_endpointing_s: float = 3.0
+    adaptive_endpointing: bool = True
     allow_interruptions: bool = True
     min_interruption_s: float = 0.5
     resume_after_s: float = 2.0

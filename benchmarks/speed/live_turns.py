@@ -92,17 +92,17 @@ def scripted_turns(data: Path, voice: Voice) -> list[ScriptedTurn]:
         data: the folder with ``grid`` and ``speech``.
         voice: speaks the synthesized ones.
     """
-    turns = [_turn(f"GRID: {words}", "real", samples) for words, samples in grid_sentences(data)]
-    turns += [_turn(f"call: {words}", "real", _trim(samples)) for words, samples in call_utterances(data)[:8]]
-    turns.append(_turn("JFK", "real, with his own pauses", _jfk(data)))
-    turns += [replace(turn, name=f"{turn.name}, by telephone", samples=_by_telephone(turn.samples))
+    turns = [as_turn(f"GRID: {words}", "real", samples) for words, samples in grid_sentences(data)]
+    turns += [as_turn(f"call: {words}", "real", trim(samples)) for words, samples in call_utterances(data)[:8]]
+    turns.append(as_turn("JFK", "real, with his own pauses", _jfk(data)))
+    turns += [replace(turn, name=f"{turn.name}, by telephone", samples=by_telephone(turn.samples))
               for turn in turns if not turn.name.startswith("call")]  # fmt: skip
     for number, text in enumerate(_COMPLETE):
-        turns.append(_turn(text, "synthesized", voiced(voice, text, _SPEAKERS[number % len(_SPEAKERS)])))
+        turns.append(as_turn(text, "synthesized", voiced(voice, text, _SPEAKERS[number % len(_SPEAKERS)])))
     for number, (before, pause_s, after) in enumerate(_HESITANT):
         style = _SPEAKERS[number % len(_SPEAKERS)]
-        sound = np.concatenate([voiced(voice, before, style), _pause(pause_s), voiced(voice, after, style)])
-        turns.append(_turn(f"{before} [{pause_s:g} s] {after}", "synthesized hesitation", sound))
+        sound = np.concatenate([voiced(voice, before, style), pause(pause_s), voiced(voice, after, style)])
+        turns.append(as_turn(f"{before} [{pause_s:g} s] {after}", "synthesized hesitation", sound))
     return turns
 
 
@@ -110,10 +110,10 @@ def cut_turns(data: Path) -> list[ScriptedTurn]:
     """Return twelve turns of real speech with silence cut into them."""
     kind, found = "real, silence cut into it", []
     for pause_s, (words, samples) in zip((0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4), grid_sentences(data), strict=True):
-        found.append(_turn(f"GRID: {words}, {pause_s:g} s", kind, _with_pause(samples, words, 2, pause_s)))
+        found.append(as_turn(f"GRID: {words}, {pause_s:g} s", kind, with_pause(samples, words, 2, pause_s)))
     for after_words, pause_s in ((6, 0.8), (8, 1.0), (9, 1.2), (12, 0.9), (17, 1.1)):
-        sound = _with_pause(_jfk(data), JFK, after_words, pause_s)
-        found.append(_turn(f"JFK, {pause_s:g} s after word {after_words}", kind, sound))
+        sound = with_pause(_jfk(data), JFK, after_words, pause_s)
+        found.append(as_turn(f"JFK, {pause_s:g} s after word {after_words}", kind, sound))
     return found
 
 
@@ -137,14 +137,14 @@ def grid_sentences(data: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the GRID sentences with their words."""
     with (data / "grid" / "transcripts.csv").open() as file:
         for row in csv.DictReader(file):
-            yield row["transcript"], _trim(open_clip(data / "grid" / row["file"]).audio())
+            yield row["transcript"], trim(open_clip(data / "grid" / row["file"]).audio())
 
 
 def _jfk(data: Path) -> np.ndarray:
-    return _trim(open_clip(data / "speech" / "jfk" / "jfk.wav").audio())
+    return trim(open_clip(data / "speech" / "jfk" / "jfk.wav").audio())
 
 
-def _by_telephone(samples: np.ndarray) -> np.ndarray:
+def by_telephone(samples: np.ndarray) -> np.ndarray:
     """Return speech between 300 and 3,400 Hz, with noise 20 dB below it."""
     from scipy.signal import butter, sosfilt
 
@@ -153,7 +153,7 @@ def _by_telephone(samples: np.ndarray) -> np.ndarray:
     return np.asarray(band + noise, np.float32)
 
 
-def _with_pause(samples: np.ndarray, words: str, after_words: int, pause_s: float) -> np.ndarray:
+def with_pause(samples: np.ndarray, words: str, after_words: int, pause_s: float) -> np.ndarray:
     """Return speech with a pause after some of its words."""
     aligned = WordAligner().align(samples, words, "en", 0.0).words
     cut = round((aligned[after_words - 1].end_s + aligned[after_words].start_s) / 2 * SAMPLE_RATE_HZ)
@@ -161,19 +161,21 @@ def _with_pause(samples: np.ndarray, words: str, after_words: int, pause_s: floa
     before, after = samples[:cut].copy(), samples[cut:].copy()
     before[-len(fade) :] *= fade
     after[: len(fade)] *= fade[::-1]
-    return np.concatenate([before, _pause(pause_s), after])
+    return np.concatenate([before, pause(pause_s), after])
 
 
-def _pause(seconds: float) -> np.ndarray:
+def pause(seconds: float) -> np.ndarray:
+    """Return a silence, (N,) float32 at 16 kHz."""
     noise = np.random.default_rng(0).normal(0.0, _QUIET, round(seconds * SAMPLE_RATE_HZ))
     return noise.astype(np.float32)
 
 
-def _turn(name: str, kind: str, samples: np.ndarray) -> ScriptedTurn:
+def as_turn(name: str, kind: str, samples: np.ndarray) -> ScriptedTurn:
+    """Return a turn of these samples; its speech ends where the voice activity does."""
     return ScriptedTurn(name, kind, samples, voice_activity(np.pad(samples, (0, SAMPLE_RATE_HZ)))[-1].end_s)
 
 
-def _trim(samples: np.ndarray) -> np.ndarray:
+def trim(samples: np.ndarray) -> np.ndarray:
     """Return the speech in a recording, without the silence around it."""
     spans = voice_activity(np.pad(samples, (0, SAMPLE_RATE_HZ // 2)))
     return samples[round(spans[0].start_s * SAMPLE_RATE_HZ) : round(spans[-1].end_s * SAMPLE_RATE_HZ)]

@@ -21,7 +21,7 @@ from omnisense.agent.live.recording import Recorder
 from omnisense.agent.live.settings import LiveSettings
 from omnisense.agent.voice.base import PLAIN, NoVoice, VoiceStyle
 from omnisense.errors import OmniSenseError
-from omnisense.perception.types import Event
+from omnisense.perception.types import Event, Segment
 from omnisense.reasoning.loop.conversation import Turn
 
 
@@ -110,14 +110,14 @@ def test_a_check_in_takes_the_place_of_what_was_not_begun() -> None:
 
 
 def decide(
-    words: dict[float, str], speech_s: float, silence_s: float = 3.0, job_s: float = 0.1
+    words: dict[float, str], speech_s: float, silence_s: float = 3.0, job_s: float = 0.1, confidence: float = 0.7
 ) -> list[tuple[float, str]]:
     """Return the decisions on one stretch of speech, of which the recognizer knows the words at each length."""
     heard = SimpleNamespace(is_speech=False, start_s=1.0, end_s=1.0, speech_s=0.0, silent_s=0.0)
 
-    def recognize(samples: np.ndarray) -> str:
+    def recognize(samples: np.ndarray) -> Segment | None:
         known = [text for length_s, text in words.items() if length_s <= len(samples) / 100 + 1e-6]
-        return known[-1] if known else ""
+        return Segment(0.0, 1.0, known[-1], confidence=confidence) if known else None
 
     watch = InterruptionWatch(LiveSettings(), recognize, SimulatedJobs(job_s))
     decisions = []
@@ -157,6 +157,12 @@ def test_a_command_interrupts_however_short_it_is() -> None:
 def test_where_the_recognizer_is_slow_the_agent_waits_and_goes_on_after_a_backchannel() -> None:
     decisions = [decision for _, decision in decide({0.2: "Yeah."}, 0.7, job_s=0.4)]
     assert decisions == ["hold", "resume", "backchannel"]
+
+
+def test_words_that_the_recognizer_is_unsure_of_only_hold_the_agent() -> None:
+    assert [decision for _, decision in decide({0.4: "It's act"}, 0.7, confidence=0.2)] == ["hold", "resume"]
+    decisions = [decision for _, decision in decide({0.3: "lay blue", 0.8: "lay blue at x"}, 1.6, confidence=0.3)]
+    assert decisions == ["hold", "interrupt"]
 
 
 def test_a_long_noise_without_words_holds_the_agent_until_two_seconds_of_silence() -> None:
