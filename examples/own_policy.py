@@ -15,7 +15,7 @@ class Listener:
     def write(self, prompts, **settings):
         return ["I am sorry about your dog. What do you miss most about him?" for _ in prompts]
 
-    def choose(self, prompts, options):
+    def choose(self, prompts, options, *, max_seconds=None):
         return [Choice(0, tuple(1 / len(row) for _ in row)) for row in options]
 
 

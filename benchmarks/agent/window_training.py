@@ -151,7 +151,9 @@ class WindowPolicy:
         """Raise PolicyError: it only chooses."""
         raise PolicyError("the tiny policy cannot write", "Use it as a guided policy that chooses.")
 
-    def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
+    def choose(
+        self, prompts: Sequence[Messages], options: Sequence[Sequence[str]], *, max_seconds: float | None = None
+    ) -> list[Choice]:
         """Choose the window that a question is about; of other options each is as likely as the others."""
         return [self._choice(text_of(prompt[-1]), row) for prompt, row in zip(prompts, options, strict=True)]
 

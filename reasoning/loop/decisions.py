@@ -16,6 +16,7 @@ from omnisense.reasoning.loop.state import (
     count_tokens,
     evidence_text,
     is_spent,
+    seconds_left,
 )
 from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.base import Policy
@@ -121,10 +122,14 @@ class Decider:
             _log.warning("the budget was spent: '%s' is decided without the policy", question)
             return Opinion(note="the budget was spent: decided without the policy")
         prompt = self._prompt(state, question, options)
-        [choice] = self._chooser.choose([prompt], [options], [prompts.calibration_prompt(question, options)])
+        neutral = prompts.calibration_prompt(question, options)
+        left_s = seconds_left(state, self._settings)
+        [choice] = self._chooser.choose([prompt], [options], [neutral], max_seconds=left_s)
         tokens = count_tokens([prompt], options)
         if not choice.readable:
-            return Opinion(note="the policy's choice could not be read: decided without it", tokens=tokens)
+            late = is_spent(state, self._settings)
+            why = "was not made in time" if late else "could not be read"
+            return Opinion(note=f"the policy's choice {why}: decided without it", tokens=tokens)
         return Opinion(dict(zip(options, choice.probabilities, strict=True)), "", tokens)
 
     def opinions(self, states: Sequence[State], question: str, options: Sequence[Option]) -> list[dict[Option, float]]:

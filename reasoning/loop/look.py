@@ -167,7 +167,7 @@ class LookAgain:
         clip_tools = ClipTools(percepts, turns, facts, self._perceive_closely, clip)
         left_s = self._settings.max_seconds if max_seconds is None else max_seconds
         if self._settings.is_guided(self._policy):
-            return self._read_windows(question, percepts, clip_tools) if percepts else Looked()
+            return self._read_windows(question, percepts, clip_tools, left_s) if percepts else Looked()
         if self._graph is None:
             self._graph = self._compile()
         done: _Rounds = self._graph.invoke(
@@ -235,12 +235,12 @@ class LookAgain:
 
     # --- a guided policy: the windows that a search finds ---------------------------------------------------
 
-    def _read_windows(self, question: str, percepts: Percepts, tools: ClipTools) -> Looked:
+    def _read_windows(self, question: str, percepts: Percepts, tools: ClipTools, left_s: float) -> Looked:
         windows, note = find_windows(percepts, question)
         notes, tokens = [note] if note else [], 0
         weight = self._settings.profile_of(self._policy).weights_of("window")["policy"]
         if len(windows) > 1 and weight > 0:
-            windows, tokens = self._rank(question, windows, weight)
+            windows, tokens = self._rank(question, windows, weight, left_s)
         spans: dict[str, EvidenceSpan] = {}
         windows = windows[: self._settings.max_looks]
         for window in windows:
@@ -249,12 +249,12 @@ class LookAgain:
                 spans[span.id] = span
         return Looked(tuple(spans.values()), tuple((w.start_s, w.end_s) for w in windows), tuple(notes), tokens)
 
-    def _rank(self, question: str, windows: Sequence[Window], weight: float) -> tuple[list[Window], int]:
+    def _rank(self, question: str, windows: Sequence[Window], weight: float, left_s: float) -> tuple[list[Window], int]:
         """Return windows, the best first: the search's scores pooled with the policy's choice."""
         texts = [window.text for window in windows]
         prompt, options = window_prompt(question, texts)
         neutral, _ = window_prompt("(no question)", texts)
-        [choice] = self._chooser.choose([prompt], [options], [neutral])
+        [choice] = self._chooser.choose([prompt], [options], [neutral], max_seconds=left_s)
         pooled = [w.share * max(p, 1e-3) ** weight for w, p in zip(windows, choice.probabilities, strict=True)]
         order = sorted(range(len(windows)), key=lambda i: -pooled[i])
         return [windows[i] for i in order], count_tokens([prompt], options)

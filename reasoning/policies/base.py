@@ -20,8 +20,9 @@ class Choice:
     Attributes:
         index: of the option.
         probabilities: one for each option; they sum to 1.
-        readable: False where a service answered with none of the options, also when asked again. The probabilities are
-            then uniform and say nothing: the caller falls back on what else it knows, and says so.
+        readable: False where a service answered with none of the options, also when asked again, and where the time was
+            up. The probabilities are then uniform and say nothing: the caller falls back on what else it knows, and
+            says so.
     """
 
     index: int
@@ -88,8 +89,7 @@ class Policy(Protocol):
             seed: for sampling; the same call with the same seed gives the same replies.
             on_token: receives the first prompt's reply piece by piece while it is written.
             schema: a JSON schema that each reply shall satisfy. A policy enforces it where it can; the caller checks.
-            max_seconds: upper bound for the whole call; what is written by then is returned. Reading a prompt is not
-                interrupted. None for no bound.
+            max_seconds: upper bound for the whole call; what is written by then is returned. None for no bound.
 
         Returns:
             One reply for each prompt.
@@ -99,18 +99,27 @@ class Policy(Protocol):
         """
         ...
 
-    def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
+    def choose(
+        self, prompts: Sequence[Messages], options: Sequence[Sequence[str]], *, max_seconds: float | None = None
+    ) -> list[Choice]:
         """Take one of each prompt's options.
 
         Args:
             prompts: one conversation each.
             options: for each prompt, at least one, each written as the prompt asks for it: the letter alone where it
                 asks for a letter, and the text alone where it does not.
+            max_seconds: upper bound for the whole call; choices that are not made by then are not ``readable``. None
+                for no bound.
 
         Raises:
             PolicyError: as for :meth:`write`, or a prompt has no options.
         """
         ...
+
+
+def no_choice(options: Sequence[object]) -> Choice:
+    """Return what stands for a choice that could not be read, or was not made in time."""
+    return Choice(0, (1 / len(options),) * len(options), readable=False)
 
 
 def check_options(prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> None:

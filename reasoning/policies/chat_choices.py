@@ -11,7 +11,7 @@ from typing import Any
 
 from omnisense.reasoning.answers.parser import parse
 from omnisense.reasoning.answers.question import strip_letter
-from omnisense.reasoning.policies.base import Choice
+from omnisense.reasoning.policies.base import Choice, no_choice
 
 _KEYS = ("option", "choice", "answer", "label", "value")
 _CERTAINTY = 0.95  # a stated confidence counts up to this
@@ -59,18 +59,13 @@ def read_choice(answer: str, options: Sequence[str], logprobs: Sequence[Mapping[
     value, confidence = _value_of(answer)
     index = _index_of(value, options)
     if index is None:
-        return unreadable_choice(options)
+        return no_choice(options)
     measured = _measured(logprobs, options)
     if measured and measured[index] == max(measured):
         return Choice(index, measured)
     own = min(max(confidence, 1 / len(options)), _CERTAINTY)
     rest = (1 - own) / (len(options) - 1)
     return Choice(index, tuple(own if i == index else rest for i in range(len(options))))
-
-
-def unreadable_choice(options: Sequence[str]) -> Choice:
-    """Return what stands for an answer that names no option."""
-    return Choice(0, (1 / len(options),) * len(options), readable=False)
 
 
 def _value_of(answer: str) -> tuple[str, float]:

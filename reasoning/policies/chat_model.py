@@ -6,13 +6,14 @@ Requests are in ``chat_requests``, the content of messages in ``chat_content``, 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast, get_args
 
 from omnisense.errors import InputError
-from omnisense.reasoning.policies.base import Choice, OnToken, check_options
-from omnisense.reasoning.policies.chat_choices import choice_request, choice_schema, read_choice, unreadable_choice
+from omnisense.reasoning.policies.base import Choice, OnToken, check_options, no_choice
+from omnisense.reasoning.policies.chat_choices import choice_request, choice_schema, read_choice
 from omnisense.reasoning.policies.chat_content import content_of, with_request
 from omnisense.reasoning.policies.chat_requests import ChatRequests, RefusedError, first_line
 from omnisense.reasoning.policies.messages import (
@@ -134,7 +135,9 @@ class ChatModelPolicy:
         replies = self._requests.send(inputs, settings, schema=schema, on_token=on_token, max_seconds=max_seconds)
         return [truncate_at_stop(str(reply.text), stop) for reply in replies]
 
-    def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
+    def choose(
+        self, prompts: Sequence[Messages], options: Sequence[Sequence[str]], *, max_seconds: float | None = None
+    ) -> list[Choice]:
         """Ask for one option and its confidence as JSON.
 
         Probabilities come from the log-probabilities of the answer where the service returns them, else from the stated
@@ -142,17 +145,23 @@ class ChatModelPolicy:
         ``readable``. See :func:`omnisense.reasoning.policies.chat_choices.read_choice`.
         """
         check_options(prompts, options)
+        deadline = math.inf if max_seconds is None else time.perf_counter() + max_seconds
         # A schema lists the options, so prompts with the same options are batched together.
         groups: dict[tuple[str, ...], list[int]] = {}
         for i, row in enumerate(options):
             groups.setdefault(tuple(row), []).append(i)
-        choices = [unreadable_choice(row) for row in options]
+        choices = [no_choice(row) for row in options]
         for row, members in groups.items():
             for attempt in range(2):
                 unread = [i for i in members if not choices[i].readable]
+                left_s = None if max_seconds is None else deadline - time.perf_counter()
+                if left_s is not None and left_s <= 0:
+                    break
                 inputs = [with_request(self._inputs(prompts[i]), choice_request(row)) for i in unread]
                 settings = {"temperature": 0.0, "max_tokens": _CHOICE_TOKENS, "seed": attempt}
-                answers = self._requests.send(inputs, settings, schema=choice_schema(row), logprobs=True)
+                answers = self._requests.send(
+                    inputs, settings, schema=choice_schema(row), logprobs=True, max_seconds=left_s
+                )
                 for i, answer in zip(unread, answers, strict=True):
                     tokens = (answer.response_metadata.get("logprobs") or {}).get("content") or ()
                     choices[i] = read_choice(answer.text, row, tokens)

@@ -15,9 +15,9 @@ from typing import Any
 
 from omnisense import models
 from omnisense.errors import ModelError, PolicyError
-from omnisense.reasoning.policies.base import Choice, OnToken, check_options
+from omnisense.reasoning.policies.base import Choice, OnToken, check_options, no_choice
 from omnisense.reasoning.policies.encoding import PROBE, PROBED_ROLES, reply_tokens, text_after_reply
-from omnisense.reasoning.policies.gguf_engine import GgufEngine
+from omnisense.reasoning.policies.gguf_engine import GgufEngine, TimeUpError
 from omnisense.reasoning.policies.messages import (
     Messages,
     Modality,
@@ -164,20 +164,28 @@ class GgufPolicy:
             replies.append(truncate_at_stop("".join(pieces), stop))
         return replies
 
-    def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
+    def choose(
+        self, prompts: Sequence[Messages], options: Sequence[Sequence[str]], *, max_seconds: float | None = None
+    ) -> list[Choice]:
         """Take the option with the highest mean log-probability per token; probabilities are the softmax of the means.
 
         As :class:`omnisense.TransformersPolicy` does. The log-probabilities are the model's own, over the whole
-        vocabulary; a prompt is read once for all its options.
+        vocabulary; a prompt is read once for all its options. With ``max_seconds``, reading it is interrupted too.
         """
         check_options(prompts, options)
-        choices = []
+        deadline = math.inf if max_seconds is None else time.perf_counter() + max_seconds
+        choices: list[Choice] = []
         engine = self.load()
         for row, texts in zip(self._encoded(prompts), options, strict=True):
             with self._lock:
                 began = time.perf_counter()
                 tokens = reply_tokens(row.text, texts, engine.option_tokens)
-                found = engine.log_likelihoods(row.tokens, tokens, _end_of_turn(engine))
+                try:
+                    found = engine.log_likelihoods(row.tokens, tokens, _end_of_turn(engine), deadline)
+                except TimeUpError:
+                    _log.warning("%s: the time is up after %g s, a choice is not made", self.name, max_seconds)
+                    choices.append(no_choice(texts))
+                    continue
                 means = [sum(scores) / len(scores) for scores in found]
             weights = [math.exp(mean - max(means)) for mean in means]
             choices.append(Choice(means.index(max(means)), tuple(weight / sum(weights) for weight in weights)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import mmap
 import os
 import secrets
@@ -24,6 +25,10 @@ _HEADER_BYTES = 64 << 20  # metadata come first; with the largest vocabularies t
 _KEPT_PROMPTS_MB = 512  # prompts whose caches are kept in memory when another takes their place
 _LISTED = 2000  # likeliest next tokens that are asked for: more than a few thousand take longer than to read a token
 _UBATCH = 256  # tokens between two looks at the clock while a prompt is read
+
+
+class TimeUpError(PolicyError):
+    """The time was up before the model had done what it was asked for."""
 
 
 class GgufEngine:
@@ -90,70 +95,96 @@ class GgufEngine:
         Raises:
             PolicyError: the prompt is longer than the context, or the settings are invalid.
         """
-        failed: list[BaseException] = []
 
-        def on_chunk(chunk: dict[str, Any]) -> bool:
-            try:
-                text = _checked(chunk)["choices"][0]["text"]
-                if text:
-                    on_text(text)
-            except BaseException as error:  # it cannot pass through llama.cpp: it is raised below
-                failed.append(error)
-            return bool(failed) or time.perf_counter() >= deadline
+        def on_choice(choice: dict[str, Any]) -> None:
+            if choice["text"]:
+                on_text(choice["text"])
 
-        self._server.handle_completions(
-            {"prompt": list(tokens), "stream": True, "return_progress": True, **settings}, on_chunk
-        )
-        if failed:
-            raise failed[0]
+        self._stream(tokens, settings, on_choice, deadline)
 
     def log_likelihoods(
-        self, tokens: Sequence[int], options: Sequence[Sequence[int]], end: Sequence[int]
+        self,
+        tokens: Sequence[int],
+        options: Sequence[Sequence[int]],
+        end: Sequence[int],
+        deadline: float = math.inf,
     ) -> list[list[float]]:
         """Return, for each option, the log-probability of each of its tokens after the prompt, and of the turn's end.
 
         They come from the model's logits over the whole vocabulary, before any sampling. The prompt is read once, and
         its cache is kept. That gives the options' first tokens, where they are among the likeliest; the other tokens
         are taken one by one.
+
+        Raises:
+            TimeUpError: of ``time.perf_counter`` it is later than ``deadline``; reading the prompt is interrupted.
         """
-        likeliest = self._likeliest(tokens, _LISTED)
+        likeliest = self._likeliest(tokens, _LISTED, deadline)
         scores = []
         for option in options:
             known = [likeliest[option[0]]] if option[0] in likeliest else []
             rest = range(len(known), len(option))
-            scores.append([*known, *(self._log_probability([*tokens, *option[:at]], option[at]) for at in rest)])
-            scores[-1] += [self._listed([*tokens, *option], token) for token in end]
+            scores.append(
+                [*known, *(self._log_probability([*tokens, *option[:at]], option[at], deadline) for at in rest)]
+            )
+            scores[-1] += [self._listed([*tokens, *option], token, deadline) for token in end]
         return scores
 
-    def _listed(self, tokens: Sequence[int], token: int) -> float:
+    def _listed(self, tokens: Sequence[int], token: int, deadline: float) -> float:
         """Return the log-probability of a control token, which llama.cpp lists, and does not report as taken."""
-        likeliest = self._likeliest(tokens, _LISTED)
-        return likeliest[token] if token in likeliest else self._likeliest(tokens, self._vocabulary)[token]
+        likeliest = self._likeliest(tokens, _LISTED, deadline)
+        return likeliest[token] if token in likeliest else self._likeliest(tokens, self._vocabulary, deadline)[token]
 
-    def _log_probability(self, tokens: Sequence[int], token: int) -> float:
+    def _log_probability(self, tokens: Sequence[int], token: int, deadline: float) -> float:
         """Return the log-probability of a token: a bias makes llama.cpp take it, and it reports what it is without."""
         # A grammar of token ids could take several at once, but fails at tokens that are parts of a character.
-        taken = self._take(tokens, token, 1)
+        taken = self._take(tokens, token, 1, deadline)
         if taken is None:  # part of a character, which llama.cpp holds back: slower, by listing the whole vocabulary
-            return self._likeliest(tokens, self._vocabulary)[token]
+            return self._likeliest(tokens, self._vocabulary, deadline)[token]
         return float(taken["logprob"])
 
-    def _likeliest(self, tokens: Sequence[int], count: int) -> dict[int, float]:
+    def _likeliest(self, tokens: Sequence[int], count: int, deadline: float) -> dict[int, float]:
         """Return the log-probabilities of the likeliest next tokens."""
         [letter, *_] = self.tokens("a")  # which token is taken does not matter, if only it is no part of a character
-        taken: Any = self._take(tokens, letter, count)
+        taken: Any = self._take(tokens, letter, count, deadline)
         return {int(token["id"]): float(token["logprob"]) for token in taken["top_logprobs"]}
 
-    def _take(self, tokens: Sequence[int], token: int, count: int) -> dict[str, Any] | None:
-        settings = {"max_tokens": 1, "logprobs": count, "logit_bias": [[token, 1e6]], "ignore_eos": True}
-        found = self._server_completion(tokens, settings)["choices"][0]["logprobs"]
-        if found and found["content"][0]["id"] != token:
-            raise PolicyError("llama.cpp did not take an option's token", "Update it: `pip install -U xllamacpp`.")
-        return dict(found["content"][0]) if found else None
+    def _take(self, tokens: Sequence[int], token: int, count: int, deadline: float) -> dict[str, Any] | None:
+        """Make llama.cpp take a token; return what it tells of it, or None where it holds the token back."""
+        found: list[dict[str, Any]] = []
 
-    def _server_completion(self, tokens: Sequence[int], settings: Mapping[str, Any]) -> dict[str, Any]:
-        body = {"prompt": list(tokens), "temperature": 0.0, "cache_prompt": True, **settings}
-        return _checked(self._server.handle_completions(body))
+        def on_choice(choice: dict[str, Any]) -> None:
+            if choice.get("logprobs"):
+                found.append(choice["logprobs"]["content"][0])
+
+        settings = {"max_tokens": 1, "logprobs": count, "logit_bias": [[token, 1e6]], "ignore_eos": True}
+        self._stream(tokens, {"temperature": 0.0, "cache_prompt": True, **settings}, on_choice, deadline)
+        if not found and time.perf_counter() >= deadline:
+            raise TimeUpError("the time was up before the options were compared", "Allow more seconds.")
+        if found and found[0]["id"] != token:
+            raise PolicyError("llama.cpp did not take an option's token", "Update it: `pip install -U xllamacpp`.")
+        return found[0] if found else None
+
+    def _stream(
+        self,
+        tokens: Sequence[int],
+        settings: Mapping[str, Any],
+        on_choice: Callable[[dict[str, Any]], None],
+        deadline: float,
+    ) -> None:
+        """Continue a prompt piece by piece, and stop when the time is up, also while the prompt is read."""
+        failed: list[BaseException] = []
+
+        def on_chunk(chunk: dict[str, Any]) -> bool:
+            try:
+                on_choice(_checked(chunk)["choices"][0])
+            except BaseException as error:  # it cannot pass through llama.cpp: it is raised below
+                failed.append(error)
+            return bool(failed) or time.perf_counter() >= deadline
+
+        body = {"prompt": list(tokens), "stream": True, "return_progress": True, **settings}
+        self._server.handle_completions(body, on_chunk)
+        if failed:
+            raise failed[0]
 
     def _ask_for_tokens(self, text: str, control: bool, begin: bool) -> tuple[int, ...]:
         body = {"content": text, "parse_special": control, "add_special": begin}

@@ -7,6 +7,8 @@ computed for it is kept and taken up again, as servers such as vLLM and SGLang d
 from __future__ import annotations
 
 import functools
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -15,6 +17,7 @@ from omnisense.reasoning.policies.batching import collate, to_device
 from omnisense.reasoning.policies.encoding import EncodedPrompt, Tensors
 
 _MIN_SHARED = 16  # tokens; to take up fewer saves nothing
+_READ_AT_ONCE = 512  # tokens between two looks at the clock
 _MIN_READ_ALONE = 64  # tokens that a batch shares, from which they are read once before the batch
 Layers: TypeAlias = "list[tuple[Any, Any]]"  # keys and values, each (1, heads, tokens, size)
 
@@ -33,12 +36,12 @@ class CachedBatch(NamedTuple):
     cache: Any
     cached: int
 
-    def unread(self) -> dict[str, Any]:
-        """Return the arguments of the model's forward pass over the columns that are not in the cache."""
-        mask = self.inputs["attention_mask"]
+    def unread(self, end: int | None = None) -> dict[str, Any]:
+        """Return the arguments of the model's forward pass over the columns after the cache, up to ``end``."""
+        mask = self.inputs["attention_mask"][:, :end]
         position = (mask.cumsum(1) - 1).clamp(min=0)  # a plain forward would count the padding too
         return {
-            "input_ids": self.inputs["input_ids"][:, self.cached :],
+            "input_ids": self.inputs["input_ids"][:, self.cached : end],
             "attention_mask": mask,
             "position_ids": position[:, self.cached :],
             "past_key_values": self.cache,
@@ -65,16 +68,34 @@ class PrefixCache:
 
     def begin(self, model: Any, rows: Sequence[EncodedPrompt], pad_token_id: int) -> CachedBatch:
         """Return the batch of some text prompts, each with as much of its cache as is known."""
+        batch = self.begin_by(model, rows, pad_token_id, math.inf)
+        assert batch is not None, "the time is never up"
+        return batch
+
+    def begin_by(
+        self, model: Any, rows: Sequence[EncodedPrompt], pad_token_id: int, deadline: float
+    ) -> CachedBatch | None:
+        """Return the batch of some text prompts; None where the time was up before they were read.
+
+        Args:
+            model: a causal language model.
+            rows: the prompts.
+            pad_token_id: for the shorter ones.
+            deadline: by ``time.perf_counter``. Before a finite one long prompts are read here, piece by piece, but for
+                their ends.
+        """
         if not self._max_bytes or not is_reusable(model):
             return CachedBatch(to_device(model, collate(rows, pad_token_id)), None, 0)
         ids = [tuple(row.inputs["input_ids"][0].tolist()) for row in rows]
         if len(ids) > 1:
             shared = functools.reduce(lambda a, b: a[: _count_shared(a, b)], ids)
             if len(shared) - self._find(shared)[0] >= _MIN_READ_ALONE:
-                alone = self._batch(model, [shared], pad_token_id)
+                alone = self._read(model, self._batch(model, [shared], pad_token_id), deadline)
+                if alone is None:
+                    return None
                 model(**alone.unread(), use_cache=True, logits_to_keep=1)
                 self.keep(alone)
-        return self._batch(model, ids, pad_token_id)
+        return self._read(model, self._batch(model, ids, pad_token_id), deadline)
 
     def keep(self, batch: CachedBatch) -> None:
         """Keep the caches of the batch's prompts, after the model has read them; later columns are left out."""
@@ -92,6 +113,22 @@ class PrefixCache:
             self._bytes += _size(layers)
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
+
+    def _read(self, model: Any, batch: CachedBatch, deadline: float) -> CachedBatch | None:
+        """Read all but the last piece of a batch; None when the time is up."""
+        import torch
+
+        if deadline == math.inf:
+            return batch
+        width = batch.inputs["input_ids"].shape[1]
+        with torch.inference_mode():
+            while width - batch.cached > _READ_AT_ONCE:
+                if time.perf_counter() >= deadline:
+                    return None
+                end = batch.cached + _READ_AT_ONCE
+                model(**batch.unread(end), use_cache=True, logits_to_keep=1)
+                batch = batch._replace(cached=end)
+        return batch if time.perf_counter() < deadline else None
 
     def _batch(self, model: Any, ids: Sequence[tuple[int, ...]], pad_token_id: int) -> CachedBatch:
         import torch

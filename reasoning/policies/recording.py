@@ -92,9 +92,11 @@ class RecordingPolicy:
             self._on_call(PolicyCall("write", list(prompt), place=place, reply=reply))
         return replies
 
-    def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
+    def choose(
+        self, prompts: Sequence[Messages], options: Sequence[Sequence[str]], *, max_seconds: float | None = None
+    ) -> list[Choice]:
         """See :class:`omnisense.reasoning.policies.base.Policy`."""
-        choices = self._policy.choose(prompts, options)
+        choices = self._policy.choose(prompts, options, max_seconds=max_seconds)
         for place, (prompt, row) in enumerate(zip(prompts, options, strict=True)):
             self._on_call(PolicyCall("choose", list(prompt), tuple(row), place))
         return choices

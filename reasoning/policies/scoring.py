@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,10 +18,17 @@ def score_options(
     prompts: list[EncodedPrompt],
     options: Sequence[Sequence[str]],
     prefixes: PrefixCache,
-) -> list[list[float]]:
-    """Return the mean log-probability per token of each option as the whole reply to its text prompt."""
+    deadline: float = math.inf,
+) -> list[list[float]] | None:
+    """Return the mean log-probability per token of each option as the whole reply to its text prompt.
+
+    None where the time (of ``time.perf_counter``) was up before the prompts were read.
+    """
     tokens = [encoder.option_tokens(p.text, opts) for p, opts in zip(prompts, options, strict=True)]
-    found = token_log_probs(model, prefixes.begin(model, prompts, encoder.tokenizer.pad_token_id), tokens, prefixes)
+    batch = prefixes.begin_by(model, prompts, encoder.tokenizer.pad_token_id, deadline)
+    if batch is None:
+        return None
+    found = token_log_probs(model, batch, tokens, prefixes)
     return [[sum(row) / len(row) for row in rows] for rows in found]
 
 

@@ -78,7 +78,9 @@ class ScriptedPolicy:
                 on_token(word + " ")
         return replies
 
-    def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
+    def choose(
+        self, prompts: Sequence[Messages], options: Sequence[Sequence[str]], *, max_seconds: float | None = None
+    ) -> list[Choice]:
         """Return the next choices of the script, with probability 0.8 for the option taken."""
         with self._lock:
             return [self._choice(prompt, row) for prompt, row in zip(prompts, options, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,13 +21,16 @@ class _Call:
     Attributes:
         kind: calls of one kind can be joined.
         prompts: of the call.
-        options: of a choice.
+        options: of a choice; None for writing.
+        settings: of writing.
+        deadline: by ``time.monotonic``, waiting included; None without one.
     """
 
     kind: Hashable
     prompts: Sequence[Messages]
-    options: Sequence[Sequence[str]] = ()
+    options: Sequence[Sequence[str]] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    deadline: float | None = None
     answer: list[Any] | None = None
     error: Exception | None = None
 
@@ -86,16 +90,17 @@ class SharedPolicy:
             "temperature": temperature,
             "stop": stop,
             "seed": seed,
-            "max_seconds": max_seconds,
         }
         alone = on_token is not None or schema is not None
-        kind = object() if alone else ("write", max_new_tokens, temperature, tuple(stop), seed)
+        kind = object() if alone else ("write", max_seconds is None, *map(str, settings.values()))
         settings |= {"on_token": on_token, "schema": schema} if alone else {}
-        return self._answer(_Call(kind, prompts, settings=settings))
+        return self._answer(_Call(kind, prompts, None, settings, _deadline(max_seconds)))
 
-    def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
-        """See :class:`Policy`; all choices are joined."""
-        return self._answer(_Call("choose", prompts, options))
+    def choose(
+        self, prompts: Sequence[Messages], options: Sequence[Sequence[str]], *, max_seconds: float | None = None
+    ) -> list[Choice]:
+        """See :class:`Policy`; all choices are joined, and those without a time limit among themselves."""
+        return self._answer(_Call(("choose", max_seconds is None), prompts, options, deadline=_deadline(max_seconds)))
 
     def _answer(self, call: _Call) -> list[Any]:
         """Run the call with those that can be joined to it, unless another thread has done so meanwhile."""
@@ -123,10 +128,12 @@ class SharedPolicy:
     def _run(self, batch: list[_Call]) -> None:
         prompts = [prompt for call in batch for prompt in call.prompts]
         try:
-            if batch[0].kind == "choose":
-                answers: list[Any] = self._policy.choose(prompts, [row for call in batch for row in call.options])
+            left_s = _seconds_left(batch)
+            if batch[0].options is not None:
+                rows = [row for call in batch for row in call.options or ()]
+                answers: list[Any] = self._policy.choose(prompts, rows, max_seconds=left_s)
             else:
-                answers = self._policy.write(prompts, **batch[0].settings)
+                answers = self._policy.write(prompts, **batch[0].settings, max_seconds=left_s)
         except Exception as error:
             if len(batch) == 1:
                 batch[0].error = error
@@ -136,3 +143,13 @@ class SharedPolicy:
             return
         for call in batch:
             call.answer, answers = answers[: len(call.prompts)], answers[len(call.prompts) :]
+
+
+def _deadline(max_seconds: float | None) -> float | None:
+    return None if max_seconds is None else time.monotonic() + max_seconds
+
+
+def _seconds_left(batch: Sequence[_Call]) -> float | None:
+    """Return the seconds that the call of a batch with the most time has left; None without a limit."""
+    latest = max((call.deadline for call in batch if call.deadline is not None), default=None)
+    return None if latest is None else max(0.0, latest - time.monotonic())

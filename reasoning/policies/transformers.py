@@ -16,7 +16,7 @@ from typing import Any
 
 from omnisense import models
 from omnisense.errors import ModelError
-from omnisense.reasoning.policies.base import DEFAULT_POLICY, Choice, OnToken, check_options
+from omnisense.reasoning.policies.base import DEFAULT_POLICY, Choice, OnToken, check_options, no_choice
 from omnisense.reasoning.policies.batching import batch_groups, collate, length_batches, to_device
 from omnisense.reasoning.policies.encoding import EncodedPrompt, Encoder, media_token_ids
 from omnisense.reasoning.policies.families import TEXT_FAMILY, family_of
@@ -136,7 +136,8 @@ class TransformersPolicy:
         """Continue each prompt; see :class:`omnisense.reasoning.policies.base.Policy`.
 
         Sampling depends on how prompts fall into batches: the same call gives the same replies. A schema is not
-        enforced. Prompts whose batch has not begun after ``max_seconds`` get an empty reply.
+        enforced. After ``max_seconds`` reading a text prompt is interrupted too: its reply is then empty. What a model
+        sees or hears is read in one piece.
         """
         import torch
 
@@ -149,19 +150,19 @@ class TransformersPolicy:
             torch.manual_seed(self._seed * 1_000_003 + seed)
             for batch in self._batches(rows):
                 began = time.perf_counter()
-                if began >= deadline:
+                asked = self._begin([rows[i] for i in batch], deadline) if began < deadline else None
+                if asked is None:
                     _log.warning(
                         "%s: the time is up after %g s, %d replies are empty", self.name, max_seconds, len(batch)
                     )
                     continue
-                asked = self._begin([rows[i] for i in batch])
                 streamer = _RowStreamer(tokenizer, batch.index(0), on_token) if on_token and 0 in batch else None
                 output = self._generate(
                     asked,
                     max_new_tokens=max_new_tokens,
                     pad_token_id=tokenizer.pad_token_id,
                     streamer=streamer,
-                    max_time=None if max_seconds is None else deadline - began,
+                    max_time=None if max_seconds is None else deadline - time.perf_counter(),
                     suppress_tokens=media_token_ids(model.config) or None,
                     **({"stop_strings": list(stop), "tokenizer": tokenizer} if stop else {}),
                     **_sampling_settings(temperature),
@@ -172,17 +173,21 @@ class TransformersPolicy:
                 self._log_call("write", [rows[i] for i in batch], new.numel(), began)
         return replies
 
-    def choose(self, prompts: Sequence[Messages], options: Sequence[Sequence[str]]) -> list[Choice]:
+    def choose(
+        self, prompts: Sequence[Messages], options: Sequence[Sequence[str]], *, max_seconds: float | None = None
+    ) -> list[Choice]:
         """Take the option with the highest mean log-probability per token; probabilities are the softmax of the means.
 
         An option is scored as the whole reply; see :meth:`.encoding.Encoder.option_tokens`.
 
-        A text model computes a prompt once for all its options; other models compute it once for each option.
+        A text model computes a prompt once for all its options; other models compute it once for each option. After
+        ``max_seconds`` reading a text prompt is interrupted too. What a model sees or hears is read in one piece.
         """
         import torch
 
         check_options(prompts, options)
-        choices: list[Choice] = [Choice(0, (1.0,))] * len(prompts)
+        deadline = math.inf if max_seconds is None else time.perf_counter() + max_seconds
+        choices = [no_choice(row) for row in options]
         rows = self._encode(prompts)
         with self._lock, torch.inference_mode():
             model, encoder = self.load()
@@ -190,14 +195,18 @@ class TransformersPolicy:
                 began = time.perf_counter()
                 batch_rows, batch_options = [rows[i] for i in batch], [options[i] for i in batch]
                 if encoder.family is TEXT_FAMILY:
-                    scores = score_options(model, encoder, batch_rows, batch_options, self._prefixes)
+                    scores = score_options(model, encoder, batch_rows, batch_options, self._prefixes, deadline) or []
                 else:
                     scores = [
                         score_options_uncached(model, encoder, row, texts)
                         for row, texts in zip(batch_rows, batch_options, strict=True)
+                        if time.perf_counter() < deadline
                     ]
                 self._log_call("choose", batch_rows, 0, began)
-                for i, row in zip(batch, scores, strict=True):
+                if len(scores) < len(batch):
+                    late = len(batch) - len(scores)
+                    _log.warning("%s: the time is up after %g s, %d are not chosen", self.name, max_seconds, late)
+                for i, row in zip(batch, scores, strict=False):  # the last ones may be missing
                     probabilities = torch.softmax(torch.tensor(row, dtype=torch.float64), 0).tolist()
                     choices[i] = Choice(max(range(len(row)), key=row.__getitem__), tuple(probabilities))
         return choices
@@ -207,10 +216,10 @@ class TransformersPolicy:
         with self._lock:
             self._prefixes.clear()
 
-    def _begin(self, rows: Sequence[EncodedPrompt]) -> CachedBatch:
+    def _begin(self, rows: Sequence[EncodedPrompt], deadline: float) -> CachedBatch | None:
         model, encoder = self.load()
         if encoder.family is TEXT_FAMILY:
-            return self._prefixes.begin(model, rows, encoder.tokenizer.pad_token_id)
+            return self._prefixes.begin_by(model, rows, encoder.tokenizer.pad_token_id, deadline)
         return CachedBatch(to_device(model, collate(rows, encoder.tokenizer.pad_token_id)), None, 0)
 
     def _generate(self, batch: CachedBatch, **settings: Any) -> Any:

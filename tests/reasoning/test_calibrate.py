@@ -49,7 +49,7 @@ class Knowing(ScriptedPolicy):
         super().__init__()
         self.random, self.reliable = np.random.default_rng(1), reliable
 
-    def choose(self, prompts, options):
+    def choose(self, prompts, options, *, max_seconds=None):
         found = []
         for prompt, row in zip(prompts, options, strict=True):
             named = next(i for i, option in enumerate(row) if f"({option})" in prompt[-1]["content"][0]["text"])

@@ -8,7 +8,7 @@ from omnisense.benchmarks.harness.systems import Baseline, PolicySystem, SystemS
 from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.suite import load_templates
 from omnisense.errors import InputError
-from omnisense.reasoning.policies.chat_choices import unreadable_choice
+from omnisense.reasoning.policies.base import no_choice
 from omnisense.reasoning.policies.messages import text_of
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from tests.benchmarks.conftest import NUMBER, SEVERAL, YES_NO, row, write_benchmark
@@ -98,7 +98,7 @@ def test_choosing_gives_probabilities(tmp_path):
 
 def test_a_choice_that_could_not_be_read_is_no_guess(tmp_path, monkeypatch):
     policy = ScriptedPolicy()
-    monkeypatch.setattr(policy, "choose", lambda prompts, options: [unreadable_choice(row) for row in options])
+    monkeypatch.setattr(policy, "choose", lambda prompts, options: [no_choice(row) for row in options])
     system = PolicySystem(SystemSettings(method="choose"), PromptSettings(), policy)
     [reply] = system.answer([system.prepare(s) for s in samples(tmp_path, row("Emo_Strategy", 1))])
     assert (reply.text, reply.probabilities) == ("", None)

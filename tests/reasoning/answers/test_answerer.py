@@ -136,7 +136,7 @@ def test_a_policy_without_weight_is_not_asked_where_something_was_measured():
 class Unreadable(ScriptedPolicy):
     """Behind a service that names no option."""
 
-    def choose(self, prompts, options):
+    def choose(self, prompts, options, *, max_seconds=None):
         return [Choice(0, (1 / len(row),) * len(row), readable=False) for row in options]
 
 

@@ -62,7 +62,7 @@ def test_a_policy_without_a_say_is_not_asked():
 
 def test_an_unreadable_choice_falls_back_on_the_prior_and_says_so():
     class Unreadable(ScriptedPolicy):
-        def choose(self, prompts, options):
+        def choose(self, prompts, options, *, max_seconds=None):
             return [Choice(0, tuple(1 / len(row) for _ in row), readable=False) for row in options]
 
     decision = Decider(Unreadable(), LoopSettings()).decide(initial_state(None, "x"), "need", "?", {"a": 1.0, "b": 3.0})

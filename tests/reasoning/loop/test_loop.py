@@ -1,14 +1,16 @@
 """The loop with a scripted policy: what is asked, what is decided, what is kept."""
 
+import time
 from dataclasses import asdict
 
 import pytest
 
-from omnisense import Agent, InputError, PolicyError, ScriptedPolicy
+from omnisense import Agent, Choice, InputError, PolicyError, ScriptedPolicy
 from omnisense.reasoning.loop.appraisal import Appraisal, EvidenceSpan, SafetyFinding
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.loop.strategies import NEEDS, SUPPORT_STRATEGIES
 from omnisense.reasoning.policies.messages import text_of
+from omnisense.reasoning.profile import PolicyProfile
 
 GOOD = "I am so sorry about your dog. It must hurt a lot."
 
@@ -93,6 +95,24 @@ def test_budgets_are_kept_and_recorded():
     assert "dog" in response.response
 
 
+def test_a_slow_policy_keeps_the_budget_inside_a_choice():
+    class Slow(ScriptedPolicy):
+        def choose(self, prompts, options, *, max_seconds=None):
+            time.sleep(min(max_seconds, 5))  # as a policy does that reads a long prompt
+            return [Choice(0, tuple(1 / len(row) for _ in row), readable=False) for row in options]
+
+    profile = PolicyProfile("slow", leads=False, weights={"emotion": {"policy": 1.0}, "need": {"policy": 1.0}})
+    settings = LoopSettings(max_seconds=0.6, profile=profile)
+    began = time.perf_counter()
+    response = Agent(Slow(), memory=None, settings=settings).respond(text="My dog died yesterday. " * 300)
+    assert time.perf_counter() - began < 4
+    appraisal = response.appraisal
+    assert appraisal.emotion.value == "sadness"  # as measured
+    assert appraisal.emotion.note == "the policy's choice was not made in time: decided without it"
+    assert appraisal.need.note == "the budget was spent: decided without the policy"
+    assert "dog" in response.response
+
+
 def test_guidance_lets_a_small_model_go_on_from_the_appraisal():
     policy = ScriptedPolicy(["I am here to listen. And so on"])
     response = Agent(policy, memory=None, settings=LoopSettings(guided=True, drafts=2)).respond(
@@ -110,7 +130,7 @@ def test_a_likelihood_policy_is_calibrated_without_evidence():
     class Biased(ScriptedPolicy):
         scores_likelihoods = True
 
-        def choose(self, prompts, options):
+        def choose(self, prompts, options, *, max_seconds=None):
             self.calls += prompts
             rows = []
             for prompt, row in zip(prompts, options, strict=True):

@@ -31,7 +31,7 @@ class Recorded:
         self.choose(prompts, [["I hear you.", "How good!"]] * len(prompts))
         return self.policy.write(prompts, **settings | {"max_new_tokens": 4})
 
-    def choose(self, prompts, options):
+    def choose(self, prompts, options, *, max_seconds=None):
         choices = self.policy.choose(prompts, options)
         self.prompts += prompts
         self.answers += [choice.probabilities for choice in choices]

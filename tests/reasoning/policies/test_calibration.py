@@ -3,7 +3,7 @@
 import pytest
 
 from omnisense import PolicyError, ScriptedPolicy
-from omnisense.reasoning.policies.base import Choice
+from omnisense.reasoning.policies.base import Choice, no_choice
 from omnisense.reasoning.policies.calibration import CalibratedChooser
 from omnisense.reasoning.policies.messages import message, text_of
 
@@ -19,7 +19,7 @@ class Biased(ScriptedPolicy):
 
     scores_likelihoods = True
 
-    def choose(self, prompts, options):
+    def choose(self, prompts, options, *, max_seconds=None):
         self.calls += prompts
         choices = []
         for prompt, row in zip(prompts, options, strict=True):
@@ -53,8 +53,25 @@ def test_policies_without_likelihoods_choose_alone():
 
 def test_a_wrong_number_of_choices_is_an_error():
     class Short(ScriptedPolicy):
-        def choose(self, prompts, options):
+        def choose(self, prompts, options, *, max_seconds=None):
             return []
 
     with pytest.raises(PolicyError, match="0 choices for 1"):
         CalibratedChooser(Short()).choose([ask("x")], [OPTIONS], [ask("neutral")])
+
+
+def test_choices_that_are_not_made_in_time_stay_unreadable_and_no_bias_is_learned_from_them():
+    class Slow(ScriptedPolicy):
+        scores_likelihoods = True
+
+        def choose(self, prompts, options, *, max_seconds=None):
+            made = 0 if max_seconds == 0 else 1 if max_seconds == 1 else len(prompts)
+            choices = [Choice(1, (0.25, 0.5, 0.25))] * made
+            return [*choices, *(no_choice(row) for row in options[made:])]
+
+    chooser, neutral = CalibratedChooser(Slow()), ask("nothing is known")
+    for seconds in (0, 1):  # nothing is chosen; the bias is not measured
+        [late] = chooser.choose([ask("it is rare")], [OPTIONS], [neutral], max_seconds=seconds)
+        assert (late.readable, late.probabilities) == (False, pytest.approx((1 / 3,) * 3))
+    [made] = chooser.choose([ask("it is rare")], [OPTIONS], [neutral], max_seconds=60)
+    assert (made.readable, made.probabilities) == (True, pytest.approx((1 / 3,) * 3))

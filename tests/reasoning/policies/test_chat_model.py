@@ -216,6 +216,18 @@ def test_writing_stops_when_the_time_is_up():
     assert "".join(pieces) == replies[0]
 
 
+def test_a_choice_that_takes_too_long_is_not_made():
+    def answer(messages):
+        time.sleep(1.0 if "sea" in messages[-1].content else 0.0)
+        return '{"option": "calm"}'
+
+    policy = ChatModelPolicy(fake_chat_model(answer, structured=False))
+    began = time.perf_counter()
+    late, made = policy.choose([LONG, HI], [["tense", "calm"]] * 2, max_seconds=0.4)
+    assert time.perf_counter() - began < 0.8
+    assert (late.readable, made.readable, made.index) == (False, True, 1)
+
+
 def test_failures_are_tried_again_and_then_said(monkeypatch):
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)  # the pauses between two tries
     assert ChatModelPolicy(fake_chat_model(lambda m: "up again", fail=2), attempts=3).write([HI]) == ["up again"]

@@ -90,6 +90,9 @@ def test_seeds_stop_schema_and_time(policy):
     assert whole.startswith(first)
     assert len(first) < len(whole)
     assert second == ""
+    for seconds, readable in ((60, True), (0, False)):
+        choices = policy.choose([LONG, HI], [OPTIONS] * 2, max_seconds=seconds)
+        assert [choice.readable for choice in choices] == [readable] * 2
 
 
 def test_what_raises_in_a_callback_ends_the_reply(policy):
@@ -104,7 +107,10 @@ def test_what_raises_in_a_callback_ends_the_reply(policy):
 def test_the_cache_of_a_shared_beginning_is_kept(policy):
     engine = policy.load()
     tokens = policy.prepare([message("user", "A long story. " * 20)]).inputs.tokens
-    answers = [engine._server_completion([*tokens, at], {"max_tokens": 1}) for at in (5, 6)]
+    answers = [
+        engine._server.handle_completions({"prompt": [*tokens, at], "max_tokens": 1, "cache_prompt": True})
+        for at in (5, 6)
+    ]
     assert answers[1]["usage"]["prompt_tokens_details"]["cached_tokens"] >= len(tokens) - 1
 
 

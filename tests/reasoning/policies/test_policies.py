@@ -7,6 +7,7 @@ import pytest
 
 from omnisense import InputError, ModelError, PolicyError, ScriptedPolicy, TransformersPolicy, load_policy
 from omnisense.benchmarks.harness.systems import SystemSettings
+from omnisense.reasoning.policies import prefix_cache
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import message, text_of
 
@@ -112,6 +113,35 @@ def test_writing_stops_when_the_time_is_up(tiny, tiny_model):
     alone.load()
     first, second = alone.write([LONG, HI], max_new_tokens=400, max_seconds=1e-9)
     assert first == second == ""
+
+
+def test_choices_stop_when_the_time_is_up(tiny):
+    assert [c.readable for c in tiny.choose([HI, LONG], OPTIONS, max_seconds=60)] == [True, True]
+    late = tiny.choose([HI, LONG], OPTIONS, max_seconds=0)
+    assert [(c.readable, len(c.probabilities)) for c in late] == [(False, len(row)) for row in OPTIONS]
+
+
+def test_a_long_prompt_is_read_in_pieces_and_reading_it_is_interrupted(tiny_model, monkeypatch):
+    monkeypatch.setattr(prefix_cache, "_READ_AT_ONCE", 32)
+    long = [message("user", "A person walks along the sea. " * 40)]
+    plain, timed = (TransformersPolicy(tiny_model) for _ in range(2))
+    for whole, pieces in zip(
+        plain.choose([long, HI], OPTIONS), timed.choose([long, HI], OPTIONS, max_seconds=60), strict=True
+    ):
+        assert pieces.probabilities == pytest.approx(whole.probabilities, abs=1e-5)
+    assert timed.write([long], max_new_tokens=8, max_seconds=60) == plain.write([long], max_new_tokens=8)
+    slow, seen = TransformersPolicy(tiny_model), []
+
+    def wait(_, args):
+        seen.append(args[0].shape[1])
+        time.sleep(0.05)
+
+    slow.load()[0].get_input_embeddings().register_forward_pre_hook(wait)
+    [choice] = slow.choose([long], OPTIONS[:1], max_seconds=0.12)
+    assert not choice.readable
+    assert slow.write([long], max_new_tokens=8, max_seconds=0.12) == [""]
+    assert len(seen) <= 6
+    assert max(seen) == 32
 
 
 def test_sampling_leaves_the_users_random_state_alone(tiny):

@@ -29,7 +29,7 @@ class SlowPolicy(ScriptedPolicy):
             raise PolicyError("it is bad", "Send another.")
         return super().write(prompts, **settings)
 
-    def choose(self, prompts, options):
+    def choose(self, prompts, options, *, max_seconds=None):
         self.batches.append(len(prompts))
         time.sleep(0.1)
         return [Choice(len(row) - 1, (0.0,) * (len(row) - 1) + (1.0,)) for row in options]
