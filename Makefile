@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+MATRIX ?= 3.11 3.12 3.13
+FAST := not (models or networks or shared or slow or subprocess)
 
-.PHONY: help install models demo test test-fast test-all test-matrix lint docs speed release clean
+.PHONY: help install models demo test test-fast test-all test-matrix lint docs speed dist release clean
 
 help:
 	@echo "make demo       run OmniSense on the demo clip"
@@ -14,7 +16,8 @@ help:
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       build the documentation site"
 	@echo "make speed      benchmark perception, agent, evaluation and training against comparable tools"
-	@echo "make test-matrix  the fast tests on Python 3.11 to 3.13      make release  a dry run of a release"
+	@echo "make test-matrix  wheel, sdist and fast tests on Python 3.11 to 3.13 (MATRIX='3.12' for one)"
+	@echo "make release    a dry run of a release"
 	@echo "make install    install into $(VENV)            make models  download the default models"
 	@echo "make clean      remove $(VENV) and build files"
 	@echo "Each installs and downloads what it needs first."
@@ -40,7 +43,7 @@ test: models
 
 # Needs no model, so it downloads none.
 test-fast: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not (models or networks or shared or slow or subprocess)"
+	$(BIN)/python -m pytest -m "$(FAST)"
 
 test-all: models
 	$(BIN)/python -m pytest --runslow
@@ -58,19 +61,31 @@ speed: models
 	$(BIN)/python -m omnisense.benchmarks.speed.harness
 	$(BIN)/python -m omnisense.benchmarks.speed.training
 
-# An environment and the fast tests for each Python that is on this machine.
-test-matrix:
-	@for version in 3.11 3.12 3.13; do \
-	  command -v python$$version > /dev/null || { echo "python$$version is not here: skipped"; continue; }; \
-	  $(MAKE) --no-print-directory test-fast PYTHON=python$$version VENV=build/venv-$$version || exit 1; \
-	done
-
-# Build, check and install what a release would publish; nothing is published.
-release: $(INSTALLED)
-	rm -rf build/dist build/release
+# The sdist and the wheel that a release would publish, checked.
+dist: $(INSTALLED)
+	rm -rf build/dist
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
 	$(BIN)/python -m build --outdir build/dist
 	$(BIN)/python -m twine check --strict build/dist/*
+
+# For each Python that runs here: the wheel and the sdist are installed with everything that they ask for and tried as a user
+# would, then the fast tests run. An environment takes 9 GB, and is removed when its Python has passed.
+test-matrix: dist
+	@for version in $(MATRIX); do \
+	  python$$version -c '' 2> /dev/null || { echo "python$$version does not run here: skipped"; continue; }; \
+	  echo "== python$$version"; python=build/matrix-$$version/bin/python; \
+	  python$$version -m venv --clear build/matrix-$$version && \
+	  $$python -m pip install --quiet --disable-pip-version-check "$$(ls build/dist/*.whl)[test]" -c constraints.txt && \
+	  $$python scripts/smoke_test.py && \
+	  $$python -m pytest -m "$(FAST)" && \
+	  $$python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps build/dist/*.tar.gz && \
+	  $$python scripts/smoke_test.py && \
+	  rm -rf build/matrix-$$version || exit 1; \
+	done
+
+# Build, check and install what a release would publish, without torch; nothing is published.
+release: dist
+	rm -rf build/release
 	$(PYTHON) -m venv build/release
 	build/release/bin/pip install --quiet --disable-pip-version-check -r requirements-lean.txt
 	build/release/bin/pip install --quiet --disable-pip-version-check --no-deps build/dist/*.whl
