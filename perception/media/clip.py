@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -30,6 +31,7 @@ _PLAYLIST_DEMUXERS = {"hls", "dash", "concat", "concatf", "imf", "sdp", "rtsp", 
 # Bits a second under which a declared duration is checked: speech codecs for telephones take about as much.
 _LOWEST_BIT_RATE = 16_000
 _LONGEST_GAP_S = 60.0  # between packets of one recording
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.]+:/", re.I)  # pathlib has made one slash of two
 _TEXT_DEMUXERS = {"tty", "srt", "webvtt", "ass", "subviewer", "microdvd", "txt"}
 
 
@@ -181,6 +183,8 @@ def check_file(path: Path) -> None:
         MediaError: it is not.
     """
     if not os.path.exists(path):  # pathlib raises where the name is too long for a path
+        if _ADDRESS.match(str(path)):
+            raise MediaError("this is an address, not a file", "Download it, and give the path of the file.", path)
         raise MediaError("the file does not exist", "Check the path.", path)
     if path.is_dir():
         raise MediaError("this is a folder", "Give a media file.", path)

@@ -25,7 +25,7 @@ def load_policy(
     model_args: Mapping[str, str] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Policy:
-    """Load a policy by name.
+    """Load a policy by name. What it needs is fetched now, not after a clip has been perceived.
 
     Args:
         name: a language model of ``omnisense models list``, a folder, a hub id ``owner/name``, a GGUF file;
@@ -41,7 +41,7 @@ def load_policy(
         on_progress: receives one line per step when the model has to be fetched; by default they are logged.
 
     Raises:
-        ModelError: no such model, or it cannot be fetched.
+        ModelError: no such model or adapter, or it cannot be fetched.
         InputError: the name is malformed, a modality is unknown, or an adapter is given for a GGUF model, or a model
             argument is unknown or does not fit the kind of model.
     """
@@ -55,8 +55,9 @@ def load_policy(
         from omnisense.reasoning.policies.chat_model import ChatModelPolicy
 
         return ChatModelPolicy.from_name(rest, modalities=set(modalities), max_concurrency=batch_size)
-    found = models.find(name)  # an unknown name fails now, not after a clip has been perceived
-    if _is_gguf(name, found):
+    if adapter is not None:
+        models.fetch_adapter(adapter, on_progress)
+    if _is_gguf(models.fetch(name, on_progress)):
         from omnisense.reasoning.policies.gguf import GgufPolicy
 
         if adapter is not None:
@@ -93,10 +94,6 @@ def _checked(arguments: Mapping[str, str]) -> dict[str, Any]:
     return dict(arguments)
 
 
-def _is_gguf(name: str, found: Path | None) -> bool:
+def _is_gguf(found: Path) -> bool:
     """Return whether a model is a GGUF file, or a folder that holds no other form of it."""
-    if found is None:  # it has not been fetched: the list may say
-        spec = models.list_models().get(name)
-        files = [file.saved_as for file in spec.files.values()] if spec and not spec.convert else []
-        return any(file.endswith(".gguf") for file in files)
     return found.is_file() or (any(found.glob("*.gguf")) and not (found / "config.json").exists())

@@ -81,7 +81,7 @@ def load_adapter(model: Any, adapter: str | Path, trainable: bool = False) -> An
     from peft import PeftModel
 
     # PEFT alone takes any name for a hub id and tries the network for half a minute.
-    folder = models.fetch(str(adapter))
+    folder = models.fetch_adapter(adapter)
     try:
         return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
     except (OSError, ValueError, RuntimeError, KeyError) as error:

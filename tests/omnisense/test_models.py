@@ -199,6 +199,28 @@ def test_folders_and_unknown_names(index, tmp_path):
         models.find("no-such-model")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("http://127.0.0.1:8000/v1", "address of a server.*OPENAI_BASE_URL"),
+        ("./nowhere", "there is no such folder"),
+        ("nowhere.gguf", "there is no such file"),
+    ],
+)
+def test_what_is_no_model_is_named_for_what_it_is(name, said):
+    with pytest.raises(ModelError, match=said):
+        models.fetch(name)
+
+
+def test_an_adapter_is_a_folder_with_its_configuration(tmp_path):
+    with pytest.raises(ModelError, match="there is no such adapter"):
+        models.fetch_adapter(tmp_path / "nowhere")
+    with pytest.raises(ModelError, match=r"no adapter_config\.json"):
+        models.fetch_adapter(tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    assert models.fetch_adapter(tmp_path) == tmp_path
+
+
 def test_a_hub_that_cannot_be_reached(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("OMNISENSE_OFFLINE")

@@ -358,7 +358,7 @@ def test_recipes_that_cannot_be_used(tmp_path, text, changes, cause):
 def test_a_recipe_is_for_its_command():
     with pytest.raises(InputError, match="for grpo"):
         read_recipe("tiny", ["method=grpo"], "sft")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="there is no such recipe"):
         read_recipe("nosuch")
     recipe = read_recipe("tiny")
     recipe.stages[1]["name"] = "form"

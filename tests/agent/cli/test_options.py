@@ -1,5 +1,6 @@
 """Options that commands share."""
 
+import shutil
 import sys
 
 import pytest
@@ -7,7 +8,8 @@ from click.testing import CliRunner
 
 from omnisense.agent.cli import options
 from omnisense.agent.cli.main import cli
-from omnisense.errors import InputError
+from omnisense.errors import InputError, ModelError
+from tests.conftest import DEMO
 
 SHARED = ["--streams", "--fps", "--speech-model", "--language", "--speaker-model", "--num-speakers", "--no-cache"]
 
@@ -58,3 +60,31 @@ def test_a_clip_is_opened_once_by_respond(make_media, monkeypatch, perception):
     result = CliRunner().invoke(cli, ["respond", str(make_media("a.mp4")), "--policy", "scripted", "--json"])
     assert result.exit_code == 0, result.output
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize("command", [["respond", "clip.mp4"], ["chat"], ["talk", "--input", "clip.mp4"], ["serve"]])
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (["--adapter", "nowhere"], "nowhere: there is no such adapter"),
+        (["--policy", "http://127.0.0.1:8000/v1"], "address of a server, not a model"),
+        (["--policy", "all-minilm-l6-v2"], "is not on this machine and OMNISENSE_OFFLINE forbids fetching it"),
+    ],
+    ids=["no adapter", "an address", "not fetched"],
+)
+def test_a_model_that_cannot_be_had_is_named_before_anything_is_done(command, policy, said, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMNISENSE_HOME", str(tmp_path))
+    monkeypatch.setenv("OMNISENSE_OFFLINE", "1")
+    monkeypatch.setattr(options.PerceptionOptions, "load", lambda *_: pytest.fail("the turn has begun"))
+    shutil.copyfile(DEMO, tmp_path / "clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, [*command, *policy], input="Hello\n")
+    assert isinstance(result.exception, ModelError)
+    assert said in str(result.exception)
+
+
+@pytest.mark.parametrize("command", ["respond", "perceive"])
+def test_an_address_in_place_of_a_clip_is_named_as_one(command, run_cli):
+    code, _, said = run_cli(command, "https://example.org/clip.mp4")
+    assert code == 2
+    assert "this is an address, not a file. Download it" in said

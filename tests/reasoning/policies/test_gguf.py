@@ -138,6 +138,7 @@ def test_models_that_cannot_be_used(folder, tmp_path, monkeypatch):
     (tmp_path / "a.gguf").write_bytes(whole.replace(b"tokenizer.chat_template", b"tokenizer.chat_templatf"))
     with pytest.raises(ModelError, match="no chat template"):
         GgufPolicy(tmp_path / "a.gguf").load()
+    (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(InputError, match="adapters"):
         load_policy(str(folder / "tiny.gguf"), adapter=tmp_path)
     monkeypatch.setitem(sys.modules, "xllamacpp", None)

@@ -204,6 +204,9 @@ def test_an_adapter_that_comes_with_a_model_can_be_left_out(tmp_path, monkeypatc
     listed = table.format("toy", tmp_path) + 'adapter = "toy-lora"\n' + table.format("toy-lora", tmp_path)
     (tmp_path / "list.toml").write_text(listed + table.format("plain", tmp_path))
     monkeypatch.setenv("OMNISENSE_MODELS", str(tmp_path / "list.toml"))
+    with pytest.raises(ModelError, match=r"no adapter_config\.json"):
+        load_policy("toy")
+    (tmp_path / "adapter_config.json").write_text("{}")
     assert load_policy("toy").name == load_policy("toy", adapter="default").name == "toy+toy-lora"
     assert load_policy("toy", adapter=None).name == load_policy("toy", adapter="none").name == "toy"
     assert load_policy("toy", adapter=tmp_path).name == f"toy+{tmp_path}"
