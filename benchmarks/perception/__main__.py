@@ -92,6 +92,7 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
         _Measure("pose", "hands at the face", "faces", lambda: pose.hands(data, perception)),
         _Measure("emotion", "vocal emotion", "speech/emodb", lambda: emotion.voice(speech / "emodb")),
         _Measure("emotion", "text emotion", "text/goemotions", lambda: emotion.text_heads(goemotions)),
+        _Measure("emotion", "text emotion, dialogue", "text/meld", lambda: emotion.dialogue(data / "text" / "meld")),
         _Measure(
             "voice", "tone of unheard speakers", "speech/emodb", lambda: voice.in_conditions(data, perception, stride=3)
         ),

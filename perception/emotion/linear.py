@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -32,11 +33,16 @@ class LinearHead:
     bias: np.ndarray
     thresholds: np.ndarray
 
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Return (N, K) logits of (N, D) features."""
+        result: np.ndarray = ((features - self.mean) / self.scale) @ self.weights.astype(np.float32) + self.bias
+        return result
+
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Return (N, K) scores, 0 to 1, of (N, D) features; rows of a softmax head sum to 1."""
-        logits = ((features - self.mean) / self.scale) @ self.weights.astype(np.float32) + self.bias
+        logits = self.logits(features)
         if len(self.thresholds):
-            independent: np.ndarray = 1 / (1 + np.exp(-logits))
+            independent: np.ndarray = (1 + np.tanh(logits / 2)) / 2  # the sigmoid, without overflow
             return independent
         exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: np.ndarray = exponents / exponents.sum(axis=1, keepdims=True)
@@ -69,7 +75,7 @@ class LinearHead:
         try:
             with np.load(io.BytesIO(source.read_bytes()), allow_pickle=False) as file:
                 return cls(tuple(file["labels"].tolist()), *(file[name] for name in _ARRAYS))
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ModelError(
                 f"the classification head cannot be loaded ({error})", "Train it again, or reinstall OmniSense.", path
             ) from error

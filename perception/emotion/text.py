@@ -1,9 +1,10 @@
 """Text emotion: the emotions of a sentence, and its sentiment.
 
-The shipped heads use a sentence embedding (all-MiniLM-L6-v2): means, maxima and minima over the words at several of its
-layers, since the top layer mostly keeps the topic of a sentence, and words of emotion show further down. They were
-trained on GoEmotions (Demszky et al., ACL 2020), with its 28 labels and with its grouping by Ekman's emotions. Any
-Hugging Face text classifier can be used instead.
+The shipped heads use the words and a sentence embedding (all-MiniLM-L6-v2): means, maxima and minima over the words at
+several of its layers, since the top layer mostly keeps the topic of a sentence, and words of emotion show
+further down. They were trained on GoEmotions (Demszky et al., ACL 2020), with its 28 labels, and with its grouping by
+Ekman's emotions on dialogues too (:mod:`omnisense.perception.emotion.text_heads`). Any Hugging Face text classifier can
+be used instead.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from omnisense.errors import ModelError
-from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.emotion.text_heads import FEELING_SHARE, SHIPPED, TextHeads
 from omnisense.perception.speech.languages import language_name
 from omnisense.perception.types import Transcript
 
-SHIPPED, SHIPPED_GROUPS = "text_emotion", "text_emotion_ekman"
 EMBEDDING = "all-minilm-l6-v2"
 MAX_TOKENS = 64
 _MEANS, _MAXIMA, _MINIMA = (0, 2, 4, 6), (4, 6), (6,)  # layers; 0 is the word embeddings
@@ -35,6 +35,7 @@ EKMAN = {
     "surprise": ("surprise", "realization", "confusion", "curiosity"),
     "neutral": ("neutral",),
 }
+_GROUP_OF = {label: group for group, labels in EKMAN.items() for label in labels}
 _POSITIVE = {*EKMAN["joy"], "positive", "happiness", "happy", "pos"}
 _NEGATIVE = {*EKMAN["anger"], *EKMAN["disgust"], *EKMAN["fear"], *EKMAN["sadness"], "negative", "sad", "angry", "neg"}
 
@@ -188,23 +189,35 @@ class ShippedTextClassifier:
     name, languages = SHIPPED, frozenset({"en"})
 
     def __init__(self, folder: Path) -> None:
-        self._embedder = load_embedder(folder)
-        self._fine, self._groups = LinearHead.load(shipped=SHIPPED), LinearHead.load(shipped=SHIPPED_GROUPS)
-        self.labels = self._groups.labels
+        self._embedder, self._heads = load_embedder(folder), TextHeads.load()
+        self.labels = self._heads.groups.labels
 
     def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
         """Return one result per sentence."""
-        return self.classify_features(self._embedder.embed(sentences)) if sentences else []
+        return self.classify_features(sentences, self._embedder.embed(sentences)) if sentences else []
 
-    def classify_features(self, features: np.ndarray) -> list[TextEmotion]:
-        """Return one result per row of features (N, 2688), as :meth:`SentenceEmbedder.embed` gives them."""
-        fine, groups = self._fine.scores(features), self._groups.scores(features)
+    def classify_features(self, sentences: Sequence[str], features: np.ndarray) -> list[TextEmotion]:
+        """Return one result per sentence, with its features (N, 2688) as :meth:`SentenceEmbedder.embed` gives them."""
+        fine, groups = self._heads.scores(sentences, features)
+        labels = self._heads.labels
         return [
-            TextEmotion(
-                group, _labels_over(self._fine.labels, row, self._fine.thresholds), _sentiment(self._fine.labels, row)
-            )
+            TextEmotion(group, feelings_of(self._heads, row, group), _sentiment(labels, row))
             for row, group in zip(fine, groups, strict=True)
         ]
+
+
+def feelings_of(heads: TextHeads, scores: np.ndarray, groups: np.ndarray) -> tuple[str, ...]:
+    """Return the labels over their thresholds, the most probable first, without those whose group is improbable.
+
+    Args:
+        heads: which gave the scores.
+        scores: (28,) of the labels.
+        groups: (7,) of Ekman's emotions and neutral.
+    """
+    over = _labels_over(heads.labels, scores, heads.thresholds)
+    of_group = dict(zip(heads.groups.labels, groups.tolist(), strict=True))
+    least = FEELING_SHARE * of_group["neutral"]
+    return tuple(label for label in over if label == "neutral" or of_group[_GROUP_OF[label]] >= least)
 
 
 class HuggingFaceTextClassifier:

@@ -12,8 +12,8 @@ import numpy as np
 from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.benchmarks.suites import find_suite
 from omnisense.errors import InputError
+from omnisense.perception.emotion.tables import membership, read_goemotions
 from omnisense.perception.emotion.text import EKMAN
-from omnisense.perception.emotion.train import membership, read_goemotions
 from omnisense.reasoning.calibration_rows import CalibrationRow, read_rows
 from omnisense.rl.data.agent_rows import AgentRow
 from omnisense.rl.data.record import Recorder, Utterance

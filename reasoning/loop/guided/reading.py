@@ -217,7 +217,7 @@ class _Heads:
         """Return the first sentence's score of each act, all sentiments, and whether the first is glad of something."""
         features = self._embedder.embed(sentences)
         acts = self._acts.scores(features[:1])[0]
-        emotions = self._emotion.classify_features(features)
+        emotions = self._emotion.classify_features(sentences, features)
         scores = dict(zip(self._acts.labels, np.round(acts, 3).tolist(), strict=True))
         return scores, [emotion.sentiment or 0.0 for emotion in emotions], bool(_GLAD & set(emotions[0].feelings))
 
