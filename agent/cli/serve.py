@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import click
@@ -39,6 +40,14 @@ from omnisense.errors import InputError
 )
 @click.option("--escalation-webhook", metavar="URL", help="Tell this URL of turns that call for a person.")
 @click.option("--escalation-log", type=click.Path(path_type=Path), help="Append such turns to this file.")
+@click.option(
+    "--uploads",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for uploaded clips, shared by all nodes of a cluster. [default: in the user's data folder]",
+)
+@click.option("--ray", "ray_address", metavar="ADDRESS", help="Serve on a Ray cluster; `local` starts one.")
+@click.option("--replicas", default=2, show_default=True, type=click.IntRange(1), help="Copies on the Ray cluster.")
+@click.option("--gpus-per-replica", default=0.0, show_default=True, type=click.FloatRange(0), help="Of each copy.")
 @agent_options
 @perception_options
 def serve_command(
@@ -56,6 +65,10 @@ def serve_command(
     runs: Path | None,
     escalation_webhook: str | None,
     escalation_log: Path | None,
+    uploads: Path | None,
+    ray_address: str | None,
+    replicas: int,
+    gpus_per_replica: float,
     agent: AgentOptions,
     perception: PerceptionOptions,
 ) -> None:
@@ -65,8 +78,10 @@ def serve_command(
     Examples:
       omnisense serve
       omnisense serve --host 0.0.0.0 --allow-host agent.example.org --api-key-file keys.txt
+      omnisense serve --ray local --replicas 4 --memory postgresql://omnisense@db/omnisense
     """
     try:
+        from omnisense.agent.service.ray_serve import RaySettings, check_memory, serve_on_ray
         from omnisense.agent.service.server import serve
     except ModuleNotFoundError as error:
         raise InputError(f"the service needs {error.name}", "Install it: pip install 'omnisense[serve]'.") from error
@@ -74,9 +89,10 @@ def serve_command(
     from omnisense.agent.service.settings import ServiceSettings, read_api_keys
     from omnisense.agent.voice.load import load_voice
 
+    if ray_address:
+        check_memory(agent.memory, not agent.no_store)
     with ExitStack() as stack:
-        uploads = None
-        if agent.no_store:
+        if agent.no_store and uploads is None:
             uploads = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="omnisense-uploads-")))
         settings = ServiceSettings(
             host=host,
@@ -95,6 +111,13 @@ def serve_command(
             escalation_log=escalation_log,
         )
         settings.check()
-        loaded, speaker = load_agent(agent, perception, is_service=True), load_voice(voice)
+        make_agent = partial(load_agent, agent, perception, is_service=True)
+        make_voice = partial(load_voice, voice)
+        if ray_address:
+            cluster = RaySettings(ray_address, replicas, gpus_per_replica)
+            ready = partial(print_status, f"serving on http://{host}:{port} with {replicas} replicas (Ctrl-C ends it)")
+            serve_on_ray(make_agent, make_voice, settings, cluster, ready)
+            return
+        loaded, speaker = make_agent(), make_voice()
         print_status(f"serving on http://{host}:{port} (Ctrl-C ends it)")
         serve(loaded, settings, speaker)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from omnisense.agent.agent import Agent
 from omnisense.agent.service import chat, clips, realtime, runs, threads
 from omnisense.agent.service.access import owner_of, service_of
+from omnisense.agent.service.clip_store import KEEP_ALIVE_S
 from omnisense.agent.service.errors import add_error_handlers
 from omnisense.agent.service.gate import Gate
 from omnisense.agent.service.service import Service
@@ -69,14 +70,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     await service.start()
 
-    async def clean() -> None:
+    async def repeat(work: Callable[[], None], seconds: float) -> None:
         while True:
-            await asyncio.to_thread(service.clips.remove_expired)
-            await asyncio.sleep(_CLEAN_S)
+            await asyncio.to_thread(work)
+            await asyncio.sleep(seconds)
 
-    cleaning = asyncio.create_task(clean())
+    tasks = [
+        asyncio.create_task(repeat(service.clips.remove_expired, _CLEAN_S)),
+        asyncio.create_task(repeat(service.clips.keep_alive, KEEP_ALIVE_S)),
+    ]
     yield
-    cleaning.cancel()
+    for task in tasks:
+        task.cancel()
     await service.stop()
 
 
@@ -95,7 +100,7 @@ def _add_operations(app: FastAPI) -> None:
     @app.get("/metrics", tags=["operations"], response_model=None)
     async def metrics(_: Annotated[str, Depends(owner_of)], service: Services) -> Response:
         """Return the metrics in Prometheus' format; a key is needed where keys are set."""
-        return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await service.render_metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _add_page(app: FastAPI) -> None:

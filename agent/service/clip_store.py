@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
 import threading
@@ -29,6 +30,8 @@ from omnisense.perception.pipeline import Perception
 from omnisense.perception.types import Missing
 
 _ID = re.compile(r"[0-9a-f]{32}")
+KEEP_ALIVE_S = 5.0  # how often a server tells others that it still perceives its clips
+_DEAD_S = 30.0  # after so long without that, it has ended before the clip was perceived
 _log = logging.getLogger(__name__)
 Status = Literal["perceiving", "ready", "failed"]
 
@@ -66,6 +69,8 @@ class UploadedClip:
 class ClipStore:
     """Keeps uploaded clips by owner, for as long as the settings say.
 
+    Several servers may share the folder: each sees the others' clips, and how far their perception is.
+
     Args:
         settings: with the folder and the limits.
         perception: opens and perceives them.
@@ -75,7 +80,7 @@ class ClipStore:
         self._settings, self._perception = settings, perception
         self._root = settings.uploads or data_dir() / "uploads"
         self._guard = threading.Lock()
-        self._known: dict[tuple[str, str], UploadedClip] = {}
+        self._perceiving: dict[tuple[str, str], UploadedClip] = {}  # by this server
 
     async def receive(self, owner: str, name: str, body: AsyncIterable[bytes]) -> UploadedClip:
         """Write the body of a request to a file, and check that it is a clip within the limits.
@@ -106,6 +111,8 @@ class ClipStore:
         known = UploadedClip(
             clip_id, name, clip.kind, round(clip.duration_s, 3), clip.width, clip.height, size, time.time()
         )
+        with self._guard:
+            self._perceiving[owner, clip_id] = known
         self._save(owner, known)
         return known
 
@@ -115,6 +122,8 @@ class ClipStore:
         def on_stream(name: str, stream: object, seconds: float) -> None:
             reason = stream.reason if isinstance(stream, Missing) else None
             uploaded.streams = uploaded.streams | {name: {"seconds": seconds, "missing": reason}}
+            with contextlib.suppress(OSError):  # what follows tells of a full disk
+                self._save(owner, uploaded)
 
         folder = self._folder(owner, uploaded.id)
         try:
@@ -125,8 +134,18 @@ class ClipStore:
             uploaded.status = "failed"
             uploaded.error = error.problem if isinstance(error, OmniSenseError) else "the percepts cannot be kept"
             _log.warning("an uploaded clip could not be perceived: %s", type(error).__name__, exc_info=True)
-        if folder.is_dir():  # it was not deleted meanwhile
+        finally:
+            with self._guard:
+                self._perceiving.pop((owner, uploaded.id), None)
             self._save(owner, uploaded)
+
+    def keep_alive(self) -> None:
+        """Tell other servers that this one still perceives its clips; to be called every :data:`KEEP_ALIVE_S`."""
+        with self._guard:
+            perceiving = list(self._perceiving)
+        for owner, clip_id in perceiving:
+            with contextlib.suppress(OSError):  # it is being deleted
+                os.utime(self._folder(owner, clip_id) / "clip.json")
 
     def list(self, owner: str) -> list[UploadedClip]:
         """Return an owner's clips, the newest first, after those whose time is over were removed."""
@@ -145,11 +164,9 @@ class ClipStore:
         missing = ServiceError(404, f"there is no clip '{clip_id[:40]}' of yours here", "clip_not_found")
         if not _ID.fullmatch(clip_id):
             raise missing
-        with self._guard:
-            known = self._known.get((owner, clip_id)) or _read(self._folder(owner, clip_id))
-            if known is None:
-                raise missing
-            self._known[owner, clip_id] = known
+        known = _read(self._folder(owner, clip_id))
+        if known is None:
+            raise missing
         if time.time() - known.created_at > self._settings.upload_hours * 3600:
             self.delete(owner, clip_id)
             raise missing
@@ -181,13 +198,13 @@ class ClipStore:
             forget_clip(folder / "media")
         shutil.rmtree(folder, ignore_errors=True)
         with self._guard:
-            self._known.pop((owner, clip_id), None)
+            self._perceiving.pop((owner, clip_id), None)
 
     def remove_expired(self) -> None:
         """Remove the clips of all owners whose time is over."""
         for folder in self._root.glob("*/*"):
             known = _read(folder)
-            if known is None or time.time() - known.created_at > self._settings.upload_hours * 3600:
+            if time.time() - (known.created_at if known else _written_at(folder)) > self._settings.upload_hours * 3600:
                 with contextlib.suppress(OmniSenseError):
                     forget_clip(folder / "media")
                 shutil.rmtree(folder, ignore_errors=True)
@@ -196,17 +213,27 @@ class ClipStore:
         return self._root / hashlib.sha256(owner.encode()).hexdigest()[:16] / clip_id
 
     def _save(self, owner: str, known: UploadedClip) -> None:
-        with self._guard:
-            self._known[owner, known.id] = known
-        write_atomically(self._folder(owner, known.id) / "clip.json", json.dumps(asdict(known)), private=True)
+        folder = self._folder(owner, known.id)
+        if folder.is_dir():  # it was not deleted meanwhile
+            write_atomically(folder / "clip.json", json.dumps(asdict(known)), private=True)
+
+
+def _written_at(folder: Path) -> float:
+    """Return when an upload that is not complete was last written to; a running one must not be removed."""
+    for path in (folder / "media", folder):
+        with contextlib.suppress(OSError):
+            return path.stat().st_mtime
+    return time.time()  # it is gone
 
 
 def _read(folder: Path) -> UploadedClip | None:
     """Read what is known of a clip; one whose perception a killed server did not end has failed."""
+    file = folder / "clip.json"
     try:
-        known = UploadedClip(**json.loads((folder / "clip.json").read_text("utf-8")))
+        known = UploadedClip(**json.loads(file.read_text("utf-8")))
+        age_s = time.time() - file.stat().st_mtime
     except (OSError, ValueError, TypeError):
         return None
-    if known.status == "perceiving":
+    if known.status == "perceiving" and age_s > _DEAD_S:
         known.status, known.error = "failed", "the server ended before the clip was perceived: upload it again"
     return known

@@ -60,6 +60,7 @@ class TurnQueue:
         self._guard = threading.Lock()
         self._by_owner: Counter[str] = Counter()
         self._turn_s = _USUAL_TURN_S
+        self._is_draining = False
 
     @property
     def admitted(self) -> int:
@@ -70,9 +71,11 @@ class TurnQueue:
         """Queue a piece of work; it runs to its end even when nobody awaits the result any more.
 
         Raises:
-            ServiceError: 429, the queue is full or the owner has too many turns in it.
+            ServiceError: 429, the queue is full or the owner has too many turns in it; 503, it is being drained.
         """
         with self._guard:
+            if self._is_draining:
+                raise ServiceError(503, "the server is shutting down", "shutting_down", headers={"Retry-After": "5"})
             if self.admitted >= self._workers + self._max_waiting:
                 waiting_s = self._turn_s * self.admitted / self._workers
                 raise too_many("the server's queue is full", waiting_s, "queue_full")
@@ -93,10 +96,12 @@ class TurnQueue:
                         del self._by_owner[owner]
                 self._report()
 
-        return asyncio.wrap_future(self._pool.submit(run))
+        # Whoever awaits it may be cancelled, as when a client leaves; the work is not.
+        return asyncio.shield(asyncio.wrap_future(self._pool.submit(run)))
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until no turn runs or waits; return whether that came in time."""
+        """Take no further work, and wait until none runs or waits; return whether that came in time."""
+        self._is_draining = True
         deadline = time.monotonic() + timeout_s
         while self.admitted and time.monotonic() < deadline:
             await asyncio.sleep(0.05)

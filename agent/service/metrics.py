@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
 # LiveKit's names for the parts of a spoken turn; see omnisense.agent.live.
 LATENCIES = (
@@ -39,6 +41,10 @@ class Metrics:
         """Return all metrics as text."""
         return generate_latest(self.registry)
 
+    def collect(self) -> list[Metric]:
+        """Return all metrics as they are now, to be sent elsewhere."""
+        return list(self.registry.collect())
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"omnisense_{name}", text, labels, registry=self.registry)
 
@@ -47,3 +53,32 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
         return Histogram(f"omnisense_{name}", text, labels, registry=self.registry, buckets=_BUCKETS)
+
+
+def render_together(replicas: Mapping[str, Iterable[Metric]]) -> bytes:
+    """Return the metrics of several servers as one text.
+
+    Args:
+        replicas: what :meth:`Metrics.collect` returned there, by name; the name becomes the label ``replica``.
+    """
+    together = CollectorRegistry()
+    together.register(_Collected(replicas))
+    return generate_latest(together)
+
+
+class _Collected:
+    """Metrics that were collected elsewhere."""
+
+    def __init__(self, replicas: Mapping[str, Iterable[Metric]]) -> None:
+        self._replicas = replicas
+
+    def collect(self) -> Iterable[Metric]:
+        """Return each metric once, with the samples of all servers."""
+        found: dict[str, Metric] = {}
+        for name, metrics in self._replicas.items():
+            for metric in metrics:
+                merged = found.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
+                merged.samples += [
+                    sample._replace(labels={**sample.labels, "replica": name}) for sample in metric.samples
+                ]
+        return found.values()

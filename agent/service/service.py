@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from omnisense.agent.agent import Agent
 from omnisense.agent.events import AgentEvent, Finished
+from omnisense.agent.live.recognizing import Ears
 from omnisense.agent.response import Response
 from omnisense.agent.service.clip_store import ClipStore
 from omnisense.agent.service.escalations import Escalations
@@ -22,8 +23,10 @@ from omnisense.agent.service.metrics import Metrics
 from omnisense.agent.service.settings import ServiceSettings
 from omnisense.agent.threads import ThreadSummary
 from omnisense.agent.voice.base import Voice
+from omnisense.errors import ModelError
 from omnisense.perception.media.clip import Clip
 from omnisense.reasoning.loop.conversation import Turn
+from omnisense.reasoning.search import find_embedder
 
 _SEPARATOR = "\x1f"  # between owner and thread; no name of an owner can hold it
 _log = logging.getLogger(__name__)
@@ -46,6 +49,7 @@ class Service:
 
     Attributes:
         abort: ends a connection, given its ASGI scope, whatever is left to be sent; set by the server.
+        render_metrics: returns the metrics as text; set anew where several servers answer at one address.
         live: the live connections.
         draining: whether no new turns are taken, because the server ends.
         started_at: Unix time.
@@ -59,6 +63,7 @@ class Service:
         self.clips = ClipStore(settings, agent.perception)
         self.escalations = Escalations(settings.escalation_webhook, settings.escalation_log, self.metrics)
         self.abort: Callable[[Scope], None] = lambda scope: None
+        self.render_metrics: Callable[[], Awaitable[bytes]] = self._render_metrics
         self.live: set[Live] = set()
         self.live_pool = ThreadPoolExecutor(settings.max_sessions, thread_name_prefix="live-events")
         self.started_at = int(time.time())
@@ -70,7 +75,7 @@ class Service:
 
     async def start(self) -> None:
         """Load the models in the background; requests are taken meanwhile, and wait for them."""
-        self._ready = asyncio.create_task(asyncio.to_thread(self._load))
+        self._ready = asyncio.create_task(asyncio.to_thread(self._load_or_log))
 
     async def drain(self) -> None:
         """Take no further turns, and wait for those that have begun."""
@@ -94,15 +99,39 @@ class Service:
         """Return why the service cannot take turns; empty when it can."""
         return "the server is shutting down" if self.draining else self._not_ready
 
-    def _load(self) -> None:
+    def load(self) -> None:
+        """Load the models and open the memory.
+
+        Raises:
+            ModelError: a model cannot be loaded.
+            StorageError: the memory cannot be opened.
+        """
+        if not self._not_ready:
+            return
+        if self.settings.preload:
+            self.agent.perception.registry.load_all()
+            find_embedder()  # the safety gate's, in every turn
+            self._load_ears()
+            load = getattr(self.agent.policy, "load", None)
+            if callable(load):
+                load()
+        self.agent.threads()
+        self._not_ready = ""
+
+    def _load_ears(self) -> None:
+        if "transcript" not in self.agent.perception.settings.streams:
+            return
         try:
-            if self.settings.preload:
-                self.agent.perception.registry.load_all()
-                load = getattr(self.agent.policy, "load", None)
-                if callable(load):
-                    load()
-            self.agent.threads()
-            self._not_ready = ""
+            Ears(self.agent.perception)
+        except ModelError as error:  # who begins a live conversation is told so; everything else works
+            _log.warning("live conversations cannot be held: %s", error)
+
+    async def _render_metrics(self) -> bytes:
+        return self.metrics.render()
+
+    def _load_or_log(self) -> None:
+        try:
+            self.load()
         except Exception as error:
             self._not_ready = f"the models cannot be loaded: {error}"
             _log.exception("the models cannot be loaded")

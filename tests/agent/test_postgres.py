@@ -1,5 +1,6 @@
 """Conversations in Postgres: a real server of the test's own, on the loopback interface."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -63,8 +64,9 @@ def find_programs():
     return Path(found).resolve().parent if found else versions[-1].parent if versions else None
 
 
-@pytest.fixture(scope="module")
-def server():
+@contextlib.contextmanager
+def running_server():
+    """A Postgres server in a folder of its own; skips the test where none is installed."""
     programs = find_programs()
     if programs is None or not (programs / "initdb").exists():
         pytest.skip("no Postgres server is installed (apt-get install postgresql)")
@@ -78,6 +80,12 @@ def server():
             server.control("stop", "-m", "immediate")
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with running_server() as found:
+        yield found
 
 
 @pytest.fixture

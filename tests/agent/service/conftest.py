@@ -19,6 +19,7 @@ from omnisense.agent.service.server import Server
 from omnisense.agent.service.settings import ServiceSettings
 from omnisense.perception.pipeline import Perception
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
+from tests.agent.service.browser import CHROMIUM, FAKE_DEVICES, open_at
 
 
 @dataclass
@@ -65,3 +66,49 @@ def start() -> StartService:
 def service() -> Iterator[Running]:
     with running(scripted_agent()) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+    with sync_api.sync_playwright() as found:  # one at a time in a thread
+        yield found
+
+
+@pytest.fixture
+def launch(playwright):
+    """Start Chromium with more flags."""
+    opened = []
+
+    def start(*flags: str) -> Any:
+        opened.append(
+            playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *FAKE_DEVICES, *flags])
+        )
+        return opened[-1]
+
+    yield start
+    for browser in opened:
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(playwright):
+    opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *FAKE_DEVICES])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open the page of a service; every request must go to the service, and no script may fail."""
+    pages = []
+
+    def open_it(service: Running, place: str = "", **options: Any) -> Any:
+        pages.append(open_at(browser, service, place, **options))
+        return pages[-1]
+
+    yield open_it
+    for page in pages:
+        assert page.foreign == []
+        assert page.faults == []
+        page.context.close()

@@ -2,79 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import shutil
 import time
-import wave
+from importlib.resources import files
 
 import httpx
-import numpy as np
 import pytest
 
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.reasoning.answers.parser import PARSER_VERSION
-from omnisense.reasoning.policies.scripted import ScriptedPolicy
+from tests.agent.service.browser import NEEDS_CHROMIUM
 from tests.agent.service.conftest import running, scripted_agent
 from tests.agent.service.test_resources import record
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.subprocess,
-    pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium: apt-get install chromium"),
-]
-FAKE_DEVICES = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
-# Keeps the samples of every piece of sound that the page plays.
-KEEP_SOUND = """
-window.played = [];
-const start = AudioBufferSourceNode.prototype.start;
-AudioBufferSourceNode.prototype.start = function (...rest) {
-  window.played.push(Array.from(this.buffer.getChannelData(0)));
-  return start.apply(this, rest);
-};
-"""
-
-
-@pytest.fixture(scope="module")
-def playwright():
-    with sync_api.sync_playwright() as found:  # one at a time in a thread
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser(playwright):
-    opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *FAKE_DEVICES])
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """Open the page of a service; every request must go to the service, and no script may fail."""
-    contexts = []
-
-    def open_it(service, place="", **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.foreign, page.faults = [], []
-        page.on("request", lambda r: None if is_own(r.url, service) else page.foreign.append(r.url))
-        page.on("pageerror", lambda error: page.faults.append(str(error)))
-        page.goto(f"{service.url}/{place}")
-        return page
-
-    yield open_it
-    for context in contexts:
-        for page in context.pages:
-            assert page.foreign == []
-            assert page.faults == []
-        context.close()
-
-
-def is_own(url, service):
-    return url.startswith((service.url, service.url.replace("http", "ws"), "blob:", "data:"))
+pytestmark = NEEDS_CHROMIUM
 
 
 def visual_only():
@@ -124,6 +67,40 @@ def test_clip_is_dropped_perceived_answered_and_deleted(start, open_page, make_m
         assert not list((tmp_path / "uploads").glob("*/*"))
 
 
+def drop(page, place, name, content):
+    """Drop a file onto a place of the page, as a hand with a mouse does."""
+    page.evaluate(
+        """([place, name, content]) => {
+        const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+        const carried = new DataTransfer();
+        carried.items.add(new File([bytes], name));
+        for (const kind of ["dragover", "drop"]) {
+            const event = new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true });
+            document.querySelector(place).dispatchEvent(event);
+        }
+    }""",
+        [place, name, base64.b64encode(content).decode()],
+    )
+
+
+def test_a_dropped_clip_tells_its_progress(start, open_page, make_media, tmp_path):
+    with start(visual_only(), uploads=tmp_path / "uploads") as service:
+        page = open_page(service, "#clip")
+        page.evaluate(
+            """() => {
+            window.progress = [];
+            new MutationObserver(() => window.progress.push(document.getElementById("clip-streams").textContent))
+                .observe(document.getElementById("clip-streams"), { childList: true });
+        }"""
+        )
+        drop(page, "#clip-drop", "dropped.mp4", make_media("a.mp4", audio_s=None).read_bytes())
+        page.locator("#clip-view").wait_for()
+        assert page.locator("#clip-name").text_content() == "dropped.mp4"
+        progress = page.evaluate("window.progress")
+        assert "visual: working" in progress[0] or "visual: done" in progress[0]
+        assert "visual: done" in progress[-1]
+
+
 def test_what_is_no_clip_is_said_so(service, open_page, tmp_path):
     file = tmp_path / "page.html"
     file.write_text("<script>alert(1)</script>")
@@ -147,6 +124,34 @@ def test_runs_are_listed_filtered_and_read(start, open_page, tmp_path):
         page.get_by_role("button", name="Question 1?").wait_for(state="detached")
         page.get_by_role("button", name="Question 2?").click()
         page.get_by_text("Hm.").wait_for()
+
+
+def test_two_runs_are_read_side_by_side_while_one_is_written(start, open_page, tmp_path):
+    for name in ("first", "second"):
+        run = tmp_path / name
+        run.mkdir()
+        manifest = {"identity": {"suite": "humansense"}, "system": name, "started": name, "selection": {"questions": 3}}
+        (run / "manifest.json").write_text(json.dumps(manifest))
+    right, wrong = {"strict": 1.0, "parser": PARSER_VERSION}, {"gold": "B", "parser": PARSER_VERSION}
+    (tmp_path / "first/records.jsonl").write_text(record(1, **right).to_line() + record(2, **wrong).to_line())
+    (tmp_path / "second/records.jsonl").write_text(record(1, thinking="So it is B.", **wrong).to_line())
+    with start(scripted_agent(), runs=tmp_path) as service:
+        page = open_page(service, "#runs")
+        page.get_by_role("button", name="Question 2?").wait_for(state="detached")
+        page.select_option("#runs-first", "first")
+        page.select_option("#runs-second", "second")
+        page.get_by_role("button", name="Question 2?").wait_for()
+        rows = page.locator("#runs-rows tr")
+        assert rows.nth(0).locator("td").all_text_contents()[-2:] == ["right", "wrong"]
+        assert rows.nth(1).locator("td").all_text_contents()[-2:] == ["wrong", "not asked"]
+        page.get_by_role("button", name="Question 1?").click()
+        page.locator("#runs-record").get_by_text("So it is B.").wait_for()
+        assert page.locator("#runs-record h3").all_text_contents() == ["first", "second"]
+        page.locator("#main").focus()  # the rows are left alone while one has the focus
+        with (tmp_path / "first/records.jsonl").open("a") as file:
+            file.write(record(3, **right).to_line())
+        page.get_by_role("button", name="Question 3?").wait_for()
+        assert page.locator("#runs-counts").text_content() == "1 to 3 of 3"
 
 
 def test_key_is_asked_for(start, open_page):
@@ -198,45 +203,29 @@ def test_help_is_shown_at_once_whatever_page_is_open(perception, open_page):
 
 @pytest.mark.models
 @pytest.mark.slow
-def test_spoken_conversation_with_a_microphone_file(perception, playwright, tmp_path):
-    """Speak, see the words, hear the reply: what was played says what the reply says."""
-    import jiwer
-
-    from omnisense.agent.service.pcm import PCM_RATE_HZ, Resampler, to_pcm16
-    from omnisense.agent.voice.base import speak
-    from omnisense.agent.voice.load import load_voice
-    from omnisense.perception.audio.chunks import AudioChunk
-    from omnisense.perception.types import Span
-    from tests.agent.service.test_realtime import plain
-
-    voice = load_voice("hibari")
-    reply = "I am so sorry to hear that you lost your job today. That must be hard."
-    silence = np.zeros(PCM_RATE_HZ, np.float32)
-    said = np.concatenate([silence, speak(voice, "I lost my job today."), np.tile(silence, 120)])
-    with wave.open(str(tmp_path / "said.wav"), "wb") as file:
-        file.setparams((1, 2, PCM_RATE_HZ, 0, "NONE", ""))
-        file.writeframes(to_pcm16(said))
-    flags = ["--no-sandbox", *FAKE_DEVICES, f"--use-file-for-fake-audio-capture={tmp_path / 'said.wav'}"]
-    with running(scripted_agent(policy=ScriptedPolicy([reply]), perception=perception), voice=voice) as service:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = browser.new_page()
-        page.set_default_timeout(120_000)
-        page.add_init_script(KEEP_SOUND)
-        page.goto(f"{service.url}/#talk")
-        page.locator("#talk-camera").uncheck()
-        page.get_by_role("button", name="Start talking").click()
-        page.locator("#talk-log .person", has_text="job").wait_for()
-        page.locator("#talk-state[data-state=speaking]").wait_for()
-        page.locator("#talk-state[data-state=listening]").wait_for()
-        shown = page.locator("#talk-log .agent span").first.text_content()
-        played = np.concatenate([np.asarray(piece, np.float32) for piece in page.evaluate("window.played")])
-        browser.close()
-    assert shown == reply
-    assert np.abs(played).max() > 0.05
-    sound = Resampler(PCM_RATE_HZ, 16_000)(played)
-    chunk = AudioChunk(0.0, sound, (Span(0.0, len(sound) / 16_000),))
-    heard = perception.registry.get("speech").transcribe([chunk]).transcript.text
-    assert jiwer.wer(plain(reply), plain(heard)) <= 0.15
+def test_citations_and_lanes_seek_the_player(perception, open_page, tmp_path):
+    demo = (files("omnisense.agent") / "demo.mp4").read_bytes()
+    with running(scripted_agent(perception=perception), uploads=tmp_path / "uploads") as service:
+        page = open_page(service, "#clip")
+        drop(page, "#clip-drop", "demo.mp4", demo)
+        page.locator("#clip-view").wait_for(timeout=300_000)
+        kinds = page.locator("#clip-lanes svg text.name").all_text_contents()
+        assert any("peech" in kind for kind in kinds)
+        page.get_by_role("button", name="Reply").click()
+        page.locator("#clip-reply .answer").wait_for(timeout=300_000)
+        cited = page.locator("#clip-reply .cites button").first
+        cited.click()
+        starts = float(cited.text_content().split("-")[0])
+        assert abs(page.evaluate("document.querySelector('#clip-player video').currentTime") - starts) < 0.1
+        assert page.locator("#clip-lanes .cited").count() >= 1
+        assert f"{starts:.1f} to" in page.locator("#clip-detail").text_content()
+        part = page.locator("#clip-lanes svg .part[role=button]").last
+        part.focus()
+        page.keyboard.press("Enter")
+        said = part.get_attribute("aria-label")
+        assert page.locator("#clip-detail").text_content() == said
+        starts = float(said.split(" to ")[0].rpartition(" ")[2])
+        assert abs(page.evaluate("document.querySelector('#clip-player video').currentTime") - starts) < 0.1
 
 
 def until(condition, timeout_s=20):

@@ -1,10 +1,14 @@
 """Clips, runs, health, and the page's files."""
 
 import json
+import os
+import threading
 import time
 
 import httpx
 
+from omnisense.agent.service.clip_store import ClipStore
+from omnisense.agent.service.settings import ServiceSettings
 from omnisense.benchmarks.harness.records import Record, RecordError
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
@@ -69,11 +73,49 @@ def test_clip_that_was_not_perceived_before_the_server_ended_says_so(start, make
         follow(service.url, uploaded["id"])
     file = next(tmp_path.glob("*/*/clip.json"))
     file.write_text(json.dumps(json.loads(file.read_text()) | {"status": "perceiving"}))
+    before = time.time() - 60  # the server that perceived it has given no sign of life since
+    os.utime(file, (before, before))
     with start(visual_only(), uploads=tmp_path) as service:
         found = httpx.get(f"{service.url}/v1/clips/{uploaded['id']}").json()
         assert found["status"] == "failed"
         assert "upload it again" in found["error"]
         assert httpx.get(f"{service.url}/v1/clips/{uploaded['id']}/timeline").status_code == 409
+
+
+def test_servers_that_share_the_folder_see_each_others_clips(start, make_media, tmp_path):
+    """As replicas do: one perceives, the other follows; what one deletes the other does not have."""
+    content = make_media("a.mp4", audio_s=None).read_bytes()
+    goes_on = threading.Event()
+    agent = visual_only()
+    perceive = agent.perception.perceive
+    agent.perception.perceive = lambda *arguments: goes_on.wait(20) and perceive(*arguments)
+    with start(agent, uploads=tmp_path) as first, start(visual_only(), uploads=tmp_path) as second:
+        uploaded = httpx.post(f"{first.url}/v1/clips", content=content).json()
+        one = f"{second.url}/v1/clips/{uploaded['id']}"
+        assert httpx.get(one).json()["status"] == "perceiving"
+        old = time.time() - 60
+        os.utime(next(tmp_path.glob("*/*/clip.json")), (old, old))
+        first.server.app.state.service.clips.keep_alive()
+        assert httpx.get(one).json()["status"] == "perceiving"
+        goes_on.set()
+        assert follow(second.url, uploaded["id"])[-1]["status"] == "ready"
+        assert httpx.get(f"{one}/timeline").json()["events"]
+        assert httpx.delete(one).status_code == 204
+        assert httpx.get(f"{first.url}/v1/clips/{uploaded['id']}").status_code == 404
+
+
+def test_an_upload_in_progress_is_not_removed_as_expired(tmp_path):
+    service = scripted_agent()
+    store = ClipStore(ServiceSettings(uploads=tmp_path), service.perception)
+    folder = tmp_path / "owner" / "clip"
+    folder.mkdir(parents=True)
+    (folder / "media").write_bytes(b"a part")
+    store.remove_expired()
+    assert folder.is_dir()
+    old = time.time() - 48 * 3600
+    os.utime(folder / "media", (old, old))
+    store.remove_expired()
+    assert not folder.is_dir()
 
 
 def test_clips_are_kept_for_their_time_only(start, make_media, tmp_path):
