@@ -106,7 +106,7 @@ async def content(clip_id: str, owner: Owner, service: Services) -> FileResponse
     path = service.clips.path(owner, clip_id)
     return FileResponse(
         path,
-        media_type=_type_of(path),
+        media_type=media_type_of(path),
         headers={"Cache-Control": "private, no-store", "Content-Disposition": "inline"},
     )
 
@@ -118,7 +118,8 @@ async def delete(clip_id: str, owner: Owner, service: Services) -> None:
     await asyncio.to_thread(service.clips.delete, owner, clip_id)
 
 
-def _type_of(path: Path) -> str:
+def media_type_of(path: Path) -> str:
+    """Return the type of a file that a browser may play; that of bytes for any other."""
     with path.open("rb") as file:
         head = file.read(16)
     return next((kind for at, known, kind in _TYPES if head[at:].startswith(known)), "application/octet-stream")

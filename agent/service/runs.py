@@ -13,12 +13,13 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import FileResponse
 
 from omnisense.agent.service.access import owner_of, service_of
+from omnisense.agent.service.clips import media_type_of
 from omnisense.agent.service.errors import ServiceError
 from omnisense.agent.service.service import Service
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.run_folder import read_manifest
 from omnisense.benchmarks.harness.summary import load_run
-from omnisense.errors import InputError
+from omnisense.errors import InputError, OmniSenseError
 
 Outcome = Literal["right", "partly right", "wrong", "unreadable", "error"]
 _MAX_DEPTH = 3
@@ -42,15 +43,27 @@ async def frames(run: str, record_id: str, service: Services) -> FileResponse:
     return FileResponse(file, media_type="image/jpeg")
 
 
+@router.get("/{run:path}/records/{record_id}/media/{number}", response_model=None)
+async def medium(run: str, record_id: str, number: int, service: Services) -> FileResponse:
+    """Return a medium of the prompt, for a player: the file that the record names, where it is still there."""
+    missing = ServiceError(404, "this medium is not here", "medium_not_found")
+    media = (await _find(service, run, record_id)).media
+    if not 0 <= number < len(media):
+        raise missing
+    path = Path(str(media[number].get("path", "")))
+    try:
+        await asyncio.to_thread(service.agent.perception.open, path)  # a record can name any file: media only
+    except OmniSenseError as error:
+        raise missing from error
+    return FileResponse(path, media_type=media_type_of(path), headers={"Content-Disposition": "inline"})
+
+
 @router.get("/{run:path}/records/{record_id}")
 async def read_record(run: str, record_id: str, service: Services) -> Any:
-    """Return one record: question, options, right answer, reply, reasoning and scores."""
-    folder = _folder(service, run)
-    for record in await asyncio.to_thread(_records, folder):
-        if record.id == record_id:
-            has_frames = (folder / "frames" / f"{record_id}.jpg").is_file()
-            return record.to_dict() | {"outcome": _outcome(record), "has_frames": has_frames}
-    raise ServiceError(404, "the run has no such record", "record_not_found")
+    """Return one record: question, options, right answer, prompt, media, reply, reasoning and scores."""
+    record = await _find(service, run, record_id)
+    has_frames = (_folder(service, run) / "frames" / f"{record_id}.jpg").is_file()
+    return record.to_dict() | {"outcome": _outcome(record), "has_frames": has_frames}
 
 
 @router.get("/{run:path}/records")
@@ -119,6 +132,13 @@ def _folder(service: Service, run: str) -> Path:
     if not folder.is_relative_to(root.resolve()) or not (folder / "manifest.json").is_file():
         raise missing
     return folder
+
+
+async def _find(service: Service, run: str, record_id: str) -> Record:
+    for record in await asyncio.to_thread(_records, _folder(service, run)):
+        if record.id == record_id:
+            return record
+    raise ServiceError(404, "the run has no such record", "record_not_found")
 
 
 def _records(folder: Path) -> tuple[Record, ...]:

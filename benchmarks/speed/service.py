@@ -48,7 +48,11 @@ def main(turns: int, load_s: float, sessions: int, live: int, output: Path) -> N
 
 
 def overhead(turns: int) -> dict[str, Any]:
-    """Return the median milliseconds of a turn by a call and over HTTP, measured in turn."""
+    """Return the median milliseconds of a turn by a call and over HTTP, measured in turn.
+
+    ``cpu`` is the time of this process's threads, client and server, which other work on the machine does not lengthen
+    by taking the cores.
+    """
     import httpx
 
     agent = agent_without_models(ScriptedPolicy(), None)
@@ -58,12 +62,15 @@ def overhead(turns: int) -> dict[str, Any]:
         def over_http() -> None:
             client.post(f"{url}/v1/chat/completions", json=body).raise_for_status()
 
-        seconds: dict[str, list[float]] = {"call": [], "http": []}
+        seconds: dict[str, list[float]] = {"call": [], "http": [], "call_cpu": [], "http_cpu": []}
         for _ in range(turns + 5):
             for name, turn in (("call", lambda: agent.respond(text=TEXT)), ("http", over_http)):
+                cpu_s = time.process_time()
                 seconds[name].append(_seconds_of(turn))
-    call, http = (1000 * statistics.median(seconds[name][5:]) for name in ("call", "http"))
-    return {"call_ms": round(call, 2), "http_ms": round(http, 2), "http_overhead_ms": round(http - call, 2)}
+                seconds[f"{name}_cpu"].append(time.process_time() - cpu_s)
+    ms = {name: 1000 * statistics.median(found[5:]) for name, found in seconds.items()}
+    ms |= {"http_overhead": ms["http"] - ms["call"], "http_overhead_cpu": ms["http_cpu"] - ms["call_cpu"]}
+    return {f"{name}_ms": round(value, 2) for name, value in ms.items()}
 
 
 def audio_overhead(pieces: int) -> dict[str, Any]:

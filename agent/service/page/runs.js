@@ -1,6 +1,6 @@
 // The page Runs: evaluation runs, their questions by task and outcome, one in detail, two runs side by side.
 
-import { byId, headers, make, request, show } from "./api.js";
+import { byId, headers, key, make, request, show } from "./api.js";
 
 const PAGE = 50;
 const REFRESH_MS = 5000; // a run that is being written grows
@@ -89,9 +89,11 @@ async function choose(id) {
   const shown = [];
   for (const run of [byId("runs-first").value, byId("runs-second").value].filter(Boolean)) {
     const record = await request(`${path(run)}/records/${encodeURIComponent(id)}`).catch(() => null);
-    shown.push(make("h3", {}, run), ...(record ? await detail(run, record) : [make("p", {}, "It was not asked in this run.")]));
+    const parts = record ? await detail(run, record) : [make("p", {}, "It was not asked in this run.")];
+    shown.push(make("section", { "aria-label": run }, make("h3", {}, run), ...parts));
   }
   byId("runs-record").replaceChildren(...shown);
+  byId("runs-record").parentElement.classList.toggle("two", shown.length > 1);
   for (const found of byId("runs-rows").querySelectorAll("tr")) found.setAttribute("aria-selected", "false");
   await fill();
 }
@@ -100,8 +102,11 @@ async function detail(run, record) {
   const parts = [];
   const place = `${path(run)}/records/${encodeURIComponent(record.id)}`;
   if (record.has_frames) parts.push(make("img", { src: await blob(`${place}/frames`), alt: "the frames that the model saw" }));
+  for (const [number, medium] of (record.media ?? []).entries()) parts.push(await player(`${place}/media/${number}`, medium));
   parts.push(section("Question", [record.question, ...record.options].join("\n")));
   parts.push(section("Right answer", record.gold));
+  const prompt = (record.messages ?? []).map((message) => `${message.role}:\n${message.text}`).join("\n\n");
+  if (prompt) parts.push(make("details", {}, make("summary", {}, "Prompt"), make("pre", {}, prompt)));
   if (record.error) parts.push(section("Error", `${record.error.kind}: ${record.error.message}`));
   if (record.thinking) parts.push(section("Reasoning", record.thinking));
   if (record.reply) parts.push(section("Reply", record.reply));
@@ -114,6 +119,16 @@ async function detail(run, record) {
 
 function section(title, text) {
   return make("div", {}, make("strong", {}, title), make("pre", {}, text));
+}
+
+/** Make what plays a medium of the prompt, the part of it that the model was given. */
+async function player(address, medium) {
+  const part = medium.start_s === undefined ? "" : `#t=${medium.start_s},${medium.end_s}`;
+  const tag = { video: "video", audio: "audio" }[medium.type] ?? "img";
+  const source = key() ? await blob(address) : address;
+  const name = `${medium.type}${part && `, ${medium.start_s} to ${medium.end_s} s`}${medium.with_audio ? ", with its sound" : ""}`;
+  const shown = make(tag, tag === "img" ? { src: source, alt: name } : { src: source + part, controls: true, preload: "none" });
+  return make("details", {}, make("summary", {}, name), shown);
 }
 
 async function blob(address) {

@@ -3,7 +3,9 @@
 import base64
 import threading
 import time
+from importlib.resources import files
 
+import av
 import httpx
 import openai
 import pytest
@@ -169,6 +171,46 @@ def test_video_is_perceived(start, make_media):
     assert done.omnisense["events"][0]["id"] == "e1"
     assert done.omnisense["percepts"]["clip"]["path"] == ""
     assert "transcript" in done.omnisense["missing"]
+
+
+@pytest.mark.models
+def test_picture_is_perceived(start, tmp_path):
+    picture = tmp_path / "face.jpg"
+    with av.open(str(files("omnisense.agent") / "demo.mp4")) as demo:
+        next(demo.decode(video=0)).to_image().save(picture)
+    visual = Perception(PerceptionSettings(streams=("visual",)), cache=False)
+    part = {"type": "image_url", "image_url": {"url": data_url(picture, "image/jpeg"), "detail": "high"}}
+    with start(scripted_agent(perception=visual)) as service:
+        done = service.client().chat.completions.create(
+            model="omnisense",
+            messages=[{"role": "user", "content": [{"type": "text", "text": "How do I look?"}, part]}],
+        )
+    assert "happy" in str(done.omnisense["events"])
+
+
+@pytest.mark.models
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["input_audio", "audio_url"])
+def test_sound_is_heard_and_the_answer_streamed(start, perception, tmp_path, kind):
+    from omnisense.agent.voice.base import speak, write_wav
+    from omnisense.agent.voice.load import load_voice
+
+    voice, sound = load_voice("hibari"), tmp_path / "said.wav"
+    write_wav(sound, speak(voice, "I lost my job today."), voice.sample_rate)
+    parts = {
+        "input_audio": {"data": base64.b64encode(sound.read_bytes()).decode(), "format": "wav"},
+        "audio_url": {"url": data_url(sound, "audio/wav")},
+    }
+    with start(scripted_agent(perception=perception)) as service:
+        stream = service.client().chat.completions.create(
+            model="omnisense",
+            messages=[{"role": "user", "content": [{"type": kind, kind: parts[kind]}]}],
+            stream=True,
+        )
+        chunks = list(stream)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert "lost my job" in str(chunks[-1].omnisense["events"]).lower()
+    assert chunks[-1].omnisense["appraisal"]["emotion"]["value"] == "sadness"
 
 
 def test_full_queue_answers_429_with_retry_after(start):

@@ -192,6 +192,18 @@ def test_turns_that_arrive_while_the_server_ends_are_refused(start):
     assert answers[0].choices[0].message.content
 
 
+def test_a_message_that_is_too_large_ends_its_connection_only(start):
+    with start(scripted_agent(), max_sessions=1) as service:
+        with connect(service) as connection:
+            connection.recv()
+            with pytest.raises(websockets.exceptions.ConnectionClosed) as caught:
+                drain(connection._connection, ["x" * (17 * 2**20)])
+            assert caught.value.rcvd.code == 1009
+        until_true(lambda: not service.server.app.state.service.live)
+        with connect(service) as connection:
+            assert connection.recv().type == "session.created"
+
+
 def test_a_cancelled_request_gives_its_place_back():
     """As behind a proxy that cancels the request of a client that left, while its turn waited."""
     import asyncio

@@ -13,7 +13,7 @@ import pytest
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.reasoning.answers.parser import PARSER_VERSION
-from tests.agent.service.browser import NEEDS_CHROMIUM
+from tests.agent.service.browser import NEEDS_CHROMIUM, wait
 from tests.agent.service.conftest import running, scripted_agent
 from tests.agent.service.test_resources import record
 
@@ -126,7 +126,9 @@ def test_runs_are_listed_filtered_and_read(start, open_page, tmp_path):
         page.get_by_text("Hm.").wait_for()
 
 
-def test_two_runs_are_read_side_by_side_while_one_is_written(start, open_page, tmp_path):
+def test_two_runs_are_read_side_by_side_while_one_is_written(start, open_page, make_media, tmp_path):
+    media = ({"type": "video", "path": str(make_media("a.mp4", audio_s=None)), "start_s": 0.5, "end_s": 1.5},)
+    messages = ({"role": "user", "text": "[video] Who smiles?"},)
     for name in ("first", "second"):
         run = tmp_path / name
         run.mkdir()
@@ -134,7 +136,9 @@ def test_two_runs_are_read_side_by_side_while_one_is_written(start, open_page, t
         (run / "manifest.json").write_text(json.dumps(manifest))
     right, wrong = {"strict": 1.0, "parser": PARSER_VERSION}, {"gold": "B", "parser": PARSER_VERSION}
     (tmp_path / "first/records.jsonl").write_text(record(1, **right).to_line() + record(2, **wrong).to_line())
-    (tmp_path / "second/records.jsonl").write_text(record(1, thinking="So it is B.", **wrong).to_line())
+    (tmp_path / "second/records.jsonl").write_text(
+        record(1, thinking="So it is B.", media=media, messages=messages, **wrong).to_line()
+    )
     with start(scripted_agent(), runs=tmp_path) as service:
         page = open_page(service, "#runs")
         page.get_by_role("button", name="Question 2?").wait_for(state="detached")
@@ -147,6 +151,13 @@ def test_two_runs_are_read_side_by_side_while_one_is_written(start, open_page, t
         page.get_by_role("button", name="Question 1?").click()
         page.locator("#runs-record").get_by_text("So it is B.").wait_for()
         assert page.locator("#runs-record h3").all_text_contents() == ["first", "second"]
+        left, right_one = (page.get_by_role("region", name=name).bounding_box() for name in ("first", "second"))
+        assert right_one["x"] >= left["x"] + left["width"]
+        page.get_by_text("Prompt").click()
+        page.get_by_text("user: [video] Who smiles?").wait_for()
+        page.get_by_text("video, 0.5 to 1.5 s").click()
+        page.evaluate("document.querySelector('#runs-record video').preload = 'auto'")
+        wait(page, lambda: page.evaluate("document.querySelector('#runs-record video').readyState") >= 1)
         page.locator("#main").focus()  # the rows are left alone while one has the focus
         with (tmp_path / "first/records.jsonl").open("a") as file:
             file.write(record(3, **right).to_line())

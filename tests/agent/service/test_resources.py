@@ -203,6 +203,27 @@ def test_runs_are_listed_filtered_and_read_while_they_are_written(start, tmp_pat
             assert get(outside).status_code == 404
 
 
+def test_media_of_a_prompt_can_be_played_and_nothing_else_be_read(start, make_media, tmp_path):
+    run, clip = tmp_path / "runs" / "omni", make_media("a.mp4", audio_s=None)
+    run.mkdir(parents=True)
+    (tmp_path / "secret.txt").write_text("a secret")
+    manifest = {"identity": {"suite": "humansense"}, "system": "omni", "started": "2026", "selection": {"questions": 1}}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    media = ({"type": "video", "path": str(clip)}, {"type": "video", "path": str(tmp_path / "secret.txt")})
+    messages = ({"role": "user", "text": "[video]\nWho smiles?"},)
+    (run / "records.jsonl").write_text(record(1, media=media, messages=messages, parser=PARSER_VERSION).to_line())
+    with start(scripted_agent(), runs=tmp_path / "runs") as service:
+        one = f"{service.url}/v1/runs/omni/records/q1"
+        assert httpx.get(one).json()["messages"] == [{"role": "user", "text": "[video]\nWho smiles?"}]
+        played = httpx.get(f"{one}/media/0")
+        assert (played.status_code, played.headers["content-type"]) == (200, "video/mp4")
+        assert played.content == clip.read_bytes()
+        for number in ("1", "2", "-1", "x"):
+            answer = httpx.get(f"{one}/media/{number}")
+            assert answer.status_code in (400, 404)
+            assert "secret" not in answer.text
+
+
 def test_no_runs_without_a_folder(service):
     assert httpx.get(f"{service.url}/v1/runs").json()["data"] == []
     assert httpx.get(f"{service.url}/v1/runs/etc").status_code == 404
