@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from omnisense.agent.background import iterate_in_thread
 from omnisense.agent.events import AgentEvent, Finished, StageDone, StreamPerceived, Token
@@ -28,6 +28,7 @@ from omnisense.reasoning.loop.extensions import Node, SafetyCheck
 from omnisense.reasoning.loop.gates import append_turn
 from omnisense.reasoning.loop.graph import build_graph
 from omnisense.reasoning.loop.notes import Note
+from omnisense.reasoning.loop.sentence_gate import CheckedSentence
 from omnisense.reasoning.loop.state import LoopSettings, State, appraisal_of, initial_state
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
 from omnisense.reasoning.policies.load import load_policy
@@ -319,7 +320,7 @@ class Agent:
         modes = ["updates", "custom"] if live else ["updates"]
         for mode, item in self.graph.stream(state, self._config, stream_mode=modes):
             if mode == "custom":
-                yield Token(item["token"]) if "token" in item else StreamPerceived(*item["stream"])
+                yield _custom_event(item)
                 continue
             for stage, update in item.items():
                 seconds, began = time.perf_counter() - began, time.perf_counter()
@@ -354,6 +355,16 @@ class Agent:
             extra=state["extra"],
             thread_id=thread_id,
         )
+
+
+def _custom_event(item: dict[str, Any]) -> AgentEvent:
+    """Return the event that a node of the loop emitted."""
+    if "token" in item:
+        return Token(item["token"])
+    if "sentence" in item:
+        sentence: CheckedSentence = item["sentence"]
+        return sentence
+    return StreamPerceived(*item["stream"])
 
 
 def _last(events: Iterator[AgentEvent]) -> Response:

@@ -1,4 +1,8 @@
-"""What happens in a turn of the agent, while it happens."""
+"""What happens in a turn of the agent, while it happens.
+
+A :class:`CheckedSentence` may be said at once: with those before it, it has passed the safety gate and the checks. The
+reply of :class:`Finished` need not begin with it, where a later sentence failed and the reply was written again.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 from omnisense.agent.response import Response
 from omnisense.perception.pipeline import Stream
 from omnisense.reasoning.loop.conversation import Turn
+from omnisense.reasoning.loop.sentence_gate import CheckedSentence
 from omnisense.reasoning.loop.state import State
 
 
@@ -49,4 +54,4 @@ class Finished:
     told: tuple[str, ...] = ()
 
 
-AgentEvent = StreamPerceived | StageDone | Token | Finished
+AgentEvent = StreamPerceived | StageDone | Token | CheckedSentence | Finished

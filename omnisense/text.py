@@ -8,6 +8,10 @@ import re
 # C0 and C1 control characters but tab and newline: ESC and U+009B begin commands to a terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FENCE = re.compile(r'"{3,}')
+# A sentence ends at its mark, with closing quotes and brackets; not after a title, an initial or within a number.
+_END = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019)\]]*\s+(?=\S)")
+_TITLES = frozenset("mr mrs ms dr prof st vs etc e.g i.e no".split())
+_MIN_CHARS = 3
 
 
 def strip_control_characters(text: str) -> str:
@@ -57,3 +61,25 @@ def shorten(text: str, max_chars: int) -> str:
         return text
     half = (max_chars - len(" [...] ")) // 2
     return f"{text[:half].rpartition(' ')[0] or text[:half]} [...] {text[-half:].partition(' ')[2] or text[-half:]}"
+
+
+def split_sentences(text: str) -> list[str]:
+    """Return the sentences of a text in order, each with its punctuation."""
+    found: list[str] = []
+    for paragraph in re.split(r"\n+", text.strip()):
+        start = 0
+        for end in _END.finditer(paragraph):
+            if _is_end(paragraph[start : end.start()], paragraph[end.end()]):
+                found.append(paragraph[start : end.end()].strip())
+                start = end.end()
+        found.append(paragraph[start:].strip())
+    return [sentence for sentence in found if any(c.isalnum() for c in sentence)]
+
+
+def _is_end(sentence: str, following: str) -> bool:
+    if following.islower() or len(sentence.strip()) < _MIN_CHARS:
+        return False
+    if not sentence.endswith("."):
+        return True
+    word = re.split(r"\s", sentence[:-1])[-1].strip("(\"'")
+    return word.lower() not in _TITLES and not (len(word) == 1 and word.isupper() and word != "I")

@@ -14,7 +14,6 @@ from omnisense.agent.live.playing import Sentence
 from omnisense.agent.live.watcher import Watcher
 from omnisense.agent.response import Response
 from omnisense.agent.voice.base import PLAIN, Voice, VoiceStyle
-from omnisense.agent.voice.sentences import split_sentences
 from omnisense.agent.voice.styles import style_of
 from omnisense.perception.audio.chunks import AudioChunk
 from omnisense.perception.percepts import Percepts
@@ -22,8 +21,12 @@ from omnisense.perception.streaming.joining import join_streams
 from omnisense.perception.streaming.utterances import FinishedUtterances
 from omnisense.perception.streaming.window import window_of
 from omnisense.perception.types import OwnChannel, Segment
+from omnisense.reasoning.loop.appraisal import SafetyFinding, Strategy
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.notes import Note
+from omnisense.reasoning.loop.sentence_gate import CheckedSentence
+from omnisense.reasoning.loop.state import heard_words, initial_state
+from omnisense.text import split_sentences
 
 
 @dataclass(frozen=True)
@@ -49,24 +52,43 @@ class Spoken:
     channels: tuple[OwnChannel, ...] = ()
 
 
-@dataclass
-class Draft:
-    """An answer that may be played.
+@dataclass(frozen=True)
+class Answer:
+    """What came of a turn, once all of it is written.
 
     Attributes:
-        finished: the utterances with those of this turn.
-        speaker: who is answered, as a name or ``voice-1``; empty where it is unknown.
-        times_s: when percepts, first token, first sentence and first sound were there, in the session's time.
+        turn: as it enters the conversation, with the reply as the loop released it.
+        told: facts that the person told in it.
     """
 
-    finished: FinishedUtterances
     response: Response
     turn: Turn
     told: tuple[str, ...]
-    sentences: list[Sentence]
-    style: VoiceStyle
+
+
+@dataclass
+class Draft:
+    """An answer that may be played, from its first sentence on.
+
+    Attributes:
+        finished: the utterances with those of this turn.
+        percepts: of the turn; None for a text without anything seen or heard beside it.
+        turn: as it is remembered if the reply is stopped before all of it is written.
+        speaker: who is answered, as a name or ``voice-1``; empty where it is unknown.
+        style: how the reply is spoken.
+        sentences: of the reply so far; more may come until there is an answer.
+        times_s: when percepts, first token, first sentence and first sound were there, in the session's time.
+        answer: once all of it is written.
+    """
+
+    finished: FinishedUtterances
+    percepts: Percepts | None
+    turn: Turn
     speaker: str
+    style: VoiceStyle = PLAIN
+    sentences: list[Sentence] = field(default_factory=list)
     times_s: dict[str, float] = field(default_factory=dict)
+    answer: Answer | None = None
 
 
 class Drafter:
@@ -108,7 +130,9 @@ class Drafter:
         history: Callable[[], tuple[Sequence[Turn], Sequence[Note]]],
         address: bool,
     ) -> Draft | None:
-        """Answer a turn; None where the job was cancelled meanwhile.
+        """Answer a turn; None where the job was cancelled before there was anything to play.
+
+        Where the policy streams, the draft is offered through the job with its first sentence.
 
         Args:
             job: in which this runs.
@@ -125,29 +149,64 @@ class Drafter:
         percepts = self.percepts(said, finished)
         times_s = {"began": began_s, "percepts": job.now_s()}
         turns, facts = history()
+        heard = heard_words(initial_state(None, said.typed, turns, percepts=percepts))
+        turn = Turn(heard, said.typed, None, "", "unknown", None)
+        speaker = self._people.speaker_of(percepts, said.start_s)
+        draft = Draft(finished, percepts, turn, speaker, times_s=times_s)
+        speaking = _Speaking(draft, job, self._voice, self._people if address else None)
         answer: Finished | None = None
         for event in self._agent.answer(percepts, said.typed, turns, facts):
             if job.is_cancelled:
-                return None
+                return draft if draft.sentences else None
             if isinstance(event, Token):
                 times_s.setdefault("token", job.now_s())
+            elif isinstance(event, CheckedSentence):
+                draft.turn = replace(turn, emotion=event.emotion)
+                speaking.say(event.text, event.strategy, None)
+                job.offer(draft)
             elif isinstance(event, Finished):
                 answer = event
         assert answer is not None, "every turn ends with Finished"
-        times_s["sentence"] = job.now_s()
-        speaker = self._people.speaker_of(percepts, said.start_s)
-        reply = self._people.addressed(answer.response.response, speaker) if address else answer.response.response
-        draft = Draft(
-            finished,
-            answer.response,
-            replace(answer.turn, reply=reply),
-            answer.told,
-            [Sentence(sentence) for sentence in split_sentences(reply)],
-            style_of(answer.response.appraisal.strategy, answer.response.safety) if self._voice.sample_rate else PLAIN,
-            speaker,
-            times_s,
-        )
-        if draft.sentences and not job.is_cancelled:
-            draft.sentences[0].synthesize(self._voice, draft.style)
-        times_s["sound"] = job.now_s()
+        speaking.finish(answer)
         return draft
+
+
+class _Speaking:
+    """Takes the sentences of a reply as they come, and makes the sound of the first.
+
+    Args:
+        draft: to which they are added.
+        job: that writes it.
+        voice: speaks.
+        people: where the reply shall name whom it answers; None where not.
+    """
+
+    def __init__(self, draft: Draft, job: Job[Draft | None], voice: Voice, people: People | None) -> None:
+        self._draft, self._job, self._voice, self._people = draft, job, voice, people
+        self._said: list[str] = []
+
+    def say(self, text: str, strategy: Strategy, safety: SafetyFinding | None) -> None:
+        """Add a sentence."""
+        draft, is_first = self._draft, not self._draft.sentences
+        self._said.append(text)
+        sentence = Sentence(self._people.addressed(text, draft.speaker) if is_first and self._people else text)
+        if is_first:
+            draft.times_s["sentence"] = self._job.now_s()
+            draft.style = style_of(strategy, safety) if self._voice.sample_rate else PLAIN
+            if not self._job.is_cancelled:
+                sentence.synthesize(self._voice, draft.style)
+            draft.times_s["sound"] = self._job.now_s()
+        sentence.ready_s = self._job.now_s()
+        draft.sentences.append(sentence)
+
+    def finish(self, finished: Finished) -> None:
+        """Add what of the whole reply was not said: its rest, or where a later sentence failed, what came instead."""
+        response = finished.response
+        sentences = split_sentences(response.response)
+        count = len(self._said)
+        rest = sentences[count:] if sentences[:count] == self._said else [s for s in sentences if s not in self._said]
+        for text in rest:
+            self.say(text, response.appraisal.strategy, response.safety)
+        for name in ("sentence", "sound"):
+            self._draft.times_s.setdefault(name, self._job.now_s())  # of a reply without a word
+        self._draft.answer = Answer(response, finished.turn, finished.told)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from omnisense.agent.live.open_turn import OpenTurn, Pause
 from omnisense.agent.live.settings import LiveSettings
 from omnisense.agent.live.speech_detector import SpeechDetector
@@ -18,15 +20,14 @@ class Endpointing:
         settings: of turn taking.
         speech: tells what is heard.
         watcher: where the person looks.
-
-    Attributes:
-        was_asked: whether the agent's last words were a question.
+        was_asked: returns whether the agent's last words were a question.
     """
 
-    def __init__(self, settings: LiveSettings, speech: SpeechDetector, watcher: Watcher) -> None:
+    def __init__(
+        self, settings: LiveSettings, speech: SpeechDetector, watcher: Watcher, was_asked: Callable[[], bool]
+    ) -> None:
         self.settings = settings
-        self._speech, self._watcher = speech, watcher
-        self.was_asked = False
+        self._speech, self._watcher, self._was_asked = speech, watcher, was_asked
         self._patience = Patience()
 
     def look(self, turn: OpenTurn, pause: Pause, now_s: float) -> str | None:
@@ -40,7 +41,7 @@ class Endpointing:
         changed = turn.set_partial(pause.words.result())
         if pause.complete is None and pause.audio.is_done(now_s):
             facing = self._watcher.facing_camera(now_s)
-            pause.complete = completeness(TurnEvidence(pause.audio.result(), turn.partial, facing, self.was_asked))
+            pause.complete = completeness(TurnEvidence(pause.audio.result(), turn.partial, facing, self._was_asked()))
         return changed
 
     def is_over(self, turn: OpenTurn, pause: Pause) -> bool:
@@ -63,9 +64,8 @@ class Endpointing:
         if gap_s <= longest_s:  # later it is something else to say
             self._patience.went_on(pause.complete, gap_s, longest_s)
 
-    def turn_is_over(self, reply: str) -> None:
+    def turn_is_over(self) -> None:
         """A turn was answered."""
-        self.was_asked = reply.rstrip().endswith("?")
         self._patience.turn_is_over()
 
     def _has_second_look(self, turn: OpenTurn, pause: Pause, now_s: float) -> bool:

@@ -80,11 +80,11 @@ class Engine:
         self._ears = Ears(agent.perception)
         self._speech = SpeechDetector(settings.pause_s)
         self._watcher = Watcher(agent.perception, jobs)
-        self._endpointing = Endpointing(settings, self._speech, self._watcher)
         self._face = ListenerFace(self._watcher)
         self._people = People()
         self._drafter = Drafter(agent, voice, self._watcher, self._people)
         self._replies = Replies(agent, voice, thread_id, jobs, self._send, run_folder)
+        self._endpointing = Endpointing(settings, self._speech, self._watcher, lambda: self._replies.was_question)
         self._finished = FinishedUtterances(agent.perception)
         self._state: SessionState = "listening"
         self._turns = 0
@@ -248,8 +248,7 @@ class Engine:
             if self._speech.silent_s >= self.settings.min_endpointing_s:
                 self._begin_turn(keep_window=True)  # a sound without words is no turn
             return
-        complete = pause.complete
-        if turn.ended is None and complete is not None and self.settings.turn_detection == "automatic":
+        if turn.ended is None and (complete := pause.complete) and self.settings.turn_detection == "automatic":
             if self.settings.speculate and complete.probability >= _LIKELY and pause.draft is None:
                 pause.draft = self._draft(turn, pause, now_s)
             if self._endpointing.is_over(turn, pause):
@@ -281,23 +280,24 @@ class Engine:
             turn.is_announced = True
             heard = " ".join(part for part in (turn.partial, turn.typed) if part)
             self._replies.announce(turn.id, heard)
-        if not pause.draft.is_done(now_s):
-            return
+        job = pause.draft
         try:
-            draft = pause.draft.result()
+            draft = job.result() if job.is_done(now_s) else job.offered(now_s)
         except OmniSenseError as error:
             _log.warning("a turn could not be answered", exc_info=True)
             self._send(TurnFailed(now_s, turn.id, error))
             self._begin_turn()
             return
-        assert draft is not None, "an answer that is wanted is not cancelled"
+        if draft is None:
+            return
+        pause.draft = None  # it is played now, and no longer thrown away if the person goes on
         self._finished = draft.finished
-        self._people.hear(draft.response.percepts)
+        self._people.hear(draft.percepts)
         self._send(TurnTranscribed(now_s, turn.id, draft.turn.heard, draft.speaker))
         self._face.begin(now_s)
-        self._endpointing.turn_is_over(draft.turn.reply)
+        self._endpointing.turn_is_over()
         self._watch = self._new_watch()
-        self._replies.start(turn, pause, draft, now_s, self.settings.output_lead_s)
+        self._replies.start(turn, pause, job, draft, now_s, self.settings.output_lead_s)
         self._watcher.forget_before(now_s)
         self._begin_turn()
 

@@ -2,7 +2,8 @@
 
 The order within a turn: ``SpeechStarted``, any number of ``PartialTranscript``, ``SpeechStopped``, ``SpeechStarted``,
 ``TurnEnded``, ``TurnTranscribed``, ``ReplyStarted``, for each sentence ``ReplySentence`` and its ``ReplyAudio``, then
-``ReplyEnded``. ``ReplyPaused`` and ``ReplyResumed`` come between where speech may be an interruption.
+``ReplyEnded``. ``ReplyWritten`` comes with ``ReplyStarted``, or later where the policy still writes; not at all where
+the reply is stopped before. ``ReplyPaused`` and ``ReplyResumed`` come where speech may be an interruption.
 """
 
 from __future__ import annotations
@@ -121,10 +122,20 @@ class Backchannel:
 
 @dataclass(frozen=True)
 class ReplyStarted:
-    """The agent starts to answer a turn.
+    """The agent starts to answer a turn: its first sentence is there."""
+
+    at_s: float
+    turn_id: str
+    reply_id: str
+
+
+@dataclass(frozen=True)
+class ReplyWritten:
+    """The whole answer is there; where the policy streams, while its first sentences are played.
 
     Attributes:
-        response: with appraisal, safety finding, percepts and trace.
+        response: with appraisal, safety finding, percepts and trace. Its text is what the loop released; where a later
+            sentence failed the checks, the sentences that were said before come on top (``ReplyEnded.turn.reply``).
     """
 
     at_s: float
@@ -228,6 +239,7 @@ LiveEvent = (
     | Noticed
     | Backchannel
     | ReplyStarted
+    | ReplyWritten
     | ReplySentence
     | ReplyAudio
     | ReplyPaused

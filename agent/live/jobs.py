@@ -24,6 +24,7 @@ class Job(Generic[T]):
         self._future: Future[T] = Future()
         self._timer, self._began = timer, timer()
         self._ready_s: float | None = None  # in simulated time only
+        self._offered: tuple[T, float] | None = None
 
     def cancel(self) -> None:
         """Nobody wants the result any more: work that looks at ``is_cancelled`` stops."""
@@ -32,6 +33,16 @@ class Job(Generic[T]):
     def now_s(self) -> float:
         """Return the session's time, for the work itself."""
         return self.started_s + self._timer() - self._began
+
+    def offer(self, result: T) -> None:
+        """Hand out the result before the work is done, for the work itself: what may be used already."""
+        self._offered = result, self.now_s()
+
+    def offered(self, now_s: float) -> T | None:
+        """Return what was handed out by now."""
+        if self._offered is None or (self._ready_s is not None and now_s < min(self._offered[1], self._ready_s) - 1e-9):
+            return None
+        return self._offered[0]
 
     def is_done(self, now_s: float) -> bool:
         """Whether there is a result (or an exception) by now."""

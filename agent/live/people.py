@@ -12,7 +12,38 @@ _NAME = re.compile(
     r"\b(?:my (?:first |full |real )?name(?:'s| is)|call me|i go by|i'm called|i am called)\s+([A-Z][\w'-]+)",
     re.IGNORECASE,
 )
+# As people introduce themselves on the telephone: "this is Diane in New Jersey", "I'm Sheila, from Texas". Here the
+# recognizer's capital letter tells a name from an adjective.
+_INTRODUCTION = re.compile(
+    r"\b(?:[Tt]his is|I'm|I am) ([A-Z][a-z]+)(?=$|[.,!;]| (?:in|from|here|speaking|calling|and|with|by)\b)"
+)
+_CAPITALIZED = frozenset(
+    "american british english german french italian spanish irish scottish welsh russian ukrainian polish dutch "
+    "swedish danish norwegian finnish greek turkish indian chinese japanese korean mexican canadian australian "
+    "african asian european arab arabic israeli iranian brazilian christian catholic protestant muslim jewish hindu "
+    "buddhist god "
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
+    "september october november december christmas easter".split()
+)
 _NOT_NAMES = frozenset("not a an the on in at your my his her their later back when if or and".split())
+
+
+def told_name(text: str) -> str:
+    """Return the name by which somebody introduces themselves; empty where they do not."""
+    plain = text.replace("\u2019", "'")
+    found = _NAME.search(plain)
+    if found and found[1].lower() not in _NOT_NAMES:
+        return found[1][0].upper() + found[1][1:]
+    found = _INTRODUCTION.search(plain)
+    return found[1] if found and found[1].lower() not in _CAPITALIZED else ""
+
+
+def _told_in(percepts: Percepts) -> list[tuple[str, str]]:
+    """Return who told their name in a turn, and the name, in order."""
+    if not isinstance(percepts.transcript, Transcript):
+        return []
+    told = [(segment.speaker, told_name(segment.text)) for segment in percepts.transcript.segments]
+    return [(speaker, name) for speaker, name in told if speaker and name]
 
 
 class People:
@@ -33,11 +64,7 @@ class People:
             return
         with self._lock:
             self._voices |= dict.fromkeys(turn.speaker for turn in percepts.audio.speaker_turns)
-            if isinstance(percepts.transcript, Transcript):
-                for segment in percepts.transcript.segments:
-                    found = _NAME.search(segment.text.replace("\u2019", "'"))
-                    if segment.speaker and found and found[1].lower() not in _NOT_NAMES:
-                        self._names[segment.speaker] = found[1][0].upper() + found[1][1:]
+            self._names |= dict(_told_in(percepts))
 
     def name(self, speaker: str) -> str:
         """Return the name of a voice, or the voice itself where none was told."""
@@ -58,7 +85,8 @@ class People:
         away = looks.get(last)
         if away is not None and away < 0.3 and len(towards) == 1:
             last = towards[0]
-        return self.name(last)
+        told = [name for speaker, name in _told_in(percepts) if speaker == last]
+        return told[-1] if told else self.name(last)
 
     def addressed(self, reply: str, speaker: str) -> str:
         """Return a reply that begins with the name of whom it answers, where several voices were heard."""

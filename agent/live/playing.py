@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,12 +23,14 @@ class Sentence:
     Attributes:
         sound: pieces (N,) float32, to which the voice may still add.
         job: synthesizes it; None before it is asked for, and where the sound was made earlier.
+        ready_s: from when on the sentence is known, in the session's time.
     """
 
     text: str
     sound: list[np.ndarray] = field(default_factory=list)
     job: Job[None] | None = None
     is_whole: bool = False
+    ready_s: float = 0.0
 
     def synthesize(self, voice: Voice, style: VoiceStyle) -> None:
         """Fill the sound."""
@@ -49,7 +51,7 @@ class Player:
 
     Args:
         reply_id: for the events.
-        sentences: of the reply; more can be added while it plays.
+        sentences: of the reply; the list may grow while it plays, until ``is_complete`` is set.
         voice: speaks them.
         style: how.
         jobs: where sentences are synthesized.
@@ -60,14 +62,15 @@ class Player:
     def __init__(
         self,
         reply_id: str,
-        sentences: Sequence[Sentence],
+        sentences: list[Sentence],
         voice: Voice,
         style: VoiceStyle,
         jobs: Jobs,
         emit: Callable[[LiveEvent], None],
         lead_s: float,
     ) -> None:
-        self.reply_id, self.sentences = reply_id, list(sentences)
+        self.reply_id, self.sentences = reply_id, sentences
+        self.is_complete = False
         self.first_sound_s: float | None = None
         self._voice, self._style, self._jobs, self._emit, self._lead_s = voice, style, jobs, emit, lead_s
         self._index, self._offset = 0, 0  # of the sentence that is handed out, and the samples of it that were
@@ -95,7 +98,7 @@ class Player:
 
     def is_over(self, now_s: float) -> bool:
         """Whether everything was played."""
-        return self._index >= len(self.sentences) and self.played_s(now_s) >= self._handed_s - 1e-6
+        return self.is_complete and self._index >= len(self.sentences) and self.played_s(now_s) >= self._handed_s - 1e-6
 
     def pause(self, now_s: float) -> None:
         """Be silent; what was handed out and not played counts as not played, and comes again."""
@@ -112,12 +115,11 @@ class Player:
 
     def words_until(self, played_s: float) -> str:
         """Return the words that were played when the sound is stopped here; aligns the sentence that is cut."""
+        if not self._voice.sample_rate:  # what was handed out was received
+            return " ".join(sentence.text for sentence in self.sentences[: self._announced + 1])
         said: list[str] = []
         start_s = 0.0
         for sentence in self.sentences:
-            if not self._voice.sample_rate:
-                said.append(sentence.text)
-                continue
             samples = sentence.samples
             length_s = len(samples) / self._voice.sample_rate
             if played_s <= start_s:
@@ -133,7 +135,7 @@ class Player:
     def end_with(self, sentence: Sentence) -> None:
         """Play no more than the sentence that has begun, and this one."""
         kept = self._index + (self._index < len(self.sentences))
-        self.sentences = [*self.sentences[:kept], sentence]
+        self.sentences, self.is_complete = [*self.sentences[:kept], sentence], True
 
     def text(self) -> str:
         """Return the whole reply."""
@@ -142,6 +144,8 @@ class Player:
     def _synthesize_ahead(self, now_s: float) -> None:
         """Start the next sentence when the one before is whole; one is always ready ahead."""
         for number, sentence in enumerate(self.sentences):
+            if now_s < sentence.ready_s - 1e-9:
+                return
             if sentence.job is not None and sentence.job.is_done(now_s):
                 sentence.job.result()
             if not sentence.is_whole and sentence.job is None:
@@ -159,6 +163,10 @@ class Player:
         if self._index >= len(self.sentences):
             return False
         sentence = self.sentences[self._index]
+        if now_s < sentence.ready_s - 1e-9:
+            return False
+        if not sentence.is_whole and sentence.job is None:
+            return False
         if sentence.job is not None and not sentence.sound and not sentence.job.is_done(now_s):
             return False
         is_whole = sentence.is_whole and (sentence.job is None or sentence.job.is_done(now_s))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omnisense.agent.agent import Agent
 from omnisense.agent.live.drafting import Draft
-from omnisense.agent.live.events import LiveEvent, ReplyEnded, ReplyStarted, TurnFailed
+from omnisense.agent.live.events import LiveEvent, ReplyEnded, ReplyStarted, ReplyWritten, TurnFailed
 from omnisense.agent.live.jobs import Job, Jobs
 from omnisense.agent.live.latency import TurnLatency
 from omnisense.agent.live.open_turn import EndedTurn, OpenTurn, Pause
@@ -32,9 +32,11 @@ class _Reply:
     turn: OpenTurn
     pause: Pause
     ended: EndedTurn
+    job: Job[Draft | None]
     draft: Draft
     player: Player
     reason: str = ""
+    is_written: bool = False
     played_s: float | None = None
     wait_until_s: float = 0.0
     closing: Job[Turn] | None = None
@@ -85,6 +87,11 @@ class Replies:
         """The pause that was taken for the end of the turn which the reply that plays answers."""
         return self._current.pause if self._current is not None else None
 
+    @property
+    def was_question(self) -> bool:
+        """Whether the last words that were said are a question."""
+        return bool(self._turns) and self._turns[-1].reply.rstrip().endswith("?")
+
     def history(self) -> tuple[Sequence[Turn], Sequence[Note]]:
         """Return the conversation so far and the facts told in it; waits for the words of a reply that was stopped."""
         stopped = self._stopped
@@ -99,15 +106,17 @@ class Replies:
         """A turn will be answered: keep what was heard, in case this process does not live to do it."""
         self._recorder.begin(turn_id, heard)
 
-    def start(self, turn: OpenTurn, pause: Pause, draft: Draft, now_s: float, lead_s: float) -> None:
-        """Play an answer."""
+    def start(
+        self, turn: OpenTurn, pause: Pause, job: Job[Draft | None], draft: Draft, now_s: float, lead_s: float
+    ) -> None:
+        """Play an answer, which its job may still be writing."""
         assert turn.ended is not None, "only a turn that is over is answered"
         self._finish_stopped(now_s, wait=True)
         self._count += 1
         reply_id = f"reply-{self._count}"
-        self._emit(ReplyStarted(now_s, turn.id, reply_id, draft.response))
+        self._emit(ReplyStarted(now_s, turn.id, reply_id))
         player = Player(reply_id, draft.sentences, self._voice, draft.style, self._jobs, self._emit, lead_s)
-        self._current = _Reply(turn, pause, turn.ended, draft, player)
+        self._current = _Reply(turn, pause, turn.ended, job, draft, player)
         self.step(now_s)
 
     def step(self, now_s: float) -> None:
@@ -118,17 +127,27 @@ class Replies:
         if reply is None:
             return
         try:
+            self._take_answer(reply, now_s)
             reply.player.step(now_s)
         except OmniSenseError as error:
-            _log.warning("the voice failed", exc_info=True)
+            _log.warning("the voice or the policy failed within a reply", exc_info=True)
             self._emit(TurnFailed(now_s, reply.turn.id, error))
             self.stop(now_s, "stopped")
             return
         if reply.player.is_over(now_s):
             self._current = None
             reply.reason = reply.reason or "done"
-            turn = replace(reply.draft.turn, reply=reply.player.text(), interrupted=reply.reason != "done")
+            turn = replace(_turn_of(reply), reply=reply.player.text(), interrupted=reply.reason != "done")
             self._record(reply, turn, now_s)
+
+    def _take_answer(self, reply: _Reply, now_s: float) -> None:
+        """See whether all of the reply is written by now."""
+        if reply.is_written or not reply.job.is_done(now_s):
+            return
+        draft = reply.job.result()  # raises what the policy raised
+        reply.is_written = reply.player.is_complete = True
+        if draft is not None and draft.answer is not None:
+            self._emit(ReplyWritten(now_s, reply.turn.id, reply.player.reply_id, draft.answer.response))
 
     def pause(self, now_s: float) -> None:
         """Be silent for now."""
@@ -147,6 +166,7 @@ class Replies:
             return False
         if not reply.player.is_paused:
             reply.player.pause(now_s)
+        reply.job.cancel()
         reply.reason, reply.played_s = reason, reply.player.played_s(now_s)
         reply.wait_until_s = now_s + (_REPORT_WAIT_S if reports_playback else 0.0)
         self._stopped = reply
@@ -183,7 +203,8 @@ class Replies:
 
         def work(_: Job[Turn]) -> Turn:
             said = reply.player.words_until(reply.played_s or 0.0)
-            return replace(reply.draft.turn, reply=said, interrupted=said != reply.player.text())
+            interrupted = not reply.is_written or said != reply.player.text()
+            return replace(_turn_of(reply), reply=said, interrupted=interrupted)
 
         reply.closing = self._jobs.submit(work, now_s)
 
@@ -200,15 +221,23 @@ class Replies:
     def _record(self, reply: _Reply, turn: Turn, now_s: float) -> None:
         """Add a turn to the history, the memory and the run folder."""
         known = {note.text for note in self._notes}
-        told = [text for text in reply.draft.told if text not in known]
+        answer = reply.draft.answer if reply.is_written else None
+        facts = answer.told if answer is not None else ()
+        told = [text for text in facts if text not in known]
         self._notes += [Note(len(self._notes) + i + 1, len(self._turns), text) for i, text in enumerate(told)]
         self._turns.append(turn)
         latency = latency_of(reply.pause, reply.ended, reply.draft, reply.player, reply.turn)
-        self._recorder.finish(reply.turn.id, turn, reply.draft.told)
+        self._recorder.finish(reply.turn.id, turn, facts)
         ended = ReplyEnded(now_s, reply.turn.id, reply.player.reply_id, turn, latency, reply.reason)
         if self._log:
             self._log.append(ended, reply.draft.speaker)
         self._emit(ended)
+
+
+def _turn_of(reply: _Reply) -> Turn:
+    """Return the turn without what was said; one that was stopped before all was written lacks what came last."""
+    answer = reply.draft.answer if reply.is_written else None
+    return answer.turn if answer is not None else reply.draft.turn
 
 
 def _finish_interrupted(agent: Agent, thread_id: str) -> None:

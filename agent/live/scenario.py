@@ -81,6 +81,7 @@ class Expectation(BaseModel):
         replies: what the history holds of each reply, word for word.
         interrupted: for each reply, whether it was.
         backchannels: how many there were.
+        speakers: who spoke in each turn: a name that was told, else ``voice-1`` and so on.
         max_e2e_s: the longest time from the end of speech to the first sound.
     """
 
@@ -90,6 +91,7 @@ class Expectation(BaseModel):
     replies: list[str] | None = None
     interrupted: list[bool] | None = None
     backchannels: int | None = None
+    speakers: list[str] | None = None
     max_e2e_s: float | None = None
 
 
@@ -245,6 +247,9 @@ def _failures(expect: Expectation, simulation: Simulation) -> list[str]:
     count = len(simulation.of(events.Backchannel))
     if expect.backchannels is not None and count != expect.backchannels:
         failures.append(f"there were {count} backchannels, not {expect.backchannels}")
+    speakers = [turn.speaker for turn in simulation.of(events.TurnTranscribed)]
+    if expect.speakers is not None and speakers != expect.speakers:
+        failures.append(f"the speakers were {speakers}, not {expect.speakers}")
     delays = [reply.latency.e2e_latency for reply in ended if reply.latency.e2e_latency is not None]
     if expect.max_e2e_s is not None and max(delays, default=0.0) > expect.max_e2e_s:
         failures.append(f"the first sound came after {max(delays):.2f} s, not within {expect.max_e2e_s:g} s")

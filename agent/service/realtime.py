@@ -142,7 +142,7 @@ class Connection:
     def _pump(self, session: LiveSession, loop: asyncio.AbstractEventLoop) -> None:
         """Take the session's events to the client, in a thread of its own."""
         for event in session.events():
-            if isinstance(event, live.ReplyStarted):
+            if isinstance(event, live.ReplyWritten):
                 self._service.escalations.report(self._owner, self._thread_id, event.response.safety)
             elif isinstance(event, live.ReplyEnded):
                 self._measure(event.latency)

@@ -167,6 +167,15 @@ class Translator:
         reply = self._replies[event.reply_id] = _Reply(f"resp_{suffix}", f"item_{suffix}")
         self.current = event.reply_id
         yield {"type": "response.created", "response": self._response(reply, "in_progress")}
+        item = self._item_of(reply, "in_progress", [])
+        yield {"type": "response.output_item.added", "response_id": reply.id, "output_index": 0, "item": item}
+        yield {"type": "conversation.item.added", "previous_item_id": self._last_item, "item": item}
+        self._last_item = reply.item_id
+        yield self._part_event("response.content_part.added", reply, part=self._part("", with_type=False))
+
+    @translate.register
+    def _(self, event: live.ReplyWritten) -> Iterator[ServerEvent]:
+        reply = self._replies[event.reply_id]
         yield {"type": "omnisense.appraisal", "response_id": reply.id, **describe(event.response)}
         if event.response.safety.category:
             yield {
@@ -175,11 +184,6 @@ class Translator:
                 "help": event.response.response,
                 **asdict(event.response.safety),
             }
-        item = self._item_of(reply, "in_progress", [])
-        yield {"type": "response.output_item.added", "response_id": reply.id, "output_index": 0, "item": item}
-        yield {"type": "conversation.item.added", "previous_item_id": self._last_item, "item": item}
-        self._last_item = reply.item_id
-        yield self._part_event("response.content_part.added", reply, part=self._part("", with_type=False))
 
     @translate.register
     def _(self, event: live.ReplySentence) -> Iterator[ServerEvent]:

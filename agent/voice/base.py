@@ -78,7 +78,7 @@ def write_wav(path: Path, samples: np.ndarray, sample_rate: int) -> None:
 
 def speak(voice: Voice, text: str, style: VoiceStyle = PLAIN) -> np.ndarray:
     """Return the sound of a text of any length, (N,) float32 mono at the voice's sample rate, sentence by sentence."""
-    from omnisense.agent.voice.sentences import split_sentences
+    from omnisense.text import split_sentences
 
     pieces = [piece for sentence in split_sentences(text) for piece in voice.synthesize(sentence, style)]
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 
 from omnisense import models
 from omnisense.agent.agent import Agent
-from omnisense.agent.live.events import Backchannel, ReplyEnded, ReplyPaused, ReplySentence, ReplyStarted
+from omnisense.agent.live.events import Backchannel, ReplyEnded, ReplyPaused, ReplySentence, ReplyWritten
 from omnisense.agent.live.scenario import voiced
 from omnisense.agent.live.settings import LiveSettings
 from omnisense.agent.live.simulation import Simulation
@@ -186,7 +186,7 @@ def _played_by_word_times(live: Simulation, voice: Voice, played_s: float) -> in
     where more than half of it was played.
     """
     begun = [event for event in live.of(ReplySentence) if event.reply_id == "reply-1" and event.start_s < played_s]
-    response = live.of(ReplyStarted)[0].response
+    response = live.of(ReplyWritten)[0].response
     style = style_of(response.appraisal.strategy, response.safety)
     sound = np.concatenate(list(voice.synthesize(begun[-1].text, style)))
     segments, _ = _word_timer().transcribe(at_16_khz(sound, voice.sample_rate), "en", word_timestamps=True)

@@ -86,8 +86,8 @@ def build_graph(
 
     Returns:
         A compiled LangGraph graph over :class:`omnisense.reasoning.loop.state.State`. With ``stream_mode="custom"`` it
-        emits ``{"stream": (name, stream, seconds)}`` as each stream is perceived and ``{"token": text}`` while the
-        first draft is written.
+        emits ``{"stream": (name, stream, seconds)}`` as each stream is perceived, and while the first draft is written
+        ``{"token": text}`` and, where the policy leads, ``{"sentence": CheckedSentence}``.
 
     Raises:
         InputError: a node has the name of none in the loop and follows none, or has the name of another; or no
@@ -117,7 +117,7 @@ def _nodes(
     look: LookAgain,
 ) -> dict[str, Callable[[State], State]]:
     appraiser = Appraiser(policy, settings, read_emotion)
-    writer, one_pass = ReplyWriter(policy, settings), OnePass(policy, settings)
+    writer, one_pass = ReplyWriter(policy, settings), OnePass(policy, settings, checks)
 
     def perceive_node(state: State) -> State:
         emit = get_stream_writer()
@@ -126,7 +126,9 @@ def _nodes(
 
     def compose_node(state: State) -> State:
         emit = get_stream_writer()
-        return one_pass.compose(state, lambda token: emit({"token": token}))
+        return one_pass.compose(
+            state, lambda token: emit({"token": token}), lambda sentence: emit({"sentence": sentence})
+        )
 
     def respond_node(state: State) -> State:
         emit = get_stream_writer()

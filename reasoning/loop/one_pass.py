@@ -7,8 +7,9 @@ where the checks find a fault.
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from omnisense.reasoning.language import detect_language
@@ -16,6 +17,7 @@ from omnisense.reasoning.loop import checks, emotion
 from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion, Need, Strategy
 from omnisense.reasoning.loop.appraiser import cite, emotion_appraisal, measured_emotion
 from omnisense.reasoning.loop.conversation import recall
+from omnisense.reasoning.loop.extensions import SafetyCheck
 from omnisense.reasoning.loop.leading_prompts import (
     NO_REPLY,
     history_messages,
@@ -26,6 +28,7 @@ from omnisense.reasoning.loop.leading_prompts import (
 from omnisense.reasoning.loop.notes import notes_text
 from omnisense.reasoning.loop.observations import possible_contexts, seen_emotions
 from omnisense.reasoning.loop.paraphrase import first_words
+from omnisense.reasoning.loop.sentence_gate import CheckedSentence, SentenceGate
 from omnisense.reasoning.loop.state import (
     LoopSettings,
     State,
@@ -52,8 +55,8 @@ _log = logging.getLogger(__name__)
 class OnePass:
     """The nodes of a leading policy: ``compose`` and ``review``."""
 
-    def __init__(self, policy: Policy, settings: LoopSettings) -> None:
-        self._policy, self._settings = policy, settings
+    def __init__(self, policy: Policy, settings: LoopSettings, safety_checks: Sequence[SafetyCheck] = ()) -> None:
+        self._policy, self._settings, self._safety_checks = policy, settings, safety_checks
         emotions, strategies = settings.emotions, settings.strategies
         names = strategies.need_names, strategies.strategy_names
         self._schema = {
@@ -63,12 +66,18 @@ class OnePass:
         }
         self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, *names)
 
-    def compose(self, state: State, on_token: Callable[[str], None] | None = None) -> State:
+    def compose(
+        self,
+        state: State,
+        on_token: Callable[[str], None] | None = None,
+        on_sentence: Callable[[CheckedSentence], None] | None = None,
+    ) -> State:
         """Write the appraisal and a reply; in a later round, a reply without the faults of the last.
 
         Args:
             state: with what was perceived; with drafts in a later round.
             on_token: receives the reply piece by piece while it is first written.
+            on_sentence: receives its sentences, but the last, as they pass the safety gate and the checks.
 
         Raises:
             PolicyError: the policy failed.
@@ -85,7 +94,7 @@ class OnePass:
             max_new_tokens=settings.max_reply_tokens + _APPRAISAL_TOKENS,
             temperature=settings.temperature,
             seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
-            on_token=ReplyStreamer(on_token) if on_token and first else None,
+            on_token=self._streamer(state, on_token, on_sentence) if on_token and first else None,
             schema=self._schema[self._has_events(state), self._is_long(state)],
             max_seconds=seconds_left(state, settings),
         )[0]
@@ -105,13 +114,7 @@ class OnePass:
 
     def review(self, state: State) -> State:
         """Check every draft and take the best. Without one, the person is told that there is no reply."""
-        context = checks.ReplyContext(
-            heard_words(state),
-            (),
-            leads=True,
-            face_emotions=seen_emotions(state["percepts"], state["emotion"]),
-            language=self._language(state),
-        )
+        context = self._check_context(state, state["emotion"])
         drafts = tuple(checks.check(draft, context) for draft in state["drafts"])
         best = max(drafts, key=lambda draft: draft.score, default=None)
         if best is None or not best.text:
@@ -126,6 +129,44 @@ class OnePass:
         passed = any(draft.score >= 1.0 for draft in state["drafts"])
         settings = self._settings
         return not passed and state["revisions"] <= settings.max_revisions and not is_spent(state, settings)
+
+    def _check_context(self, state: State, felt: Emotion) -> checks.ReplyContext:
+        """Return what a reply is checked against."""
+        return checks.ReplyContext(
+            heard_words(state),
+            (),
+            leads=True,
+            face_emotions=seen_emotions(state["percepts"], felt),
+            language=self._language(state),
+        )
+
+    def _streamer(
+        self, state: State, on_token: Callable[[str], None], on_sentence: Callable[[CheckedSentence], None] | None
+    ) -> ReplyStreamer:
+        """Return what receives the pieces that the policy writes."""
+
+        @functools.cache  # the appraisal is written before the reply, and stays as it is
+        def appraisal() -> State:
+            return self._appraise(state, read_turn(streamer.text)[0])
+
+        def passes(reply: str) -> bool:
+            if checks.find_faults(reply, self._check_context(state, appraisal()["emotion"])):
+                return False
+            return all(check.check_reply(reply) is None for check in self._safety_checks)
+
+        def say(sentence: str) -> None:
+            assert on_sentence is not None, "the gate is there for this"
+            on_sentence(CheckedSentence(sentence, appraisal()["strategy"], appraisal()["emotion"].value))
+
+        gate = SentenceGate(passes, say) if on_sentence is not None else None
+
+        def receive(piece: str) -> None:
+            on_token(piece)
+            if gate is not None:
+                gate(piece)
+
+        streamer = ReplyStreamer(receive)
+        return streamer
 
     def _has_events(self, state: State) -> bool:
         return bool(events_of(state) or state["looked"])

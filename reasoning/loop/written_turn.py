@@ -117,6 +117,11 @@ class ReplyStreamer:
         self._on_token = on_token
         self._text = self._shown = ""
 
+    @property
+    def text(self) -> str:
+        """Everything that was written so far."""
+        return self._text
+
     def __call__(self, token: str) -> None:
         """Receive the next piece of what is written."""
         self._text += token

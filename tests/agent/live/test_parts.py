@@ -15,7 +15,7 @@ from omnisense.agent.live.events import LiveEvent, ReplyAudio, ReplyPaused, Repl
 from omnisense.agent.live.interruption import InterruptionWatch
 from omnisense.agent.live.jobs import SimulatedJobs, ThreadJobs
 from omnisense.agent.live.listener_face import ListenerFace
-from omnisense.agent.live.people import People
+from omnisense.agent.live.people import People, told_name
 from omnisense.agent.live.playing import Player, Sentence
 from omnisense.agent.live.recording import Recorder
 from omnisense.agent.live.settings import LiveSettings
@@ -37,7 +37,9 @@ class Beeps:
 
 def player(events: list[LiveEvent], *sentences: str, voice: Any = None) -> Player:
     jobs = SimulatedJobs(0.01)
-    return Player("reply-1", [Sentence(s) for s in sentences], voice or Beeps(), PLAIN, jobs, events.append, 0.12)
+    made = Player("reply-1", [Sentence(s) for s in sentences], voice or Beeps(), PLAIN, jobs, events.append, 0.12)
+    made.is_complete = True
+    return made
 
 
 def run(subject: Player, start_s: float, end_s: float) -> float:
@@ -94,6 +96,20 @@ def test_whole_sentences_that_were_played_need_no_alignment() -> None:
     subject = player([], "one two", "three")
     run(subject, 0.0, 1.2)
     assert subject.words_until(1.15) == "one two"
+
+
+def test_sentences_that_come_later_are_played_when_they_are_known() -> None:
+    events: list[LiveEvent] = []
+    subject = player(events, "one two")
+    subject.is_complete = False
+    run(subject, 0.0, 3.0)
+    assert not subject.is_over(3.0)
+    subject.sentences.append(Sentence("three", ready_s=3.5))
+    subject.is_complete = True
+    run(subject, 3.0, 10.0)
+    began = {event.text: event.at_s for event in events if isinstance(event, ReplySentence)}
+    assert began["one two"] < 0.1
+    assert began["three"] == pytest.approx(3.5, abs=0.05)
 
 
 def test_a_check_in_takes_the_place_of_what_was_not_begun() -> None:
@@ -183,6 +199,24 @@ def test_a_reply_names_whom_it_answers_once_several_voices_were_heard() -> None:
     assert both.addressed("I hear you, Ben.", "Ben") == "I hear you, Ben."
     assert both.addressed("I hear you.", "Ben") == "Ben, I hear you."
     assert both.addressed("That sounds hard.", "voice-3") == "That sounds hard."
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("My name is Anna, and I had a long day.", "Anna"),
+        ("Hello, this is Diane in New Jersey.", "Diane"),
+        ("And I'm Sheila in Texas.", "Sheila"),
+        ("Call me ben.", "Ben"),
+        ("I'm American, from Texas.", ""),
+        ("This is Monday.", ""),
+        ("I'm happy in Texas.", ""),
+        ("This is what I mean.", ""),
+        ("My name is not important.", ""),
+    ],
+)
+def test_names_are_taken_from_introductions(text: str, name: str) -> None:
+    assert told_name(text) == name
 
 
 # --- recording ----------------------------------------------------------------------------------------------

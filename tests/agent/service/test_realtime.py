@@ -285,7 +285,9 @@ def test_partial_words_are_told_once_they_are_agreed_on():
 def test_an_interrupted_reply_says_what_was_played():
     translator = Translator(speaks=True)
     reply = scripted_agent().respond(text="I lost my job today.")
-    list(translator.translate(live.ReplyStarted(1.0, "turn-1", "reply-1", reply)))
+    list(translator.translate(live.ReplyStarted(1.0, "turn-1", "reply-1")))
+    [appraisal] = translator.translate(live.ReplyWritten(1.0, "turn-1", "reply-1", reply))
+    assert appraisal["type"] == "omnisense.appraisal"
     sound = np.sin(np.arange(24_000) / 20).astype(np.float32)
     [delta] = translator.translate(live.ReplyAudio(1.1, "reply-1", sound, 24_000, 0.0))
     assert len(base64.b64decode(delta["delta"])) == 48_000

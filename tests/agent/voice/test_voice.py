@@ -18,10 +18,10 @@ from omnisense.agent.voice.hibari import HibariVoice
 from omnisense.agent.voice.load import load_voice
 from omnisense.agent.voice.openai_speech import SpeechServiceVoice
 from omnisense.agent.voice.played import at_16_khz, played_words
-from omnisense.agent.voice.sentences import split_sentences
 from omnisense.agent.voice.styles import style_of
 from omnisense.errors import InputError, ModelError
 from omnisense.reasoning.loop.appraisal import SafetyFinding, Strategy
+from omnisense.text import split_sentences
 
 TEXT = "I am with you, and we have all the time in the world."
 
