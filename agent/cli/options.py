@@ -35,7 +35,7 @@ VOICE = click.option(
     default="hibari",
     show_default=True,
     metavar="NAME",
-    help="Voice of the agent: hibari (offline), or speech:MODEL:VOICE for an OpenAI-compatible speech service.",
+    help="Voice of the agent: hibari (offline), omni:MODEL (its talker), or speech:MODEL:VOICE (OpenAI-compatible).",
 )
 POLICY = click.option(
     "--policy",

@@ -12,8 +12,9 @@ def load_voice(name: str = DEFAULT_VOICE) -> Voice:
     """Return the voice of a name.
 
     Args:
-        name: ``hibari``, ``none``, or ``speech:MODEL:VOICE`` for an OpenAI-compatible speech service whose address and
-            key are in ``OPENAI_BASE_URL`` and ``OPENAI_API_KEY``.
+        name: ``hibari``; ``none``; ``speech:MODEL:VOICE`` for an OpenAI-compatible speech service whose address and
+            key are in ``OPENAI_BASE_URL`` and ``OPENAI_API_KEY``; or ``omni:MODEL`` or ``omni:MODEL@SPEAKER`` for the
+            talker of a Qwen2.5-Omni.
 
     Raises:
         InputError: there is no such voice.
@@ -31,4 +32,11 @@ def load_voice(name: str = DEFAULT_VOICE) -> Voice:
         from omnisense.agent.voice.openai_speech import SpeechServiceVoice
 
         return SpeechServiceVoice(model, voice)
-    raise InputError(f"there is no voice '{name}'", "Give hibari, none, or speech:MODEL:VOICE.")
+    if kind == "omni" and rest:
+        from omnisense.agent.voice.omni_talker import OmniTalkerVoice
+
+        path, _, speaker = rest.partition("@")
+        return OmniTalkerVoice(path, speaker)
+    raise InputError(
+        f"there is no voice '{name}'", "Give hibari, none, speech:MODEL:VOICE, omni:MODEL or omni:MODEL@SPEAKER."
+    )
