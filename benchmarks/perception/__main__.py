@@ -21,6 +21,7 @@ import click
 
 from omnisense.benchmarks.perception import cost, diarization, emotion, faces, language, pose, transcription, voice
 from omnisense.benchmarks.perception.neutral_faces import neutral_faces
+from omnisense.benchmarks.perception.progress import Progress, source_version
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.version import __version__
@@ -39,7 +40,10 @@ Figures = dict[str, Any]  # by name; as they are written to perception.json
 @click.option("--minutes", default="15,60", show_default=True, help="Lengths of the long files, comma-separated.")
 @click.option("--asd-model", type=click.Path(path_type=Path, exists=True), help="Light-ASD's weights, for comparison.")
 def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, asd_model: Path | None) -> None:
-    """Measure perception on the real clips in DATA. Parts that are run again replace their figures in OUTPUT."""
+    """Measure perception on the real clips in DATA. Parts that are run again replace their figures in OUTPUT.
+
+    A run that was stopped goes on with the clip where it was, as long as the code and the models are the same.
+    """
     if not importlib.util.find_spec("jiwer"):
         raise click.UsageError(
             "jiwer, which computes word error rates, is not installed. Run: pip install 'omnisense[benchmarks]'"
@@ -56,7 +60,10 @@ def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, asd_mod
             found[measure.name] = {"left out": f"{measure.folder} does not exist"}
         else:
             started = time.perf_counter()
-            found[measure.name] = {**measure.run(), "took s": round(time.perf_counter() - started, 1)}
+            version = f"{source_version()} {json.dumps(perception.registry.versions())}"
+            progress = Progress(output / "progress" / f"{measure.name.replace(' ', '_')}.jsonl", version)
+            found[measure.name] = {**measure.run(progress), "took s": round(time.perf_counter() - started, 1)}
+            progress.finish()
         click.echo(f"{measure.name}: {json.dumps(found[measure.name])}")
         results.write_text(json.dumps({"manifest": _manifest(perception), "figures": found}, indent=1) + "\n")
     (output / "perception.md").write_text(as_table(found, _manifest(perception)))
@@ -69,42 +76,47 @@ class _Measure(NamedTuple):
     part: str
     name: str
     folder: str
-    run: Callable[[], Figures]
+    run: Callable[[Progress], Figures]
 
 
 def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_model: Path | None) -> list[_Measure]:
     grid, face_clips, speech, images = data / "grid", data / "faces", data / "speech", data / "people_images"
     call, goemotions = speech / "two_speaker_call", data / "text" / "goemotions"
     measures = [
-        _Measure("transcription", "words, GRID", "grid", lambda: transcription.grid(grid, perception)),
+        _Measure("transcription", "words, GRID", "grid", lambda _: transcription.grid(grid, perception)),
         _Measure(
             "transcription",
             "words, call",
             "speech/two_speaker_call",
-            lambda: transcription.speaker_attributed(call, perception),
+            lambda _: transcription.speaker_attributed(call, perception),
         ),
-        _Measure("diarization", "voices, call", "speech/two_speaker_call", lambda: diarization.call(call, perception)),
-        _Measure("diarization", "voices, AMI", "speech/ami", lambda: diarization.ami(speech / "ami", perception)),
-        _Measure("faces", "who is talking", "grid", lambda: faces.active_speaker(grid, perception)),
-        _Measure("faces", "expression", "faces", lambda: faces.expression(face_clips, perception)),
-        _Measure("faces", "neutral faces", "grid", lambda: neutral_faces(grid, perception)),
-        _Measure("pose", "joints, COCO", "people_images", lambda: pose.joints(images, perception)),
-        _Measure("pose", "hands at the face", "faces", lambda: pose.hands(data, perception)),
-        _Measure("emotion", "vocal emotion", "speech/emodb", lambda: emotion.voice(speech / "emodb")),
-        _Measure("emotion", "text emotion", "text/goemotions", lambda: emotion.text_heads(goemotions)),
-        _Measure("emotion", "text emotion, dialogue", "text/meld", lambda: emotion.dialogue(data / "text" / "meld")),
         _Measure(
-            "voice", "tone of unheard speakers", "speech/emodb", lambda: voice.in_conditions(data, perception, stride=3)
+            "diarization", "voices, call", "speech/two_speaker_call", lambda _: diarization.call(call, perception)
         ),
-        _Measure("language", "language", "speech/emodb", lambda: language.languages(data)),
-        _Measure("cost", "a minute of talk", "grid", lambda: cost.minute(perception, _talking_clip(data))),
-        _Measure("live", "live words", "speech/two_speaker_call", lambda: cost.live(_recordings(speech), perception)),
-        _Measure("long", "long files", "grid", lambda: cost.long_files(_talking_clip(data), minutes)),
+        _Measure("diarization", "voices, AMI", "speech/ami", lambda _: diarization.ami(speech / "ami", perception)),
+        _Measure("faces", "who is talking", "grid", lambda p: faces.active_speaker(grid, perception, p)),
+        _Measure("faces", "expression", "faces", lambda _: faces.expression(face_clips, perception)),
+        _Measure("faces", "neutral faces", "grid", lambda _: neutral_faces(grid, perception)),
+        _Measure("pose", "joints, COCO", "people_images", lambda _: pose.joints(images, perception)),
+        _Measure("pose", "hands at the face", "faces", lambda _: pose.hands(data, perception)),
+        _Measure("emotion", "vocal emotion", "speech/emodb", lambda _: emotion.voice(speech / "emodb")),
+        _Measure("emotion", "text emotion", "text/goemotions", lambda _: emotion.text_heads(goemotions)),
+        _Measure("emotion", "text emotion, dialogue", "text/meld", lambda _: emotion.dialogue(data / "text" / "meld")),
+        _Measure(
+            "voice",
+            "tone of unheard speakers",
+            "speech/emodb",
+            lambda p: voice.in_conditions(data, perception, p, stride=3),
+        ),
+        _Measure("language", "language", "speech/emodb", lambda p: language.languages(data, p)),
+        _Measure("cost", "a minute of talk", "grid", lambda _: cost.minute(perception, _talking_clip(data))),
+        _Measure("live", "live words", "speech/two_speaker_call", lambda _: cost.live(_recordings(speech), perception)),
+        _Measure("long", "long files", "grid", lambda _: cost.long_files(_talking_clip(data), minutes)),
     ]
     if asd_model:
         with_asd = Perception(PerceptionSettings(asd_model=str(asd_model)), cache=False)
         name = "who is talking, with Light-ASD"
-        measures.append(_Measure("faces", name, "grid", lambda: faces.active_speaker(grid, with_asd)))
+        measures.append(_Measure("faces", name, "grid", lambda p: faces.active_speaker(grid, with_asd, p)))
     return measures
 
 

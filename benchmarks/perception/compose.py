@@ -90,19 +90,37 @@ class ComposedClip:
         return next((name for name, edge in heads if x < edge), heads[-1][0])
 
 
-def compose_clips(heads: Sequence[Head], folder: Path, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[ComposedClip]:
-    """Write clips of each head with those that follow it: every kind, in both orders where that matters.
+@dataclass(frozen=True)
+class ClipPlan:
+    """A clip that is still to be written.
+
+    Attributes:
+        name: of the file, without its ending; it names the people.
+        kind: of ``KINDS``.
+        stretches: its parts.
+    """
+
+    name: str
+    kind: str
+    stretches: tuple[Stretch, ...]
+
+    def write(self, folder: Path) -> ComposedClip:
+        """Write the clip."""
+        return _write(folder / f"{self.name}.mp4", self.kind, self.stretches)
+
+
+def plan_clips(heads: Sequence[Head], kinds: Sequence[str] = tuple(KINDS)) -> Iterator[ClipPlan]:
+    """Yield clips of each head with those that follow it: every kind, in both orders where that matters.
 
     Args:
         heads: three or more people.
-        folder: for the files.
         kinds: of ``KINDS``.
     """
     for i, left in enumerate(heads):
         right, third = heads[(i + 1) % len(heads)], heads[(i + 2) % len(heads)]
         for kind in kinds:
             for order, stretches in enumerate(_stretches(kind, left, right, third)):
-                yield _write(folder / f"{i}-{order}-{kind.replace(' ', '_')}.mp4", kind, stretches)
+                yield ClipPlan(f"{left.name}-{order}-{kind.replace(' ', '_')}", kind, tuple(stretches))
 
 
 def _stretches(kind: str, left: Head, right: Head, third: Head) -> list[list[Stretch]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from omnisense.benchmarks.perception.compose import ELSEWHERE, ComposedClip, Head, compose_clips
+from omnisense.benchmarks.perception.compose import ELSEWHERE, ClipPlan, ComposedClip, Head, plan_clips
+from omnisense.benchmarks.perception.progress import Progress
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.types import VisualStream
@@ -26,17 +27,24 @@ _OFF_SCREEN_KINDS = ("dubbed", "both dubbed", "third voice")
 
 @dataclass
 class _Tally:
-    """What was found on clips: shares, rows, and probabilities beside whether they came true."""
+    """What was found on a clip, or on several: shares, rows, and probabilities beside whether they came true."""
 
-    shares: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    shares: dict[str, list[float]] = field(default_factory=dict)
     unseen: list[bool] = field(default_factory=list)
     rows: list[bool] = field(default_factory=list)
     quiet: list[bool] = field(default_factory=list)
     agree: list[bool] = field(default_factory=list)
     certain: list[tuple[float, bool]] = field(default_factory=list)
 
+    def add(self, other: _Tally) -> None:
+        """Add what was found on other clips."""
+        for kind, found in other.shares.items():
+            self.shares.setdefault(kind, []).extend(found)
+        for name in ("unseen", "rows", "quiet", "agree", "certain"):
+            getattr(self, name).extend(getattr(other, name))
 
-def active_speaker(grid: Path, perception: Perception) -> dict[str, Any]:
+
+def active_speaker(grid: Path, perception: Perception, progress: Progress | None = None) -> dict[str, Any]:
     """Return who-is-talking on composed clips: of the people that the constants were set on, and of the others.
 
     For each kind of clip the share of speech that was given to the right face or off screen; for silent clips the
@@ -44,20 +52,27 @@ def active_speaker(grid: Path, perception: Perception) -> dict[str, Any]:
     silent people whose row says that they do not. ``unseen voices``: stretches of somebody who is not in the picture,
     beside faces that talk, that are found to be off screen.
     """
-    heads = [Head.read(path) for path in sorted(grid.glob("*.mpg"))]
+    heads, progress = [Head.read(path) for path in sorted(grid.glob("*.mpg"))], progress or Progress()
     return {
-        "tuned on": measure_clips(heads[:TUNED_ON], perception),
-        "held out": measure_clips(heads[TUNED_ON:], perception),
+        "held out": measure_clips(heads[TUNED_ON:], perception, progress),
+        "tuned on": measure_clips(heads[:TUNED_ON], perception, progress),
     }
 
 
-def measure_clips(heads: Sequence[Head], perception: Perception) -> dict[str, Any]:
+def measure_clips(heads: Sequence[Head], perception: Perception, progress: Progress | None = None) -> dict[str, Any]:
     """Return the figures of :func:`active_speaker` on all clips composed of these people."""
-    tally = _Tally()
+    tally, progress = _Tally(), progress or Progress()
     with tempfile.TemporaryDirectory() as folder:
-        for composed in compose_clips(heads, Path(folder)):
-            _count(tally, composed, perception.perceive(composed.path))
-            composed.path.unlink()
+        for plan in plan_clips(heads):
+
+            def measure(plan: ClipPlan = plan) -> dict[str, Any]:
+                found = _Tally()
+                composed = plan.write(Path(folder))
+                _count(found, composed, perception.perceive(composed.path))
+                composed.path.unlink()
+                return asdict(found)
+
+            tally.add(_Tally(**progress.get(plan.name, measure)))
     silent = tally.shares.pop("silent", [])
     figures: dict[str, Any] = {
         kind: {"clips": len(found), "right": round(float(np.mean(found)), 3), "worst": round(min(found), 3)}
@@ -92,7 +107,7 @@ def calibration(certain: Sequence[tuple[float, bool]]) -> dict[str, Any]:
 
 
 def _count(tally: _Tally, composed: ComposedClip, percepts: Percepts) -> None:
-    tally.shares[composed.kind].append(correct_share(composed, percepts))
+    tally.shares[composed.kind] = [correct_share(composed, percepts)]
     heads = _head_of_face(composed, percepts)
     for segment in percepts.speaker_segments:
         who = ELSEWHERE if segment.off_screen else heads.get(segment.face or "", "")

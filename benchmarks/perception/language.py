@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from omnisense.benchmarks.perception.conditions import conditions
+from omnisense.benchmarks.perception.progress import Progress
 from omnisense.perception.emotion.degrade import KINDS, degrade
 from omnisense.perception.emotion.tables import read_labels
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
@@ -21,24 +22,28 @@ _GERMAN_STRIDE = 8  # every how many-th utterance of EmoDB
 _NOISES_S = 6.0
 
 
-def languages(data: Path) -> dict[str, Any]:
+def languages(data: Path, progress: Progress | None = None) -> dict[str, Any]:
     """Return how German, English and noise are understood, with the multilingual model and without it.
 
     Args:
         data: contains ``speech/emodb/``, ``grid/``, and for some noises ``speech/ami/``.
+        progress: of a run that was stopped.
     """
+    progress = progress or Progress()
     rows = read_labels(data / "speech" / "emodb" / "labels.csv")[::_GERMAN_STRIDE]
     german = [data / "speech" / "emodb" / row["file"] for row in rows]
     english = [*sorted((data / "grid").glob("*.mpg")), *_english(data / "speech")]
     figures: dict[str, Any] = {"utterances": {"German": len(german), "English": len(english)}}
     perception = Perception(PerceptionSettings(streams=("transcript",)), cache=False)
-    transcripts = [_transcript(perception, path) for path in german]
-    figures["German"] = _read(transcripts, "de")
-    figures["German, word error rate"] = _word_errors(transcripts, [row["text"] for row in rows])
-    figures["English"] = _read([_transcript(perception, path) for path in english], "en")
-    figures["noise alone"] = _read(list(_noises(data, perception)), None)
+    understood = _understand(german, perception, progress, "both models")
+    figures["German"] = _read(understood, "de")
+    figures["German, word error rate"] = _word_errors(understood, [row["text"] for row in rows])
+    figures["English"] = _read(_understand(english, perception, progress, "both models"), "en")
+    figures["noise alone"] = _read(
+        progress.get("noise", lambda: [_summary(found) for found in _noises(data, perception)]), None
+    )
     alone = Perception(PerceptionSettings(streams=("transcript",), foreign_speech_model=None), cache=False)
-    figures["German, without a multilingual model"] = _read([_transcript(alone, path) for path in german], None)
+    figures["German, without a multilingual model"] = _read(_understand(german, alone, progress, "English only"), None)
     return figures
 
 
@@ -47,31 +52,48 @@ def _english(speech: Path) -> list[Path]:
     return [path for path in found if path.is_file()]
 
 
+def _understand(paths: Sequence[Path], perception: Perception, progress: Progress, models: str) -> list[dict[str, Any]]:
+    return [
+        progress.get(f"{path.name}, {models}", lambda path=path: _summary(_transcript(perception, path)))  # type: ignore[misc]
+        for path in paths
+    ]
+
+
 def _transcript(perception: Perception, path: Path) -> Transcript:
     percepts = perception.perceive(path)
     assert isinstance(percepts.transcript, Transcript), percepts.missing()
     return percepts.transcript
 
 
-def _read(transcripts: list[Transcript], language: str | None) -> dict[str, Any]:
-    """Return of how many clips the language is right, and how many are quoted in English or given a feeling."""
-    said = [any(s.feelings[:1] not in ((), ("neutral",)) for s in transcript.segments) for transcript in transcripts]
+def _summary(transcript: Transcript) -> dict[str, Any]:
+    segments = transcript.segments
     return {
-        "clips": len(transcripts),
-        "language right": sum(t.language == language for t in transcripts) if language else None,
-        "quoted in English": sum(any(s.language == "en" for s in t.segments) for t in transcripts),
-        "reported as unclear": sum(bool(t.unclear) and not t.segments for t in transcripts),
-        "given a feeling": sum(said),
+        "text": transcript.text,
+        "language": transcript.language,
+        "in English": any(segment.language == "en" for segment in segments),
+        "unclear": bool(transcript.unclear) and not segments,
+        "feeling": any(segment.feelings[:1] not in ((), ("neutral",)) for segment in segments),
     }
 
 
-def _word_errors(transcripts: list[Transcript], truth: list[str]) -> float:
+def _read(understood: Sequence[dict[str, Any]], language: str | None) -> dict[str, Any]:
+    """Return of how many clips the language is right, and how many are quoted in English or given a feeling."""
+    return {
+        "clips": len(understood),
+        "language right": sum(found["language"] == language for found in understood) if language else None,
+        "quoted in English": sum(found["in English"] for found in understood),
+        "reported as unclear": sum(found["unclear"] for found in understood),
+        "given a feeling": sum(found["feeling"] for found in understood),
+    }
+
+
+def _word_errors(understood: Sequence[dict[str, Any]], truth: list[str]) -> float:
     import jiwer
 
     def plain(text: str) -> str:
         return "".join(char if char.isalnum() else " " for char in text.lower())
 
-    return round(float(jiwer.wer([plain(text) for text in truth], [plain(t.text) for t in transcripts])), 3)
+    return round(float(jiwer.wer([plain(text) for text in truth], [plain(found["text"]) for found in understood])), 3)
 
 
 def _noises(data: Path, perception: Perception) -> Iterator[Transcript]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from omnisense.benchmarks.perception.conditions import conditions
+from omnisense.benchmarks.perception.conditions import Condition, conditions
+from omnisense.benchmarks.perception.progress import Progress
 from omnisense.perception.audio.analysis import analyze_audio
 from omnisense.perception.audio.chunks import AudioChunks
 from omnisense.perception.audio.models import AudioModels
@@ -23,7 +25,9 @@ from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.pipeline import Perception
 
 
-def in_conditions(data: Path, perception: Perception, stride: int = 1) -> dict[str, Any]:
+def in_conditions(
+    data: Path, perception: Perception, progress: Progress | None = None, stride: int = 1
+) -> dict[str, Any]:
     """Return the figures of vocal emotion in each condition, of the file and of what perception cuts out of it.
 
     Every utterance is read by a head that has not heard its speaker. No noise, line or room is of a kind that the heads
@@ -32,21 +36,27 @@ def in_conditions(data: Path, perception: Perception, stride: int = 1) -> dict[s
     Args:
         data: contains ``speech/emodb/``, and for some conditions ``speech/ami/`` and ``grid/``.
         perception: whose audio models cut the utterances.
+        progress: of a run that was stopped.
         stride: every how many-th utterance is heard through perception, which takes longer.
     """
-    emodb = data / "speech" / "emodb"
+    emodb, progress = data / "speech" / "emodb", progress or Progress()
     rows = read_labels(emodb / "labels.csv")
-    labels, heads = unseen_voice_heads(emodb, rows)
+    labels = sorted({row["emotion"] for row in rows})
+    heads = functools.cache(lambda: unseen_voice_heads(emodb, rows)[1])  # a minute or two
     recordings = [open_clip(emodb / row["file"]).audio() for row in rows]
-    pitch = perception.registry.get("pitch")
     figures: dict[str, Any] = {"utterances": f"{len(rows)}, through perception {len(rows[::stride])}"}
     top, right = [], []
     for name, degrade in conditions(data).items():
-        heard = [degrade(samples, i) for i, samples in enumerate(recordings)]
-        features = [voice_features(samples, pitch) for samples in heard]
-        cut = list(_through_perception(heard[::stride], perception))
-        for how, chosen, found in (("file", rows, features), ("perceive", rows[::stride], cut)):
-            scores, truth = _scores(chosen, found, heads), np.array([row["emotion"] for row in chosen])
+        for how, step in (("file", 1), ("perceive", stride)):
+            chosen = rows[::step]
+
+            def measure(how: str = how, step: int = step, degrade: Condition = degrade) -> list[list[float]]:
+                heard = [degrade(samples, i) for i, samples in enumerate(recordings)][::step]
+                found = list(_FEATURES[how](heard, perception))
+                return [[round(float(s), 5) for s in row] for row in _scores(rows[::step], found, heads())]
+
+            scores = np.array(progress.get(f"{name}, {how}", measure))
+            truth = np.array([row["emotion"] for row in chosen])
             figures[f"{name}, {how}"] = voice_figures(scores, truth, labels)
             top.append(scores.max(axis=1))
             right.append(np.array(labels)[scores.argmax(axis=1)] == truth)
@@ -79,6 +89,12 @@ class _Features:
         return np.ones(1)
 
 
+def _of_files(recordings: Sequence[np.ndarray], perception: Perception) -> Iterator[np.ndarray]:
+    """Yield the features (D,) of each recording as it is."""
+    pitch = perception.registry.get("pitch")
+    yield from (voice_features(samples, pitch) for samples in recordings)
+
+
 def _through_perception(recordings: Sequence[np.ndarray], perception: Perception) -> Iterator[np.ndarray]:
     """Yield the features (M, D) of the utterances that the audio stream finds in each recording, else of the whole."""
     from scipy.io import wavfile
@@ -91,3 +107,6 @@ def _through_perception(recordings: Sequence[np.ndarray], perception: Perception
             kept = _Features(pitch)
             analyze_audio(AudioChunks(open_clip(path)), AudioModels(pitch, diarizer, kept))
             yield np.stack(kept.kept or [voice_features(samples, pitch)])
+
+
+_FEATURES = {"file": _of_files, "perceive": _through_perception}

@@ -8,7 +8,8 @@ import pytest
 
 from omnisense.benchmarks.perception import cost, diarization, faces, transcription
 from omnisense.benchmarks.perception.__main__ import as_table
-from omnisense.benchmarks.perception.compose import KINDS, ComposedClip, Head, compose_clips
+from omnisense.benchmarks.perception.compose import KINDS, ComposedClip, Head, plan_clips
+from omnisense.benchmarks.perception.progress import Progress
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.types import (
     AudioStream,
@@ -92,7 +93,7 @@ def heads():
 
 
 def test_composed_clips_are_what_they_say(tmp_path):
-    composed = list(compose_clips(heads()[:3], tmp_path))
+    composed = [plan.write(tmp_path) for plan in plan_clips(heads()[:3])]
     assert len(composed) == 3 * (len(KINDS) + 3)
     by_kind = {c.kind: c for c in composed[:13]}
     assert set(by_kind) == set(KINDS)
@@ -129,6 +130,27 @@ def test_speech_time_is_shared_out_to_heads(tmp_path):
     given = replace(percepts, speaker_segments=spoken)
     assert faces.correct_share(ComposedClip(tmp_path, "moving", truth, shown), given) == pytest.approx(2 / 5, abs=0.01)
     assert faces.correct_share(ComposedClip(tmp_path, "silent", (), shown), given) == pytest.approx(4.0)
+
+
+def test_a_stopped_measurement_goes_on_where_it_was(tmp_path):
+    computed = []
+
+    def measure(key, version="1", stop=None):
+        progress = Progress(tmp_path / "p" / "clips.jsonl", version)
+        for clip in "abc":
+            if clip == stop:
+                return []
+            found = progress.get(clip, lambda clip=clip: computed.append(clip) or {"clip": clip})
+            assert found == {"clip": clip}
+        if not stop:
+            progress.finish()
+        return computed
+
+    measure("first", stop="c")
+    assert measure("again") == ["a", "b", "c"]  # each once
+    assert measure("anew") == ["a", "b", "c"] * 2  # a measurement that is complete is made again
+    measure("stopped", stop="b")
+    assert measure("other code", version="2")[-3:] == ["a", "b", "c"]
 
 
 def test_calibration_is_the_gap_between_said_and_true():

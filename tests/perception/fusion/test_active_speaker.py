@@ -110,12 +110,12 @@ def test_light_asd_rules_out_a_mouth_that_it_finds_silent():
 @pytest.mark.models
 @pytest.mark.slow
 def test_two_real_faces_one_voice_at_a_time(shared, perception, tmp_path):
-    from omnisense.benchmarks.perception.compose import Head, compose_clips
+    from omnisense.benchmarks.perception.compose import Head, plan_clips
     from omnisense.benchmarks.perception.faces import correct_share
 
     heads = [Head.read(shared / "grid" / name) for name in ("brbk7n.mpg", "id2_vcd_swwp2s.mpg", "lwbsza.mpg")]
     kinds = ("one at a time", "moving", "silent", "elsewhere")
-    composed = {c.kind: c for c in itertools.islice(compose_clips(heads, tmp_path, kinds), 6)}
+    composed = {plan.kind: plan.write(tmp_path) for plan in itertools.islice(plan_clips(heads, kinds), 6)}
     assert set(composed) == set(kinds)
     for kind in ("one at a time", "moving", "elsewhere"):
         percepts = perception.perceive(composed[kind].path)
