@@ -32,6 +32,7 @@ DEFAULTS = (
     "face-mesh",
     "body",
     "campplus",
+    "segmentation-3.0",
     "all-minilm-l6-v2",
     "smart-turn",
 )

@@ -23,9 +23,17 @@ if TYPE_CHECKING:  # their libraries take seconds to import
 
 OnProgress = Callable[[str], None]
 # Models whose libraries import torch: two threads that do so at once find each other's half-imported modules.
-_TORCH_ROLES: tuple[Role, ...] = ("speech", "foreign_speech", "speaker", "voice_emotion", "text_emotion", "asd")
+_TORCH_ROLES: tuple[Role, ...] = (
+    "speech",
+    "foreign_speech",
+    "speaker",
+    "segmentation",
+    "voice_emotion",
+    "text_emotion",
+    "asd",
+)
 TORCH_LOCK = threading.RLock()
-_REQUIRED: tuple[Role, ...] = ("face", "pitch", "speech")
+_REQUIRED: tuple[Role, ...] = ("face", "pitch", "speech", "segmentation")
 _log = logging.getLogger(__name__)
 
 
@@ -185,7 +193,15 @@ class ModelRegistry:
     def _load_speaker(self, name: str) -> Any:
         from omnisense.perception.audio.diarization import load_diarizer
 
-        return load_diarizer(self._fetch(name), self.settings.num_speakers)
+        settings = self.settings
+        return load_diarizer(
+            self._fetch(name), lambda: self.get("segmentation"), settings.num_speakers, settings.voice_distance
+        )
+
+    def _load_segmentation(self, name: str) -> Any:
+        from omnisense.perception.audio.segmentation import SpeakerSegmentation
+
+        return SpeakerSegmentation(self._fetch(name))
 
     def _load_voice_emotion(self, name: str) -> Any:
         from omnisense.perception.emotion.voice import HuggingFaceVoiceClassifier, ShippedVoiceClassifier
@@ -216,6 +232,7 @@ _LOADERS: dict[Role, Callable[[ModelRegistry, str], Any]] = {
     "foreign_speech": ModelRegistry._load_foreign_speech,
     "pitch": ModelRegistry._load_pitch,
     "speaker": ModelRegistry._load_speaker,
+    "segmentation": ModelRegistry._load_segmentation,
     "voice_emotion": ModelRegistry._load_voice_emotion,
     "text_emotion": ModelRegistry._load_text_emotion,
     "asd": ModelRegistry._load_asd,

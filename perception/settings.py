@@ -19,10 +19,12 @@ Role = Literal[
     "foreign_speech",
     "pitch",
     "speaker",
+    "segmentation",
     "voice_emotion",
     "text_emotion",
     "asd",
 ]
+VOICE_DISTANCE = 0.74  # chosen on conversations of EmoDB: see the module of diarization
 SHIPPED = "shipped"  # the emotion heads in this package, rather than a model's name
 
 
@@ -60,7 +62,12 @@ class PerceptionSettings:
             was recognized with .79 and more, other languages as English phrases with less than .6; 0 gives all words.
             Three quarters of it are enough where ``foreign_speech_model`` finds the same language.
         speaker_model: a speaker embedding, or a pyannote pipeline, for diarization; None leaves diarization out.
+        segmentation_model: finds who speaks when within seconds, for the speaker embedding; a pyannote pipeline has
+            its own.
         num_speakers: the number of speakers, where it is known.
+        voice_distance: mean cosine distance, 0 to 2, from which two groups of stretches of speech are two voices.
+            Smaller: more voices, and one person who shouts and whispers may become two. The two voices of a telephone
+            call are .75 apart.
         voice_emotion_model: ``shipped``, or any Hugging Face audio classification model; None leaves it out.
         text_emotion_model: ``shipped``, or any Hugging Face text classifier; None leaves it out.
         asd_model: a file or folder with Light-ASD's weights, used in active speaker detection beside the lips.
@@ -82,7 +89,9 @@ class PerceptionSettings:
     language: str | None = None
     min_word_confidence: float = 0.6
     speaker_model: str | None = "campplus"
+    segmentation_model: str = "segmentation-3.0"
     num_speakers: int | None = None
+    voice_distance: float = VOICE_DISTANCE
     voice_emotion_model: str | None = SHIPPED
     text_emotion_model: str | None = SHIPPED
     asd_model: str | None = None
@@ -92,6 +101,8 @@ class PerceptionSettings:
         object.__setattr__(self, "streams", parse_streams(self.streams))
         if not 0 <= self.min_word_confidence <= 1:
             raise InputError(f"min_word_confidence is {self.min_word_confidence}", "Give a number from 0 to 1.")
+        if not 0 < self.voice_distance <= 2:
+            raise InputError(f"voice_distance is {self.voice_distance}", "Give a number over 0, up to 2.")
         if not 0 <= self.off_screen_prior < 1:
             raise InputError(f"off_screen_prior is {self.off_screen_prior}", "Give a number from 0 to under 1.")
 
@@ -103,6 +114,7 @@ class PerceptionSettings:
             roles |= {"asd": self.asd_model, "body": self.body_model if self.face_mesh_model else None}
         if "audio" in self.streams:
             roles |= {"speaker": self.speaker_model, "voice_emotion": self.voice_emotion_model}
+            roles |= {"segmentation": self.segmentation_model if self.speaker_model else None}
         if "transcript" in self.streams:
             roles |= {"speech": self.speech_model, "foreign_speech": self.foreign_speech_model}
             roles |= {"text_emotion": self.text_emotion_model}

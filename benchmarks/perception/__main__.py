@@ -94,6 +94,12 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
             "diarization", "voices, call", "speech/two_speaker_call", lambda _: diarization.call(call, perception)
         ),
         _Measure("diarization", "voices, AMI", "speech/ami", lambda _: diarization.ami(speech / "ami", perception)),
+        _Measure(
+            "diarization",
+            "voices, emotional conversations",
+            "speech/emodb",
+            lambda p: diarization.conversations(speech / "emodb", p),
+        ),
         _Measure("faces", "who is talking", "grid", lambda p: faces.active_speaker(grid, perception, p)),
         _Measure("faces", "expression", "faces", lambda _: faces.expression(face_clips, perception)),
         _Measure("faces", "neutral faces", "grid", lambda _: neutral_faces(grid, perception)),

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from omnisense.benchmarks.perception.conversations import TUNED_ON, Conversation, compose_conversations
+from omnisense.benchmarks.perception.progress import Progress
+from omnisense.perception.emotion.tables import read_labels
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.pipeline import Perception
-from omnisense.perception.types import AudioStream
+from omnisense.perception.settings import PerceptionSettings
+from omnisense.perception.types import AudioStream, SpeakerTurn
+
+if TYPE_CHECKING:  # imports torch
+    from pyannote.core import Annotation
 
 COLLAR_S = 0.25
+_CONVERSATIONS = 8
 # Diarization error rate of pyannote/speaker-diarization-3.1 on AMI's whole test set, without a collar, overlap scored,
 # from its model card.
 PUBLISHED_AMI = {"headset mix": 0.188, "one distant microphone": 0.224}
@@ -30,20 +41,81 @@ def ami(folder: Path, perception: Perception) -> dict[str, Any]:
     return {**parts, "both, no collar": round(pooled, 3), "pyannote 3.1 on AMI, published": PUBLISHED_AMI}
 
 
+def conversations(emodb: Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Return the error rates on conversations of emotional speech: of speakers tuned on, and of the others.
+
+    ``overlap found``: of the seconds in which two speak, those in which two voices are found.
+    """
+    perception = Perception(PerceptionSettings(streams=("audio",), voice_emotion_model=None), cache=False)
+    progress, everybody = progress or Progress(), {row["speaker"] for row in read_labels(emodb / "labels.csv")}
+    figures = {}
+    for name, speakers in (
+        ("held out", tuple(sorted(everybody - set(TUNED_ON)))),
+        ("tuned on", TUNED_ON),
+    ):
+        parts = []
+        for conversation in compose_conversations(emodb, speakers, _CONVERSATIONS):
+
+            def measure(conversation: Conversation = conversation) -> dict[str, float]:
+                return _seconds(conversation, perception)
+
+            parts.append(progress.get(conversation.name, measure))
+        total = {key: sum(part[key] for part in parts) for key in parts[0]}
+        figures[name] = {
+            "speakers": ", ".join(speakers),
+            "conversations": len(parts),
+            "der": round((total["missed"] + total["false alarm"] + total["confused"]) / total["speech"], 3),
+            **{key: round(total[key] / total["speech"], 3) for key in ("missed", "false alarm", "confused")},
+            "number of voices right": f"{sum(part['voices'] == part['speakers'] for part in parts)} of {len(parts)}",
+            "overlap found": round(total["overlap found"] / total["overlap"], 3),
+        }
+    return figures
+
+
+def _seconds(conversation: Conversation, perception: Perception) -> dict[str, float]:
+    from pyannote.core import Segment, Timeline
+    from pyannote.metrics.diarization import DiarizationErrorRate
+    from scipy.io import wavfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "conversation.wav"
+        wavfile.write(path, SAMPLE_RATE_HZ, conversation.samples)
+        percepts = perception.perceive(path)
+    assert isinstance(percepts.audio, AudioStream), percepts.missing()
+    truth, found = _annotation(conversation.truth), _annotation(percepts.audio.speaker_turns)
+    whole = Timeline([Segment(0.0, percepts.audio.duration_s)])
+    parts = DiarizationErrorRate()(truth, found, uem=whole, detailed=True)
+    both = truth.get_overlap()
+    return {
+        "missed": parts["missed detection"],
+        "false alarm": parts["false alarm"],
+        "confused": parts["confusion"],
+        "speech": parts["total"],
+        "voices": len(found.labels()),
+        "speakers": len(truth.labels()),
+        "overlap": both.duration(),
+        "overlap found": both.crop(found.get_overlap()).duration(),
+    }
+
+
+def _annotation(turns: Iterable[SpeakerTurn]) -> Annotation:
+    from pyannote.core import Annotation, Segment
+
+    annotation = Annotation()
+    for number, turn in enumerate(turns):
+        annotation[Segment(turn.start_s, turn.end_s), number] = turn.speaker
+    return annotation
+
+
 def _error_rates(recording: Path, rttm: Path, uri: str, perception: Perception) -> dict[str, Any]:
-    from pyannote.core import Annotation, Segment, Timeline
+    from pyannote.core import Segment, Timeline
     from pyannote.metrics.diarization import DiarizationErrorRate
 
-    truth = Annotation()
-    for number, line in enumerate(rttm.read_text().splitlines()):
-        fields = line.split()
-        if fields[1] == uri:
-            truth[Segment(float(fields[3]), float(fields[3]) + float(fields[4])), number] = fields[7]
+    lines = [fields for line in rttm.read_text().splitlines() if (fields := line.split())[1] == uri]
+    truth = _annotation(SpeakerTurn(float(f[3]), float(f[3]) + float(f[4]), f[7]) for f in lines)
     percepts = perception.perceive(recording)
     assert isinstance(percepts.audio, AudioStream), percepts.missing()
-    found = Annotation()
-    for number, turn in enumerate(percepts.audio.speaker_turns):
-        found[Segment(turn.start_s, turn.end_s), number] = turn.speaker
+    found = _annotation(percepts.audio.speaker_turns)
     whole = Timeline([Segment(0.0, percepts.audio.duration_s)])
     # pyannote.metrics takes the collar's whole width.
     rates = [float(DiarizationErrorRate(collar=2 * c)(truth, found, uem=whole)) for c in (COLLAR_S, 0.0)]

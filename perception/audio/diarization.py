@@ -1,15 +1,19 @@
 """Speaker diarization: who speaks when.
 
-A sliding window of five seconds goes through the segmentation network that WhisperX ships (Bredin and Laurent,
-"End-to-end speaker segmentation for overlap-aware resegmentation", Interspeech 2021), which detects which of up to
-three local speakers speak in each 17 ms, overlaps included. An embedding (``campplus``) of each local speaker's clean
-speech is kept, and at the end of the clip all embeddings are clustered together, so that a speaker keeps the same label
-from the first window of an hour to the last. With the user's access, a pyannote pipeline does all of this instead.
+A window of five seconds slides over the clip; a network finds which of up to three local speakers speak in each 17 ms
+of it, two at once included (:mod:`omnisense.perception.audio.segmentation`). It takes two people in one window for one
+now and then, across a pause: so an embedding (``campplus``) is taken of each stretch that a local speaker speaks
+without a pause. At the end of the clip the stretches are clustered together, so that a speaker keeps the same label
+from the first window of an hour to the last; two whom the network told apart in one window stay apart. With the user's
+access, a pyannote pipeline does all of this instead.
+
+The constants were chosen on conversations of EmoDB's speakers 03, 08, 09 and 10
+(:mod:`omnisense.benchmarks.perception.conversations`), which are measured on the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,37 +22,45 @@ import numpy as np
 from omnisense.compat import without_pyannote_warnings
 from omnisense.errors import ModelError
 from omnisense.perception.audio.chunks import AudioChunk
+from omnisense.perception.audio.segmentation import STEP_S, WINDOW_S, SegmentedWindow, SpeakerSegmentation
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.perception.settings import VOICE_DISTANCE
 from omnisense.perception.types import SpeakerTurn
 
-_WINDOW_S = 5.0  # what the segmentation network was trained on
-_STEP_S = 1.0
-_ACTIVE = 0.5
 _MIN_CLEAN_S = 0.5  # embeddings of less speech are not clustered
 _MIN_EMBEDDABLE_S = 0.2
-# Mean cosine distance from which two clusters of embeddings are two people. On concatenated acted utterances of EmoDB
-# (2 to 4 speakers), smaller ones split a speaker by emotion; the two speakers of a telephone call are .67 apart.
-_CLUSTER_DISTANCE = 0.63
-_MIN_SPEAKER_S = 0.5  # a cluster with less speech is an outlier, unless there is no other
+_APART = 2.0  # the largest cosine distance
+# A cluster with less than a tenth of the speech is an outlier, unless it has three seconds or is the largest.
+_MIN_SPEAKER_SHARE, _MIN_SPEAKER_S = 0.1, (0.5, 3.0)
 _MAX_CLUSTERED = 4000  # more embeddings than this (about an hour) are subsampled for clustering
 _MIN_TURN_S = 0.1
-_BATCH_SIZE = 16
+
+
+class _Stretch(NamedTuple):
+    """What one local speaker says without a pause.
+
+    Attributes:
+        speaker: 0 to 2, in its window.
+        first: its first frame in the window.
+        end: the frame after its last.
+        vector: embedding (D,), or None for too little speech.
+        clean_s: seconds in which nobody else speaks.
+    """
+
+    speaker: int
+    first: int
+    end: int
+    vector: np.ndarray | None
+    clean_s: float
 
 
 class _Window(NamedTuple):
-    """The local speakers of one window.
-
-    Attributes:
-        start_s: of the window.
-        activity: (F, 3) of each local speaker, 0 to 1.
-        vectors: embedding (D,) of each local speaker, or None for too little speech.
-        clean_s: seconds in which each speaks alone.
-    """
+    """A window: its start, (F, 3) how probably each local speaker speaks, (F,) how many do, and the stretches."""
 
     start_s: float
     activity: np.ndarray
-    vectors: tuple[np.ndarray | None, ...]
-    clean_s: tuple[float, ...]
+    speakers: np.ndarray
+    stretches: tuple[_Stretch, ...]
 
 
 class Diarizer(Protocol):
@@ -71,23 +83,31 @@ class Diarization(Protocol):
 
 
 class ClusteringDiarizer:
-    """WhisperX's segmentation network and a speaker embedding, clustered over the whole clip.
+    """A segmentation network and a speaker embedding, clustered over the whole clip.
 
     Args:
         folder: of the speaker embedding's weights.
+        segmentation: the segmentation network.
         num_speakers: where it is known.
+        voice_distance: mean cosine distance, 0 to 2, from which two clusters of embeddings are two people.
 
     Raises:
         ModelError: a model cannot be loaded.
     """
 
-    name = "whisperx segmentation, CAM++ vectors, agglomerative clustering"
+    name = "pyannote segmentation 3.0, CAM++ vectors, agglomerative clustering"
 
-    def __init__(self, folder: Path, num_speakers: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        segmentation: SpeakerSegmentation,
+        num_speakers: int | None = None,
+        voice_distance: float = VOICE_DISTANCE,
+    ) -> None:
         from omnisense.perception.audio.speaker_embedding import SpeakerEmbedder
 
-        self.num_speakers = num_speakers
-        self._segmentation, self._embedder = _load_segmentation(), SpeakerEmbedder(folder)
+        self.num_speakers, self.voice_distance = num_speakers, voice_distance
+        self._embedder, self._segmentation = SpeakerEmbedder(folder), segmentation
 
     def begin(self) -> Diarization:
         """Begin a clip."""
@@ -100,35 +120,26 @@ class ClusteringDiarizer:
         return clip.diarize()
 
     def windows(self, chunk: AudioChunk) -> Iterator[_Window]:
-        """Yield the chunk's windows in which someone speaks, a second apart; the last is padded with silence."""
-        import torch
+        """Yield the chunk's windows in which someone speaks, with the stretches of each local speaker."""
+        for window in self._segmentation.windows(chunk):
+            stretches = tuple(self._stretches(window))
+            yield _Window(window.start_s, window.activity, window.active.sum(axis=1), stretches)
 
-        length_s = len(chunk.samples) / SAMPLE_RATE_HZ
-        starts = np.arange(0.0, max(length_s - _WINDOW_S + _STEP_S, 1e-3), _STEP_S)
-        size = round(_WINDOW_S * SAMPLE_RATE_HZ)
-        for at in range(0, len(starts), _BATCH_SIZE):
-            batch = starts[at : at + _BATCH_SIZE]
-            pieces = [_slice_padded(chunk.samples, round(s * SAMPLE_RATE_HZ), size) for s in batch]
-            with torch.inference_mode():
-                scores = self._segmentation(torch.from_numpy(np.stack(pieces))[:, None]).numpy()
-            for start_s, piece, activity in zip(batch, pieces, scores, strict=True):
-                if (activity > _ACTIVE).any():
-                    yield self._embed_window(chunk.start_s + float(start_s), piece, activity)
-
-    def _embed_window(self, start_s: float, samples: np.ndarray, activity: np.ndarray) -> _Window:
-        active = activity > _ACTIVE
+    def _stretches(self, window: SegmentedWindow) -> Iterator[_Stretch]:
+        active = window.active
         is_alone = active.sum(axis=1) == 1
-        frame_s = _WINDOW_S / len(active)
-        frame_of = np.minimum((np.arange(len(samples)) / len(samples) * len(active)).astype(int), len(active) - 1)
-        vectors: list[np.ndarray | None] = []
-        clean_s = []
-        for speaker in active.T:
-            clean = speaker & is_alone
-            clean_s.append(float(clean.sum()) * frame_s)
-            chosen = clean if clean_s[-1] >= _MIN_CLEAN_S else speaker
-            is_enough = chosen.sum() * frame_s >= _MIN_EMBEDDABLE_S
-            vectors.append(self._embedder.embed(samples[chosen[frame_of]]) if is_enough else None)
-        return _Window(start_s, activity, tuple(vectors), tuple(clean_s))
+        frame_s = WINDOW_S / len(active)
+        count = len(window.samples)
+        frame_of = np.minimum((np.arange(count) / count * len(active)).astype(int), len(active) - 1)
+        for speaker in range(active.shape[1]):
+            for first, end in _runs(active[:, speaker]):
+                whole = np.zeros(len(active), dtype=bool)
+                whole[first:end] = True
+                clean_s = float((whole & is_alone).sum()) * frame_s
+                chosen = whole & is_alone if clean_s >= _MIN_CLEAN_S else whole
+                is_enough = chosen.sum() * frame_s >= _MIN_EMBEDDABLE_S
+                vector = self._embedder.embed(window.samples[chosen[frame_of]]) if is_enough else None
+                yield _Stretch(speaker, first, end, vector, clean_s)
 
 
 class _ClusteredClip:
@@ -146,7 +157,7 @@ class _ClusteredClip:
 
     def diarize(self) -> tuple[list[SpeakerTurn], dict[str, np.ndarray]]:
         """Return the turns, and each speaker's embedding."""
-        centers = _cluster_speakers(self._windows, self._diarizer.num_speakers)
+        centers = _cluster_speakers(self._windows, self._diarizer.num_speakers, self._diarizer.voice_distance)
         if not len(centers):
             return [], {}
         activity, frame_s = _speaker_activity(self._windows, centers)
@@ -154,35 +165,45 @@ class _ClusteredClip:
         return turns, {f"voice-{number}": centers[column] for number, column in enumerate(order, start=1)}
 
 
-def _slice_padded(samples: np.ndarray, first: int, size: int) -> np.ndarray:
-    piece = samples[first : first + size]
-    return np.pad(piece, (0, size - len(piece)))
-
-
-def _cluster_speakers(windows: Sequence[_Window], num_speakers: int | None) -> np.ndarray:
+def _cluster_speakers(
+    windows: Sequence[_Window], num_speakers: int | None, voice_distance: float = VOICE_DISTANCE
+) -> np.ndarray:
     """Return the centers (K, D) of the speakers' embeddings, as unit vectors."""
-    from scipy.cluster.hierarchy import fcluster, linkage
-
-    embedded = [(v, s) for w in windows for v, s in zip(w.vectors, w.clean_s, strict=True) if v is not None]
-    found = [(v, s) for v, s in embedded if s >= _MIN_CLEAN_S] or embedded
+    embedded = [(w, s) for w, window in enumerate(windows) for s in window.stretches if s.vector is not None]
+    found = [(w, s) for w, s in embedded if s.clean_s >= _MIN_CLEAN_S] or embedded
     if not found:
         return np.zeros((0, 0))
     stride = -(-len(found) // _MAX_CLUSTERED)
     kept = found[::stride]
-    vectors, speech_s = np.stack([v for v, _ in kept]), np.array([s for _, s in kept])
-    labels: np.ndarray = np.ones(1, dtype=int)
-    if len(kept) > 1:
-        tree = linkage(vectors, method="average", metric="cosine")
-        if num_speakers:
-            labels = fcluster(tree, num_speakers, "maxclust")
-        else:
-            labels = fcluster(tree, _CLUSTER_DISTANCE, "distance")
+    vectors = np.stack([s.vector for _, s in kept if s.vector is not None])
+    labels = _cluster(vectors, kept, num_speakers, voice_distance)
     # Every moment lies in several windows, of a short clip in as many as there are.
-    total_s = np.bincount(labels, speech_s) * stride / min(_WINDOW_S / _STEP_S, len(windows))
-    min_s = 0.0 if num_speakers else min(_MIN_SPEAKER_S, total_s.max())
+    seconds = np.array([s.clean_s for _, s in kept]) * stride / min(WINDOW_S / STEP_S, len(windows))
+    total_s = np.bincount(labels, seconds)
+    least_s = float(np.clip(_MIN_SPEAKER_SHARE * seconds.sum(), *_MIN_SPEAKER_S))
+    min_s = 0.0 if num_speakers else min(least_s, total_s.max())
     centers = np.stack([vectors[labels == k].mean(axis=0) for k in np.unique(labels) if total_s[k] >= min_s])
     unit: np.ndarray = centers / np.linalg.norm(centers, axis=1, keepdims=True)
     return unit
+
+
+def _cluster(
+    vectors: np.ndarray, kept: Sequence[tuple[int, _Stretch]], num_speakers: int | None, voice_distance: float
+) -> np.ndarray:
+    """Return the cluster of each embedding (N, D); ``kept`` are their windows and stretches."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    if len(vectors) == 1:
+        return np.ones(1, dtype=int)
+    window, speaker = np.array([w for w, _ in kept]), np.array([s.speaker for _, s in kept])
+    distance = np.maximum(1 - vectors @ vectors.T, 0.0)
+    distance[(window[:, None] == window) & (speaker[:, None] != speaker)] = _APART
+    np.fill_diagonal(distance, 0.0)
+    tree = linkage(squareform(distance, checks=False), method="average")
+    limit, criterion = (num_speakers, "maxclust") if num_speakers else (voice_distance, "distance")
+    labels: np.ndarray = fcluster(tree, limit, criterion)
+    return labels
 
 
 def _speaker_activity(windows: Sequence[_Window], centers: np.ndarray) -> tuple[np.ndarray, float]:
@@ -190,29 +211,41 @@ def _speaker_activity(windows: Sequence[_Window], centers: np.ndarray) -> tuple[
 
     As many speak as the windows over a frame found on average: those with the most activity.
     """
-    from scipy.optimize import linear_sum_assignment
-
     frames = windows[0].activity.shape[0]
-    frame_s = _WINDOW_S / frames
+    frame_s = WINDOW_S / frames
     total = round(max(w.start_s for w in windows) / frame_s) + frames
     activity = np.zeros((total, len(centers)), np.float32)
     speakers, covered = np.zeros(total, np.float32), np.zeros(total, np.float32)
     for window in windows:
-        here = slice(round(window.start_s / frame_s), round(window.start_s / frame_s) + frames)
-        active = window.activity > _ACTIVE
-        covered[here] += 1
-        speakers[here] += active.sum(axis=1)
-        local = [k for k in range(active.shape[1]) if active[:, k].any()]
-        similarity = np.stack(
-            [np.zeros(len(centers)) if (v := window.vectors[k]) is None else centers @ v for k in local]
-        )
-        rows, columns = linear_sum_assignment(-similarity)  # two local speakers of one window are two people
-        for row, column in zip(rows, columns, strict=True):
-            activity[here, column] += window.activity[:, local[row]]
+        first = round(window.start_s / frame_s)
+        covered[first : first + frames] += 1
+        speakers[first : first + frames] += window.speakers
+        for stretch, center in _assign(window, centers):
+            part = slice(stretch.first, stretch.end)
+            activity[first + stretch.first : first + stretch.end, center] += window.activity[part, stretch.speaker]
     activity /= np.maximum(covered, 1)[:, None]
     count = np.rint(speakers / np.maximum(covered, 1)).astype(int)
     rank = np.argsort(np.argsort(-activity, axis=1), axis=1)
     return (rank < count[:, None]) & (activity > 0), frame_s
+
+
+def _assign(window: _Window, centers: np.ndarray) -> Iterator[tuple[_Stretch, int]]:
+    """Yield each stretch with the nearest center that nobody who speaks at the same time has."""
+    taken = np.zeros((len(window.activity), len(centers)), dtype=bool)
+    for stretch in sorted(window.stretches, key=lambda s: -s.clean_s):
+        if stretch.vector is None:
+            continue
+        is_free = ~taken[stretch.first : stretch.end].any(axis=0)
+        if is_free.any():
+            center = int(np.argmax(np.where(is_free, centers @ stretch.vector, -np.inf)))
+            taken[stretch.first : stretch.end, center] = True
+            yield stretch, center
+
+
+def _runs(active: np.ndarray) -> list[tuple[int, int]]:
+    """Return the runs in which (F,) is true: the first frame and the one after the last."""
+    edges = np.flatnonzero(np.diff(np.r_[0, active.astype(int), 0]))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _to_turns(activity: np.ndarray, frame_s: float, end_s: float) -> tuple[list[SpeakerTurn], list[int]]:
@@ -221,9 +254,7 @@ def _to_turns(activity: np.ndarray, frame_s: float, end_s: float) -> tuple[list[
     order = [int(k) for k in np.argsort(first_frame) if activity[:, k].any()]
     turns: list[SpeakerTurn] = []
     for number, column in enumerate(order, start=1):
-        edges = np.flatnonzero(np.diff(np.r_[0, activity[:, column].astype(int), 0]))
-        runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-        spans = [(a * frame_s, min(b * frame_s, end_s)) for a, b in runs]
+        spans = [(a * frame_s, min(b * frame_s, end_s)) for a, b in _runs(activity[:, column])]
         turns += [SpeakerTurn(round(a, 3), round(b, 3), f"voice-{number}") for a, b in _bridge_gaps(spans)]
     return sorted(turns, key=lambda turn: (turn.start_s, turn.end_s)), order
 
@@ -237,24 +268,6 @@ def _bridge_gaps(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
         else:
             joined.append((start_s, end_s))
     return [span for span in joined if span[1] - span[0] >= _MIN_TURN_S]
-
-
-def _load_segmentation() -> Any:
-    """Return WhisperX's copy of pyannote's segmentation network."""
-    import importlib.util
-
-    root = importlib.util.find_spec("whisperx")
-    path = Path(str(root.origin)).parent / "assets" / "pytorch_model.bin" if root else Path("whisperx")
-    with without_pyannote_warnings():
-        from pyannote.audio import Model
-
-        try:
-            model: Any = Model.from_pretrained(path)
-            return model.eval()
-        except Exception as error:
-            raise ModelError(
-                f"the speaker segmentation network cannot be loaded ({error})", "Install whisperx again.", path
-            ) from error
 
 
 # --- pyannote -----------------------------------------------------------------------------------------------
@@ -316,12 +329,19 @@ class _PyannoteClip:
         ]
 
 
-def load_diarizer(folder: Path, num_speakers: int | None = None) -> ClusteringDiarizer | PyannoteDiarizer:
+def load_diarizer(
+    folder: Path,
+    segmentation: Callable[[], SpeakerSegmentation],
+    num_speakers: int | None = None,
+    voice_distance: float = VOICE_DISTANCE,
+) -> ClusteringDiarizer | PyannoteDiarizer:
     """Return the diarizer for a folder: a pyannote pipeline has a ``config.yaml``, the speaker embedding its weights.
+
+    The other arguments are those of :class:`ClusteringDiarizer`; a pipeline needs no segmentation network.
 
     Raises:
         ModelError: it cannot be loaded.
     """
     if (folder / "config.yaml").is_file():
         return PyannoteDiarizer(folder, num_speakers)
-    return ClusteringDiarizer(folder, num_speakers)
+    return ClusteringDiarizer(folder, segmentation(), num_speakers, voice_distance)

@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+import torch
 
 from omnisense import ModelError, models, open_clip
 from omnisense.perception.audio.analysis import analyze_audio
@@ -13,18 +14,26 @@ from omnisense.perception.audio.diarization import (
     ClusteringDiarizer,
     _bridge_gaps,
     _cluster_speakers,
+    _speaker_activity,
+    _Stretch,
     _Window,
     load_diarizer,
 )
 from omnisense.perception.audio.events import detect_laughter, detect_overlaps
 from omnisense.perception.audio.models import AudioModels, load_pitch_model
+from omnisense.perception.audio.segmentation import SpeakerSegmentation
 from omnisense.perception.types import Prosody, SpeakerTurn
 from tests.conftest import tone
 
 
 @pytest.fixture(scope="module")
 def diarizer():
-    return ClusteringDiarizer(models.fetch("campplus"))
+    return make_diarizer()
+
+
+def make_diarizer(num_speakers=None):
+    segmentation = SpeakerSegmentation(models.fetch("segmentation-3.0"))
+    return ClusteringDiarizer(models.fetch("campplus"), segmentation, num_speakers)
 
 
 def share_right(truth, turns):
@@ -89,7 +98,7 @@ def test_the_number_of_voices_is_found_or_given(shared, diarizer):
     heard = diarizer.begin()
     heard.add(AudioChunk(0.0, samples, ()))
     assert {t.speaker for t in heard.turns()} == {"voice-1"}
-    told = ClusteringDiarizer(models.fetch("campplus"), num_speakers=2).begin()
+    told = make_diarizer(num_speakers=2).begin()
     told.add(AudioChunk(0.0, samples, ()))
     assert {t.speaker for t in told.turns()} == {"voice-1", "voice-2"}
 
@@ -110,25 +119,60 @@ def test_clusters_are_found_by_their_distance():
         vector = centre + rng.normal(0, 0.02, 192)
         return vector / np.linalg.norm(vector)
 
-    windows = [
-        _Window(float(i), np.ones((10, 3), np.float32), (near(a), near(b) if i % 2 else None, None), (2.0, 2.0, 0.0))
-        for i in range(20)
-    ]
+    def window(i, *vectors):
+        stretches = tuple(_Stretch(k, 4 * k, 4 * k + 4, near(v), 2.0) for k, v in enumerate(vectors))
+        return _Window(float(i), np.ones((10, 3), np.float32), np.ones(10), stretches)
+
+    windows = [window(i, a, b) if i % 2 else window(i, a) for i in range(20)]
     centres = _cluster_speakers(windows, None)
     assert len(centres) == 2
     assert sorted(abs(centres @ a).round()) == [0, 1]
     assert len(_cluster_speakers(windows, 1)) == 1
     assert _cluster_speakers([], None).shape == (0, 0)
+    # Alike as they are, the network told them apart within a window.
+    alike = a + 0.5 * b
+    assert len(_cluster_speakers([window(i, a, alike) for i in range(9)], None)) == 2
+    assert len(_cluster_speakers([window(i, a if i % 2 else alike) for i in range(9)], None)) == 1
+    # Somebody with too little speech is no speaker, if others have much.
+    assert len(_cluster_speakers([*(window(i, a) for i in range(19)), window(19, b)], None)) == 1
+    assert len(_cluster_speakers([window(0, a), window(1, b)], None)) == 2
     assert _bridge_gaps([(0.0, 1.0), (1.05, 2.0), (3.0, 3.02)]) == [(0.0, 2.0)]
+
+
+class Harmful:
+    """Runs code when it is unpickled."""
+
+    was_run = False
+
+    def __reduce__(self):
+        return setattr, (Harmful, "was_run", True)
+
+
+def test_who_talks_over_somebody_else_gets_another_voice():
+    rng = np.random.default_rng(1)
+    a, b = np.eye(2, 192)
+    stretches = (_Stretch(0, 0, 30, a, 2.0), _Stretch(1, 20, 30, (a + 0.2 * rng.normal(size=192)), 0.4))
+    window = _Window(0.0, np.ones((50, 3), np.float32), np.r_[np.ones(20), 2 * np.ones(10), np.zeros(20)], stretches)
+    active, frame_s = _speaker_activity([window], np.stack([a, b]))
+    assert frame_s == pytest.approx(0.1)
+    assert active[:, 0].nonzero()[0].tolist() == list(range(30))
+    assert active[:, 1].nonzero()[0].tolist() == list(range(20, 30))
 
 
 def test_weights_that_are_none_are_refused(tmp_path):
     (tmp_path / "campplus.pt").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="speaker model cannot be loaded"):
-        load_diarizer(tmp_path)
+        load_diarizer(tmp_path, lambda: None)
+    (tmp_path / "segmentation.bin").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="segmentation network cannot be loaded"):
+        SpeakerSegmentation(tmp_path)
+    torch.save({"hyper_parameters": Harmful()}, tmp_path / "segmentation.bin")
+    with pytest.raises(ModelError, match="segmentation network cannot be loaded"):
+        SpeakerSegmentation(tmp_path)
+    assert not Harmful.was_run
     (tmp_path / "config.yaml").write_text("pipeline: {name: nowhere.Nothing}\n")
     with pytest.raises(ModelError, match="pyannote pipeline cannot be loaded"):
-        load_diarizer(tmp_path)
+        load_diarizer(tmp_path, lambda: None)
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
@@ -154,7 +198,7 @@ def test_what_a_pyannote_pipeline_says_is_taken_over(monkeypatch, tmp_path, wrap
 
     monkeypatch.setattr(pyannote.audio, "Pipeline", Pipeline)
     (tmp_path / "config.yaml").write_text("pipeline: {}\n")
-    diarizer = load_diarizer(tmp_path, num_speakers=2)
+    diarizer = load_diarizer(tmp_path, lambda: None, num_speakers=2)
     heard = diarizer.begin()
     heard.add(AudioChunk(0.0, np.zeros(40_000, np.float32), ()))
     heard.add(AudioChunk(2.5, np.zeros(24_000, np.float32), ()))
