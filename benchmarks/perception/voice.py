@@ -105,7 +105,7 @@ def _through_perception(recordings: Sequence[np.ndarray], perception: Perception
         for samples in recordings:
             wavfile.write(path, SAMPLE_RATE_HZ, samples.astype(np.float32))
             kept = _Features(pitch)
-            analyze_audio(AudioChunks(open_clip(path)), AudioModels(pitch, diarizer, kept))
+            analyze_audio(AudioChunks.of_clip(open_clip(path)), AudioModels(pitch, diarizer, kept))
             yield np.stack(kept.kept or [voice_features(samples, pitch)])
 
 

@@ -9,7 +9,7 @@ work.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,19 +48,25 @@ class AudioChunk:
 
 
 class AudioChunks:
-    """The chunks of a clip in order; several threads may iterate at once.
+    """The chunks of some audio in order; several threads may iterate at once.
 
     Args:
-        clip: with an audio track.
+        duration_s: of the audio.
+        read: returns (N,) float32 mono at 16 kHz of an interval, given its start and end in seconds.
         chunk_s: length of a chunk, before it is cut at a pause.
     """
 
-    def __init__(self, clip: Clip, chunk_s: float = CHUNK_S) -> None:
-        self._clip = clip
+    def __init__(self, duration_s: float, read: Callable[[float, float], np.ndarray], chunk_s: float = CHUNK_S) -> None:
+        self._duration_s, self._read = duration_s, read
         self._chunk_s = chunk_s
         self._lock = threading.Lock()
         self._starts_s = [0.0]
         self._kept: dict[int, AudioChunk] = {}
+
+    @classmethod
+    def of_clip(cls, clip: Clip, chunk_s: float = CHUNK_S) -> AudioChunks:
+        """Return the chunks of a clip with an audio track."""
+        return cls(clip.duration_s, lambda start_s, end_s: clip[start_s:end_s].audio(), chunk_s)
 
     def __iter__(self) -> Iterator[AudioChunk]:
         index = 0
@@ -73,7 +79,7 @@ class AudioChunks:
             if index in self._kept:
                 return self._kept[index]
             start_s = self._starts_s[index]
-            if start_s >= self._clip.duration_s - 0.01:
+            if start_s >= self._duration_s - 0.01:
                 return None
             chunk, end_s = self._decode(start_s)
             if index + 1 == len(self._starts_s):
@@ -83,10 +89,10 @@ class AudioChunks:
             return chunk
 
     def _decode(self, start_s: float) -> tuple[AudioChunk, float]:
-        end_s = min(start_s + self._chunk_s, self._clip.duration_s)
-        samples = self._clip[start_s:end_s].audio()
+        end_s = min(start_s + self._chunk_s, self._duration_s)
+        samples = self._read(start_s, end_s)
         speech = voice_activity(samples)
-        if end_s < self._clip.duration_s:
+        if end_s < self._duration_s:
             length_s = _cut_in_silence(speech, end_s - start_s)
             samples = samples[: round(length_s * SAMPLE_RATE_HZ)]
             speech = [Span(s.start_s, min(s.end_s, length_s)) for s in speech if s.start_s < length_s]

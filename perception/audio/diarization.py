@@ -6,61 +6,28 @@ now and then, across a pause: so an embedding (``campplus``) is taken of each st
 without a pause. At the end of the clip the stretches are clustered together, so that a speaker keeps the same label
 from the first window of an hour to the last; two whom the network told apart in one window stay apart. With the user's
 access, a pyannote pipeline does all of this instead.
-
-The constants were chosen on conversations of EmoDB's speakers 03, 08, 09 and 10
-(:mod:`omnisense.benchmarks.perception.conversations`), which are measured on the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from omnisense.compat import without_pyannote_warnings
 from omnisense.errors import ModelError
 from omnisense.perception.audio.chunks import AudioChunk
-from omnisense.perception.audio.segmentation import STEP_S, WINDOW_S, SegmentedWindow, SpeakerSegmentation
+from omnisense.perception.audio.clustering import SpeechWindow, Stretch, cluster_speakers, speaker_activity
+from omnisense.perception.audio.segmentation import WINDOW_S, SegmentedWindow, SpeakerSegmentation
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.settings import VOICE_DISTANCE
 from omnisense.perception.types import SpeakerTurn
 
-_MIN_CLEAN_S = 0.5  # embeddings of less speech are not clustered
+_MIN_CLEAN_S = 0.5  # shorter stretches are embedded with what others say over them
 _MIN_EMBEDDABLE_S = 0.2
-_APART = 2.0  # the largest cosine distance
-# A cluster with less than a tenth of the speech is an outlier, unless it has three seconds or is the largest.
-_MIN_SPEAKER_SHARE, _MIN_SPEAKER_S = 0.1, (0.5, 3.0)
-_MAX_CLUSTERED = 4000  # more embeddings than this (about an hour) are subsampled for clustering
 _MIN_TURN_S = 0.1
-
-
-class _Stretch(NamedTuple):
-    """What one local speaker says without a pause.
-
-    Attributes:
-        speaker: 0 to 2, in its window.
-        first: its first frame in the window.
-        end: the frame after its last.
-        vector: embedding (D,), or None for too little speech.
-        clean_s: seconds in which nobody else speaks.
-    """
-
-    speaker: int
-    first: int
-    end: int
-    vector: np.ndarray | None
-    clean_s: float
-
-
-class _Window(NamedTuple):
-    """A window: its start, (F, 3) how probably each local speaker speaks, (F,) how many do, and the stretches."""
-
-    start_s: float
-    activity: np.ndarray
-    speakers: np.ndarray
-    stretches: tuple[_Stretch, ...]
 
 
 class Diarizer(Protocol):
@@ -119,13 +86,13 @@ class ClusteringDiarizer:
         clip.add(chunk)
         return clip.diarize()
 
-    def windows(self, chunk: AudioChunk) -> Iterator[_Window]:
+    def windows(self, chunk: AudioChunk) -> Iterator[SpeechWindow]:
         """Yield the chunk's windows in which someone speaks, with the stretches of each local speaker."""
         for window in self._segmentation.windows(chunk):
             stretches = tuple(self._stretches(window))
-            yield _Window(window.start_s, window.activity, window.active.sum(axis=1), stretches)
+            yield SpeechWindow(window.start_s, window.activity, window.active.sum(axis=1), stretches)
 
-    def _stretches(self, window: SegmentedWindow) -> Iterator[_Stretch]:
+    def _stretches(self, window: SegmentedWindow) -> Iterator[Stretch]:
         active = window.active
         is_alone = active.sum(axis=1) == 1
         frame_s = WINDOW_S / len(active)
@@ -139,13 +106,13 @@ class ClusteringDiarizer:
                 chosen = whole & is_alone if clean_s >= _MIN_CLEAN_S else whole
                 is_enough = chosen.sum() * frame_s >= _MIN_EMBEDDABLE_S
                 vector = self._embedder.embed(window.samples[chosen[frame_of]]) if is_enough else None
-                yield _Stretch(speaker, first, end, vector, clean_s)
+                yield Stretch(speaker, first, end, vector, clean_s)
 
 
 class _ClusteredClip:
     def __init__(self, diarizer: ClusteringDiarizer) -> None:
         self._diarizer = diarizer
-        self._windows: list[_Window] = []
+        self._windows: list[SpeechWindow] = []
         self._end_s = 0.0
 
     def add(self, chunk: AudioChunk) -> None:
@@ -157,89 +124,12 @@ class _ClusteredClip:
 
     def diarize(self) -> tuple[list[SpeakerTurn], dict[str, np.ndarray]]:
         """Return the turns, and each speaker's embedding."""
-        centers = _cluster_speakers(self._windows, self._diarizer.num_speakers, self._diarizer.voice_distance)
+        centers = cluster_speakers(self._windows, self._diarizer.num_speakers, self._diarizer.voice_distance)
         if not len(centers):
             return [], {}
-        activity, frame_s = _speaker_activity(self._windows, centers)
+        activity, frame_s = speaker_activity(self._windows, centers)
         turns, order = _to_turns(activity, frame_s, self._end_s)
         return turns, {f"voice-{number}": centers[column] for number, column in enumerate(order, start=1)}
-
-
-def _cluster_speakers(
-    windows: Sequence[_Window], num_speakers: int | None, voice_distance: float = VOICE_DISTANCE
-) -> np.ndarray:
-    """Return the centers (K, D) of the speakers' embeddings, as unit vectors."""
-    embedded = [(w, s) for w, window in enumerate(windows) for s in window.stretches if s.vector is not None]
-    found = [(w, s) for w, s in embedded if s.clean_s >= _MIN_CLEAN_S] or embedded
-    if not found:
-        return np.zeros((0, 0))
-    stride = -(-len(found) // _MAX_CLUSTERED)
-    kept = found[::stride]
-    vectors = np.stack([s.vector for _, s in kept if s.vector is not None])
-    labels = _cluster(vectors, kept, num_speakers, voice_distance)
-    # Every moment lies in several windows, of a short clip in as many as there are.
-    seconds = np.array([s.clean_s for _, s in kept]) * stride / min(WINDOW_S / STEP_S, len(windows))
-    total_s = np.bincount(labels, seconds)
-    least_s = float(np.clip(_MIN_SPEAKER_SHARE * seconds.sum(), *_MIN_SPEAKER_S))
-    min_s = 0.0 if num_speakers else min(least_s, total_s.max())
-    centers = np.stack([vectors[labels == k].mean(axis=0) for k in np.unique(labels) if total_s[k] >= min_s])
-    unit: np.ndarray = centers / np.linalg.norm(centers, axis=1, keepdims=True)
-    return unit
-
-
-def _cluster(
-    vectors: np.ndarray, kept: Sequence[tuple[int, _Stretch]], num_speakers: int | None, voice_distance: float
-) -> np.ndarray:
-    """Return the cluster of each embedding (N, D); ``kept`` are their windows and stretches."""
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
-
-    if len(vectors) == 1:
-        return np.ones(1, dtype=int)
-    window, speaker = np.array([w for w, _ in kept]), np.array([s.speaker for _, s in kept])
-    distance = np.maximum(1 - vectors @ vectors.T, 0.0)
-    distance[(window[:, None] == window) & (speaker[:, None] != speaker)] = _APART
-    np.fill_diagonal(distance, 0.0)
-    tree = linkage(squareform(distance, checks=False), method="average")
-    limit, criterion = (num_speakers, "maxclust") if num_speakers else (voice_distance, "distance")
-    labels: np.ndarray = fcluster(tree, limit, criterion)
-    return labels
-
-
-def _speaker_activity(windows: Sequence[_Window], centers: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return (T, K) whether each speaker speaks in each frame, and a frame's length in seconds.
-
-    As many speak as the windows over a frame found on average: those with the most activity.
-    """
-    frames = windows[0].activity.shape[0]
-    frame_s = WINDOW_S / frames
-    total = round(max(w.start_s for w in windows) / frame_s) + frames
-    activity = np.zeros((total, len(centers)), np.float32)
-    speakers, covered = np.zeros(total, np.float32), np.zeros(total, np.float32)
-    for window in windows:
-        first = round(window.start_s / frame_s)
-        covered[first : first + frames] += 1
-        speakers[first : first + frames] += window.speakers
-        for stretch, center in _assign(window, centers):
-            part = slice(stretch.first, stretch.end)
-            activity[first + stretch.first : first + stretch.end, center] += window.activity[part, stretch.speaker]
-    activity /= np.maximum(covered, 1)[:, None]
-    count = np.rint(speakers / np.maximum(covered, 1)).astype(int)
-    rank = np.argsort(np.argsort(-activity, axis=1), axis=1)
-    return (rank < count[:, None]) & (activity > 0), frame_s
-
-
-def _assign(window: _Window, centers: np.ndarray) -> Iterator[tuple[_Stretch, int]]:
-    """Yield each stretch with the nearest center that nobody who speaks at the same time has."""
-    taken = np.zeros((len(window.activity), len(centers)), dtype=bool)
-    for stretch in sorted(window.stretches, key=lambda s: -s.clean_s):
-        if stretch.vector is None:
-            continue
-        is_free = ~taken[stretch.first : stretch.end].any(axis=0)
-        if is_free.any():
-            center = int(np.argmax(np.where(is_free, centers @ stretch.vector, -np.inf)))
-            taken[stretch.first : stretch.end, center] = True
-            yield stretch, center
 
 
 def _runs(active: np.ndarray) -> list[tuple[int, int]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from omnisense.perception.fusion.people import summarize_people
 from omnisense.perception.fusion.speakers import assign_speakers
 from omnisense.perception.fusion.voices import correct_voices
 from omnisense.perception.percepts import Percepts, Provenance
 from omnisense.perception.pipeline import Perception
+from omnisense.perception.streaming.recording import Final
 from omnisense.perception.streaming.utterances import FinishedUtterances
 from omnisense.perception.types import AudioStream, ClipInfo, Missing, Transcript, VisualStream
 from omnisense.version import __version__
@@ -25,6 +28,7 @@ def join_streams(
     end_s: float,
     notes: tuple[str, ...] = (),
     path: str = "live",
+    final: Final | None = None,
 ) -> Percepts:
     """Join the streams of a live conversation.
 
@@ -35,6 +39,7 @@ def join_streams(
         end_s: up to where the stream was received.
         notes: for the audio stream.
         path: that the clip is called by.
+        final: words and voices of the whole audio, once the stream has ended; else those of ``finished``.
     """
     requested = perception.settings.streams
     visual: VisualStream | Missing = seen or _NO_FRAMES
@@ -42,10 +47,13 @@ def join_streams(
     transcript: Transcript | Missing = _NO_AUDIO
     if finished is not None:
         audio, transcript = finished.streams(end_s, notes)
+    segments = tuple(finished.speaker_segments) if finished else ()
+    if final is not None:
+        segments, transcript = final.speaker_segments, final.transcript or transcript
+        audio = replace(final.audio, notes=(*final.audio.notes, *notes)) if final.audio else audio
     visual = visual if "visual" in requested else _NOT_REQUESTED
     audio = audio if "audio" in requested else _NOT_REQUESTED
     transcript = transcript if "transcript" in requested else _NOT_REQUESTED
-    segments = tuple(finished.speaker_segments) if finished else ()
     if isinstance(visual, VisualStream) and isinstance(audio, AudioStream):
         audio, corrected = correct_voices(audio, segments, visual.faces)
         segments = tuple(corrected)

@@ -10,13 +10,10 @@ from omnisense import ModelError, models, open_clip
 from omnisense.perception.audio.analysis import analyze_audio
 from omnisense.perception.audio.baselines import estimate_arousal
 from omnisense.perception.audio.chunks import AudioChunk, AudioChunks
+from omnisense.perception.audio.clustering import SpeechWindow, Stretch, cluster_speakers, speaker_activity
 from omnisense.perception.audio.diarization import (
     ClusteringDiarizer,
     _bridge_gaps,
-    _cluster_speakers,
-    _speaker_activity,
-    _Stretch,
-    _Window,
     load_diarizer,
 )
 from omnisense.perception.audio.events import detect_laughter, detect_overlaps
@@ -120,22 +117,22 @@ def test_clusters_are_found_by_their_distance():
         return vector / np.linalg.norm(vector)
 
     def window(i, *vectors):
-        stretches = tuple(_Stretch(k, 4 * k, 4 * k + 4, near(v), 2.0) for k, v in enumerate(vectors))
-        return _Window(float(i), np.ones((10, 3), np.float32), np.ones(10), stretches)
+        stretches = tuple(Stretch(k, 4 * k, 4 * k + 4, near(v), 2.0) for k, v in enumerate(vectors))
+        return SpeechWindow(5.0 * i, np.ones((10, 3), np.float32), np.ones(10), stretches)
 
     windows = [window(i, a, b) if i % 2 else window(i, a) for i in range(20)]
-    centres = _cluster_speakers(windows, None)
+    centres = cluster_speakers(windows, None)
     assert len(centres) == 2
     assert sorted(abs(centres @ a).round()) == [0, 1]
-    assert len(_cluster_speakers(windows, 1)) == 1
-    assert _cluster_speakers([], None).shape == (0, 0)
-    # Alike as they are, the network told them apart within a window.
-    alike = a + 0.5 * b
-    assert len(_cluster_speakers([window(i, a, alike) for i in range(9)], None)) == 2
-    assert len(_cluster_speakers([window(i, a if i % 2 else alike) for i in range(9)], None)) == 1
+    assert len(cluster_speakers(windows, 1)) == 1
+    assert cluster_speakers([], None).shape == (0, 0)
+    # Alike as they are, the network told them apart within windows.
+    alike = a + 0.7 * b
+    assert len(cluster_speakers([window(i, a, alike) for i in range(3)], None)) == 2
+    assert len(cluster_speakers([window(i, a if i % 2 else alike) for i in range(9)], None)) == 1
     # Somebody with too little speech is no speaker, if others have much.
-    assert len(_cluster_speakers([*(window(i, a) for i in range(19)), window(19, b)], None)) == 1
-    assert len(_cluster_speakers([window(0, a), window(1, b)], None)) == 2
+    assert len(cluster_speakers([*(window(i, a) for i in range(19)), window(19, b)], None)) == 1
+    assert len(cluster_speakers([window(0, a), window(1, b)], None)) == 2
     assert _bridge_gaps([(0.0, 1.0), (1.05, 2.0), (3.0, 3.02)]) == [(0.0, 2.0)]
 
 
@@ -151,9 +148,11 @@ class Harmful:
 def test_who_talks_over_somebody_else_gets_another_voice():
     rng = np.random.default_rng(1)
     a, b = np.eye(2, 192)
-    stretches = (_Stretch(0, 0, 30, a, 2.0), _Stretch(1, 20, 30, (a + 0.2 * rng.normal(size=192)), 0.4))
-    window = _Window(0.0, np.ones((50, 3), np.float32), np.r_[np.ones(20), 2 * np.ones(10), np.zeros(20)], stretches)
-    active, frame_s = _speaker_activity([window], np.stack([a, b]))
+    stretches = (Stretch(0, 0, 30, a, 2.0), Stretch(1, 20, 30, (a + 0.2 * rng.normal(size=192)), 0.4))
+    window = SpeechWindow(
+        0.0, np.ones((50, 3), np.float32), np.r_[np.ones(20), 2 * np.ones(10), np.zeros(20)], stretches
+    )
+    active, frame_s = speaker_activity([window], np.stack([a, b]))
     assert frame_s == pytest.approx(0.1)
     assert active[:, 0].nonzero()[0].tolist() == list(range(30))
     assert active[:, 1].nonzero()[0].tolist() == list(range(20, 30))
@@ -239,7 +238,7 @@ def test_laughter_like_bursts_are_high_quick_and_even(hz, gap_s, found):
 def test_speech_is_not_taken_for_laughter(shared):
     ears = AudioModels(load_pitch_model())
     for path in sorted((shared / "speech" / "emodb").glob("*.flac"))[::9]:
-        assert analyze_audio(AudioChunks(open_clip(path)), ears).stream.events == ()
+        assert analyze_audio(AudioChunks.of_clip(open_clip(path)), ears).stream.events == ()
 
 
 def test_arousal():

@@ -70,7 +70,7 @@ def test_voice_activity_on_the_demo():
 
 def test_blocks_cover_the_clip_and_are_cut_in_silence():
     clip = open_clip(DEMO)
-    blocks = list(AudioChunks(clip, chunk_s=4.0))
+    blocks = list(AudioChunks.of_clip(clip, chunk_s=4.0))
     assert len(blocks) >= 3
     whole = clip.audio()
     joined = np.concatenate([b.samples for b in blocks])
@@ -85,7 +85,7 @@ def test_blocks_cover_the_clip_and_are_cut_in_silence():
 def test_two_threads_share_a_block(monkeypatch):
     from concurrent.futures import ThreadPoolExecutor
 
-    blocks, decoded = AudioChunks(open_clip(DEMO)), []
+    blocks, decoded = AudioChunks.of_clip(open_clip(DEMO)), []
     decode = AudioChunks._decode
     monkeypatch.setattr(AudioChunks, "_decode", lambda self, s: decoded.append(s) or decode(self, s))
     with ThreadPoolExecutor(2) as pool:

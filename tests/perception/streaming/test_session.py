@@ -6,6 +6,7 @@ import pytest
 from omnisense import InputError, open_clip
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.streaming.buffer import AudioBuffer, find_quietest_cut
+from omnisense.perception.streaming.recording import RecordedAudio
 from omnisense.perception.streaming.session import Chunk, LivePerception, perceive_stream
 from tests.conftest import DEMO, tone
 
@@ -24,6 +25,10 @@ def pieces(clip, fps=0.0, seconds=None):
             if start_s <= frames.times_s[at] + 1 / fps:
                 frame = frames.images[at]
         yield Chunk(start_s, sound[number * 1600 : (number + 1) * 1600], frame)
+
+
+def words_of(percepts):
+    return [(w.text, w.start_s, w.end_s, w.speaker) for s in percepts.transcript.segments for w in s.words]
 
 
 def test_partial_words_come_first_and_the_end_is_as_for_a_file(perception):
@@ -45,7 +50,8 @@ def test_partial_words_come_first_and_the_end_is_as_for_a_file(perception):
     assert "face-1 looks happy" in texts
 
     percepts, whole = live.percepts(), perception.perceive(DEMO)
-    assert percepts.transcript.text == said
+    assert words_of(percepts) == words_of(whole)
+    assert percepts.audio.speaker_turns == whole.audio.speaker_turns
     assert type(percepts) is type(whole)
     assert {t.speaker for t in percepts.audio.speaker_turns} == {"voice-1"}
     assert len(percepts.visual.faces) == len(whole.visual.faces) == 1
@@ -132,6 +138,30 @@ def test_two_voices_are_told_apart_live(perception, shared):
     diane = next(v for t, v in of.items() if "Diane" in t)
     assert next(v for t, v in of.items() if "Yankee" in t) != diane
     assert next(v for t, v in of.items() if "New Jersey now" in t) == diane
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_the_end_of_a_call_is_as_for_its_file(shared, perception):
+    path = shared / "speech" / "two_speaker_call" / "sample.wav"
+    *_, last = perceive_stream(pieces(open_clip(path)), perception)
+    whole = perception.perceive(path)
+    assert words_of(last.percepts) == words_of(whole)
+    assert last.percepts.audio.speaker_turns == whole.audio.speaker_turns
+
+
+def test_recorded_audio_is_kept_at_its_time_up_to_a_limit():
+    recorded = RecordedAudio(2.0)
+    recorded.add(0.5, np.ones(1600, np.float32))
+    recorded.add(0.1, np.full(1600, 2.0, np.float32))  # late
+    assert recorded.duration_s == pytest.approx(0.6)
+    assert recorded.audio(0.05, 0.15).tolist() == [0.0] * 800 + [2.0] * 800
+    assert recorded.audio(0.4).tolist() == [0.0] * 1600 + [1.0] * 1600
+    recorded.add(1.95, np.ones(1600, np.float32))
+    assert (recorded.is_complete, recorded.duration_s) == (False, 0.0)
+    recorded.add(0.7, np.ones(1600, np.float32))
+    assert not recorded.is_complete  # a part of the stream is no recording of it
+    assert not RecordedAudio(0.0).is_complete
 
 
 def test_audio_is_inserted_at_its_time():
