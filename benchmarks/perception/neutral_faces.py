@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from omnisense.perception.emotion.reliability import read_reliability
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.sampling import Sampling
 from omnisense.perception.pipeline import Perception
@@ -24,7 +25,8 @@ def neutral_faces(grid: Path, perception: Perception) -> dict[str, Any]:
     """Return, by condition, how many faces are called angry, disgusted, afraid or sad, and of how many nothing is said.
 
     ``other than when plain``: faces that are called something else than in the plain picture, where both times
-    something is said.
+    something is said. ``reliability``: of all faces in all conditions, how often neutral has the highest score, by that
+    score; it says nothing of faces that do show something.
     """
     models = perception.registry.vision_models()
     images = [
@@ -33,9 +35,10 @@ def neutral_faces(grid: Path, perception: Perception) -> dict[str, Any]:
         for image in open_clip(path).frames(Sampling(fps=_FPS, max_pixels=None)).images
     ]
     with perception.registry.vision_lock:
-        called = {name: [_call(models, degrade(image)) for image in images] for name, degrade in CONDITIONS.items()}
+        read = {name: [_read(models, degrade(image)) for image in images] for name, degrade in CONDITIONS.items()}
+    called = {name: [_called(*found) if found else None for found in faces] for name, faces in read.items()}
     plain = called["plain"]
-    figures = {}
+    figures: dict[str, Any] = {}
     for name, found in called.items():
         seen = [label for label in found if label is not None]
         both = [(a, b) for a, b in zip(plain, found, strict=True) if a and b]
@@ -45,18 +48,24 @@ def neutral_faces(grid: Path, perception: Perception) -> dict[str, Any]:
             "nothing said": sum(label == "" for label in seen),
             "other than when plain": f"{sum(a != b for a, b in both)} of {len(both)}",
         }
-    return figures
+    every = [found for faces in read.values() for found in faces if found]
+    top, is_neutral = np.array([score for _, score in every]), np.array([label == "neutral" for label, _ in every])
+    return {**figures, "reliability": read_reliability(top, is_neutral)}
 
 
-def _call(models: VisionModels, image: np.ndarray) -> str | None:
-    """Return the expression that the largest face is said to have; empty where none is clear, None without a face."""
+def _called(label: str, score: float) -> str:
+    """Return the expression that a face is said to have; empty where none is clear."""
+    return label if is_clear(label, score) else ""
+
+
+def _read(models: VisionModels, image: np.ndarray) -> tuple[str, float] | None:
+    """Return the expression of the largest face with the highest score, and its score; None without a face."""
     faces = models.face_detector.detect(image)
     if not faces or models.expression_classifier is None:
         return None
     face = max(faces, key=lambda f: float(np.prod(f.box[2:] - f.box[:2])))
     scores = models.expression_classifier.classify(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), face.landmarks)
-    label = EXPRESSIONS[int(scores.argmax())]
-    return label if is_clear(label, float(scores.max())) else ""
+    return EXPRESSIONS[int(scores.argmax())], float(scores.max())
 
 
 def _blur(image: np.ndarray) -> np.ndarray:
