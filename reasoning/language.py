@@ -6,6 +6,7 @@ show it: an agent that answers plain English with "I only speak English" is wors
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections import Counter
@@ -67,8 +68,13 @@ def detect_language(text: str) -> str:
     Args:
         text: of any length; the first 2,000 characters count.
     """
-    text = text[:2000].lower().replace("\u2019", "'")
-    scripts = Counter(name for c in text if c.isalpha() and (name := unicodedata.name(c, "").split(" ")[0]))
+    return _detect(text[:2000])
+
+
+@functools.lru_cache(maxsize=32)  # a turn asks about the same two texts several times
+def _detect(text: str) -> str:
+    text = text.lower().replace("\u2019", "'")
+    scripts = Counter(script for c in text if c.isalpha() and (script := _script_of(c)))
     if not scripts:
         return ""
     script, _ = scripts.most_common(1)[0]
@@ -85,11 +91,18 @@ def detect_language(text: str) -> str:
     return "en" if english else ""
 
 
+def _script_of(letter: str) -> str:
+    return "LATIN" if letter.isascii() else unicodedata.name(letter, "").split(" ")[0]
+
+
 def _score(code: str, words: list[str]) -> float:
     """Return how many words are among the commonest of a language or hold its letters; shared words count for less."""
     known, letters = _WORD_SETS[code], _LETTERS.get(code, "")
     return sum(
-        (0.4 if word in _SHARED else 1.0) if word in known else 0.6 * any(c in letters for c in word) for word in words
+        (0.4 if word in _SHARED else 1.0)
+        if word in known
+        else 0.6 * (not word.isascii() and any(c in letters for c in word))
+        for word in words
     )
 
 

@@ -13,11 +13,13 @@ import re
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from omnisense import models
 from omnisense.errors import ModelError
+from omnisense.files import home_dir
 from omnisense.perception.emotion.text import EMBEDDING, SentenceEmbedder, load_embedder
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.registry import TORCH_LOCK
@@ -33,6 +35,7 @@ _FUNCTION_WORDS = frozenset(
     "this to us was we were what when where which who whose why will with would you your".split()
 )
 _known: dict[str, np.ndarray] = {}
+_loaded: dict[Path, SentenceEmbedder] = {}  # by home folder
 _guard = threading.Lock()
 _log = logging.getLogger(__name__)
 
@@ -150,13 +153,20 @@ def _words(text: str) -> set[str]:
 
 
 def find_embedder() -> SentenceEmbedder | None:
-    """Return the sentence embedder; None where its model is absent or, which is logged, cannot be loaded."""
+    """Return the sentence embedder; None where its model is absent or, which is logged, cannot be loaded.
+
+    Its files are looked for and checked until they are loaded: a turn asks several times.
+    """
+    home = home_dir()
+    if home in _loaded:
+        return _loaded[home]
     folder = models.find(EMBEDDING)
     if folder is None:
         return None
     try:
         with TORCH_LOCK:
-            return load_embedder(folder)
+            _loaded[home] = load_embedder(folder)
+            return _loaded[home]
     except ModelError as error:
         _log.warning("%s", error)
         return None

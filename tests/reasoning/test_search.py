@@ -85,7 +85,7 @@ def test_filters_by_time_channel_and_person(hour: Percepts) -> None:
 
 
 def test_words_alone_rank_where_the_embedding_is_absent(hour: Percepts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.models, "find", lambda name: None)
+    monkeypatch.setattr(search, "find_embedder", lambda: None)
     found = search.search_timeline(hour, "Did the dogs run away?", limit=1)
     assert found.hits[0].event.start_s == 410.0
     assert "shared words" in found.note
