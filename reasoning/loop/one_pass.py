@@ -39,7 +39,14 @@ from omnisense.reasoning.loop.state import (
     is_spent,
     seconds_left,
 )
-from omnisense.reasoning.loop.written_turn import ReplyStreamer, WrittenTurn, read_turn, turn_schema
+from omnisense.reasoning.loop.written_turn import (
+    Item,
+    ReplyStreamer,
+    WrittenTurn,
+    read_turn,
+    turn_items,
+    turn_schema,
+)
 from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages, message
@@ -59,11 +66,7 @@ class OnePass:
         self._policy, self._settings, self._safety_checks = policy, settings, safety_checks
         emotions, strategies = settings.emotions, settings.strategies
         names = strategies.need_names, strategies.strategy_names
-        self._schema = {
-            (cites, context): turn_schema(emotions.names, *names, cites=cites, context=context)
-            for cites in (True, False)
-            for context in (True, False)
-        }
+        self._schema = functools.cache(lambda items: turn_schema(items, emotions.names, *names))
         self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, *names)
 
     def compose(
@@ -87,18 +90,19 @@ class OnePass:
             _log.warning("the budget was spent before a reply was written (%d tokens)", state["spent_tokens"])
             note = "the budget was spent before a reply was written"
             return {**self._appraise(state, WrittenTurn()), "notes": (*state["notes"], note)}
-        prompt = self._prompt(state)
+        items = turn_items(cites=self._has_events(state), context=self._is_long(state))
+        prompt = self._prompt(state, items)
         first = not state["drafts"]
         text = self._policy.write(
             [prompt],
             max_new_tokens=settings.max_reply_tokens + _APPRAISAL_TOKENS,
             temperature=settings.temperature,
             seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
-            on_token=self._streamer(state, on_token, on_sentence) if on_token and first else None,
-            schema=self._schema[self._has_events(state), self._is_long(state)],
+            on_token=self._streamer(state, items, on_token, on_sentence) if on_token and first else None,
+            schema=self._schema(items),
             max_seconds=seconds_left(state, settings),
         )[0]
-        written, notes = read_turn(text)
+        written, notes = read_turn(text, items)
         known = {event.id for event in events_of(state)} | {span.id for span in state["looked"]} | {"typed"}
         unknown = [cited for cited in written.cites if cited not in known]
         if unknown:
@@ -141,13 +145,17 @@ class OnePass:
         )
 
     def _streamer(
-        self, state: State, on_token: Callable[[str], None], on_sentence: Callable[[CheckedSentence], None] | None
+        self,
+        state: State,
+        items: tuple[Item, ...],
+        on_token: Callable[[str], None],
+        on_sentence: Callable[[CheckedSentence], None] | None,
     ) -> ReplyStreamer:
         """Return what receives the pieces that the policy writes."""
 
         @functools.cache  # the appraisal is written before the reply, and stays as it is
         def appraisal() -> State:
-            return self._appraise(state, read_turn(streamer.text)[0])
+            return self._appraise(state, read_turn(streamer.text, items)[0])
 
         def passes(reply: str) -> bool:
             if checks.find_faults(reply, self._check_context(state, appraisal()["emotion"])):
@@ -165,7 +173,7 @@ class OnePass:
             if gate is not None:
                 gate(piece)
 
-        streamer = ReplyStreamer(receive)
+        streamer = ReplyStreamer(receive, items)
         return streamer
 
     def _has_events(self, state: State) -> bool:
@@ -179,7 +187,7 @@ class OnePass:
         """Return the language of the reply: the persona's, else the person's own; empty where it does not show."""
         return self._settings.persona.language or detect_language(heard_words(state))
 
-    def _prompt(self, state: State) -> Messages:
+    def _prompt(self, state: State, items: tuple[Item, ...]) -> Messages:
         evidence = evidence_text(state, self._settings.timeline_tokens, with_ids=True)
         recalled = recall(state["turns"], state["typed"], state["facts"])
         known = notes_text(state["facts"])
@@ -187,7 +195,7 @@ class OnePass:
             evidence += f"\nWhat they told you earlier:\n{known}"
         if recalled:
             evidence += f"\nEarlier in this conversation they said: {quote(recalled)}"
-        evidence += turn_request(self._language(state))
+        evidence += turn_request(self._language(state), items)
         prompt = [
             message("system", self._rules),
             *history_messages(state["turns"]),
@@ -246,9 +254,8 @@ class OnePass:
             return Emotion(detail="nobody to read a feeling from", described=written.described)
         weights = self._settings.profile_of(self._policy).weights_of("emotion")
         felt = emotion_appraisal(state, emotion.pool(channels, opinion, phases, weights, names), names)
-        strength = written.strength if felt.value == stated else felt.strength
         note = f"the policy alone would choose '{stated}'" if stated not in (None, felt.value) else ""
-        return replace(felt, policy_choice=stated, described=written.described, strength=strength, note=note)
+        return replace(felt, policy_choice=stated, described=written.described, note=note)
 
 
 def _one_of(step: str, written: str, prior: Mapping[str, float]) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from omnisense.reasoning.policies.base import OnToken
 
 _log = logging.getLogger(__name__)
 _ALTERNATIVES = 20  # per token, where log-probabilities are asked for: the most that OpenAI's API allows
+_SCHEMA, _LIST_SCHEMA = "a schema", "the schema of a list"  # OpenAI's own service takes objects only
 _REFUSALS = (400, 422, 501)  # HTTP: bad request, unprocessable, not implemented
 
 
@@ -73,7 +74,8 @@ class ChatRequests:
             PolicyError: the service failed.
             NotImplementedError: the model takes no tools.
         """
-        wanted = {name for name, is_wanted in (("log-probabilities", logprobs), ("a schema", schema)) if is_wanted}
+        of_schema = "" if schema is None else _schema_kind(schema)
+        wanted = {name for name, is_wanted in (("log-probabilities", logprobs), (of_schema, schema)) if is_wanted}
         wanted -= self._refused
         dropped: set[str] = set()
         while True:
@@ -92,7 +94,7 @@ class ChatRequests:
                         f"{self._name} failed ({first_line(error)})",
                         "Check the service, its address and key, and run the turn again.",
                     ) from error
-            dropped.add(min(wanted, key=("log-probabilities", "a schema").index))
+            dropped.add(min(wanted, key=("log-probabilities", of_schema).index))
             wanted -= dropped
         for feature in dropped:
             _log.warning("%s refuses requests with %s; from now on they are sent without", self._name, feature)
@@ -108,7 +110,7 @@ class ChatRequests:
             known |= {"logprobs": True, "top_logprobs": _ALTERNATIVES}
         if tools:
             return self._model.bind_tools(list(tools), **known)
-        if schema is None or "a schema" not in wanted:
+        if schema is None or _schema_kind(schema) not in wanted:
             return self._model.bind(**known)
         if "extra_body" in self._fields:  # OpenAI's API. The setting of the same name raises where a reply is cut off.
             named = {"name": str(schema.get("title", "reply")), "schema": dict(schema)}
@@ -116,6 +118,8 @@ class ChatRequests:
             return self._model.bind(**known, extra_body={**(self._model.extra_body or {}), **body})
         if "format" in self._fields:  # Ollama
             return self._model.bind(**known, format=dict(schema))
+        if _schema_kind(schema) == _LIST_SCHEMA:  # LangChain knows structured output as objects only
+            return self._model.bind(**known)
         return _structured(self._model, known, schema)
 
     def _batch(self, runnable: Any, inputs: Sequence[Any], is_new: bool) -> list[Any]:
@@ -191,6 +195,10 @@ class _Pieces:
                 self._queue.put((i, None))
             except Exception as error:  # raised in the caller's thread
                 self._queue.put((i, error))
+
+
+def _schema_kind(schema: Mapping[str, Any]) -> str:
+    return _SCHEMA if schema.get("type", "object") == "object" else _LIST_SCHEMA
 
 
 def _structured(model: Any, settings: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:

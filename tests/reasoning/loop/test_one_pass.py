@@ -10,27 +10,20 @@ from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.extensions import Node
 from omnisense.reasoning.loop.state import LoopSettings
-from omnisense.reasoning.loop.written_turn import ReplyStreamer, read_turn
+from omnisense.reasoning.loop.written_turn import ReplyStreamer, read_turn, turn_items, turn_schema
 from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.messages import text_of
 
 GOOD = "Three hours is very little sleep. No wonder everything feels heavy today."
 
 
-def turn(reply=GOOD, **fields):
-    """What a leading policy writes."""
-    written = {
-        "emotion": "sadness",
-        "described": "worn out",
-        "strength": 0.6,
-        "context": "they slept badly",
-        "need": "comfort",
-        "strategy": "validate",
-        "cites": ["typed"],
-        "reply": reply,
-        "remember": [],
-    }
-    return json.dumps(written | fields)
+SHORT, LONG = turn_items(cites=False, context=False), turn_items(cites=False, context=True)
+
+
+def turn(reply=GOOD, emotion="sadness: worn out", need="comfort", strategy="validate", **more):
+    """What a leading policy writes to a short message; with ``context``, ``cites`` or ``remember`` if given."""
+    values = {"emotion": emotion, "need": need, "strategy": strategy, "reply": reply, **more}
+    return json.dumps([values[item] for item in turn_items(cites=True, context=True) if item in values])
 
 
 def respond(*replies, text="I have slept three hours.", **settings):
@@ -44,12 +37,10 @@ def test_one_call_makes_the_whole_turn():
     assert len(policy.calls) == 1
     assert response.response == GOOD
     assert (appraisal.emotion.value, appraisal.emotion.described) == ("sadness", "worn out")
-    assert appraisal.emotion.strength == 0.6
     assert (appraisal.need.value, appraisal.strategy.value) == ("comfort", "validate")
     assert [span.id for span in appraisal.strategy.evidence] == ["typed"]
-    assert appraisal.context.summary == "they slept badly"
     assert response.trace.reply.written_by == "policy"
-    assert json.loads(response.trace.reply.raw)["reply"] == GOOD
+    assert json.loads(response.trace.reply.raw)[-1] == GOOD
 
 
 def test_only_a_long_text_or_a_clip_is_summed_up():
@@ -60,9 +51,35 @@ def test_only_a_long_text_or_a_clip_is_summed_up():
             schemas.append(settings.get("schema"))
             return super().write(prompts, **settings)
 
-    for text in ("I slept three hours.", "and then " * 40):
-        Agent(Policy([turn()], repeat=True), memory=None).respond(text=text)
-    assert ["context" in schema["properties"] for schema in schemas] == [False, True]
+    for text, more in (("I slept three hours.", {}), ("and then " * 40, {"context": "they slept badly"})):
+        policy = Policy([turn(**more)])
+        response = Agent(policy, memory=None).respond(text=text)
+        assert ("in at most eight words" in text_of(policy.calls[0][-1])) == bool(more)
+    assert [len(schema["prefixItems"]) for schema in schemas] == [5, 6]
+    assert response.appraisal.context.summary == "they slept badly"
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        (turn(), True),
+        (turn("neutral"), True),
+        (turn(emotion="sadness"), True),
+        (turn(emotion="sadness: "), False),
+        (turn(emotion="melancholy"), False),
+        (turn(need="sleep"), False),
+        (turn(remember=["their dog is called Rex"]), True),
+        (turn(cites=["e1"]), False),
+        ('["sadness","comfort"]', False),
+    ],
+)
+def test_the_schema_allows_what_the_rules_ask_for(text, fits):
+    from jsonschema import Draft202012Validator
+
+    settings = LoopSettings()
+    names = settings.strategies.need_names, settings.strategies.strategy_names
+    schema = turn_schema(SHORT, settings.emotions.names, *names)
+    assert Draft202012Validator(schema).is_valid(json.loads(text)) == fits
 
 
 def test_a_leading_policy_decides_the_emotion_against_a_weak_measurement():
@@ -71,7 +88,7 @@ def test_a_leading_policy_decides_the_emotion_against_a_weak_measurement():
 
 
 def test_citations_of_nothing_are_removed_and_noted():
-    response, _ = respond(turn(cites=["typed", "e99"]))
+    response, _ = respond(json.dumps({"emotion": "sadness", "cites": ["typed", "e99"], "reply": GOOD}))
     assert [span.id for span in response.appraisal.need.evidence] == ["typed"]
     assert any("e99" in note for note in response.trace.notes)
 
@@ -114,11 +131,11 @@ def test_a_plain_text_is_the_reply_and_the_appraisal_is_what_was_measured():
 
 
 def test_wrong_fields_are_noted_and_the_others_kept():
-    response, _ = respond(turn(strength="very", emotion="melancholy", need="sleep"))
+    response, _ = respond(turn(remember=["Tom", 5], emotion="melancholy", need="sleep"))
     assert response.response == GOOD
     assert response.appraisal.emotion.policy_choice is None
     assert "'sleep'" in response.appraisal.need.note
-    assert "the policy wrote no valid strength" in response.trace.notes
+    assert "the policy wrote no valid remember" in response.trace.notes
 
 
 def test_without_time_the_person_is_told_so():
@@ -128,21 +145,29 @@ def test_without_time_the_person_is_told_so():
     assert "could not finish" in response.response
 
 
-def test_an_object_that_is_cut_off_is_read_as_far_as_it_goes():
-    written, _ = read_turn(turn()[:-40])
-    assert written.emotion == "sadness"
+def test_a_list_that_is_cut_off_or_lacks_an_item_is_read_as_far_as_it_goes():
+    written, _ = read_turn(turn()[:-40], SHORT)
+    assert (written.emotion, written.described) == ("sadness", "worn out")
+    assert written.reply
     assert GOOD.startswith(written.reply)
-    written, _ = read_turn(f"Here it is:\n```json\n{turn()}\n```")
+    written, _ = read_turn(f"Here it is [1]:\n```json\n{turn()}\n```", SHORT)
     assert written.reply == GOOD
+    written, _ = read_turn(turn(), turn_items(cites=True, context=False))  # no ids
+    assert (written.cites, written.reply) == ([], GOOD)
+
+
+def test_an_object_is_read_too():
+    written, _ = read_turn(json.dumps({"emotion": "Sadness", "need": "comfort", "reply": GOOD}), SHORT)
+    assert (written.emotion, written.need, written.reply) == ("sadness", "comfort", GOOD)
 
 
 @pytest.mark.parametrize("text", [turn('He said: "no".\nAnd left \\ me. \u00e9'), "Just a text."])
 def test_the_reply_is_streamed_and_nothing_else(text):
     pieces = []
-    streamer = ReplyStreamer(pieces.append)
+    streamer = ReplyStreamer(pieces.append, SHORT)
     for character in text:
         streamer(character)
-    assert "".join(pieces) == read_turn(text)[0].reply
+    assert "".join(pieces) == read_turn(text, SHORT)[0].reply
 
 
 def test_tokens_of_the_reply_arrive_while_it_is_written():
