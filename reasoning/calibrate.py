@@ -7,6 +7,7 @@ by maximum likelihood and judged on groups that did not take part (:mod:`omnisen
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,15 +88,17 @@ def calibrate(
         examples = answer_examples(policy, asked, perceiver, say)
         decisions["answer"] = examples, complete_weights(_ANSWER_PRIOR, examples)
     weights: dict[str, dict[str, float]] = {}
+    seen: dict[str, dict[str, int]] = {}
     accuracy: dict[str, dict[str, float]] = {}
     right: list[tuple[bool, bool]] = []
     for name, (examples, start) in decisions.items():
         if len({example.group for example in examples}) < _MIN_GROUPS:
             raise InputError(f"fewer than {_MIN_GROUPS} groups have a label of '{name}'", "Give more rows or groups.")
         weights[name], judged = fit_pool(examples, start)
+        seen[name] = dict(sorted(Counter(source for e in examples for source in e.sources).items()))
         accuracy |= {f"{name} ({task})": found for task, found in judged.by_task().items()}
         right += list(zip(judged.right("policy"), judged.right("measured"), strict=True))
-    return PolicyProfile(policy.name, "measured", leads=_is_as_good(right), weights=weights, accuracy=accuracy)
+    return PolicyProfile(policy.name, "measured", _is_as_good(right), weights, accuracy, examples=seen)
 
 
 def emotion_examples(

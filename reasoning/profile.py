@@ -52,6 +52,9 @@ class PolicyProfile:
         accuracy: by decision and task, the number of examples ``n`` and the held-out accuracy of the decision as it is
             ``pooled``, of the channels without the policy (``measured``), and of every source alone; empty in a prior.
         description: what it was measured on, and how.
+        examples: by decision, how many labelled examples each source took part in. A weight whose source has none is
+            the stated prior. So are all of a decision without labels: ``context``, ``need`` and ``strategy``, for which
+            no free set of labels is known.
     """
 
     policy: str
@@ -60,11 +63,17 @@ class PolicyProfile:
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     description: str = ""
+    examples: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def weights_of(self, decision: str) -> dict[str, float]:
         """Return the weight of each source in the pool of a decision: as measured, else the stated prior."""
         prior = (_LEADING if self.leads else _GUIDED).get(decision, _OTHER)
         return {**prior, **self.weights.get(decision, {})}
+
+    def stated_weights(self, decision: str) -> dict[str, float]:
+        """Return the weights of a decision that are stated priors, since no labelled example told of their source."""
+        seen = self.examples.get(decision, {})
+        return {name: weight for name, weight in self.weights_of(decision).items() if not seen.get(name)}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the profile as plain JSON-ready values."""

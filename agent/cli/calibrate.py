@@ -39,10 +39,12 @@ def calibrate_command(
 ) -> None:
     """Measure on labelled clips, texts and questions how the agent is to use a policy.
 
-    Fits how far the policy, the face, the words and the voice are each to be trusted, and finds whether the policy
-    leads. DATA is a file with one JSON object a line, or a folder of such files: {"text": ..., "emotion": "joy"},
-    {"clip": "a.mp4", "emotion": "fear", "group": "ana"}, or {"clip": ..., "question": ..., "options": ["A. yes", ...],
-    "answer": "A"}. Clips are relative to the file. Rows of one group are held out together.
+    Fits how far the policy, the face, the words, and tone and arousal of the voice are each to be trusted, and finds
+    whether the policy leads. What no row tells of keeps a stated weight, and the output says so: a face needs clips
+    with people in view, arousal clips with six seconds of speech in two utterances. DATA is a file with one JSON object
+    a line, or a folder of such files: {"text": ..., "emotion": "joy"}, {"clip": "a.mp4", "emotion": "fear", "group":
+    "ana"}, or {"clip": ..., "question": ..., "options": ["A. yes", ...], "answer": "A"}. Clips are relative to the
+    file. Rows of one group are held out together.
 
     \b
     Examples:
@@ -66,7 +68,12 @@ def calibrate_command(
         print_json(profile.to_dict())
         return
     for decision, weights in profile.weights.items():
-        click.echo(f"{decision}: weights " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
+        stated = profile.stated_weights(decision)
+        fitted = [f"{name} {weight:.2f}" for name, weight in weights.items() if name not in stated]
+        click.echo(f"{decision}: fitted weights {', '.join(fitted)}")
+        if stated:
+            told = ", ".join(f"{name} {weight:.2f}" for name, weight in stated.items())
+            click.echo(f"{decision}: stated, not fitted, since no row tells of them: {told}")
     for task, accuracy in profile.accuracy.items():
         figures = ", ".join(f"{name} {value:.3f}" for name, value in accuracy.items() if name != "n")
         click.echo(f"{task}: held-out accuracy of {accuracy['n']:.0f}: {figures}")

@@ -1,6 +1,7 @@
 """Calibration: the weights that the labels call for, judged on what did not take part."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,23 @@ def test_a_policy_leads_if_it_knows_as_much_as_the_channels(rows, reliable, lead
     found = profile.accuracy["emotion (texts)"]
     assert found["n"] == 105
     assert found["pooled"] >= max(found["words"], found["policy"]) - 0.05
+
+
+def test_weights_are_fitted_where_rows_tell_of_their_source_and_stated_elsewhere(rows):
+    prior = PolicyProfile("scripted", leads=False)
+    profile = calibrate(Knowing(0.0), rows, Perceiver(lambda path: None))
+    assert profile.examples["emotion"] == {"policy": 105, "words": 105}
+    assert set(profile.stated_weights("emotion")) == {"face", "tone", "arousal"}
+    assert profile.stated_weights("need") == prior.weights_of("need")
+    right = {e: {name: 0.9 if name == e else 0.1 / 6 for name in EMOTIONS} for e in EMOTIONS}
+    useless = dict.fromkeys(EMOTIONS, 1 / 7)
+    seen = [replace(row, scores={"face": right[row.emotion], "arousal": useless}) for row in rows]
+    profile = calibrate(Knowing(0.0), seen, Perceiver(lambda path: None))
+    weights = profile.weights["emotion"]
+    assert profile.examples["emotion"] == {"arousal": 105, "face": 105, "policy": 105, "words": 105}
+    assert set(profile.stated_weights("emotion")) == {"tone"}
+    assert weights["face"] > weights["words"]
+    assert profile.accuracy["emotion (texts)"]["pooled"] > 0.95
 
 
 def test_a_saved_profile_is_the_one_in_use(rows, own_home):
