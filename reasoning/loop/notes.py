@@ -19,7 +19,8 @@ _RELATIONS = (
 )
 _EVENTS = (
     r"exam|test|interview|wedding|birthday|surgery|operation|appointment|flight|funeral|move|presentation|date|trip|"
-    r"holiday|vacation|deadline|graduation|marathon|concert|trial|hearing|chemo(?:therapy)?|anniversary|meeting|match"
+    r"holiday|vacation|deadline|graduation|marathon|concert|trial|hearing|chemo(?:therapy)?|anniversary|meeting|match|"
+    r"job|school|university|audition|check-?up|scan"
 )
 _WHEN = (
     r"today|tonight|tomorrow|yesterday|(?:next|last|this|on|by|until) (?:week|weekend|month|year|monday|tuesday|"
