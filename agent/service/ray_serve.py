@@ -172,7 +172,7 @@ def _cluster(settings: RaySettings) -> Iterator[None]:
             logging_level=logging.ERROR,
             **(own if settings.address == "local" else {}),
         )
-    except (ConnectionError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError) as error:
         raise InputError(
             f"there is no Ray cluster at {settings.address!r} ({error})", "Give --ray local, or an address of one."
         ) from error
