@@ -126,6 +126,7 @@ def test_runs_are_listed_filtered_and_read(start, open_page, tmp_path):
         page.get_by_text("Hm.").wait_for()
 
 
+@pytest.mark.slow  # the page looks for new records every five seconds
 def test_two_runs_are_read_side_by_side_while_one_is_written(start, open_page, make_media, tmp_path):
     media = ({"type": "video", "path": str(make_media("a.mp4", audio_s=None)), "start_s": 0.5, "end_s": 1.5},)
     messages = ({"role": "user", "text": "[video] Who smiles?"},)
