@@ -38,7 +38,7 @@ def load_samples(data: Path, folder: Path, limit: int, seed: int = 0) -> list[Sa
         InputError: none of the sources is there.
     """
     if not any((folder / name).is_file() for name in QUESTION_FILES):
-        Builder(data, folder, seed, _TEXTS_EACH).build()
+        Builder(data, folder, seed, _TEXTS_EACH, training_speakers=True).build()
         _add_rows(folder / QUESTION_FILES[0], [*_people(folder), *_feelings(data / "text/goemotions"), *_social(data)])
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in load(folder).samples:
