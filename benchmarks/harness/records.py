@@ -6,7 +6,7 @@ import functools
 import json
 import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -182,7 +182,7 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values; :meth:`from_dict` reads them back."""
-        values = {name: getattr(self, name) for name in _FIELDS}  # asdict would copy all that is in them
+        values = dict(vars(self))  # in the order of the fields; asdict would copy all that is in them
         if self.error is not None:
             values["error"] = asdict(self.error)
         return values
@@ -213,7 +213,7 @@ class Record:
         for name in SPARSE_FIELDS:
             if not values[name] and values[name] != 0:
                 del values[name]
-        return json.dumps(values, ensure_ascii=False) + "\n"
+        return _encode(values) + "\n"
 
 
 # Left out of a line of ``records.jsonl`` where they are empty.
@@ -221,7 +221,7 @@ SPARSE_FIELDS = (
     "source", "group", "tags", "row", "messages", "media", "transcript", "prompt_tokens", "reply_tokens", "calls",
     "model_args", "extracted_by",
 )  # fmt: skip
-_FIELDS = tuple(entry.name for entry in fields(Record))
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from omnisense.benchmarks.harness.contact_sheet import contact_sheet
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.judge import can_extract, extract_answers
 from omnisense.benchmarks.harness.prompting import PromptSettings
+from omnisense.benchmarks.harness.question_rows import content_id
 from omnisense.benchmarks.harness.records import ErrorKind, Outcome, Record, RecordError
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.suite import OfficialScore, Suite
@@ -28,6 +29,7 @@ from omnisense.reasoning.policies.load import load_policy
 from omnisense.reasoning.policies.messages import Message, Part, media_of
 
 _log = logging.getLogger(__name__)
+_LONGEST_GROUP = 200  # characters; a longer one is the text of a dialogue, of which a record keeps an id
 
 
 class _Failure(NamedTuple):
@@ -214,7 +216,7 @@ def _sample_fields(sample: Sample) -> dict[str, Any]:
         "form": sample.question.form,
         "length_s": round(sample.length_s, 2),
         "source": sample.source,
-        "group": sample.group,
+        "group": sample.group if len(sample.group) <= _LONGEST_GROUP else content_id(sample.group),
         "tags": dict(sample.tags),
         "row": dict(sample.row),
         "attempt": sample.attempt,

@@ -10,7 +10,7 @@ some of the text sets are for research only, so the output is not for passing on
 
 Speakers on whom a head that ships was trained (``perception/fitted_on.toml``) are left out, for figures on them say
 nothing of others: of EmoDB that is everybody, so that questions about voices are asked only with
-``--training-speakers``. How the head does on people whom it has not heard is in ``perception/emotion/voice_emotion.md``.
+``--training-speakers``. ``perception/emotion/voice_emotion.md`` says how the head does on people whom it has not heard.
 """
 
 from __future__ import annotations

@@ -17,6 +17,10 @@ class Reading(NamedTuple):
 
 _LATEX = re.compile(r"\\(?:boxed|text(?:bf|rm|it)?|math(?:bf|rm|it|sf)|bold|underline)\s*\{([^{}]*)\}")
 _MARKUP = re.compile(r"\$+|\\[()\[\]]|[*`#“”【】]|</?[a-z]+>")
+_STRUCK = re.compile(r"~~[^~\n]+~~")
+_TICKED, _UNTICKED = re.compile(r"\[[xX✓✔]\]|☑"), re.compile(r"\[ \]|☐")
+_SPACES, _LINE_END = re.compile(r"[^\S\n]+"), re.compile(r"\s*\n\s*")
+_BETWEEN_WORDS = re.compile(r"[^\w']+|(?<!\w)'|'(?!\w)")
 _ANSWER_KEYS = (
     "answer answers final_answer final correct_answer option selected_option selected option_letter choice selection "
     "response prediction letter parameters"
@@ -24,14 +28,21 @@ _ANSWER_KEYS = (
 
 
 def plain_text(text: str) -> str:
-    """Return a text with full-width and styled characters folded, markup dropped and a JSON answer unpacked."""
+    """Return a text with full-width and styled characters folded, markup dropped and a JSON answer unpacked.
+
+    Text that is struck through is dropped, and boxes that are ticked or not become marks.
+    """
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
+    if "~~" in text:
+        text = _STRUCK.sub(" ", text)
+    if "[" in text or "☐" in text or "☑" in text:
+        text = _UNTICKED.sub("✗", _TICKED.sub("✓", text))
     text = _unpack_json(text.strip())
     if "\\" in text:
         text = _LATEX.sub(r"\1", _LATEX.sub(r"\1", text))  # twice: \boxed{\text{B}}
     text = _MARKUP.sub("", text)
-    text = re.sub(r"[^\S\n]+", " ", text)
-    return re.sub(r"\s*\n\s*", "\n", text).strip()  # long runs of spaces would make the parsers' searches slow
+    text = _SPACES.sub(" ", text)
+    return _LINE_END.sub("\n", text).strip()  # long runs of spaces would make the parsers' searches slow
 
 
 def drop_markup(text: str) -> str:
@@ -85,4 +96,4 @@ def _as_text(value: object) -> str:
 
 def fold_words(text: str) -> str:
     """Return the words of a text in lower case, without punctuation."""
-    return " ".join(re.sub(r"[^\w']+|(?<!\w)'|'(?!\w)", " ", text.casefold()).split())
+    return " ".join(_BETWEEN_WORDS.sub(" ", text.casefold()).split())

@@ -17,13 +17,15 @@ from omnisense.reasoning.answers.question import strip_letter
 _BARE, _WITH_TEXT = 0xE000, 0xE100  # the marks of A: named by its letter, and by its letter and its text
 MARK = "[\ue000-\ue019\ue100-\ue119]"
 WITH_TEXT = "[\ue100-\ue119]"
-WORD = r"[^\W\u3400-\u9fff]"  # a character of a word; Chinese needs no spaces around a letter
+_UNSPACED = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # Chinese, Japanese and Korean need no spaces around a letter
+WORD = rf"[^\W{_UNSPACED}]"  # a character of a word
 # what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
 _AFTER_LETTER_A = (
-    r"(?=\s+(?-i:[B-Z])(?!\w)|\s*?(?:\n|[^\w\s']|[\u3400-\u9fff\ue000-\ue119]|$)|\s+(?:because|since|as|which|for|and|but|or|nor|is|isn't|was|would"
+    rf"(?=\s+(?-i:[B-Z])(?!\w)|\s*?(?:\n|[^\w\s']|[{_UNSPACED}\ue000-\ue119]|$)"
+    r"|\s+(?:because|since|as|which|for|and|but|or|nor|is|isn't|was|would"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
     r"|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
-    r"|ist|passt|und|oder|wäre|es|y|o|est|et|ou)\b)"
+    r"|ist|passt|am|und|oder|wäre|es|y|o|est|et|ou)\b)"
 )
 _OPTION_WORD = r"(?:\b(?:options?|choices?|letters?|opci[oó]n(?:es)?|opciones|optionen)\s+|选项\s*)"
 _IS = r"(?:\b(?:is|are|be|es|est|ist|lautet)\s+|[:=是为选]\s*)"
@@ -33,10 +35,21 @@ _LETTER = re.compile(
     rf"(?!{WORD}|'{WORD}|&{WORD}){_CLOSE}{{0,3}}(?:\s*选项)?"
 )
 _SMALL_LETTER = re.compile(
-    rf"(?:(?i:{_OPTION_WORD}|(?:answer|choice|答案)\W{{0,3}}\s*{_IS}(?:{_OPTION_WORD})?)|\A){_OPEN}{{0,3}}\s?([a-z])"
+    rf"(?:(?i:{_OPTION_WORD}|\b(?:answer|ans|choice|答案)\W{{0,3}}\s*{_IS}(?:{_OPTION_WORD})?)|\A){_OPEN}{{0,3}}\s?([a-z])"
     rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){_CLOSE}{{0,3}}"
 )
 _LETTERS_IN_A_ROW = re.compile(rf"(?i:{_IS})(?-i:([A-H]{{2,6}}))(?!{WORD})")
+
+
+_NAMED_MARK = re.compile(rf"(?i:{_OPTION_WORD}){_OPEN}{{0,3}}({MARK}){_CLOSE}{{0,3}}")
+_PRIVATE = re.compile(r"[\ue000-\uf8ff]")
+_ORDINALS = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4,
+             "last": -1}  # fmt: skip
+_ORDINAL = rf"\bthe\s+(?:very\s+)?({'|'.join(_ORDINALS)})"
+_ORDINAL_OPTION = re.compile(
+    rf"{_ORDINAL}\s+(?:answer\s+)?(?:option|alternative)\b(?!\s+(?:left|remaining|standing))", re.IGNORECASE
+)
+_ORDINAL_AFTER = re.compile(rf"{_ORDINAL}(?:\s+one)?(?=\s*(?:[.,;!]|$))", re.IGNORECASE)
 
 
 def mark_of(letter: str) -> str:
@@ -61,7 +74,7 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
         text: without markup (:func:`~omnisense.reasoning.answers.normalize.plain_text`).
         options: of the question, each with its letter.
     """
-    text = re.sub(r"[\ue000-\uf8ff]", " ", text)
+    text = _mark_ordinals(_PRIVATE.sub(" ", text), len(options))
     own_texts, naming_letters = _own_texts(options)
     for index, pattern in own_texts:
         text = pattern.sub(chr(_WITH_TEXT + index), text)
@@ -70,7 +83,19 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
     text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
     text = _SMALL_LETTER.sub(lambda m: _keep_cue(m) + mark_of(m[1].upper()), text)
     text = _LETTER.sub(lambda m: mark_of(m[1] or m[2] or m[3] or m[4]), text)
-    return re.sub(rf"(?i:{_OPTION_WORD}){_OPEN}{{0,3}}({MARK}){_CLOSE}{{0,3}}", r"\1", text)
+    return _NAMED_MARK.sub(r"\1", text)
+
+
+def _mark_ordinals(text: str, count: int) -> str:
+    """Return a text with marks for "the second option", and then for "the third" too."""
+
+    def mark(match: re.Match[str]) -> str:
+        place = _ORDINALS[match[1].lower()]
+        return chr(_BARE + place % count) if place < count else match[0]
+
+    if not count or not _ORDINAL_OPTION.search(text):
+        return text
+    return _ORDINAL_AFTER.sub(mark, _ORDINAL_OPTION.sub(mark, text))
 
 
 def _keep_cue(match: re.Match[str]) -> str:
@@ -79,7 +104,7 @@ def _keep_cue(match: re.Match[str]) -> str:
 
 def drop_copied_options(marked: str, options: tuple[str, ...]) -> str:
     """Return a marked text without the places where all options are copied, one after the other."""
-    if len(options) < 2:
+    if len(options) < 2 or chr(_WITH_TEXT) not in marked:
         return marked
     between = r"(?:[\s,;.:|/•*–-]|\band\b|\bor\b|\d+\.){0,12}"
     copied = between.join(chr(_WITH_TEXT + index) for index in range(len(options)))
@@ -90,6 +115,17 @@ def drop_copied_options(marked: str, options: tuple[str, ...]) -> str:
 def option_texts(options: tuple[str, ...]) -> tuple[str, ...]:
     """Return the options without their letters, folded for comparison."""
     return tuple(fold_words(strip_letter(unicodedata.normalize("NFKC", option))) for option in options)
+
+
+_OPENING = re.compile(r"(?:because|(?:they|he|she|it|there|both)(?: (?:is|are|was|were))?|it's|to) ")
+_CORE_WORDS = 3  # fewer say too little to be taken for the option
+
+
+@functools.lru_cache(maxsize=1024)
+def option_cores(options: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the folded texts without an opening like "because" or "they are"; empty where that is not enough."""
+    cores = [_OPENING.sub("", text, count=1) if _OPENING.match(text) else text for text in option_texts(options)]
+    return tuple(core if len(core.split()) >= _CORE_WORDS and cores.count(core) == 1 else "" for core in cores)
 
 
 _Patterns = Sequence[tuple[int, re.Pattern[str]]]

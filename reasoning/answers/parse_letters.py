@@ -16,7 +16,9 @@ from omnisense.reasoning.answers.option_marks import (
     drop_copied_options,
     letter_of,
     letters_in,
+    mark_of,
     mark_options,
+    option_cores,
     option_texts,
 )
 from omnisense.reasoning.answers.statements import (
@@ -26,6 +28,7 @@ from omnisense.reasoning.answers.statements import (
     is_denied,
     refuses,
     revised_letter,
+    settle,
     stated,
     verdicts,
 )
@@ -35,13 +38,20 @@ _JOINERS = re.compile(
 )
 _ONE_WITH_TEXT = re.compile(rf"[^\w\ue000-\ue119]*{WITH_TEXT}[^\w✗✘❌×\ue000-\ue119]*")
 _LEADING = re.compile(
-    rf"(?:({WITH_TEXT})|({MARK})(?:\s*[^\w\s'\ue000-\ue119]|\s*\n|\s*$|\s+(?:because|since|as|given|due|for)\b))",
+    rf"(?:({WITH_TEXT})|({MARK})(?:\s*[^\w\s'?\ue000-\ue119]|\s*\n|\s*$|\s+(?:because|since|as|given|due|for)\b))",
     re.IGNORECASE,
 )
 _LEADING_LIST = re.compile(rf"(?:both\s+)?{MARK}(?:(?:[\s,;/&+.]|\band\b|\bor\b|和|或){{1,6}}{MARK})+", re.IGNORECASE)
 _LEADING_NO = re.compile(rf"{MARK}\W{{1,5}}no\b\W{{0,5}}{MARK}", re.IGNORECASE)  # "A. No, B"
 _LAST_LINE = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})[^\w\n\ue000-\ue119]*$")
+# "Best match: B" as the last line, "C." as the last sentence
+_LAST_LABEL = re.compile(rf"(?:^|\n)((?:[\w']+ ){{0,3}}[\w']+)\s*[:=–—-]\s*({MARK})[^\w\n\ue000-\ue119]*$")
+_LAST_SENTENCE = re.compile(rf"(?<=[^\W\ue000-\ue119][.!?] )({MARK})[^\w\n\ue000-\ue119]*$")
+_ASKED_BACK = re.compile(rf"[^.!?\n\ue000-\ue119]{{0,30}}({MARK})\s?\?")
 _LISTED = re.compile(rf"(?:(?:^|\n)[^\w\n\ue000-\ue119]*|(?={WITH_TEXT}))({MARK})")
+_TICKED = re.compile(r"([✗✘❌×✓✔✅☑])\s*([^✗✘❌×✓✔✅☑\n]+)")
+_BARE_LETTER = re.compile(r"\W*([A-Za-z])\W*")
+_ANY_MARK = re.compile(MARK)
 _BARE_CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
 _EXPLAINS = re.compile(r"\b(?:explanation|reason(?:ing|s)?|because|since|here's\s+why|why)\b|原因|解释", re.IGNORECASE)
 _CHOICE_OF_TWO = re.compile(rf"{MARK}[^.!?;\n]{{0,40}}\b(?:or|oder|ou|o)\b[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE)
@@ -58,11 +68,11 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         text: without markup.
         options: of the question, each with its letter.
     """
-    if bare_letter := re.fullmatch(r"\W*([A-Za-z])\W*", text):
+    if bare_letter := _BARE_LETTER.fullmatch(text):
         return Reading(bare_letter[1].upper(), "a bare letter")
     if exact := _exact_option(text, options):
         return Reading(exact, "the option's text")
-    marked = drop_copied_options(mark_options(text, options), options)
+    marked = settle(_mark_ticked(drop_copied_options(mark_options(text, options), options), options))
     if _ONE_WITH_TEXT.fullmatch(marked):
         return Reading(letters_in(marked), "the option's letter and text")
     spelled = _bare_letters(text)
@@ -70,6 +80,8 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading("", f"several letters where one is asked for ({spelled})")
     if len(spelled) == 1:
         return Reading(spelled, "a bare letter")
+    if not _ANY_MARK.search(marked):
+        return _only_mention(marked, options)
     if (revised := _revised_letter(marked)).how:
         return revised
     leading = _leading_letter(marked, options)
@@ -86,7 +98,21 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return leading
     if last := _LAST_LINE.search(marked):
         return Reading(letter_of(last[1]), "a letter on the last line")
+    if (last := _LAST_LABEL.search(marked)) and not is_denied(marked, last.start(2), last.end(2)):
+        return Reading(letter_of(last[2]), "a letter on the last line")
+    if last := _LAST_SENTENCE.search(marked):
+        return Reading(letter_of(last[1]), "a letter as the last sentence")
     return _only_mention(marked, options)
+
+
+def _mark_ticked(marked: str, options: tuple[str, ...]) -> str:
+    """Return a marked text with a mark for each option whose text alone stands behind a tick or cross."""
+
+    def mark(match: re.Match[str]) -> str:
+        letter = _exact_option(match[2], options)
+        return f"{match[1]} {mark_of(letter)}" if letter else match[0]
+
+    return _TICKED.sub(mark, marked)
 
 
 def _exact_option(text: str, options: tuple[str, ...]) -> str:
@@ -162,8 +188,12 @@ def _only_mention(marked: str, options: tuple[str, ...]) -> Reading:
         return Reading(texts, "the only option's text in it")
     if letters and texts:
         return Reading("", f"it names {letters} and the text of {texts}")
-    named = letters or texts
-    return Reading("", f"it names {' and '.join(named)}" if named else "no option is named")
+    if named := letters or texts:
+        return Reading("", f"it names {' and '.join(named)}")
+    if asked_back := _ASKED_BACK.fullmatch(marked):
+        return Reading(letter_of(asked_back[1]), "the only letter, as a question")
+    cores = _contained_options(marked, option_cores(options))
+    return Reading(cores, "the only option's words in it") if len(cores) == 1 else Reading("", "no option is named")
 
 
 def read_several(text: str, options: tuple[str, ...]) -> Reading:
@@ -176,7 +206,7 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
         )
     if options and _ALL.fullmatch(text):
         return Reading("".join(chr(65 + i) for i in range(len(options))), "all of them")
-    marked = mark_options(text, options)
+    marked = settle(_mark_ticked(mark_options(text, options), options))
     if options and (left_out := _ALL_BUT.fullmatch(marked)):
         kept = {chr(65 + i) for i in range(len(options))} - set(letters_in(left_out[1]))
         return Reading("".join(sorted(kept)), "all but some")

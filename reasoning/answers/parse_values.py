@@ -18,9 +18,10 @@ _NUMBER = re.compile(
     rf"(?!-\w)|([{''.join(_CHINESE)}])(?=[个位人名次张])",
     re.IGNORECASE,
 )
-# "one" that counts nothing: one of them, this one, one can see
+# "one" that counts nothing: one of them, this one, one can see; one of several, after their number; times of a clock
 _PRONOUN = re.compile(
-    r"(?:\b(?:this|that|the|which|each|every|any|some|another|other)\s+)one\b|\bone\s+(?:of|can|could|by|another)\b",
+    r"(?:\b(?:this|that|the|which|each|every|any|some|another|other)\s+)one\b|\bone\s+(?:of|can|could|by|another)\b"
+    r"|(?:,|:|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b|\b\d{1,2}(?::\d{2}){1,2}\b",
     re.I,
 )
 _TOTAL = re.compile(
@@ -29,6 +30,17 @@ _TOTAL = re.compile(
 )
 
 
+# "There are four people: two women, a man and a child"
+_SEES = re.compile(
+    r"\b(?:there\s+(?:is|are|were)|i\s+(?:can\s+)?(?:see|count|counted)|shows?)\s+(?:\w+\s+){0,2}$", re.IGNORECASE
+)
+# "three men and two women, so five people"
+_SO = re.compile(
+    r"\b(?:so|thus|therefore|hence|making|that's|that\s+is)\s+(?:there\s+(?:is|are)\s+|it's\s+|it\s+is\s+)?$",
+    re.IGNORECASE,
+)
+_AT_THE_END = re.compile(r"^(?:\s+\w+){0,3}\s*[.!]?\s*$")
+_BREAKDOWN = re.compile(r"^(?:\s+\w+){0,3}\s*(?:[:(]|[–—-]\s)")
 _AFTER_TOTAL = re.compile(r"^\s*(?:\w+\s+)?(?:in\s+total|altogether|in\s+all)\b", re.IGNORECASE)
 _SCALE = re.compile(
     r"\b(?:scale|range)\s+(?:of|from)?\s*\d+\s*(?:to|-|–)\s*\d+|(?<=\d)\s*(?:/|out\s+of)\s*10\b(?![./,]\d)",
@@ -49,9 +61,12 @@ def read_number(text: str) -> Reading:
     kept, ranges = _RANGE.subn(" ", kept)
     found = []
     for match in _NUMBER.finditer(kept):
+        before, after = kept[max(0, match.start() - 60) : match.start()], kept[match.end() : match.end() + 60]
         is_total = bool(
-            _TOTAL.search(kept[max(0, match.start() - 60) : match.start()])
-            or _AFTER_TOTAL.match(kept[match.end() : match.end() + 60])
+            _TOTAL.search(before)
+            or _AFTER_TOTAL.match(after)
+            or (_SEES.search(before) and _BREAKDOWN.match(after))
+            or (_SO.search(before) and _AT_THE_END.match(after))
         )
         found.append((_whole(_digits(match)), is_total))
     if not found and re.match(r"(?i)(?:there\s+(?:is|are)\s+)?no\s+\w+", text):
@@ -86,11 +101,16 @@ def _whole(value: str) -> str:
 
 _UNTRUE = r"(?:\b(?:not|never)|n't)\s+(?:\w+\s+)?(?:true|correct|right)\b|\b(?:untrue|incorrect)\b"
 _NOT_FALSE = r"(?:\bnot|n't)\s+(?:false|untrue|incorrect)\b"
-_YES = r"\b(?:yes|yeah|yep|yea|ja|oui|sí|true)\b|是的?"
+_YES = (
+    r"\b(?:yes|yeah|yep|yea|ja|oui|sí|true)\b|是的?|\A\W*(?:はい|네|예|sim|sì|да|evet)(?!\w)"
+    r"|\A\W*(?:affirmative|absolutely|definitely|certainly|indeed|correct)(?=\W*\Z)"
+)
 # "no" before a noun answers nothing: no doubt, no one, no way to tell
 _NO = (
     r"\bno\b(?!\s+(?!(?:because|since|as|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
-    rf"|{_UNTRUE}|\b(?:nope|false|nein|non)\b|不是的?|否"
+    rf"|{_UNTRUE}|\b(?:nope|false|nein|non)\b|不是的?|否|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır)(?!\w)"
+    r"|\A\W*(?:negative|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all)|unlikely"
+    r"|i\s+(?:don't\s+think\s+so|doubt\s+it))(?=\W*\Z)"
 )
 _YES_OR_NO = re.compile(rf"(?P<double_no>{_NOT_FALSE})|(?P<no>{_NO})|(?P<yes>{_YES})", re.IGNORECASE)
 _MAY_SUPPOSE = re.compile(r"\b(?:whether|if|ob)\b|是不|是否|不确定", re.IGNORECASE)

@@ -18,7 +18,7 @@ from omnisense.reasoning.answers.parse_letters import read_one, read_several
 from omnisense.reasoning.answers.parse_values import read_number, read_yes_no
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, VALUE_KINDS, Kind, Question
 
-PARSER_VERSION = 3  # raise it when any reply is parsed differently; every record carries it
+PARSER_VERSION = 4  # raise it when any reply is parsed differently; every record carries it
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,10 @@ def parse(reply: str, kind: Kind, options: Sequence[str] = (), form: str = "") -
     thinking, answers, where = _split_reply(reply, _CLEAN.get(kind, plain_text))
     if not answers:
         return Answer("", where, thinking)
+    if not where and kind not in BOX_KINDS and (own := _before_next_question(answers[0])):
+        reading = _read(own, kind, tuple(options))
+        if reading.value:
+            return Answer(reading.value, reading.how, thinking)
     readings = [_read_boxes(t, kind, form) if kind in BOX_KINDS else _read(t, kind, tuple(options)) for t in answers]
     if len({reading.value for reading in readings}) > 1:
         return Answer("", f"{len(readings)} answers that differ", thinking)
@@ -103,6 +107,16 @@ def _split_reply(reply: str, clean: Callable[[str], str]) -> tuple[str, list[str
         return thinking, boxed, "boxed: "
     plain = clean(text)
     return thinking, [plain] if plain else [], "" if plain else "the reply is empty"
+
+
+# a base model goes on with a question of its own
+_NEXT_QUESTION = re.compile(r"\n\W*(?:question|q|human|user|问题)\s*\d{0,3}\s*[:：]", re.IGNORECASE)
+
+
+def _before_next_question(text: str) -> str:
+    """Return what stands before a question that the reply goes on with; empty where it does not."""
+    found = _NEXT_QUESTION.search(text)
+    return text[: found.start()].strip() if found else ""
 
 
 def _take_thinking(text: str) -> tuple[str, str]:

@@ -20,12 +20,16 @@ _JOIN = (
     r"|和|或者?|还是|与|以及){1,6}"
 )
 _LIST = rf"({MARK}(?:(?:{_JOIN})?{MARK}){{0,9}})"
-_VERB = r"(?:\b(?:is|are|was|would\s+be|should\s+be|must\s+be|include|ist|sind|es|son|est|sont)\b|[是为])"
+_VERB = r"(?:\b(?:is|are|was|would\s+be|should\s+be|must\s+be|include|ist|sind|es|son|est|sont|é|è)\b|[是为は])"
 _IS = (
     r"(?:\s|\b(?:is|are|was|would\s+be|should\s+be|must\s+be|has\s+to\s+be|to\s+be|be|include|ist|lautet|sind|wäre|es|son|"
-    r"sería|est|sont|serait)\b|应该|[:=,]|->|→|是|为|选|'s\b|-)"
+    r"sería|est|sont|serait|é|è|jest)\b|应该|[:=,]|->|→|[是为选は은는이]|'s\b|[-–—])"
 )
-_ANSWER = r"(?:answer|response|conclusion|antwort|lösung|respuesta|réponse)s?\b|答案"
+_ANSWER = (
+    r"\b(?:(?:answer|response|conclusion|antwort|lösung)s?|ans|antwoord|cevap|ответ|odpowiedź)\b"
+    r"|\b(?:respuesta|réponse|risposta|resposta|alternativa|opzione)s?\b"
+    r"(?:\s+(?:corr?ecte?t?t?[ao]?s?|corret[ao]|giusta|certa|bonne))?|答案|答え|正解|정답|답"
+)
 _OPTION = r"(?:choice|option|selection|opción)s?\b|选项"  # a colon after it may only open the list of them
 _RIGHT = (
     r"(?:correct|right|true|answers?|best|likely|suitable|appropriate|accurate|fitting|better|richtig|korrekt|correct[ao]s?|"
@@ -41,20 +45,23 @@ _ANSWER_IS = re.compile(
 # "the most suitable one is B"
 _RIGHT_ONE_IS = re.compile(
     rf"\b(?:best|most\s+\w+|right|correct|only)\s+\w+(?:\s+that\s[^.;:!?,\n\ue000-\ue119]{{1,60}})?\s+(?:is|are)\s*:?\s*{_LIST}"
-    rf"|\bone\s+that\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s(?:is|are)\s+{_LIST}|\brichtig\s+ist\s+{_LIST}",
+    rf"|\bone\s+that\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s(?:is|are)\s+{_LIST}|\brichtig\s+ist\s+{_LIST}"
+    rf"|(?:^|[\n|;])\s*(?:correct|right)\s*[:=]\s*{_LIST}"
+    rf"|\b(?:corret[ao]|corretta|correct[ao]|correcte|giusta|certa|juiste|верный|правильный)\s+(?:é|è|es|est|is)\s+{_LIST}",
     re.IGNORECASE,
 )
 # "I choose B", "it's B", "the tone suggests B", "so B"
 _CHOOSES = re.compile(
-    rf"(?:\b(?:choose|chose|pick|select|go\s+with|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i'd\s+say"
-    r"|i\s+(?:would\s+)?say|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+to|suggests?|indicates?|wähle|nehme|elijo"
+    rf"(?:\b(?:choose|chose|pick|select|go\s+with|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
+    r"|i\s+(?:would\s+)?say|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|leaves|leaving|suggests?"
+    r"|indicates?|wähle|nehme|elijo|direi|scelgo|escolho|kies"
     rf"|escojo|choisis)\s+:?|应?故?选择?:?\s*){_HEDGE}{_LIST}"
     rf"|\b(?:so|therefore|thus|hence)\s*,?\s*{_LIST}(?=\s*(?:[.,;!]|$))",
     re.IGNORECASE,
 )
 # "B is the best answer", "B fits best"
 _IS_RIGHT = re.compile(
-    rf"{_LIST}\W{{0,3}}(?:\s*(?:\b(?:is|are|seems|looks|appears|would\s+be|must\s+be|ist|sind|es|son|est|sont)\b|是)\s*"
+    rf"{_LIST}\W{{0,3}}(?:\s*\bit\s+is\b|\s*(?:\b(?:is|are|seems|looks|appears|would\s+be|must\s+be|ist|sind|es|son|est|sont)\b|是)\s*"
     rf"(?:(?:to\s+be|the|a|la|el|le|die|most|by\s+far|clearly|also|both|all)\s+){{0,4}}(?:{_RIGHT})"
     rf"|\s*(?:正确|最)|\s+(?:best\s+)?(?:fits?|matches|describes|captures|passt|apply|applies)\b|\s+the\s+(?:better|best|correct|right)\b"
     r"|\s+wählen\b)",
@@ -63,7 +70,7 @@ _IS_RIGHT = re.compile(
 # "At first B seems right", "while B is tempting"
 _CONCEDES = re.compile(
     r"\b(?:while|although|though|even\s+if|at\s+first|initially|first\s+(?:instinct|thought|impression|guess)|tempt(?:ed|ing)"
-    r"|seemed|(?:may|might|could)\s+(?:seem|look|appear|think|say|read|argue|call|expect)|obwohl|zunächst|aunque|bien\s+que)\b"
+    r"|seemed|(?:may|might|could|would)\s+(?:seem|look|appear|think|say|read|argue|call|expect)|obwohl|zunächst|aunque|bien\s+que)\b"
     r"|起初|虽然|尽管|乍一?看|一开始",
     re.IGNORECASE,
 )
@@ -95,15 +102,16 @@ _REFUSES = re.compile(
 )
 _NOT = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|doubt|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than"
-    r"|instead\s+of|rule\s+out|rules\s+out|anything\s+but|no\s+es|jamás|nunca"
+    r"|instead\s+of|rule\s+out|rules\s+out|anything\s+but|no\s+es|jamás|nunca|non|não|niet|geen|не"
     r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$))\b|n't\b|不|并非|排除",
     re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
-    rf"^(?:(?:{_JOIN}){MARK})*[^\w.,;!?(\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|would|ist|sind|est|es)\b)?"
+    rf"^(?:(?:{_JOIN}){MARK})*[^\w.,;!?(\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|would|ist|sind|est|es|é|è|está)\b)?"
     r"\s*(?:cannot|can't|isn't|aren't|n't|not\b|all\s+\w+\s+(?:wrong|incorrect)"
     r"|(?:the\s+)?(?:wrong|incorrect|least|worst)|false|out\b|unlikely|ruled|excluded"
-    r"|contradicted|be\s+(?:ruled|excluded|eliminated)|falsch|nicht|pas\b|incorrect[oa]|均?不|错误)",
+    r"|contradicted|be\s+(?:ruled|excluded|eliminated)|falsch|nicht|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
+    r"|non\b|niet\b|fout\b|не\b|невер|均?不|错误)",
     re.IGNORECASE,
 )
 _CLAUSE_START = re.compile(
@@ -214,6 +222,24 @@ def revised_letter(tail: str) -> str:
     return letters_in(match[1]) if match else ""
 
 
+# "if I had to pick, D"
+_FORCED = re.compile(
+    r"\bif\s+(?:i\s+)?(?:had|have|must|were|am|forced|pressed)\b(?:\s+\w+){0,4}?\s+(?:pick|choose|guess|answer|decide|bet)\b"
+    r"(?:\s+(?:one|now))?\s*,?\s*(?:(?:i'd|i\s+would|i'll)\s+(?:say|pick|choose|guess|go\s+with|bet\s+on)"
+    r"|it(?:'s|\s+is|\s+would\s+be|'d\s+be))?",
+    re.IGNORECASE,
+)
+_ANYTHING_BUT = re.compile(r"\banything\s+but\b", re.IGNORECASE)
+# "between B and C, C fits better"
+_BETWEEN = re.compile(rf"\bbetween\s+{MARK}\s+(?:and|or)\s+{MARK}\s*,", re.IGNORECASE)
+
+
+def settle(marked: str) -> str:
+    """Return a text whose forced choices ("if I had to pick, B") are choices, without the pairs it chooses between."""
+    marked = _ANYTHING_BUT.sub("not", marked)
+    return _BETWEEN.sub(",", _FORCED.sub("I choose ", marked))
+
+
 def refuses(text: str) -> bool:
     """Whether a reply says that it cannot answer."""
     return bool(_REFUSES.search(text))
@@ -227,11 +253,19 @@ _VERDICT = re.compile(
 )
 
 
+# "✅ A, ❌ B"
+_TICK_BEFORE = re.compile(rf"(?:([✗✘❌×])|[✓✔✅☑])\s*({MARK})")
+
+
 def verdicts(marked: str) -> dict[str, bool]:
     """Return the options that a list of verdicts judges, and how; empty when it is no such list."""
     judged: dict[str, bool] = {}
-    for match in _VERDICT.finditer(marked):
-        letter, is_right = letters_in(match[1]), bool(match[3])
+    first = re.search(rf"[✗✘❌×✓✔✅☑]|{MARK}", marked)
+    if first and not re.match(MARK, first[0]):
+        found = [(letters_in(match[2]), not match[1]) for match in _TICK_BEFORE.finditer(marked)]
+    else:
+        found = [(letters_in(match[1]), bool(match[3])) for match in _VERDICT.finditer(marked)]
+    for letter, is_right in found:
         if judged.setdefault(letter, is_right) != is_right:
             return {}
     return judged if len(judged) > 1 and set(judged) == set(letters_in(marked)) else {}
