@@ -33,6 +33,7 @@ from omnisense.errors import InputError
 @click.option("--max-turns", default=4, show_default=True, metavar="N", help="Turns that run at the same time.")
 @click.option("--max-queue", default=64, show_default=True, metavar="N", help="Turns that wait; more get 429.")
 @click.option("--max-sessions", default=8, show_default=True, metavar="N", help="Live sessions at the same time.")
+@click.option("--max-sessions-per-key", default=8, show_default=True, metavar="N", help="Live sessions of one key.")
 @click.option("--voice", default="hibari", show_default=True, metavar="NAME", help="Voice of live sessions, or none.")
 @click.option("--rate", default=600.0, show_default=True, metavar="N", help="Requests per minute and key.")
 @click.option(
@@ -60,6 +61,7 @@ def serve_command(
     max_turns: int,
     max_queue: int,
     max_sessions: int,
+    max_sessions_per_key: int,
     voice: str,
     rate: float,
     runs: Path | None,
@@ -104,6 +106,7 @@ def serve_command(
             max_turns=max_turns,
             max_queue=max_queue,
             max_sessions=max_sessions,
+            max_sessions_per_key=max_sessions_per_key,
             requests_per_minute=rate,
             runs=runs,
             uploads=uploads,

@@ -51,6 +51,8 @@ async def realtime(socket: WebSocket) -> None:
             raise ServiceError(503, "the server is shutting down", "shutting_down")
         if len(service.live) >= service.settings.max_sessions:
             raise too_many("all live sessions are taken", _FULL_S, "sessions_full")
+        if sum(other.owner == owner for other in service.live) >= service.settings.max_sessions_per_key:
+            raise too_many("all live sessions of this key are taken", _FULL_S, "concurrency")
         if socket.query_params.get("model", MODEL) != MODEL:
             raise ServiceError(404, f"there is no such model here: use '{MODEL}'", "model_not_found", "model")
     except ServiceError as refused:
@@ -78,7 +80,7 @@ class Connection:
     """
 
     def __init__(self, socket: WebSocket, service: Service, owner: str) -> None:
-        self._socket, self._service, self._owner = socket, service, owner
+        self._socket, self._service, self.owner = socket, service, owner
         self._config = client.SessionConfig()
         self._live_settings = LiveSettings()
         self._thread_id: str | None = None
@@ -143,7 +145,7 @@ class Connection:
         """Take the session's events to the client, in a thread of its own."""
         for event in session.events():
             if isinstance(event, live.ReplyWritten):
-                self._service.escalations.report(self._owner, self._thread_id, event.response.safety)
+                self._service.escalations.report(self.owner, self._thread_id, event.response.safety)
             elif isinstance(event, live.ReplyEnded):
                 self._measure(event.latency)
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -226,7 +228,7 @@ class Connection:
     async def _live(self) -> LiveSession:
         if self._session is None:
             voice: Voice = self._service.voice if self._translator.speaks else NoVoice()
-            stored = self._service.stored_name(self._owner, self._thread_id)
+            stored = self._service.stored_name(self.owner, self._thread_id)
             self._session = await asyncio.to_thread(
                 LiveSession, self._service.agent, voice, self._live_settings, stored
             )

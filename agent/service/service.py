@@ -33,7 +33,13 @@ _log = logging.getLogger(__name__)
 
 
 class Live(Protocol):
-    """A live connection."""
+    """A live connection.
+
+    Attributes:
+        owner: of the key.
+    """
+
+    owner: str
 
     async def drain(self, timeout_s: float) -> None:
         """Let the turn that has begun end, then close."""

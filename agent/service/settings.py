@@ -34,6 +34,7 @@ class ServiceSettings(BaseModel):
         max_turns_per_key: how many of both one key may have at the same time.
         requests_per_minute: of one key.
         max_sessions: live sessions at the same time.
+        max_sessions_per_key: how many of them one key may have.
         max_session_lag_s: a live client that has not read for so long is cut off.
         upload_hours: how long an uploaded clip is kept.
         uploads: folder for uploaded clips; None: one in the user's data folder.
@@ -61,6 +62,7 @@ class ServiceSettings(BaseModel):
     max_turns_per_key: int = Field(default=64, ge=1)
     requests_per_minute: float = Field(default=600.0, gt=0)
     max_sessions: int = Field(default=8, ge=1)
+    max_sessions_per_key: int = Field(default=8, ge=1)
     max_session_lag_s: float = Field(default=10.0, gt=0)
     upload_hours: float = Field(default=24.0, gt=0)
     uploads: Path | None = None
