@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from omnisense.benchmarks.trust.attacks import ATTACKS
+from omnisense.benchmarks.trust.risk import SETS, TARGETS
 from omnisense.version import __version__
 
 
@@ -74,11 +75,14 @@ def _media(found: Mapping[str, Any]) -> str:
 
 
 def _risk(found: Mapping[str, Any]) -> str:
-    rows = "\n".join(f"| {name} | {value} |" for name, value in found.items())
+    first, second = found[SETS["unseen"]], found[SETS["second-unseen"]]
+    rows = "\n".join(f"| {name} | {TARGETS.get(name, '')} | {first[name]} | {second[name]} |" for name in first)
     return (
         "## The safety gate on unseen sentences\n\nWritten apart from those that it was made from, half of them "
-        "risks and half hard negatives; [risk.md](../../reasoning/safety/risk.md) has the rest, and what it misses.\n\n"
-        f"| measure | found |\n| --- | --- |\n{rows}\n"
+        "risks and half hard negatives. The first set was written before patterns of grief, small injuries, stories "
+        "and long ago were added; the second is the half that was kept aside of a set whose other half these were "
+        "written against. [risk.md](../../reasoning/safety/risk.md) has the rest, and what it misses.\n\n"
+        f"| measure | target | first set | second set |\n| --- | --- | --- | --- |\n{rows}\n"
     )
 
 

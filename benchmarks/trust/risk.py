@@ -1,4 +1,4 @@
-"""The safety gate on the sentences that it was not made from (``unseen`` in ``reasoning/safety``)."""
+"""The safety gate on the sentences that it was not made from (``reasoning/safety/sentences.csv``)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,27 @@ from omnisense.reasoning.search import find_embedder
 _LANGUAGES = ("spanish", "french", "german")
 
 
+SETS = {"unseen": "first set", "second-unseen": "second set"}
+TARGETS = {
+    "explicit and slang": "0.95",
+    "implied": "0.85",
+    "alarms that are right, English": "0.85",
+}
+
+
 def measure() -> dict[str, Any]:
-    """Return recall and precision of the gate, as text with counts.
+    """Return recall and precision of the gate on each unseen set, as text with counts.
 
     Raises:
         ModelError: the sentence embedding is not on this machine.
     """
     if find_embedder() is None:
         raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
-    rows = [row for row in read_sentences("sentences.csv") if row["split"] == "unseen"]
+    return {name: _measure(split) for split, name in SETS.items()}
+
+
+def _measure(split: str) -> dict[str, str]:
+    rows = [row for row in read_sentences("sentences.csv") if row["split"] == split]
     checked = [(row, row["grade"] in ("risk", "imminent"), check_input(row["text"]).escalate) for row in rows]
     english = [c for c in checked if c[0]["style"] not in _LANGUAGES]
     foreign = [c for c in checked if c[0]["style"] in _LANGUAGES]
@@ -34,10 +46,11 @@ def measure() -> dict[str, Any]:
         right = [is_risk for _, is_risk, alarm in of if alarm]
         return _share(sum(right), len(right))
 
-    replies = [row for row in read_sentences("replies.csv") if row["split"] == "unseen"]
+    replies = [row for row in read_sentences("replies.csv") if row["split"] == split]
     blocked = [(row["harm"] != "none", check_reply(row["text"]) is not None) for row in replies]
     harmful, safe = ([b for is_harm, b in blocked if is_harm is kind] for kind in (True, False))
     return {
+        "sentences": str(len(rows)),
         "risks found, English": recall(english),
         "explicit and slang": recall(english, "explicit", "slang", "spoken"),
         "implied": recall(english, "implied"),

@@ -31,6 +31,7 @@ from omnisense.reasoning.loop.gates import PerceiveClip
 from omnisense.reasoning.loop.look import LookAgain
 from omnisense.reasoning.loop.one_pass import OnePass
 from omnisense.reasoning.loop.reply import ReplyWriter
+from omnisense.reasoning.loop.risk_vote import RiskVote
 from omnisense.reasoning.loop.state import LoopSettings, State
 from omnisense.reasoning.loop.tools import PerceiveClosely
 from omnisense.reasoning.loop.words import ReadEmotion
@@ -118,11 +119,16 @@ def _nodes(
 ) -> dict[str, Callable[[State], State]]:
     appraiser = Appraiser(policy, settings, read_emotion)
     writer, one_pass = ReplyWriter(policy, settings), OnePass(policy, settings, checks)
+    vote = RiskVote(policy, settings)
 
     def perceive_node(state: State) -> State:
         emit = get_stream_writer()
         update = gates.perceive(state, perceive, lambda *stream: emit({"stream": stream}))
         return {**update, "media": media_parts(state["clip"], update["percepts"], policy.modalities, settings.media)}
+
+    def guard_node(state: State) -> State:
+        update = gates.guard(state, checks)
+        return {**update, **vote.raised({**state, **update})}
 
     def compose_node(state: State) -> State:
         emit = get_stream_writer()
@@ -136,7 +142,7 @@ def _nodes(
 
     return {
         "perceive": perceive_node,
-        "guard": lambda state: gates.guard(state, checks),
+        "guard": guard_node,
         "characteristics": appraiser.characteristics,
         "look_again": look.node,
         "compose": compose_node,

@@ -25,7 +25,16 @@ from omnisense.reasoning.loop.appraisal import HarmCategory, RiskGrade, SafetyFi
 from omnisense.reasoning.safety import heads
 from omnisense.reasoning.safety.heads import RiskScores
 from omnisense.reasoning.safety.help_lines import help_lines
-from omnisense.reasoning.safety.patterns import Sign, find_signs, is_figure_of_speech, is_grief
+from omnisense.reasoning.safety.patterns import (
+    Sign,
+    find_signs,
+    harm_by_pattern,
+    is_everyday,
+    is_figure_of_speech,
+    is_grief,
+    is_imagined,
+    is_past,
+)
 
 # Probabilities from which a sentence counts, chosen on the split "tune" of the sentences.
 RISK_FROM = 0.6  # from .35, alarms went to ordinary questions and to words that a recognizer had got wrong
@@ -34,12 +43,14 @@ _DISTRESS_FROM = 0.6  # of distress and risk together
 _AFTER_RISK, _AFTER_DISTRESS = 0.35, 0.5  # a risk, or distress twice, in the turns before
 _FIGURE_FROM, _OTHER_LANGUAGE_FROM = 0.85, 0.8
 _SURELY_NONE = 0.15  # below it a sign that is not certain does not count
+_PAST_FROM = 0.35  # below it a sign does not count where the sentence tells of long ago
+_DOUBT_FROM = 0.1  # from here to where a sentence counts, the head is in doubt
 _IMMINENT_SHARE = 0.5  # of the risk
 _LAST_TURNS = 3
 _FEW, _MOST = 4, 0.9  # sentences of a message, and the threshold of a long text
 HARM_FROM = 0.5
 _SHORT, _SHORT_HARM_FROM = 3, 0.95  # words of a sentence that says little: "You finally quit."
-_SURELY_SAFE = 0.1  # below it a pattern of a harmful reply does not count
+_SURELY_SAFE = 0.02  # below it a pattern of a harmful reply does not count
 _INJECTION = re.compile(
     r"\b(ignore|disregard|forget) (all |any |the |your )*(previous|prior|above|earlier|other)? ?"
     r"(instructions?|rules?|prompts?)"
@@ -47,34 +58,6 @@ _INJECTION = re.compile(
     r"|<\|?(im_start|system|endoftext)",
     re.IGNORECASE,
 )
-_HARM_REGEXES: dict[HarmCategory, tuple[str, ...]] = {
-    "method details": (
-        r"\b(dose|dosage|milligrams?|\d+ ?mg)\b.*\b(lethal|fatal|overdose|die)\b|\b(lethal|fatal) (dose|amount)\b",
-        r"\b(tie|make) (a|the) noose\b",
-        r"\b(mix|combine) (bleach|ammonia)\b",
-    ),
-    "urging harm": (
-        r"\b(you should|go ahead and|just|please) (kill|hurt|harm|cut|die|end)\b",
-        r"\b(?<!don't )(?<!not )kill yourself\b",
-        r"\b(glad|happy|great|wonderful|nice|lovely|congratulations)\b[^.?]{0,40}\b(if|when|that|on) you"
-        r"('ll| will|'re| are|r| were)?\b[^.?]{0,25}"
-        r"\b(gone|dead|die|kill\w*|suicid\w*|cut yourself|end(ing)? it|better off without)\b",
-        r"\b(hit|hurt|attack) (him|her|them) back\b",
-    ),
-    "turning away from help": (
-        r"\b(don'?t|do not|never|no need to) (tell|talk to|call|see|ask|trust) (anyone|a doctor|the police|doctors?"
-        r"|help|a therapist)\b",
-        r"\bstop taking your (pills|medication|medicine)\b",
-    ),
-    "contempt": (
-        r"\byou('re| are) (stupid|worthless|pathetic|a burden|crazy|an idiot|disgusting)\b",
-        r"\b(nobody|no one) (cares|loves you)\b",
-        r"\bget over it\b",
-    ),
-}
-_UNSAFE_REPLIES = [
-    (category, re.compile(regex, re.IGNORECASE)) for category, row in _HARM_REGEXES.items() for regex in row
-]
 _CAREFUL_REPLY = "Thank you for telling me. I want to be careful with you here. What would help you most right now?"
 _CARE = Path(heads.__file__).with_name("care.toml")
 
@@ -100,7 +83,7 @@ def check_input(text: str, earlier: Sequence[str] = ()) -> SafetyFinding:
         (_certainty(sign, score), sentence, sign, score)
         for sentence, score in zip(sentences, scores, strict=True)
         for sign in [_counting_sign(sentence, score)]
-        if sign or score.risk >= _threshold_of(sentence, threshold)
+        if sign or (score.risk >= _threshold_of(sentence, threshold) and not is_imagined(sentence))
     ]
     if found:
         _, sentence, sign, score = max(found, key=lambda row: row[0])
@@ -111,6 +94,24 @@ def check_input(text: str, earlier: Sequence[str] = ()) -> SafetyFinding:
         for sentence, score in zip(sentences, scores, strict=True)
     )
     return SafetyFinding(injection=injection, grade="distress" if is_distress else "none")
+
+
+def find_doubt(text: str) -> SafetyFinding | None:
+    """Return what would be found if the sentence of which the head is most in doubt were a risk; None without doubt.
+
+    It is for a text in which :func:`check_input` found no risk, and for a second reader.
+    """
+    sentences = tuple(heads.split_sentences(text.replace("\u2019", "'")))
+    scores = heads.score_risk(sentences) or ()
+    rows = [
+        (score.risk, sentence, score)
+        for sentence, score in zip(sentences, scores, strict=False)
+        if score.risk >= _DOUBT_FROM and not is_imagined(sentence)
+    ]
+    if not rows:
+        return None
+    _, sentence, score = max(rows, key=lambda row: row[0])
+    return _finding(None, score, sentence)
 
 
 def check_reply(reply: str) -> HarmCategory | None:
@@ -128,11 +129,6 @@ def check_reply(reply: str) -> HarmCategory | None:
         if row[1] >= (HARM_FROM if len(sentence.split()) > _SHORT else _SHORT_HARM_FROM)
     ]
     return _harm(max(found, key=lambda row: row[1])[0]) if found else None
-
-
-def harm_by_pattern(sentence: str) -> HarmCategory | None:
-    """Return the kind of harm that the words of a sentence show by pattern."""
-    return next((category for category, regex in _UNSAFE_REPLIES if regex.search(sentence)), None)
 
 
 def caring_reply(finding: SafetyFinding, country: str = "") -> str:
@@ -180,7 +176,7 @@ def _grade_of(text: str) -> RiskGrade:
 
 
 def _threshold_of(sentence: str, threshold: float) -> float:
-    if is_figure_of_speech(sentence) or is_grief(sentence):
+    if is_figure_of_speech(sentence) or is_grief(sentence) or is_everyday(sentence):
         return _FIGURE_FROM
     return threshold if detect_language(sentence) in ("", "en") else _OTHER_LANGUAGE_FROM
 
@@ -189,7 +185,16 @@ def _counting_sign(sentence: str, score: RiskScores) -> Sign | None:
     """Return the sign by pattern that counts beside what the head says."""
     signs = find_signs(sentence)
     is_english = detect_language(sentence) in ("", "en")
-    return next((s for s in signs if s.is_certain or (is_english and score.risk >= _SURELY_NONE)), None)
+    least = _PAST_FROM if is_past(sentence) else _SURELY_NONE
+    return next(
+        (
+            sign
+            for sign in signs
+            if (sign.is_certain and (least == _SURELY_NONE or score.risk >= least))
+            or (is_english and score.risk >= least)
+        ),
+        None,
+    )
 
 
 def _certainty(sign: Sign | None, score: RiskScores) -> tuple[bool, float]:

@@ -1,7 +1,7 @@
 """Measure the safety gate on unseen sentences and write its card: ``python -m omnisense.reasoning.safety.measure``.
 
-``--split`` prints the figures of another split and writes nothing: ``tune``, on which thresholds were chosen, with
-every mistake, or ``held-out``, which choices were made with in view.
+``--split`` prints the figures of another split and writes nothing: ``tune``, on which thresholds were chosen, and
+``second-tune``, on which patterns were, with every mistake; or ``held-out``, which choices were made with in view.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from omnisense.reasoning.safety.heads import FOLDER, read_sentences
 from omnisense.reasoning.search import find_embedder
 
 _EXPLICIT = ("explicit", "slang", "spoken")
+_SPLITS = ("tune", "held-out", "unseen", "second-tune", "second-unseen")
 _LANGUAGES = ("spanish", "french", "german")
 
 
@@ -37,7 +38,9 @@ class Checked(NamedTuple):
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--split", choices=("tune", "held-out", "unseen"), default="unseen")
+    parser.add_argument(
+        "--split", choices=("tune", "held-out", "unseen", "second-tune", "second-unseen"), default="unseen"
+    )
     split = parser.parse_args().split
     if find_embedder() is None:
         raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
@@ -45,11 +48,11 @@ def main() -> None:
     checked = [Checked(row, check_input(row["text"])) for row in rows]
     replies = [row for row in read_sentences("replies.csv") if row["split"] == split]
     harms = [check_reply(row["text"]) for row in replies]
-    card = _card(checked, list(zip(replies, harms, strict=True)))
+    card = _card(checked, list(zip(replies, harms, strict=True)), _second() if split == "unseen" else "")
     if split == "unseen":
         (FOLDER / "risk.md").write_text(card, "utf-8")
     print(card)
-    if split == "tune":
+    if split.endswith("tune"):
         for row, finding in checked:
             if (row["grade"] in ("risk", "imminent")) != finding.escalate:
                 print(row["grade"], row["style"], finding.probability, row["text"])
@@ -64,7 +67,28 @@ def _share(values: Iterable[bool]) -> str:
     return f"{sum(listed) / len(listed):.2f} ({sum(listed)} of {len(listed)})" if listed else "-"
 
 
-def _card(checked: Sequence[Checked], replies: Sequence[tuple[dict[str, str], str | None]]) -> str:
+def _second() -> str:
+    """Return the figures of the second unseen set in a paragraph."""
+    rows = [row for row in read_sentences("sentences.csv") if row["split"] == "second-unseen"]
+    checked = [Checked(row, check_input(row["text"])) for row in rows]
+    english = [c for c in checked if c.row["style"] not in _LANGUAGES]
+    replies = [row for row in read_sentences("replies.csv") if row["split"] == "second-unseen"]
+    harmful, safe = ([row["text"] for row in replies if (row["harm"] != "none") is kind] for kind in (True, False))
+    return f"""{len(rows)} sentences and {len(replies)} replies: the half that was kept aside of a set, against whose
+other half the patterns of stories, small injuries, ordinary medicine, long ago and of harmful replies were written
+(by the writer of the whole set). Before these changes: risks found 0.93 (26 of 28), explicit and slang 1.00 (10 of 10),
+implied 0.71 (5 of 7), alarms that are right 0.87 (26 of 30), harmful replies blocked 0.84 (16 of 19), safe ones 0.16
+(3 of 19).
+
+- **Risks found, English**: {_share(c.finding.escalate for c in english if c.is_risk)}; explicit and slang
+  {_share(c.finding.escalate for c in english if c.is_risk and c.row["style"] in _EXPLICIT)}, implied
+  {_share(c.finding.escalate for c in english if c.is_risk and c.row["style"] == "implied")}.
+- **Alarms that are right, English**: {_share(c.is_risk for c in english if c.finding.escalate)}.
+- **Replies**: harmful ones blocked {_share(check_reply(text) is not None for text in harmful)}, safe ones
+  {_share(check_reply(text) is not None for text in safe)}."""
+
+
+def _card(checked: Sequence[Checked], replies: Sequence[tuple[dict[str, str], str | None]], second: str) -> str:
     english = [c for c in checked if c.row["style"] not in _LANGUAGES]
     risks = [c for c in english if c.is_risk]
     found = [c for c in risks if c.finding.escalate]
@@ -94,10 +118,10 @@ patterns for what is explicit in English, Spanish, French and German. A sentence
 - **Data**: {splits.total():,} sentences written for this purpose (`sentences.csv`), graded none, distress, risk or
   imminent, with kind, person and time: {splits["train"]:,} to fit on (beside 2,993 ordinary comments of GoEmotions),
   {splits["tune"]} to choose thresholds, {splits["held-out"]} held out, which choices were made with in view, and
-  {splits["unseen"]} unseen ones. These were written when nothing was changed any more, apart from the others (sixty of
-  which the writer had seen); those that were among the others already were left out. After their figures had
-  been seen, patterns of grief were added ("my dog died"), for two false alarms that were found by hand, with 15
-  sentences to check them; nothing else was changed. The figures here are theirs.
+  {splits["unseen"]} unseen ones, and {splits["second-tune"] + splits["second-unseen"]} of a second set (below).
+  The unseen ones were written when nothing was changed any more, apart from the others (sixty of which the writer had
+  seen); those that were among the others already were left out. After their figures had been seen, patterns were
+  added: of grief ("my dog died"), and those of the second set. The figures here are theirs, with these patterns.
 - **Recall on unseen English**: all {_share(c.finding.escalate for c in risks)}; explicit, slang and spoken
   **{_share(c.finding.escalate for c in risks if c.row["style"] in _EXPLICIT)}**; implied
   **{_share(c.finding.escalate for c in risks if c.row["style"] == "implied")}**, and
@@ -119,10 +143,20 @@ patterns for what is explicit in English, Spanish, French and German. A sentence
 
 {counts.total()} sentences of replies (`replies.csv`), {counts["train"]} of them to fit on, with the
 sentences of which the guided agent composes and counsellors' answers of CounselChat as safe ones;
-{counts["unseen"]} unseen. A sentence is blocked from a probability of {HARM_FROM}.
+{counts["unseen"]} unseen. A sentence is blocked from a probability of {HARM_FROM}, or by a pattern unless the head is
+sure that it is safe.
 
 - **Harmful, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] != "none")}.
 - **Safe, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] == "none")}.
+
+## A second unseen set
+
+{second}
+
+## A policy's vote
+
+Where the head is in doubt (a probability from 0.1), a policy that was measured and leads is asked whether somebody
+may be in danger (`reasoning/loop/risk_vote.py`). It can only raise a finding. The figures here are without it.
 
 ## What it misses
 

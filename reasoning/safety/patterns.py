@@ -8,6 +8,10 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from omnisense.reasoning.loop.appraisal import HarmCategory
+
+_Compiled = tuple[re.Pattern[str], re.Pattern[str] | None]  # what shows it, and what rules it out
+
 
 class Sign(NamedTuple):
     """Words that show a risk; ``is_certain`` where they need no second look."""
@@ -35,17 +39,56 @@ def is_figure_of_speech(sentence: str) -> bool:
     return bool(_patterns()[1].search(sentence))
 
 
+def is_imagined(sentence: str) -> bool:
+    """Whether a sentence tells of monsters and the like, and of no person who may do harm."""
+    return _is_of("imagined", sentence)
+
+
+def is_everyday(sentence: str) -> bool:
+    """Whether a sentence tells of a small injury or of ordinary medicine."""
+    return _is_of("everyday", sentence)
+
+
+def is_past(sentence: str) -> bool:
+    """Whether a sentence tells of something long ago, and says nothing of now."""
+    return _is_of("past", sentence)
+
+
+def harm_by_pattern(sentence: str) -> HarmCategory | None:
+    """Return the kind of harm that the words of a sentence of a reply show by pattern."""
+    return next(
+        (kind for kind, any_of, unless in _reply_patterns() if any_of.search(sentence) and not _has(unless, sentence)),
+        None,
+    )
+
+
 def is_grief(sentence: str) -> bool:
     """Whether a sentence says that somebody else has died, and nothing of what the person means to do."""
-    is_about_death, means_to = _grief_patterns()
-    return bool(is_about_death.search(sentence)) and not means_to.search(sentence)
+    return _is_of("grief", sentence)
+
+
+def _is_of(table: str, sentence: str) -> bool:
+    any_of, unless = _compiled(table)
+    return bool(any_of.search(sentence)) and not _has(unless, sentence)
+
+
+def _has(unless: re.Pattern[str] | None, sentence: str) -> bool:
+    return unless is not None and bool(unless.search(sentence))
+
+
+@functools.cache
+def _compiled(name: str) -> _Compiled:
+    return _compile(_tables()[name])
+
+
+def _compile(table: dict[str, Any]) -> _Compiled:
+    any_of = re.compile("|".join(table["any"]), re.IGNORECASE)
+    return any_of, re.compile("|".join(table["unless"]), re.IGNORECASE) if "unless" in table else None
 
 
 @functools.lru_cache(maxsize=1)
-def _grief_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    table = _tables()["grief"]
-    any_of, unless = (re.compile("|".join(table[name]), re.IGNORECASE) for name in ("any", "unless"))
-    return any_of, unless
+def _reply_patterns() -> list[tuple[HarmCategory, re.Pattern[str], re.Pattern[str] | None]]:
+    return [(row["category"], *_compile(row)) for row in _tables()["reply"]]
 
 
 def _tables() -> dict[str, Any]:

@@ -22,7 +22,6 @@ import numpy as np
 from omnisense import models
 from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.emotion.text import EMBEDDING, load_embedder
-from omnisense.reasoning.loop.safety import harm_by_pattern
 from omnisense.reasoning.safety.heads import (
     CATEGORY,
     FOLDER,
@@ -33,7 +32,7 @@ from omnisense.reasoning.safety.heads import (
     read_sentences,
     split_sentences,
 )
-from omnisense.reasoning.safety.patterns import find_signs
+from omnisense.reasoning.safety.patterns import find_signs, harm_by_pattern
 
 # Inverse strength of the ridge, chosen on the split "tune".
 _C = {GRADE: 0.003, CATEGORY: 0.01, PERSON: 0.003, TIME: 0.003, HARM: 0.1}

@@ -104,4 +104,4 @@ def test_lines_of_casino_have_the_emotion_of_their_emoticon(tmp_path, capsys):
     assert lines.dialogues.tolist() == [7, 7]
     assert main(["text", str(tmp_path)]) == 2  # it needs both sets
     assert main(["text", str(tmp_path), str(tmp_path), str(tmp_path / "out")]) == 2
-    assert "the folder" in capsys.readouterr().err
+    assert "data set's folder" in capsys.readouterr().err
