@@ -71,11 +71,13 @@ class Endpointing:
     def _has_second_look(self, turn: OpenTurn, pause: Pause, now_s: float) -> bool:
         """Look again once the pause has lasted; return whether other words were found by that."""
         again = pause.again
+        if turn.ended is not None:
+            return False
         if again is None:
             if not pause.was_seen_again and pause.complete is not None and self._speech.silent_s >= _LOOK_AGAIN_S:
                 turn.look_again(self._speech.heard_s, now_s)
             return False
-        if turn.ended is not None or not (again.words.is_done(now_s) and again.audio.is_done(now_s)):
+        if not (again.words.is_done(now_s) and again.audio.is_done(now_s)):
             return False
         words = pause.words
         turn.take_second_look()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ def voice() -> HibariVoice:
 
 @pytest.mark.slow
 @pytest.mark.models
-@pytest.mark.parametrize("name", ["barge_in", "backchannel", "hesitation"])
+@pytest.mark.parametrize("name", ["barge_in", "backchannel", "hesitation", "silence"])
 def test_scenarios_go_as_they_say(name: str, perception: Any, voice: HibariVoice) -> None:
     scenario = read_scenario(SCENARIOS / f"{name}.yaml")
     agent = scripted_agent(scenario, Agent(ScriptedPolicy(), perception, None))
@@ -91,6 +93,26 @@ def test_real_speech_is_heard_seen_and_answered(perception: Any, voice: HibariVo
 
 @pytest.mark.slow
 @pytest.mark.models
+def test_an_answer_that_was_begun_at_a_pause_is_thrown_away_if_the_person_goes_on(
+    perception: Any, voice: HibariVoice, tmp_path: Path
+) -> None:
+    agent = Agent(ScriptedPolicy([REPLY]), perception, None)
+    with Simulation(agent, voice, run_folder=tmp_path) as live:
+        live.wait(0.3)
+        live.hear(voiced(voice, "Nobody came to my birthday party.", VoiceStyle(pitch_st=-3.0)))
+        live.wait(0.3)
+        live.hear(voiced(voice, "I was alone the whole evening.", VoiceStyle(pitch_st=-3.0)))
+        ended = live.wait_for(ReplyEnded)
+    assert ended is not None
+    assert ended.latency.discarded >= 1
+    assert "party" in ended.turn.heard
+    assert "evening" in ended.turn.heard
+    (row,) = [json.loads(line) for line in (tmp_path / TURNS_FILE).read_text().splitlines()]
+    assert row["latency"] == asdict(ended.latency)
+
+
+@pytest.mark.slow
+@pytest.mark.models
 def test_what_is_handed_out_is_the_reply(perception: Any, voice: HibariVoice) -> None:
     with Simulation(Agent(ScriptedPolicy([REPLY]), perception, None), voice) as live:
         live.wait(0.3)
@@ -110,3 +132,12 @@ def test_a_scenario_with_an_unknown_step_or_event_says_where(tmp_path: Path) -> 
     path.write_text("name: x\nsteps:\n  - wait_for: Applause\n")
     with pytest.raises(InputError, match="no event 'Applause'"):
         read_scenario(path)
+
+
+def test_the_scenario_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "talk.md").read_text()
+    path = tmp_path / "documented.yaml"
+    path.write_text(page.split("```yaml\n")[1].split("```")[0])
+    scenario = read_scenario(path)
+    assert len(scenario.steps) == 5
+    assert scenario.expect.interrupted == [True, False]

@@ -61,6 +61,14 @@ def test_reassurance_is_slower_and_lower_than_shared_joy_when_it_is_heard(voice:
     assert pitch_hz(calm_sound) < 0.9 * pitch_hz(joy_sound)
 
 
+@pytest.mark.parametrize("strategy", ["share the joy", "reassure", "give space", "encourage"])
+def test_each_strategy_is_heard_in_pace_and_pitch(voice: HibariVoice, strategy: str) -> None:
+    style = style_of(Strategy(strategy, "", 0.8))
+    plain, sound = speak(voice, TEXT), speak(voice, TEXT, style)
+    assert (len(sound) < 0.97 * len(plain)) if style.pace > 1 else (len(sound) > 1.05 * len(plain))
+    assert 12 * np.log2(pitch_hz(sound) / pitch_hz(plain)) == pytest.approx(style.pitch_st, abs=0.5)
+
+
 def test_a_crisis_is_answered_calmly_whatever_the_strategy() -> None:
     joy = Strategy("share the joy", "", 0.8, tone="warm gladness")
     assert style_of(joy, SafetyFinding(category="self-harm")).pace < 1
