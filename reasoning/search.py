@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import re
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from omnisense import models
 from omnisense.errors import ModelError
-from omnisense.files import home_dir
 from omnisense.perception.emotion.text import EMBEDDING, SentenceEmbedder, load_embedder
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.registry import TORCH_LOCK
@@ -35,7 +34,7 @@ _FUNCTION_WORDS = frozenset(
     "this to us was we were what when where which who whose why will with would you your".split()
 )
 _known: dict[str, np.ndarray] = {}
-_loaded: dict[Path, SentenceEmbedder] = {}  # by home folder
+_loaded: dict[str, SentenceEmbedder] = {}  # by the home folder that is set
 _guard = threading.Lock()
 _log = logging.getLogger(__name__)
 
@@ -157,7 +156,7 @@ def find_embedder() -> SentenceEmbedder | None:
 
     Its files are looked for and checked until they are loaded: a turn asks several times.
     """
-    home = home_dir()
+    home = os.environ.get("OMNISENSE_HOME", "")
     if home in _loaded:
         return _loaded[home]
     folder = models.find(EMBEDDING)
