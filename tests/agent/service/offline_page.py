@@ -28,7 +28,7 @@ def main(*options: str) -> None:
     reading.start()
     try:
         url = "http://127.0.0.1:8000"
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 500
         while not is_ready(url):
             assert server.poll() is None, "".join(lines)
             assert time.monotonic() < deadline, "".join(lines)

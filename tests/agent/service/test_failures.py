@@ -80,7 +80,7 @@ def turns(service, thread="t"):
 
 
 def until_ready(service):
-    until_true(lambda: httpx.get(f"{service.url}/readyz").status_code == 200, timeout_s=200)
+    until_true(lambda: httpx.get(f"{service.url}/readyz").status_code == 200, timeout_s=500)
 
 
 @pytest.mark.subprocess
@@ -110,6 +110,7 @@ def test_thread_goes_on_after_the_server_was_killed_in_mid_turn(killable, start,
 @pytest.mark.models
 @pytest.mark.slow
 @pytest.mark.subprocess
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("killable", [True], indirect=True)  # with its models loaded
 def test_live_conversation_goes_on_after_the_server_was_killed_in_mid_turn(killable, start, perception, tmp_path):
     until_ready(killable)

@@ -17,7 +17,7 @@ from tests.agent.service.browser import NEEDS_CHROMIUM, open_at, told, wait, wri
 from tests.agent.service.conftest import running, scripted_agent
 from tests.agent.service.test_realtime import plain, until_true
 
-pytestmark = [*NEEDS_CHROMIUM, pytest.mark.models, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [*NEEDS_CHROMIUM, pytest.mark.models, pytest.mark.slow, pytest.mark.timeout(900)]
 REPLY = "I am so sorry to hear that you lost your job today. That must be hard."
 LONG_REPLY = (
     f"{REPLY} It is a lot to carry on one day, and nobody would take it lightly. You gave that place your time, your "
@@ -42,7 +42,7 @@ def serve(perception, voice):
         agent = scripted_agent(policy=ScriptedPolicy([reply]), perception=perception)
         opened.append(running(agent, voice=voice, preload=True))
         service = opened[-1].__enter__()
-        until_true(lambda: httpx.get(f"{service.url}/readyz").status_code == 200, timeout_s=200)
+        until_true(lambda: httpx.get(f"{service.url}/readyz").status_code == 200, timeout_s=500)
         return service
 
     yield start
