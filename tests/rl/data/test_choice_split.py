@@ -8,7 +8,7 @@ from omnisense.rl.data.agent_rows import AgentRow, write_agent_rows
 from omnisense.rl.data.choice_split import choice_columns, load_choice_split
 from omnisense.rl.data.settings import DataSettings
 from omnisense.rl.reporting.choice_evaluation import judge
-from omnisense.rl.reporting.seeds_page import render_seeds
+from omnisense.rl.reporting.seeds_page import measure_seeds, render_seeds
 from omnisense.rl.trainers.choice import SimilarLengthSampler
 from omnisense.rl.trainers.prompt_prefetch import dump_prompt
 
@@ -65,8 +65,20 @@ def test_the_page_of_seeds_names_gains_and_losses():
     right, wrong = {r.id: [0.9, 0.1] for r in rows}, {r.id: [0.1, 0.9] for r in rows}
     mixed = {r.id: [0.9, 0.1] if r.task == "a" else [0.1, 0.9] for r in rows}
     base = judge("without", rows, mixed)
-    page = render_seeds(rows, base, {"seed 0": judge("s", rows, right), "seed 1": judge("s", rows, wrong)}, "make it")
-    assert "| all | 60 | 0.500 | 0.500 | 1.000 | 0.000 | +0.500" in page
+    measured = measure_seeds(rows, base, {"seed 0": judge("s", rows, right), "seed 1": judge("s", rows, wrong)})
+    page = render_seeds(measured, "make it")
+    assert "| all | 60 | 0.500 | 0.500 | 1.000 | 0.000 | 0.500 | +0.000" in page  # the last is the mean of the seeds
     assert "| policy, seed 0 | +0.500" in page
-    assert "| 30 | 0 | none |" in page
-    assert "| 0 | 30 | a, all |" in page
+    assert "| 30 | 0 | none | none |" in page
+    assert "| 0 | 30 | none | a, all |" in page
+    assert measured["policy"]["a"]["seed 1"]["difference"] == -1
+
+
+def test_the_page_of_seeds_tells_emotion_decisions_apart():
+    rows = [row(i).model_copy(update={"decision": "emotion" if i < 10 else "answer"}) for i in range(30)]
+    wrong = {r.id: [0.1, 0.9] for r in rows}
+    better = {r.id: [0.9, 0.1] if r.decision == "emotion" else [0.1, 0.9] for r in rows}
+    measured = measure_seeds(rows, judge("without", rows, wrong), {"seed 0": judge("s", rows, better)})
+    assert measured["policy"]["emotion"]["seed 0"]["difference"] == 1
+    assert measured["policy"]["all"]["seed 0"]["difference"] == pytest.approx(1 / 3)
+    assert "| policy, seed 0 | +0.333" in render_seeds(measured, "make it")
