@@ -1,12 +1,15 @@
-"""Write the rows on which the profile that ships is measured, of sets that are free to train on.
+"""Write the rows on which the profiles that ship are measured, of sets that are free to train on.
 
     python -m omnisense.reasoning.profile_data GOEMOTIONS EMODB ROWS.jsonl
-    omnisense calibrate --policy smollm2-135m-instruct ROWS.jsonl --output reasoning/profiles/smollm2-135m-instruct.json
+    omnisense calibrate --policy smollm2-135m-instruct ROWS.jsonl \\
+      --output reasoning/profiles/smollm2-135m-instruct_smollm2-135m-agent.json
+    omnisense calibrate --policy smollm2-135m-instruct --adapter none ROWS.jsonl \\
+      --output reasoning/profiles/smollm2-135m-instruct.json
 
-Texts are training comments of GoEmotions that the text emotion heads did not see (every twentieth), up to 45 an
-emotion. Clips are up to four utterances an emotion of each EmoDB speaker, with tone scores of a head that has not heard
-the speaker: a quarter as they are, others with white noise at 20 or 10 dB or in a telephone's band, because people do
-not talk to the agent in a studio.
+Texts are training comments of GoEmotions that neither the text emotion heads nor the adapter saw (every twentieth), up
+to 45 an emotion. Clips are up to four utterances an emotion of each EmoDB speaker, with tone scores of a head that has
+not heard the speaker: a quarter as they are, others with white noise at 20 or 10 dB or in a telephone's band, because
+people do not talk to the agent in a studio.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ runs with several seeds share them. The same command goes on where it was interr
 
 The emotion decision is trained, on comments with one emotion. The other decisions of the loop have no labels, and
 questions with letters gain nothing at this size and lose where they are trained: of these, a few rows keep the
-probabilities that the model without an adapter gives, so that training does not change them by accident.
+probabilities that the model without an adapter gives. That alone does not keep them: the adapter is therefore used for
+choices among emotions only (:mod:`omnisense.reasoning.policies.choice_adapter`).
 
 Held out are the comments of GoEmotions' dev file, and a quarter of the videos, stories, dialogues and questions of the
 other sets. Every fifth training comment is left out, too: on these thresholds and profiles are fitted.
@@ -29,13 +30,16 @@ import click
 
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
+from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
+from omnisense.reasoning.policies.choice_adapter import OPTIONS_FILE, write_options
 from omnisense.reasoning.policies.load import load_policy
-from omnisense.rl.data.agent_rows import AgentRow, write_agent_rows
+from omnisense.rl.data.agent_rows import AgentRow, read_agent_rows, write_agent_rows
 from omnisense.rl.data.agent_sources import record
 from omnisense.rl.data.converters import convert
 from omnisense.rl.data.split import is_held_out
 from omnisense.rl.progress import OnProgress
+from omnisense.rl.reporting.evaluate import Candidate
 from omnisense.rl.trainers.prompt_prefetch import load_prompt
 
 RECIPE = "smollm2-choice"
@@ -154,7 +158,7 @@ def export(final: Path, folder: Path) -> None:
         InputError: there is no adapter.
     """
     import torch
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file, save
 
     try:
         config = json.loads((final / "adapter_config.json").read_text("utf-8"))
@@ -164,9 +168,10 @@ def export(final: Path, folder: Path) -> None:
     config["base_model_name_or_path"] = DEFAULT_POLICY
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "adapter_config.json", json.dumps(config, indent=1, sort_keys=True) + "\n")
-    save_file(
-        {name: tensor.to(torch.float16) for name, tensor in weights.items()}, folder / "adapter_model.safetensors"
-    )
+    half = {name: tensor.to(torch.float16) for name, tensor in weights.items()}
+    write_atomically(folder / "adapter_model.safetensors", save(half, {"format": "pt"}))
+    if (final / OPTIONS_FILE).is_file():
+        write_atomically(folder / OPTIONS_FILE, (final / OPTIONS_FILE).read_text("utf-8"))
     write_atomically(folder / "README.md", (final / "README.md").read_text("utf-8"))
 
 
@@ -185,18 +190,27 @@ def main(data: Path, output: Path, seed: int, exported: Path | None, overrides: 
     try:
         train_file, test_file = prepare(data, output / "rows", say)
         from omnisense.rl.recipe import read_recipe
+        from omnisense.rl.reporting.choice_evaluation import evaluate_choices
         from omnisense.rl.train import train
 
         files = [f"data.files=[{train_file}]", f"data.test_files=[{test_file}]", f"seed={seed}"]
-        summary = train(read_recipe(RECIPE, [*files, *overrides], "choice"), output / f"seed-{seed}", say).summary
+        recipe, run = (
+            read_recipe(RECIPE, [*files, "evaluation.run=false", *overrides], "choice"),
+            output / f"seed-{seed}",
+        )
+        final = Path(str(train(recipe, run, say).candidate.adapter))
+        write_options(final, EmotionSet().names)
+        candidates = [Candidate("base", DEFAULT_POLICY), Candidate("trained", DEFAULT_POLICY, str(final))]
+        comparison, _ = evaluate_choices(
+            read_agent_rows([test_file]), candidates, run, recipe.evaluation.batch_size, say
+        )
         if exported is not None:
-            export(output / f"seed-{seed}" / "final", exported)
+            export(final, exported)
     except OmniSenseError as error:
         click.echo(error, err=True)
         sys.exit(2)
-    if summary is not None and summary.comparison is not None:
-        for pair in summary.comparison.pairs:
-            click.echo(pair.describe())
+    for pair in comparison.pairs:
+        click.echo(pair.describe())
 
 
 if __name__ == "__main__":

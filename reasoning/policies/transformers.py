@@ -5,6 +5,7 @@ For text, vision-language, audio and omni models. What differs between them is i
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import math
@@ -18,6 +19,7 @@ from omnisense import models
 from omnisense.errors import ModelError
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Choice, OnToken, check_options, no_choice
 from omnisense.reasoning.policies.batching import batch_groups, collate, length_batches, to_device
+from omnisense.reasoning.policies.choice_adapter import ChoiceAdapter, read_options
 from omnisense.reasoning.policies.encoding import EncodedPrompt, Encoder, media_token_ids
 from omnisense.reasoning.policies.families import TEXT_FAMILY, family_of
 from omnisense.reasoning.policies.loading import load_adapter, load_model
@@ -34,7 +36,8 @@ class TransformersPolicy:
 
     Args:
         model: a name from the model list, a folder or a hub id.
-        adapter: folder or hub id of a LoRA adapter, merged when the model is loaded.
+        adapter: folder, listed name or hub id of a LoRA adapter, merged when the model is loaded; one that is for given
+            choices only (:mod:`.choice_adapter`) stays beside the model.
         dtype: a name such as ``bfloat16``; ``auto`` for the checkpoint's own.
         device_map: as transformers takes it; by default the first GPU if there is one, else the CPU.
         batch_size: prompts in a batch; batches are formed from prompts of similar length.
@@ -71,6 +74,7 @@ class TransformersPolicy:
         self._batch_size, self._seed, self._on_progress = batch_size, seed, on_progress
         self._lock = threading.RLock()
         self._prefixes = PrefixCache(cache_mib * 2**20)
+        self._choice_adapter: ChoiceAdapter | None = None
         self._loaded: tuple[Any, Encoder] | None = None
 
     @functools.cached_property
@@ -107,7 +111,9 @@ class TransformersPolicy:
                 model, encoder = load_model(
                     folder, self._dtype, self._device_map or device, self._attention, self._quantization
                 )
-                if self._adapter:
+                if self._adapter and (options := read_options(self._adapter)):
+                    self._choice_adapter = ChoiceAdapter(model, self._adapter, options)
+                elif self._adapter:
                     model = load_adapter(model, self._adapter).merge_and_unload().eval()
                 self._loaded = model, encoder
                 _log.info("policy %s loaded on %s in %.1f s", self.name, model.device, time.perf_counter() - began)
@@ -190,18 +196,12 @@ class TransformersPolicy:
         choices = [no_choice(row) for row in options]
         rows = self._encode(prompts)
         with self._lock, torch.inference_mode():
-            model, encoder = self.load()
-            for batch in self._batches(rows):
+            for batch, adapter in self._choice_batches(rows, options):
                 began = time.perf_counter()
                 batch_rows, batch_options = [rows[i] for i in batch], [options[i] for i in batch]
-                if encoder.family is TEXT_FAMILY:
-                    scores = score_options(model, encoder, batch_rows, batch_options, self._prefixes, deadline) or []
-                else:
-                    scores = [
-                        score_options_uncached(model, encoder, row, texts)
-                        for row, texts in zip(batch_rows, batch_options, strict=True)
-                        if time.perf_counter() < deadline
-                    ]
+                with adapter.acting() if adapter else contextlib.nullcontext():
+                    prefixes = adapter.prefixes if adapter else self._prefixes
+                    scores = self._score(batch_rows, batch_options, prefixes, deadline)
                 self._log_call("choose", batch_rows, 0, began)
                 if len(scores) < len(batch):
                     late = len(batch) - len(scores)
@@ -211,10 +211,37 @@ class TransformersPolicy:
                     choices[i] = Choice(max(range(len(row)), key=row.__getitem__), tuple(probabilities))
         return choices
 
+    def _choice_batches(
+        self, rows: list[EncodedPrompt], options: Sequence[Sequence[str]]
+    ) -> Iterator[tuple[list[int], ChoiceAdapter | None]]:
+        """Yield batches of choices, and the adapter that is to act on them."""
+        self.load()
+        adapter = self._choice_adapter
+        own = [i for i, texts in enumerate(options) if adapter is not None and adapter.fits(texts)]
+        others = sorted(set(range(len(rows))).difference(own))
+        for part, acting in ((own, adapter), (others, None)):
+            for batch in self._batches([rows[i] for i in part]):
+                yield [part[i] for i in batch], acting
+
+    def _score(
+        self, rows: list[EncodedPrompt], options: Sequence[Sequence[str]], prefixes: PrefixCache, deadline: float
+    ) -> list[list[float]]:
+        """Return the score of each option of each prompt; those that the deadline leaves out are missing at the end."""
+        model, encoder = self.load()
+        if encoder.family is TEXT_FAMILY:
+            return score_options(model, encoder, rows, options, prefixes, deadline) or []
+        return [
+            score_options_uncached(model, encoder, row, texts)
+            for row, texts in zip(rows, options, strict=True)
+            if time.perf_counter() < deadline
+        ]
+
     def clear_cache(self) -> None:
         """Forget the caches of earlier prompts. Call it after the weights of the loaded model have been changed."""
         with self._lock:
             self._prefixes.clear()
+            if self._choice_adapter is not None:
+                self._choice_adapter.prefixes.clear()
 
     def _begin(self, rows: Sequence[EncodedPrompt], deadline: float) -> CachedBatch | None:
         model, encoder = self.load()

@@ -2,9 +2,19 @@
 
 import json
 
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from omnisense import models
+from omnisense.reasoning.loop import prompts
+from omnisense.reasoning.loop.appraisal import EMOTIONS
+from omnisense.reasoning.loop.appraiser import EMOTION_QUESTION
+from omnisense.reasoning.loop.emotion_set import EmotionSet
+from omnisense.reasoning.policies.base import DEFAULT_POLICY
+from omnisense.reasoning.policies.choice_adapter import read_options
+from omnisense.reasoning.policies.load import load_policy
+from omnisense.reasoning.profile import profile_of
 from omnisense.rl.data.agent_rows import read_agent_rows
 from omnisense.rl.default_adapter import export, prepare
 
@@ -27,3 +37,34 @@ def test_rows_that_are_there_are_used(tmp_path):
         (tmp_path / name).write_text("")
     files = prepare(tmp_path / "no data", tmp_path, print)
     assert read_agent_rows(files) == []
+
+
+def test_the_adapter_that_ships_is_small_and_names_no_folder_of_a_machine():
+    folder = models.fetch("smollm2-135m-agent")
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= 12e6
+    assert models.list_models()[DEFAULT_POLICY].adapter == "smollm2-135m-agent"
+    assert read_options("smollm2-135m-agent") == EmotionSet().names
+    assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == DEFAULT_POLICY
+    assert "## Evaluation" in (folder / "README.md").read_text()
+
+
+FELT = {
+    "sadness": "I miss my grandmother so much, I cried all night.",
+    "joy": "I got the job, this is the best day of my life!",
+    "anger": "Stop lying to me, this makes me furious.",
+    "fear": "I am scared of the operation tomorrow, terrified really.",
+    "disgust": "That is revolting, it makes me want to vomit.",
+}
+
+
+@pytest.mark.models
+def test_the_default_model_decides_what_a_person_feels_and_does_the_rest_without_its_adapter():
+    policy, base = load_policy(), load_policy(adapter=None)
+    asked = [
+        prompts.decision_prompt(prompts.evidence_text("", text), EMOTION_QUESTION, EMOTIONS) for text in FELT.values()
+    ]
+    chosen = [EMOTIONS[choice.index] for choice in policy.choose(asked, [EMOTIONS] * len(asked))]
+    assert sum(a == b for a, b in zip(chosen, FELT, strict=True)) >= 4
+    assert policy.choose(asked[:1], [["A", "B"]]) == base.choose(asked[:1], [["A", "B"]])
+    assert policy.write(asked[:1], max_new_tokens=8) == base.write(asked[:1], max_new_tokens=8)
+    assert profile_of(policy).weights_of("emotion")["policy"] > 0

@@ -9,6 +9,7 @@ from omnisense import InputError, ModelError, PolicyError, ScriptedPolicy, Trans
 from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.reasoning.policies import prefix_cache
 from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.choice_adapter import write_options
 from omnisense.reasoning.policies.messages import message, text_of
 
 HI = [message("user", "Hi there")]
@@ -169,8 +170,9 @@ def test_text_models_refuse_media_and_empty_options(tiny):
         tiny.choose([HI], [["", "a"]])
 
 
-def test_a_lora_adapter_changes_the_model(tiny, tiny_model, tmp_path):
-    import torch
+@pytest.fixture
+def lora(tiny_model, tmp_path):
+    """The folder of an adapter with random weights."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
@@ -179,11 +181,36 @@ def test_a_lora_adapter_changes_the_model(tiny, tiny_model, tmp_path):
         LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False),
     )
     adapted.save_pretrained(tmp_path / "lora")
-    policy = TransformersPolicy(tiny_model, adapter=tmp_path / "lora")
+    return tmp_path / "lora"
+
+
+def test_a_lora_adapter_changes_the_model(tiny, tiny_model, tmp_path, lora):
+    import torch
+
+    policy = TransformersPolicy(tiny_model, adapter=lora)
     one, other = policy.choose([HI], [OPTIONS[1]])[0], tiny.choose([HI], [OPTIONS[1]])[0]
     assert not torch.allclose(torch.tensor(one.probabilities), torch.tensor(other.probabilities), atol=1e-4)
     with pytest.raises(ModelError, match="adapter"):
         TransformersPolicy(tiny_model, adapter=tmp_path / "nothing").load()
+
+
+def test_an_adapter_may_be_for_choices_among_given_options_only(tiny_model, lora):
+    """These are chosen as with the adapter merged; other choices, and writing, are as without it."""
+    base, merged = (TransformersPolicy(tiny_model, adapter=a, dtype="float32") for a in (None, lora))
+    merged.load()
+    write_options(lora, OPTIONS[1])
+    policy = TransformersPolicy(tiny_model, adapter=lora, dtype="float32")
+    prompts, options = [HI, LONG, HI, HI], [OPTIONS[1], OPTIONS[0], OPTIONS[1][:2], [*OPTIONS[1], "more"]]
+    for _ in range(2):  # the second time, from the caches
+        chosen = policy.choose(prompts, options)
+        for i, reference in enumerate((merged, base, merged, base)):
+            [expected] = reference.choose([prompts[i]], [options[i]])
+            assert chosen[i].probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+        assert policy.write([LONG], max_new_tokens=6) == base.write([LONG], max_new_tokens=6)
+    (lora / "choices.json").write_text('{"options": 1}')
+    with pytest.raises(ModelError, match="options of this adapter"):
+        TransformersPolicy(tiny_model, adapter=lora).load()
+    assert chosen[0].probabilities != pytest.approx(base.choose([HI], [OPTIONS[1]])[0].probabilities, abs=1e-4)
 
 
 def test_models_that_cannot_be_used(tmp_path, tiny_model):
