@@ -17,6 +17,7 @@ from omnisense.text import quote
 _MAX_WORDS = 30
 # Similarity from which something said earlier is what a question asks about: less where it says that it was told.
 _NEAR, _NEAR_IF_TOLD = 0.42, 0.3
+_SAME = 0.6  # of a question that need not be about the conversation: "Where does my sister live?"
 _ASKS = re.compile(
     r"^(?:and |so |but |hey |ok |okay |well )*(?:what|who|where|when|which|why|how|do|did|does|can|could|have|has|is|"
     r"was|are|were|tell me|remind me|repeat)\b|\?\s*$",
@@ -31,6 +32,7 @@ _ABOUT_MEMORY = re.compile(
     r"(?:what|where|when) do i (?:do|work|live|study|come|have|like|love|hate|play)|you know about me)",
     re.IGNORECASE,
 )
+_ABOUT_THEIRS = re.compile(r"^(?:and |so |but )*(?:where|when|who|what|which|how)\b.*\bmy\b.*\?\s*$", re.IGNORECASE)
 _TOLD = re.compile(
     r"\b(?:remember|recall|remind|told|tell|said|say|mention|mentioned|ask|asked|earlier)\b", re.IGNORECASE
 )
@@ -99,11 +101,14 @@ class Turn:
 def recall(turns: Sequence[Turn], typed: str, notes: Sequence[Note] = ()) -> str:
     """Return what the person said earlier that their question asks about; empty when it asks about nothing earlier.
 
-    Only a question about the conversation is searched for ("What did I say first?", "Do you remember my dog?"): the
+    Only a question about the conversation is searched for ("What did I say first?", "Do you remember my dog?"), and one
+    about somebody or something of theirs ("Where does my sister live?"), where only what is near in meaning counts: the
     other turns cost nothing.
     """
     if not asks_to_recall(typed):
-        return ""
+        theirs = turns and _ABOUT_THEIRS.search(typed.strip())
+        found, _ = recall_turns(turns, notes, typed, limit=1, quoted=False, near=_SAME) if theirs else ([], "")
+        return found[0] if found else ""
     if _MY_NAME.search(typed):
         named = [note.text for note in notes if is_name(note.text)]
         if named:
@@ -123,7 +128,12 @@ def asks_to_recall(typed: str) -> bool:
 
 
 def recall_turns(
-    turns: Sequence[Turn], notes: Sequence[Note], query: str, limit: int = 3, quoted: bool = True
+    turns: Sequence[Turn],
+    notes: Sequence[Note],
+    query: str,
+    limit: int = 3,
+    quoted: bool = True,
+    near: float | None = None,
 ) -> tuple[list[str], str]:
     """Return what the person said or told that is nearest to a query, the best first.
 
@@ -133,6 +143,7 @@ def recall_turns(
         query: what to recall, in words.
         limit: upper bound on the number of sentences.
         quoted: whether each is told with its turn, as ``turn 3, the person: "..."``, or as it was said.
+        near: least similarity; by default less where the query says that it was told.
 
     Returns:
         The sentences, and a note on the search where it is out of the ordinary.
@@ -140,7 +151,8 @@ def recall_turns(
     said = [(note.text, note.turn) for note in notes]
     said += [(part, i) for i, turn in enumerate(turns) if not asks_to_recall(turn.heard) for part in _parts(turn.heard)]
     scores, note = similarities(query, [text for text, _ in said])
-    near = _NEAR_IF_TOLD if quoted or _TOLD.search(query) else _NEAR
+    if near is None:
+        near = _NEAR_IF_TOLD if quoted or _TOLD.search(query) else _NEAR
     best: dict[str, int] = {}
     for i in sorted(range(len(said)), key=lambda i: -float(scores[i])):
         if float(scores[i]) >= near and len(best) < limit:
