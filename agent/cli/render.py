@@ -44,7 +44,8 @@ def show_stage(console: Console, event: StageDone) -> None:
     update = cast("dict[str, Any]", event.update)
     lines = [f"{step}: {update[step].value}" for step in _APPRAISALS if step in update]
     if event.stage in ("respond", "compose"):
-        lines.append(f"wrote {len(update.get('drafts', ()))} drafts")
+        count = len(update.get("drafts", ()))
+        lines.append("wrote a draft" if count == 1 else f"wrote {count} drafts")
     for line in lines:
         console.print(_text(f"  + {line}  {event.seconds:.1f} s", style="green"))
 

@@ -1,6 +1,7 @@
 """The documentation is true: its code runs, its figures exist, its links lead somewhere, nothing public is missing."""
 
 import contextlib
+import html
 import io
 import re
 import runpy
@@ -16,6 +17,7 @@ import omnisense
 from tests.conftest import REPOSITORY
 
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
+NOTEBOOKS = sorted((REPOSITORY / "docs" / "notebooks").glob("*.py"))
 BLOCK = re.compile(
     r"(?P<mark><!-- not run: [^\n]+ -->\n)?^```[ ]?(?P<language>\w*)[^\n]*\n(?P<code>.*?)^```$", re.M | re.S
 )
@@ -83,10 +85,7 @@ def test_commands_on_a_page_run(page, with_clip, run_cli):
 @pytest.mark.networks
 @pytest.mark.parametrize(
     "notebook",
-    [
-        pytest.param(file, marks=pytest.mark.slow if "train" in file.stem else ())
-        for file in sorted((REPOSITORY / "docs" / "notebooks").glob("*.py"))
-    ],
+    [pytest.param(file, marks=pytest.mark.slow if "train" in file.stem else ()) for file in NOTEBOOKS],
     ids=lambda file: file.stem,
 )
 def test_a_notebook_runs(notebook, with_clip, monkeypatch):
@@ -95,6 +94,41 @@ def test_a_notebook_runs(notebook, with_clip, monkeypatch):
     with contextlib.redirect_stdout(printed):
         runpy.run_path(str(notebook), run_name="__main__")
     assert printed.getvalue().strip()
+
+
+@pytest.mark.slow
+@pytest.mark.models
+@pytest.mark.subprocess
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda file: file.stem)
+def test_jupyter_runs_a_notebook(notebook, with_clip):
+    jupytext, nbclient = (pytest.importorskip(module) for module in ("jupytext", "nbclient"))
+    cells = jupytext.read(notebook)
+    nbclient.NotebookClient(cells, timeout=280, kernel_name="python3").execute(cwd=str(with_clip))
+    shown = [output for cell in cells.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert any(output.output_type == "stream" for output in shown)
+    if "explore" in notebook.stem:
+        assert any("image/png" in output.get("data", {}) for output in shown)
+
+
+@pytest.mark.models
+def test_the_picture_of_the_terminal_says_what_the_command_says(with_clip, run_cli):
+    """Each line of the picture is in the output, wherever that breaks its lines."""
+    drawn = re.findall(r"<text [^>]*>([^<]*)</text>", (REPOSITORY / "docs" / "demo.svg").read_text("utf-8"))
+    words = [html.unescape(text).replace("\xa0", " ").strip(" ╭─╮│╰╯") for text in drawn]
+    done = run_cli("demo")
+    said = re.sub(r"[\s│]+", " ", done.stdout)
+    missing = [text for text in words if text and " ".join(text.split()) not in said]
+    # Steps of a turn whose percepts are cached are not printed; the path is that of the installation.
+    allowed = ("omnisense demo", "Demo clip:", "+ looked", "+ read the words", "+ listened")
+    assert [text for text in missing if not text.startswith(allowed)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_picture_says_in_words_what_it_shows(page):
+    shown = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", page.read_text("utf-8"))
+    for text, file in shown:
+        assert len(text.split()) >= 3, file
+        assert (page.parent / file).is_file(), file
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
