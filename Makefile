@@ -11,7 +11,7 @@ FAST := not (models or networks or shared or slow or subprocess)
 help:
 	@echo "make demo       run OmniSense on the demo clip"
 	@echo "make test       run the default tests (some minutes)"
-	@echo "make test-fast  run the tests without models, networks and subprocesses (under a minute)"
+	@echo "make test-fast  run the tests without models, networks and subprocesses"
 	@echo "make test-all   run the slow tests too"
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       build the documentation site"

@@ -1,4 +1,4 @@
-"""A tiny omni model and questions that it can learn in a minute: ``python -m omnisense.rl.tiny FOLDER``.
+"""A tiny omni model and questions that it can learn on a CPU: ``python -m omnisense.rl.tiny FOLDER``.
 
 An end-to-end check of training that runs on any laptop without a model hub. The model is a Qwen2.5-Omni thinker with
 250,000 random weights; the clips are bright or dark, with high or low audio. What the model learns is of no use; that

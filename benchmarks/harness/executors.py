@@ -210,6 +210,30 @@ def _configure_logging(log_file: Path | None) -> None:
         faulthandler.enable(log_file.open("a"))
 
 
+def connect_to_ray(address: str) -> Any:
+    """Return the module ``ray``, connected.
+
+    Args:
+        address: ``HOST:PORT`` or ``ray://HOST:PORT`` of a cluster; ``auto`` for the one of this machine; ``local`` to
+            start one in this process.
+
+    Raises:
+        ModelError: Ray is not installed, or the cluster cannot be reached.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise ModelError("ray is not installed", "Run `pip install 'omnisense[ray]'`.") from error
+    where = None if address == "local" else address
+    try:
+        ray.init(address=where, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+    except ConnectionError as error:
+        raise ModelError(
+            f"no Ray cluster can be reached at '{address}'", "Check the address with `ray status`, and the ports."
+        ) from error
+    return ray
+
+
 class RayExecutor:
     """Workers as actors of a Ray cluster; results come back to the one writer here.
 
@@ -224,13 +248,8 @@ class RayExecutor:
     def __init__(
         self, factory: WorkerFactory, size: int, address: str, gpus: float = 0.0, log_file: Path | None = None
     ) -> None:
-        try:
-            import ray
-        except ImportError as error:
-            raise ModelError("ray is not installed", "Run `pip install 'omnisense[ray]'`.") from error
-        self.size, self.factory, self._ray, self._log_file = size, factory, ray, log_file
-        where = None if address == "local" else address
-        ray.init(address=where, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+        self._ray = ray = connect_to_ray(address)
+        self.size, self.factory, self._log_file = size, factory, log_file
         options = {"num_cpus": 1, "num_gpus": gpus, "max_concurrency": MAX_IN_FLIGHT, "max_restarts": 0}
         self._actor = ray.remote(**options)(_RayWorker)
         self._members = [self._actor.remote(factory, log_file) for _ in range(size)]

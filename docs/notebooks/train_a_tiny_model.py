@@ -7,7 +7,7 @@
 # # Train a tiny omni model, and watch it learn
 #
 # A Qwen2.5-Omni with random weights learns from frames alone whether a clip is bright or dark, by GRPO with the strict
-# scorer as its only reward. It is of no use, but it learns in minutes on a CPU, by the same code as a 7B model.
+# scorer as its only reward. It is of no use, but it learns on a CPU, by the same code as a 7B model.
 
 # %%
 from pathlib import Path

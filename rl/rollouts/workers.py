@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from omnisense.errors import ModelError, OmniSenseError
+from omnisense.benchmarks.harness.executors import connect_to_ray
+from omnisense.errors import OmniSenseError
 from omnisense.rl.rollouts.messages import (
     Rollout,
     RolloutPrompt,
@@ -154,7 +155,7 @@ class RolloutWorkers:
 
     Raises:
         RolloutError: a worker did not start.
-        ModelError: Ray is not installed.
+        ModelError: Ray is not installed, or cannot be reached.
     """
 
     def __init__(self, settings: RolloutSettings, model: Path, logs: Path) -> None:
@@ -163,7 +164,7 @@ class RolloutWorkers:
         self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="rollouts")
         try:
             if settings.ray is not None:
-                self._ray = _start_ray(settings.ray)
+                self._ray = connect_to_ray(settings.ray)
                 self._handles = [_RayHandle(self._ray, settings, model) for _ in range(settings.workers)]
             else:
                 for number in range(settings.workers):
@@ -217,16 +218,6 @@ class RolloutWorkers:
                     "Correct `rollouts` in the recipe, or its log says more.",
                 )
         return answers
-
-
-def _start_ray(address: str) -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise ModelError("ray is not installed", "Run `pip install 'omnisense[ray]'`.") from error
-    where = None if address == "local" else address
-    ray.init(address=where, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
-    return ray
 
 
 def _without_launcher(environment: Any) -> dict[str, str]:

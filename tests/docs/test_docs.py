@@ -99,11 +99,12 @@ def test_a_notebook_runs(notebook, with_clip, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.models
 @pytest.mark.subprocess
+@pytest.mark.timeout(1200)  # one of them trains
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda file: file.stem)
 def test_jupyter_runs_a_notebook(notebook, with_clip):
     jupytext, nbclient = (pytest.importorskip(module) for module in ("jupytext", "nbclient"))
     cells = jupytext.read(notebook)
-    nbclient.NotebookClient(cells, timeout=280, kernel_name="python3").execute(cwd=str(with_clip))
+    nbclient.NotebookClient(cells, timeout=1100, kernel_name="python3").execute(cwd=str(with_clip))
     shown = [output for cell in cells.cells if cell.cell_type == "code" for output in cell.outputs]
     assert any(output.output_type == "stream" for output in shown)
     if "explore" in notebook.stem:
