@@ -116,6 +116,11 @@ def example(name: str) -> str:
     return f'``` {{ .python title="examples/{name}" }}\n{text}\n```'
 
 
+def output(name: str) -> str:
+    """Return what a page's code or an example prints (``scripts/make_images.py`` writes it) as a block of text."""
+    return f"```text\n{(PAGES / 'outputs' / name).read_text('utf-8').strip()}\n```"
+
+
 def notebook(name: str) -> str:
     """Return a notebook of ``docs/notebooks/`` (Jupytext's percent format) as Markdown; the tests run it."""
     text = (PAGES / "notebooks" / name).read_text("utf-8")
@@ -170,7 +175,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGES), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
-    helpers = (value, text_of, table, cell, example, notebook, commands, public_names, models)
+    helpers = (value, text_of, table, cell, example, output, notebook, commands, public_names, models)
     environment.globals |= {helper.__name__: helper for helper in helpers}
     return environment
 

@@ -111,6 +111,19 @@ def test_jupyter_runs_a_notebook(notebook, with_clip):
         assert any("image/png" in output.get("data", {}) for output in shown)
 
 
+@pytest.mark.slow
+@pytest.mark.models
+@pytest.mark.subprocess
+def test_the_page_shows_what_its_code_prints(shared_home, own_home, monkeypatch):
+    monkeypatch.setenv("OMNISENSE_HOME", str(shared_home))
+    made = runpy.run_path(str(REPOSITORY / "scripts" / "make_images.py"))
+    page = made["PRINTING"][0]
+    shown = (REPOSITORY / "docs" / "outputs" / f"{page.stem}.txt").read_text("utf-8")
+    number = re.compile(r"\d+(\.\d+)?")  # the last digit may differ between processors
+    assert number.sub("#", made["printed_by"](page)) == number.sub("#", shown), "run scripts/make_images.py"
+
+
+@pytest.mark.slow
 @pytest.mark.models
 def test_the_picture_of_the_terminal_says_what_the_command_says(with_clip, run_cli):
     """Each line of the picture is in the output, wherever that breaks its lines."""
