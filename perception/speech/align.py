@@ -180,6 +180,8 @@ def _align_with_sphinx(samples: np.ndarray, text: str) -> list[_TimedWord]:
 
 def _force_align(samples: np.ndarray, words: list[str]) -> Any:
     """Return the decoder after forced alignment of dictionary words; None when they do not fit the samples."""
+    if not len(samples):  # the recognizer can time words after the end of the sound
+        return None
     decoder = _sphinx()
     for word in set(words):
         if decoder.lookup_word(word) is None:

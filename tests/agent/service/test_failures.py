@@ -83,6 +83,7 @@ def until_ready(service):
     until_true(lambda: httpx.get(f"{service.url}/readyz").status_code == 200, timeout_s=500)
 
 
+@pytest.mark.slow
 @pytest.mark.subprocess
 def test_thread_goes_on_after_the_server_was_killed_in_mid_turn(killable, start, tmp_path):
     chat(killable, "My name is Ana.")

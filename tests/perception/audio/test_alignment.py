@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from omnisense import open_clip
@@ -33,3 +34,12 @@ def test_aligners_in_several_threads_do_not_disturb_each_other():
     alone = times(spoken, SAID)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda _: times(spoken, SAID), range(4))) == [alone] * 4
+
+
+@pytest.mark.parametrize("count", [0, 50])
+def test_words_without_sound_get_no_time_instead_of_an_error(count):
+    aligner = WordAligner()
+    aligned = aligner.align(np.zeros(count, np.float32), "I lost my job", "en", 3.0, with_phones=True)
+    assert [word.text for word in aligned.words] == ["I", "lost", "my", "job"]
+    assert all(3.0 <= word.start_s <= word.end_s < 3.01 for word in aligned.words)
+    assert any("a guess" in note for note in aligner.notes)
