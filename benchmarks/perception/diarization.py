@@ -41,35 +41,35 @@ def ami(folder: Path, perception: Perception) -> dict[str, Any]:
     return {**parts, "both, no collar": round(pooled, 3), "pyannote 3.1 on AMI, published": PUBLISHED_AMI}
 
 
-def conversations(emodb: Path, progress: Progress | None = None) -> dict[str, Any]:
-    """Return the error rates on conversations of emotional speech: of speakers tuned on, and of the others.
+def conversations(emodb: Path, progress: Progress | None = None, *, held_out: bool = True) -> dict[str, Any]:
+    """Return the error rates on conversations of emotional speech.
 
     ``overlap found``: of the seconds in which two speak, those in which two voices are found.
+
+    Args:
+        emodb: the folder of EmoDB.
+        progress: of a run that was stopped.
+        held_out: of speakers that no constant was chosen on; else of the others.
     """
     perception = Perception(PerceptionSettings(streams=("audio",), voice_emotion_model=None), cache=False)
-    progress, everybody = progress or Progress(), {row["speaker"] for row in read_labels(emodb / "labels.csv")}
-    figures = {}
-    for name, speakers in (
-        ("held out", tuple(sorted(everybody - set(TUNED_ON)))),
-        ("tuned on", TUNED_ON),
-    ):
-        parts = []
-        for conversation in compose_conversations(emodb, speakers, _CONVERSATIONS):
+    everybody, progress = {row["speaker"] for row in read_labels(emodb / "labels.csv")}, progress or Progress()
+    speakers = tuple(sorted(everybody - set(TUNED_ON))) if held_out else TUNED_ON
+    parts = []
+    for conversation in compose_conversations(emodb, speakers, _CONVERSATIONS):
 
-            def measure(conversation: Conversation = conversation) -> dict[str, float]:
-                return _seconds(conversation, perception)
+        def measure(conversation: Conversation = conversation) -> dict[str, float]:
+            return _seconds(conversation, perception)
 
-            parts.append(progress.get(conversation.name, measure))
-        total = {key: sum(part[key] for part in parts) for key in parts[0]}
-        figures[name] = {
-            "speakers": ", ".join(speakers),
-            "conversations": len(parts),
-            "der": round((total["missed"] + total["false alarm"] + total["confused"]) / total["speech"], 3),
-            **{key: round(total[key] / total["speech"], 3) for key in ("missed", "false alarm", "confused")},
-            "number of voices right": f"{sum(part['voices'] == part['speakers'] for part in parts)} of {len(parts)}",
-            "overlap found": round(total["overlap found"] / total["overlap"], 3),
-        }
-    return figures
+        parts.append(progress.get(conversation.name, measure))
+    total = {key: sum(part[key] for part in parts) for key in parts[0]}
+    return {
+        "speakers": ", ".join(speakers),
+        "conversations": len(parts),
+        "der": round((total["missed"] + total["false alarm"] + total["confused"]) / total["speech"], 3),
+        **{key: round(total[key] / total["speech"], 3) for key in ("missed", "false alarm", "confused")},
+        "number of voices right": f"{sum(part['voices'] == part['speakers'] for part in parts)} of {len(parts)}",
+        "overlap found": round(total["overlap found"] / total["overlap"], 3),
+    }
 
 
 def _seconds(conversation: Conversation, perception: Perception) -> dict[str, float]:

@@ -44,19 +44,24 @@ class _Tally:
             getattr(self, name).extend(getattr(other, name))
 
 
-def active_speaker(grid: Path, perception: Perception, progress: Progress | None = None) -> dict[str, Any]:
-    """Return who-is-talking on composed clips: of the people that the constants were set on, and of the others.
+def active_speaker(
+    grid: Path, perception: Perception, progress: Progress | None = None, *, held_out: bool = True
+) -> dict[str, Any]:
+    """Return who-is-talking on composed clips.
 
     For each kind of clip the share of speech that was given to the right face or off screen; for silent clips the
     seconds given to anybody. ``rows``: speakers whose row says that they speak, and how long, to within a third, and
     silent people whose row says that they do not. ``unseen voices``: stretches of somebody who is not in the picture,
     beside faces that talk, that are found to be off screen.
+
+    Args:
+        grid: clips of talking heads.
+        perception: that is measured.
+        progress: of a run that was stopped.
+        held_out: of people that no constant was set on; else of the others.
     """
-    heads, progress = [Head.read(path) for path in sorted(grid.glob("*.mpg"))], progress or Progress()
-    return {
-        "held out": measure_clips(heads[TUNED_ON:], perception, progress),
-        "tuned on": measure_clips(heads[:TUNED_ON], perception, progress),
-    }
+    heads = [Head.read(path) for path in sorted(grid.glob("*.mpg"))]
+    return measure_clips(heads[TUNED_ON:] if held_out else heads[:TUNED_ON], perception, progress)
 
 
 def measure_clips(heads: Sequence[Head], perception: Perception, progress: Progress | None = None) -> dict[str, Any]:
