@@ -33,7 +33,8 @@ from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.perception.media.sampling import Sampling
 
 _MAX_AHEAD_S = 1.0  # of sound that comes faster than it is spoken; the client then waits
-_POLICY_VIOLATION, _GOING_AWAY = 1008, 1001
+_POLICY_VIOLATION, _GOING_AWAY, _INTERNAL_ERROR = 1008, 1001, 1011
+_FAILED = "an internal error; the server's log has its traceback"
 _CLOSE_S = 1.0
 _FULL_S = 10.0  # Retry-After where all sessions are taken
 _MAX_FRAME_PIXELS = 1280 * 720  # larger camera frames are scaled down
@@ -143,13 +144,23 @@ class Connection:
 
     def _pump(self, session: LiveSession, loop: asyncio.AbstractEventLoop) -> None:
         """Take the session's events to the client, in a thread of its own."""
-        for event in session.events():
-            if isinstance(event, live.ReplyWritten):
-                self._service.escalations.report(self.owner, self._thread_id, event.response.safety)
-            elif isinstance(event, live.ReplyEnded):
-                self._measure(event.latency)
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._outbox.put_nowait, list(self._translator.translate(event)))
+        try:
+            for event in session.events():
+                if isinstance(event, live.ReplyWritten):
+                    self._service.escalations.report(self.owner, self._thread_id, event.response.safety)
+                elif isinstance(event, live.ReplyEnded):
+                    self._measure(event.latency)
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._outbox.put_nowait, list(self._translator.translate(event)))
+        except Exception:  # a bug: without a session the client must not wait for ever
+            _log.exception("a live session failed")
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._fail)
+
+    def _fail(self) -> None:
+        self._complain(ServiceError(500, _FAILED, "internal_error"), None)
+        self._closing = (_INTERNAL_ERROR, "an internal error")
+        self._outbox.put_nowait(None)
 
     def _measure(self, latency: TurnLatency) -> None:
         for name, histogram in self._service.metrics.latencies.items():

@@ -207,6 +207,36 @@ def test_a_message_that_is_too_large_ends_its_connection_only(start):
             assert connection.recv().type == "session.created"
 
 
+def test_a_live_session_that_fails_ends_its_connection(start, monkeypatch):
+    class Failing:
+        def __init__(self, *_):
+            pass
+
+        def events(self):
+            raise RuntimeError("a bug")
+            yield
+
+        def clear(self):
+            pass
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("omnisense.agent.service.realtime.LiveSession", Failing)
+    with start(scripted_agent(), max_sessions=1) as service:
+        with connect(service) as connection:
+            connection.recv()
+            connection.input_audio_buffer.clear()
+            told = [connection.recv() for _ in range(2)]
+            [error] = [event.error for event in told if event.type == "error"]
+            assert error.code == "internal_error"
+            assert "a bug" not in error.message
+            with pytest.raises(websockets.exceptions.ConnectionClosedError) as caught:
+                connection.recv()
+            assert caught.value.rcvd.code == 1011
+        until_true(lambda: not service.server.app.state.service.live)
+
+
 def test_one_key_cannot_take_all_live_sessions(start):
     from omnisense.agent.service.settings import hash_key
 
