@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
 _STDERR = 2
@@ -20,6 +20,7 @@ _TRACING_VARIABLES = tuple(  # every name under which langsmith looks (``langsmi
 )
 _IMPORTING_DECORD = threading.Lock()
 _LOADING_LITERT = threading.Lock()
+_LOADING_TENSORS = threading.Lock()
 
 
 def import_decord() -> Any:
@@ -45,6 +46,34 @@ def _decord() -> Any:
             sys.modules["nvidia"] = hidden
     decord.logging.set_level(decord.logging.QUIET)
     return decord
+
+
+@contextlib.contextmanager
+def loading_tensors_only(known: Sequence[Any], check: Callable[[Any], None]) -> Iterator[None]:
+    """Let ``torch.load`` read tensors and plain values only, whatever its caller asks for.
+
+    pyannote.audio 4 loads its models with ``weights_only=False`` (``core/model.py``), which runs the code in a file,
+    and has no setting for it. What any other thread loads meanwhile is read in the same way.
+
+    Args:
+        known: types that are read beside tensors.
+        check: is called with what was read, and may raise.
+    """
+    import torch
+
+    load = torch.load
+
+    def tensors_only(*args: Any, **options: Any) -> Any:
+        found = load(*args, **{**options, "weights_only": True})
+        check(found)
+        return found
+
+    with _LOADING_TENSORS, torch.serialization.safe_globals(list(known)):
+        torch.load = tensors_only
+        try:
+            yield
+        finally:
+            torch.load = load
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 Parts: ``perception`` (figures of the ``perception.json`` that ``omnisense.benchmarks.perception`` wrote), ``attacks``
 (tests, which need a checkout), ``media`` (damaged files), ``risk`` (the safety gate; it needs the sentence embedding),
-and the slow ``chat``, ``writes`` and ``perceive`` (kills; not on Windows) and ``turns`` (memory). What earlier runs
-measured stays in ``trust.json`` beside the report.
+and the slow ``chat``, ``writes``, ``perceive``, ``eval``, ``annotate`` and ``pull`` (kills; not on Windows) and
+``turns`` (memory). What earlier runs measured stays in ``trust.json`` beside the report.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from omnisense.benchmarks.trust import attacks, losses, media, risk
+from omnisense.benchmarks.trust import attacks, losses, media, risk, runs
 from omnisense.benchmarks.trust.report import render
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
 
 _PERCEPTION = Path(__file__).resolve().parents[1] / "results" / "perception.json"
-_FAST, _SLOW = ("perception", "attacks", "media", "risk"), ("chat", "writes", "perceive", "turns")
+_FAST, _SLOW = (
+    ("perception", "attacks", "media", "risk"),
+    ("chat", "writes", "perceive", "eval", "annotate", "pull", "turns"),
+)
 
 
 # Figures that say nothing of people who were not met: speed, and what heads reach on the speakers they were made from.
@@ -63,6 +66,9 @@ def _measure(part: str, given: argparse.Namespace) -> dict[str, Any]:
             "chat": lambda: losses.kill_chats(work, given.kills, _say),
             "writes": lambda: losses.kill_writes(work, given.kills, _say),
             "perceive": lambda: losses.kill_perceive(work, given.kills, _say),
+            "eval": lambda: runs.kill_evaluations(work, given.kills, _say),
+            "annotate": lambda: runs.kill_annotations(work, given.kills, _say),
+            "pull": lambda: runs.kill_fetches(work, given.kills, _say),
             "turns": lambda: losses.many_turns(given.turns, _say),
         }
         return measures[part]()

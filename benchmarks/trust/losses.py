@@ -37,7 +37,7 @@ def kill_chats(work: Path, count: int, say: Callable[[str], None]) -> dict[str, 
     respond_in(file, ["warm up: a database, and what is imported on first use"])
     expected.append("warm up: a database, and what is imported on first use")
     for number in range(count):
-        returned = _run_and_kill(
+        returned = run_and_kill(
             lambda told, n=number: _talk(file, n, told),  # type: ignore[misc]
             chosen.uniform(0.05, _LONGEST_S),
         )
@@ -83,7 +83,7 @@ def kill_writes(work: Path, count: int, say: Callable[[str], None]) -> dict[str,
             write_atomically(file, str(turn % 10).encode() * 4_000_000)
 
     for number in range(count):
-        _run_and_kill(write, chosen.uniform(0.01, 0.15))
+        run_and_kill(write, chosen.uniform(0.01, 0.15))
         content = file.read_bytes()
         damaged += len(content) != 4_000_000 or len(set(content)) != 1
         if number % 50 == 49:
@@ -104,7 +104,7 @@ def kill_perceive(work: Path, count: int, say: Callable[[str], None]) -> dict[st
 
     plt.close("all")
     for number in range(count):
-        _run_and_kill(lambda _: _perceive(command), chosen.uniform(0.05, 2 * _LONGEST_S))
+        run_and_kill(lambda _: _perceive(command), chosen.uniform(0.05, 2 * _LONGEST_S))
         damaged += not _is_whole(out)
         if number % 20 == 19:
             say(f"{number + 1} kills: {damaged} damaged")
@@ -134,7 +134,7 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def _run_and_kill(run: Callable[[int], None], after_s: float) -> str:
+def run_and_kill(run: Callable[[int], None], after_s: float) -> str:
     """Run something in a fork of this process, kill it after a while, and return what it wrote to its descriptor."""
     read, write = os.pipe()
     child = os.fork()

@@ -24,6 +24,9 @@ def render(found: Mapping[str, Any]) -> str:
         "chat": _chat,
         "writes": _writes,
         "perceive": _perceive,
+        "eval": _evaluations,
+        "annotate": _annotations,
+        "pull": _pulls,
         "turns": _turns,
     }
     parts = [write(found[name]) for name, write in sections.items() if name in found]
@@ -106,6 +109,30 @@ def _perceive(found: Mapping[str, Any]) -> str:
     return (
         f"## Killed `perceive --output`\n\n{found['kills']} processes were killed while they wrote a clip's percepts, "
         f"its timeline and the picture of it again and again: {found['damaged']} times one of the files was damaged.\n"
+    )
+
+
+def _evaluations(found: Mapping[str, Any]) -> str:
+    return (
+        f"## Killed evaluations\n\n{found['kills']} processes were killed while they asked 300 questions, every other "
+        f"one with two workers, over {found['runs']} runs that were then finished: "
+        f"{found['with lost or doubled answers']} of these had a lost, doubled or changed answer.\n"
+    )
+
+
+def _annotations(found: Mapping[str, Any]) -> str:
+    return (
+        f"## Killed annotations\n\n{found['kills']} processes were killed while they annotated 60 images, over "
+        f"{found['runs']} runs that were then finished: {found['with lost or doubled rows']} of these differed from "
+        "one that nothing stopped.\n"
+    )
+
+
+def _pulls(found: Mapping[str, Any]) -> str:
+    return (
+        f"## Killed model fetches\n\n{found['kills']} processes were killed while they fetched a model again and "
+        f"again: {found['damaged']} times its file was damaged; {found['left over']} part folders were left after the "
+        "next fetch.\n"
     )
 
 

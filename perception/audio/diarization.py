@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from omnisense.compat import without_pyannote_warnings
+from omnisense.compat import loading_tensors_only, without_pyannote_warnings
 from omnisense.errors import ModelError
 from omnisense.perception.audio.chunks import AudioChunk
 from omnisense.perception.audio.clustering import SpeechWindow, Stretch, cluster_speakers, speaker_activity
@@ -163,10 +163,14 @@ def _bridge_gaps(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
 # --- pyannote -----------------------------------------------------------------------------------------------
 
 
+_PYANNOTE_PACKAGE = "pyannote.audio."
+
+
 class PyannoteDiarizer:
     """A pyannote pipeline, such as ``pyannote/speaker-diarization-community-1`` (a hub token and its terms accepted).
 
-    It needs a clip's audio whole: about 230 MB of memory per hour.
+    It needs a clip's audio whole: about 230 MB of memory per hour. Its ``config.yaml`` may name classes of
+    pyannote.audio only, and its weights are read as tensors: neither runs code of the folder.
 
     Args:
         folder: of the pipeline.
@@ -177,11 +181,16 @@ class PyannoteDiarizer:
     """
 
     def __init__(self, folder: Path, num_speakers: int | None = None) -> None:
+        _check_classes(folder)
         with without_pyannote_warnings():
+            import torch
             from pyannote.audio import Pipeline
+            from pyannote.audio.core.task import Problem, Resolution, Specifications
 
+            known = (Problem, Resolution, Specifications, torch.torch_version.TorchVersion)
             try:
-                self._pipeline = Pipeline.from_pretrained(folder)
+                with loading_tensors_only(known, _check_architecture):
+                    self._pipeline = Pipeline.from_pretrained(folder)
             except Exception as error:
                 raise ModelError(
                     f"the pyannote pipeline cannot be loaded ({str(error).splitlines()[0][:120]})",
@@ -193,6 +202,37 @@ class PyannoteDiarizer:
     def begin(self) -> Diarization:
         """Begin a clip."""
         return _PyannoteClip(self._pipeline, self.num_speakers)
+
+
+def _check_classes(folder: Path) -> None:
+    """Raise ModelError unless the classes that a pipeline's configuration names are pyannote's own."""
+    import yaml
+
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
+        names = [config["pipeline"]["name"]]
+        names += [made["name"] for made in (config.get("preprocessors") or {}).values() if isinstance(made, dict)]
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"the pyannote pipeline cannot be loaded (its config.yaml: {str(error).splitlines()[0][:100]})",
+            "Give a folder or hub id with the config.yaml of a pipeline.",
+            folder,
+        ) from error
+    other = [name for name in names if not str(name).startswith(_PYANNOTE_PACKAGE)]
+    if other:
+        raise ModelError(
+            f"the pyannote pipeline cannot be loaded (its config.yaml names {other[0]!r}, which is not pyannote's)",
+            "Give a pipeline of pyannote.audio.",
+            folder,
+        )
+
+
+def _check_architecture(checkpoint: Any) -> None:
+    """Raise ValueError where a checkpoint wants a class from elsewhere: pyannote imports the module that it names."""
+    about = checkpoint.get("pyannote.audio") if isinstance(checkpoint, dict) else None
+    module = str((about or {}).get("architecture", {}).get("module", _PYANNOTE_PACKAGE))
+    if not module.startswith(_PYANNOTE_PACKAGE):
+        raise ValueError(f"it names the module {module!r}, which is not pyannote's")
 
 
 class _PyannoteClip:

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from omnisense import ModelError
+from omnisense.perception.audio.diarization import PyannoteDiarizer
 from omnisense.perception.emotion.voice import HuggingFaceVoiceClassifier
 from omnisense.perception.fusion.light_asd import LightASD
 
@@ -49,3 +50,41 @@ def test_an_audio_classifier(crafted):
 def test_weights_of_light_asd(crafted):
     with pytest.raises(ModelError, match="cannot be loaded"):
         LightASD(crafted / "pytorch_model.bin")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "pipeline: {name: subprocess.Popen, params: {args: [touch, RAN]}}",
+        "pipeline: {name: pyannote.audio.pipelines.SpeakerDiarization}\n"
+        "preprocessors: {x: {name: subprocess.Popen, params: {args: [touch, RAN]}}}",
+    ],
+)
+def test_a_pipeline_that_names_other_classes(crafted, config):
+    (crafted / "config.yaml").write_text(config.replace("RAN", str(crafted.parent / "ran")))
+    with pytest.raises(ModelError, match=r"names 'subprocess\.Popen', which is not pyannote's"):
+        PyannoteDiarizer(crafted)
+
+
+def test_a_pipeline_whose_weights_hold_code(crafted):
+    torch = pytest.importorskip("torch")
+    load = torch.load
+    (crafted / "config.yaml").write_text(
+        "pipeline:\n  name: pyannote.audio.pipelines.SpeakerDiarization\n"
+        f"  params: {{segmentation: {crafted / 'pytorch_model.bin'}, clustering: OracleClustering}}\n"
+    )
+    with pytest.raises(ModelError, match="pyannote pipeline cannot be loaded"):
+        PyannoteDiarizer(crafted)
+    assert torch.load is load
+    torch.save({"pyannote.audio": {"architecture": {"module": "os", "class": "system"}}}, crafted / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        PyannoteDiarizer(crafted)
+
+
+def test_weights_that_name_another_module_are_refused():
+    from omnisense.perception.audio.diarization import _check_architecture
+
+    _check_architecture({"pyannote.audio": {"architecture": {"module": "pyannote.audio.models.segmentation.PyanNet"}}})
+    _check_architecture({"state_dict": {}})
+    with pytest.raises(ValueError, match="'os'"):
+        _check_architecture({"pyannote.audio": {"architecture": {"module": "os", "class": "system"}}})

@@ -196,7 +196,7 @@ def test_what_a_pyannote_pipeline_says_is_taken_over(monkeypatch, tmp_path, wrap
             return type("Output", (), {"speaker_diarization": annotation})() if wrapped else annotation
 
     monkeypatch.setattr(pyannote.audio, "Pipeline", Pipeline)
-    (tmp_path / "config.yaml").write_text("pipeline: {}\n")
+    (tmp_path / "config.yaml").write_text("pipeline: {name: pyannote.audio.pipelines.SpeakerDiarization}\n")
     diarizer = load_diarizer(tmp_path, lambda: None, num_speakers=2)
     heard = diarizer.begin()
     heard.add(AudioChunk(0.0, np.zeros(40_000, np.float32), ()))
