@@ -57,7 +57,7 @@ def overhead(turns: int) -> dict[str, Any]:
 
     agent = agent_without_models(ScriptedPolicy(), None)
     body = {"model": "omnisense", "messages": [{"role": "user", "content": TEXT}]}
-    with serving(agent) as url, httpx.Client() as client:
+    with serving(agent) as url, httpx.Client(timeout=120) as client:
 
         def over_http() -> None:
             client.post(f"{url}/v1/chat/completions", json=body).raise_for_status()
