@@ -16,7 +16,7 @@ _MIN_CHARS = 3
 
 def strip_control_characters(text: str) -> str:
     """Return a text without control characters; tabs and newlines stay."""
-    return _CONTROL.sub("", text)
+    return text if text.isprintable() else _CONTROL.sub("", text)
 
 
 def one_line(text: str) -> str:
@@ -45,7 +45,9 @@ def unquote(text: str) -> str:
 
 def fence(text: str) -> str:
     """Return a text of several lines between lines of three quotation marks, of which it holds none itself."""
-    inner = _FENCE.sub(lambda found: "'" * len(found[0]), strip_control_characters(text).strip())
+    inner = strip_control_characters(text).strip()
+    if '"""' in inner:
+        inner = _FENCE.sub(lambda found: "'" * len(found[0]), inner)
     return f'"""\n{inner}\n"""'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import threading
@@ -15,7 +16,6 @@ from omnisense.benchmarks.harness.contact_sheet import contact_sheet
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.judge import can_extract, extract_answers
 from omnisense.benchmarks.harness.prompting import PromptSettings
-from omnisense.benchmarks.harness.question_rows import content_id
 from omnisense.benchmarks.harness.records import ErrorKind, Outcome, Record, RecordError
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.suite import OfficialScore, Suite
@@ -216,11 +216,15 @@ def _sample_fields(sample: Sample) -> dict[str, Any]:
         "form": sample.question.form,
         "length_s": round(sample.length_s, 2),
         "source": sample.source,
-        "group": sample.group if len(sample.group) <= _LONGEST_GROUP else content_id(sample.group),
+        "group": sample.group if len(sample.group) <= _LONGEST_GROUP else _id_of(sample.group),
         "tags": dict(sample.tags),
         "row": dict(sample.row),
         "attempt": sample.attempt,
     }
+
+
+def _id_of(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _text_with_marks(content: Message) -> str:
