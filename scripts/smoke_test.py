@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+STAGES = ("form", "video", "audio", "both")  # each has steps of its own
 COMMANDS = (
     "omnisense --version",
     "omnisense models pull default",
@@ -22,7 +23,7 @@ COMMANDS = (
     "python -m omnisense.benchmarks.sample_data samples",
     "omnisense eval daily-omni --data samples/daily-omni --baseline random --output runs/random",
     "python -m omnisense.rl.tiny tiny",
-    "omnisense train curriculum tiny trainer.max_steps=1 --output runs/tiny",
+    "omnisense train curriculum tiny --output runs/tiny " + " ".join(f"stages.{s}.trainer.max_steps=1" for s in STAGES),
 )
 IMPORT = "import omnisense; print(omnisense.__file__, [getattr(omnisense, name) for name in omnisense.__all__][:0])"
 
