@@ -59,8 +59,12 @@ def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequen
     lines = [f"# {escape_markdown(spec.title)}: {escape_markdown(', '.join(s['system'] for s in summaries))}", ""]
     for s in summaries:
         c, name = s["counts"], escape_markdown(s["system"])
+        k = s["attempts"]["k"] if s["attempts"] else 1
+        asked = (
+            f"{c['questions']} questions" if k == 1 else f"{c['questions'] * k} attempts at {c['questions']} questions"
+        )
         lines.append(
-            f"- **{name}**: {c['answered']} of {c['questions']} questions answered, {c['errors']} errors, "
+            f"- **{name}**: {c['answered']} of {asked} answered, {c['errors']} errors, "
             f"{c['unparseable']} answers could not be read ({s['rates']['unparseable']:.1%}); frames reached the model "
             f"on {c['with_frames']}, sound on {c['with_sound']}."
         )
