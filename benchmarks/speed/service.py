@@ -7,12 +7,10 @@ Needs ``pip install 'omnisense[serve,voice]'`` and the models.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import statistics
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +20,9 @@ import numpy as np
 from omnisense.agent.agent import Agent
 from omnisense.agent.service.pcm import PCM_RATE_HZ, from_pcm16, incoming
 from omnisense.agent.service.realtime_events import Append, decode_audio, parse_event
-from omnisense.agent.service.server import Server
-from omnisense.agent.service.settings import ServiceSettings
-from omnisense.agent.voice.base import Voice
 from omnisense.benchmarks.speed.agents import agent_without_models
 from omnisense.benchmarks.speed.service_load import PIECE_S, TEXT, audio_event, live_load, text_load
+from omnisense.benchmarks.speed.serving import serving
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
 
@@ -109,23 +105,6 @@ def audio_overhead(pieces: int) -> dict[str, Any]:
             time.sleep(PIECE_S)
     own, both = (1000 * statistics.median(seconds[name][5:]) for name in ("piece", "round trip"))
     return {"audio_piece_ms": round(own, 3), "audio_round_trip_ms": round(both, 2)}
-
-
-@contextlib.contextmanager
-def serving(agent: Agent, voice: Voice | None = None, preload: bool = False, **settings: Any) -> Iterator[str]:
-    """Serve an agent in a thread of this process; yield the address."""
-    server = Server(agent, ServiceSettings(port=0, preload=preload, **settings), voice)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        if not thread.is_alive():
-            raise RuntimeError("the server did not start")
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def _seconds_of(work: Callable[[], Any]) -> float:

@@ -239,7 +239,7 @@ def _serve(memory: Path, live: bool, parent: Connection) -> None:
     from omnisense.agent.agent import Agent
     from omnisense.agent.voice.load import load_voice
     from omnisense.benchmarks.speed.agents import agent_without_models
-    from omnisense.benchmarks.speed.service import serving
+    from omnisense.benchmarks.speed.serving import serving
     from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
     policy = ScriptedPolicy()
