@@ -161,9 +161,23 @@ def read_video(clip: MediaWindow, plan: FramePlan, batch_size: int, in_order: bo
         raise MediaError(f"no frame can be decoded ({note})", REMEDY, clip.path)
 
 
+def _reopen(path: Path) -> Any:
+    """Open the file of a clip again.
+
+    Raises:
+        MediaError: it cannot be read any more.
+    """
+    import av
+
+    try:
+        return open_container(path)
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaError(f"the file cannot be opened again ({error_reason(error)})", REMEDY, path) from error
+
+
 def _is_mpeg_stream(path: Path) -> bool:
     """Return whether a file is an MPEG program or transport stream: decord seeks past its first group of pictures."""
-    with open_container(path) as container:
+    with _reopen(path) as container:
         return bool({"mpeg", "mpegts"} & set(container.format.name.split(",")))
 
 
@@ -232,7 +246,7 @@ def _pyav_frames(clip: MediaWindow, times_s: np.ndarray) -> Iterator[tuple[Any, 
     """Yield the frames shown at ``times_s``, in one pass over the window; damaged packets are skipped."""
     wanted = list(times_s)
     shown: tuple[Any, float] | None = None
-    with open_container(clip.path) as container:
+    with _reopen(clip.path) as container:
         stream = next(s for s in container.streams.video if s.codec_context.width)
         # Slice threads (the default), never frame threads: those run ahead and log damaged packets through a Python
         # callback, which waits for the interpreter's lock while the decoder's destructor holds it and waits for them.
@@ -321,7 +335,7 @@ def _resampled_audio(clip: MediaWindow) -> Iterator[tuple[int, np.ndarray]]:
     """Yield pieces of audio with the index of their first sample, counted from the window's start."""
     import av
 
-    with open_container(clip.path) as container:
+    with _reopen(clip.path) as container:
         stream = next(s for s in container.streams.audio if s.codec_context.sample_rate)
         _seek(container, clip)
         next_s = 0.0  # for formats without timestamps

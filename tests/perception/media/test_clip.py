@@ -218,6 +218,17 @@ def test_flipped_bytes_fall_back_to_pyav_and_say_so(make_media):
 
 
 @pytest.mark.subprocess
+@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b"spoilt"), lambda path: path.unlink()])
+def test_a_file_that_breaks_after_it_was_opened_is_named(tmp_path, spoil):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(DEMO.read_bytes())
+    clip = open_clip(path)
+    spoil(path)
+    for read in (clip.frames, clip.audio):
+        with pytest.raises(MediaError, match=r"clip\.mp4"):
+            read()
+
+
 def test_decord_does_not_bring_libnvblas_along():
     """decord2 loads all CUDA libraries globally unless kept from it; torch then crashes in its first product."""
     import subprocess
