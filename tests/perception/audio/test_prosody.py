@@ -154,7 +154,7 @@ def test_the_demo_is_understood(perception):
     assert "nervous" in transcript.text
     assert transcript.word_times == "pocketsphinx forced alignment"
     assert all(s.speaker == "voice-1" and s.words and 0 < s.confidence <= 1 for s in transcript.segments)
-    assert [s.feelings[0] for s in transcript.segments if s.feelings] == ["joy", "nervousness"]
+    assert [s.feelings[0] for s in transcript.segments] == ["neutral", "joy", "nervousness"]
     assert [s.sentiment > 0 for s in transcript.segments] == [True, True, False]
 
 
