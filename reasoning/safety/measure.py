@@ -121,7 +121,9 @@ patterns for what is explicit in English, Spanish, French and German. A sentence
   {splits["unseen"]} unseen ones, and {splits["second-tune"] + splits["second-unseen"]} of a second set (below).
   The unseen ones were written when nothing was changed any more, apart from the others (sixty of which the writer had
   seen); those that were among the others already were left out. After their figures had been seen, patterns were
-  added: of grief ("my dog died"), and those of the second set. The figures here are theirs, with these patterns.
+  added: of grief ("my dog died"), and those of the second set; and, to fit on, safe replies of everyday talk
+  ("well done on losing ten kilos") and questions for advice without a risk ("should I forgive him?").
+  The figures here are theirs, with all of that.
 - **Recall on unseen English**: all {_share(c.finding.escalate for c in risks)}; explicit, slang and spoken
   **{_share(c.finding.escalate for c in risks if c.row["style"] in _EXPLICIT)}**; implied
   **{_share(c.finding.escalate for c in risks if c.row["style"] == "implied")}**, and
