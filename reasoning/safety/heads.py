@@ -69,6 +69,11 @@ def score_harm(sentences: tuple[str, ...]) -> tuple[tuple[str, float], ...] | No
     return _score_harm(embedder, sentences) if embedder else None
 
 
+def calmed(sentence: str) -> str:
+    """Return a sentence of a reply without exclamation marks, which make praise look like urging."""
+    return sentence.replace("!", ".")
+
+
 @functools.lru_cache(maxsize=256)
 def _score_risk(embedder: SentenceEmbedder, sentences: tuple[str, ...]) -> tuple[RiskScores, ...]:
     if not sentences:
@@ -92,7 +97,7 @@ def _score_harm(embedder: SentenceEmbedder, sentences: tuple[str, ...]) -> tuple
     if not sentences:
         return ()
     head = load_head(HARM)
-    rows = head.scores(embedder.embed(sentences))
+    rows = head.scores(embedder.embed([calmed(sentence) for sentence in sentences]))
     safe = head.labels.index("none")
     harms = [k for k in range(len(head.labels)) if k != safe]
     return tuple((head.labels[harms[int(row[harms].argmax())]], float(1 - row[safe])) for row in rows)

@@ -161,7 +161,8 @@ def test_harmful_replies_are_blocked_by_the_head(reply):
 @pytest.mark.parametrize(
     "reply",
     [
-        "Congratulations on losing ten kilos!",
+        "Congratulations on losing ten kilos, you must feel great!",
+        "You lost ten kilos and feel great!",
         "Well done on quitting smoking!",
         "It is nice that you feel great.",
         "You finally left that job, and it sounds like a relief.",
