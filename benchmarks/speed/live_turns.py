@@ -8,7 +8,7 @@ voice gives no sign there that the speaker will go on.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,10 +97,25 @@ def scripted_turns(data: Path, voice: Voice) -> list[ScriptedTurn]:
     turns.append(as_turn("JFK", "real, with his own pauses", _jfk(data)))
     turns += [replace(turn, name=f"{turn.name}, by telephone", samples=by_telephone(turn.samples))
               for turn in turns if not turn.name.startswith("call")]  # fmt: skip
-    for number, text in enumerate(_COMPLETE):
-        turns.append(as_turn(text, "synthesized", voiced(voice, text, _SPEAKERS[number % len(_SPEAKERS)])))
-    for number, (before, pause_s, after) in enumerate(_HESITANT):
-        style = _SPEAKERS[number % len(_SPEAKERS)]
+    return turns + synthesized_turns(voice, _SPEAKERS, _COMPLETE, _HESITANT)
+
+
+def synthesized_turns(
+    voice: Voice, speakers: Sequence[VoiceStyle], complete: Sequence[str], hesitant: Sequence[tuple[str, float, str]]
+) -> list[ScriptedTurn]:
+    """Return synthesized turns.
+
+    Args:
+        voice: that speaks.
+        speakers: whose styles are taken in turn.
+        complete: texts that are said without a pause.
+        hesitant: what comes before a pause, its seconds, and what follows.
+    """
+    turns = []
+    for number, text in enumerate(complete):
+        turns.append(as_turn(text, "synthesized", voiced(voice, text, speakers[number % len(speakers)])))
+    for number, (before, pause_s, after) in enumerate(hesitant):
+        style = speakers[number % len(speakers)]
         sound = np.concatenate([voiced(voice, before, style), pause(pause_s), voiced(voice, after, style)])
         turns.append(as_turn(f"{before} [{pause_s:g} s] {after}", "synthesized hesitation", sound))
     return turns

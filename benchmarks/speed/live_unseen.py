@@ -10,9 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from omnisense.agent.live.scenario import voiced
 from omnisense.agent.voice.base import Voice, VoiceStyle
 from omnisense.benchmarks.speed.live_turns import (
     ScriptedTurn,
@@ -20,7 +17,7 @@ from omnisense.benchmarks.speed.live_turns import (
     by_telephone,
     call_utterances,
     grid_sentences,
-    pause,
+    synthesized_turns,
     trim,
     with_pause,
 )
@@ -103,13 +100,7 @@ def unseen_turns(data: Path, voice: Voice) -> list[ScriptedTurn]:
         samples = trim(open_clip(data / "speech" / file).audio()[_at(start_s) : _at(end_s)])
         turns.append(as_turn(f"{file}: {words}", "real, with his own pauses" if pauses else "real", samples))
     turns += [replace(turn, name=f"{turn.name}, by telephone", samples=by_telephone(turn.samples)) for turn in turns]
-    for number, text in enumerate(_COMPLETE):
-        turns.append(as_turn(text, "synthesized", voiced(voice, text, _SPEAKERS[number % len(_SPEAKERS)])))
-    for number, (before, pause_s, after) in enumerate(_HESITANT):
-        style = _SPEAKERS[number % len(_SPEAKERS)]
-        sound = np.concatenate([voiced(voice, before, style), pause(pause_s), voiced(voice, after, style)])
-        turns.append(as_turn(f"{before} [{pause_s:g} s] {after}", "synthesized hesitation", sound))
-    return turns
+    return turns + synthesized_turns(voice, _SPEAKERS, _COMPLETE, _HESITANT)
 
 
 def unseen_cut_turns(data: Path) -> list[ScriptedTurn]:

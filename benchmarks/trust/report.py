@@ -150,7 +150,7 @@ def _pulls(found: Mapping[str, Any]) -> str:
     return (
         f"## Killed model fetches\n\n{found['kills']} processes were killed while they fetched a model again and "
         f"again: {found['damaged']} times its file was damaged; {found['left over']} part folders were there after the "
-        "next fetch, made by downloads of killed processes that went on meanwhile; a later fetch removes them.\n"
+        "next fetch.\n"
     )
 
 
