@@ -1,8 +1,8 @@
 """Try an installed OmniSense as a user would: ``python scripts/smoke_test.py``, with the Python to be tested.
 
 Everything heavy is called once: media readers, face and speech models, the default policy, an evaluation, a step of
-training. The working folder is a new one, so that nothing of a checkout is imported. ``make test-matrix`` and
-``make release`` run it for a wheel and an sdist.
+training. The working folder is a new one, so that nothing of a checkout is imported. ``make test-matrix`` runs it for
+a wheel and an sdist.
 """
 
 from __future__ import annotations

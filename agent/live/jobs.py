@@ -36,7 +36,8 @@ class Job(Generic[T]):
 
     def offer(self, result: T) -> None:
         """Hand out the result before the work is done, for the work itself: what may be used already."""
-        self._offered = result, self.now_s()
+        if self._offered is None:  # later parts of it say by themselves when they are there
+            self._offered = result, self.now_s()
 
     def offered(self, now_s: float) -> T | None:
         """Return what was handed out by now."""

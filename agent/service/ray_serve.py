@@ -26,6 +26,7 @@ _METRICS_S = 5.0
 _CLOSING_S = 5.0  # for connections that idle, after the turns have ended
 _LOGGING = {"enable_access_log": False}  # paths hold names of threads
 _MAX_REQUESTS = 10_000  # the service has limits of its own, which answer 429
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,10 @@ class Replica:
         # One scrape reaches one replica, which asks the others.
         asked = serve.get_deployment_handle(NAME, NAME).broadcast("collect_metrics")
         found = await asked.results_async(timeout_s=_METRICS_S, return_exceptions=True)
-        return render_together(dict(answer for answer in found if not isinstance(answer, BaseException)))
+        answers = [answer for answer in found if not isinstance(answer, BaseException)]
+        if len(answers) < len(found):
+            _log.warning("%d of %d replicas did not give their metrics", len(found) - len(answers), len(found))
+        return render_together(dict(answers))
 
 
 def check_memory(memory: str | None, is_stored: bool) -> None:

@@ -52,7 +52,8 @@ async def realtime(socket: WebSocket) -> None:
             raise ServiceError(503, "the server is shutting down", "shutting_down")
         if len(service.live) >= service.settings.max_sessions:
             raise too_many("all live sessions are taken", _FULL_S, "sessions_full")
-        if sum(other.owner == owner for other in service.live) >= service.settings.max_sessions_per_key:
+        of_owner = sum(other.owner == owner for other in service.live)
+        if service.settings.api_keys and of_owner >= service.settings.max_sessions_per_key:
             raise too_many("all live sessions of this key are taken", _FULL_S, "concurrency")
         if socket.query_params.get("model", MODEL) != MODEL:
             raise ServiceError(404, f"there is no such model here: use '{MODEL}'", "model_not_found", "model")

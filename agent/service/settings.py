@@ -34,7 +34,7 @@ class ServiceSettings(BaseModel):
         max_turns_per_key: how many of both one key may have at the same time.
         requests_per_minute: of one key.
         max_sessions: live sessions at the same time.
-        max_sessions_per_key: how many of them one key may have.
+        max_sessions_per_key: how many of them one key may have, where keys are set.
         max_session_lag_s: a live client that has not read for so long is cut off.
         upload_hours: how long an uploaded clip is kept.
         uploads: folder for uploaded clips; None: one in the user's data folder.
