@@ -72,7 +72,7 @@ class ModelRegistry:
             :meth:`unavailable_reason`.
 
         Raises:
-            ModelError: the face detector, pitch or speech model cannot be loaded.
+            ModelError: the face detector, pitch, speech or segmentation model cannot be loaded.
         """
         with self._locks[role]:
             if role not in self._loaded:

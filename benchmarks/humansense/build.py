@@ -9,8 +9,9 @@ not have keep their own names. The same sources and seed give the same questions
 some of the text sets are for research only, so the output is not for passing on.
 
 Speakers on whom a head that ships was trained (``perception/fitted_on.toml``) are left out, for figures on them say
-nothing of others: of EmoDB that is everybody, so that questions about voices are asked only with
-``--training-speakers``. ``perception/emotion/voice_emotion.md`` says how the head does on people whom it has not heard.
+nothing of others: of EmoDB these are seven of the ten, so that questions about their voices are asked only
+with ``--training-speakers``. ``perception/emotion/voice_emotion.md`` says how the head does on people whom it has not
+heard.
 """
 
 from __future__ import annotations

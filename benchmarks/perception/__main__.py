@@ -60,7 +60,7 @@ def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, asd_mod
             found[measure.name] = {"left out": f"{measure.folder} does not exist"}
         else:
             started = time.perf_counter()
-            version = f"{source_version()} {json.dumps(perception.registry.versions())}"
+            version = f"{source_version()} {data.resolve()} {asd_model} {json.dumps(perception.registry.versions())}"
             progress = Progress(output / "progress" / f"{measure.name.replace(' ', '_')}.jsonl", version)
             found[measure.name] = {**measure.run(progress), "took s": round(time.perf_counter() - started, 1)}
             progress.finish()

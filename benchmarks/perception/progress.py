@@ -25,7 +25,9 @@ class Progress:
         self._path = path
         self._known: dict[str, object] = {}
         if path and path.is_file():
-            lines = [json.loads(line) for line in path.read_text().splitlines()]
+            whole = path.read_text().rpartition("\n")[0]  # a kill can tear the last line
+            path.write_text(whole + "\n" if whole else "")
+            lines = [json.loads(line) for line in whole.splitlines()]
             if lines and lines[0] == {"version": version}:
                 self._known = {line["key"]: line["value"] for line in lines[1:]}
         if path and not self._known:
@@ -48,7 +50,7 @@ class Progress:
 
 
 def source_version() -> str:
-    """Return a hash of the source code of perception."""
+    """Return a hash of the source code of perception and of its benchmarks."""
     root = Path(omnisense.perception.__file__).parent
-    files = sorted(root.rglob("*.py"))
+    files = sorted([*root.rglob("*.py"), *Path(__file__).parent.glob("*.py")])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]

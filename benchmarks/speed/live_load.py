@@ -51,12 +51,14 @@ class Person:
     Attributes:
         turns: what was said.
         answered: the replies that ended.
+        lost: turns without a reply in time.
         failures: in words.
     """
 
     session: LiveSession
     voice: VoiceStyle
     turns: int = 0
+    lost: int = 0
     answered: list[ReplyEnded] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     news: queue.SimpleQueue[object] = field(default_factory=queue.SimpleQueue)
@@ -74,12 +76,13 @@ class Person:
         """Take turns until a time of ``time.monotonic``."""
         while time.monotonic() < until_s:
             self.turns += 1
+            while not self.news.empty():  # a reply that came too late
+                self.news.get()
             self._feed(sentences[self.turns % len(sentences)])
             deadline_s = time.monotonic() + _LOST_S
             while self.news.empty() and time.monotonic() < deadline_s:
                 self._feed(np.zeros(round(_PIECE_S * SAMPLE_RATE_HZ), np.float32))
-            while not self.news.empty():
-                self.news.get()
+            self.lost += self.news.empty()
             self._feed(np.zeros(round(rest_s * SAMPLE_RATE_HZ), np.float32))
 
     def _feed(self, samples: np.ndarray) -> None:
@@ -135,7 +138,7 @@ def _measure(agent: Agent, voice: Voice, count: int, seconds: float, rest_s: flo
     known = [delay for delay in delays if delay is not None]
     return {
         "turns": sum(person.turns for person in people),
-        "lost": sum(person.turns - len(person.answered) for person in people),
+        "lost": sum(person.lost for person in people),
         "cut_replies": sum(event.reason != "done" for person in people for event in person.answered),
         "failures": [failure for person in people for failure in person.failures],
         "e2e_latency_s": round(statistics.median(known), 3) if known else None,

@@ -41,15 +41,15 @@ def text_load(sessions: int, seconds: float) -> dict[str, Any]:
         nonlocal lost
         messages = [{"role": "user", "content": TEXT}]
         body = {"model": "omnisense", "messages": messages, "omnisense": {"thread_id": f"load-{number}"}}
-        sent = 0
+        sent = failed = 0
         while time.monotonic() < until:
             began = time.perf_counter()
             answer = await client.post("/v1/chat/completions", json=body)
             latencies.append(time.perf_counter() - began)
             sent += 1
-            lost += answer.status_code != 200
+            failed += answer.status_code != 200
         kept = (await client.get(f"/v1/threads/load-{number}")).json()
-        lost += sent - kept["turns"]
+        lost += max(failed, sent - kept.get("turns", 0))
 
     async def run(url: str, look: Callable[[], None]) -> None:
         until = time.monotonic() + seconds
@@ -109,7 +109,7 @@ async def _talk(url: str, number: int, speech: list[str], until: float, fared: _
     import httpx
     from websockets.asyncio.client import connect
 
-    thread, spoken = f"live-{number}", 0
+    thread, spoken, late = f"live-{number}", 0, 0
     silence = audio_event(np.zeros(int(PIECE_S * PCM_RATE_HZ), np.float32))
     async with connect(url.replace("http", "ws") + "/v1/realtime", max_size=None) as socket:
         await socket.send(json.dumps({"type": "session.update", "session": {"omnisense": {"thread_id": thread}}}))
@@ -126,7 +126,7 @@ async def _talk(url: str, number: int, speech: list[str], until: float, fared: _
             while not listener.recorded and time.monotonic() < ended + _ANSWER_S:
                 await socket.send(silence)
                 await clock.wait()
-            fared.lost += not listener.recorded
+            late += not listener.recorded
             if listener.first_sound:
                 fared.first_sound_s.append(listener.first_sound - ended)
             for _ in range(int(_PAUSE_S / PIECE_S)):
@@ -136,7 +136,7 @@ async def _talk(url: str, number: int, speech: list[str], until: float, fared: _
         listening.cancel()
     async with httpx.AsyncClient(base_url=url, timeout=120) as client:
         kept = (await client.get(f"/v1/threads/{thread}")).json()
-    fared.lost += max(0, spoken - kept.get("turns", 0))
+    fared.lost += max(late, spoken - kept.get("turns", 0))
 
 
 class _Listener:

@@ -83,7 +83,7 @@ def _load(folder: Path) -> Any:
         from pyannote.audio.core.task import Problem, Resolution, Specifications
         from pyannote.audio.models.segmentation import PyanNet
 
-        # A checkpoint is a pickle: nothing but tensors and these three types is read from it.
+        # A checkpoint is a pickle: nothing but tensors, plain values and these four types is read from it.
         known: list[Any] = [Problem, Resolution, Specifications, torch.torch_version.TorchVersion]
         try:
             with torch.serialization.safe_globals(known):

@@ -90,7 +90,9 @@ def build_timeline(streams: Streams) -> Timeline:
     found = sorted(_all_events(streams), key=lambda e: (e.start_s, e.end_s))
     events = tuple(replace(event, id=f"e{number}") for number, event in enumerate(found, start=1))
     gaps = [f"No {name} stream: {one_line(reason).rstrip('.')}." for name, reason in streams.missing().items()]
-    gaps += [f"No {own.name} channel: {one_line(own.missing.reason)}." for own in streams.channels if own.missing]
+    gaps += [
+        f"No {own.name} channel: {one_line(own.missing.reason).rstrip('.')}." for own in streams.channels if own.missing
+    ]
     return Timeline(_describe_clip(streams), tuple(gaps), events)
 
 

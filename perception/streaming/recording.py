@@ -15,6 +15,8 @@ from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.types import AudioStream, SpeakerSegment, Transcript
 
+_ROUNDING_S = 0.01  # of the sender's clock, as for the utterances while the stream lasts
+
 
 class Final(NamedTuple):
     """What the whole audio of a stream gives; a stream that was not requested is None."""
@@ -45,6 +47,8 @@ class RecordedAudio:
     def add(self, start_s: float, samples: np.ndarray) -> None:
         """Insert a chunk at its time; what was never received is silence."""
         first = round(start_s * SAMPLE_RATE_HZ)
+        if abs(first - self._length) < _ROUNDING_S * SAMPLE_RATE_HZ:
+            first = self._length
         end = first + len(samples)
         if not self.is_complete or end > self._limit_s * SAMPLE_RATE_HZ:
             self.is_complete, self._samples, self._length = False, np.zeros(0, np.float32), 0
@@ -79,6 +83,8 @@ def perceive_recording(recorded: RecordedAudio, perception: Perception, segments
     turns = audio.speaker_turns if audio else ()
     if "transcript" in streams:
         words = registry.get("speech").transcribe(chunks).transcript
+        reason = registry.unavailable_reason("foreign_speech") if words.unclear else ""
+        words = replace(words, notes=(*words.notes, reason)) if reason else words
         transcript = perception.add_text_emotion(assign_speakers(words, turns))
     named = tuple(replace(s, speaker=dominant_speaker(turns, s.start_s, s.end_s)) for s in segments)
     return Final(audio, transcript, named)

@@ -150,7 +150,12 @@ class LivePerception:
         segments = self._collect_finished(events, wait=True)
         self._pool.shutdown()
         if self._has_audio and self._recorded.is_complete:
-            self._final = perceive_recording(self._recorded, self.perception, self._finished.speaker_segments)
+            try:
+                self._final = perceive_recording(self._recorded, self.perception, self._finished.speaker_segments)
+            except Exception as error:  # what was found while the stream lasted is still good
+                _log.warning("the audio of the whole stream could not be perceived", exc_info=True)
+                note = f"words and voices are as found live: the whole audio could not be perceived ({error})"
+                self._finished.notes[note] = None
         return self._update(segments, events)
 
     def _update(self, segments: list[Segment], events: list[Event]) -> Update:
