@@ -72,8 +72,11 @@ class PolicyProfile:
 
     def stated_weights(self, decision: str) -> dict[str, float]:
         """Return the weights of a decision that are stated priors, since no labelled example told of their source."""
-        seen = self.examples.get(decision, {})
-        return {name: weight for name, weight in self.weights_of(decision).items() if not seen.get(name)}
+        seen, weights = self.examples.get(decision), self.weights_of(decision)
+        if seen is None:  # a prior, or measured before examples were counted: what differs from the prior was fitted
+            prior = (_LEADING if self.leads else _GUIDED).get(decision, _OTHER)
+            return {name: weight for name, weight in weights.items() if prior.get(name) == weight}
+        return {name: weight for name, weight in weights.items() if not seen.get(name)}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the profile as plain JSON-ready values."""

@@ -21,7 +21,8 @@ _NUMBER = re.compile(
 # "one" that counts nothing: one of them, this one, one can see; one of several, after their number; times of a clock
 _PRONOUN = re.compile(
     r"(?:\b(?:this|that|the|which|each|every|any|some|another|other)\s+)one\b|\bone\s+(?:of|can|could|by|another)\b"
-    r"|(?:,|:|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b|\b\d{1,2}(?::\d{2}){1,2}\b",
+    r"|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
+    r"|\b\d{1,2}(?::\d{2}){1,2}\b",
     re.I,
 )
 _TOTAL = re.compile(

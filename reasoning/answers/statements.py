@@ -102,7 +102,7 @@ _REFUSES = re.compile(
 )
 _NOT = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|doubt|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than"
-    r"|instead\s+of|rule\s+out|rules\s+out|anything\s+but|no\s+es|jamás|nunca|non|não|niet|geen|не"
+    r"|instead\s+of|rule\s+out|rules\s+out|anything\s+but|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
     r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$))\b|n't\b|不|并非|排除",
     re.IGNORECASE,
 )

@@ -255,6 +255,9 @@ class LookAgain:
         prompt, options = window_prompt(question, texts)
         neutral, _ = window_prompt("(no question)", texts)
         [choice] = self._chooser.choose([prompt], [options], [neutral], max_seconds=left_s)
+        if not choice.readable:
+            _log.warning("the policy did not choose a part of the clip: the search's order is kept")
+            return list(windows), count_tokens([prompt], options)
         pooled = [w.share * max(p, 1e-3) ** weight for w, p in zip(windows, choice.probabilities, strict=True)]
         order = sorted(range(len(windows)), key=lambda i: -pooled[i])
         return [windows[i] for i in order], count_tokens([prompt], options)

@@ -47,6 +47,8 @@ class RiskVote:
         except PolicyError as error:
             _log.warning("the policy did not say whether there is a risk (%s)", error)
             return {}
+        if opinion.note:
+            _log.warning("no vote on risk: %s", opinion.note)
         spent: State = {"spent_tokens": state["spent_tokens"] + opinion.tokens}
         if opinion.probabilities.get(DANGER, 0.0) < RAISE_FROM:
             return spent

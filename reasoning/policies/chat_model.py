@@ -43,7 +43,7 @@ class ChatModelPolicy:
         modalities: the part types that the model accepts besides text, for instance ``{"image", "audio"}``. A video
             part is sent as frames if images are accepted, with its audio if audio is.
         max_concurrency: upper bound for concurrent requests.
-        attempts: how often a failing request is tried.
+        attempts: how often a failing request is tried that has no time limit and is not streamed.
 
     Raises:
         InputError: an unknown modality.

@@ -36,7 +36,7 @@ class ChatRequests:
         model: a LangChain ``BaseChatModel``.
         name: for messages.
         max_concurrency: upper bound for concurrent requests.
-        attempts: how often a failing request is tried.
+        attempts: how often a failing request is tried that has no time limit and is not streamed.
     """
 
     def __init__(self, model: Any, name: str, max_concurrency: int, attempts: int) -> None:

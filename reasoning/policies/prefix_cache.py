@@ -84,6 +84,8 @@ class PrefixCache:
             deadline: by ``time.perf_counter``. Before a finite one long prompts are read here, piece by piece, but for
                 their ends.
         """
+        if time.perf_counter() >= deadline:
+            return None
         if not self._max_bytes or not is_reusable(model):
             return CachedBatch(to_device(model, collate(rows, pad_token_id)), None, 0)
         ids = [tuple(row.inputs["input_ids"][0].tolist()) for row in rows]

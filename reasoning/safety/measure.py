@@ -38,9 +38,7 @@ class Checked(NamedTuple):
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--split", choices=("tune", "held-out", "unseen", "second-tune", "second-unseen"), default="unseen"
-    )
+    parser.add_argument("--split", choices=_SPLITS, default="unseen")
     split = parser.parse_args().split
     if find_embedder() is None:
         raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
@@ -165,7 +163,9 @@ may be in danger (`reasoning/loop/risk_vote.py`). It can only raise a finding. T
 Sentences that are written to test a gate are plainer than what people say: these figures are a bound from above.
 Hints without a word of risk, irony, codes of a group, several sentences that only together say it, other languages than
 the four, and in Spanish, French and German whatever is not explicit are missed. Words that a recognizer got wrong may
-hide a risk.
+hide a risk. Of harmless replies, plain ones about cooking, tools, gases or waiting ("wait until tomorrow to call the
+bank") may be blocked by a pattern.
+
 Unseen risks that were missed:
 
 {missed}

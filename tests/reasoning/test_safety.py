@@ -76,6 +76,9 @@ def test_figures_of_speech_films_and_work_are_no_risk(text):
         ("Twenty years ago I tried to end my life, and now I have grandchildren", False),
         ("Ten years ago I tried to end my life and I am going to try again", True),
         ("He grabbed me by the throat", True),
+        ("My husband is a monster, I'm scared he will hurt me tonight", True),
+        ("I hear ghosts telling me to jump off the bridge", True),
+        ("The dragon in my book eats the knight", False),
     ],
 )
 def test_stories_small_injuries_and_what_is_long_over_are_no_risk(text, found):

@@ -13,6 +13,7 @@ PLAIN = ("A. Yes", "B. No")
 SENTENCES = ("A. He waves at the camera.", "B. She hugs a friend, then leaves.", "C. They dance.", "D. Nobody moves.")
 
 ONE = [
+    (FOUR, "The non-verbal cues point to B.", "B"),
     # a letter, in every usual shape
     (FOUR, "B", "B"), (FOUR, "b", "B"), (FOUR, " B ", "B"), (FOUR, "B.", "B"), (FOUR, "B)", "B"), (FOUR, "(B)", "B"),
     (FOUR, "[B]", "B"), (FOUR, "{B}", "B"), (FOUR, "B:", "B"), (FOUR, "'B'", "B"), (FOUR, '"B"', "B"), (FOUR, "B?", "B"),
@@ -78,6 +79,7 @@ SEVERAL = [
     ("A, E", ""), ("", ""), ("None", ""), ("A man", ""), ("nothing fits", ""), ("<answer>A</answer><answer>B</answer>", ""),
 ]  # fmt: skip
 NUMBER = [
+    ("Answer: one in the back", "1"), ("I see 3 people: one at the door", "3"),
     ("3", "3"), ("3.", "3"), ("03", "3"), ("3.0", "3"), ("３", "3"), ("(3)", "3"), ("**3**", "3"), ("three", "3"), ("Three.", "3"),
     ("zero", "0"), ("0", "0"), ("10", "10"), ("ten", "10"), ("12", "12"), ("There are 3 people.", "3"), ("3 people", "3"),
     ("three (3)", "3"), ("Answer: 4", "4"), ("The number of people is five.", "5"), ("I see 4 people. 4.", "4"), ("3个人", "3"),
