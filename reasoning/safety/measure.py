@@ -163,8 +163,7 @@ may be in danger (`reasoning/loop/risk_vote.py`). It can only raise a finding. T
 Sentences that are written to test a gate are plainer than what people say: these figures are a bound from above.
 Hints without a word of risk, irony, codes of a group, several sentences that only together say it, other languages than
 the four, and in Spanish, French and German whatever is not explicit are missed. Words that a recognizer got wrong may
-hide a risk. Of harmless replies, plain ones about cooking, tools, gases or waiting ("wait until tomorrow to call the
-bank") may be blocked by a pattern.
+hide a risk. Of harmless replies, plain ones about cooking or tools ("cut the rope deep along the mark") may be blocked.
 
 Unseen risks that were missed:
 
