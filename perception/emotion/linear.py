@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -71,14 +72,26 @@ class LinearHead:
         Raises:
             ModelError: the file does not exist or has another form.
         """
-        source = path or resources.files(__package__).joinpath(f"{shipped}.npz")
-        try:
-            with np.load(io.BytesIO(source.read_bytes()), allow_pickle=False) as file:
-                return cls(tuple(file["labels"].tolist()), *(file[name] for name in _ARRAYS))
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(
-                f"the classification head cannot be loaded ({error})", "Train it again, or reinstall OmniSense.", path
-            ) from error
+        labels, *arrays = read_arrays(("labels", "mean", "scale", "weights", "bias", "thresholds"), path, shipped)
+        return cls(tuple(labels.tolist()), *arrays)
 
 
-_ARRAYS = ("mean", "scale", "weights", "bias", "thresholds")
+def read_arrays(names: Sequence[str], path: Path | None = None, shipped: str = "") -> list[np.ndarray]:
+    """Return the arrays of a saved head; nothing in the file is unpickled.
+
+    Args:
+        names: of the arrays.
+        path: of the file.
+        shipped: the name of a head that ships with OmniSense, instead of a path.
+
+    Raises:
+        ModelError: the file does not exist or has another form.
+    """
+    source = path or resources.files(__package__).joinpath(f"{shipped}.npz")
+    try:
+        with np.load(io.BytesIO(source.read_bytes()), allow_pickle=False) as file:
+            return [file[name] for name in names]
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            f"the classification head cannot be loaded ({error})", "Train it again, or reinstall OmniSense.", path
+        ) from error

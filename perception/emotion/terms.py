@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import functools
-import io
 import itertools
 import math
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 from omnisense.errors import ModelError
+from omnisense.perception.emotion.linear import read_arrays
 
 _TERM = re.compile(r"[a-z]+(?:'[a-z]+)?|[!?]+")
 _MASK = re.compile(r"\[[A-Z]+\]")  # GoEmotions has [NAME] and [RELIGION] in place of names
-_ARRAYS = ("idf", "weights", "bias")
 
 
 @dataclass(frozen=True)
@@ -81,17 +78,11 @@ class TermHead:
         Raises:
             ModelError: the file does not exist or has another form.
         """
-        source = path or resources.files(__package__).joinpath(f"{shipped}.npz")
-        try:
-            with np.load(io.BytesIO(source.read_bytes()), allow_pickle=False) as file:
-                vocabulary = tuple(str(file["vocabulary"]).split("\n"))
-                head = cls(tuple(file["labels"].tolist()), vocabulary, *(file[name] for name in _ARRAYS))
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(
-                f"the head on words cannot be loaded ({error})", "Train it again, or reinstall OmniSense.", path
-            ) from error
+        labels, terms, *arrays = read_arrays(("labels", "vocabulary", "idf", "weights", "bias"), path, shipped)
+        vocabulary = tuple(str(terms).split("\n"))
+        head = cls(tuple(labels.tolist()), vocabulary, *arrays)
         if head.weights.shape != (len(vocabulary), len(head.labels)):
-            raise ModelError("the head on words is incomplete", "Train it again, or reinstall OmniSense.", path)
+            raise ModelError("the classification head is incomplete", "Train it again, or reinstall OmniSense.", path)
         return head
 
 

@@ -86,23 +86,54 @@ implied 0.71 (5 of 7), alarms that are right 0.87 (26 of 30), harmful replies bl
   {_share(check_reply(text) is not None for text in safe)}."""
 
 
+def _style_rows(checked: Sequence[Checked]) -> str:
+    return "\n".join(
+        f"| {style} | {_share(c.finding.escalate for c in of if c.is_risk)} "
+        f"| {_share(c.finding.escalate for c in of if not c.is_risk)} |"
+        for style in Counter(c.row["style"] for c in checked)
+        for of in [[c for c in checked if c.row["style"] == style]]
+    )
+
+
+def _replies_part(replies: Sequence[tuple[dict[str, str], str | None]]) -> str:
+    counts = Counter(row["split"] for row in read_sentences("replies.csv"))
+    return f"""## Replies
+
+{counts.total()} sentences of replies (`replies.csv`), {counts["train"]} of them to fit on, with the
+sentences of which the guided agent composes and counsellors' answers of CounselChat as safe ones;
+{counts["unseen"]} unseen. A sentence is blocked from a probability of {HARM_FROM}, or by a pattern unless the head is
+sure that it is safe.
+
+- **Harmful, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] != "none")}.
+- **Safe, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] == "none")}."""
+
+
+def _misses_part(checked: Sequence[Checked]) -> str:
+    missed = "\n".join(f"- {c.row['text']}" for c in checked if c.is_risk and not c.finding.escalate)
+    alarms = "\n".join(f"- {c.row['text']}" for c in checked if not c.is_risk and c.finding.escalate)
+    return f"""## What it misses
+
+Sentences that are written to test a gate are plainer than what people say: these figures are a bound from above.
+Hints without a word of risk, irony, codes of a group, several sentences that only together say it, other languages than
+the four, and in Spanish, French and German whatever is not explicit are missed. Words that a recognizer got wrong may
+hide a risk. Of harmless replies, plain ones about cooking or tools ("cut the rope deep along the mark") may be blocked.
+
+Unseen risks that were missed:
+
+{missed}
+
+Unseen sentences without risk that raised an alarm:
+
+{alarms}"""
+
+
 def _card(checked: Sequence[Checked], replies: Sequence[tuple[dict[str, str], str | None]], second: str) -> str:
     english = [c for c in checked if c.row["style"] not in _LANGUAGES]
     risks = [c for c in english if c.is_risk]
     found = [c for c in risks if c.finding.escalate]
-    styles = Counter(c.row["style"] for c in checked)
-    by_style = "\n".join(
-        f"| {style} | {_share(c.finding.escalate for c in of if c.is_risk)} "
-        f"| {_share(c.finding.escalate for c in of if not c.is_risk)} |"
-        for style in styles
-        for of in [[c for c in checked if c.row["style"] == style]]
-    )
     foreign = [c for c in checked if c.row["style"] in _LANGUAGES]
     sad, calm = ([c for c in english if c.row["grade"] == grade] for grade in ("distress", "none"))
     splits = Counter(row["split"] for row in read_sentences("sentences.csv"))
-    counts = Counter(row["split"] for row in read_sentences("replies.csv"))
-    missed = "\n".join(f"- {c.row['text']}" for c in checked if c.is_risk and not c.finding.escalate)
-    alarms = "\n".join(f"- {c.row['text']}" for c in checked if not c.is_risk and c.finding.escalate)
     return f"""# The safety gate (`risk_*.npz`, `reply_harm.npz`, `patterns.toml`)
 
 **This is no medical device, no diagnosis, and no monitoring of people at risk.** It is a net under a conversation: it
@@ -121,7 +152,8 @@ patterns for what is explicit in English, Spanish, French and German. A sentence
   seen); those that were among the others already were left out. After their figures had been seen, patterns were
   added: of grief ("my dog died"), and those of the second set; and, to fit on, safe replies of everyday talk
   ("well done on losing ten kilos") and questions for advice without a risk ("should I forgive him?").
-  The figures here are theirs, with all of that.
+  The figures here are theirs, with all of that. Patterns in Spanish, French and German were widened by sentences of
+  this set and of the second one that had been missed: what is explicit there is no longer unseen.
 - **Recall on unseen English**: all {_share(c.finding.escalate for c in risks)}; explicit, slang and spoken
   **{_share(c.finding.escalate for c in risks if c.row["style"] in _EXPLICIT)}**; implied
   **{_share(c.finding.escalate for c in risks if c.row["style"] == "implied")}**, and
@@ -137,17 +169,9 @@ patterns for what is explicit in English, Spanish, French and German. A sentence
 
 | style | risks found | false alarms |
 | --- | --- | --- |
-{by_style}
+{_style_rows(checked)}
 
-## Replies
-
-{counts.total()} sentences of replies (`replies.csv`), {counts["train"]} of them to fit on, with the
-sentences of which the guided agent composes and counsellors' answers of CounselChat as safe ones;
-{counts["unseen"]} unseen. A sentence is blocked from a probability of {HARM_FROM}, or by a pattern unless the head is
-sure that it is safe.
-
-- **Harmful, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] != "none")}.
-- **Safe, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] == "none")}.
+{_replies_part(replies)}
 
 ## A second unseen set
 
@@ -158,20 +182,7 @@ sure that it is safe.
 Where the head is in doubt (a probability from 0.1), a policy that was measured and leads is asked whether somebody
 may be in danger (`reasoning/loop/risk_vote.py`). It can only raise a finding. The figures here are without it.
 
-## What it misses
-
-Sentences that are written to test a gate are plainer than what people say: these figures are a bound from above.
-Hints without a word of risk, irony, codes of a group, several sentences that only together say it, other languages than
-the four, and in Spanish, French and German whatever is not explicit are missed. Words that a recognizer got wrong may
-hide a risk. Of harmless replies, plain ones about cooking or tools ("cut the rope deep along the mark") may be blocked.
-
-Unseen risks that were missed:
-
-{missed}
-
-Unseen sentences without risk that raised an alarm:
-
-{alarms}
+{_misses_part(checked)}
 
 Made by `python -m omnisense.reasoning.safety.train GOEMOTIONS COUNSELCHAT` and
 `python -m omnisense.reasoning.safety.measure`.

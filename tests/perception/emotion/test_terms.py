@@ -47,7 +47,7 @@ def test_a_head_on_words_survives_its_file_and_nothing_is_unpickled(tmp_path):
     np.savez(tmp_path / "pickle.npz", labels=np.array([{"a": 1}], dtype=object), vocabulary=np.array("a"))
     replace(head, vocabulary=head.vocabulary[:-1]).save(tmp_path / "short.npz")
     for name in ("cut", "pickle", "short", "none"):
-        with pytest.raises(ModelError, match="head on words"):
+        with pytest.raises(ModelError, match=r"classification head (cannot be loaded|is incomplete)"):
             TermHead.load(tmp_path / f"{name}.npz")
 
 
