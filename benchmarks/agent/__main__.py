@@ -1,35 +1,36 @@
 """The benchmark's command: ``python -m omnisense.benchmarks.agent DATA [--part ...] [--output agent.md]``.
 
 DATA contains some or all of ``grid/``, ``faces/``, ``pedestrians/``, ``speech/``, ``people_images/`` and ``text/``.
-Everything that was measured is kept in ``--state``, and the command goes on where it was interrupted: to measure again,
-give another folder. Writes ``agent.md`` and ``agent.json`` and, for the replies, ``agent_replies.md`` and a sheet for
-judgements (``judgements.jsonl`` in the state folder).
+Everything that was measured is kept in ``--state``, and the command goes on where it was interrupted, or where
+``--max-seconds`` ended it: to measure again, give another folder. Policies may be measured one after the other, in
+calls of their own: what is written is always of everything in the state folder. Writes ``agent.md`` and ``agent.json``
+and, for the replies, ``agent_replies.md`` and a sheet for judgements (``judgements.jsonl`` in the state folder).
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
 from omnisense.benchmarks.agent import cost, omni, questions, replies, report
-from omnisense.benchmarks.agent.policies import DEFAULTS, file_name, loaded
+from omnisense.benchmarks.agent.policies import DEFAULTS, SERVED, file_name, label_of, loaded
 from omnisense.benchmarks.agent.tasks import load_samples
 from omnisense.files import write_atomically
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
-from omnisense.reasoning.profile import PolicyProfile
 from omnisense.version import __version__
 
 _PARTS = ("questions", "cost", "replies")
-_REPLIES, _ANSWERS = "replies.jsonl", "answers"
+_REPLIES, _ANSWERS = "replies", "answers"
 _DIR = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -47,6 +48,12 @@ class Options:
     commit: str
     before: Path | None
     judgements: Path | None
+    max_seconds: float
+    began: float = field(default_factory=time.monotonic)
+
+    def is_over(self) -> bool:
+        """Whether the command's time is up."""
+        return time.monotonic() - self.began >= self.max_seconds
 
 
 @click.command()
@@ -55,6 +62,7 @@ class Options:
 @click.option("--policy", "policies", multiple=True, metavar="NAME", help="As for `omnisense eval`; or one of "
               f"{', '.join(DEFAULTS[1:])}. [default: all of these and {DEFAULTS[0]}]")  # fmt: skip
 @click.option("--limit", default=12, show_default=True, help="Questions of each task.")
+@click.option("--max-seconds", default=float("inf"), help="Start nothing after so long; the next call goes on.")
 @click.option("--turns", default=8, show_default=True, help="Turns whose cost is measured.")
 @click.option("--commit", default="9e1839a", show_default=True, help="The commit that a turn's cost is compared with.")
 @click.option("--before", type=_DIR, help="The state folder of an earlier run, to show beside this one.")
@@ -66,128 +74,113 @@ def main(parts: tuple[str, ...], output: Path, **given: Any) -> None:
     """Measure the agent beside its bare policy, on the sets in DATA."""
     given["policies"] = given["policies"] or DEFAULTS
     options = Options(**given)
-    measures: dict[str, Callable[[Options], dict[str, Any]]] = {
-        "questions": _questions, "cost": _cost, "replies": _replies}  # fmt: skip
+    measures: dict[str, Callable[[Options], None]] = {"questions": _questions, "cost": _cost, "replies": _replies}
     for folder in (options.state, output.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    file = options.state / "parts.json"
-    found: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     for part in parts or _PARTS:
-        began = time.perf_counter()
-        found[part] = measures[part](options) | {"took_s": round(time.perf_counter() - began, 1)}
-        write_atomically(file, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-        _write(output, options, found)
+        measures[part](options)
+        _write(output, options)
     click.echo(output.read_text("utf-8"))
 
 
-def _questions(options: Options) -> dict[str, Any]:
-    """Ask every policy; a policy whose questions are all answered costs no time."""
-    found: list[questions.Answered] = []
-    before: list[questions.Answered] = []
+def _questions(options: Options) -> None:
+    """Ask every policy; a policy whose questions are all answered is not asked again."""
     for name in options.policies:
+        if options.is_over():
+            return
         with loaded(name, options.data, options.state) as policy:
             samples = (
                 omni.omni_samples(options.data, options.state / "omni", 3 * options.limit)
                 if name == omni.NAME
                 else load_samples(options.data, options.state / "questions", options.limit)
             )
-            file = Path(_ANSWERS) / f"{file_name(name)}.jsonl"
-            found += questions.ask(name, policy, samples, options.state / file, _progress(f"{name}, questions"))
-            if options.before:
-                before += questions.read_answers(options.before / file)
-    return {"answers": [asdict(entry) for entry in found], "before": [asdict(entry) for entry in before]}
+            file = options.state / _ANSWERS / f"{file_name(label_of(name))}.jsonl"
+            progress = _progress(f"{label_of(name)}, questions")
+            questions.ask(label_of(name), policy, samples, file, progress, options.is_over)
 
 
-def _cost(options: Options) -> dict[str, Any]:
+def _cost(options: Options) -> None:
     """Measure what a turn costs; what is in the state folder is not measured again."""
     file = options.state / "cost.json"
-    found: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {"plain": {}, "commit": {}}
+    found = _read_cost(options.state)
     texts = [i.text for i in replies.read_inputs() if i.text and not i.clip and not i.history and i.kind != "crisis"]
     chosen = [text for text in texts if len(text) < 300][:: max(1, len(texts) // options.turns)][: options.turns]
 
-    def keep() -> None:
-        write_atomically(file, json.dumps(found, indent=1) + "\n")
+    def measured(group: dict[str, Any], name: str, measure: Callable[[], Any]) -> None:
+        if name not in group and not options.is_over():
+            group[name] = measure()
+            write_atomically(file, json.dumps(found, indent=1) + "\n")
 
-    if "scripted, leading" not in found["plain"]:
-        found["plain"]["scripted, leading"] = cost.beside_plain_call(cost.scripted_leader(), chosen)
-        keep()
+    measured(found, "overhead", cost.overhead)
+    measured(found["plain"], "scripted, leads", lambda: cost.beside_plain_call(cost.scripted_leader(), chosen))
     unhurried = LoopSettings(max_seconds=3600)  # on a busy machine no turn is to be cut short
-    leading = replace(unhurried, profile=PolicyProfile(DEFAULT_POLICY, leads=True))
-    for name, settings in ((f"{DEFAULT_POLICY}, leading", leading), (f"{DEFAULT_POLICY}, guided", unhurried)):
-        if name not in found["plain"]:
-            with loaded(DEFAULT_POLICY, options.data, options.state) as policy:
-                found["plain"][name] = cost.beside_plain_call(policy, chosen, settings)
-            keep()
-    if DEFAULT_POLICY not in found["commit"] and (_REPOSITORY / ".git").exists():
-        found["commit"][DEFAULT_POLICY] = cost.beside_commit(options.commit, DEFAULT_POLICY, chosen, _REPOSITORY)
-        keep()
-    if "overhead" not in found:
-        found["overhead"] = cost.overhead()
-        keep()
+    for name in (n for n in options.policies if not n.startswith(SERVED) and n != omni.NAME):
+        with loaded(name, options.data, options.state) as policy:
+            role = "is guided" if unhurried.is_guided(policy) else "leads"
+            beside = functools.partial(cost.beside_plain_call, policy, chosen, unhurried)
+            measured(found["plain"], f"{label_of(name)}, {role}", beside)
+    if DEFAULT_POLICY in options.policies and (_REPOSITORY / ".git").exists():
+        measured(found["commit"], label_of(DEFAULT_POLICY),
+                 lambda: cost.beside_commit(options.commit, DEFAULT_POLICY, chosen, _REPOSITORY))  # fmt: skip
+
+
+def _replies(options: Options) -> None:
+    """Answer the inputs with the default policy, and write the sheet to judge the replies on."""
+    file = _replies_file(options.state)
+    with loaded(DEFAULT_POLICY, options.data, options.state) as policy:
+        replies.collect_replies(policy, replies.read_inputs(), options.data, file, None, _progress("replies"),
+                                options.is_over)  # fmt: skip
+    replies.write_sheet(options.state / "judgements.jsonl", replies.read_inputs(), _versions(options))
+
+
+def _versions(options: Options) -> dict[str, dict[str, replies.RecordedReply]]:
+    """Return the recorded replies by version; empty where none were recorded."""
+    folders = {"before": options.before, "after": options.state}
+    found = {name: replies.read_replies(_replies_file(folder)) for name, folder in folders.items() if folder}
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _replies_file(state: Path) -> Path:
+    return state / _REPLIES / f"{file_name(label_of(DEFAULT_POLICY))}.jsonl"
+
+
+def _read_cost(state: Path) -> dict[str, Any]:
+    file = state / "cost.json"
+    found: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {"plain": {}, "commit": {}}
     return found
 
 
-def _replies(options: Options) -> dict[str, Any]:
-    """Answer the inputs with the default policy."""
-    inputs = replies.read_inputs()
-    with loaded(DEFAULT_POLICY, options.data, options.state) as policy:
-        now = replies.collect_replies(
-            policy, inputs, options.data, options.state / _REPLIES, on_input=_progress("replies")
-        )
-    versions = {"after": now}
-    if options.before and (earlier := replies.read_replies(options.before / _REPLIES)):
-        versions = {"before": earlier} | versions
-    replies.write_sheet(options.state / "judgements.jsonl", inputs, versions)
-    return {
-        "versions": {name: {key: asdict(reply) for key, reply in found.items()} for name, found in versions.items()},
-        "judgements": replies.read_judgements(options.judgements) if options.judgements else [],
-    }
+def _answers(state: Path | None) -> list[questions.Answered]:
+    """Return the answers to the questions that all of a policy's systems have answered, of all policies."""
+    files = sorted((state / _ANSWERS).glob("*.jsonl")) if state else []
+    return [entry for file in files for entry in questions.complete(questions.read_answers(file))]
 
 
-def _write(output: Path, options: Options, found: dict[str, Any]) -> None:
+def _write(output: Path, options: Options) -> None:
+    """Write the page of everything in the state folder."""
     lines = [
         "# The agent beside its bare policy",
         "",
         f"Measured on {os.cpu_count()} cores, Python {platform.python_version()}, OmniSense {__version__}, by "
         "`python -m omnisense.benchmarks.agent DATA`.",
     ]
-    if "questions" in found:
-        answers = [questions.Answered(**entry) for entry in found["questions"]["answers"]]
-        before = [questions.Answered(**entry) for entry in found["questions"]["before"]]
+    answers, costs, versions = _answers(options.state), _read_cost(options.state), _versions(options)
+    judged = replies.read_judgements(options.judgements) if options.judgements else []
+    figures: dict[str, Any] = {"cost": costs}
+    if answers:
         lines += ["", "## Questions", "", report.QUESTIONS_NOTE, "", *report.questions_table(answers)]
-        lines += report.before_table(before, answers)
-    if "cost" in found:
-        lines += ["", "## Cost of a turn", "", report.COST_NOTE, *report.cost_tables(found["cost"])]
-    if "replies" in found:
-        lines += ["", "## Replies", "", *_reply_sections(output, found["replies"])]
-    write_atomically(output, "\n".join(lines) + "\n")
-    write_atomically(output.with_suffix(".json"), json.dumps(_figures(found), ensure_ascii=False, indent=1) + "\n")
-
-
-def _reply_sections(output: Path, found: dict[str, Any]) -> list[str]:
-    inputs = replies.read_inputs()
-    versions = {
-        name: {key: replies.RecordedReply.from_dict(row) for key, row in rows.items()}
-        for name, rows in found["versions"].items()
-    }
-    page = output.with_name(f"{output.stem}_replies.md")
-    write_atomically(page, "\n".join(["# Replies", *report.reply_pages(inputs, versions)]) + "\n")
-    judged = report.judgement_table(found["judgements"])
-    return [
-        *report.reply_statistics(inputs, versions),
-        "",
-        f"All replies: [{page.name}]({page.name}). {report.REPLIES_NOTE}",
-        *(["", *judged] if judged else []),
-    ]
-
-
-def _figures(found: dict[str, Any]) -> dict[str, Any]:
-    """Return what was measured without the single answers and replies, which the state folder has."""
-    figures = {"cost": found.get("cost", {}), "judgements": found.get("replies", {}).get("judgements", [])}
-    if "questions" in found:
-        answers = [questions.Answered(**entry) for entry in found["questions"]["answers"]]
+        lines += report.before_table(_answers(options.before), answers)
         figures["questions"] = [asdict(row) for row in report.differences(answers)]
-    return figures
+    if tables := report.cost_tables(costs):
+        lines += ["", "## Cost of a turn", "", report.COST_NOTE, *tables]
+    if versions:
+        page = output.with_name(f"{output.stem}_replies.md")
+        inputs = replies.read_inputs()
+        write_atomically(page, "\n".join(["# Replies", *report.reply_pages(inputs, versions)]) + "\n")
+        lines += ["", "## Replies", "", *report.reply_sections(inputs, versions, judged, page.name)]
+        figures["judgements"] = replies.still_given(judged, versions)
+    write_atomically(output, "\n".join(lines) + "\n")
+    write_atomically(output.with_suffix(".json"), json.dumps(figures, ensure_ascii=False, indent=1) + "\n")
 
 
 def _progress(what: str) -> Callable[[int, int], None]:

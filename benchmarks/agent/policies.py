@@ -11,13 +11,14 @@ from typing import Any
 from omnisense.benchmarks.agent import omni
 from omnisense.errors import InputError
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
-from omnisense.reasoning.policies.load import load_policy
+from omnisense.reasoning.policies.load import DEFAULT_ADAPTER, load_policy, resolve_adapter
 from omnisense.reasoning.policies.serve import serve_policy
 from omnisense.testing.tiny_models import tiny_text
 
 SERVED = "served:"
 _TINY = "tiny"
 DEFAULTS = (DEFAULT_POLICY, f"{SERVED}{DEFAULT_POLICY}", f"{SERVED}{_TINY}", omni.NAME)
+_WITHOUT_ADAPTER = "+none"
 
 
 @contextmanager
@@ -25,8 +26,9 @@ def loaded(name: str, data: Path, state: Path) -> Iterator[Policy]:
     """Load a policy for a while.
 
     Args:
-        name: as :func:`omnisense.load_policy` takes it; ``served:NAME`` for the same model behind an OpenAI-compatible
-            server; ``served:tiny`` for a tiny one with random weights; or :data:`omnisense.benchmarks.agent.omni.NAME`.
+        name: as :func:`omnisense.load_policy` takes it, with ``+none`` behind it to leave out the adapter that comes
+            with it; ``served:NAME`` for the same model behind an OpenAI-compatible server; ``served:tiny`` for a tiny
+            one with random weights; or :data:`omnisense.benchmarks.agent.omni.NAME`.
         data: what the trained model is trained on.
         state: where models are kept that are made here.
 
@@ -41,10 +43,34 @@ def loaded(name: str, data: Path, state: Path) -> Iterator[Policy]:
             model = str(state / "tiny_text")
             if not Path(model, "config.json").is_file():
                 tiny_text(Path(model))
-        with serve_policy(load_policy(model)) as server:
+        with serve_policy(_load(model)) as server:
             yield _chat_policy(server.url, model)
     else:
-        yield load_policy(name)
+        yield _load(name)
+
+
+def label_of(name: str) -> str:
+    """Return what a policy is called in the results: with the adapter that it has, and by a file's name alone."""
+    served, _, model = name.rpartition(SERVED)
+    prefix = SERVED if served or name.startswith(SERVED) else ""
+    if model in (omni.NAME, _TINY):
+        return prefix + model
+    base, adapter = _parted(model)
+    shown = Path(base).name if Path(base).exists() else base
+    found = resolve_adapter(base, adapter)
+    return f"{prefix}{shown}" + (f"+{Path(found).name}" if found else "")
+
+
+def _load(name: str) -> Policy:
+    base, adapter = _parted(name)
+    return load_policy(base, adapter=adapter)
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Return a policy's name and its adapter."""
+    if name.endswith(_WITHOUT_ADAPTER):
+        return name.removesuffix(_WITHOUT_ADAPTER), "none"
+    return name, DEFAULT_ADAPTER
 
 
 def _chat_policy(url: str, model: str) -> Policy:

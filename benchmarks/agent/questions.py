@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.systems import PolicySystem, System, SystemSettings
 from omnisense.errors import OmniSenseError
 from omnisense.reasoning.policies.base import Policy
+from omnisense.version import __version__
 
 WRITTEN, CHOSEN, AGENT = "bare, written", "bare, chosen", "agent"
 SYSTEMS = (WRITTEN, CHOSEN, AGENT)
@@ -37,6 +40,7 @@ class Answered:
         calls, prompts, read, written, seconds: see :class:`omnisense.benchmarks.agent.counting.Usage`; the seconds are
             of the whole answer, without perception.
         error: why there is no answer.
+        version: of this package; load: processes that wanted to run beside, in the last minute (Unix).
     """
 
     policy: str
@@ -52,6 +56,8 @@ class Answered:
     written: int
     seconds: float
     error: str = ""
+    version: str = ""
+    load: float = 0.0
 
     @property
     def tokens(self) -> int:
@@ -60,7 +66,12 @@ class Answered:
 
 
 def ask(
-    name: str, policy: Policy, samples: Sequence[Sample], file: Path, on_question: Callable[[int, int], None]
+    name: str,
+    policy: Policy,
+    samples: Sequence[Sample],
+    file: Path,
+    on_question: Callable[[int, int], None],
+    is_over: Callable[[], bool] = lambda: False,
 ) -> list[Answered]:
     """Put all questions to the systems that have not answered them yet.
 
@@ -70,6 +81,7 @@ def ask(
         samples: the questions.
         file: of the answers, a line of JSON each; those that are there are kept.
         on_question: called with the number of questions that are done and that there are.
+        is_over: whether to stop before the next question.
     """
     answered = read_answers(file)
     done = {(entry.id, entry.system) for entry in answered}
@@ -78,6 +90,8 @@ def ask(
     with file.open("a", encoding="utf-8") as out:
         in_turn = sorted(samples, key=lambda sample: sample.id)  # an interrupted run has some of each task
         for number, sample in enumerate(in_turn, 1):
+            if is_over():
+                break
             for system in systems:
                 if (sample.id, system) not in done:
                     entry = _answer(name, system, systems[system](sample), policy, sample)
@@ -129,7 +143,19 @@ def _answer(name: str, system_name: str, system: System, policy: Policy, sample:
             error = str(failure)
             _log.info("%s, %s: question %s failed: %s", name, system_name, sample.id, failure)
     return Answered(name, system_name, sample.id, sample.task, sample.gold, answer, points, usage.calls,
-                    usage.prompts, usage.read, usage.written, round(seconds, 4), error)  # fmt: skip
+                    usage.prompts, usage.read, usage.written, round(seconds, 4), error, __version__,
+                    round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else 0.0)  # fmt: skip
+
+
+def complete(answers: Iterable[Answered]) -> list[Answered]:
+    """Return the answers to those questions that every system of their policy has answered."""
+    rows = list(answers)
+    systems: dict[str, set[str]] = defaultdict(set)
+    of_question: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for entry in rows:
+        systems[entry.policy].add(entry.system)
+        of_question[entry.policy, entry.id].add(entry.system)
+    return [entry for entry in rows if of_question[entry.policy, entry.id] == systems[entry.policy]]
 
 
 def by_system(answers: Iterable[Answered]) -> dict[str, dict[str, Answered]]:

@@ -123,6 +123,7 @@ def collect_replies(
     file: Path,
     settings: LoopSettings | None = None,
     on_input: Callable[[int, int], None] | None = None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> dict[str, RecordedReply]:
     """Answer all inputs that have no recorded reply yet; inputs whose clip is not in ``data`` are left out.
 
@@ -133,6 +134,7 @@ def collect_replies(
         file: of the replies, a line of JSON each.
         settings: of the loop.
         on_input: called with the number of inputs that are done and that there are.
+        is_over: whether to stop before the next input.
     """
     recorded = read_replies(file)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -142,6 +144,8 @@ def collect_replies(
         file.open("a", encoding="utf-8") as out,
     ):
         for number, asked in enumerate(inputs, 1):
+            if is_over():
+                break
             if asked.id not in recorded and (not asked.clip or (data / asked.clip).is_file()):
                 recorded[asked.id] = _answer(agent, asked, data)
                 out.write(json.dumps(asdict(recorded[asked.id]), ensure_ascii=False) + "\n")
@@ -215,8 +219,20 @@ def read_judgements(file: Path) -> list[dict[str, Any]]:
         if wrong := [name for name, points in given.items() if points not in range(_MAX_POINTS + 1)]:
             raise InputError(f"{row['id']}: {wrong[0]} is {given[wrong[0]]!r}", "Give 0, 1 or 2.", file)
         if given:
-            rows.append({"id": row["id"], "class": row["class"], "version": row["version"]} | given)
+            rows.append({key: row[key] for key in ("id", "class", "version", "reply")} | given)
     return rows
+
+
+def still_given(
+    judged: Sequence[Mapping[str, Any]], versions: Mapping[str, Mapping[str, RecordedReply]]
+) -> list[Mapping[str, Any]]:
+    """Return the judgements of replies that are still given, word for word."""
+
+    def is_given(row: Mapping[str, Any]) -> bool:
+        reply = versions.get(row["version"], {}).get(row["id"])
+        return reply is not None and reply.reply == row["reply"]
+
+    return [row for row in judged if is_given(row)]
 
 
 def mean_judgements(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:

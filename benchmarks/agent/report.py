@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from omnisense.benchmarks.agent.questions import AGENT, CHOSEN, SYSTEMS, WRITTEN, Answered, by_system
-from omnisense.benchmarks.agent.replies import CRITERIA, Input, RecordedReply, echoes, mean_judgements
+from omnisense.benchmarks.agent.replies import (
+    CRITERIA,
+    Input,
+    RecordedReply,
+    echoes,
+    mean_judgements,
+    still_given,
+)
 from omnisense.benchmarks.agent.shapes import shape_counts
 from omnisense.benchmarks.harness.statistics import Accuracies, Comparison, Estimate, compare
 
@@ -100,6 +107,7 @@ def questions_table(answers: Sequence[Answered]) -> list[str]:
             _comparison(row.against[name]) for name in (WRITTEN, CHOSEN)
         ]
         lines.append(f"| {row.policy} | {row.task} | {row.scores[AGENT].n} | {' | '.join(cells)} | {row.verdict} |")
+    lines += ["", *_measured_when(answers)]
     lines += ["", "| policy | system | calls | prompts | tokens read | tokens written | seconds | failed |",
               "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for policy in dict.fromkeys(entry.policy for entry in answers):
@@ -114,13 +122,27 @@ def questions_table(answers: Sequence[Answered]) -> list[str]:
     return lines
 
 
+def _measured_when(answers: Sequence[Answered]) -> list[str]:
+    """Return a table of the versions that answered, and of what else ran on the machine meanwhile."""
+    lines = ["| policy | questions | version | load, median |", "| --- | --- | --- | --- |"]
+    for policy in dict.fromkeys(entry.policy for entry in answers):
+        own = [entry for entry in answers if entry.policy == policy]
+        versions = ", ".join(sorted({entry.version or "not recorded" for entry in own}))
+        load = statistics.median(entry.load for entry in own)
+        lines.append(f"| {policy} | {len({entry.id for entry in own})} | {versions} | {load:.1f} |")
+    return lines
+
+
 def before_table(before: Sequence[Answered], now: Sequence[Answered]) -> list[str]:
     """Return the agent of an earlier run beside this one's, on the questions that both answered; empty without one."""
     lines: list[str] = []
-    for policy in dict.fromkeys(entry.policy for entry in before):
-        pair = [{e.id: e for e in answers if e.system == AGENT and e.policy == policy} for answers in (before, now)]
+    for policy in dict.fromkeys(entry.policy for entry in now):
+        pair = [
+            {e.id: e for e in answers if e.system == AGENT and _model_of(e.policy) == _model_of(policy)}
+            for answers in (before, [entry for entry in now if entry.policy == policy])
+        ]
         shared = sorted(pair[0].keys() & pair[1].keys())
-        for task in [*sorted({pair[1][key].task for key in shared}), _ALL]:
+        for task in [*sorted({pair[1][key].task for key in shared}), _ALL] if shared else []:
             keys = [key for key in shared if task in (_ALL, pair[1][key].task)]
             scores = [{key: found[key].score for key in keys} for found in pair]
             found = compare(scores[0], scores[1])
@@ -134,6 +156,11 @@ def before_table(before: Sequence[Answered], now: Sequence[Answered]) -> list[st
         "| --- | --- | --- | --- | --- | --- |",
     ]
     return [*head, *lines] if lines else []
+
+
+def _model_of(policy: str) -> str:
+    """Return a policy's name without its adapter."""
+    return policy.partition("+")[0]
 
 
 def _score(estimate: Estimate) -> str:
@@ -175,6 +202,28 @@ def cost_tables(cost: Mapping[str, Any]) -> list[str]:
 
 
 # --- replies ----------------------------------------------------------------------------------------------------------
+
+
+def reply_sections(
+    inputs: Sequence[Input],
+    versions: Mapping[str, Mapping[str, RecordedReply]],
+    judged: Sequence[Mapping[str, Any]],
+    page: str,
+) -> list[str]:
+    """Return statistics of the replies and what was judged of them.
+
+    Args:
+        inputs: the inputs.
+        versions: replies by input, by the version's name.
+        judged: judgements; those of replies that have changed since are left out, and counted.
+        page: the name of the file with all replies.
+    """
+    current = still_given(judged, versions)
+    changed = len(judged) - len(current)
+    lines = [*reply_statistics(inputs, versions), "", f"All replies: [{page}]({page}). {REPLIES_NOTE}"]
+    if changed:
+        lines.append(f"{changed} of {len(judged)} judged replies have changed since, and do not count below.")
+    return [*lines, *(["", *judgement_table(current)] if current else [])]
 
 
 def reply_statistics(inputs: Sequence[Input], versions: Mapping[str, Mapping[str, RecordedReply]]) -> list[str]:

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from omnisense import ScriptedPolicy, load_policy
-from omnisense.benchmarks.agent import cost, questions, replies, report
+from omnisense.benchmarks.agent import cost, omni, questions, replies, report
 from omnisense.benchmarks.agent.counting import counted
-from omnisense.benchmarks.agent.policies import loaded
+from omnisense.benchmarks.agent.policies import label_of, loaded
 from omnisense.benchmarks.agent.shapes import shape_counts, shape_of
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.errors import InputError
@@ -161,6 +161,38 @@ def test_judgements_are_read_from_the_sheet_and_averaged(tmp_path):
 def test_five_words_in_a_row_are_an_echo():
     assert replies.echoes("So your boss said you are done.", "Then, your boss said you ARE late")
     assert not replies.echoes("So your boss said no.", "Your boss said yes")
+
+
+def test_judgements_of_replies_that_have_changed_do_not_count():
+    judged = [{"id": key, "class": "grief", "version": "after", "reply": "I see.", "fit": 2} for key in "ab"]
+    versions = {
+        "after": {key: replies.RecordedReply(key, "grief", f"I see{end}") for key, end in zip("ab", ".!", strict=True)}
+    }
+    assert [row["id"] for row in replies.still_given(judged, versions)] == ["a"]
+    inputs = [replies.Input(key, "grief", "tuning", "My dog died.") for key in "ab"]
+    page = "\n".join(report.reply_sections(inputs, versions, judged, "replies.md"))
+    assert "1 of 2 judged replies have changed since" in page
+
+
+def test_questions_count_once_every_system_has_answered_and_time_can_be_up(tmp_path):
+    policy = ScriptedPolicy(["B"])
+    samples = [sample(i, "B") for i in range(4)]
+    over = iter([False, False, True])
+    file = tmp_path / "a.jsonl"
+    found = questions.ask("scripted", policy, samples, file, lambda *_: None, lambda: next(over))
+    assert {entry.id for entry in questions.complete(found)} == {"q0", "q1"}
+    assert {entry.id for entry in questions.complete(found[:-1])} == {"q0"}  # the agent has not answered q1
+
+
+def test_a_policy_with_an_adapter_and_without_have_names_of_their_own(tmp_path):
+    file = tmp_path / "small.gguf"
+    file.touch()
+    assert label_of("smollm2-135m-instruct").startswith("smollm2-135m-instruct+")
+    assert label_of("smollm2-135m-instruct+none") == "smollm2-135m-instruct"
+    assert label_of("served:smollm2-135m-instruct+none") == "served:smollm2-135m-instruct"
+    assert label_of(str(file)) == "small.gguf"
+    assert label_of("served:tiny") == "served:tiny"
+    assert label_of(omni.NAME) == omni.NAME
 
 
 @pytest.mark.networks
