@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from omnisense.agent.cli.evaluation_options import evaluation_options, run_settings
+from omnisense.agent.cli.evaluation_options import check_published_wording, evaluation_options, run_settings
 from omnisense.agent.cli.options import print_text
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def _evaluate(suite: Suite, validate: bool, as_json: bool, given: Mapping[str, A
     if settings is None:
         _print_validation(suite, dataset, as_json)
         return
+    if given["as_published"]:
+        check_published_wording(settings, dataset)
     shows_media = settings.prompting.media
     if blocked := sum(1 for s in dataset.samples if s.why_not(shows_media)):
         click.echo(

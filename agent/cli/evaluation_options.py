@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -13,6 +13,7 @@ from omnisense.agent.cli.options import ADAPTER
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
+    from omnisense.benchmarks.harness.dataset import Dataset
     from omnisense.benchmarks.harness.prompting import PromptSettings
     from omnisense.benchmarks.harness.run import RunSettings
     from omnisense.benchmarks.harness.suite import Suite, SuiteOption
@@ -308,21 +309,41 @@ def _as_published(given: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
     protocol = suite.protocol
     if protocol is None:
         raise InputError(f"no protocol is known of the published figures of {suite.name}", "Leave --as-published out.")
-    lacks = list(protocol.lacks)
-    if protocol.prompts == "authors" and suite.load_templates and not given.get("templates"):
+    lacks = []
+    if protocol.prompts == "authors" and not given.get("templates"):
         lacks.append("the authors' prompt file (--templates DIR, a checkout of their repository)")
     if given["as_agent"] or given["baseline"]:
         lacks.append("a model asked by itself, not the agent nor a baseline")
-    if lacks:
-        raise InputError(f"the published protocol cannot be followed: it lacks {'; '.join(lacks)}",
-                         "Give what is missing, or leave --as-published out.")  # fmt: skip
+    _refuse_incomplete(lacks)
+    wanted = {"text_only": False, "method": "write", "system_prompt": ""}
     names = ("think", "frames", "max_pixels", "audio", "separate_audio", "max_new_tokens", "temperature")
-    wanted = {name: value for name in names if (value := getattr(protocol, name)) is not None}
+    wanted |= {name: value for name in names if (value := getattr(protocol, name)) not in (None, "either")}
+    if not wanted.get("audio", given.get("audio")):
+        wanted.pop("separate_audio", None)
     context = click.get_current_context()
     given_here = [name for name in wanted if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     if against := [f"--{name.replace('_', '-')}" for name in given_here if given[name] != wanted[name]]:
         raise InputError(f"{', '.join(against)} is not as published", "Leave it out.")
     return {**given, **wanted}
+
+
+def check_published_wording(settings: RunSettings, dataset: Dataset) -> None:
+    """Refuse questions that the authors' prompt file, which ``--as-published`` needs, has no words for.
+
+    Raises:
+        InputError: it lacks something.
+    """
+    from omnisense.benchmarks.harness.prompting import PromptBuilder
+
+    if settings.prompting.templates:
+        samples = [s for s in dataset.samples if not settings.tasks or s.task in settings.tasks]
+        _refuse_incomplete(PromptBuilder(settings.prompting, settings.suite.load_templates).lacks(samples))
+
+
+def _refuse_incomplete(lacks: Sequence[str]) -> None:
+    if lacks:
+        raise InputError(f"the published protocol cannot be followed: it lacks {'; '.join(lacks)}",
+                         "Give what is missing, or leave --as-published out.")  # fmt: skip
 
 
 def _refuse_ignored_options(given: Mapping[str, Any]) -> None:

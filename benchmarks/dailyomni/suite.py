@@ -45,7 +45,16 @@ _LEADERBOARD = (
     ("Qwen2.5-Omni-7B, without sound", 0.4979, (0.4967, 0.3445, 0.4767, 0.5486, 0.6299, 0.5878)),
 )
 
-PROTOCOL = PublishedProtocol(prompts="authors", think=False, separate_audio=False, max_new_tokens=10, temperature=0.0)
+PROTOCOL = PublishedProtocol(
+    prompts="authors",
+    think=False,
+    frames="2fps",  # the default of qwen-omni-utils, which their script calls; so are the pixels
+    max_pixels=768 * 28 * 28,
+    audio="either",
+    separate_audio=False,
+    max_new_tokens=10,
+    temperature=0.0,
+)
 
 
 def load(data: Path, model: ModelUnderTest) -> Dataset:

@@ -6,8 +6,9 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnisense.benchmarks.harness.authors_code import assigned, parse_file, template_of
+from omnisense.benchmarks.harness.authors_code import assigned, parse_file, refuse_additions, template_of
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.prompting import PromptSettings, Wording
 from omnisense.errors import InputError
 
 _PLACES = ("testmodel.py", "Qwen2.5-Omni/testmodel.py", "test_model/Qwen2.5-Omni/testmodel.py")
@@ -19,6 +20,7 @@ class Templates:
 
     prompt: str
     system: str = ""
+    lacks: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Templates:
@@ -34,14 +36,12 @@ class Templates:
         texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
         return cls(prompt, next((text for text in texts if text.startswith("You are Qwen,")), ""))
 
-    def fill(self, sample: Sample, transcript: str, thought_pattern: bool, has_audio: bool) -> str | None:
-        """Return the text of a prompt; None for rows in HumanOmniV2's form, which have prompts of their own.
+    def check(self, settings: PromptSettings) -> None:
+        """See :func:`omnisense.benchmarks.harness.authors_code.refuse_additions`."""
+        refuse_additions(settings)
 
-        Raises:
-            InputError: a transcript or the thought pattern is asked for, which their prompt does not have.
-        """
-        if transcript or thought_pattern:
-            raise InputError("the authors' prompt has no transcript or thought pattern", "Leave it out.")
+    def fill(self, sample: Sample, transcript: str | None, thought_pattern: bool, has_audio: bool) -> Wording | None:
+        """Return the text of a prompt; None for rows in HumanOmniV2's form, which have prompts of their own."""
         if "solution" in sample.row:
             return None
-        return self.prompt.format(question=sample.question.text, choices=list(sample.question.options))
+        return Wording("", self.prompt.format(question=sample.question.text, choices=list(sample.question.options)))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omnisense.errors import InputError
+
+if TYPE_CHECKING:
+    from omnisense.benchmarks.harness.prompting import PromptSettings
 
 
 def parse_file(folder: Path, names: Sequence[str], what: str) -> ast.Module:
@@ -57,6 +61,34 @@ def assigned(tree: ast.Module, name: str) -> ast.expr | None:
             if name in (getattr(target, "id", None), getattr(target, "attr", None)):
                 return node.value
     return None
+
+
+def text_of(node: ast.expr | None, tree: ast.Module) -> str:
+    """Return a text that is a constant, a name of one, a sum of such, or one that is then formatted; empty for others.
+
+    Args:
+        node: the expression.
+        tree: the file, for names.
+    """
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.Name):
+        return text_of(assigned(tree, node.id), tree)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return text_of(node.left, tree) + text_of(node.right, tree)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        return text_of(node.func.value, tree)
+    return ""
+
+
+def refuse_additions(settings: PromptSettings) -> None:
+    """Refuse a transcript and the thought pattern, where the authors' prompts have neither.
+
+    Raises:
+        InputError: one of them is asked for.
+    """
+    if settings.transcript != "none" or settings.thought_pattern:
+        raise InputError("the authors' prompts have no transcript or thought pattern", "Leave it out.")
 
 
 def texts_of(mapping: ast.expr | None) -> dict[str, str]:

@@ -34,7 +34,7 @@ def compared_settings(manifest: Mapping[str, Any], protocol: PublishedProtocol |
         _compared("thinking", asked["think"], protocol.think),
         _compared("frames", frames_rule(sampling) if asked["media"] else "none", protocol.frames),
         _compared("pixels per frame, at most", sampling["max_pixels"], protocol.max_pixels),
-        _compared("sound", asked["audio"], protocol.audio),
+        _compared("sound", asked["audio"], asked["audio"] if protocol.audio == "either" else protocol.audio),
     ]
     if asked["audio"]:
         found.append(_compared("sound apart from frames", asked.get("separate_audio"), protocol.separate_audio))
@@ -43,9 +43,7 @@ def compared_settings(manifest: Mapping[str, Any], protocol: PublishedProtocol |
         _compared("temperature", system["temperature"], protocol.temperature),
         ComparedSetting(name="scorer", here=_SCORER, published="official", same=True),
     ]
-    lacks = [ComparedSetting(name=what, here="–", published="as the authors have it", same=False)
-             for what in protocol.lacks]  # fmt: skip
-    return found + lacks
+    return found
 
 
 def frames_rule(sampling: Mapping[str, Any]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.subtitles import lines_at, read_subtitles
@@ -70,6 +71,13 @@ class Prompt:
     transcript: str = ""
 
 
+class Wording(NamedTuple):
+    """The text of a prompt: what stands before the media, and what follows them; either may be empty."""
+
+    before: str
+    after: str
+
+
 class PromptTemplates(Protocol):
     """The prompts of a benchmark's authors."""
 
@@ -78,10 +86,28 @@ class PromptTemplates(Protocol):
         """Their system turn; empty for none."""
         ...
 
-    def fill(self, sample: Sample, transcript: str, thought_pattern: bool, has_audio: bool) -> str | None:
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What of the authors' prompts the folder does not hold."""
+        ...
+
+    def check(self, settings: PromptSettings) -> None:
+        """Refuse settings that the authors' prompts have no words for.
+
+        Raises:
+            InputError: there is such a setting.
+        """
+        ...
+
+    def fill(self, sample: Sample, transcript: str | None, thought_pattern: bool, has_audio: bool) -> Wording | None:
         """Return the text of a sample's prompt; None when the authors have no template for its kind.
 
-        ``has_audio`` says whether a part with the sound of the video goes before it.
+        Args:
+            sample: the question.
+            transcript: what is given in place of sound; empty where there is none of this clip, None where none is
+                asked for.
+            thought_pattern: whether to point to characteristics, chat content and events first.
+            has_audio: whether sound is given.
         """
         ...
 
@@ -107,6 +133,7 @@ class PromptBuilder:
             if load_templates is None:
                 raise InputError("this benchmark has no prompts of its authors", "Leave --templates out.")
             self._templates = load_templates(Path(settings.templates), settings.think)
+            self._templates.check(settings)
 
     def build(self, sample: Sample, transcript: str | None = None, media: bool = True) -> Prompt:
         """Return the prompt of a sample.
@@ -118,22 +145,36 @@ class PromptBuilder:
         """
         shown = self._transcript_for(sample, transcript)
         parts = self._media_parts(sample) if media else []
-        words = None
-        if self._templates:
-            has_audio = any(part["type"] == "audio" for part in parts)
-            words = self._templates.fill(sample, shown, self.settings.thought_pattern, has_audio)
-        text = words or question_text(
+        theirs = self._fill(sample, shown, parts) if self._templates else None
+        before, after = theirs or ("", self._our_text(sample, shown))
+        content = [*_text_parts(before), *parts, *_text_parts(after)]
+        turn = self.settings.system or (self._templates.system if self._templates else "")
+        system = [message("system", turn)] if turn else []
+        sha = hashlib.sha256(f"{turn}\n{before}{after}".encode()).hexdigest()[:12]
+        return Prompt([*system, {"role": "user", "content": content}], sha, theirs is None, shown)
+
+    def lacks(self, samples: Sequence[Sample]) -> list[str]:
+        """Return what of the authors' prompts is missing for those samples."""
+        if self._templates is None:
+            return ["the authors' prompts"]
+        kinds = Counter(s.question.kind for s in samples if self._fill(s, "", []) is None)
+        found = [f"their words for {n} of {len(samples)} questions (kind: {kind})" for kind, n in kinds.items()]
+        return [*self._templates.lacks, *found]
+
+    def _fill(self, sample: Sample, transcript: str, parts: list[Part]) -> Wording | None:
+        assert self._templates is not None
+        has_audio = any(part["type"] == "audio" or part.get("with_audio") for part in parts)
+        given = transcript if transcript or self.settings.transcript != "none" else None
+        return self._templates.fill(sample, given, self.settings.thought_pattern, has_audio)
+
+    def _our_text(self, sample: Sample, transcript: str) -> str:
+        return question_text(
             sample.question,
             think=self.settings.think,
             thought_pattern=self.settings.thought_pattern,
-            transcript=shown,
+            transcript=transcript,
             percepts=sample.percepts if self.settings.media else "",
         )
-        content: list[Part] = [*parts, {"type": "text", "text": text}]
-        turn = self.settings.system or (self._templates.system if self._templates else "")
-        system = [message("system", turn)] if turn else []
-        sha = hashlib.sha256(f"{turn}\n{text}".encode()).hexdigest()[:12]
-        return Prompt([*system, {"role": "user", "content": content}], sha, words is None, shown)
 
     def fingerprint(self, kinds: Iterable[Kind] = ()) -> str:
         """Return the SHA-256 (12 digits) of the prompts of one question of each kind: it changes when any wording does.
@@ -141,6 +182,9 @@ class PromptBuilder:
         Args:
             kinds: of the questions asked. Choices, numbers and yes or no always count; others where they are asked.
         """
+        if self._templates is not None:
+            own = PromptBuilder(replace(self.settings, templates=None)).fingerprint(kinds)  # for kinds without theirs
+            return hashlib.sha256(f"{self._templates}{own}".encode()).hexdigest()[:12]
         options = tuple(f"{letter}. {letter}" for letter in "ABCDE")
         samples = [("one", n) for n in (2, 3, 4, 5)] + [("several", 4), ("number", 0), ("yes_no", 0)]
         words = []
@@ -189,6 +233,10 @@ class PromptBuilder:
         if sample.sound is not None:
             parts.append({"type": "audio", "path": sample.sound})
         return parts
+
+
+def _text_parts(text: str) -> list[Part]:
+    return [{"type": "text", "text": text}] if text else []
 
 
 def media_part(sample: Sample) -> Part:

@@ -115,21 +115,20 @@ class PublishedProtocol:
         think: whether they ask for reasoning before the answer.
         frames: rule of the frames, as ``--frames`` takes it.
         max_pixels: of a frame or image.
-        audio: whether sound is given; ``separate_audio``: as a part of its own.
+        audio: whether sound is given; ``either`` where there are figures with it and without.
+        separate_audio: whether it is given as a part of its own.
         max_new_tokens: of a reply.
         temperature: of decoding.
-        lacks: what of it cannot be set here.
     """
 
     prompts: Literal["authors", "data"] | None = None
     think: bool | None = None
     frames: str | None = None
     max_pixels: int | None = None
-    audio: bool | None = None
+    audio: bool | Literal["either"] | None = None
     separate_audio: bool | None = None
     max_new_tokens: int | None = None
     temperature: float | None = None
-    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

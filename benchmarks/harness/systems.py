@@ -221,7 +221,8 @@ class PolicySystem:
         takes_media = sample.modality in self._policy.modalities
         asked = self._prompts.build(sample, heard, takes_media)
         prompt = self._policy.prepare(asked.messages)
-        notes = () if asked.ours or not self._prompts.settings.templates else ("no template for this kind: our prompt",)
+        wanted = self._prompts.settings.templates is not None
+        notes = ("no template for this kind: our prompt",) if wanted and asked.ours else ()
         if not takes_media and self._prompts.settings.media:
             notes = (*notes, "the transcript alone: the model does not take the clip")
         tokens = self._counter.prompt_tokens(prompt) if self._counter else None

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from omnisense.benchmarks.harness.prompting import PromptTemplates
 
 
-PROTOCOL = PublishedProtocol(prompts="authors", frames="humansense", max_pixels=360 * 420, separate_audio=False)
+PROTOCOL = PublishedProtocol(
+    prompts="authors",
+    frames="humansense",
+    max_pixels=360 * 420,
+    audio="either",
+    separate_audio=False,
+    max_new_tokens=1024,  # the default of the thinker of Qwen2.5-Omni, which their script keeps
+)
 
 
 def load(data: Path, model: ModelUnderTest, ignore_windows: bool = False) -> Dataset:

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
 
 PROTOCOL = PublishedProtocol(
-    prompts="authors", think=True, audio=True, separate_audio=True, max_new_tokens=2048, temperature=0.0
+    prompts="authors",
+    think=True,
+    frames="2fps",  # the default of qwen-omni-utils, which their script calls; so are the pixels
+    max_pixels=768 * 28 * 28,
+    audio=True,
+    separate_audio=True,
+    max_new_tokens=2048,
+    temperature=0.0,
 )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnisense.benchmarks.harness.authors_code import assigned, parse_file, template_of, texts_of
+from omnisense.benchmarks.harness.authors_code import assigned, parse_file, refuse_additions, template_of, texts_of
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.prompting import PromptSettings, Wording
 from omnisense.errors import InputError
 
 _NAME = "eval_humanomniv2.py"
@@ -22,6 +23,7 @@ class Templates:
     system: str
     by_type: Mapping[str, str]
     on_sound: str
+    lacks: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Templates:
@@ -39,17 +41,15 @@ class Templates:
             raise InputError("it does not hold the prompts", "Give the authors' own file.", folder)
         return cls(str(system.value), by_type, on_sound)
 
-    def fill(self, sample: Sample, transcript: str, thought_pattern: bool, has_audio: bool) -> str | None:
-        """Return the text of a prompt; None for a type that the authors have no text for.
+    def check(self, settings: PromptSettings) -> None:
+        """See :func:`omnisense.benchmarks.harness.authors_code.refuse_additions`."""
+        refuse_additions(settings)
 
-        Raises:
-            InputError: a transcript or the thought pattern is asked for, which their prompts do not have.
-        """
-        if transcript or thought_pattern:
-            raise InputError("the authors' prompts have no transcript or thought pattern", "Leave it out.")
+    def fill(self, sample: Sample, transcript: str | None, thought_pattern: bool, has_audio: bool) -> Wording | None:
+        """Return the text of a prompt; None for a type that the authors have no text for."""
         form = self.by_type.get(str(sample.row["problem_type"]))
         if form is None:
             return None
         options = "".join(f"{option}\n" for option in sample.question.options)
         asked = f"{sample.question.text} Options:\n{options}" if options else sample.question.text
-        return f"{self.on_sound.format(data_type='video') if has_audio else ''}{asked}{form}"
+        return Wording("", f"{self.on_sound.format(data_type='video') if has_audio else ''}{asked}{form}")

@@ -54,7 +54,15 @@ def _read_row(row: Row, faults: Faults, folder: Path, image: Given, sound: Given
         gold=parsed[1],
         modality="text",
         group=named,
-        row={"index": row.get("index"), "answer": row["answer"], "options": _split(row["options"])},
+        row={
+            "index": row.get("index"),
+            "answer": row["answer"],
+            "options": _split(row["options"]),
+            "image": image,
+            "sound": sound,
+            **({"image content": str(row.get("image content") or "").strip()} if image == "text" else {}),
+            **({"audio content": str(row.get("audio content") or "").strip()} if sound == "text" else {}),
+        },
         tags={"audio type": (str(row.get("audio type") or "unknown").strip().lower(),)},
     )
     return _with_media(sample, row, faults, folder, image, sound)

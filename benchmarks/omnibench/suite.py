@@ -22,13 +22,12 @@ from omnisense.benchmarks.harness.suite import (
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
+    from omnisense.benchmarks.harness.prompting import PromptTemplates
     from omnisense.benchmarks.harness.records import Record
 
 Given = Literal["media", "text", "none"]
 
-PROTOCOL = PublishedProtocol(
-    prompts="authors", think=False, lacks=("the authors' prompt file: their scripts call other models' interfaces",)
-)
+PROTOCOL = PublishedProtocol(prompts="authors", think=False, temperature=0.0)
 
 
 def load(data: Path, model: ModelUnderTest, image: Given = "media", sound: Given = "media") -> Dataset:
@@ -69,6 +68,13 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
     )
 
 
+def load_templates(folder: Path, think: bool) -> PromptTemplates:
+    """See :class:`omnisense.benchmarks.omnibench.templates.Templates`."""
+    from omnisense.benchmarks.omnibench.templates import Templates
+
+    return Templates.read(folder)
+
+
 def is_question_file(path: Path) -> bool:
     """Return whether a path is a file of rows with ``audio content``, or a folder with the authors' one."""
     names = ("dataset/batch-5_1142_20240817.jsonl", "batch-5_1142_20240817.jsonl")
@@ -93,6 +99,7 @@ SUITE = Suite(
     report_spec=report_spec,
     is_question_file=is_question_file,
     files=("dataset/batch-5_1142_20240817.jsonl", "batch-5_1142_20240817.jsonl"),
+    load_templates=load_templates,
     media="images",
     max_pixels=1280 * 28 * 28,
     size=1142,

@@ -24,12 +24,12 @@ from omnisense.benchmarks.harness.suite import (
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset, Sample
+    from omnisense.benchmarks.harness.prompting import PromptTemplates
     from omnisense.benchmarks.harness.records import Record
 
 
-PROTOCOL = PublishedProtocol(
-    prompts="authors", think=False, lacks=("the authors' prompt file: their wording is in other harnesses",)
-)
+# Frames, pixels and decoding differ from model to model; VLMEvalKit hands the sound over as a file of its own.
+PROTOCOL = PublishedProtocol(prompts="authors", think=False, audio="either", separate_audio=True)
 
 
 def load(data: Path, model: ModelUnderTest) -> Dataset:
@@ -84,6 +84,13 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
     )
 
 
+def load_templates(folder: Path, think: bool) -> PromptTemplates:
+    """See :class:`omnisense.benchmarks.worldsense.templates.Templates`."""
+    from omnisense.benchmarks.worldsense.templates import Templates
+
+    return Templates.read(folder)
+
+
 def is_question_file(path: Path) -> bool:
     """Return whether a path is a file with ``candidates`` and ``task_domain``, or a folder with one."""
     file = path / "worldsense_qa.json" if path.is_dir() else path
@@ -104,6 +111,7 @@ SUITE = Suite(
     report_spec=report_spec,
     is_question_file=is_question_file,
     files=("worldsense_qa.json", "qa_think.json"),
+    load_templates=load_templates,
     frames="64",
     max_pixels=768 * 28 * 28,
     size=3172,

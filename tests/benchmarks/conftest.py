@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from omnisense.benchmarks.sample_data import write_samples
 from tests.benchmarks.herm.painted import TRIO, Pictures
 from tests.conftest import write_media
 
@@ -71,3 +72,11 @@ def trio(tmp_path):
     made = Pictures(tmp_path / "in")
     made.add("trio.png", TRIO, caption="three people stand in a row", things=[(2, [20, 150, 30, 30])])
     return made
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample of every benchmark in its authors' layout."""
+    root = tmp_path_factory.mktemp("samples") / "all"
+    write_samples(root)
+    return root

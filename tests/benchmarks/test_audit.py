@@ -96,16 +96,6 @@ def test_what_is_comparable_is_said(many, tmp_path):
     assert found["data"][2] is False
 
 
-def test_as_published_names_what_is_missing(run_cli, many, tmp_path):
-    command = ["eval", "humansense", "--data", many, "--policy", "scripted", "--as-published"]
-    ran = run_cli(*command, "--output", tmp_path / "run")
-    assert ran.returncode == 2
-    assert "it lacks the authors' prompt file (--templates DIR" in " ".join(ran.stderr.split())
-    ran = run_cli(*command, "--templates", tmp_path, "--frames", "8")
-    assert ran.returncode == 2
-    assert "--frames is not as published" in " ".join(ran.stderr.split())
-
-
 def test_model_arguments_are_checked_and_recorded(run_cli, many, tmp_path):
     command = ["eval", "humansense", "--data", many, "--limit", "2", "--output", tmp_path / "run"]
     for given, said in [("dtype", "not a model argument"), ("depth=3", "unknown model argument depth")]:

@@ -13,7 +13,6 @@ import yaml
 from omnisense.benchmarks.exports.hugging_face import add_to_card
 from omnisense.benchmarks.harness.report import write_report
 from omnisense.benchmarks.harness.scorer import score
-from omnisense.benchmarks.sample_data import write_samples
 from omnisense.benchmarks.suites import report_spec_for
 from omnisense.reasoning.answers.question import Question
 from tests.benchmarks.conftest import NUMBER, SEVERAL, YES_NO, row, write_benchmark
@@ -31,13 +30,6 @@ def mixed(tmp_path):
         row("Lie_Detection", 4, pattern=YES_NO, answer="No", asr_en="so"),
     ]
     return write_benchmark(tmp_path / "mixed", rows)
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory):
-    root = tmp_path_factory.mktemp("samples") / "all"
-    write_samples(root)
-    return root
 
 
 def read_utils(folder):
@@ -92,12 +84,12 @@ def test_the_exported_scorer_needs_no_omnisense(run_cli, mixed, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["intentbench", "daily-omni", "worldsense", "emobench-m", "omnibench", "humansense"])
-def test_lmms_eval_loads_the_task(run_cli, samples, name, tmp_path):
+def test_lmms_eval_loads_the_task(run_cli, data, name, tmp_path):
     tasks = pytest.importorskip("lmms_eval.tasks")
     from lmms_eval.protocol import ChatMessages
 
     out, task_name = tmp_path / "task", f"omnisense_{name.replace('-', '_')}"
-    assert run_cli("export", "lmms-eval", name, "--data", samples / name, "--output", out).returncode == 0
+    assert run_cli("export", "lmms-eval", name, "--data", data / name, "--output", out).returncode == 0
     manager = tasks.TaskManager(include_path=str(out), include_defaults=False)
     assert manager.all_tasks == [task_name]
     for kind in ("simple", "chat"):
@@ -117,9 +109,9 @@ def test_lmms_eval_loads_the_task(run_cli, samples, name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["intentbench", "emobench-m"])
-def test_exported_tasks_score_every_kind_of_question_as_we_do(run_cli, samples, name, tmp_path):
+def test_exported_tasks_score_every_kind_of_question_as_we_do(run_cli, data, name, tmp_path):
     out = tmp_path / "task"
-    assert run_cli("export", "lmms-eval", name, "--data", samples / name, "--output", out).returncode == 0
+    assert run_cli("export", "lmms-eval", name, "--data", data / name, "--output", out).returncode == 0
     docs = [json.loads(line) for line in (out / "data.jsonl").read_text().splitlines()]
     utils, rng = read_utils(out), random.Random(1)
     for _ in range(1000):

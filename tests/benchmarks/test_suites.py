@@ -24,13 +24,6 @@ RANDOM = SystemSettings(kind="baseline", policy="random")
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory):
-    root = tmp_path_factory.mktemp("samples") / "all"
-    write_samples(root)
-    return root
-
-
-@pytest.fixture(scope="session")
 def omni(tmp_path_factory):
     return tiny_omni(tmp_path_factory.mktemp("omni"))
 
@@ -280,52 +273,3 @@ def test_the_same_rows_for_a_seed(data, tmp_path):
 def test_samples_are_written_only_to_an_empty_folder(data):
     with pytest.raises(InputError, match="not empty"):
         write_samples(data)
-
-
-HUMANOMNI = '''
-SYSTEM_PROMPT = """Look closely."""
-
-class Data:
-    def __init__(self):
-        self.TYPE_TEMPLATE = {"multiple choice": " Give the letter in tags.", "judge": " Say yes or no in tags."}
-
-    def __getitem__(self, index):
-        data = self.data[index]
-        return {"text": f"This is a {data['data_type']}, and its audio.\\n" + self.question}
-'''
-DAILY = '''
-def ask(item):
-    turn = {"text": 'You are Qwen, a virtual human.'}
-    prompt = f"""
-Watch.
-Question: {question}
-Choices: {choices}
-A letter only.
-"""
-'''
-
-
-def test_the_authors_prompts_are_read_from_their_checkouts(data, tmp_path):
-    (tmp_path / "eval").mkdir()
-    (tmp_path / "eval" / "eval_humanomniv2.py").write_text(HUMANOMNI)
-    suite = get_suite("intentbench")
-    settings = PromptSettings(audio=True, separate_audio=True, think=True, templates=str(tmp_path))
-    builder = PromptBuilder(settings, suite.load_templates)
-    first, several, judge, *_ = load(data, "intentbench").samples
-    asked = builder.build(first)
-    assert asked.ours is False
-    assert text_of(asked.messages[0]) == "Look closely."
-    assert text_of(asked.messages[1]) == (
-        "This is a video, and its audio.\n" + first.question.text + " Options:\n"
-        "A. happy\nB. sad\nC. angry\nD. surprised\n Give the letter in tags."
-    )
-    assert text_of(builder.build(judge).messages[1]).endswith(f"{judge.question.text} Say yes or no in tags.")
-    assert builder.build(several).ours is True  # the file has no text for its kind
-    (tmp_path / "testmodel.py").write_text(DAILY)
-    daily = PromptBuilder(PromptSettings(templates=str(tmp_path)), get_suite("daily-omni").load_templates)
-    asked = daily.build(load(data, "daily-omni").samples[0])
-    assert text_of(asked.messages[0]).startswith("You are Qwen")
-    assert "Choices: ['A. happy', 'B. sad', 'C. angry', 'D. surprised']" in text_of(asked.messages[1])
-    for name in ("intentbench", "daily-omni"):
-        with pytest.raises(InputError, match=r"there is no .*\.py"):
-            get_suite(name).load_templates(tmp_path / "eval" / "none", False)
