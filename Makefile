@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TOOLS := build/tools/bin
 MATRIX ?= 3.11 3.12 3.13
+# Two processes: each holds models of its own, up to 4 GB. A file stays in one, for the sake of what its tests share.
+PARALLEL ?= -n 2 --dist loadfile
 FAST := not (models or networks or shared or slow or subprocess)
 
 .PHONY: help install models demo test test-fast test-all test-matrix lint docs speed dist release clean
@@ -39,14 +42,14 @@ demo: models
 	@$(BIN)/omnisense demo
 
 test: models
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # Needs no model, so it downloads none.
 test-fast: $(INSTALLED)
 	$(BIN)/python -m pytest -m "$(FAST)"
 
 test-all: models
-	$(BIN)/python -m pytest --runslow
+	$(BIN)/python -m pytest --runslow $(PARALLEL)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -61,24 +64,29 @@ speed: models
 	$(BIN)/python -m omnisense.benchmarks.speed.harness
 	$(BIN)/python -m omnisense.benchmarks.speed.training
 
+# What builds and installs, apart from OmniSense itself, which it does not need.
+$(TOOLS)/uv:
+	$(PYTHON) -m venv build/tools
+	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check build twine uv
+
 # The sdist and the wheel that a release would publish, checked.
-dist: $(INSTALLED)
+dist: $(TOOLS)/uv
 	rm -rf build/dist
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
-	$(BIN)/python -m build --outdir build/dist
-	$(BIN)/python -m twine check --strict build/dist/*
+	$(TOOLS)/python -m build --outdir build/dist
+	$(TOOLS)/python -m twine check --strict build/dist/*
 
 # For each Python that runs here: the wheel and the sdist are installed with everything that they ask for and tried as a user
-# would, then the fast tests run. An environment takes 9 GB, and is removed when its Python has passed.
+# would, then the fast tests run. uv installs: it fetches in parallel, and its cache gives every Python the wheels that are the
+# same for all. An environment takes 9 GB, and is removed when its Python has passed.
 test-matrix: dist
 	@for version in $(MATRIX); do \
 	  python$$version -c '' 2> /dev/null || { echo "python$$version does not run here: skipped"; continue; }; \
 	  echo "== python$$version"; python=build/matrix-$$version/bin/python; \
 	  python$$version -m venv --clear build/matrix-$$version && \
-	  $$python -m pip install --quiet --disable-pip-version-check "$$(ls build/dist/*.whl)[test]" -c constraints.txt && \
+	  $(TOOLS)/uv pip install --quiet --python $$python "$$(ls build/dist/*.whl)[test]" -c constraints.txt && \
 	  $$python scripts/smoke_test.py && \
 	  $$python -m pytest -m "$(FAST)" && \
-	  $$python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps build/dist/*.tar.gz && \
+	  $(TOOLS)/uv pip install --quiet --python $$python --reinstall --no-deps build/dist/*.tar.gz && \
 	  $$python scripts/smoke_test.py && \
 	  rm -rf build/matrix-$$version || exit 1; \
 	done

@@ -7,6 +7,8 @@ an `omnisense.appraisal` to move its face by. Without a URL a service is started
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 
 from openai import OpenAI
 
@@ -27,7 +29,20 @@ def start_service():
     return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", server
 
 
+def wait_until_ready(url, seconds=600):
+    """Wait while the service loads its models: a client that connects earlier may time out on a busy machine."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return urllib.request.urlopen(f"{url}/readyz").read()
+        except urllib.error.HTTPError as error:
+            if time.monotonic() > end:
+                raise SystemExit(error.read().decode()) from error
+        time.sleep(0.2)
+
+
 url, server = (sys.argv[1], None) if len(sys.argv) > 1 else start_service()
+wait_until_ready(url)
 client = OpenAI(base_url=f"{url}/v1", api_key="none")
 with client.realtime.connect(model="omnisense") as connection:
     connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})

@@ -9,6 +9,7 @@ from which Zensical makes the site. Nothing is fetched, and a broken link or anc
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shutil
@@ -41,6 +42,25 @@ def value(file: str, *path: str | int, form: str = "") -> str:
     for key in path:
         found = found[key]
     return format(found, form)
+
+
+def setting(path: str, unit: float = 1.0) -> str:
+    """Return a number from the code: a module's constant, or the default of a setting.
+
+    Args:
+        path: ``module:NAME`` or ``module:Class.field``.
+        unit: what the number is divided by, such as 60 for minutes out of seconds.
+
+    Raises:
+        AttributeError, KeyError: there is no such name.
+    """
+    module, _, name = path.partition(":")
+    owner, _, field = name.partition(".")
+    found = getattr(importlib.import_module(module), owner)
+    if field:
+        fields = getattr(found, "model_fields", None)  # pydantic's
+        found = fields[field].default if fields else getattr(found, field)
+    return f"{found / unit:,g}"
 
 
 def text_of(file: str) -> str:
@@ -175,7 +195,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGES), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
-    helpers = (value, text_of, table, cell, example, output, notebook, commands, public_names, models)
+    helpers = (value, setting, text_of, table, cell, example, output, notebook, commands, public_names, models)
     environment.globals |= {helper.__name__: helper for helper in helpers}
     return environment
 

@@ -1,7 +1,7 @@
 """Write ``rl/results/tiny.md``: a tiny omni model learns by GRPO from video, audio, both, and a mix of all.
 
 ``python scripts/tiny_results.py [WORK]`` runs the recipe ``tiny`` with one stage after the cold start, for three seeds.
-The seed changes data, order, sampling and split; the model's weights are always the same. Ten minutes on two cores.
+The seed changes data, order, sampling and split; the model's weights are always the same.
 """
 
 from __future__ import annotations
