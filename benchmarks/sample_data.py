@@ -250,6 +250,23 @@ def _humansense(folder: Path, media: Media) -> None:
     ])  # fmt: skip
 
 
+def _herm(folder: Path, media: Media) -> None:
+    images = [media.image(folder / "images" / f"{i}.png") for i in range(2)]
+    box = [0.25, 0.1, 0.5, 0.8]  # x, y, width, height in fractions of the image
+    choices = dict(zip("ABCD", ["a hat", "a space suit", "a scarf", "a coat"], strict=True))
+    asked: list[dict[str, Any]] = [
+        {"question": "What does the person wear?", "choices": choices, "answer": "B", "dimension": "appearance",
+         "field": "basic perception"},
+        {"question": "Where is the person?", "answer": box, "dimension": "position", "field": "basic perception"},
+        {"question": "Where are all people?", "answer": [box], "dimension": "position", "field": "basic perception"},
+        {"question": "What is the person doing?", "choices": choices | {"A": "posing for a portrait"}, "answer": "A",
+         "dimension": "activity", "field": "complex understanding"},
+    ]  # fmt: skip
+    rows = [{"id": f"{i}-{n}", "image": f"images/{image}"} | row
+            for i, image in enumerate(images) for n, row in enumerate(asked)]  # fmt: skip
+    _write_json(folder / "questions.json", rows)
+
+
 def _think_form(folder: Path, media: Media) -> None:
     names = [media.video(folder / "videos" / f"{i}.mp4") for i in range(2)]
     _write_json(folder / "qa_think.json", _problems(names)[:3])
@@ -262,6 +279,7 @@ WRITERS: dict[str, Callable[[Path, Media], None]] = {
     "worldsense": _worldsense,
     "emobench-m": _emobench,
     "omnibench": _omnibench,
+    "herm": _herm,
     "think/Daily-Omni": _think_form,
     "think/WorldSense": _think_form,
 }

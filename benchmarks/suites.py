@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from omnisense.benchmarks.harness.suite import ReportSpec, Suite
+from omnisense.benchmarks.harness.suite import ReportSpec, Suite, find_named
 from omnisense.errors import InputError
 
 SUITES = {
@@ -29,8 +28,7 @@ def get_suite(name: str) -> Suite:
     """
     if name not in SUITES:
         raise InputError(f"there is no benchmark '{name}'", f"Choose from {', '.join(SUITES)}.")
-    module, _, attribute = SUITES[name].partition(":")
-    suite: Suite = getattr(importlib.import_module(module), attribute)
+    suite: Suite = find_named(SUITES[name])
     return suite
 
 

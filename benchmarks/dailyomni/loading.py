@@ -17,6 +17,7 @@ from omnisense.benchmarks.harness.question_rows import (
     lettered_options,
     list_rows,
 )
+from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.reasoning.answers.question import Question
 
 FILES = ("qa.json", "qa_think.json")
@@ -31,13 +32,13 @@ _BREAKDOWNS = {
 }
 
 
-def load(path: str | Path) -> Dataset:
+def load(data: str | Path, model: ModelUnderTest | None = None) -> Dataset:
     """Read the folder that holds the question file and ``Videos/`` (or ``videos/``), or the file itself.
 
     Raises:
         InputError: there is no such file, or it is no list of rows of one of the two forms.
     """
-    root = Path(path).expanduser()
+    root = Path(data).expanduser()
     file = find_file(root, FILES, "Daily-Omni's qa.json")
     rows = list_rows(file, ())
     as_problems = "problem" in rows[0][1]

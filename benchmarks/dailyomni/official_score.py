@@ -11,11 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from omnisense.benchmarks.harness import problem_rows
+from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
 
 _ECHO = re.compile(r"assistant\s*(.*)$", re.DOTALL)
 _LETTER = re.compile(r"\s*([A-D])", re.IGNORECASE)
+
+
+def official_score(sample: Sample, reply: str, think: bool) -> float | None:
+    """Return the score of the script that reads rows of the sample's form; ``think`` has no effect."""
+    if problem_rows.is_problem(sample.row):
+        return problem_rows.official_score(sample, reply)
+    return score_reply(reply, str(sample.row["Answer"]))
 
 
 def score_reply(reply: str, answer: str) -> float:
@@ -28,7 +37,12 @@ def score_reply(reply: str, answer: str) -> float:
 
 
 def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
-    """Return the accuracy over what was answered, as the authors count it, and over all that was asked."""
+    """Return the accuracy over what was answered, as the authors count it, and over all that was asked.
+
+    Of rows in HumanOmniV2's form, the figures are those of its script.
+    """
+    if any(problem_rows.is_problem(record.row) for record in records):
+        return problem_rows.score_run(records, is_complete)
     answered = [r for r in records if r.status == "answered"]
     right = sum(r.official or 0.0 for r in answered)
     return OfficialRun(

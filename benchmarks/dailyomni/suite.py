@@ -8,22 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from omnisense.benchmarks.harness.suite import (
-    ModelUnderTest,
-    OfficialRun,
+    Deferred,
     PublishedProtocol,
     ReportSpec,
     Suite,
     SuiteOption,
-    begins_with_keys,
+    is_file_of,
+    published_averages,
 )
-
-if TYPE_CHECKING:
-    from omnisense.benchmarks.harness.dataset import Dataset, Sample
-    from omnisense.benchmarks.harness.prompting import PromptTemplates
-    from omnisense.benchmarks.harness.records import Record
 
 TASKS = {
     "Event Sequence": 306,
@@ -57,33 +51,6 @@ PROTOCOL = PublishedProtocol(
 )
 
 
-def load(data: Path, model: ModelUnderTest) -> Dataset:
-    """See :func:`omnisense.benchmarks.dailyomni.loading.load`."""
-    from omnisense.benchmarks.dailyomni import loading
-
-    return loading.load(data)
-
-
-def official_score(sample: Sample, reply: str, think: bool) -> float | None:
-    """Return the score of the script that reads rows of the sample's form."""
-    from omnisense.benchmarks.dailyomni import official_score as official
-    from omnisense.benchmarks.harness import problem_rows
-
-    if "solution" in sample.row:
-        return problem_rows.official_score(sample, reply)
-    return official.score_reply(reply, str(sample.row["Answer"]))
-
-
-def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
-    """Return the figures of the script that reads rows of the records' form."""
-    from omnisense.benchmarks.dailyomni import official_score as official
-    from omnisense.benchmarks.harness import problem_rows
-
-    if any("solution" in record.row for record in records):
-        return problem_rows.score_run(records, is_complete)
-    return official.score_run(records, is_complete)
-
-
 def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> ReportSpec:
     """Return the types of question."""
     return ReportSpec(
@@ -91,52 +58,42 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
         tasks=dict.fromkeys([*TASKS, *sorted(set(tasks) - TASKS.keys())], ""),
         groups={},
         macros={},
-        published=[
-            {"model": model, "split": "full", "average": average} | dict.fromkeys(TASKS)
-            for model, average in (
-                ("Gemini-2.0-Flash", 0.6784),
-                ("HumanOmniV2", 0.5847),
-                ("Qwen2.5-Omni-7B (first version of the paper)", 0.4745),
-                ("Qwen2.5-Omni-7B, without sound (first version of the paper)", 0.4119),
-                ("GPT-4o, text alone", 0.3634),
-            )
-        ]
+        published=published_averages(
+            {
+                "Gemini-2.0-Flash": 0.6784,
+                "HumanOmniV2": 0.5847,
+                "Qwen2.5-Omni-7B (first version of the paper)": 0.4745,
+                "Qwen2.5-Omni-7B, without sound (first version of the paper)": 0.4119,
+                "GPT-4o, text alone": 0.3634,
+            },
+            TASKS,
+        )
         + [
             {"model": model, "split": "full", "average": average} | dict(zip(TASKS, by_task, strict=True))
             for model, average, by_task in _LEADERBOARD
         ],
         published_source="the authors' tables (arXiv 2505.17862, with its leaderboard of March 2026, and 2506.21277); "
         "averages over questions",
-        score_run=score_run,
+        score_run=Deferred("omnisense.benchmarks.dailyomni.official_score:score_run"),
         protocol=PROTOCOL,
     )
 
 
-def load_templates(folder: Path, think: bool) -> PromptTemplates:
-    """See :class:`omnisense.benchmarks.dailyomni.templates.Templates`."""
-    from omnisense.benchmarks.dailyomni.templates import Templates
-
-    return Templates.read(folder)
-
-
 def is_question_file(path: Path) -> bool:
     """Return whether a path is a file of rows with ``Choice`` and ``video_id``, or a folder with one."""
-    file = path / "qa.json" if path.is_dir() else path
-    if not file.is_file():
-        return path.is_dir() and path.name.lower() == "daily-omni" and (path / "qa_think.json").is_file()
-    return begins_with_keys(file, "Choice", "video_id")
+    return is_file_of(path, "qa.json", ("Choice", "video_id"), think_folder="daily-omni")
 
 
 SUITE = Suite(
     name="daily-omni",
     summary="Evaluate on Daily-Omni. Repeat the command to resume an interrupted run.",
-    load=load,
+    load=Deferred("omnisense.benchmarks.dailyomni.loading:load"),
     options=(SuiteOption("data", "Folder with qa.json (or qa_think.json) and Videos/.", "path", "DIR", required=True),),
-    official_score=official_score,
+    official_score=Deferred("omnisense.benchmarks.dailyomni.official_score:official_score"),
     report_spec=report_spec,
     is_question_file=is_question_file,
     files=("qa.json", "qa_think.json"),
-    load_templates=load_templates,
+    load_templates=Deferred("omnisense.benchmarks.dailyomni.templates:Templates.read"),
     frames="2fps",
     max_pixels=768 * 28 * 28,
     size=1197,

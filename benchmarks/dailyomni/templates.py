@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omnisense.benchmarks.harness.authors_code import assigned, parse_file, refuse_additions, template_of
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.problem_rows import is_problem
 from omnisense.benchmarks.harness.prompting import PromptSettings, Wording
 from omnisense.errors import InputError
 
@@ -23,8 +24,8 @@ class Templates:
     lacks: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path) -> Templates:
-        """Read a checkout.
+    def read(cls, folder: Path, think: bool) -> Templates:
+        """Read a checkout; ``think`` has no effect, as there is one wording.
 
         Raises:
             InputError: the script for Qwen2.5-Omni is not there, or does not hold the prompt.
@@ -42,6 +43,6 @@ class Templates:
 
     def fill(self, sample: Sample, transcript: str | None, thought_pattern: bool, has_audio: bool) -> Wording | None:
         """Return the text of a prompt; None for rows in HumanOmniV2's form, which have prompts of their own."""
-        if "solution" in sample.row:
+        if is_problem(sample.row):
             return None
         return Wording("", self.prompt.format(question=sample.question.text, choices=list(sample.question.options)))

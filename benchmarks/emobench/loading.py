@@ -11,6 +11,7 @@ from omnisense.benchmarks.emobench.sets import EMOTIONS, GROUPS, INTENTS, SETS, 
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.question_files import RowError, resolve_media
 from omnisense.benchmarks.harness.question_rows import Faults, Row, build_dataset, content_id, gold_of, list_rows
+from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.benchmarks.harness.text_metrics import check_installed
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question
@@ -20,13 +21,13 @@ _SIZE = 5000  # "over 5000 samples", as the authors say
 _MEDIA_FOLDERS = ("dataset", "datasets")
 
 
-def load(path: str | Path) -> Dataset:
+def load(data: str | Path, model: ModelUnderTest | None = None) -> Dataset:
     """Read the folder that holds ``benchmark_json/`` and ``dataset/``, that folder's JSON files, or one file of it.
 
     Raises:
         InputError: there are no such files, or one is no list of rows; or texts are asked for that cannot be scored.
     """
-    root = Path(path).expanduser()
+    root = Path(data).expanduser()
     files = _files(root)
     folder = files[0].parent.parent if files[0].parent.name == FOLDER else files[0].parent
     rows: list[tuple[str, Row]] = []

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omnisense.benchmarks.emobench.sets import EMOTIONS, GROUP_OF, GROUPS, INTENTS
+from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.problem_rows import by_tag
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
@@ -29,6 +30,11 @@ def first_match(text: str, labels: Sequence[str]) -> str:
     """Return the first of the labels, in their order, that occurs in a text; empty where none does."""
     lowered = text.lower()
     return next((label for label in labels if label in lowered), "")
+
+
+def official_score(sample: Sample, reply: str, think: bool) -> float | None:
+    """Return the authors' score of a reply; None where they leave it out. ``think`` has no effect."""
+    return score_reply(reply, str(sample.row["label"]), sample.question.kind)
 
 
 def score_reply(reply: str, right: str, kind: Kind) -> float | None:
@@ -76,9 +82,9 @@ def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
         if found[0].kind == "generated":
             metrics += _text_metrics(name, found, notes)
             continue
-        as_labels = ("%s_%s".__mod__) if found[0].kind == "joint" else None
-        right = [as_labels(_joint(_right(r))) if as_labels else _right(r).lower() for r in found]
-        given = [as_labels(_joint(r.reply)) if as_labels else r.reply.strip().lower() for r in found]
+        is_joint = found[0].kind == "joint"
+        right = ["_".join(_joint(_right(r))) if is_joint else _right(r).lower() for r in found]
+        given = ["_".join(_joint(r.reply)) if is_joint else r.reply.strip().lower() for r in found]
         precision, recall, f1 = weighted_scores(right, given)
         note = f"{len(found)} rows; precision {precision:.3f}, recall {recall:.3f}"
         metrics.append(OfficialMetric(f"{name}: weighted F1", f1, note))

@@ -9,44 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from omnisense.benchmarks.harness.suite import (
-    ModelUnderTest,
-    OfficialRun,
+    Deferred,
     PublishedProtocol,
     ReportSpec,
     Suite,
     SuiteOption,
     begins_with_keys,
+    published_averages,
 )
 
-if TYPE_CHECKING:
-    from omnisense.benchmarks.harness.dataset import Dataset, Sample
-    from omnisense.benchmarks.harness.records import Record
-
 PROTOCOL = PublishedProtocol(prompts="data", think=False, temperature=0.0)
-
-
-def load(data: Path, model: ModelUnderTest) -> Dataset:
-    """See :func:`omnisense.benchmarks.emobench.loading.load`."""
-    from omnisense.benchmarks.emobench import loading
-
-    return loading.load(data)
-
-
-def official_score(sample: Sample, reply: str, think: bool) -> float | None:
-    """See :func:`omnisense.benchmarks.emobench.official_score.score_reply`."""
-    from omnisense.benchmarks.emobench import official_score as official
-
-    return official.score_reply(reply, str(sample.row["label"]), sample.question.kind)
-
-
-def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
-    """See :func:`omnisense.benchmarks.emobench.official_score.score_run`."""
-    from omnisense.benchmarks.emobench import official_score as official
-
-    return official.score_run(records, is_complete)
 
 
 def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> ReportSpec:
@@ -59,18 +33,18 @@ def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Re
         tasks=dict.fromkeys(names, ""),
         groups=groups,
         macros={},
-        published=[
-            {"model": model, "split": "full", "average": average} | dict.fromkeys(names)
-            for model, average in (
-                ("human (FER .620, CEU .844, SCEA .727)", 0.730),
-                ("Gemini-2.0-Flash", 0.623),
-                ("Gemini-1.5-Flash", 0.613),
-                ("Video-LLaMA2.1-7B-AV", 0.487),
-                ("random", 0.254),
-            )
-        ],
+        published=published_averages(
+            {
+                "human (FER .620, CEU .844, SCEA .727)": 0.730,
+                "Gemini-2.0-Flash": 0.623,
+                "Gemini-1.5-Flash": 0.613,
+                "Video-LLaMA2.1-7B-AV": 0.487,
+                "random": 0.254,
+            },
+            names,
+        ),
         published_source="the authors' table (arXiv 2502.04424); averages are over the three groups",
-        score_run=score_run,
+        score_run=Deferred("omnisense.benchmarks.emobench.official_score:score_run"),
         protocol=PROTOCOL,
     )
 
@@ -85,9 +59,9 @@ def is_question_file(path: Path) -> bool:
 SUITE = Suite(
     name="emobench-m",
     summary="Evaluate on EmoBench-M. Repeat the command to resume an interrupted run.",
-    load=load,
+    load=Deferred("omnisense.benchmarks.emobench.loading:load"),
     options=(SuiteOption("data", "Folder with benchmark_json/ and dataset/.", "path", "DIR", required=True),),
-    official_score=official_score,
+    official_score=Deferred("omnisense.benchmarks.emobench.official_score:official_score"),
     report_spec=report_spec,
     is_question_file=is_question_file,
     files=("benchmark_json",),

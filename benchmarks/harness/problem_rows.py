@@ -100,8 +100,16 @@ def tagged_answer(text: str) -> str:
     return found[1].strip() if found else ""
 
 
-def official_score(sample: Sample, reply: str) -> float:
-    """Return the authors' score of a reply; one without an answer tag is scored as its own text."""
+def is_problem(row: Mapping[str, Any]) -> bool:
+    """Return whether a sample's fields are those of a row in this form."""
+    return "solution" in row
+
+
+def official_score(sample: Sample, reply: str, think: bool = True) -> float:
+    """Return the authors' score of a reply; one without an answer tag is scored as its own text.
+
+    ``think`` has no effect.
+    """
     return score_answer(tagged_answer(reply) or reply, str(sample.row["solution"]), str(sample.row["problem_type"]))
 
 

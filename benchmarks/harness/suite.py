@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,33 @@ if TYPE_CHECKING:  # a suite is imported for `--help`, so nothing here may impor
 
 OfficialScore = Callable[["Sample", str, bool], float | None]
 LoadDataset = Callable[..., "Dataset"]  # (data, model, **options), the options being those that the suite declares
+# Of the published results of which only the average is known: model, and its average over the full benchmark.
+Averages = Mapping[str, float]
 OptionType = Literal["flag", "text", "folder", "path", "choice"]
+
+
+def find_named(name: str) -> Any:
+    """Return what ``module:name`` names; the module is imported."""
+    module, _, path = name.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """A function of a suite that is imported when it is first called, since suites are read for ``--help``.
+
+    Attributes:
+        name: ``module:function``.
+    """
+
+    name: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        return find_named(self.name)(*args, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -154,6 +181,27 @@ class ReportSpec:
     published_source: str = ""
     score_run: ScoreRun | None = None
     protocol: PublishedProtocol | None = None
+
+
+def published_averages(averages: Averages, tasks: Iterable[str]) -> list[dict[str, Any]]:
+    """Return rows of published results whose accuracy by task is not known."""
+    return [{"model": model, "split": "full", "average": average} | dict.fromkeys(tasks)
+            for model, average in averages.items()]  # fmt: skip
+
+
+def is_file_of(path: Path, file: str, keys: Sequence[str], think_folder: str = "") -> bool:
+    """Return whether a path is a file of rows with those keys, or a folder with one.
+
+    Args:
+        path: the file or folder.
+        file: its name in a folder.
+        keys: that its rows have.
+        think_folder: name, in lower case, of the folder that may hold HumanOmniV2's ``qa_think.json`` in its place.
+    """
+    found = path / file if path.is_dir() else path
+    if think_folder and not found.is_file():
+        return path.name.lower() == think_folder and (path / "qa_think.json").is_file()
+    return begins_with_keys(found, *keys)
 
 
 def begins_with_keys(file: Path, *keys: str) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from omnisense.benchmarks.harness.dataset import Dataset, Modality, Problem, Sample
 from omnisense.benchmarks.harness.question_files import OPEN, PATTERNS, RowError, read_rows, resolve_media, unique_id
 from omnisense.benchmarks.harness.scorer import canonical
+from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.benchmarks.humansense.tasks import TASKS, task_of
 from omnisense.benchmarks.humansense.windows import Windows
 from omnisense.errors import InputError
@@ -36,7 +37,7 @@ class _Media(NamedTuple):
     modality: Modality
 
 
-def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
+def load(data: str | Path, model: ModelUnderTest | None = None, ignore_windows: bool = False) -> Dataset:
     """Read a folder with the official question files (or the training files), or one such file.
 
     Media are looked for beside the file, under the path that the row gives or its part from ``videos/`` or ``audios/``
@@ -47,7 +48,7 @@ def load(path: str | Path, ignore_windows: bool = False) -> Dataset:
     Raises:
         InputError: nothing to read there, or a file is not a list of rows.
     """
-    root = Path(path).expanduser()
+    root = Path(data).expanduser()
     files = _question_files(root)
     folder = root if root.is_dir() else root.parent
     samples: list[Sample] = []

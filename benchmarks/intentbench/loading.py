@@ -8,6 +8,7 @@ from pathlib import Path
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.problem_rows import KINDS, NEEDS, read_row
 from omnisense.benchmarks.harness.question_rows import Faults, Row, build_dataset, find_file, list_rows
+from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.benchmarks.harness.text_metrics import check_installed
 
 FILES = ("qa.json",)
@@ -16,13 +17,13 @@ _SIZE = 2000  # the published set has more; its exact size is not stated where t
 _ASKS = ("why", "how", "what", "when", "who", "which", "where")
 
 
-def load(path: str | Path) -> Dataset:
+def load(data: str | Path, model: ModelUnderTest | None = None) -> Dataset:
     """Read the folder that holds ``qa.json`` and ``videos/``, or the file itself.
 
     Raises:
         InputError: there is no such file, or it is no list of rows; or texts are asked for that cannot be scored.
     """
-    root = Path(path).expanduser()
+    root = Path(data).expanduser()
     file = find_file(root, FILES, "IntentBench's qa.json")
     rows = list_rows(file, NEEDS)
     if any(KINDS.get(str(row["problem_type"])) == "generated" for _, row in rows):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.question_files import RowError, letter_options, resolve_media
 from omnisense.benchmarks.harness.question_rows import Faults, Row, build_dataset, content_id, find_file, list_rows
+from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.reasoning.answers.question import Question, strip_letter
 
 FILES = ("dataset/batch-5_1142_20240817.jsonl", "batch-5_1142_20240817.jsonl")
@@ -18,18 +19,21 @@ Given = Literal["media", "text", "none"]
 _NEEDS = ("question", "options", "answer")
 
 
-def load(path: str | Path, image: Given = "media", sound: Given = "media") -> Dataset:
+def load(
+    data: str | Path, model: ModelUnderTest | None = None, image: Given = "media", sound: Given = "media"
+) -> Dataset:
     """Read the folder of the authors' repository, or the file itself.
 
     Args:
-        path: the folder or file.
+        data: the folder or file.
+        model: has no effect: the questions are the same for every model.
         image: what is given of the image: itself, the text that describes it, or nothing.
         sound: likewise of the sound.
 
     Raises:
         InputError: there is no such file, or it is no list of rows.
     """
-    root = Path(path).expanduser()
+    root = Path(data).expanduser()
     file = find_file(root, FILES, "OmniBench's dataset/ and mm_data/")
     folder = file.parent.parent if file.parent.name == "dataset" else file.parent
     return build_dataset(

@@ -16,11 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
 
 _LETTERS = "ABCD"
 _LONG_REPLY = 5  # words; only in longer replies are the options' texts sought
+
+
+def official_score(sample: Sample, reply: str, think: bool) -> float:
+    """Return the authors' score of a reply; ``think`` has no effect."""
+    return score_reply(reply, sample.row["options"], sample.gold)
 
 
 def letter_of(reply: str, options: Sequence[str]) -> str:

@@ -27,8 +27,8 @@ class Templates:
     lacks: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path) -> Templates:
-        """Read a checkout.
+    def read(cls, folder: Path, think: bool) -> Templates:
+        """Read a checkout; ``think`` has no effect, as there is one wording.
 
         Raises:
             InputError: the script is not there, or does not hold the prompts.

@@ -20,6 +20,7 @@ from omnisense.benchmarks.harness.question_rows import (
     list_rows,
     read_json,
 )
+from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question
 
@@ -29,7 +30,7 @@ _NEEDS = ("question", "candidates", "answer")
 _LENGTHS_S = {"<1min": 30.0, "1-2min": 90.0, "2-4min": 180.0, "4-6min": 300.0, "6-8min": 420.0, ">8min": 540.0}
 
 
-def load(path: str | Path) -> Dataset:
+def load(data: str | Path, model: ModelUnderTest | None = None) -> Dataset:
     """Read the folder that holds the question file, ``videos/`` and perhaps ``subtitles/``, or the file itself.
 
     Lengths of clips are the middles of the classes that the file gives.
@@ -37,7 +38,7 @@ def load(path: str | Path) -> Dataset:
     Raises:
         InputError: there is no such file, or it has neither of the two forms.
     """
-    root = Path(path).expanduser()
+    root = Path(data).expanduser()
     file = find_file(root, FILES, "WorldSense's worldsense_qa.json")
     found = read_json(file)
     if isinstance(found, list):

@@ -13,11 +13,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from omnisense.benchmarks.harness import problem_rows
+from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
 
 _PHRASES = ("The best answer is", "The correct answer is", "The answer is", "The answer", "Answer:", "Option:")
 _LETTER = re.compile(r"[ABCD]")
+
+
+def official_score(sample: Sample, reply: str, think: bool) -> float | None:
+    """Return the score of the script that reads rows of the sample's form; ``think`` has no effect."""
+    if problem_rows.is_problem(sample.row):
+        return problem_rows.official_score(sample, reply)
+    return float(letter_of(reply) == str(sample.row["answer"]).strip())
 
 
 def letter_of(reply: str) -> str:
@@ -29,7 +38,12 @@ def letter_of(reply: str) -> str:
 
 
 def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
-    """Return how many replies hold no letter, and what counting them as A would give."""
+    """Return how many replies hold no letter, and what counting them as A would give.
+
+    Of rows in HumanOmniV2's form, the figures are those of its script.
+    """
+    if any(problem_rows.is_problem(record.row) for record in records):
+        return problem_rows.score_run(records, is_complete)
     answered = [record for record in records if record.status == "answered"]
     unread = [record for record in answered if not letter_of(record.reply)]
     if not answered:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omnisense.benchmarks.harness.authors_code import assigned, parse_file, text_of
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.problem_rows import is_problem
 from omnisense.benchmarks.harness.prompting import PromptSettings, Wording
 from omnisense.errors import InputError
 
@@ -27,8 +28,8 @@ class Templates:
     lacks: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path) -> Templates:
-        """Read a checkout.
+    def read(cls, folder: Path, think: bool) -> Templates:
+        """Read a checkout; ``think`` has no effect, as there is one wording.
 
         Raises:
             InputError: the file of the benchmark is not there, or does not hold the texts.
@@ -48,7 +49,7 @@ class Templates:
 
     def fill(self, sample: Sample, transcript: str | None, thought_pattern: bool, has_audio: bool) -> Wording | None:
         """Return the texts of a prompt; None for rows in HumanOmniV2's form, which have prompts of their own."""
-        if "solution" in sample.row:
+        if is_problem(sample.row):
             return None
         if transcript is not None:
             on_media = self.on_subtitles.format(transcript)

@@ -1,11 +1,13 @@
 """The authors' scores against a second implementation of their rules, on 5,000 generated replies for each benchmark.
 
-The second implementation is written from the descriptions of the rules, in another way than the first.
+The second implementation is written from the descriptions of the rules, in another way than the first. HumanSense is
+compared with what its authors' own scripts gave for 8,000 replies (``humansense/test_official_score.py``).
 """
 
 import math
 import random
 import re
+from collections import Counter
 
 import pytest
 
@@ -13,8 +15,14 @@ from omnisense.benchmarks.dailyomni import official_score as daily
 from omnisense.benchmarks.emobench import official_score as emobench
 from omnisense.benchmarks.emobench.sets import EMOTIONS, INTENTS
 from omnisense.benchmarks.harness import problem_rows
+from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.text_metrics import bleu, rouge_l
+from omnisense.benchmarks.herm import official_score as herm
 from omnisense.benchmarks.omnibench import official_score as omnibench
 from omnisense.benchmarks.worldsense import official_score as worldsense
+from omnisense.perception.geometry import from_xywh
+from omnisense.reasoning.answers import boxes
+from omnisense.reasoning.answers.question import Question
 
 N = 5000
 WORDS = (
@@ -253,3 +261,91 @@ def test_omnibench():
         scores.append(omnibench.score_reply(reply, options, gold))
         assert scores[-1] == (float(read == gold) if read else 0.25)
     assert 0.1 < sum(scores) / N < 0.5
+
+
+# --- SMILE of EmoBench-M: texts --------------------------------------------------------------------------------------
+
+
+def bleu_reference(text, reference):
+    """Sentence BLEU-4 (Papineni et al., 2002); orders without a match count 1/2, 1/4, ... (Chen and Cherry, 2014)."""
+    given, right = text.split(), reference.split()
+    if not given:
+        return 0.0
+    logs, halves = [], 1
+    for n in range(1, 5):
+        ours = Counter(tuple(given[i : i + n]) for i in range(len(given) - n + 1))
+        theirs = Counter(tuple(right[i : i + n]) for i in range(len(right) - n + 1))
+        if total := sum(ours.values()):
+            common = sum((ours & theirs).values())
+            halves *= 1 if common else 2
+            logs.append(math.log(common / total if common else 1 / (halves * total)))
+    if not set(given) & set(right):
+        return 0.0
+    short = math.exp(min(0.0, 1 - len(right) / len(given)))
+    return short * math.exp(sum(logs) / len(logs)) if len(logs) == 4 else None
+
+
+def rouge_reference(text, reference):
+    """The F-measure of the longest common subsequence of words (Lin, 2004)."""
+    given, right = text.split(), reference.split()
+    best = [[0] * (len(right) + 1) for _ in range(len(given) + 1)]
+    for i, a in enumerate(given):
+        for j, b in enumerate(right):
+            best[i + 1][j + 1] = best[i][j] + 1 if a == b else max(best[i][j + 1], best[i + 1][j])
+    common = best[-1][-1]
+    return 2 * common / (len(given) + len(right)) if common else 0.0
+
+
+def test_generated_texts():
+    pytest.importorskip("sacrebleu")
+    pytest.importorskip("rouge_score")
+    words = "the man cat dog sun hat ran sat big red on in at joke is".split()  # words that stemming leaves as they are
+    rng = random.Random(6)
+    seen = 0.0
+    for _ in range(1000):
+        right = [rng.choice(words) for _ in range(rng.randint(4, 10))]
+        given = [w if rng.random() < 0.7 else rng.choice(words) for w in right[rng.randint(0, 2) :]]
+        given += [rng.choice(words) for _ in range(rng.randint(0, 3))]
+        text, reference = " ".join(given), " ".join(right)
+        assert rouge_l(text, reference) == pytest.approx(rouge_reference(text, reference)), (text, reference)
+        if (expected := bleu_reference(text, reference)) is not None:
+            assert bleu([text], [reference]) == pytest.approx(expected, abs=1e-6), (text, reference)
+            seen += expected
+    assert 0.1 < seen / 1000 < 0.9
+
+
+# --- HERM: boxes -----------------------------------------------------------------------------------------------------
+
+
+def herm_reference(reply, golds):
+    """Whether the first four numbers of a reply, in thousandths, are a box that overlaps a right one by half."""
+    numbers = [int(n) / 1000 for n in re.findall(r"\d+", reply)[:4]]
+    if len(numbers) < 4 or numbers[0] >= numbers[2] or numbers[1] >= numbers[3]:
+        return 0.0
+    x1, y1, x2, y2 = numbers
+    for gx, gy, gw, gh in golds:
+        wide, high = min(x2, gx + gw) - max(x1, gx), min(y2, gy + gh) - max(y1, gy)
+        common = max(0.0, wide) * max(0.0, high)
+        if common / ((x2 - x1) * (y2 - y1) + gw * gh - common) > 0.5:
+            return 1.0
+    return 0.0
+
+
+def test_herm():
+    rng = random.Random(7)
+    scores = []
+    for _ in range(N):
+        golds = [[rng.randint(0, 50) / 100, rng.randint(0, 50) / 100, rng.randint(10, 50) / 100,
+                  rng.randint(10, 50) / 100] for _ in range(rng.randint(1, 3))]  # fmt: skip
+        found = []
+        for x, y, w, h in rng.choices(golds, k=rng.randint(1, 2)):
+            shift = [rng.randint(-120, 120) for _ in range(4)]
+            edges = [round(1000 * v) + d for v, d in zip((x, y, x + w, y + h), shift, strict=True)]
+            edges = [min(max(edge, 0), 1000) for edge in edges]
+            found.append([*edges[:2], max(edges[2], edges[0] + 1), max(edges[3], edges[1] + 1)])
+        reply = some(rng, str(found), str(found[0]), f"The person is at {found[0]}.", "nowhere", str(found))
+        question = Question("Where?", "boxes", form="thousandths")
+        sample = Sample("", "", 0, question, boxes.dump([from_xywh(gold) for gold in golds]), "image")
+        scores.append(herm.official_score(sample, reply, False))
+        assert scores[-1] == herm_reference(reply, golds), (reply, golds)
+    assert 0.1 < sum(scores) / N < 0.9

@@ -11,7 +11,6 @@ from omnisense.benchmarks.harness.systems import Baseline, SystemSettings
 from omnisense.benchmarks.harness.worker import Worker, WorkerSettings
 from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.suite import SUITE
-from omnisense.benchmarks.humansense.suite import official_score as score_officially
 from omnisense.errors import InputError, MediaError, ModelError, PolicyError
 
 RANDOM = SystemSettings(kind="baseline", policy="random")
@@ -19,7 +18,7 @@ RANDOM = SystemSettings(kind="baseline", policy="random")
 
 def faulty_official_score(sample, reply, think):
     """The official score, with a programming error in one question."""
-    return {}["typo"] if sample.question.text.startswith("Question 7:") else score_officially(sample, reply, think)
+    return {}["typo"] if sample.question.text.startswith("Question 7:") else SUITE.official_score(sample, reply, think)
 
 
 def raise_key_error(batch):

@@ -20,7 +20,7 @@ from omnisense.benchmarks.harness.run_folder import RunFolder, read_manifest
 from omnisense.benchmarks.harness.systems import Baseline, PolicySystem, Reply, SystemSettings
 from omnisense.benchmarks.harness.worker import Worker, WorkerSettings
 from omnisense.benchmarks.humansense.loading import load
-from omnisense.benchmarks.humansense.suite import SUITE, official_score
+from omnisense.benchmarks.humansense.suite import SUITE
 from omnisense.errors import InputError, PolicyError
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.answers.parser import PARSER_VERSION
@@ -155,7 +155,7 @@ def test_a_system_that_loses_replies_is_no_answer(many):
             return super().answer(batch)[1:] if len(batch) == 1 else super().answer(batch)
 
     samples = load(many).samples[:1]
-    (done,) = Worker(Short(RANDOM, ()), official_score, False).work(samples)
+    (done,) = Worker(Short(RANDOM, ()), SUITE.official_score, False).work(samples)
     assert done.record.error.message.startswith("the system gave 0 replies")
 
 

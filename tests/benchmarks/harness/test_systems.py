@@ -6,7 +6,7 @@ from omnisense.benchmarks.harness.agent_system import AgentSystem
 from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings, text_only
 from omnisense.benchmarks.harness.systems import Baseline, PolicySystem, SystemSettings
 from omnisense.benchmarks.humansense.loading import load
-from omnisense.benchmarks.humansense.suite import load_templates
+from omnisense.benchmarks.humansense.templates import Templates
 from omnisense.errors import InputError
 from omnisense.reasoning.policies.base import no_choice
 from omnisense.reasoning.policies.messages import text_of
@@ -71,7 +71,7 @@ def test_the_authors_templates_are_read_from_a_checkout(tmp_path):
     asked = samples(tmp_path, row("Emo_Strategy", 1, asr_en="hi"), row("Human_Counting", 2, pattern=NUMBER, answer="1"),
                   row("Lie_Detection", 3, pattern=YES_NO, answer="No"))  # fmt: skip
     prompts = PromptBuilder(
-        PromptSettings(templates=str(tmp_path / "checkout"), transcript="data", thought_pattern=True), load_templates
+        PromptSettings(templates=str(tmp_path / "checkout"), transcript="data", thought_pattern=True), Templates.read
     )
     first, second, third = (prompts.build(sample) for sample in asked)
     words = "LOOK:HEARD:hiQ Question 1: what is felt? O A. happy B. sad C. angry D. surprised !"
@@ -81,9 +81,9 @@ def test_the_authors_templates_are_read_from_a_checkout(tmp_path):
     assert "Yes or No" in text_of(third.messages[0])
     for bad in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(InputError, match=r"no PROMPT_TEMPLATE\.py"):
-            PromptBuilder(PromptSettings(templates=str(bad)), load_templates)
+            PromptBuilder(PromptSettings(templates=str(bad)), Templates.read)
     with pytest.raises(InputError, match=r"no PROMPT_TEMPLATE_think\.py"):
-        PromptBuilder(PromptSettings(templates=str(folder), think=True), load_templates)
+        PromptBuilder(PromptSettings(templates=str(folder), think=True), Templates.read)
     with pytest.raises(InputError, match="no prompts of its authors"):
         PromptBuilder(PromptSettings(templates=str(folder)))
 
