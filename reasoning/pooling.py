@@ -18,6 +18,9 @@ import numpy as np
 Option = TypeVar("Option", bound=str)
 MIN_PROBABILITY = 0.01  # no source rules an option out
 _RIDGE = 1e-3  # how strongly the prior weights pull
+# A weight that was fitted on so many speakers, clips or texts lies half way between the prior and the fit: what holds
+# of few may not hold of others.
+_GROUPS_HALF_WAY = 10
 
 
 def pool_log_linear(
@@ -72,7 +75,10 @@ class PoolExample:
 def fit_weights(
     examples: Sequence[PoolExample], prior: Mapping[str, float], fixed: Collection[str] = ()
 ) -> dict[str, float]:
-    """Return the weights of 0 or more that make the right answers most likely.
+    """Return the weights of 0 or more that make the right answers most likely, drawn towards the prior.
+
+    A source that few groups have keeps more of its prior weight: 10 / (n + 10) of it with ``n`` groups, as if weights
+    differed between corpora as much as an estimate from ten groups does.
 
     Args:
         examples: at least one; of several tasks each counts the same.
@@ -102,7 +108,14 @@ def fit_weights(
         return float(value), -(share[:, None] * (at_right - expected)).sum(axis=0) + 2 * _RIDGE * pull
 
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(names))
-    return {**prior, **{name: round(float(w), 3) for name, w in zip(names, found.x, strict=True)}}
+    fitted = dict(zip(names, found.x, strict=True))
+    return {**prior, **{name: round(_shrunk(float(w), prior[name], name, examples), 3) for name, w in fitted.items()}}
+
+
+def _shrunk(weight: float, prior: float, source: str, examples: Sequence[PoolExample]) -> float:
+    """Return a fitted weight, drawn towards the prior where few groups have the source."""
+    groups = len({example.group for example in examples if source in example.sources})
+    return prior + (weight - prior) * groups / (groups + _GROUPS_HALF_WAY)
 
 
 def _log_probabilities(

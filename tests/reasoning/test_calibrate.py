@@ -28,7 +28,7 @@ def example(random, reliabilities, group):
 
 def test_a_source_weighs_as_much_as_it_is_right():
     random = np.random.default_rng(0)
-    examples = [example(random, {"good": 0.9, "poor": 0.4, "useless": 0.0}, str(i % 20)) for i in range(400)]
+    examples = [example(random, {"good": 0.9, "poor": 0.4, "useless": 0.0}, str(i % 100)) for i in range(400)]
     weights = fit_weights(examples, {"good": 1.0, "poor": 1.0, "useless": 1.0, "absent": 0.7})
     assert weights["good"] > weights["poor"] > weights["useless"]
     assert weights["useless"] < 0.15
@@ -37,6 +37,17 @@ def test_a_source_weighs_as_much_as_it_is_right():
     right = np.mean([max(p, key=p.__getitem__) == e.answer for p, e in zip(held_out, examples, strict=True)])
     good = np.mean([e.sources["good"][1][e.answer] > 0.5 for e in examples])
     assert right >= good - 0.02
+
+
+def test_what_few_speakers_show_moves_a_weight_less():
+    random = np.random.default_rng(0)
+    examples = [example(random, {"good": 0.9}, "") for _ in range(280)]
+    by_groups = {
+        groups: fit_weights([replace(e, group=str(i % groups)) for i, e in enumerate(examples)], {"good": 0.5})["good"]
+        for groups in (7, 280)
+    }
+    assert 0.5 < by_groups[7] < by_groups[280]
+    assert (by_groups[7] - 0.5) / (7 / 17) == pytest.approx((by_groups[280] - 0.5) / (280 / 290), abs=0.01)
 
 
 def test_a_pool_without_weights_or_sources_is_uniform():
