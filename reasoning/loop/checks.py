@@ -136,10 +136,13 @@ def find_faults(reply: str, context: ReplyContext) -> list[Fault]:
     faults = _real_faults(text, context)
     if context.leads:
         return faults
-    faults += [*_form_faults(text, words), *_advice_faults(text), *_content_faults(text, context)]
+    faults += _form_faults(text, words)
     if context.opening and text.startswith(context.opening.replace("\u2019", "'")):
-        faults += _continuation_faults(text[len(context.opening) :].strip(), context)
-    return faults
+        # The opening is composed of written sentences, which are held to real faults only: it restates what the person
+        # said, and takes up what they feel. The small model answers for what it added.
+        added = text[len(context.opening) :].strip()
+        return [*faults, *_content_faults(added, context), *_continuation_faults(added, context)]
+    return [*faults, *_advice_faults(text), *_content_faults(text, context)]
 
 
 def check(draft: Draft, context: ReplyContext) -> Draft:

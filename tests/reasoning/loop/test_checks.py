@@ -1,5 +1,7 @@
 """Paraphrasing, the checks on replies, and the safety gate."""
 
+from dataclasses import replace
+
 import pytest
 
 from omnisense.reasoning.loop.appraisal import SafetyFinding
@@ -218,3 +220,15 @@ def test_caring_replies_point_to_help_and_pass_their_own_gate(category):
 )
 def test_replies_that_must_not_be_given(reply, harm):
     assert check_reply(reply) == harm
+
+
+def test_a_small_model_answers_for_what_it_added_and_not_for_the_opening():
+    said = "My landlord says that he will never give the deposit of our old flat back."
+    opening = "So your landlord says that he will never give the deposit of our old flat back."
+    context = ReplyContext(said, ["anger"], opening=opening, known=frozenset({"landlord", "deposit"}))
+    assert find_faults(f"{opening} What would help with the landlord?", context) == []
+    assert find_faults(opening, replace(context, opening=""))[0].name in ("copy", "no acknowledgement")
+    parroted = find_faults(f"{opening} He will never give the deposit of our old flat back.", context)
+    assert "repetition" in {fault.name for fault in parroted}
+    wrong = find_faults(f"{opening} How wonderful to hear of the deposit!", context)
+    assert {fault.name for fault in wrong} == {"wrong feeling"}
