@@ -5,7 +5,8 @@
 DATA is a folder with ``goemotions``, ``siq2``, ``tombench``, ``casino`` and ``counselchat`` as published (Apache-2.0,
 MIT, MIT, CC BY 4.0, MIT). OUTPUT gets ``rows/`` (what the agent asks about them, recorded around a script), and the run
 folder ``seed-N`` of ``omnisense train choice``, whose ``final/`` is the adapter. The rows do not depend on the seed:
-runs with several seeds share them. The same command goes on where it was interrupted.
+runs with several seeds share them. The same command goes on where it was interrupted: with the next set that was not
+recorded (``rows/parts``), with training from its last checkpoint, or with the next choices of the evaluation.
 
 The emotion decision is trained, on comments with one emotion. The other decisions of the loop have no labels, and
 questions with letters gain nothing at this size and lose where they are trained: of these, a few rows keep the
@@ -23,7 +24,7 @@ import gzip
 import json
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -44,6 +45,7 @@ from omnisense.rl.trainers.prompt_prefetch import load_prompt
 
 RECIPE = "smollm2-choice"
 _COMMENTS = "goemotions"
+_QUESTIONS = (_COMMENTS, "siq2", "tombench", "casino", "counselchat")
 # Rows to train on, rows that keep what the model does, and rows to judge by.
 TRAIN = {"comments": 1400}
 KEPT = {"need": 60, "strategy": 60, _COMMENTS: 30, "siq2": 40, "tombench": 14, "casino": 8, "counselchat": 8}
@@ -67,20 +69,35 @@ def prepare(data: Path, folder: Path, on_progress: OnProgress) -> tuple[Path, Pa
     if train.is_file() and test.is_file():
         return train, test
     parts: dict[str, tuple[list[AgentRow], list[AgentRow]]] = {}  # of the training side, and held out
-    for name in (_COMMENTS, "siq2", "tombench", "casino", "counselchat"):
-        on_progress(f"recording what the agent asks about {name}")
-        parts[name] = _questions(name, data / name, folder, on_progress)
+    for name in _QUESTIONS:
+        parts[name] = (
+            _once(folder, f"{name}-train", lambda name=name: _questions(name, data / name, folder, 0, on_progress)),
+            _once(folder, f"{name}-test", lambda name=name: _questions(name, data / name, folder, 1, on_progress)),
+        )
     on_progress("recording what the agent decides about comments")
     comments = data / _COMMENTS
-    dev = next(comments.glob("dev.tsv*"))
-    asked = record(comments, round(TRAIN["comments"] * 1.1), _SEED, on_progress)
-    parts["comments"] = _labelled(asked), _labelled(record(dev, round(TEST["comments"] * 1.1), _SEED, on_progress))
+    wanted, judged = round(TRAIN["comments"] * 1.1), round(TEST["comments"] * 1.1)
+    asked = _once(folder, "comments-train", lambda: record(comments, wanted, _SEED, on_progress))
+    held_out = _once(
+        folder, "comments-test", lambda: record(next(comments.glob("dev.tsv*")), judged, _SEED, on_progress)
+    )
+    parts["comments"] = _labelled(asked), _labelled(held_out)
     kept = [*_by_decision(asked, ("need", "strategy")), *_take({name: part for name, (part, _) in parts.items()}, KEPT)]
-    rows = [*_take({"comments": parts["comments"][0]}, TRAIN), *_with_reference(kept)]
+    on_progress("asking the model without an adapter")
+    reference = _once(folder, "kept", lambda: _with_reference(kept))
+    rows = [*_take({"comments": parts["comments"][0]}, TRAIN), *reference]
     random.Random(_SEED).shuffle(rows)
-    write_agent_rows(rows, train)
     write_agent_rows(_take({name: part for name, (_, part) in parts.items()}, TEST), test)
+    write_agent_rows(rows, train)
     return train, test
+
+
+def _once(folder: Path, name: str, make: Callable[[], list[AgentRow]]) -> list[AgentRow]:
+    """Return a part of the rows: as it was written by an earlier call that was interrupted, or made and written now."""
+    file = folder / "parts" / f"{name}.jsonl"
+    if not file.is_file():
+        write_agent_rows(make(), file)
+    return read_agent_rows([file])
 
 
 def _by_decision(rows: Sequence[AgentRow], decisions: Sequence[str]) -> list[AgentRow]:
@@ -98,23 +115,21 @@ def _with_reference(rows: Sequence[AgentRow]) -> list[AgentRow]:
     ]
 
 
-def _questions(name: str, source: Path, folder: Path, on_progress: OnProgress) -> tuple[list[AgentRow], list[AgentRow]]:
-    """Return what the agent asks about the questions of a set: of groups to train on, and of held-out ones."""
+def _questions(name: str, source: Path, folder: Path, side: int, on_progress: OnProgress) -> list[AgentRow]:
+    """Return what the agent asks about the questions of a set: of groups to train on (side 0), or held out (1)."""
+    on_progress(f"recording what the agent asks about {name}, {('to train on', 'held out')[side]}")
     rows = convert(name, source, _SEED)
     known = _comment_sides(source) if name == _COMMENTS else {}
-    sides: tuple[list[object], list[object]] = ([], [])
+    inside = []
     for row in rows:
         group = str(row["questions"]["group"])
-        held_out = known.get(group, is_held_out(group, _HELD_OUT, _SEED))
-        if held_out is not None:
-            sides[held_out].append(row)
-    found: list[list[AgentRow]] = []
-    for side, wanted in zip(sides, (KEPT[name], TEST[name]), strict=True):
-        file = folder / "questions" / f"{name}-{len(found)}.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, json.dumps(side[: 2 * wanted], ensure_ascii=False) + "\n")
-        found.append(_labelled(record(file, wanted, _SEED, on_progress)))
-    return found[0], found[1]
+        if known.get(group, is_held_out(group, _HELD_OUT, _SEED)) == bool(side):
+            inside.append(row)
+    wanted = (KEPT, TEST)[side][name]
+    file = folder / "questions" / f"{name}-{side}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, json.dumps(inside[: 2 * wanted], ensure_ascii=False) + "\n")
+    return _labelled(record(file, wanted, _SEED, on_progress))
 
 
 def _comment_sides(folder: Path) -> dict[str, bool | None]:

@@ -1,6 +1,7 @@
 """The command that trains an adapter for the default model: its split, and what it hands on."""
 
 import json
+from collections import Counter
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from omnisense.reasoning.policies.base import DEFAULT_POLICY
 from omnisense.reasoning.policies.choice_adapter import read_options
 from omnisense.reasoning.policies.load import load_policy
 from omnisense.reasoning.profile import profile_of
-from omnisense.rl.data.agent_rows import read_agent_rows
+from omnisense.rl import default_adapter
+from omnisense.rl.data.agent_rows import AgentRow, read_agent_rows
 from omnisense.rl.default_adapter import export, prepare
 
 
@@ -37,6 +39,59 @@ def test_rows_that_are_there_are_used(tmp_path):
         (tmp_path / name).write_text("")
     files = prepare(tmp_path / "no data", tmp_path, print)
     assert read_agent_rows(files) == []
+
+
+def test_what_was_recorded_before_an_interruption_is_not_recorded_again(tmp_path, monkeypatch):
+    recorded = []
+
+    def questions(name, source, folder, side, on_progress):
+        if len(recorded) == 3 and "interrupted" not in recorded:
+            recorded.append("interrupted")
+            raise KeyboardInterrupt
+        recorded.append((name, side))
+        return [row(f"{name}-{side}", "answer")]
+
+    def comments(source, limit, seed, on_progress):
+        recorded.append(source.name)
+        return [row(f"{source.name}-{decision}", decision) for decision in ("emotion", "need", "strategy")]
+
+    monkeypatch.setattr(default_adapter, "_questions", questions)
+    monkeypatch.setattr(default_adapter, "record", comments)
+    monkeypatch.setattr(
+        default_adapter, "_with_reference", lambda rows: [r.model_copy(update={"reference": [0.4, 0.6]}) for r in rows]
+    )
+    (tmp_path / "goemotions").mkdir()
+    (tmp_path / "goemotions" / "dev.tsv").write_text("")
+    with pytest.raises(KeyboardInterrupt):
+        prepare(tmp_path, tmp_path / "rows", print)
+    train, test = (read_agent_rows([file]) for file in prepare(tmp_path, tmp_path / "rows", print))
+    recorded.remove("interrupted")
+    assert len(recorded) == len(set(recorded)) == 12
+    assert Counter(bool(one.reference) for one in train) == {False: 1, True: 7}
+    assert {one.task for one in test} == {f"{name}: answer" for name in default_adapter._QUESTIONS} | {
+        "comments: emotion"
+    }
+
+
+def row(name, decision):
+    labelled = [] if decision in ("need", "strategy") else ["a"]
+    return AgentRow(
+        id=name, group=name, task="t", decision=decision, verb="choose", prompt="[]", options=["a", "b"], gold=labelled
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.models
+def test_every_set_is_recorded_and_split_by_group(shared, tmp_path, monkeypatch):
+    monkeypatch.setattr(default_adapter, "TRAIN", {"comments": 14})
+    monkeypatch.setattr(default_adapter, "KEPT", dict.fromkeys(default_adapter.KEPT, 2))
+    monkeypatch.setattr(default_adapter, "TEST", dict.fromkeys(default_adapter.TEST, 3))
+    train, test = (read_agent_rows([file]) for file in prepare(shared / "text", tmp_path, print))
+    assert len(test) == 3 * len(default_adapter.TEST)
+    assert sum(bool(one.reference) for one in train) == 14
+    assert all(abs(sum(one.reference) - 1) < 1e-3 for one in train if one.reference)
+    assert not {one.group for one in train} & {one.group for one in test}
 
 
 def test_the_adapter_that_ships_is_small_and_names_no_folder_of_a_machine():
