@@ -1,12 +1,14 @@
-"""Check training on a GPU: ``python scripts/gpu_check.py [--part a] [--rows DIR] [--output rl/results/gpu]``.
+"""Check training on a GPU: ``python scripts/gpu_check.py [--part a] [--rows DIR] [--clips DIR] [--output DIR]``.
 
-Parts, each of at most about ten minutes; a part whose result is there is not run again, and those of part c resume from
+Parts, each of at most about ten minutes; a part whose result is there is not run again, and parts c and d resume from
 their checkpoints:
 
 - ``a``: log-probabilities, gradients and completions of tiny models, with and without shared prompts.
 - ``b``: a Qwen2.5-Omni-3B of random weights, built from its configuration: seconds a step, peak memory and tokens a
   second of the recipe omni-3b at several batch sizes, beside a row for each completion.
 - ``c``: SmolLM2: training of choices, then GRPO on replies, each compared with the base on held-out rows.
+- ``d``: a small omni model from scratch on faces and voices (``omni_curriculum.py``), stage by stage beside all at
+  once, three seeds; each seed has a result of its own, and its runs resume.
 
 ``--rehearse`` runs the same code on a CPU with tiny models and a few steps; its figures say nothing about a GPU and are
 marked as a rehearsal. Every result names its device.
@@ -29,14 +31,16 @@ import numpy as np
 _BATCHES = (8, 16, 32)  # completions that are scored together
 _STEPS = 3  # of which the first warms up
 _VIDEO_FRAMES, _REPLY = 32, 128
+_SEEDS = (0, 1, 2)
 
 
 @click.command()
-@click.option("--part", "parts", multiple=True, type=click.Choice(["a", "b", "c"]), help="[default: all]")
+@click.option("--part", "parts", multiple=True, type=click.Choice(["a", "b", "c", "d"]), help="[default: all]")
 @click.option("--rows", type=click.Path(path_type=Path, exists=True), help="Rows of `omnisense train data agent`.")
+@click.option("--clips", type=click.Path(path_type=Path, exists=True), help="Folder with grid/ and emodb/.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("rl/results/gpu"), show_default=True)
 @click.option("--rehearse", is_flag=True, help="Tiny models and few steps, on a CPU.")
-def main(parts: tuple[str, ...], rows: Path | None, output: Path, rehearse: bool) -> None:
+def main(parts: tuple[str, ...], rows: Path | None, clips: Path | None, output: Path, rehearse: bool) -> None:
     """Check training on a GPU."""
     import torch
 
@@ -46,6 +50,7 @@ def main(parts: tuple[str, ...], rows: Path | None, output: Path, rehearse: bool
         "a": parity,
         "b": lambda: omni_steps(rehearse),
         "c": lambda: small_model(rows, output / "runs", rehearse),
+        "d": lambda: omni_from_scratch(clips, output / "runs" / "omni", rehearse),
     }
     for part in parts or run:
         file = output / f"{part}.json"
@@ -241,6 +246,33 @@ def small_model(rows: Path | None, runs: Path, rehearse: bool) -> dict[str, Any]
         name: result.summary.model_dump(mode="json", include={"log", "comparison"}) if result.summary else None
         for name, result in (("choice", chosen), ("reply", replied))
     }
+
+
+# --- d: a small omni model from scratch ------------------------------------------------------------------------------
+
+
+def omni_from_scratch(clips: Path | None, runs: Path, rehearse: bool) -> dict[str, Any]:
+    """Train by stages and all at once, with several seeds; return the comparisons on people who were held out."""
+    from omni_curriculum import make_questions, train_all
+
+    from omnisense.testing.tiny_models import tiny_omni
+
+    if clips is None:
+        raise click.ClickException("part d needs --clips: a folder with grid/*.mpg and emodb/labels.csv")
+    width, layers, steps, train, test = (32, 2, 1, 4, 2) if rehearse else (192, 4, 400, 400, 150)
+    overrides = ["trainer.per_device_train_batch_size=16"] if rehearse else []
+    model, found = runs / "model", {}
+    if not (model / "config.json").is_file():
+        tiny_omni(model, width, layers)
+    for seed in _SEEDS[:1] if rehearse else _SEEDS:
+        file, data = runs / f"seed-{seed}.json", runs / f"data-{seed}"
+        if not file.is_file():
+            if not (data / "cold.json").is_file():  # it is written last
+                make_questions(clips, data, seed, train, test)
+            trained = train_all(data, model, runs, seed, steps, overrides)
+            file.write_text(json.dumps(trained, indent=1) + "\n", "utf-8")
+        found[str(seed)] = json.loads(file.read_text("utf-8"))
+    return {"seeds": found}
 
 
 # --- shared -----------------------------------------------------------------------------------------------------------

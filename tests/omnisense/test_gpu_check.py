@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from omnisense.perception.media.encode import write_clip
 from omnisense.rl.data.agent_rows import AgentRow, write_agent_rows
 from omnisense.rl.trainers.prompt_prefetch import dump_prompt
 
@@ -56,6 +59,39 @@ def _rows(folder):
             )
         )
     write_agent_rows(rows, folder / "rows.jsonl")
+
+
+def _clips(folder):
+    noise = np.random.default_rng(0)
+    (folder / "grid").mkdir(parents=True)
+    (folder / "emodb").mkdir()
+    for i in range(4):
+        frames = noise.integers(0, 255, (30, 64, 80, 3), np.uint8)
+        write_clip(folder / f"grid/{i}.mp4", frames, noise.normal(0, 0.1, 48_000).astype(np.float32), 10)
+        (folder / f"grid/{i}.mp4").rename(folder / f"grid/{i}.mpg")
+    lines = ["file,speaker,sex,text,emotion"]
+    for i in range(4):
+        for emotion in ("anger", "happiness", "neutral", "sadness"):
+            name = f"{i}{emotion}.wav"
+            lines.append(f"{name},{i},f,,{emotion}")
+            with wave.open(str(folder / "emodb" / name), "wb") as out:
+                out.setnchannels(1)
+                out.setsampwidth(2)
+                out.setframerate(16_000)
+                out.writeframes(noise.integers(-3000, 3000, 16_000, np.int16).tobytes())
+    (folder / "emodb" / "labels.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.timeout(900)
+def test_a_small_omni_model_by_stages_and_at_once(tmp_path):
+    _clips(tmp_path / "clips")
+    done = rehearse(tmp_path / "out", "--part", "d", "--clips", str(tmp_path / "clips"))
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads((tmp_path / "out" / "d.json").read_text())["seeds"]["0"]
+    assert [system["name"] for system in found["staged"]["systems"]] == ["base", "form", "video", "audio", "both"]
+    assert [system["name"] for system in found["at-once"]["systems"]] == ["base", "form", "all"]
+    assert found["staged"]["questions"] == found["at-once"]["questions"] == 6
+    assert set(found["staged"]["by_task"]["both"]) == {"video", "audio", "both"}
 
 
 @pytest.mark.models
