@@ -17,7 +17,7 @@ from omnisense.rl.overrides import apply_override, merge, parse_yaml
 from omnisense.rl.rollouts.workers import RolloutSettings
 from omnisense.rl.trainers.weights import TrainableWeights
 
-Method = Literal["grpo", "sft", "choice", "reply"]
+Method = Literal["grpo", "sft", "choice", "reply", "reply-sft"]
 
 
 class EvaluationSettings(BaseModel):
@@ -64,7 +64,8 @@ class Recipe(BaseModel):
         setup: commands that create the recipe's files, shown by ``omnisense train recipes`` and when a file is missing.
         method: GRPO, supervised fine-tuning, or ``choice``: cross-entropy over the scores that ``choose`` compares, on
             what the agent asks (``data.files`` are those of ``omnisense train data agent``).
-            ``reply`` is GRPO on the replies of a guided policy, from the same files.
+            ``reply`` is GRPO on the replies of a guided policy, from the same files, and ``reply-sft`` supervised
+            fine-tuning on those of them that have a reply to learn (``omnisense train data drafts``).
         policy: the model, as ``--policy`` takes it.
         adapter: a LoRA adapter folder to start from.
         dtype: of the weights; ``auto`` for the checkpoint's own.

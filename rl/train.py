@@ -29,7 +29,7 @@ from omnisense.reasoning.policies.families import family_of
 from omnisense.reasoning.policies.loading import load_model
 from omnisense.reasoning.policies.messages import Messages
 from omnisense.rl.data.choice_split import ChoiceSplit, choice_columns, load_choice_split
-from omnisense.rl.data.reply_rows import ReplySplit, load_reply_split, reply_columns
+from omnisense.rl.data.reply_rows import ReplySplit, load_reply_split, reply_columns, written_columns
 from omnisense.rl.data.rows import TrainingRow, build_rows, target_reply
 from omnisense.rl.data.split import Split, load_split
 from omnisense.rl.preflight import check_inputs
@@ -103,8 +103,8 @@ def train(
         split: Split | ChoiceSplit
         if recipe.method == "choice":
             split = load_choice_split(recipe.data, recipe.seed)
-        elif recipe.method == "reply":
-            split = load_reply_split(recipe.data, recipe.seed)
+        elif recipe.method in ("reply", "reply-sft"):
+            split = load_reply_split(recipe.data, recipe.seed, written=recipe.method == "reply-sft")
         else:
             split = load_split(recipe.data, family_of(source).modalities, recipe.seed, str(source))
         write_or_check_recipe(folder, recipe, split)
@@ -204,7 +204,9 @@ def _build_dataset_rows(
     def count_tokens(prompt: Messages) -> int:
         return estimate_prompt_tokens(encoder, prompt)
 
-    if isinstance(split, ReplySplit):
+    if isinstance(split, ReplySplit) and recipe.method == "reply-sft":
+        columns, too_long = written_columns(split.train, recipe.data, count_tokens)
+    elif isinstance(split, ReplySplit):
         columns, too_long = reply_columns(split.train, recipe.data, count_tokens)
     elif isinstance(split, ChoiceSplit):
         columns, too_long = choice_columns(split.train, recipe.data, count_tokens, recipe.seed)

@@ -82,6 +82,16 @@ def train_reply(recipe: str, overrides: tuple[str, ...], output: Path | None, as
     _train(recipe, overrides, output, as_json, "reply")
 
 
+@train_group.command("reply-sft")
+@_RECIPE
+@_OVERRIDES
+@_OUTPUT
+@_JSON
+def train_reply_sft(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    """Fine-tune replies on written ones, in the agent's own prompts, on rows of `train data drafts`."""
+    _train(recipe, overrides, output, as_json, "reply-sft")
+
+
 @train_group.command("empathy-head")
 @click.option("--epitome", required=True, type=_DIR, metavar="DIR", help="Folder with EPITOME's three files.")
 @click.option("--output", required=True, type=_DIR, metavar="DIR", help="Folder for the heads.")
@@ -155,11 +165,11 @@ def train_config(name: str) -> None:
 @click.option("--limit", type=click.IntRange(0), default=0, help="Maximum number of rows. [default: all]")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
-    "--policy", metavar="NAME", help="For traces: the policy that reasons. For agent: the one that is recorded."
+    "--policy", metavar="NAME", help="For traces and drafts: who writes. For agent: the one that is recorded."
 )
 @ADAPTER
 @click.option(
-    "--num-attempts", type=click.IntRange(1), default=4, show_default=True, help="For traces: replies per question."
+    "--num-attempts", type=click.IntRange(1), default=4, show_default=True, help="For traces and drafts: how many each."
 )
 def train_data(
     name: str,
@@ -178,7 +188,8 @@ def train_data(
     `percepts` renders their clips to text, for text policies, and `traces` samples a policy's reasoning and keeps what
     led to the right answer. `agent` records what the agent asks its policy, for `train choice`: SOURCE is then a folder
     of GoEmotions, a .jsonl file of texts and clips with their emotion (as `omnisense calibrate` reads them), or
-    questions.
+    questions. `drafts` samples replies to the rows that `agent` gave, and keeps what passes the agent's own checks, for
+    `train reply-sft`.
     """
     from omnisense.agent.cli.training_progress import print_progress
     from omnisense.rl.data.prepare import prepare_rows

@@ -49,6 +49,7 @@ class AgentRow(BaseModel):
         context: what a reply is to fit: what was heard, the appraisal, and the opening; empty for a choice.
         reference: the probabilities that a model gave the options, which training is to keep; empty where it is to
             teach the right option, or nothing.
+        reply: of a call to write, what is to be written; empty where the data do not say.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -65,6 +66,7 @@ class AgentRow(BaseModel):
     measured: dict[str, MeasuredChannel] = {}
     context: dict[str, str] = {}
     reference: list[float] = []
+    reply: str = ""
 
     @property
     def is_labelled(self) -> bool:

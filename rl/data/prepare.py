@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _PERCEPTS_TOKENS = 500
+_DRAFTS_AT_ONCE = 64
 _TRACE_TOKENS, _TEMPERATURE = 256, 0.9
 _PATTERN_OF = {kind: pattern for pattern, kind in PATTERNS.items()}
 
@@ -60,15 +61,15 @@ def prepare_rows(
     """Write ``NAME.json`` (``NAME.jsonl`` for datasets of images and what the agent asks) into a folder.
 
     Args:
-        name: of a public dataset, ``percepts``, ``traces``, or ``agent``.
+        name: of a public dataset, ``percepts``, ``traces``, ``agent``, or ``drafts``.
         source: folder of the dataset; for percepts and traces, a folder of questions; for ``agent``, also a file
-            (:func:`omnisense.rl.data.agent_sources.record`).
+            (:func:`omnisense.rl.data.agent_sources.record`); for ``drafts``, rows that ``agent`` gave.
         output: the folder.
         limit: at most so many rows; 0 for all.
         seed: of the order of rows, and of sampling.
-        policy, adapter: for traces, the policy that reasons; for ``agent``, the one that is recorded (by default a
-            script in a guided policy's place).
-        num_attempts: for traces, replies to each question.
+        policy, adapter: for traces and drafts, the policy that writes; for ``agent``, the one that is recorded (by
+            default a script in a guided policy's place).
+        num_attempts: for traces, replies to each question; for drafts, to each row.
         on_progress: receives a line for each step.
 
     Raises:
@@ -82,6 +83,8 @@ def prepare_rows(
         return _write_rows(output / f"{name}.jsonl", rows[: limit or None], source, note)
     if name == "agent":
         return _record(source, output, limit, seed, policy, adapter, report)
+    if name == "drafts":
+        return _sample_drafts(source, output, limit, seed, policy, adapter, num_attempts, report)
     if name == "percepts":
         rows, note = render_clips(source, limit, report), "clips rendered to text by our perception"
     elif name == "traces":
@@ -111,6 +114,34 @@ def _record(
     write_agent_rows(calls, file)
     labelled = sum(row.is_labelled for row in calls)
     return PreparedRows(file, len(calls), f"{labelled} of them choices whose right option is known")
+
+
+def _sample_drafts(
+    source: Path,
+    output: Path,
+    limit: int,
+    seed: int,
+    policy: str | None,
+    adapter: str | None,
+    num_attempts: int,
+    report: OnProgress,
+) -> PreparedRows:
+    """Write rows of replies with drafts that pass the agent's checks."""
+    from omnisense.rl.data.agent_rows import read_agent_rows, write_agent_rows
+    from omnisense.rl.data.drafts import sample_drafts
+
+    if not policy:
+        raise InputError("drafts need a policy that writes", "Give --policy NAME.")
+    asked = [row for row in read_agent_rows([source]) if row.decision == "reply"]
+    random.Random(f"{seed}:drafts").shuffle(asked)
+    writer = load_policy(policy, adapter=adapter, seed=seed, batch_size=_DRAFTS_AT_ONCE)
+    rows = sample_drafts(asked[: limit or None], writer, num_attempts, seed, report)
+    if not rows:
+        raise InputError("no draft passed the agent's checks", "Give more rows, or raise --num-attempts.", source)
+    write_agent_rows(rows, output / "drafts.jsonl")
+    return PreparedRows(
+        output / "drafts.jsonl", len(rows), f"written by {writer.name}, of {len(asked)} replies asked for"
+    )
 
 
 def _write_rows(file: Path, rows: Sequence[Row], source: Path, note: str) -> PreparedRows:

@@ -21,6 +21,7 @@ from omnisense.rl.data.settings import DataSettings
 from omnisense.rl.data.split import is_held_out, limit_samples
 from omnisense.rl.trainers.prompt_prefetch import load_prompt
 
+_HOW = "Write rows with `omnisense train data agent`."
 COLUMN = "target"  # of a dataset's rows, which rewards receive by this name
 
 
@@ -84,12 +85,13 @@ class ReplySplit(ChoiceSplit):
     """The rows of a run that trains replies."""
 
 
-def load_reply_split(settings: DataSettings, seed: int) -> ReplySplit:
+def load_reply_split(settings: DataSettings, seed: int, *, written: bool = False) -> ReplySplit:
     """Read replies that the agent asked for, and hold groups out.
 
     Args:
         settings: which rows; ``limit``, ``test_limit`` and ``test_fraction`` apply as to questions.
         seed: of the split and of the order.
+        written: whether to train only on rows that have a reply to learn.
 
     Raises:
         InputError: unreadable data, or nothing left to train on.
@@ -99,11 +101,10 @@ def load_reply_split(settings: DataSettings, seed: int) -> ReplySplit:
     if not settings.test_files:
         held_out = {row.group for row in rows if is_held_out(row.group, settings.test_fraction, seed)}
         test = [row for row in rows if row.group in held_out]
-    train = [row for row in rows if row.group not in held_out]
+    train = [row for row in rows if row.group not in held_out and (row.reply or not written)]
     if not train:
-        raise InputError(
-            "no reply is left to train on", "Write rows with `omnisense train data agent`.", settings.files[0]
-        )
+        how = "Write replies with `omnisense train data drafts`." if written else _HOW
+        raise InputError("no reply is left to train on", how, settings.files[0])
     return ReplySplit(
         tuple(limit_samples(train, settings.limit, seed)),
         tuple(limit_samples(test, settings.test_limit, seed)),
@@ -122,13 +123,33 @@ def reply_columns(
         settings: their ``max_prompt_tokens``.
         count_tokens: returns the length of a prompt.
     """
-    columns, too_long = [], []
-    for row in rows:
-        if count_tokens(load_prompt(row.prompt)) > settings.max_prompt_tokens:
-            too_long.append(row.id)
-        else:
-            columns.append({"prompt": row.prompt, "id": row.id, COLUMN: ReplyTarget.of(row).model_dump_json()})
-    return columns, too_long
+    fitting, too_long = _by_length(rows, settings, count_tokens)
+    return [
+        {"prompt": row.prompt, "id": row.id, COLUMN: ReplyTarget.of(row).model_dump_json()} for row in fitting
+    ], too_long
+
+
+def written_columns(
+    rows: Sequence[AgentRow], settings: DataSettings, count_tokens: Callable[[Messages], int]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the dataset's rows for supervised training, and the ids of rows whose prompts are too long.
+
+    Args:
+        rows: to train on, each with a reply.
+        settings: their ``max_prompt_tokens``.
+        count_tokens: returns the length of a prompt.
+    """
+    fitting, too_long = _by_length(rows, settings, count_tokens)
+    return [{"prompt": row.prompt, "reply": f" {row.reply}"} for row in fitting], too_long  # goes on from the opening
+
+
+def _by_length(
+    rows: Sequence[AgentRow], settings: DataSettings, count_tokens: Callable[[Messages], int]
+) -> tuple[list[AgentRow], list[str]]:
+    """Return the rows whose prompts are short enough, and the ids of the others."""
+    lengths = [count_tokens(load_prompt(row.prompt)) for row in rows]
+    fitting = [row for row, length in zip(rows, lengths, strict=True) if length <= settings.max_prompt_tokens]
+    return fitting, [row.id for row, length in zip(rows, lengths, strict=True) if length > settings.max_prompt_tokens]
 
 
 def _replies(files: Sequence[Path]) -> list[AgentRow]:

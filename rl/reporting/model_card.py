@@ -21,6 +21,7 @@ _METHODS: dict[Method, str] = {
     "sft": "SFT with TRL's trainer",
     "choice": "training of choices (cross-entropy over the scores that `choose` compares)",
     "reply": "GRPO on replies with TRL's trainer",
+    "reply-sft": "supervised fine-tuning on replies with TRL's trainer",
 }
 
 
@@ -77,7 +78,7 @@ def _results(recipe: Recipe, summary: RunSummary, trained: Candidate) -> list[st
 
 
 def _command(recipe: Recipe, summary: RunSummary) -> str:
-    if recipe.method in ("choice", "reply"):
+    if recipe.method in ("choice", "reply", "reply-sft"):
         return "omnisense respond clip.mp4"
     return f"omnisense eval {summary.data.suite} --data ..."
 
@@ -126,7 +127,7 @@ def _training(recipe: Recipe, summary: RunSummary) -> list[str]:
 def _evaluation(comparison: Comparison | None, method: Method) -> list[str]:
     if comparison is None:
         return ["The model was not compared with its base."]
-    replies = method == "reply"
+    replies = method in ("reply", "reply-sft")
     what = "first drafts of replies: the share without a fault" if replies else "held-out questions: strict score"
     lines = [
         f"On {comparison.questions} {what}, with 95% bootstrap intervals, beside the base model:",

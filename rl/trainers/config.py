@@ -17,6 +17,7 @@ from omnisense.rl.recipe import Method, Recipe
 
 CONFIGS: dict[Method, type[TrainingArguments]] = {
     "grpo": GRPOConfig, "sft": SFTConfig, "choice": TrainingArguments, "reply": GRPOConfig,
+    "reply-sft": SFTConfig,
 }  # fmt: skip
 
 
