@@ -25,6 +25,7 @@ import json
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -70,10 +71,8 @@ def prepare(data: Path, folder: Path, on_progress: OnProgress) -> tuple[Path, Pa
         return train, test
     parts: dict[str, tuple[list[AgentRow], list[AgentRow]]] = {}  # of the training side, and held out
     for name in _QUESTIONS:
-        parts[name] = (
-            _once(folder, f"{name}-train", lambda name=name: _questions(name, data / name, folder, 0, on_progress)),
-            _once(folder, f"{name}-test", lambda name=name: _questions(name, data / name, folder, 1, on_progress)),
-        )
+        train_side, test_side = (partial(_questions, name, data / name, folder, side, on_progress) for side in (0, 1))
+        parts[name] = _once(folder, f"{name}-train", train_side), _once(folder, f"{name}-test", test_side)
     on_progress("recording what the agent decides about comments")
     comments = data / _COMMENTS
     wanted, judged = round(TRAIN["comments"] * 1.1), round(TEST["comments"] * 1.1)
