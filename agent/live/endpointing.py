@@ -7,7 +7,7 @@ from collections.abc import Callable
 from omnisense.agent.live.open_turn import OpenTurn, Pause
 from omnisense.agent.live.settings import LiveSettings
 from omnisense.agent.live.speech_detector import SpeechDetector
-from omnisense.agent.live.turn_taking import Patience, TurnEvidence, completeness, required_silence_s
+from omnisense.agent.live.turn_taking import Completeness, Patience, TurnEvidence, completeness, required_silence_s
 from omnisense.agent.live.watcher import Watcher
 
 _LOOK_AGAIN_S = 0.6  # of silence; by then Smart Turn is often sure where it was not at 0.2 s
@@ -39,10 +39,15 @@ class Endpointing:
         elif self._has_second_look(turn, pause, now_s):
             pause.transcribed_s = now_s
         changed = turn.set_partial(pause.words.result())
-        if pause.complete is None and pause.audio.is_done(now_s):
-            facing = self._watcher.facing_camera(now_s)
-            pause.complete = completeness(TurnEvidence(pause.audio.result(), turn.partial, facing, self._was_asked()))
+        if pause.complete is None:
+            words_end = turn.ask_about_words(pause, now_s)
+            if words_end.is_done(now_s) and pause.audio.is_done(now_s):
+                pause.complete = self._judge(pause.audio.result(), turn.partial, words_end.result(), now_s)
         return changed
+
+    def _judge(self, audio: float, words: str, words_end: float | None, now_s: float) -> Completeness:
+        facing = self._watcher.facing_camera(now_s)
+        return completeness(TurnEvidence(audio, words, words_end, facing, self._was_asked()))
 
     def is_over(self, turn: OpenTurn, pause: Pause) -> bool:
         """Whether the silence suffices."""

@@ -327,9 +327,7 @@ class Engine:
     def _new_turn(self, start_s: float) -> OpenTurn:
         self._turns += 1
         finished = self._finished
-        return OpenTurn(
-            f"turn-{self._turns}", start_s, lambda: finished, self._jobs, self._ears.recognize, self._ears.judge
-        )
+        return OpenTurn(f"turn-{self._turns}", start_s, lambda: finished, self._jobs, self._ears)
 
     def _new_watch(self) -> InterruptionWatch:
         return InterruptionWatch(self.settings, self._ears.recognize_quickly, self._jobs)

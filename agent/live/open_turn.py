@@ -9,6 +9,7 @@ import numpy as np
 
 from omnisense.agent.live.drafting import Draft, Spoken
 from omnisense.agent.live.jobs import Job, Jobs
+from omnisense.agent.live.recognizing import Ears
 from omnisense.agent.live.turn_taking import Completeness
 from omnisense.perception.audio.chunks import AudioChunk
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
@@ -20,7 +21,6 @@ _COMMIT_S = 8.0  # what is longer at a pause within the turn is read once and fo
 _LONGEST_S = 25.0  # Whisper's window is 30 s
 _END_S = 0.2  # of silence that belongs to a chunk
 
-Recognize = Callable[[np.ndarray], Segment | None]
 Read = Callable[[AudioChunk, Segment | None, FinishedUtterances], FinishedUtterances]
 
 
@@ -34,7 +34,8 @@ class Pause:
         chunk: the sound up to here that was not read before.
         audio: Smart Turn's probability.
         words: of the chunk.
-        complete: once both are there.
+        words_end: the log-odds that a sentence ends after the words of the turn; None until those are known.
+        complete: once all three are there.
         draft: the answer that was begun.
         again: a second look at a pause that lasts, while it is made.
         was_seen_again: whether there was one.
@@ -46,6 +47,7 @@ class Pause:
     audio: Job[float]
     words: Job[Segment | None]
     transcribed_s: float | None = None
+    words_end: Job[float | None] | None = None
     complete: Completeness | None = None
     draft: Job[Draft | None] | None = None
     again: Pause | None = None
@@ -81,8 +83,7 @@ class OpenTurn:
     start_s: float
     before: Callable[[], FinishedUtterances]
     jobs: Jobs
-    recognize: Recognize
-    judge: Callable[[np.ndarray], float]
+    ears: Ears
     typed: str = ""
     has_speech: bool = False
     speech_start_s: float = 0.0
@@ -155,7 +156,7 @@ class OpenTurn:
         first, second = pause.words.result(), again.words.result()
         if (first.text if first else "") == (second.text if second else ""):
             return
-        pause.chunk, pause.words = again.chunk, again.words
+        pause.chunk, pause.words, pause.words_end = again.chunk, again.words, None
         if pause.draft is not None:
             pause.draft.cancel()
             pause.draft = None
@@ -166,9 +167,16 @@ class OpenTurn:
         samples = self.sound(end_s=chunk_end_s)
         start_s = max(self.speech_start_s, self.sound_s)
         chunk = AudioChunk(self.sound_s, samples, (Span(round(start_s, 3), round(end_s, 3)),))
-        judge = self.jobs.submit(lambda _: self.judge(samples) if self.has_speech else 1.0, now_s)
-        words = self.jobs.submit(lambda _: self.recognize(samples) if self.has_speech else None, now_s)
+        judge = self.jobs.submit(lambda _: self.ears.judge(samples) if self.has_speech else 1.0, now_s)
+        words = self.jobs.submit(lambda _: self.ears.recognize(samples) if self.has_speech else None, now_s)
         return Pause(end_s, noticed_s, chunk, judge, words)
+
+    def ask_about_words(self, pause: Pause, now_s: float) -> Job[float | None]:
+        """Return the job that says whether a sentence ends after the words of the turn; begin it if needed."""
+        if pause.words_end is None:
+            words = self.partial
+            pause.words_end = self.jobs.submit(lambda _: self.ears.judge_words(words), now_s)
+        return pause.words_end
 
     def said(
         self, pause: Pause, look_back_s: float, end_s: float, channels: tuple[OwnChannel, ...]
@@ -213,7 +221,7 @@ class OpenTurn:
         samples = samples[: find_quietest_cut(samples)]
         end_s = self.sound_s + len(samples) / SAMPLE_RATE_HZ
         span = Span(round(max(self.speech_start_s, self.sound_s), 3), round(end_s, 3))
-        words = self.jobs.submit(lambda _: self.recognize(samples), now_s)
+        words = self.jobs.submit(lambda _: self.ears.recognize(samples), now_s)
         self._commit(AudioChunk(self.sound_s, samples, (span,)), words, now_s, read)
 
     def _commit(
@@ -240,7 +248,7 @@ class OpenTurn:
         if self._looking is None and self.has_speech and heard_s - self._looked_s >= every_s > 0:
             self._looked_s = heard_s
             samples = self.sound()
-            self._looking = self.jobs.submit(lambda _: self.recognize(samples), now_s)
+            self._looking = self.jobs.submit(lambda _: self.ears.recognize(samples), now_s)
         return None
 
     def set_partial(self, recognized: Segment | None) -> str | None:

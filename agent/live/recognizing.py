@@ -1,9 +1,10 @@
-"""What a live conversation hears with: the speech recognizer and the end-of-turn model, for short pieces of sound."""
+"""What a live conversation hears with: the speech recognizer and the models of turn ends, for short pieces of sound."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from omnisense.agent.live.sentence_end import load_sentence_end
 from omnisense.agent.live.smart_turn import load_smart_turn
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.speech.transcribe import Transcriber
@@ -26,6 +27,7 @@ class Ears:
         perception.registry.load_all()
         self._transcriber: Transcriber = perception.registry.get("speech")
         self._smart_turn = load_smart_turn()
+        self._sentence_end = load_sentence_end() if self._transcriber.language in (None, "en") else None
 
     def recognize(self, samples: np.ndarray) -> Segment | None:
         """Return the words of at most 28 s of sound (N,) float32 at 16 kHz; None where there are none."""
@@ -38,3 +40,10 @@ class Ears:
     def judge(self, samples: np.ndarray) -> float:
         """Return how probable it is that a turn which sounds like this is complete."""
         return self._smart_turn.probability(samples)
+
+    def judge_words(self, words: str) -> float | None:
+        """Return the log-odds that a sentence ends after these words; None where there are none, or the speech
+        recognizer reads another language than English."""
+        if self._sentence_end is None or not any(letter.isalpha() for letter in words):
+            return None
+        return self._sentence_end.log_odds(words)
