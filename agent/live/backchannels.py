@@ -9,7 +9,8 @@ from collections.abc import Sequence
 _WORDS = frozenset(
     "huh um umm oh ooh ow eh er yeah yea yeh yah yes yep yup ya right okay ok okey alright sure true wow nice cool "
     "great good really exactly totally absolutely indeed definitely gotcha laughter laughs laughing chuckles lol mmkay "
-    "m'kay o".split()
+    "m'kay o amazing awesome perfect interesting seriously lovely wonderful fantastic excellent agreed precisely "
+    "certainly obviously brilliant gosh goodness cool".split()
 )
 _SOUNDS = re.compile(r"m+(?:h+m*)*|h+m+|u+h+(?:u+h+)*|a+h+a*|(?:h[aeiou]+h*)+|aha")
 _PHRASES = (
@@ -25,6 +26,24 @@ _PHRASES = (
     "makes sense",
     "for sure",
     "fair enough",
+    "good point",
+    "i agree",
+    "i bet",
+    "i get it",
+    "i guess so",
+    "so true",
+    "no kidding",
+    "me too",
+    "same here",
+    "tell me about it",
+    "that's great",
+    "that's good",
+    "that's nice",
+    "that's awful",
+    "that's terrible",
+    "oh man",
+    "oh boy",
+    "my goodness",
     "no way",
     "go on",
     "oh no",

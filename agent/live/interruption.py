@@ -20,9 +20,10 @@ Recognize = Callable[[np.ndarray], Segment | None]
 _FIRST_CHECK_S, _NEXT_CHECK_S = 0.4, 0.2  # of speech, before its words are first looked at, and again
 # Speech in which one word alone interrupts: recognizers mishear short signs of listening ("oh, wow", "exactly").
 _ONE_WORD_S = 0.75
-# Of the recognizer. On forty backchannels nothing that was misheard as two words or more came with .3 or more, but
-# beginnings of phrases (.64); of twenty interruptions sixteen reach .4 within 0.9 s, or are commands.
-_SURE = 0.4
+# Of the recognizer. Of twenty interruptions sixteen reach .4 within 0.9 s, or are commands. Signs of listening are
+# misheard with up to .54 ("Uh-huh, yeah" as "A heart, yeah"): in speech as short as they are, and where one word alone
+# takes the turn, it has to be surer. Until it is, the agent is silent, but goes on if no more comes.
+_SURE, _SURE_OF_LITTLE = 0.4, 0.6
 _LONG_S = 1.0  # backchannels are shorter; words that are misheard in longer speech interrupt as well
 _WORDLESS_S = 1.2  # a sound without words that lasts this long makes the agent pause
 # Said to stop somebody; these interrupt however short they are.
@@ -50,7 +51,7 @@ class InterruptionWatch:
         self._check: Job[Segment | None] | None = None
         self._checked_s = 0.0
         self._is_settled = True  # about this stretch of speech
-        self._is_sure = False  # of the words
+        self._confidence = 0.0  # of the words
         self.words: str | None = None  # None: nothing was looked at yet
         self.is_holding = False
 
@@ -68,7 +69,7 @@ class InterruptionWatch:
         if self._check is not None and self._check.is_done(now_s):
             found, self._check = self._check.result(), None
             self.words = found.text if found else ""
-            self._is_sure = found is not None and (found.confidence or 0.0) >= _SURE
+            self._confidence = (found.confidence or 0.0) if found else 0.0
         if self._is_settled:
             return self._resume_after_silence(speech)
         self._look(speech, sound, now_s)
@@ -89,7 +90,10 @@ class InterruptionWatch:
         is_long = speech.speech_s >= self._settings.min_interruption_s
         count = count_turn_words(words or "")
         takes_turn = is_long and (count > 1 or (count == 1 and self._checked_s >= _ONE_WORD_S))
-        is_sure = self._is_sure or (count > 1 and self._checked_s >= (_LONG_S if speech.is_speech else _ONE_WORD_S))
+        is_little = count == 1 or self._checked_s < _ONE_WORD_S
+        is_sure = self._confidence >= (_SURE_OF_LITTLE if is_little else _SURE) or (
+            count > 1 and self._checked_s >= (_LONG_S if speech.is_speech else _ONE_WORD_S)
+        )
         if (takes_turn and is_sure) or (count and _COMMANDS.search((words or "").lower())):
             self._is_settled, self.is_holding = True, False
             return "interrupt"

@@ -181,6 +181,13 @@ def test_words_that_the_recognizer_is_unsure_of_only_hold_the_agent() -> None:
     assert decisions == ["hold", "interrupt"]
 
 
+def test_a_short_sign_of_listening_that_is_misheard_does_not_stop_the_agent() -> None:
+    assert [decision for _, decision in decide({0.2: "A heart, yeah"}, 0.58, confidence=0.54)] == ["hold", "resume"]
+    assert [decision for _, decision in decide({0.2: "Exacting"}, 0.8, confidence=0.5)] == ["backchannel"]
+    decisions = [decision for _, decision in decide({0.2: "But I", 0.75: "But I never"}, 1.2, confidence=0.5)]
+    assert decisions == ["hold", "interrupt"]
+
+
 def test_a_long_noise_without_words_holds_the_agent_until_two_seconds_of_silence() -> None:
     decisions = decide({}, 2.0)
     assert [decision for _, decision in decisions] == ["hold", "resume"]
