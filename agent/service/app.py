@@ -52,7 +52,7 @@ def create_app(agent: Agent, settings: ServiceSettings | None = None, voice: Voi
         version=__version__,
         description=_DESCRIPTION,
         lifespan=_lifespan,
-        docs_url=None,  # their pages load scripts from another server
+        docs_url=None,  # FastAPI's pages load scripts from another server; ours is at /docs
         redoc_url=None,
         middleware=[Middleware(Gate, settings=settings, metrics=service.metrics)],
     )
@@ -109,6 +109,10 @@ def _add_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False, response_model=None)
     async def index() -> FileResponse:
         return FileResponse(page / "index.html", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/docs", include_in_schema=False, response_model=None)
+    async def docs() -> FileResponse:
+        return FileResponse(page / "docs.html", headers={"Cache-Control": "no-cache"})
 
     @app.get("/v1/session-info", tags=["operations"])
     async def session_info(service: Services) -> Any:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from omnisense.agent.agent import Agent
     from omnisense.agent.voice.base import Voice
 
+# Idle connections are kept for longer than clients keep them (httpx 5 s, which is uvicorn's default too; aiohttp 15 s):
+# a server that closes first does so while the next request is on its way, which the client sees as a read error.
+_KEEP_ALIVE_S = 75
 _CLOSING_S = 5.0  # for connections that idle, after the turns have ended
 
 
@@ -32,6 +35,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,  # paths hold names of threads
                 server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=int(settings.drain_s + _CLOSING_S),
                 ws_max_size=16 * 2**20,
             )

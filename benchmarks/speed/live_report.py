@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 _LATE_S = 2.0  # an end that is found later than this counts as late
-_SETS = (("", "tried on"), ("unseen ", "unseen"))
+_SETS = (("", "tuned on"), ("unseen ", "unseen"))
 
 
 def as_table(report: dict[str, Any]) -> str:
@@ -29,7 +29,7 @@ def as_table(report: dict[str, Any]) -> str:
         "| --- | --- | --- | --- | --- |",
         *_kinds(report),
         "",
-        "| what | tried on | unseen |",
+        "| what | tuned on | unseen |",
         "| --- | --- | --- |",
         *_barge_in(report),
     ]

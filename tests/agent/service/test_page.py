@@ -101,6 +101,43 @@ def test_a_dropped_clip_tells_its_progress(start, open_page, make_media, tmp_pat
         assert "visual: done" in progress[-1]
 
 
+def test_where_channels_disagree_the_lane_has_a_mark(start, open_page, make_media, tmp_path):
+    """The lanes are those of a clip whose face and words differ; the server's timeline of one is tested elsewhere."""
+    said = "face-1 looks happy while the words are sad"
+    lane = {"start_s": 0.2, "end_s": 1.8, "label": said, "confidence": None, "event": "e1"}
+    with start(visual_only(), uploads=tmp_path / "uploads") as service:
+        page = open_page(service, "#clip")
+
+        def disagree(route):
+            view = route.fetch().json()
+            event = {"id": "e1", "start_s": 0.2, "end_s": 1.8, "text": f"conflict: {said}", "channel": "person"}
+            view["lanes"].append({"kind": "conflict", "who": "person-1", "parts": [lane]})
+            route.fulfill(json=view | {"events": [*view["events"], event]})
+
+        page.route("**/timeline", disagree)
+        page.set_input_files("#clip-file", str(make_media("a.mp4", audio_s=None)))
+        page.locator("#clip-view").wait_for()
+        mark = page.locator("#clip-lanes svg .part", has_text="\u26a0")
+        assert mark.count() == 1
+        assert mark.locator("rect").get_attribute("fill") == "var(--conflict)"
+        mark.click()
+        assert said in page.locator("#clip-detail").text_content()
+
+
+def test_the_api_is_documented_on_a_page_of_its_own(service, open_page):
+    page = open_page(service, "docs")
+    page.locator("summary").first.wait_for()
+    described = httpx.get(f"{service.url}/openapi.json").json()["paths"]
+    listed = page.locator("summary").all_text_contents()
+    assert listed.count("POST /v1/chat/completions") == 1
+    assert {line.split()[1] for line in listed} == set(described)
+    page.get_by_text("POST /v1/chat/completions").click()
+    assert "messages" in page.locator("#post--v1-chat-completions table").first.evaluate(
+        "e => e.closest('details').textContent"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_what_is_no_clip_is_said_so(service, open_page, tmp_path):
     file = tmp_path / "page.html"
     file.write_text("<script>alert(1)</script>")

@@ -163,6 +163,35 @@ def test_what_cannot_be_done_is_an_error_with_the_id_of_the_event(talking, event
         assert answer.error.event_id in ("mine", None)
 
 
+def test_camera_frames_with_too_many_pixels_are_refused_before_they_are_decoded(start, perception, monkeypatch):
+    import io
+
+    from PIL import Image
+
+    from omnisense.agent.service import realtime
+
+    decoded = []
+    frame_of = realtime._frame_of
+    monkeypatch.setattr(realtime, "_frame_of", lambda clip: decoded.append(clip.width) or frame_of(clip))
+
+    def show(connection, width):
+        picture = io.BytesIO()
+        Image.new("RGB", (width, 100)).save(picture, "PNG")
+        url = f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"
+        content = [{"type": "input_image", "image_url": url}]
+        connection.conversation.item.create(item={"type": "message", "role": "user", "content": content})
+        return connection.recv()
+
+    with start(scripted_agent(perception=perception), max_pixels=200 * 100) as service, connect(service) as connection:
+        connection.recv()
+        refused = show(connection, 201)
+        assert (refused.type, refused.error.code) == ("error", "frame_too_large")
+        assert "201x100 pixels" in refused.error.message
+        assert decoded == []
+        assert show(connection, 200).type != "error"
+        assert decoded == [200]
+
+
 def test_settings_of_turn_taking(talking):
     with connect(talking) as connection:
         connection.recv()

@@ -146,6 +146,21 @@ def test_page_has_its_headers_and_nothing_of_others(service):
     assert "https://" not in page.text
 
 
+def test_documentation_of_the_api_comes_from_this_server(service):
+    page = httpx.get(f"{service.url}/docs")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    script = httpx.get(f"{service.url}/page/docs.js").text
+    assert "openapi.json" in script
+    assert "http://" not in page.text + script
+    assert "https://" not in page.text + script
+
+
+def test_idle_connections_are_kept_for_longer_than_clients_keep_them(service):
+    """Otherwise a request that is sent while the server closes the connection is a read error of the client."""
+    clients = httpx.Limits().keepalive_expiry, 15.0  # httpx, which the openai client uses, and aiohttp
+    assert service.server.config.timeout_keep_alive > max(clients)
+
+
 def test_openapi_names_every_resource(service):
     paths = httpx.get(f"{service.url}/openapi.json").json()["paths"]
     assert {"/v1/chat/completions", "/v1/models", "/v1/threads", "/v1/clips", "/v1/runs", "/metrics"} <= set(paths)
