@@ -46,7 +46,7 @@ _ANSWERS = frozenset(
 
 # Added to the log-odds that a sentence ends there.
 _FILLER_ODDS, _HESITATION_ODDS, _TRAILS_OFF_ODDS = -6.0, -3.0, -3.0
-_SUBORDINATE_ODDS, _FRAGMENT_ODDS, _QUESTION_ODDS = -2.0, -2.0, 1.0
+_SUBORDINATE_ODDS, _FRAGMENT_ODDS, _QUESTION_ODDS = -1.0, -2.0, 1.0
 
 
 def word_evidence(words: str, sentence_ends: float | None = None, was_asked: bool = False) -> tuple[float, str]:
