@@ -97,10 +97,10 @@ def test_an_answer_that_was_begun_at_a_pause_is_thrown_away_if_the_person_goes_o
     perception: Any, voice: HibariVoice, tmp_path: Path
 ) -> None:
     agent = Agent(ScriptedPolicy([REPLY]), perception, None)
-    with Simulation(agent, voice, run_folder=tmp_path) as live:
+    with Simulation(agent, voice, job_s=0.05, run_folder=tmp_path) as live:
         live.wait(0.3)
         live.hear(voiced(voice, "Nobody came to my birthday party.", VoiceStyle(pitch_st=-3.0)))
-        live.wait(0.3)
+        live.wait(0.45)
         live.hear(voiced(voice, "I was alone the whole evening.", VoiceStyle(pitch_st=-3.0)))
         ended = live.wait_for(ReplyEnded)
     assert ended is not None

@@ -79,7 +79,7 @@ def test_the_language_model_knows_where_a_sentence_can_end() -> None:
     model = load_sentence_end()
     for begun in ("I could not come because", "He gave me", "The people at", "What would happen if", "My father, who"):
         assert model.log_odds(begun) < 0.0
-    for whole in ("He gave me a book.", "I could not come.", "What would happen?", "They went home <|im_end|> late."):
+    for whole in ("He gave me a book.", "Nobody came to my birthday party.", "They went home <|im_end|> late."):
         assert model.log_odds(whole) > 0.5
 
 
