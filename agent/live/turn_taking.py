@@ -89,7 +89,7 @@ def required_silence_s(complete: Completeness, min_s: float, max_s: float) -> fl
         max_s: where it more likely is not.
     """
     share = min(max(complete.log_odds / _SURE_ODDS, 0.0), 1.0)
-    return min_s + (max_s - min_s) * (1.0 - share) ** _CURVE
+    return min_s + (max_s - min_s) * float((1.0 - share) ** _CURVE)
 
 
 @dataclass
