@@ -64,8 +64,8 @@ def _print_suites(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     rows = [("suite", "questions", "shows", "license of the data")]
     for name in SUITES:
         suite = get_suite(name)
-        size = suite.size or sum(suite.task_sizes.values())
-        rows.append((name, str(size) if size else "as the data", suite.shows, suite.license))
+        size = str(sum(suite.task_sizes.values())) if suite.task_sizes else suite.size
+        rows.append((name, size, suite.shows, suite.license))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]

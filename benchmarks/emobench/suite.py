@@ -67,6 +67,7 @@ SUITE = Suite(
     files=("benchmark_json",),
     frames="16",
     max_pixels=768 * 28 * 28,
+    size="over 5000",
     license="Apache-2.0",
     shows="video, audio",
     protocol=PROTOCOL,

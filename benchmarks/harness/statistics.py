@@ -99,11 +99,12 @@ class Accuracies:
         Returns:
             The difference; None where the questions' scores say nothing of their spread.
         """
-        if self.clusters < 2 or not self._micro_draws().std():  # where all score alike nothing is known of the spread
+        spread = float(self._micro_draws().std()) if self.clusters > 1 else 0.0
+        if spread < _NOUGHT:  # where all score alike nothing is known of it
             return None
         normal = NormalDist()
         factor = normal.inv_cdf(1 - _LEVEL / 2) + normal.inv_cdf(power)
-        return float(factor * np.sqrt(2) * self._micro_draws().std())
+        return float(factor * np.sqrt(2) * spread)
 
     def _micro_draws(self) -> np.ndarray:
         draws: np.ndarray = self._sums.sum(axis=1) / self._counts.sum(axis=1)
@@ -248,7 +249,8 @@ class _SignFlip:
         mean = self._sums.sum() / self._sizes.sum()
         residuals = self._sums - mean * self._sizes
         error = np.sqrt((residuals**2).sum() * len(residuals) / (len(residuals) - 1)) / self._sizes.sum()
-        return float((normal.inv_cdf(1 - _LEVEL / 2) + normal.inv_cdf(0.8)) * error)
+        least = float((normal.inv_cdf(1 - _LEVEL / 2) + normal.inv_cdf(0.8)) * error)
+        return least if least > _NOUGHT else None
 
 
 class Bin(NamedTuple):

@@ -233,7 +233,7 @@ class Suite:
         frames: the default frame sampling rule, for clips.
         max_pixels: the default limit for one frame or image, in pixels.
         task_sizes: how many questions of each task the full benchmark has; empty when that is not fixed.
-        size: how many questions the published benchmark has; 0 when that is not fixed.
+        size: how many questions the published benchmark has, in words.
         license: of the data, as far as its authors state it.
         shows: what questions are about, for the list of suites.
         protocol: how the published figures were made; None where that is not known.
@@ -253,7 +253,7 @@ class Suite:
     max_pixels: int = 360 * 420
     task_sizes: Mapping[str, int] = field(default_factory=dict)
     files: tuple[str, ...] = ()
-    size: int = 0
+    size: str = "as the data"
     license: str = "not stated"
     shows: str = "video, audio"
     protocol: PublishedProtocol | None = None

@@ -99,7 +99,10 @@ def _official_run(manifest: Mapping[str, Any], records: Sequence[Record], spec: 
         return OfficialRun({}, [])
     first = [record for record in records if record.attempt == 1]
     answered = sum(record.status == "answered" for record in first)
-    return spec.score_run(first, answered == manifest["data"].get("questions"))
+    found = spec.score_run(first, answered == manifest["data"].get("questions"))
+    if len(first) < len(records) and found.metrics:
+        return found._replace(notes=[*found.notes, "The authors' figures are of the first attempts."])
+    return found
 
 
 def _breakdowns(answered: Sequence[Record]) -> dict[str, dict[str, BreakdownFigure]]:

@@ -13,7 +13,7 @@ from omnisense.benchmarks.harness.text_metrics import check_installed
 
 FILES = ("qa.json",)
 TASKS = {"multiple choice": "Social", "emer_ov_mc": "Emotion", "judge": "Deception"}
-_SIZE = 2000  # the published set has more; its exact size is not stated where the form of the file is
+_SIZE = 2000  # the paper counts 2,689; a smaller file is not the published set
 _ASKS = ("why", "how", "what", "when", "who", "which", "where")
 
 

@@ -69,6 +69,7 @@ SUITE = Suite(
     load_templates=Deferred("omnisense.benchmarks.intentbench.templates:Templates.read"),
     frames="2fps",
     max_pixels=768 * 28 * 28,
+    size="2689",
     license="code Apache-2.0; its own videos CC BY-NC-SA",
     shows="video, audio",
     protocol=PROTOCOL,

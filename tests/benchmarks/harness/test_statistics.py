@@ -123,6 +123,8 @@ def test_the_detectable_difference_shrinks_with_size():
     assert sizes[0] == pytest.approx(2.8 * np.sqrt(2 * 0.25 / 100), rel=0.1)
     assert sizes[0] / sizes[1] == pytest.approx(2, rel=0.1)
     assert Accuracies({"a": [1]}).minimum_detectable_difference() is None
+    thirds = Accuracies({"a": [1 / 3] * 6})  # whose mean differs from draw to draw by rounding alone
+    assert thirds.minimum_detectable_difference() is None
 
 
 def test_calibration():
