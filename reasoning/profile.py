@@ -6,7 +6,9 @@ used: a model that needs guidance decides little, any other leads.
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -112,8 +114,17 @@ def profile_of(policy: Policy) -> PolicyProfile:
     Raises:
         InputError: its file cannot be read.
     """
-    for folder in (home_dir() / "profiles", SHIPPED):
-        path = folder / profile_file(policy.name)
-        if path.is_file():
-            return PolicyProfile.from_file(path)
+    name = profile_file(policy.name)
+    for path in (os.path.join(home_dir(), "profiles", name), os.path.join(SHIPPED, name)):
+        try:
+            written_ns = os.stat(path).st_mtime_ns
+        except OSError:
+            continue
+        return _read_profile(path, written_ns)
     return PolicyProfile(policy.name, leads=not policy.needs_guidance)
+
+
+@functools.lru_cache(maxsize=16)  # several decisions of each turn ask for it
+def _read_profile(path: str, written_ns: int) -> PolicyProfile:
+    """Read a profile once for each time that it was written."""
+    return PolicyProfile.from_file(path)

@@ -18,13 +18,16 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
 from omnisense.errors import InputError
+from omnisense.perception.media.clip import Clip
+from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.loop import gates
+from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.appraiser import Appraiser
 from omnisense.reasoning.loop.extensions import Node, SafetyCheck
 from omnisense.reasoning.loop.gates import PerceiveClip
@@ -32,7 +35,7 @@ from omnisense.reasoning.loop.look import LookAgain
 from omnisense.reasoning.loop.one_pass import OnePass
 from omnisense.reasoning.loop.reply import ReplyWriter
 from omnisense.reasoning.loop.risk_vote import RiskVote
-from omnisense.reasoning.loop.state import LoopSettings, State
+from omnisense.reasoning.loop.state import LoopSettings, State, Written
 from omnisense.reasoning.loop.tools import PerceiveClosely
 from omnisense.reasoning.loop.words import ReadEmotion
 from omnisense.reasoning.media import media_parts
@@ -60,6 +63,19 @@ STAGES = (
 )
 _GUIDED = ("emotion", "context", "need", "strategy", "respond")
 _log = logging.getLogger(__name__)
+
+
+class _Given(TypedDict):
+    clip: Clip | None
+
+
+class _Guarded(TypedDict):
+    safety: SafetyFinding
+
+
+class _Perceived(TypedDict):
+    typed: str
+    percepts: Percepts | None
 
 
 def build_graph(
@@ -183,7 +199,7 @@ class _Edges:
     def add(self, before: str, after: str) -> None:
         self._graph.add_edge(self._last.get(before, before), after)
 
-    def branch(self, before: str, decide: Callable[[State], str], targets: list[str]) -> None:
+    def branch(self, before: str, decide: Callable[[Any], str], targets: list[str]) -> None:
         self._graph.add_conditional_edges(self._last.get(before, before), decide, targets)
 
 
@@ -194,24 +210,35 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: Look
     def first_decision() -> str:
         return _GUIDED[0] if settings.is_guided(policy) else "compose"
 
-    edges.branch(START, lambda state: "perceive" if state["clip"] else "guard", ["perceive", "guard"])
+    # LangGraph reads as much of the state for a branch as the annotation names.
+    def after_start(state: _Given) -> str:
+        return "perceive" if state["clip"] else "guard"
+
+    def after_guard(state: _Guarded) -> str:
+        return "care" if state["safety"].category else "characteristics"
+
+    def after_characteristics(state: _Perceived) -> str:
+        return "look_again" if look.is_needed(state["typed"], state["percepts"]) else first_decision()
+
+    def after_look_again(_: _Given) -> str:
+        return first_decision()
+
+    def after_review(state: Written) -> str:
+        return "compose" if one_pass.wants_revision(state) else "release"
+
+    def after_reflect(state: Written) -> str:
+        return "respond" if writer.wants_revision(state) else "release"
+
+    edges.branch(START, after_start, ["perceive", "guard"])
     edges.add("perceive", "guard")
-    edges.branch("guard", lambda s: "care" if s["safety"].category else "characteristics", ["care", "characteristics"])
-    edges.branch(
-        "characteristics",
-        lambda s: "look_again" if look.is_needed(s["typed"], s["percepts"]) else first_decision(),
-        ["look_again", "compose", _GUIDED[0]],
-    )
-    edges.branch("look_again", lambda _: first_decision(), ["compose", _GUIDED[0]])
+    edges.branch("guard", after_guard, ["care", "characteristics"])
+    edges.branch("characteristics", after_characteristics, ["look_again", "compose", _GUIDED[0]])
+    edges.branch("look_again", after_look_again, ["compose", _GUIDED[0]])
     for before, after in itertools.pairwise((*_GUIDED, "reflect")):
         edges.add(before, after)
     edges.add("compose", "review")
-    edges.branch(
-        "review", lambda state: "compose" if one_pass.wants_revision(state) else "release", ["compose", "release"]
-    )
-    edges.branch(
-        "reflect", lambda state: "respond" if writer.wants_revision(state) else "release", ["respond", "release"]
-    )
+    edges.branch("review", after_review, ["compose", "release"])
+    edges.branch("reflect", after_reflect, ["respond", "release"])
     edges.add("release", END)
     edges.add("care", END)
 

@@ -32,6 +32,7 @@ from omnisense.reasoning.loop.sentence_gate import CheckedSentence, SentenceGate
 from omnisense.reasoning.loop.state import (
     LoopSettings,
     State,
+    Written,
     count_tokens,
     events_of,
     evidence_text,
@@ -128,7 +129,7 @@ class OnePass:
         notes = tuple(fault.reason for fault in best.faults if fault.name == "language")
         return {**update, "notes": (*state["notes"], *notes)} if notes else update
 
-    def wants_revision(self, state: State) -> bool:
+    def wants_revision(self, state: Written) -> bool:
         """Whether to look a second time: every draft has a fault, and revisions, tokens and time are left."""
         passed = any(draft.score >= 1.0 for draft in state["drafts"])
         settings = self._settings

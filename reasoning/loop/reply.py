@@ -14,6 +14,7 @@ from omnisense.reasoning.loop.paraphrase import content_words
 from omnisense.reasoning.loop.state import (
     LoopSettings,
     State,
+    Written,
     count_tokens,
     events_of,
     heard_words,
@@ -74,7 +75,7 @@ class ReplyWriter:
         best = max(drafts, key=lambda d: (d.score, d.written_by == "policy", -len(d.text)))
         return {"drafts": drafts, "best": best, "revisions": state["revisions"] + 1}
 
-    def wants_revision(self, state: State) -> bool:
+    def wants_revision(self, state: Written) -> bool:
         """Whether to write again: the policy wrote, none of it passes, and revisions, tokens and time are left."""
         written = [draft for draft in state["drafts"] if draft.written_by == "policy"]
         settings = self._settings

@@ -70,6 +70,15 @@ class State(TypedDict, total=False):
     extra: dict[str, Any]
 
 
+class Written(TypedDict):
+    """The part of the state that tells whether a reply is written again."""
+
+    drafts: tuple[Draft, ...]
+    revisions: int
+    spent_tokens: int
+    started_s: float
+
+
 def initial_state(
     clip: Clip | None,
     typed: str,
@@ -202,7 +211,7 @@ def seconds_left(state: State, settings: LoopSettings) -> float:
     return max(0.0, settings.max_seconds - (time.time() - state["started_s"]))
 
 
-def is_spent(state: State, settings: LoopSettings) -> bool:
+def is_spent(state: State | Written, settings: LoopSettings) -> bool:
     """Whether the turn's tokens or seconds are used up."""
     late = time.time() - state["started_s"] >= settings.max_seconds
     return late or state["spent_tokens"] >= settings.max_tokens
