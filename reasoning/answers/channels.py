@@ -1,8 +1,9 @@
 """Which measured channels a question asks about, and about which part of the clip.
 
-Two linear heads on the sentence features that perception uses for text emotion (all-MiniLM-L6-v2) classify the
-question; ``question_matching.md`` beside them is their model card. They were fitted on phrasings written for this
-purpose (``question_phrasings.csv``), of which a part was kept for testing.
+Questions in German, French, Spanish and Chinese are matched by their words (:mod:`.question_words`). English ones are
+classified by two linear heads on the sentence features that perception uses for text emotion (all-MiniLM-L6-v2);
+``question_matching.md`` beside them is their model card. They were fitted on phrasings written for this purpose
+(``question_phrasings.csv``), of which a part was kept for testing.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from omnisense.errors import ModelError
 from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.emotion.text import EMBEDDING, load_embedder
 from omnisense.perception.registry import TORCH_LOCK
+from omnisense.reasoning.answers.question_words import WordsMatch, match_words
 
 ChannelName = Literal[
     "tone", "expression", "text emotion", "words", "gesture", "gaze", "speaker", "people", "events", "time"
@@ -45,6 +47,7 @@ _CHANNELS_OF: dict[str, tuple[ChannelName, ...]] = {
 TOPICS = tuple(_CHANNELS_OF)
 MIN_RELEVANCE = 0.2  # a channel that the question asks about with a lower probability is left out
 _MIN_TIME_PROBABILITY = 0.5
+_BY_WORDS = 0.8  # relevance of a channel that words name, in a language that the heads do not read
 _log = logging.getLogger(__name__)
 
 
@@ -73,6 +76,9 @@ def match_question(text: str) -> QuestionChannels:
     Args:
         text: the question without its options.
     """
+    by_words = match_words(text)
+    if by_words is not None:
+        return _from_words(by_words)
     folder = models.find(EMBEDDING)
     if folder is None:
         return QuestionChannels(note=f"no measured channel was consulted: the model '{EMBEDDING}' is not here")
@@ -81,6 +87,15 @@ def match_question(text: str) -> QuestionChannels:
     except ModelError as error:
         _log.warning("%s", error)
         return QuestionChannels(note=f"no measured channel was consulted: {error}")
+
+
+def _from_words(found: WordsMatch) -> QuestionChannels:
+    """Return the channels of a topic that a question's words name."""
+    time: TimeAspect = found.time  # type: ignore[assignment]
+    kept = dict.fromkeys(_CHANNELS_OF[found.topic], _BY_WORDS)
+    if time in ("when", "duration"):
+        kept["time"] = _BY_WORDS
+    return QuestionChannels(found.topic, kept, time)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -28,7 +28,7 @@ from omnisense.reasoning.loop.state import (
     events_of,
     heard_words,
 )
-from omnisense.reasoning.loop.words import ReadEmotion, read_typed
+from omnisense.reasoning.loop.words import ReadEmotion, meant_words, read_typed
 from omnisense.reasoning.policies.base import Policy
 
 EMOTION_QUESTION = "What does the person feel now?"
@@ -62,7 +62,8 @@ class Appraiser:
         if not channels:
             return {"emotion": Emotion(detail="nobody to read a feeling from")}
         names = self._settings.emotions
-        opinion = self._decider.ask(state, "emotion", EMOTION_QUESTION, names.names)
+        said: State = {**state, "typed": meant_words(state["typed"], state["typed_words"])}  # small models miss irony
+        opinion = self._decider.ask(said, "emotion", EMOTION_QUESTION, names.names)
         weights = self._decider.profile.weights_of("emotion")
         estimate = emotion.pool(channels, opinion.probabilities, phases, weights, names)
         appraised = emotion_appraisal(state, estimate, names)

@@ -7,14 +7,14 @@ from collections.abc import Collection, Sequence
 
 from omnisense.reasoning.language import NAMES
 from omnisense.reasoning.loop.conversation import Turn
-from omnisense.reasoning.loop.written_turn import Item
+from omnisense.reasoning.loop.written_turn import Item, short_names
 from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.messages import Message, Messages, message
 
 # When nothing could be written: true, and not taken for an answer.
 NO_REPLY = "I am sorry, I could not finish my answer. Would you send that again?"
 _BLOCK = 5  # turns
-_REQUEST = "\nWrite the JSON list."
+_REQUEST = "Write the JSON list."
 _WITH_CONTEXT = " One more comes first: what they say or ask for, in at most eight words."
 _WITH_CITES = " Another comes before the reply: a list of the ids of the notes that it rests on."
 _RULES = """\
@@ -24,14 +24,14 @@ Write one compact JSON list: ["emotion","need","strategy","reply"].
 emotion: what they feel now, one of: {emotions}. A plain question or request is {neutral}. Only where the feeling is \
 mixed, ironic or played down, a few words of your own for it follow behind a colon.
 need: what would help most, one of: {needs}.
-strategy: the support move of your reply, one of: {strategies}.
-reply: what you say to them.
+strategy: the support move of your reply, one of: {strategies}. Without the words in brackets.
+reply: what you say to them, as "you", in {language}, in at most {sentences} sentences unless they asked for something \
+that takes more.
 Only where they told lasting facts about themselves, a list of these, short, comes last.
-The reply speaks to them as "you", in {language}, in at most {sentences} sentences unless they asked for something \
-that takes more. If they asked or requested something, do it, plainly and correctly, or say that you do not know. If \
-there is a feeling, first show that you noticed it and why. If the feeling is somebody else's, say whose. Claim \
-nothing that the notes do not carry. Do not mention notes, ids or scores. If you are asked what you are, say that you \
-are a program.\
+If they asked or requested something, the reply is the answer or the finished text itself, plain and correct, or says \
+that you do not know. If there is a feeling, show that you noticed it and why, without saying their sentence again. If \
+the feeling is somebody else's, say whose. Claim nothing that the notes do not carry. Do not mention notes, ids or \
+scores. If you are asked what you are, say that you are a program.\
 """
 # What a good list looks like, for models that follow an example better than a rule.
 _EXAMPLES = (
@@ -40,14 +40,14 @@ _EXAMPLES = (
         ("sadness", ""),
         "company",
         "reflect the feeling",
-        "You say it is fine, and yet eating alone again sounds lonely. Did somebody not come?",
+        "Eating alone again can feel lonely, even when one makes little of it. I am sorry. What happened tonight?",
     ),
     (
         "I won, but my brother lost in the first round.",
         ("joy", ": and sorry for the brother"),
         "to share joy",
         "validate",
-        "You won, how good! And it is hard to celebrate while your brother is out.",
+        "Congratulations on the win! No wonder the joy is not whole while your brother is out. How is he taking it?",
     ),
     (
         "How long do I boil an egg?",
@@ -55,6 +55,13 @@ _EXAMPLES = (
         "information",
         "offer information",
         "About six minutes for a soft yolk, and ten for a hard one.",
+    ),
+    (
+        "Please write a birthday wish for my aunt.",
+        ("neutral", ""),
+        "information",
+        "offer information",
+        "Happy birthday, dear aunt! May the new year bring you good health and many bright days.",
     ),
 )
 
@@ -69,17 +76,24 @@ def one_pass_rules(
         emotions=", ".join(emotions),
         neutral=neutral,
         needs=", ".join(needs),
-        strategies=", ".join(strategies),
+        strategies=", ".join(_bracketed(short, name) for short, name in short_names(strategies).items()),
         language=language_name(persona.language) or "their language",
         sentences=persona.max_sentences,
     )
+    written = {name: short for short, name in short_names(strategies).items()}
     examples = [
-        f'They wrote: "{text}"\n'
-        + json.dumps([emotion + described, need, strategy, reply], separators=(",", ":"), ensure_ascii=False)
+        f'The person wrote: "{text}"\n'
+        + json.dumps([emotion + described, need, written[strategy], reply], separators=(",", ":"), ensure_ascii=False)
         for text, (emotion, described), need, strategy, reply in _EXAMPLES
         if emotion in emotions and need in needs and strategy in strategies  # of an own set other names are right
     ]
     return "\n".join([rules, *persona.boundaries, *examples])
+
+
+def _bracketed(short: str, name: str) -> str:
+    """Return a name with the words in brackets that are not written."""
+    rest = name[len(short) :].strip()
+    return f"{short} ({rest})" if rest else name
 
 
 def history_messages(turns: Sequence[Turn]) -> Messages:

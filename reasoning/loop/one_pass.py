@@ -45,6 +45,7 @@ from omnisense.reasoning.loop.written_turn import (
     ReplyStreamer,
     WrittenTurn,
     read_turn,
+    short_names,
     turn_items,
     turn_schema,
 )
@@ -68,6 +69,7 @@ class OnePass:
         emotions, strategies = settings.emotions, settings.strategies
         names = strategies.need_names, strategies.strategy_names
         self._schema = functools.cache(lambda items: turn_schema(items, emotions.names, *names))
+        self._strategies = short_names(strategies.strategy_names)
         self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, *names)
 
     def compose(
@@ -196,7 +198,10 @@ class OnePass:
             evidence += f"\nWhat they told you earlier:\n{known}"
         if recalled:
             evidence += f"\nEarlier in this conversation they said: {quote(recalled)}"
-        evidence += turn_request(self._language(state), items)
+        request = turn_request(language := self._language(state), items)
+        # Before a plain message the request is part of what a cache holds; small models need what is special behind it.
+        is_plain = language in ("", "en") and "cites" not in items
+        evidence = f"{request}\n{evidence}" if is_plain else f"{evidence}\n{request}"
         prompt = [
             message("system", self._rules),
             *history_messages(state["turns"]),
@@ -218,7 +223,8 @@ class OnePass:
         cited = cite(events, cites, state["looked"]) or felt.evidence
         needs = strategies.need_weights(felt.probabilities, self._settings.emotions)
         need, need_note = _one_of("need", written.need, needs)
-        strategy, strategy_note = _one_of("strategy", written.strategy, strategies.strategy_weights(need))
+        stated = self._strategies.get(written.strategy, written.strategy)
+        strategy, strategy_note = _one_of("strategy", stated, strategies.strategy_weights(need))
         tone = strategies.tone(felt.value, self._settings.emotions)
         possible = possible_contexts(state["percepts"], events, state["typed"])
         return {

@@ -19,8 +19,10 @@ from omnisense.perception.emotion.text import EKMAN
 from omnisense.perception.speech.confidence import UNSURE, confidence_of
 from omnisense.perception.types import Event, Segment, Transcript
 from omnisense.reasoning.language import detect_language
+from omnisense.reasoning.loop import irony
 from omnisense.reasoning.loop.appraisal import EMOTIONS, EmotionChannel, EmotionName
 from omnisense.reasoning.loop.emotion_lexicon import Cue, emotion_cues
+from omnisense.reasoning.loop.irony import Praise
 from omnisense.reasoning.pooling import pool_log_linear
 
 ReadEmotion = Callable[[Transcript], Transcript]  # adds the emotion of the segments, or a note on why there is none
@@ -46,6 +48,7 @@ _EMOJI: dict[str, str] = {
     **dict.fromkeys("😮😲🤯", " I am so surprised. "),
 }
 _MODEL_LANGUAGE = "en"  # of the shipped heads
+_OPEN = "..."  # words that say nothing of a feeling
 _ASKING = {"curiosity", "confusion"}  # GoEmotions groups these with surprise; a question is not a surprised person
 
 
@@ -63,13 +66,43 @@ def read_typed(typed: str, read_emotion: ReadEmotion | None) -> Transcript:
     plain = "".join(" " if char in _EMOJI else char for char in typed)
     language, chunks = detect_language(plain), split_text(plain)
     sentences = dict.fromkeys([*chunks, *(_EMOJI[char].strip() for char in seen)])
-    transcript = Transcript(language, tuple(Segment(0, 0, sentence) for sentence in sentences), "")
+    praises = {chunk: praise for chunk in chunks if (praise := irony.find_praise(chunk))}
+    without = [words for praise in praises.values() for words in (praise.occasion, praise.rest) if words]
+    segments = tuple(Segment(0, 0, sentence) for sentence in dict.fromkeys([*sentences, *without]))
+    transcript = Transcript(language, segments, "")
     read = read_emotion(transcript) if read_emotion else transcript
+    by_text = {segment.text: segment for segment in read.segments}
+    meant = [_as_meant(by_text[sentence], praises.get(sentence), by_text) for sentence in sentences]
+    read = replace(read, segments=tuple(meant))
     if language in ("", _MODEL_LANGUAGE) or set(read.emotion_labels) != set(EMOTIONS):
         return read  # a builder's own model may know more languages
     unsure = [replace(s, confidence=UNSURE) if s.text in chunks else s for s in read.segments]
     note = f"the text emotion model reads English only, and the text is in another language ({language})"
     return replace(read, segments=tuple(unsure), notes=(*read.notes, note))
+
+
+def meant_words(typed: str, read: Transcript | None) -> str:
+    """Return a typed message without the praise that was read as irony.
+
+    Args:
+        typed: the message.
+        read: of :func:`read_typed`.
+    """
+    texts = [segment.text for segment in read.segments] if read else []
+    chunks = split_text("".join(" " if char in _EMOJI else char for char in typed))
+    return typed if not read or set(chunks) <= set(texts) else " ".join(texts)
+
+
+def _as_meant(segment: Segment, praise: Praise | None, by_text: Mapping[str, Segment]) -> Segment:
+    """Return a segment without praise that is not meant, or of which nothing tells whether it is."""
+    if praise is None and not irony.is_played_down(segment.text):
+        return segment
+    if praise is None or praise.is_open:
+        return replace(segment, text=_OPEN, emotion=(), feelings=(), sentiment=None)
+    occasion = by_text.get(praise.occasion)
+    if occasion is None or not irony.is_ironic(praise, occasion.sentiment):
+        return segment
+    return by_text[praise.rest]
 
 
 def split_text(text: str) -> list[str]:
@@ -107,7 +140,7 @@ def words_channel(
     labels = [*(transcript.emotion_labels for _ in said if transcript), *(typed.emotion_labels for _ in wrote if typed)]
     readings, trust, words = [], 0.0, 0
     cues: list[Cue] = []
-    for segment, names in zip([*said, *wrote], labels, strict=True):
+    for segment, names in zip([*map(_spoken_as_meant, said), *wrote], labels, strict=True):
         count, found = max(len(segment.text.split()), 1), emotion_cues(segment.text)
         confidence = max(_LEAST_TRUST, confidence_of([segment]))
         cues += found
@@ -124,6 +157,14 @@ def words_channel(
     evidence = (*(event.id for event in spoken), *((TYPED,) if wrote else ()))
     reliability = round(min(1.0, trust / words), 3)
     return EmotionChannel("words", mean, reliability, _reason(mean, cues, reliability), evidence)
+
+
+def _spoken_as_meant(segment: Segment) -> Segment:
+    """Return a spoken sentence without praise that its other words contradict; they are not read again."""
+    praise = irony.find_praise(segment.text)
+    if praise is None or not irony.is_ironic(praise):
+        return segment
+    return replace(segment, text=praise.rest, emotion=(), feelings=())
 
 
 def _read(segment: Segment, labels: Sequence[str], cues: Sequence[Cue]) -> dict[EmotionName, float] | None:

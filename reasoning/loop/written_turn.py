@@ -1,7 +1,7 @@
 """The JSON list in which a leading policy writes its appraisal and reply: schema, reading, streaming of the reply.
 
-A list without keys takes about ten tokens beside the reply, where an object with keys takes thirty: as many as a short
-reply.
+A list without keys takes about eight tokens beside the reply, where an object with keys takes thirty: as many as a
+short reply.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class WrittenTurn(BaseModel):
         emotion: one of the emotion set.
         described: the feeling in the policy's own words (mixed, ironic, understated), written behind the emotion.
         need: what would help.
-        strategy: the support strategy of the reply.
+        strategy: the support strategy of the reply, by its name or by its first words (:func:`short_names`).
         cites: ids of the events that all of this rests on.
         reply: what to say to the person.
         remember: lasting facts that the person told about themselves.
@@ -76,6 +76,20 @@ def turn_items(*, cites: bool, context: bool) -> tuple[Item, ...]:
     return (*head, "emotion", "need", "strategy", *ids, "reply", "remember")
 
 
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Return names by as many of their first words as tell them apart, which is how they are written.
+
+    ``reflect`` for ``reflect the feeling`` saves two tokens of ten beside the reply.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        words = name.split()
+        prefixes = [" ".join(words[:count]) for count in range(1, len(words) + 1)]
+        alone = (p for p in prefixes if not any(n != name and f"{n} ".startswith(f"{p} ") for n in names))
+        found[next(alone, name)] = name
+    return found
+
+
 def turn_schema(
     items: Sequence[Item], emotions: Sequence[str], needs: Sequence[str], strategies: Sequence[str]
 ) -> dict[str, Any]:
@@ -83,7 +97,7 @@ def turn_schema(
 
     Args:
         items: what it holds, of :func:`turn_items`.
-        emotions: to choose from; likewise ``needs`` and ``strategies``.
+        emotions: to choose from; likewise ``needs`` and ``strategies``, which are written by :func:`short_names`.
         needs: see above.
         strategies: see above.
     """
@@ -93,7 +107,7 @@ def turn_schema(
         "context": text,
         "emotion": {"type": "string", "pattern": f'^({names})(: [^"\\\\\\n]{{1,{_DESCRIBED}}})?$'},
         "need": {"type": "string", "enum": list(needs)},
-        "strategy": {"type": "string", "enum": list(strategies)},
+        "strategy": {"type": "string", "enum": list(short_names(strategies))},
         "cites": texts,
         "reply": text,
         "remember": texts,

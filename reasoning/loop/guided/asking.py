@@ -201,4 +201,6 @@ def answer_act(situation: Situation, reading: Reading, picker: Picker) -> Compos
     """Return the reply to words, by their act; what sounds like a farewell comes before all else."""
     if any(topic.name == "farewell" for topic, _ in find_topics(reading)):
         return plain(situation, reading, picker)
+    if reading.manner in ("ironic", "open") and reading.act.name in ("small talk", "thanks", "answer", "joke"):
+        return told(situation, reading, picker)  # "Thanks a lot, now it is broken" thanks nobody
     return _BY_ACT.get(reading.act.name, told)(situation, reading, picker)

@@ -16,13 +16,14 @@ from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.emotion.text import EMBEDDING, ShippedTextClassifier, load_embedder
 from omnisense.perception.registry import TORCH_LOCK
 from omnisense.reasoning.language import detect_language
+from omnisense.reasoning.loop import irony
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only, without_emoji
 from omnisense.reasoning.loop.paraphrase import split_clauses
 
 Valence = Literal["positive", "negative", "neutral"]
-Manner = Literal["plain", "ironic", "understated"]
+Manner = Literal["plain", "ironic", "open", "understated"]
 WITHOUT_EMBEDDING = f"'{EMBEDDING}' is not here: what the person asks for was read from patterns alone"
 # Labels of GoEmotions that show gladness; desire and approval count as positive too, and are none.
 _GLAD = frozenset("joy excitement gratitude pride relief admiration love amusement".split())
@@ -30,15 +31,6 @@ _MAX_CLAUSES = 12  # of a long text, the first and the last
 _POSITIVE, _NEGATIVE = 0.2, -0.08  # sentiment from which words count as either; a cheerful mistake is the worse one
 _COUNTERFACTUAL = re.compile(
     r"\b(should|could|would) have\b|\bif only\b|\bi wish\b|\balmost\b|\bnearly\b", re.IGNORECASE
-)
-_LIGHT = (
-    "great wonderful fantastic lovely perfect brilliant awesome fabulous amazing nice terrific marvelous marvellous"
-)
-_IRONIC = re.compile(rf"^(?:oh|well|how|just|so)?,?\s*(?P<word>{_LIGHT.replace(' ', '|')})[,.!]+\s", re.IGNORECASE)
-_NEEDED = re.compile(r"\b(?P<word>just what i (?:needed|wanted)|(?:great|perfect) timing|just great)\b", re.IGNORECASE)
-_AGAIN = re.compile(
-    r"\b(another|again|of course|broke|broken|late|cancel+ed|crash\w*|rain|lost|stuck|fail\w*|ticket|bill)\b",
-    re.IGNORECASE,
 )
 _FINE = re.compile(
     r"\b(?:it'?s|i'?m|that'?s|everything(?:'?s| is)|we'?re|it is|i am) (?:all |just |really |totally )?"
@@ -86,9 +78,9 @@ class Reading:
         language: an ISO 639-1 code; empty where nothing shows it.
         act: what the person does with them.
         valence: of the whole.
-        manner: whether they mean what they say.
+        manner: whether they mean what they say; ``open`` where nothing tells.
         clauses: the statements among them.
-        word: what is said in irony ("great") or to play it down ("fine").
+        word: what is said in irony ("great"), or may be, or to play it down ("fine").
         relation: whom of the person's people they are about ("sister"); empty when about themself.
         is_unreal: whether they speak of what could have been.
         is_child: whether a child seems to speak.
@@ -180,6 +172,8 @@ def begins_with_relation(clause: str) -> bool:
 
 def _valence(text: str, whole: float, clauses: Sequence[Clause], manner: Manner) -> Valence:
     """Return the valence; positive only where nothing in the words is negative or only wished for."""
+    if manner == "open":
+        return "neutral"
     if manner != "plain" or _SIGH.match(text) or min([whole, *(clause.sentiment for clause in clauses)]) <= _NEGATIVE:
         return "negative"
     return "positive" if whole >= _POSITIVE and not _COUNTERFACTUAL.search(text) else "neutral"
@@ -187,9 +181,11 @@ def _valence(text: str, whole: float, clauses: Sequence[Clause], manner: Manner)
 
 def _manner(text: str, clauses: Sequence[Clause]) -> tuple[Manner, str]:
     """Return whether the words mean what they say, and the word that does not."""
-    ironic = _IRONIC.match(text.strip()) or _NEEDED.search(text)
-    if ironic and (_AGAIN.search(text) or min((c.sentiment for c in clauses), default=0.0) <= _NEGATIVE):
-        return "ironic", ironic["word"]
+    praise = irony.find_praise(text)
+    if praise:
+        of_occasion = [clause.sentiment for clause in clauses if clause.text in praise.occasion]
+        if praise.is_open or irony.is_ironic(praise, min(of_occasion, default=None)):
+            return ("open" if praise.is_open else "ironic"), praise.phrase
     fine = None if _NOT_FINE.search(text) else _FINE.search(text)
     others = [c for c in clauses if not _FINE.search(c.text)]
     if fine and (not others or max(c.sentiment for c in others) < _POSITIVE):

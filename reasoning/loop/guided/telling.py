@@ -28,6 +28,9 @@ def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     """Return the reply to what the person tells."""
     if reading.manner == "ironic":
         return _ironic(reading, picker)
+    if reading.manner == "open":
+        said = picker.pick(phrases()["open"]["say"], "say", word=reading.word)
+        return Composed(join(said, picker.pick(phrases()["open"]["ask"], "ask")), "open praise")
     if reading.manner == "understated":
         return _understated(reading, picker)
     mixed = _mixed(reading, picker)
