@@ -7,13 +7,14 @@ where both run here: other work on the machine does not lengthen it.
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,8 @@ def scripted_leader() -> Policy:
 def beside_plain_call(policy: Policy, texts: Sequence[str], settings: LoopSettings | None = None) -> Figures:
     """Compare turns of the agent with plain calls of the same policy to the same texts.
 
-    A plain call is a system message of one sentence and the text. Where its reply is of another length than the
-    agent's, its seconds and written tokens are scaled to that length, since writing takes nearly all of its time.
+    A plain call is a system message of one sentence and the text. A longer reply than the agent's is cut at its
+    length by the limit of tokens; what then differs is scaled, since writing takes nearly all of the time.
     All turns are measured one after the other, then all plain calls, twice: as in a service, a policy that keeps its
     cache finds the beginning of the prompt in it, for both. Of each text the faster of the two counts.
 
@@ -78,11 +79,22 @@ def beside_plain_call(policy: Policy, texts: Sequence[str], settings: LoopSettin
     def turn(text: str) -> str:
         return agent.respond(text=text).response
 
-    def plain_call(text: str) -> str:
-        prompt = [message("system", _PLAIN), message("user", text)]
-        return policy.write([prompt], max_new_tokens=_MAX_REPLY_TOKENS)[0]
+    limits: dict[str, int] = {}
 
-    rounds = [(_measure(policy, turn, texts), _measure(policy, plain_call, texts)) for _ in range(2)]
+    def plain_call(text: str, on_token: Callable[[str], None] | None = None) -> str:
+        prompt = [message("system", _PLAIN), message("user", text)]
+        most = limits.get(text, _MAX_REPLY_TOKENS)
+        return policy.write([prompt], max_new_tokens=most, on_token=on_token)[0]
+
+    def measured_plain_calls(turns: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+        for text, row in zip(texts, turns, strict=True):
+            limits.pop(text, None)
+            pieces: list[str] = []
+            share = row["chars"] / max(len(plain_call(text, pieces.append)), 1)
+            limits[text] = max(1, math.ceil(len(pieces) * share)) if share < 1 else _MAX_REPLY_TOKENS
+        return _measure(policy, plain_call, texts)
+
+    rounds = [(turns := _measure(policy, turn, texts), measured_plain_calls(turns)) for _ in range(2)]
     ours = [min(pair, key=lambda row: row["seconds"]) for pair in zip(*(row[0] for row in rounds), strict=True)]
     plain = [min(pair, key=lambda row: row["seconds"]) for pair in zip(*(row[1] for row in rounds), strict=True)]
     found: Figures = {"turns": len(texts)}

@@ -32,8 +32,8 @@ QUESTIONS_NOTE = (
     "without media; seconds are without perception, whose results are cached."
 )
 COST_NOTE = (
-    "Medians over turns of text. A plain call is a system message of one sentence and the text; its seconds and "
-    "written tokens are scaled to the length of the agent's reply. Seconds on the clock suffer from other work on "
+    "Medians over turns of text. A plain call is a system message of one sentence and the text; it is stopped at the "
+    "length of the agent's reply, and what then differs is scaled. Seconds on the clock suffer from other work on "
     "the machine; modelled seconds are those of a model that reads 500 and writes 15 tokens a second, without a "
     "prefix cache. CPU seconds do not. Turns, then plain calls, are measured one after the other, twice, so that a "
     "policy that keeps its cache finds the beginning of its prompt there; the faster of the two counts."
