@@ -27,7 +27,7 @@ help:
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \
-	  f"OmniSense needs Python 3.11 to 3.13, and $(PYTHON) is {v.major}.{v.minor}. Try: make PYTHON=python3.12 ...")'
+	  f"OmniSense needs Python 3.11 to 3.13, and $(PYTHON) is {v.major}.{v.minor}. Try: make PYTHON=python3.13 ...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "No virtual environment: install python3-venv, or run: make PYTHON=/path/to/python ..."; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]' -c constraints.txt

@@ -77,6 +77,8 @@ def _show(summary: AnnotationSummary, output: Path) -> None:
     for title, rows in (("questions", summary.questions), ("training rows", summary.training)):
         listed = ", ".join(f"{key} {n}" for key, n in rows.items())
         click.echo(f"{title}: {sum(rows.values())}{f' ({listed})' if listed else ''}")
+    if counts.people and not sum(summary.questions.values()):
+        click.echo("no image of the test split gave a question: give more images, or a larger --test-fraction")
     for reason, n in summary.dropped.items():
         click.echo(f"dropped: {n} x {reason}")
     for name in summary.missing:

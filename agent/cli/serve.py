@@ -122,5 +122,4 @@ def serve_command(
             serve_on_ray(make_agent, make_voice, settings, cluster, ready)
             return
         loaded, speaker = make_agent(), make_voice()
-        print_status(f"serving on http://{host}:{port} (Ctrl-C ends it)")
-        serve(loaded, settings, speaker)
+        serve(loaded, settings, speaker, partial(print_status, f"serving on http://{host}:{port} (Ctrl-C ends it)"))

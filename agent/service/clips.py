@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from omnisense.agent.service.access import owner_of, service_of
+from omnisense.agent.service.errors import ServiceError
 from omnisense.agent.service.service import Service
 from omnisense.agent.service.timeline_view import timeline_view
 
@@ -42,6 +43,8 @@ async def upload(
     name: Annotated[str, Query(max_length=1000, description="of the file, to show")] = "clip",
 ) -> Any:
     """Upload a clip: the body is the file itself. Its perception begins at once; see ``/v1/clips/{id}/events``."""
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise ServiceError(415, "the body is a form: send the file itself (curl --data-binary @clip.mp4)", "not_a_file")
     uploaded = await service.clips.receive(owner, name, request.stream())
     try:
         job = service.queue.submit(owner, lambda: service.clips.perceive(owner, uploaded))

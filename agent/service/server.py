@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -53,16 +54,30 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)  # type: ignore[arg-type]
 
 
-def serve(agent: Agent, settings: ServiceSettings, voice: Voice | None = None) -> None:
+def serve(
+    agent: Agent,
+    settings: ServiceSettings,
+    voice: Voice | None = None,
+    on_bound: Callable[[], None] | None = None,
+) -> None:
     """Serve an agent until the process is told to end (SIGINT, SIGTERM).
+
+    Args:
+        agent: that answers.
+        settings: who may use the service, and how much of it.
+        voice: of live sessions; None: their replies are text.
+        on_bound: called once the address is taken, before the models are loaded.
 
     Raises:
         InputError: the settings would let strangers in, or the address is in use.
     """
     server = Server(agent, settings, voice)
     try:
-        server.run()
+        bound = server.config.bind_socket()
     except SystemExit as error:  # uvicorn has logged why
         raise InputError(
             f"the service cannot listen on {settings.host}:{settings.port}", "Choose another --port or --host."
         ) from error
+    if on_bound is not None:
+        on_bound()
+    server.run(sockets=[bound])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omnisense import models
-from omnisense.errors import InputError
+from omnisense.errors import InputError, ModelError
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Policy
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
@@ -41,7 +41,7 @@ def load_policy(
         on_progress: receives one line per step when the model has to be fetched; by default they are logged.
 
     Raises:
-        ModelError: no such model or adapter, or it cannot be fetched.
+        ModelError: no such model or adapter, it cannot be fetched, or a file is no GGUF file.
         InputError: the name is malformed, a modality is unknown, or an adapter is given for a GGUF model, or a model
             argument is unknown or does not fit the kind of model.
     """
@@ -95,5 +95,14 @@ def _checked(arguments: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _is_gguf(found: Path) -> bool:
-    """Return whether a model is a GGUF file, or a folder that holds no other form of it."""
-    return found.is_file() or (any(found.glob("*.gguf")) and not (found / "config.json").exists())
+    """Return whether a model is a GGUF file, or a folder that holds no other form of it.
+
+    Raises:
+        ModelError: it is a file of another kind.
+    """
+    if not found.is_file():
+        return any(found.glob("*.gguf")) and not (found / "config.json").exists()
+    with found.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise ModelError("it is not a GGUF file", "Give a GGUF file, or the folder of a Hugging Face model.", found)
+    return True

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from omnisense.agent.cli.main import cli
+from omnisense.agent.service.settings import read_api_keys
 from omnisense.benchmarks.harness.records import read_records
 from omnisense.benchmarks.sample_data import write_samples
 from tests.conftest import REPOSITORY
@@ -41,7 +42,7 @@ def accept(arguments):
 def test_the_image_does_not_run_as_root_and_reports_its_health():
     stages = [line.split()[-1] for line in instructions("FROM")]
     assert stages == ["build", "cpu", "gpu"]
-    assert {line.split()[0] for line in instructions("FROM")} == {"python:3.12-slim-bookworm", "cpu"}
+    assert {line.split()[0] for line in instructions("FROM")} == {"python:3.13-slim-bookworm", "cpu"}
     assert instructions("USER") == ["10001:10001"]  # a number, which a host can check without the image
     assert "useradd --create-home --uid 10001" in DOCKERFILE
     assert DOCKERFILE.index("\nUSER ") < DOCKERFILE.index("\nENTRYPOINT ")
@@ -74,6 +75,22 @@ def test_the_compose_file_names_what_exists():
     accept(["serve", *serve["command"]])
     scraped = yaml.safe_load((DEPLOY / "prometheus.yml").read_text("utf-8"))["scrape_configs"][0]
     assert scraped["static_configs"][0]["targets"] == ["omnisense:8000"]
+
+
+@pytest.mark.subprocess
+def test_the_page_makes_the_secrets_that_the_compose_file_reads(tmp_path):
+    page = (REPOSITORY / "docs" / "install.md").read_text("utf-8")
+    [block] = [code for code in re.findall(r"```sh\n(.*?)```", page, re.S) if "docker compose" in code]
+    lines = [line for line in block.splitlines() if not line.startswith(("cd ", "sudo ", "docker "))]
+    subprocess.run(["bash", "-euc", "\n".join(lines)], cwd=tmp_path, check=True)
+    secrets = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["secrets"]
+    names = {Path(secret["file"]).name for secret in secrets.values()}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert set(read_api_keys(tmp_path / "api_keys")) == {"prometheus", "ana"}
+    assert (tmp_path / "pgpass").read_text().split(":")[-1] == (tmp_path / "postgres_password").read_text()
+    for ignoring in (".dockerignore", ".gitignore"):
+        ignored = (REPOSITORY / ignoring).read_text().replace("/deploy", "deploy").split()
+        assert {f"deploy/{name}" for name in names} <= set(ignored)
 
 
 @pytest.mark.parametrize("name", ["evaluate.slurm", "train.slurm"])

@@ -1,6 +1,7 @@
 """A server that is killed, clients that leave, and a server that ends while turns arrive."""
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,9 @@ import openai
 import pytest
 import websockets.exceptions
 
+from omnisense.agent.service.server import serve
+from omnisense.agent.service.settings import ServiceSettings
+from omnisense.errors import InputError
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from tests.agent.service.conftest import scripted_agent
 from tests.agent.service.test_realtime import connect, drain, say, until_true
@@ -276,3 +280,12 @@ def test_a_cancelled_request_gives_its_place_back():
     done = []
     asyncio.run(run())
     assert done == [1]
+
+
+def test_an_address_in_use_is_said_before_models_are_loaded():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        bound = []
+        with pytest.raises(InputError, match=f"cannot listen on 127.0.0.1:{port}"):
+            serve(scripted_agent(), ServiceSettings(port=port), on_bound=lambda: bound.append(True))
+    assert not bound

@@ -62,7 +62,9 @@ def test_upload_that_is_no_clip_leaves_nothing(start, tmp_path):
     html = b"<html><script>alert(1)</script></html>"
     with start(scripted_agent(), uploads=tmp_path) as service:
         answer = httpx.post(f"{service.url}/v1/clips", content=html)
+        form = httpx.post(f"{service.url}/v1/clips", files={"file": ("clip.mp4", html)})  # as curl -F sends it
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "media_error")
+    assert (form.status_code, form.json()["error"]["code"]) == (415, "not_a_file")
     assert not list(tmp_path.glob("*/*"))
 
 

@@ -131,6 +131,8 @@ def test_models_that_cannot_be_used(folder, tmp_path, monkeypatch):
     (tmp_path / "a.gguf").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="not a GGUF file"):
         GgufPolicy(tmp_path / "a.gguf").load()
+    with pytest.raises(ModelError, match="not a GGUF file"):  # said before a turn begins
+        load_policy(str(tmp_path / "a.gguf"))
     whole = (folder / "tiny.gguf").read_bytes()
     (tmp_path / "a.gguf").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match="cannot load it"):
