@@ -16,17 +16,23 @@ FACES = {"joy": "smiles", "sadness": "lowers the eyes", "fear": "leans in", "ang
 
 
 def start_service():
-    """Start a service as `omnisense serve --port 0` does."""
+    """Start a service as `omnisense serve --port 0` does; return its address, and what ends it."""
     from omnisense import Agent, LoopSettings, Persona
     from omnisense.agent.service.server import Server
     from omnisense.agent.service.settings import ServiceSettings
 
     innkeeper = LoopSettings(persona=Persona(name="Mira the innkeeper", tone="hearty", max_sentences=2))
     server = Server(Agent(memory=None, settings=innkeeper), ServiceSettings(port=0))
-    threading.Thread(target=server.run, daemon=True).start()
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
     while not server.started:
         time.sleep(0.05)
-    return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", server
+
+    def stop():
+        server.should_exit = True
+        thread.join()
+
+    return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", stop
 
 
 def wait_until_ready(url, seconds=600):
@@ -41,7 +47,7 @@ def wait_until_ready(url, seconds=600):
         time.sleep(0.2)
 
 
-url, server = (sys.argv[1], None) if len(sys.argv) > 1 else start_service()
+url, stop = (sys.argv[1], lambda: None) if len(sys.argv) > 1 else start_service()
 wait_until_ready(url)
 client = OpenAI(base_url=f"{url}/v1", api_key="none")
 with client.realtime.connect(model="omnisense") as connection:
@@ -60,5 +66,4 @@ with client.realtime.connect(model="omnisense") as connection:
                 break
             elif event.type == "error":
                 raise SystemExit(event.error.message)
-if server:
-    server.should_exit = True
+stop()

@@ -25,7 +25,7 @@ from omnisense.agent.cli.main import cli
 ROOT = Path(__file__).resolve().parents[1]
 PRINTING = (
     ROOT / "docs" / "how_a_reply_is_made.md",
-    *(ROOT / "examples" / f"{name}.py" for name in ("companion", "meeting_mood", "annotate_folder")),
+    *(ROOT / "examples" / f"{name}.py" for name in ("companion", "meeting_mood", "annotate_folder", "game_character")),
     *(ROOT / "examples" / f"{name}.py" for name in ("evaluate_with_budget", "own_reward")),
 )
 SAID = "I passed my exam!\nMy name is Ana.\n"  # to an example that listens
