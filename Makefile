@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := build/tools/bin
 MATRIX ?= 3.11 3.12 3.13
-# Two processes: each holds models of its own, up to 4 GB. A file stays in one, for the sake of what its tests share.
-PARALLEL ?= -n 2 --dist loadfile
+# For pytest, such as PARALLEL='-n 2 --dist loadfile': two processes, with models of their own each.
+PARALLEL ?=
 FAST := not (models or networks or shared or slow or subprocess)
 
 .PHONY: help install models demo test test-fast test-all test-matrix lint docs speed dist release clean
