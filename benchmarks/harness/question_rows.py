@@ -195,7 +195,8 @@ def lettered_options(options: Any) -> tuple[str, ...]:
         raise RowError("impossible answer", "there are no options to choose from")
     texts = [str(option).strip() for option in options]
     named = [strip_letter(text) != text and text.lstrip("([")[:1] == chr(65 + i) for i, text in enumerate(texts)]
-    if all(named) or not any(named):
+    others = any(strip_letter(text) != text and not is_named for text, is_named in zip(texts, named, strict=True))
+    if not (any(named) and others):
         return tuple(text if is_named else f"{chr(65 + i)}. {text}" for i, (text, is_named) in
                      enumerate(zip(texts, named, strict=True)))  # fmt: skip
     heads = ", ".join(text[:2] for text in texts)

@@ -4,6 +4,7 @@ The second implementation is written from the descriptions of the rules, in anot
 compared with what its authors' own scripts gave for 8,000 replies (``humansense/test_official_score.py``).
 """
 
+import json
 import math
 import random
 import re
@@ -12,13 +13,20 @@ from collections import Counter
 import pytest
 
 from omnisense.benchmarks.dailyomni import official_score as daily
+from omnisense.benchmarks.dailyomni.suite import TASKS
 from omnisense.benchmarks.emobench import official_score as emobench
 from omnisense.benchmarks.emobench.sets import EMOTIONS, INTENTS
 from omnisense.benchmarks.harness import problem_rows
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.prompting import PromptSettings, text_only
+from omnisense.benchmarks.harness.records import read_records
+from omnisense.benchmarks.harness.run import RunSettings, run
+from omnisense.benchmarks.harness.suite import ModelUnderTest
+from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.benchmarks.harness.text_metrics import bleu, rouge_l
 from omnisense.benchmarks.herm import official_score as herm
 from omnisense.benchmarks.omnibench import official_score as omnibench
+from omnisense.benchmarks.suites import get_suite
 from omnisense.benchmarks.worldsense import official_score as worldsense
 from omnisense.perception.geometry import from_xywh
 from omnisense.reasoning.answers import boxes
@@ -149,6 +157,37 @@ def test_daily_omni():
         scores.append(daily.score_reply(reply, gold))
         assert scores[-1] == daily_reference(reply, gold), (reply, gold)
     assert 0.1 < sum(scores) / N < 0.5
+
+
+def test_all_of_daily_omni_without_its_media(tmp_path):
+    """A file as large and in the form of the published one: nothing is dropped, and replies score by the rule."""
+    rng = random.Random(8)
+    types = [name for name, n in TASKS.items() for _ in range(n)]
+    said = ["B", "b. because", "Definitely C", "assistant\nD", "(A)", "none", "A "]
+    rows = [
+        {"Question": f"Question {i}?", "Choice": [f"{letter}. choice {letter}{i}" for letter in "ABCD"],
+         "Answer": rng.choice("ABCD"), "Explaination": "-", "video_id": f"video_{i % 684}", "Type": types[i],
+         "video_category": "Entertainment", "video_duration": "30s" if i < 647 else "60s",
+         "content_parent_category": "Entertainment", "content_fine_category": "Game Reviews"}
+        for i in range(1197)
+    ]  # fmt: skip
+    rows[5]["Choice"][2] = "a choice without its letter"
+    (tmp_path / "qa.json").write_text(json.dumps(rows))
+    script = tmp_path / "replies.json"
+    script.write_text(json.dumps({"replies": said}))
+    suite = get_suite("daily-omni")
+    dataset = suite.load(tmp_path, ModelUnderTest())
+    assert len(dataset.samples) == 1197
+    assert dataset.is_official
+    assert not any(sample.why_not(media=False) for sample in dataset.samples)
+    settings = RunSettings(suite, SystemSettings(policy=f"scripted:{script}"), text_only(PromptSettings()),
+                           output=tmp_path / "run")  # fmt: skip
+    run(settings, dataset)
+    records = read_records(tmp_path / "run")
+    assert len(records) == 1197
+    assert {r.status for r in records} == {"answered"}
+    assert all(r.official == daily_reference(r.reply, r.gold) for r in records)
+    assert {r.reply for r in records} == set(said)
 
 
 # --- WorldSense -----------------------------------------------------------------------------------------------------
