@@ -12,7 +12,10 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TextIO
+
+from omnisense.errors import ModelError
 
 _STDERR = 2
 _TRACING_VARIABLES = tuple(  # every name under which langsmith looks (``langsmith.utils.tracing_is_enabled``)
@@ -152,20 +155,47 @@ class _WithoutVadNotice(io.TextIOBase):
         self._stream.flush()
 
 
+def refuse_model_code(folder: Path) -> None:
+    """Refuse a model's folder with code that transformers would run.
+
+    From version 4.54 on, ``from_pretrained`` imports ``custom_generate/generate.py`` of a local folder, whatever
+    ``trust_remote_code`` says (``transformers/generation/utils.py``).
+
+    Raises:
+        ModelError: there is such code.
+    """
+    if (folder / "custom_generate").exists():
+        raise ModelError(
+            "the model's folder holds code of its own (custom_generate)",
+            "Remove that folder if you know the model; OmniSense runs no code that comes with a model.",
+            folder,
+        )
+
+
 def disable_telemetry() -> None:
     """Keep the libraries from reporting usage over the network.
 
     The package calls this when it is imported: the variables are read when the libraries are imported, and switching
     off afterwards comes too late. A variable that is set already is kept. pyannote.audio 4 sends metrics
     (``pyannote/audio/telemetry``), onnxruntime 1.32 telemetry with a device id that it stores on disk, and
-    huggingface_hub tells the hub about the environment. LangSmith traces LangGraph's runs, prompts included, only where
-    the environment requests it. With ``OMNISENSE_OFFLINE`` none of them does, whatever the environment says.
+    huggingface_hub tells the hub about the environment; Ray and vLLM report usage, and W&B its own errors.
+    LangSmith traces LangGraph's runs, prompts included, only where the environment requests it. With
+    ``OMNISENSE_OFFLINE`` none of them does, whatever the environment says, and W&B keeps its runs on this machine.
     """
-    off = {"PYANNOTE_METRICS_ENABLED": "0", "ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    off = {
+        "PYANNOTE_METRICS_ENABLED": "0",
+        "ORT_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "VLLM_NO_USAGE_STATS": "1",
+        "WANDB_ERROR_REPORTING": "false",
+    }
     for name, value in off.items():
         os.environ.setdefault(name, value)
     if os.environ.get("OMNISENSE_OFFLINE"):
-        os.environ.update(off | dict.fromkeys(_TRACING_VARIABLES, "false") | {"HF_HUB_OFFLINE": "1"})
+        os.environ.update(
+            off | dict.fromkeys(_TRACING_VARIABLES, "false") | {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline"}
+        )
 
 
 def set_library_defaults() -> None:

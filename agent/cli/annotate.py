@@ -72,15 +72,15 @@ def annotate_command(images: Path, output: Path, as_json: bool, **options: Any) 
 
 def _show(summary: AnnotationSummary, output: Path) -> None:
     counts = summary.counts
-    click.echo(f"{counts.people} people in {counts.images_with_people} of {counts.images} images")
-    click.echo("people with: " + ", ".join(f"{key} {n}" for key, n in summary.people_with.items()))
+    print_text(f"{counts.people} people in {counts.images_with_people} of {counts.images} images")
+    print_text("people with: " + ", ".join(f"{key} {n}" for key, n in summary.people_with.items()))
     for title, rows in (("questions", summary.questions), ("training rows", summary.training)):
         listed = ", ".join(f"{key} {n}" for key, n in rows.items())
-        click.echo(f"{title}: {sum(rows.values())}{f' ({listed})' if listed else ''}")
+        print_text(f"{title}: {sum(rows.values())}{f' ({listed})' if listed else ''}")
     if counts.people and not sum(summary.questions.values()):
-        click.echo("no image of the test split gave a question: give more images, or a larger --test-fraction")
+        print_text("no image of the test split gave a question: give more images, or a larger --test-fraction")
     for reason, n in summary.dropped.items():
-        click.echo(f"dropped: {n} x {reason}")
+        print_text(f"dropped: {n} x {reason}")
     for name in summary.missing:
         print_text(f"missing: {name}")
-    click.echo(f"written to {output / 'viewer.html'}", err=True)
+    print_text(f"written to {output / 'viewer.html'}", err=True)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from omnisense.agent.cli.options import ADAPTER, JSON, PerceptionOptions, perception_options, print_json, print_status
+from omnisense.agent.cli.options import (
+    ADAPTER,
+    JSON,
+    PerceptionOptions,
+    perception_options,
+    print_json,
+    print_status,
+    print_text,
+)
 
 
 @click.command("calibrate")
@@ -70,11 +78,11 @@ def calibrate_command(
     for decision, weights in profile.weights.items():
         stated = profile.stated_weights(decision)
         fitted = [f"{name} {weight:.2f}" for name, weight in weights.items() if name not in stated]
-        click.echo(f"{decision}: fitted weights {', '.join(fitted)}")
+        print_text(f"{decision}: fitted weights {', '.join(fitted)}")
         if stated:
             told = ", ".join(f"{name} {weight:.2f}" for name, weight in stated.items())
-            click.echo(f"{decision}: stated, not fitted, since no row tells of them: {told}")
+            print_text(f"{decision}: stated, not fitted, since no row tells of them: {told}")
     for task, accuracy in profile.accuracy.items():
         figures = ", ".join(f"{name} {value:.3f}" for name, value in accuracy.items() if name != "n")
-        click.echo(f"{task}: held-out accuracy of {accuracy['n']:.0f}: {figures}")
-    click.echo(f"the policy {'leads' if profile.leads else 'is guided'}; written to {path}", err=True)
+        print_text(f"{task}: held-out accuracy of {accuracy['n']:.0f}: {figures}")
+    print_text(f"the policy {'leads' if profile.leads else 'is guided'}; written to {path}", err=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omnisense.agent.cli.evaluation_options import check_published_wording, evaluation_options, run_settings
-from omnisense.agent.cli.options import print_text
+from omnisense.agent.cli.options import print_json, print_text
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.dataset import Dataset
@@ -69,7 +69,7 @@ def _print_suites(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        click.echo("  ".join([*cells, row[3]]))
+        print_text("  ".join([*cells, row[3]]))
     ctx.exit()
 
 
@@ -104,7 +104,7 @@ def _evaluate(suite: Suite, validate: bool, as_json: bool, given: Mapping[str, A
         check_published_wording(settings, dataset)
     shows_media = settings.prompting.media
     if blocked := sum(1 for s in dataset.samples if s.why_not(shows_media)):
-        click.echo(
+        print_text(
             f"{blocked} questions are invalid and become error records; run --validate for the reasons", err=True
         )
     _run_and_report(settings, dataset, as_json, given["log_to"])
@@ -136,7 +136,7 @@ def _print_validation(suite: Suite, dataset: Dataset, as_json: bool) -> None:
             for (level, task), (n, bad) in sorted(counts.items())
         ]
         problems = [{"where": p.where, "kind": p.kind, "what": p.what} for p in dataset.problems]
-        click.echo(
+        print_text(
             json.dumps(
                 {"tasks": tasks, "problems": problems, "fingerprint": dataset.fingerprint, "notes": dataset.notes}
             )
@@ -146,11 +146,11 @@ def _print_validation(suite: Suite, dataset: Dataset, as_json: bool) -> None:
         for (_, task), (n, bad) in sorted(counts.items()):
             of = f" of {size}" if (size := suite.task_sizes.get(task)) else ""
             blocked = f", {bad} cannot be asked" if bad else ""
-            click.echo(f"{_task_label(task, suite, spec):<46} {n:>5}{of} questions{blocked}")
+            print_text(f"{_task_label(task, suite, spec):<46} {n:>5}{of} questions{blocked}")
         of = f" of {sum(suite.task_sizes.values())}" if suite.task_sizes else ""
-        click.echo(f"{'all':<46} {len(dataset.samples):>5}{of} questions")
+        print_text(f"{'all':<46} {len(dataset.samples):>5}{of} questions")
         for note in dataset.notes:
-            click.echo(note)
+            print_text(note)
         for problem in dataset.problems:
             print_text(f"{problem.where}: {problem.kind}: {problem.what}", err=True)
     if any(problem.kind != "other task" for problem in dataset.problems):
@@ -176,15 +176,18 @@ def _run_and_report(settings: RunSettings, dataset: Dataset, as_json: bool, log_
     if not (folder / "manifest.json").is_file():  # stopped before anything began
         exit_now(130)
     summary = write_report(folder, report_spec_for([folder]))
-    click.echo(json.dumps(summary, ensure_ascii=False) if as_json else (folder / "report.md").read_text("utf-8"))
-    click.echo(f"written to {folder / 'report.html'}", err=True)
+    if as_json:
+        print_json(summary)
+    else:
+        print_text((folder / "report.md").read_text("utf-8"))
+    print_text(f"written to {folder / 'report.html'}", err=True)
     if interrupted:
-        click.echo("interrupted; run the same command to continue from here", err=True)
+        print_text("interrupted; run the same command to continue from here", err=True)
         exit_now(130)
     if log_to:
         log_scores(log_to, folder, summary)
     if summary["counts"]["errors"]:
-        click.echo(f"{summary['counts']['errors']} questions ended in errors; --retry-errors asks them again", err=True)
+        print_text(f"{summary['counts']['errors']} questions ended in errors; --retry-errors asks them again", err=True)
         sys.exit(1)
 
 

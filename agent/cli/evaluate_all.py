@@ -12,6 +12,7 @@ import click
 
 from omnisense.agent.cli.evaluate import exit_now, run_with_progress
 from omnisense.agent.cli.evaluation_options import FOLDER, common_options, run_settings
+from omnisense.agent.cli.options import print_json, print_text
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,11 +39,14 @@ def _evaluate_all(data: Path, suites: str, as_json: bool, **given: Any) -> None:
     output = given["output"] or Path("runs") / "all"
     rows: list[dict[str, Any]] = []
     for name in wanted:
-        click.echo(f"{name}: {folders[name]}", err=True)
+        print_text(f"{name}: {folders[name]}", err=True)
         rows.append(_evaluate_one(get_suite(name), folders[name], output, given))
     _write(output, rows)
-    click.echo(json.dumps(rows, ensure_ascii=False) if as_json else as_table(rows))
-    click.echo(f"written to {output / 'all.md'}", err=True)
+    if as_json:
+        print_json(rows)
+    else:
+        print_text(as_table(rows))
+    print_text(f"written to {output / 'all.md'}", err=True)
     if any(row.get("errors") or row.get("problem") for row in rows):
         sys.exit(1)
 
@@ -70,7 +74,7 @@ def _evaluate_one(suite: Suite, folder: Path, output: Path, given: Mapping[str, 
         exit_now(130)
     summary = write_report(run_folder, report_spec_for([run_folder]))
     if interrupted:
-        click.echo("interrupted; run the same command to continue from here", err=True)
+        print_text("interrupted; run the same command to continue from here", err=True)
         exit_now(130)
     if given["log_to"]:
         log_scores(given["log_to"], run_folder, summary)

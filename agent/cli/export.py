@@ -10,6 +10,7 @@ import click
 
 from omnisense.agent.cli.evaluate import SuiteGroup
 from omnisense.agent.cli.evaluation_options import FOLDER, PATH, suite_option
+from omnisense.agent.cli.options import print_text
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.suite import Suite
@@ -28,10 +29,10 @@ def _lmms_eval_command(suite: Suite) -> click.Command:
         prompting = PromptSettings(audio=audio, separate_audio=audio, think=think)
         asked = without_media(prompting) if text_only else prompting
         task = export_lmms_eval(dataset, asked, output, max_new_tokens)
-        click.echo(f"{task.questions} questions written to {task.path}")
+        print_text(f"{task.questions} questions written to {task.path}")
         if task.left_out:
-            click.echo(f"{task.left_out} left out: they cannot be asked, or show a window of a longer file", err=True)
-        click.echo(f"lmms_eval --include_path {output} --tasks {task.path.stem} ...", err=True)
+            print_text(f"{task.left_out} left out: they cannot be asked, or show a window of a longer file", err=True)
+        print_text(f"lmms_eval --include_path {output} --tasks {task.path.stem} ...", err=True)
 
     for option in reversed(
         [
@@ -58,7 +59,7 @@ def _run_command(name: str, about: str) -> Callable[[Callable[..., Path]], click
 
     def decorate(write: Callable[..., Path]) -> click.Command:
         def export(run: Path, output: Path) -> None:
-            click.echo(f"written to {write(run, output)}")
+            print_text(f"written to {write(run, output)}")
 
         run_argument = click.argument("run", type=FOLDER)
         return click.command(name, help=about)(run_argument(_OUTPUT(export)))
@@ -103,7 +104,7 @@ def model_card_command(runs: tuple[Path, ...], card: Path, name: str) -> None:
 
     summaries = [summarize(*load_run(run), report_spec_for([run])) for run in runs]
     add_to_card(card, name, summaries)
-    click.echo(f"written to {card}")
+    print_text(f"written to {card}")
 
 
 @click.group(name="export")

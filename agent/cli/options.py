@@ -220,8 +220,8 @@ def print_text(text: str, err: bool = False) -> None:
 
 
 def print_status(line: str) -> None:
-    """Print a status line on standard error."""
-    click.echo(line, err=True)
+    """Print a status line on standard error, without control characters."""
+    print_text(line, err=True)
 
 
 def make_console() -> Console:

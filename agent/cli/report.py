@@ -11,6 +11,7 @@ import click
 
 from omnisense.agent.cli.evaluate import SuiteGroup
 from omnisense.agent.cli.evaluation_options import FOLDER, PATH
+from omnisense.agent.cli.options import print_json, print_text
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,14 +46,14 @@ def report(runs: tuple[Path, ...], compare: bool, leaderboard: bool, output: Pat
         else [write_report(r, report_spec_for([r])) for r in runs]
     )
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        print_json(found)
     elif compare:
-        click.echo((output / "comparison.md").read_text("utf-8"))
-        click.echo(f"written to {output / 'comparison.html'}")
+        print_text((output / "comparison.md").read_text("utf-8"))
+        print_text(f"written to {output / 'comparison.html'}")
     else:
         for folder in runs:
-            click.echo((folder / "report.md").read_text("utf-8"))
-            click.echo(f"written to {folder / 'report.html'}")
+            print_text((folder / "report.md").read_text("utf-8"))
+            print_text(f"written to {folder / 'report.html'}")
 
 
 def _leaderboard(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
@@ -62,8 +63,11 @@ def _leaderboard(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
 
     summaries = [(run, summarize(*load_run(run), report_spec_for([run]))) for run in runs]
     boards = write_leaderboard(summaries, output)
-    click.echo(json.dumps(boards, ensure_ascii=False) if as_json else as_markdown(boards))
-    click.echo(f"written to {output / 'leaderboard.html'}", err=True)
+    if as_json:
+        print_json(boards)
+    else:
+        print_text(as_markdown(boards))
+    print_text(f"written to {output / 'leaderboard.html'}", err=True)
 
 
 def _score_command(suite: Suite) -> click.Command | None:
@@ -78,11 +82,11 @@ def _score_command(suite: Suite) -> click.Command | None:
     def score(official_results: Path, model: str, think: bool) -> None:
         """Print what the authors' scoring script computes, as JSON."""
         statistics, faults = score_results(official_results, model, think)
-        click.echo(json.dumps(statistics, indent=4))
+        print_text(json.dumps(statistics, indent=4))
         for fault in faults[:20]:
-            click.echo(f"the authors' script stops at {fault}; counted as wrong here", err=True)
+            print_text(f"the authors' script stops at {fault}; counted as wrong here", err=True)
         if faults:
-            click.echo(f"{len(faults)} such rows", err=True)
+            print_text(f"{len(faults)} such rows", err=True)
             sys.exit(1)
 
     return score

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from omnisense.agent.cli.options import ADAPTER
+from omnisense.agent.cli.options import ADAPTER, print_text
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def train_data(
         name, source, output, limit=limit, seed=seed, policy=policy, adapter=adapter, num_attempts=num_attempts,
         on_progress=print_progress,
     )  # fmt: skip
-    click.echo(f"{rows.num_rows} rows in {rows.file} ({rows.note})")
+    print_text(f"{rows.num_rows} rows in {rows.file} ({rows.note})")
 
 
 @train_group.command("calibrate-judge")
@@ -219,7 +219,7 @@ def train_calibrate_judge(epitome: Path, policy: str, output: Path, limit: int, 
             f"{mechanism}: rank correlation {agreement.rank_correlation:+.2f}, accuracy {agreement.accuracy:.2f} "
             f"(always the commonest level: {agreement.commonest_level:.2f})"
         )
-    click.echo(f"written to {output}; measured on {card.pairs_held_out} held-out pairs", err=True)
+    print_text(f"written to {output}; measured on {card.pairs_held_out} held-out pairs", err=True)
 
 
 def _tracker(log_to: str | None) -> tuple[str, ...]:
@@ -282,9 +282,9 @@ def _print_summary(summary: RunSummary | CurriculumSummary | None, folder: Path,
         return
     for key in ("reward", "loss"):
         if curve := summary.last_log.curves.get(key):
-            click.echo(f"{key}: {curve.first:.3f} in the first tenth of the steps, {curve.last:.3f} in the last")
+            print_text(f"{key}: {curve.first:.3f} in the first tenth of the steps, {curve.last:.3f} in the last")
     if summary.comparison:
         for pair in summary.comparison.pairs:
-            click.echo(pair.describe())
-        click.echo(f"comparison: {folder / 'comparison' / 'comparison.html'}", err=True)
-    click.echo(f"run folder: {folder}", err=True)
+            print_text(pair.describe())
+        print_text(f"comparison: {folder / 'comparison' / 'comparison.html'}", err=True)
+    print_text(f"run folder: {folder}", err=True)

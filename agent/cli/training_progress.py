@@ -10,10 +10,11 @@ import datetime
 import time
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers import TrainerCallback
+
+from omnisense.agent.cli.options import print_text
 
 _TITLES = {"reward": "reward", "loss": "loss", "kl": "KL", "unparseable": "unparseable"}
 _LINE_EVERY_S = 30.0
@@ -22,7 +23,7 @@ _SPEED_OVER_S = 1800.0  # rich forgets steps after 30 s, and then knows no time 
 
 def print_progress(line: str) -> None:
     """Print a line of progress."""
-    click.echo(line, err=True)
+    print_text(line, err=True)
 
 
 def time_left(seconds: float, done: int, remaining: int) -> str:

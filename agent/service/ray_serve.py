@@ -167,7 +167,6 @@ def _cluster(settings: RaySettings) -> Iterator[None]:
     """Join the cluster; one that was started here ends afterwards."""
     import ray
 
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     own = {"num_cpus": max(settings.replicas, os.cpu_count() or 1), "include_dashboard": False}
     try:
         ray.init(

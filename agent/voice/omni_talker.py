@@ -10,6 +10,7 @@ import numpy as np
 
 from omnisense import models
 from omnisense.agent.voice.base import PLAIN, VoiceStyle
+from omnisense.compat import refuse_model_code
 from omnisense.errors import InputError, ModelError
 
 # The talker was trained with this system prompt, and is not spoken of with another (model card of Qwen2.5-Omni).
@@ -59,7 +60,7 @@ class OmniTalkerVoice:
         """
         import torch
 
-        spoken = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        spoken = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         if not spoken:
             return
         with self._lock, torch.random.fork_rng():
@@ -114,14 +115,15 @@ class _Forced:
 def _load(folder: Any, dtype: str, device_map: Any) -> tuple[Any, Any]:
     import transformers
 
+    refuse_model_code(folder)
     try:
-        config = transformers.AutoConfig.from_pretrained(folder)
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
         if not getattr(config, "enable_audio_output", False):
             raise ModelError("the model has no talker", "Give a whole Qwen2.5-Omni.", folder)
         model = transformers.Qwen2_5OmniForConditionalGeneration.from_pretrained(
             folder, dtype=dtype, device_map=device_map
         )
-        return model.eval(), transformers.AutoTokenizer.from_pretrained(folder)
+        return model.eval(), transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"it cannot be loaded ({reason[:200]})", "Give a whole Qwen2.5-Omni.", folder) from error

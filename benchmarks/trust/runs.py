@@ -40,7 +40,7 @@ def kill_evaluations(work: Path, count: int, say: Callable[[str], None]) -> dict
     from omnisense.benchmarks.humansense.loading import load
     from omnisense.benchmarks.humansense.suite import SUITE
 
-    data = load(_write_questions(work / "data"))
+    data = load(write_questions(work / "data"))
     system = SystemSettings(kind="baseline", policy="random", batch_size=5)
 
     def evaluate(output: Path, workers: int) -> None:
@@ -64,7 +64,8 @@ def kill_evaluations(work: Path, count: int, say: Callable[[str], None]) -> dict
     return {"kills": count, "runs": runs, "with lost or doubled answers": wrong}
 
 
-def _write_questions(folder: Path) -> Path:
+def write_questions(folder: Path) -> Path:
+    """Write questions without media in HumanSense's format; return the folder."""
     folder.mkdir()
     rows = [
         {

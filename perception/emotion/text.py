@@ -107,8 +107,8 @@ class SentenceEmbedder:
                 folder,
             ) from error
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder)
-            self._model = AutoModel.from_pretrained(folder).eval()
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            self._model = AutoModel.from_pretrained(folder, trust_remote_code=False).eval()
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"the sentence embedding model cannot be loaded ({str(error).splitlines()[0][:120]})",
@@ -159,7 +159,15 @@ class SentenceEmbedder:
 
     def _layers(self, sentences: list[str]) -> tuple[Any, Any]:
         """Return the hidden states of all layers, (N, T, 384) each, and the mask (N, T, 1) of words."""
-        inputs = self._tokenizer(sentences, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+        # What is spelled like a special token ("[SEP]") is text too: as a token it would hide what stands before it.
+        inputs = self._tokenizer(
+            sentences,
+            padding=True,
+            truncation=True,
+            max_length=MAX_TOKENS,
+            split_special_tokens=True,
+            return_tensors="pt",
+        )
         layers = self._model(**inputs, output_hidden_states=True).hidden_states
         return layers, inputs["attention_mask"][..., None].bool()
 
@@ -237,8 +245,8 @@ class HuggingFaceTextClassifier:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-            self._model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            self._model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False).eval()
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
                 f"the text classifier cannot be loaded ({str(error).splitlines()[0][:120]})",
@@ -255,7 +263,9 @@ class HuggingFaceTextClassifier:
 
         found = []
         for sentence in sentences:
-            inputs = self._tokenizer(sentence, truncation=True, max_length=512, return_tensors="pt")
+            inputs = self._tokenizer(
+                sentence, truncation=True, max_length=512, split_special_tokens=True, return_tensors="pt"
+            )
             with torch.inference_mode():
                 logits = self._model(**inputs).logits[0].float()
             scores = (logits.sigmoid() if self._is_multi_label else logits.softmax(dim=-1)).numpy()

@@ -74,8 +74,8 @@ class HuggingFaceVoiceClassifier:
         from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
         try:
-            self._model = AutoModelForAudioClassification.from_pretrained(folder).eval()
-            self._extractor = AutoFeatureExtractor.from_pretrained(folder)
+            self._model = AutoModelForAudioClassification.from_pretrained(folder, trust_remote_code=False).eval()
+            self._extractor = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
                 f"the audio classification model cannot be loaded ({str(error).splitlines()[0][:120]})",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from omnisense.compat import refuse_model_code
 from omnisense.errors import ModelError
 from omnisense.perception.geometry import clip_xywh, to_xywh
 from omnisense.perception.images.scene import (
@@ -151,8 +152,10 @@ def load_pretrained(name: str, processor: Any, model: Any) -> tuple[Any, Any]:
 
     folder = models.fetch(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    refuse_model_code(folder)
     try:
-        found = processor.from_pretrained(folder), model.from_pretrained(folder).eval().to(device)
+        read = processor.from_pretrained(folder, trust_remote_code=False)
+        found = read, model.from_pretrained(folder, trust_remote_code=False).eval().to(device)
     except (OSError, ValueError, KeyError) as error:
         cause = " ".join(str(error).split())[:200]
         raise ModelError(f"the model cannot be loaded ({cause})", "Give a model of the right kind.", name) from error

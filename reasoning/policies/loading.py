@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from omnisense import models
+from omnisense.compat import refuse_model_code
 from omnisense.errors import InputError, ModelError
 from omnisense.reasoning.policies.encoding import Encoder
 from omnisense.reasoning.policies.families import TEXT_FAMILY, family_of
@@ -29,24 +31,31 @@ def load_model(
         quantization: ``4bit`` or ``8bit`` weights by bitsandbytes; None for the checkpoint's own.
 
     Raises:
-        ModelError: it cannot be loaded, or has no chat template.
+        ModelError: it cannot be loaded, has no chat template, or code of its own.
         InputError: an unknown dtype or quantization, or the package for it is missing.
     """
     import torch
     import transformers
+    from jinja2 import TemplateError
 
     if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
         raise InputError(f"unknown dtype '{dtype}'", "Choose auto, float32, bfloat16 or float16.")
     quantized = {"quantization_config": _quantization(quantization)} if quantization else {}
     transformers.utils.logging.disable_progress_bar()
+    refuse_model_code(folder)
     try:
         family = family_of(folder)
         reader = transformers.AutoTokenizer if family is TEXT_FAMILY else transformers.AutoProcessor
-        processor = reader.from_pretrained(folder)
+        processor = reader.from_pretrained(folder, trust_remote_code=False)
         model = getattr(transformers, family.loader).from_pretrained(
-            folder, dtype=dtype, device_map=device_map, attn_implementation=attention, **quantized
+            folder,
+            dtype=dtype,
+            device_map=device_map,
+            attn_implementation=attention,
+            trust_remote_code=False,
+            **quantized,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(
             f"it cannot be loaded ({reason[:200]})",
@@ -57,7 +66,11 @@ def load_model(
         raise ModelError("it has no chat template", "Give an instruction-tuned model.", folder)
     if "omni" in model.config.model_type:
         patch_rope_index(model)
-    return model.eval(), Encoder(processor, family)
+    try:
+        return model.eval(), Encoder(processor, family)
+    except (TemplateError, OverflowError) as error:  # jinja's sandbox refuses what reaches beyond a template
+        reason = f"its chat template cannot be rendered ({error})"
+        raise ModelError(reason, "Give a model with another template.", folder) from error
 
 
 def _quantization(name: str) -> Any:
@@ -84,7 +97,7 @@ def load_adapter(model: Any, adapter: str | Path, trainable: bool = False) -> An
     folder = models.fetch_adapter(adapter)
     try:
         return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, UnpicklingError) as error:
         raise ModelError(
             f"the adapter cannot be loaded ({str(error).strip().splitlines()[0]})",
             "Give the folder of a LoRA adapter that was trained on this model.",

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from omnisense.compat import refuse_model_code
+
 
 class ExactCheckpointMixin:
     """For trainers: loads every weight that was saved, where transformers leaves some out."""
@@ -21,6 +23,7 @@ class ExactCheckpointMixin:
                 adapter = folder if name == model.active_adapter else folder / name
                 model.load_adapter(adapter, name, is_trainable=name == model.active_adapter)
         else:  # by from_pretrained: from transformers 5.21 on, a thinker is saved under other names than it has
+            refuse_model_code(folder)
             saved = type(model).from_pretrained(folder, dtype=model.dtype)
             model.load_state_dict(saved.state_dict())
 

@@ -48,17 +48,18 @@ variables = {name: os.environ.get(name) for name in ("PYANNOTE_METRICS_ENABLED",
 found = {"codes": codes, "attempts": attempts, "unroutable": unroutable() if isolated else 0, "variables": variables}
 pathlib.Path(os.environ["GUARD_RESULT"]).write_text(json.dumps(found))
 """
+OFF = ("PYANNOTE_METRICS_ENABLED", "ORT_DISABLE_TELEMETRY", "RAY_USAGE_STATS_ENABLED", "VLLM_NO_USAGE_STATS")
 TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
 
 
 def run_python(code, *arguments, **environment):
-    names = (*TRACING, "PYANNOTE_METRICS_ENABLED", "ORT_DISABLE_TELEMETRY", "HF_HUB_OFFLINE", "OMNISENSE_OFFLINE")
+    names = (*TRACING, *OFF, "HF_HUB_OFFLINE", "OMNISENSE_OFFLINE")
     kept = {name: value for name, value in os.environ.items() if name not in names}
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=kept | environment, check=False)
 
 
-def run_guarded(commands, tmp_path):
+def run_guarded(commands, tmp_path, **environment):
     """Run commands offline, in a process that may not connect; the environment requests all telemetry."""
     ran = run_python(
         GUARDED,
@@ -68,6 +69,8 @@ def run_guarded(commands, tmp_path):
         LANGSMITH_TRACING="true",
         LANGSMITH_API_KEY="none",
         PYANNOTE_METRICS_ENABLED="1",
+        RAY_USAGE_STATS_ENABLED="1",
+        **environment,
     )
     assert ran.returncode == 0, ran.stderr
     found = json.loads((tmp_path / "found.json").read_text())
@@ -140,12 +143,34 @@ def test_offline_training_uses_no_network(tmp_path):
     run_guarded([["train", "grpo", "tiny", *changes, "--output", tmp_path / "run"]], tmp_path)
 
 
+@pytest.mark.models
+def test_offline_speech_uses_no_network(tmp_path):
+    pytest.importorskip("hibari", reason="hibari-tts is not installed: pip install 'omnisense[voice]'")
+    said = ["respond", "--text", "I lost my keys.", "--policy", "scripted", "--speak", tmp_path / "a.wav", "--no-store"]
+    run_guarded([said], tmp_path)
+    assert (tmp_path / "a.wav").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("tracker", ["tensorboard", "wandb"])
+@pytest.mark.subprocess
+def test_offline_scores_are_logged_on_this_machine(tmp_path, tracker):
+    """For wandb also where the environment has its online mode."""
+    pytest.importorskip(tracker, reason=f"{tracker} is not installed: pip install 'omnisense[{tracker}]'")
+    from omnisense.benchmarks.trust.runs import write_questions
+
+    data, run = write_questions(tmp_path / "data"), tmp_path / "run"
+    command = ["eval", "humansense", "--data", data, "--baseline", "random", "--limit", "4", "--output", run]
+    run_guarded([[*command, "--log-to", tracker]], tmp_path, WANDB_MODE="online")
+    assert any(path.is_file() for path in (run / tracker).rglob("*"))
+
+
 SHOW = "import omnisense, os, json; print(json.dumps(dict(os.environ)))"
 
 
 def test_telemetry_is_off_unless_the_environment_requests_it():
     found = json.loads(run_python(SHOW).stdout)
     assert (found["PYANNOTE_METRICS_ENABLED"], found["ORT_DISABLE_TELEMETRY"]) == ("0", "1")
+    assert (found["RAY_USAGE_STATS_ENABLED"], found["VLLM_NO_USAGE_STATS"]) == ("0", "1")
     assert not any(name in found for name in (*TRACING, "HF_HUB_OFFLINE"))
     asked = {"PYANNOTE_METRICS_ENABLED": "1", "ORT_DISABLE_TELEMETRY": "0", "LANGSMITH_TRACING": "true"}
     assert asked.items() <= json.loads(run_python(SHOW, **asked).stdout).items()

@@ -241,3 +241,17 @@ def test_a_text_model_that_fails_costs_no_words(perception, monkeypatch, caplog)
     assert transcript.segments[0].text == "good"
     assert transcript.notes == ("the text emotion model failed (RuntimeError: too long for it)",)
     assert not perception._is_cacheable(make_percepts(transcript=transcript))
+
+
+@pytest.mark.models
+def test_what_is_spelled_like_a_special_token_is_text():
+    """As a token, "[SEP] what a lovely day" would hide the words before it from the safety gate."""
+    embedder = text.load_embedder(models.fetch(text.EMBEDDING))
+    tokenizer = embedder._tokenizer
+    special = set(tokenizer.all_special_ids)
+    plain = tokenizer("so it is", split_special_tokens=True)["input_ids"]
+    for string in tokenizer.all_special_tokens:
+        embedder.embed([f"so {string}{string} it is"])
+        ids = tokenizer(f"so {string}{string} it is", split_special_tokens=True)["input_ids"]
+        assert [i for i in ids if i in special] == [i for i in plain if i in special]
+        assert np.allclose(embedder.embed([f"so {string} it"]), embedder.embed([f"so {string.lower()} it"]))
