@@ -2,8 +2,9 @@
 
 Parts: ``perception`` (figures of the ``perception.json`` that ``omnisense.benchmarks.perception`` wrote), ``attacks``
 (tests, which need a checkout), ``media`` (damaged files), ``risk`` (the safety gate; it needs the sentence embedding),
-and the slow ``chat``, ``writes``, ``perceive``, ``eval``, ``annotate`` and ``pull`` (kills; not on Windows) and
-``turns`` (memory). What earlier runs measured stays in ``trust.json`` beside the report.
+and the slow ones: ``concurrent`` and ``growth`` (conversations), ``chat``, ``writes``, ``perceive``, ``eval``,
+``annotate``, ``pull`` and ``train`` (kills; not on Windows), and ``turns`` (memory). What earlier runs measured stays
+in ``trust.json`` beside the report.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from omnisense.benchmarks.trust import attacks, losses, media, risk, runs
+from omnisense.benchmarks.trust import attacks, losses, media, risk, runs, training
 from omnisense.benchmarks.trust.report import render
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
@@ -24,7 +25,7 @@ from omnisense.files import write_atomically
 _PERCEPTION = Path(__file__).resolve().parents[1] / "results" / "perception.json"
 _FAST, _SLOW = (
     ("perception", "attacks", "media", "risk"),
-    ("chat", "writes", "perceive", "eval", "annotate", "pull", "turns"),
+    ("chat", "concurrent", "growth", "writes", "perceive", "eval", "annotate", "pull", "train", "turns"),
 )
 
 
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=500, help="damaged files")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--turns", type=int, default=5000)
+    parser.add_argument("--postgres", default="", help="address of a database for the part `concurrent`, beside SQLite")
     parser.add_argument("--perception", type=Path, default=_PERCEPTION, help="perception.json")
     parser.add_argument("--output", type=Path, default=Path("trust.md"))
     given = parser.parse_args()
@@ -64,14 +66,22 @@ def _measure(part: str, given: argparse.Namespace) -> dict[str, Any]:
             "media": lambda: media.measure(work, given.files, _say),
             "risk": risk.measure,
             "chat": lambda: losses.kill_chats(work, given.kills, _say),
+            "concurrent": lambda: _concurrent(work, given.postgres),
+            "growth": lambda: losses.growth(work),
             "writes": lambda: losses.kill_writes(work, given.kills, _say),
             "perceive": lambda: losses.kill_perceive(work, given.kills, _say),
             "eval": lambda: runs.kill_evaluations(work, given.kills, _say),
             "annotate": lambda: runs.kill_annotations(work, given.kills, _say),
             "pull": lambda: runs.kill_fetches(work, given.kills, _say),
+            "train": lambda: training.kill_training(work, given.kills, _say),
             "turns": lambda: losses.many_turns(given.turns, _say),
         }
         return measures[part]()
+
+
+def _concurrent(work: Path, postgres: str) -> dict[str, Any]:
+    found = {"SQLite": losses.concurrent_turns(work, 8, 50)}
+    return {**found, "Postgres": losses.concurrent_turns(work, 8, 50, postgres)} if postgres else found
 
 
 def _unseen(path: Path) -> dict[str, Any]:

@@ -18,7 +18,16 @@ ATTACKS = {
     "text that pretends to be another part of a prompt": ["omnisense/test_text.py", "reasoning/loop/test_untrusted.py"],
     "telemetry, tracing and sockets while offline": ["omnisense/test_network.py"],
     "model files that were changed, damaged or cut": ["omnisense/test_models.py"],
-    "weights and databases that hold code": ["perception/test_weights.py", "agent/test_memory.py"],
+    "models, weights and databases that hold code": [
+        "reasoning/policies/test_model_code.py",
+        "perception/test_weights.py",
+        "agent/test_memory.py",
+    ],
+    "words that escape from a page, a report or to the terminal": [
+        "agent/cli/test_render.py",
+        "benchmarks/harness/test_report.py",
+        "benchmarks/herm/test_annotate.py",
+    ],
     "file names that FFmpeg takes for protocols, pipes, playlists": ["perception/media/test_bad_input.py"],
     "files that declare more than they hold, pictures of gigabytes": ["perception/media/test_limits.py"],
     "decoders that hang, crash or fill memory": ["perception/media/test_isolation.py"],

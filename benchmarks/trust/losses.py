@@ -6,10 +6,12 @@ import contextlib
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +136,13 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def run_and_kill(run: Callable[[int], None], after_s: float) -> str:
-    """Run something in a fork of this process, kill it after a while, and return what it wrote to its descriptor."""
+def run_and_kill(run: Callable[[int], None], after_s: float | None) -> str:
+    """Run something in a fork of this process, kill it after a while, and return what it wrote to its descriptor.
+
+    Args:
+        run: receives the descriptor.
+        after_s: when it is killed, unless it has ended; None to let it end.
+    """
     read, write = os.pipe()
     child = os.fork()
     if not child:
@@ -145,14 +152,59 @@ def run_and_kill(run: Callable[[int], None], after_s: float) -> str:
         finally:
             os._exit(1)
     os.close(write)
-    time.sleep(after_s)
-    os.kill(child, signal.SIGKILL)
+    if after_s is not None:
+        time.sleep(after_s)
+        os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     told = b""
     while piece := os.read(read, 1 << 16):
         told += piece
     os.close(read)
     return told.decode()
+
+
+def concurrent_turns(work: Path, workers: int, turns: int, where: str | Path | None = None) -> dict[str, Any]:
+    """Answer turns of one thread by several agents at once; each that returned must be in the history, once.
+
+    Args:
+        work: an empty folder.
+        workers: agents, each with a thread of this process.
+        turns: of each.
+        where: an address of Postgres; by default a SQLite file in the folder.
+    """
+    where = where or work / "conversations.sqlite"
+
+    def talk(worker: int) -> list[str]:
+        said = []
+        with Agent(ScriptedPolicy([_REPLY]), memory=where) as one:
+            for number in range(turns):
+                said.append(f"Turn {number} of worker {worker}.")
+                one.respond(text=said[-1], thread_id="concurrent")
+        return said
+
+    with ThreadPoolExecutor(workers) as pool:
+        returned = [text for said in pool.map(talk, range(workers)) for text in said]
+    with Agent(ScriptedPolicy([_REPLY]), memory=where) as one:
+        kept = [turn.typed for turn in one.history("concurrent")]
+    return {
+        "workers": workers,
+        "turns that returned": len(returned),
+        "lost": len(set(returned) - set(kept)),
+        "doubled": len(kept) - len(set(kept)),
+    }
+
+
+def growth(work: Path, count: int = 500) -> dict[str, Any]:
+    """Answer turns of one thread; return the size of its file, and a turn's median time at first and at the end."""
+    file, took = work / "conversations.sqlite", []
+    with Agent(ScriptedPolicy([_REPLY]), memory=file) as one:
+        for number in range(count):
+            began = time.process_time()
+            one.respond(text=f"It is day {number} and I am tired of the rain.", thread_id="long")
+            took.append(1000 * (time.process_time() - began))
+    size = sum(path.stat().st_size for path in work.glob("conversations.sqlite*") if path.is_file())
+    first, last = (round(statistics.median(part), 1) for part in (took[5:55], took[-50:]))
+    return {"turns": count, "file (MB)": round(size / 1e6, 2), "CPU ms a turn": [first, last]}
 
 
 def many_turns(count: int, say: Callable[[str], None]) -> dict[str, Any]:

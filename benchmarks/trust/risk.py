@@ -13,7 +13,12 @@ from omnisense.reasoning.search import find_embedder
 _LANGUAGES = ("spanish", "french", "german")
 
 
-SETS = {"unseen": "first set", "second-unseen": "second set"}
+SETS = {
+    "third-unseen": "third set",
+    "fourth-unseen": "fourth set",
+    "unseen": "first set",
+    "second-unseen": "second set",
+}
 TARGETS = {
     "explicit and slang": "0.95",
     "implied": "0.85",

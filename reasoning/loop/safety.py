@@ -15,6 +15,7 @@ import functools
 import math
 import re
 import tomllib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,12 +37,12 @@ from omnisense.reasoning.safety.patterns import (
     is_past,
 )
 
-# Probabilities from which a sentence counts, chosen on the split "tune" of the sentences.
-RISK_FROM = 0.6  # from .35, alarms went to ordinary questions and to words that a recognizer had got wrong
+# Probabilities from which a sentence counts, chosen on the splits "tune" and "held-out" of the sentences.
+RISK_FROM = 0.65  # from .35, alarms went to ordinary questions and to words that a recognizer had got wrong
 CONCERN_FROM = 0.35  # counts as distress: no alarm, and no cheerful reply
 _DISTRESS_FROM = 0.6  # of distress and risk together
 _AFTER_RISK, _AFTER_DISTRESS = 0.35, 0.5  # a risk, or distress twice, in the turns before
-_FIGURE_FROM, _OTHER_LANGUAGE_FROM = 0.85, 0.9
+_FIGURE_FROM, _OTHER_LANGUAGE_FROM = 0.85, 0.95
 _SURELY_NONE = 0.15  # below it a sign that is not certain does not count
 _PAST_FROM = 0.35  # below it a sign does not count where the sentence tells of long ago
 _DOUBT_FROM = 0.1  # from here to where a sentence counts, the head is in doubt
@@ -58,6 +59,7 @@ _INJECTION = re.compile(
     r"|<\|?(im_start|system|endoftext)",
     re.IGNORECASE,
 )
+_MARKUP = re.compile(r"\[/?[A-Z]+\]|<\|\w+\|>|</?\w+>")
 _CAREFUL_REPLY = "Thank you for telling me. I want to be careful with you here. What would help you most right now?"
 _CARE = Path(heads.__file__).with_name("care.toml")
 
@@ -69,10 +71,9 @@ def check_input(text: str, earlier: Sequence[str] = ()) -> SafetyFinding:
         text: of this turn.
         earlier: what the person said in earlier turns, the latest last.
     """
-    text = text.replace("\u2019", "'")
     command = _INJECTION.search(text)
     injection = command.group(0) if command else ""
-    sentences = tuple(heads.split_sentences(text))
+    sentences = tuple(heads.split_sentences(_plain(text)))
     scores = heads.score_risk(sentences)
     if scores is None:
         sign = next((sign for sentence in sentences for sign in find_signs(sentence)), None)
@@ -101,7 +102,7 @@ def find_doubt(text: str) -> SafetyFinding | None:
 
     It is for a text in which :func:`check_input` found no risk, and for a second reader.
     """
-    sentences = tuple(heads.split_sentences(text.replace("\u2019", "'")))
+    sentences = tuple(heads.split_sentences(_plain(text)))
     scores = heads.score_risk(sentences) or ()
     rows = [
         (score.risk, sentence, score)
@@ -116,7 +117,7 @@ def find_doubt(text: str) -> SafetyFinding | None:
 
 def check_reply(reply: str) -> HarmCategory | None:
     """Return the kind of harm that a reply would do; None when it is safe."""
-    text = reply.replace("\u2019", "'")
+    text = _plain(reply)
     sentences = tuple(heads.split_sentences(text))
     scores = heads.score_harm(sentences)
     for i, sentence in enumerate(sentences):
@@ -154,6 +155,16 @@ def caring_reply(finding: SafetyFinding, country: str = "") -> str:
         crisis_upper=lines.crisis[:1].upper() + lines.crisis[1:],
         abuse=lines.abuse,
     )
+
+
+def _plain(text: str) -> str:
+    """Return a text in plain letters, with a new line for markup.
+
+    Full-width letters and the like, characters without width, and what is spelled like a model's control token
+    ("[SEP]") would hide words.
+    """
+    plain = unicodedata.normalize("NFKC", text) if not text.isascii() else text
+    return _MARKUP.sub("\n", "".join(c for c in plain if unicodedata.category(c) != "Cf").replace("\u2019", "'"))
 
 
 def _threshold(earlier: Sequence[str]) -> float:

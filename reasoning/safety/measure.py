@@ -19,7 +19,7 @@ from omnisense.reasoning.safety.heads import FOLDER, read_sentences
 from omnisense.reasoning.search import find_embedder
 
 _EXPLICIT = ("explicit", "slang", "spoken")
-_SPLITS = ("tune", "held-out", "unseen", "second-tune", "second-unseen")
+_SPLITS = ("tune", "held-out", "unseen", "second-tune", "second-unseen", "third-tune", "third-unseen", "fourth-unseen")
 _LANGUAGES = ("spanish", "french", "german")
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     checked = [Checked(row, check_input(row["text"])) for row in rows]
     replies = [row for row in read_sentences("replies.csv") if row["split"] == split]
     harms = [check_reply(row["text"]) for row in replies]
-    card = _card(checked, list(zip(replies, harms, strict=True)), _second() if split == "unseen" else "")
+    card = _card(checked, list(zip(replies, harms, strict=True)), split == "unseen")
     if split == "unseen":
         (FOLDER / "risk.md").write_text(card, "utf-8")
     print(card)
@@ -65,25 +65,69 @@ def _share(values: Iterable[bool]) -> str:
     return f"{sum(listed) / len(listed):.2f} ({sum(listed)} of {len(listed)})" if listed else "-"
 
 
-def _second() -> str:
-    """Return the figures of the second unseen set in a paragraph."""
-    rows = [row for row in read_sentences("sentences.csv") if row["split"] == "second-unseen"]
+def _further(split: str) -> str:
+    """Return the figures of another unseen set as a list."""
+    rows = [row for row in read_sentences("sentences.csv") if row["split"] == split]
     checked = [Checked(row, check_input(row["text"])) for row in rows]
     english = [c for c in checked if c.row["style"] not in _LANGUAGES]
-    replies = [row for row in read_sentences("replies.csv") if row["split"] == "second-unseen"]
+    foreign = [c for c in checked if c.row["style"] in _LANGUAGES]
+    replies = [row for row in read_sentences("replies.csv") if row["split"] == split]
     harmful, safe = ([row["text"] for row in replies if (row["harm"] != "none") is kind] for kind in (True, False))
-    return f"""{len(rows)} sentences and {len(replies)} replies: the half that was kept aside of a set, against whose
-other half the patterns of stories, small injuries, ordinary medicine, long ago and of harmful replies were written
-(by the writer of the whole set). Before these changes: risks found 0.93 (26 of 28), explicit and slang 1.00 (10 of 10),
-implied 0.71 (5 of 7), alarms that are right 0.87 (26 of 30), harmful replies blocked 0.84 (16 of 19), safe ones 0.16
-(3 of 19).
+    lines = [
+        f"- **Risks found, English**: {_share(c.finding.escalate for c in english if c.is_risk)}; explicit, slang and "
+        f"spoken {_share(c.finding.escalate for c in english if c.is_risk and c.row['style'] in _EXPLICIT)},",
+        f"  implied {_share(c.finding.escalate for c in english if c.is_risk and c.row['style'] == 'implied')}.",
+        f"- **Alarms that are right, English**: {_share(c.is_risk for c in english if c.finding.escalate)}.",
+        f"- **Spanish, French, German**: risks found {_share(c.finding.escalate for c in foreign if c.is_risk)},",
+        f"  alarms that are right {_share(c.is_risk for c in foreign if c.finding.escalate)}.",
+    ]
+    if replies:
+        lines += [
+            f"- **Replies**: harmful ones blocked {_share(check_reply(text) is not None for text in harmful)},",
+            f"  safe ones {_share(check_reply(text) is not None for text in safe)}.",
+        ]
+    return "\n".join(lines)
 
-- **Risks found, English**: {_share(c.finding.escalate for c in english if c.is_risk)}; explicit and slang
-  {_share(c.finding.escalate for c in english if c.is_risk and c.row["style"] in _EXPLICIT)}, implied
-  {_share(c.finding.escalate for c in english if c.is_risk and c.row["style"] == "implied")}.
-- **Alarms that are right, English**: {_share(c.is_risk for c in english if c.finding.escalate)}.
-- **Replies**: harmful ones blocked {_share(check_reply(text) is not None for text in harmful)}, safe ones
-  {_share(check_reply(text) is not None for text in safe)}."""
+
+def _further_parts() -> str:
+    return f"""## A second set
+
+The half that was kept aside of a set, against whose other half the patterns of stories, small injuries, ordinary
+medicine, long ago and of harmful replies were written (by the writer of the whole set).
+
+{_further("second-unseen")}
+
+{_third_part()}"""
+
+
+def _third_part() -> str:
+    checked = {
+        split: [
+            Checked(row, check_input(row["text"])) for row in read_sentences("sentences.csv") if row["split"] == split
+        ]
+        for split in ("third-unseen", "fourth-unseen")
+    }
+    third, fourth = (len(rows) for rows in checked.values())
+    return f"""## The newest unseen sets
+
+{third} and {fourth} sentences that nothing was fitted on and no pattern was written for. The support vector machine and
+376 sentences to fit on were added against the errors in another new set ("third-tune"), in which the gate until then
+had found 0.85 (49 of 58), explicit and slang 0.71 (12 of 17), implied 0.80 (12 of 15), with 0.82 (49 of 60) of its
+alarms right. What was added resembles errors in the two sets above, whose figures flatter the gate since.
+The machine's share and the threshold were chosen on "held-out" after figures of these two sets had been seen with equal
+shares (third, at 0.65: explicit 0.95, implied 0.73, right alarms 0.87; fourth, at 0.6: 1.00, 0.80, 0.82). The gate
+before these changes: third 0.95 (18 of 19), 0.73 (11 of 15), 0.83 (53 of 64); fourth 0.93 (14 of 15), 0.60 (12 of 20),
+0.76 (26 of 34).
+
+Third:
+
+{_further("third-unseen")}
+
+Fourth, half of its risks implied:
+
+{_further("fourth-unseen")}
+
+{_mistakes([row for rows in checked.values() for row in rows])}"""
 
 
 def _style_rows(checked: Sequence[Checked]) -> str:
@@ -109,45 +153,47 @@ sure that it is safe.
 
 
 def _misses_part(checked: Sequence[Checked]) -> str:
-    missed = "\n".join(f"- {c.row['text']}" for c in checked if c.is_risk and not c.finding.escalate)
-    alarms = "\n".join(f"- {c.row['text']}" for c in checked if not c.is_risk and c.finding.escalate)
     return f"""## What it misses
 
 Sentences that are written to test a gate are plainer than what people say: these figures are a bound from above.
 Hints without a word of risk, irony, codes of a group, several sentences that only together say it, other languages than
-the four, and in Spanish, French and German whatever is not explicit are missed. Words that a recognizer got wrong may
-hide a risk. Of harmless replies, plain ones about cooking or tools ("cut the rope deep along the mark") may be blocked.
+the four, and in Spanish, French and German whatever is not explicit are missed. Words that a recognizer got wrong, and
+letters of other alphabets that look alike, may hide a risk. Of harmless replies, plain ones about cooking or tools
+("cut the rope deep along the mark") may be blocked.
 
-Unseen risks that were missed:
+In the first set:
 
-{missed}
-
-Unseen sentences without risk that raised an alarm:
-
-{alarms}"""
+{_mistakes(checked)}"""
 
 
-def _card(checked: Sequence[Checked], replies: Sequence[tuple[dict[str, str], str | None]], second: str) -> str:
+def _mistakes(checked: Sequence[Checked]) -> str:
+    missed = [f"- {c.row['text']}" for c in checked if c.is_risk and not c.finding.escalate]
+    alarms = [f"- {c.row['text']}" for c in checked if not c.is_risk and c.finding.escalate]
+    return "\n".join(["Risks that were missed:", "", *(missed or ["none"]), "", "Alarms without a risk:", "", *alarms])
+
+
+def _card(checked: Sequence[Checked], replies: Sequence[tuple[dict[str, str], str | None]], whole: bool) -> str:
     english = [c for c in checked if c.row["style"] not in _LANGUAGES]
     risks = [c for c in english if c.is_risk]
     found = [c for c in risks if c.finding.escalate]
     foreign = [c for c in checked if c.row["style"] in _LANGUAGES]
     sad, calm = ([c for c in english if c.row["grade"] == grade] for grade in ("distress", "none"))
     splits = Counter(row["split"] for row in read_sentences("sentences.csv"))
-    return f"""# The safety gate (`risk_*.npz`, `reply_harm.npz`, `patterns.toml`)
+    return f"""# The safety gate (`risk.npz`, `risk_*.npz`, `reply_harm.npz`, `patterns.toml`)
 
 **This is no medical device, no diagnosis, and no monitoring of people at risk.** It is a net under a conversation: it
 misses people in danger (below), and a host application must not rely on it alone.
 
-Multinomial logistic regressions on the sentence features that perception uses for text emotion (all-MiniLM-L6-v2), with
-patterns for what is explicit in English, Spanish, French and German. A sentence counts from a probability of
-{RISK_FROM}; less after a risk or repeated distress in the turns before, more where it has a figure of speech. From
-{CONCERN_FROM} it counts as distress: nobody is alarmed, and no reply is cheerful.
+A support vector machine (`risk.npz`) and multinomial logistic regressions on the sentence features that perception uses
+for text emotion (all-MiniLM-L6-v2), with patterns for what is explicit in English, Spanish, French and German. A
+sentence counts from a probability of {RISK_FROM}; less after a risk or repeated distress in the turns before, more
+where it has a figure of speech. From {CONCERN_FROM} it counts as distress: nobody is alarmed, and no reply is cheerful.
 
 - **Data**: {splits.total():,} sentences written for this purpose (`sentences.csv`), graded none, distress, risk or
   imminent, with kind, person and time: {splits["train"]:,} to fit on (beside 2,993 ordinary comments of GoEmotions),
   {splits["tune"]} to choose thresholds, {splits["held-out"]} held out, which choices were made with in view, and
-  {splits["unseen"]} unseen ones, and {splits["second-tune"] + splits["second-unseen"]} of a second set (below).
+  {splits["unseen"]} unseen ones, and {splits["second-tune"] + splits["second-unseen"]} of a second set and
+  {splits["third-tune"] + splits["third-unseen"] + splits["fourth-unseen"]} of a third and fourth (below).
   The unseen ones were written when nothing was changed any more, apart from the others (sixty of which the writer had
   seen); those that were among the others already were left out. After their figures had been seen, patterns were
   added: of grief ("my dog died"), and those of the second set; and, to fit on, safe replies of everyday talk
@@ -173,9 +219,7 @@ patterns for what is explicit in English, Spanish, French and German. A sentence
 
 {_replies_part(replies)}
 
-## A second unseen set
-
-{second}
+{_further_parts() if whole else ""}
 
 ## A policy's vote
 

@@ -2,9 +2,10 @@
 
 GOEMOTIONS is a folder with ``train.tsv.gz`` (text, label numbers, id; Apache-2.0): ordinary comments, against false
 alarms. COUNSELCHAT is one with the CSV of CounselChat (MIT): counsellors' answers, which are safe replies.
-A minute on two cores, and the same sentences give the same heads. The grade head of risk and the head of replies are
-multinomial logistic regressions with balanced classes; kind, person and time are fitted on the sentences that have
-them. ``python -m omnisense.reasoning.safety.measure`` then measures the whole gate and writes the card.
+A few minutes on two cores, and the same sentences give the same heads. Risk is told by a support vector machine
+(:mod:`omnisense.reasoning.safety.kernel`). The grade and the harm of replies are multinomial logistic regressions with
+balanced classes; kind, person and time are fitted on the sentences that have them.
+``python -m omnisense.reasoning.safety.measure`` then measures the whole gate and writes the card.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from omnisense.reasoning.safety.heads import (
     GRADE,
     HARM,
     PERSON,
+    RISK,
     TIME,
     calmed,
     read_sentences,
     split_sentences,
 )
+from omnisense.reasoning.safety.kernel import fit_kernel_head
 from omnisense.reasoning.safety.patterns import find_signs, harm_by_pattern
 
 # Inverse strength of the ridge, chosen on the split "tune".
@@ -56,6 +59,9 @@ def main() -> None:
         of = rows + ordinary if name == GRADE else rows
         chosen = [i for i, row in enumerate(of) if name == GRADE or row["category"] != "none"]
         _fit(features[chosen], [of[i][column] for i in chosen], _C[name]).save(FOLDER / f"{name}.npz")
+    fit_kernel_head(features, [row["grade"] in ("risk", "imminent") for row in rows + ordinary]).save(
+        FOLDER / f"{RISK}.npz"
+    )
     replies = [(row["text"], row["harm"]) for row in read_sentences("replies.csv") if row["split"] == "train"]
     safe = [sentence for path in _WRITTEN for sentence in _sentences(path)] + _counsel(answers)
     weights = [_EVERYDAY_WEIGHT if harm == "none" else 1.0 for _, harm in replies] + [1.0] * len(safe)

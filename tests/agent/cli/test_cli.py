@@ -1,6 +1,7 @@
 """The command: its arguments, output and exit codes."""
 
 import json
+import os
 
 import pytest
 
@@ -61,6 +62,8 @@ def test_perceive_writes_a_picture(run_cli, tmp_path, monkeypatch, perception):
         "transcript.txt",
         "timeline.png",
     }
+    if os.name == "posix":  # they hold what was said
+        assert {p.stat().st_mode & 0o777 for p in (tmp_path / "out").iterdir()} == {0o600}
     with Image.open(tmp_path / "out" / "timeline.png") as picture:
         assert picture.width > 800
         assert len(picture.convert("RGB").resize((200, 100)).getcolors(20_000)) > 100
