@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,7 +43,8 @@ def export_hf(
         Dataset.from_list(rows).to_parquet(str(output / "data" / "test.parquet"))
     except OSError as error:
         raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", output) from error
-    write_atomically(output / "README.md", _card(manifest, summary, report))
+    digest = hashlib.sha256((output / "data" / "test.parquet").read_bytes()).hexdigest()[:12]
+    write_atomically(output / "README.md", _card(manifest, summary, report, digest))
     return output
 
 
@@ -53,9 +55,10 @@ def _row(record: Record) -> dict[str, Any]:
     return values
 
 
-def _card(manifest: Mapping[str, Any], summary: RunSummary, report: str) -> str:
+def _card(manifest: Mapping[str, Any], summary: RunSummary, report: str, digest: str) -> str:
     head = {
-        "configs": [{"config_name": "default", "data_files": [{"split": "test", "path": "data/test.parquet"}]}],
+        # The library caches by the folder's and the configuration's name: this one tells runs apart.
+        "configs": [{"config_name": f"run-{digest}", "data_files": [{"split": "test", "path": "data/test.parquet"}]}],
         "tags": ["omnisense", "evaluation", str(manifest["identity"]["suite"])],
         "pretty_name": f"{summary['benchmark']}: {summary['system']}",
     }

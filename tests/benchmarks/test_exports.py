@@ -139,6 +139,11 @@ def test_a_run_is_a_data_set(run_cli, a_run, tmp_path):
     assert json.loads(rows[0]["messages"])[-1]["role"] == "user"
     head = yaml.safe_load((out / "README.md").read_text().split("---")[1])
     assert head["configs"][0]["data_files"][0]["path"] == "data/test.parquet"
+    records = a_run / "records.jsonl"
+    records.write_text("".join(records.read_text().splitlines(keepends=True)[:2]))
+    other = tmp_path / "other" / "hf"  # a folder of the same name, and another run
+    assert run_cli("export", "hf", a_run, "--output", other).returncode == 0
+    assert len(load_dataset(str(other), split="test", cache_dir=str(tmp_path / "cache"))) == 2
 
 
 def test_an_inspect_log_holds_every_sample(run_cli, a_run, tmp_path):
