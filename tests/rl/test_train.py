@@ -308,7 +308,8 @@ def test_the_command_trains_and_prints_the_result(run_cli, tmp_path, recipe, tin
 def test_the_packaged_recipes_are_valid_and_name_their_requirements():
     found = packaged_recipes()
     assert set(found) == {
-        "tiny", "smollm2", "smollm2-choice", "smollm2-reply", "omni-3b", "omni-7b", "herm-tiny", "herm-3b", "herm-7b",
+        "tiny", "smollm2", "smollm2-choice", "smollm2-reply", "smollm2-reply-sft", "omni-3b", "omni-7b", "herm-tiny",
+        "herm-3b", "herm-7b",
     }  # fmt: skip
     for recipe in found.values():
         assert recipe.description
