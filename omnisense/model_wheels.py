@@ -167,6 +167,8 @@ def _convert_gguf(folder: Path) -> None:
     with contextlib.redirect_stderr(io.StringIO()):  # a two-second progress bar and a tokenizer notice
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.bfloat16)
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
+    # The conversion of SmolLM2's tokenizer takes the start of a turn for its end; the model's own number is right.
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.generation_config.eos_token_id)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "model.gguf").unlink()

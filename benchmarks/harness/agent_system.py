@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omnisense.benchmarks.harness.dataset import Sample
@@ -75,13 +76,15 @@ class AgentSystem:
         if sample.media is None or not self._prompts.settings.media:
             question = self._answerer.prepare(sample.question, asked)
             return self._prepared(sample, question, (), (), built.transcript)
-        clip = clip_of(media_part(sample))
+        perceived = [media_part(sample)]
+        clip = clip_of(perceived[0])
         percepts = self._perceive(clip)
         looked = self._answerer.look_again(sample.question, percepts, clip)
         parts = media_parts(clip, percepts, self._policy.modalities, windows=looked.windows)
         plain = [message(m["role"], text_of(m)) for m in asked]
         calls = [_perceived(clip, percepts)]
         if sample.sound is not None:
+            perceived.append({"type": "audio", "path": str(sample.sound)})
             heard_clip = open_clip(sample.sound)
             heard = self._perceive(heard_clip)
             parts += media_parts(heard_clip, heard, self._policy.modalities)
@@ -90,7 +93,8 @@ class AgentSystem:
         calls += [Call("look again", span.line()) for span in looked.spans]
         question = self._answerer.prepare(sample.question, plain, percepts, parts, looked)
         missing = tuple(f"{name}: {reason}" for name, reason in percepts.missing().items())
-        return self._prepared(sample, question, tuple(calls), (*missing, *question.notes), built.transcript)
+        prepared = self._prepared(sample, question, tuple(calls), (*missing, *question.notes), built.transcript)
+        return replace(prepared, perceived=tuple(perceived))
 
     def _prepared(
         self,

@@ -124,7 +124,8 @@ class Record:
             :class:`.dataset.Sample`.
         attempt: number of the attempt, from 1 on; the ids of later ones end in ``@2`` and so on.
         messages: the whole prompt: of each message its role and its text, with ``[video]`` and the like for media.
-        media: of each medium in the prompt its type, path, window (s) and whether its sound is given.
+        media: of each medium in the prompt its type, path, window (s) and whether its sound is given; then, marked
+            ``perceived``, the media that an agent perceived for it.
         transcript: that the prompt holds.
         prompt_tokens, reply_tokens: None where the system does not count them.
         calls: of a system that makes several, what each was for and what it found.

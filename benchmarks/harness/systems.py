@@ -24,7 +24,7 @@ from omnisense.reasoning.answers.question import (
 )
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.load import DEFAULT_ADAPTER, resolve_adapter
-from omnisense.reasoning.policies.messages import MediaUsage, Messages, PreparedPrompt, clip_of, message
+from omnisense.reasoning.policies.messages import MediaUsage, Messages, Part, PreparedPrompt, clip_of, message
 
 if TYPE_CHECKING:
     from omnisense.perception.settings import PerceptionSettings
@@ -46,6 +46,7 @@ class Prepared:
         messages: the prompt.
         transcript: that the prompt holds.
         prompt_tokens: of the prompt with its media; None where the system does not count them.
+        perceived: media that were read before the prompt was built, whether or not the model gets them too.
     """
 
     sample: Sample
@@ -56,6 +57,7 @@ class Prepared:
     messages: Messages = field(default_factory=list)
     transcript: str = ""
     prompt_tokens: int | None = None
+    perceived: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)

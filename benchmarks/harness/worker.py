@@ -168,7 +168,7 @@ class Worker:
             notes=prepared.notes,
             seconds=round(seconds, 4),
             messages=tuple({"role": m["role"], "text": _text_with_marks(m)} for m in prepared.messages),
-            media=tuple(_shown(part) for part in media_of(prepared.messages)),
+            media=_media(prepared),
             transcript=prepared.transcript,
             prompt_tokens=prepared.prompt_tokens,
             reply_tokens=reply.tokens,
@@ -230,6 +230,12 @@ def _id_of(text: str) -> str:
 def _text_with_marks(content: Message) -> str:
     """Return the text of a message, with a mark such as ``[video]`` where a medium stands."""
     return "\n".join(part["text"] if part["type"] == "text" else f"[{part['type']}]" for part in content["content"])
+
+
+def _media(prepared: Prepared) -> tuple[dict[str, Any], ...]:
+    """Return the media of the prompt, then those that were perceived for it."""
+    given = [_shown(part) for part in media_of(prepared.messages)]
+    return (*given, *(_shown(part) | {"perceived": True} for part in prepared.perceived))
 
 
 def _shown(part: Part) -> dict[str, Any]:

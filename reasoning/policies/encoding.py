@@ -59,8 +59,12 @@ class Encoder:
         plain: Any = "x" if family is TEXT_FAMILY else [{"type": "text", "text": "x"}]
         turns = self._template([{"role": role, "content": plain} for role in ("user", "assistant", "user")])
         self._accepts_video = hasattr(processor, "video_processor") and not family.video_as_frames
-        self._control = ControlTokens(self.tokenizer, processor, turns)
         self._end = self._end_of_turn()
+        if self._end and self._end[0] in self.tokenizer.added_tokens_decoder:
+            # Fine-tuning and generation end a reply with it. Converted tokenizers name another token (SmolLM2's, from
+            # GGUF: the start of a turn), and some the end of a document.
+            self.tokenizer.eos_token = self.tokenizer.convert_ids_to_tokens(self._end[0])
+        self._control = ControlTokens(self.tokenizer, processor, turns)
 
     def encode(self, prompt: Messages) -> tuple[EncodedPrompt, MediaUsage]:
         """Encode one prompt; return its tensors and what of its media is in them.

@@ -173,6 +173,9 @@ def test_the_agent_and_a_text_model_answer(data, name, tmp_path):
     report, records = finished(RunSettings(get_suite(name), agent, output=tmp_path / "agent", limit=2), dataset)
     assert report["counts"]["answered"] == 2
     assert all(record.calls[0]["name"] == "perceive" for record in records)
+    # The report plays what was perceived, also where the policy reads text only.
+    perceived = [[medium["path"] for medium in record.media if medium.get("perceived")] for record in records]
+    assert all(paths and all(Path(path).is_file() for path in paths) for paths in perceived)
     model = SystemSettings(policy="smollm2-135m-instruct", max_new_tokens=8)
     settings = RunSettings(get_suite(name), model, text_only(PromptSettings()), output=tmp_path / "text", limit=3)
     report, records = finished(settings, dataset)

@@ -227,3 +227,11 @@ def test_training_encodes_prompts_and_replies_alike(folders):
         encoder, ids_of(encoder, ask(text="x"))
     )
     assert json.loads(dump_prompt(prompt))  # what a dataset stores is the text as it was typed
+
+
+@pytest.mark.models
+def test_a_reply_ends_with_what_the_chat_template_writes(folders):
+    """The converted tokenizer of SmolLM2 called the start of a turn its end, and fine-tuning taught that."""
+    encoder = encoder_of(folders, "smollm2-135m-instruct")
+    assert encoder.tokenizer.eos_token == "<|im_end|>"
+    assert encoder.option_tokens("", ["joy"])[0][-1] == encoder.tokenizer.eos_token_id
