@@ -15,15 +15,16 @@ class Reading(NamedTuple):
     how: str
 
 
+_QUOTES = str.maketrans("’‘“”„", '\'\'"""')
 _LATEX = re.compile(r"\\(?:boxed|text(?:bf|rm|it)?|math(?:bf|rm|it|sf)|bold|underline)\s*\{([^{}]*)\}")
-_MARKUP = re.compile(r"\$+|\\[()\[\]]|[*`#“”【】]|</?[a-z]+>")
+_MARKUP = re.compile(r"\$+|\\[()\[\]]|[*`#【】]|</?[a-z]+>")
 _STRUCK = re.compile(r"~~[^~\n]+~~")
 _TICKED, _UNTICKED = re.compile(r"\[[xX✓✔]\]|☑"), re.compile(r"\[ \]|☐")
 _SPACES, _LINE_END = re.compile(r"[^\S\n]+"), re.compile(r"\s*\n\s*")
 _BETWEEN_WORDS = re.compile(r"[^\w']+|(?<!\w)'|'(?!\w)")
 _ANSWER_KEYS = (
     "answer answers final_answer final correct_answer option selected_option selected option_letter choice selection "
-    "response prediction letter parameters"
+    "response prediction letter parameters count label emotion result value"
 ).split()
 
 
@@ -32,7 +33,7 @@ def plain_text(text: str) -> str:
 
     Text that is struck through is dropped, and boxes that are ticked or not become marks.
     """
-    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
+    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
     if "~~" in text:
         text = _STRUCK.sub(" ", text)
     if "[" in text or "☐" in text or "☑" in text:
@@ -47,7 +48,7 @@ def plain_text(text: str) -> str:
 
 def drop_markup(text: str) -> str:
     """Return a text with full-width characters folded and markup dropped, JSON left as it is."""
-    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
+    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
     return re.sub(r"\s+", " ", _MARKUP.sub("", text)).strip()
 
 
@@ -78,6 +79,8 @@ def _answer_in(value: object) -> str | None:
     """Return the answer in a JSON value; None when no key of it says that it is one."""
     if isinstance(value, dict):
         key = next((key for key in value if str(key).lower().replace(" ", "_") in _ANSWER_KEYS), None)
+        if key is None and value and all(isinstance(v, bool | int | float) for v in value.values()):
+            return "\n".join(f"{name}: {verdict}" for name, verdict in value.items())  # a verdict or score for each
         if key is None:
             return None
         found = value[key]

@@ -22,7 +22,7 @@ WORD = rf"[^\W{_UNSPACED}]"  # a character of a word
 # what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
 _AFTER_LETTER_A = (
     rf"(?=\s+(?-i:[B-Z])(?!\w)|\s*?(?:\n|[^\w\s']|[{_UNSPACED}\ue000-\ue119]|$)"
-    r"|\s+(?:because|since|as|which|for|and|but|or|nor|is|isn't|was|would"
+    r"|\s+(?:because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
     r"|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
     r"|ist|passt|am|und|oder|wäre|es|y|o|est|et|ou)\b)"
@@ -41,15 +41,48 @@ _SMALL_LETTER = re.compile(
 _LETTERS_IN_A_ROW = re.compile(rf"(?i:{_IS})(?-i:([A-H]{{2,6}}))(?!{WORD})")
 
 
+# letters that name something else: "vitamin C", "plan B"
+_OTHER_LETTERS = re.compile(
+    r"\b(vitamins?|plan|hepatitis|ward|speakers?|exhibit|gate|platform|hall|block|terminal|(?:blood\s+)?type|an)\s+[A-Z](?![\w.):])",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(
+    r"\b(?:options?|choice|number|no\.|answer\s+number)\s*#?\s?(?:([1-9])|(one|two|three|four|five|six))\b(?!\s*[.:)])",
+    re.IGNORECASE,
+)
+_NUMBER_WORDS = "one two three four five six".split()
+# words of courtesy that may be an option's text
+_COURTESY = re.compile(
+    r"\b(?:happy|glad|pleased|delighted|sad|sorry)\s+to\s+(?:say|help|hear|see|assist|answer|try|report|explain|describe)\b|\b(?:happy|glad)\s+to\b|\bi(?:'m|\s+am)\s+(?:so\s+|very\s+|really\s+)?(?:afraid|sorry|not\s+sure|confident|certain|sure)\b|\A\W*sorry\b",
+    re.IGNORECASE,
+)
 _NAMED_MARK = re.compile(rf"(?i:{_OPTION_WORD}){_OPEN}{{0,3}}({MARK}){_CLOSE}{{0,3}}")
 _PRIVATE = re.compile(r"[\ue000-\uf8ff]")
 _ORDINALS = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4,
-             "last": -1}  # fmt: skip
+             "sixth": 5, "last": -1, "final": -1}  # fmt: skip
 _ORDINAL = rf"\bthe\s+(?:very\s+)?({'|'.join(_ORDINALS)})"
+_ITEM = r"(?:option|alternative|choice|statement|label|answer|possibility|item|candidate|description)"
+_ON_THE_LIST = rf"\s+(?:on|in|of)\s+(?:the|these|those)\s+(?:list\w*|(?:\w+\s+)?{_ITEM}s?|two|three|four|five)\b"
 _ORDINAL_OPTION = re.compile(
-    rf"{_ORDINAL}\s+(?:answer\s+)?(?:option|alternative)\b(?!\s+(?:left|remaining|standing))", re.IGNORECASE
+    rf"{_ORDINAL}\s+(?:(?:answer\s+)?(?:option|alternative|choice|statement|label|possibility|description)\b|(?:one|item){_ON_THE_LIST})"
+    r"(?!\s+(?:left|remaining|standing))",
+    re.IGNORECASE,
 )
-_ORDINAL_AFTER = re.compile(rf"{_ORDINAL}(?:\s+one)?(?=\s*(?:[.,;!]|$))", re.IGNORECASE)
+# "the most probable label is the first": what is counted is named somewhere before
+_OF_OPTIONS = re.compile(
+    rf"\b(?:{_ITEM}s?|list|(?:go\s+(?:with|for)|choose|pick|select)\s+the|of\s+the\s+(?:two|three|four|five|six))\b",
+    re.IGNORECASE,
+)
+_ORDINAL_AFTER = re.compile(
+    rf"{_ORDINAL}(?:\s+one)?(?=\s*(?:[.,;!]|$)|\s+(?:is|isn't|fits|matches|that|and|or)\b)", re.IGNORECASE
+)
+_ORDINAL_PAIR = re.compile(
+    rf"(\bthe\s+(?:{'|'.join(_ORDINALS)}))\s+and\s+(?:the\s+)?({'|'.join(_ORDINALS)})\s+(?:options|ones|choices|statements)",
+    re.I,
+)
+_OF_TWO = re.compile(
+    r"\bthe\s+(former|latter)\b(?!\s+(?!option|choice|is|fits|one)\w)(?:\s+(?:option|choice|one))?", re.IGNORECASE
+)
 
 
 def mark_of(letter: str) -> str:
@@ -74,27 +107,39 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
         text: without markup (:func:`~omnisense.reasoning.answers.normalize.plain_text`).
         options: of the question, each with its letter.
     """
-    text = _mark_ordinals(_PRIVATE.sub(" ", text), len(options))
+    text = _mark_ordinals(_PRIVATE.sub(" ", text), options)
     own_texts, naming_letters = _own_texts(options)
     for index, pattern in own_texts:
         text = pattern.sub(chr(_WITH_TEXT + index), text)
     for index, pattern in naming_letters:  # "Both A and B" is an option, and names no other
         text = pattern.sub(chr(_WITH_TEXT + index), text)
+    text = _OTHER_LETTERS.sub(r"\1", text)
     text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
     text = _SMALL_LETTER.sub(lambda m: _keep_cue(m) + mark_of(m[1].upper()), text)
     text = _LETTER.sub(lambda m: mark_of(m[1] or m[2] or m[3] or m[4]), text)
     return _NAMED_MARK.sub(r"\1", text)
 
 
-def _mark_ordinals(text: str, count: int) -> str:
-    """Return a text with marks for "the second option", and then for "the third" too."""
+def _mark_ordinals(text: str, options: tuple[str, ...]) -> str:
+    """Return a text with marks for "option 2", "the second option", and then for "the third" too."""
+    count, texts = len(options), option_texts(options)
+
+    def number(match: re.Match[str], place: int) -> str:
+        return chr(_BARE + place - 1) if place <= count else match[0]
 
     def mark(match: re.Match[str]) -> str:
         place = _ORDINALS[match[1].lower()]
         return chr(_BARE + place % count) if place < count else match[0]
 
-    if not count or not _ORDINAL_OPTION.search(text):
+    if not count or not _OF_OPTIONS.search(text):
         return text
+    if not re.search(r"\d", "".join(texts)):
+        text = _NUMBERED.sub(
+            lambda match: number(match, int(match[1] or 1 + _NUMBER_WORDS.index(match[2].lower()))), text
+        )
+    if count == 2:
+        text = _OF_TWO.sub(lambda match: chr(_BARE + (match[1].lower() == "latter")), text)
+    text = _ORDINAL_PAIR.sub(r"\1 option and the \2 option", text)
     return _ORDINAL_AFTER.sub(mark, _ORDINAL_OPTION.sub(mark, text))
 
 
@@ -102,13 +147,19 @@ def _keep_cue(match: re.Match[str]) -> str:
     return match[0][: match.start(1) - match.start()].rstrip("([{\"'< ") + " "
 
 
-def drop_copied_options(marked: str, options: tuple[str, ...]) -> str:
-    """Return a marked text without the places where all options are copied, one after the other."""
+def drop_copied_options(marked: str, options: tuple[str, ...], header: str = "") -> str:
+    """Return a marked text without the places where all options are copied, one after the other.
+
+    Args:
+        marked: the text.
+        options: of the question.
+        header: a pattern of what must stand before them.
+    """
     if len(options) < 2 or chr(_WITH_TEXT) not in marked:
         return marked
     between = r"(?:[\s,;.:|/•*–-]|\band\b|\bor\b|\d+\.){0,12}"
     copied = between.join(chr(_WITH_TEXT + index) for index in range(len(options)))
-    return re.sub(copied + r"[.;]?", "\n", marked).strip()
+    return re.sub(header + copied + r"[.;]?", "\n", marked, flags=re.IGNORECASE).strip()
 
 
 @functools.lru_cache(maxsize=1024)
@@ -135,17 +186,44 @@ _Patterns = Sequence[tuple[int, re.Pattern[str]]]
 def _own_texts(options: tuple[str, ...]) -> tuple[_Patterns, _Patterns]:
     """Return patterns of each letter with its text, and of texts that name letters themselves."""
     own, naming = [], []
+    for index, words in _words_of(options):
+        letter = chr(65 + index)
+        gap = rf"\s{{0,2}}{_CLOSE}?\s{{0,2}}[.:,、)-]?\s{{0,2}}"
+        if letter in "AI":  # "a smile" is no option A
+            gap = rf"\s{{0,2}}(?:{_CLOSE}\s{{0,2}}[.:,、)-]?|[.:,、)-]|\n|(?<=\w)\s(?={_OPEN}))\s{{0,2}}"
+        head = rf"(?<!{WORD}){_OPEN}{{0,3}}{letter}{gap}"
+        with_letter = rf"{head}{_OPEN}{{0,3}}{words}{_CLOSE}{{0,3}}(?!{WORD})"
+        before_letter = rf"(?<!{WORD}){words}{_CLOSE}{{0,2}}\s?[(\[]{letter}[)\]]"  # "sadness (C)"
+        own.append((index, re.compile(rf"{with_letter}|{before_letter}", re.IGNORECASE)))
+        if re.search(r"\b[A-Z]\b.*\b[A-Z]\b", words.replace(r"\s+", " ")):
+            naming.append((index, _alone(words)))
+    return own, naming
+
+
+@functools.lru_cache(maxsize=1024)
+def _texts_alone(options: tuple[str, ...]) -> tuple[re.Pattern[str], list[int]]:
+    """Return a pattern of the options' texts, the longest first ("very sad" before "sad"), and the option of each."""
+    longest_first = sorted(_words_of(options), key=lambda entry: -len(entry[1]))
+    return _alone("|".join(f"({words})" for _, words in longest_first) or "(?!)"), [i for i, _ in longest_first]
+
+
+def _alone(words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!{WORD}){_OPEN}{{0,3}}(?:{words}){_CLOSE}{{0,3}}(?!{WORD})", re.IGNORECASE)
+
+
+def _words_of(options: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Return the place of each option with a pattern of its text, in which "she is" may be "she's"."""
+    found = []
     for index, option in enumerate(options[:26]):
         written = strip_letter(unicodedata.normalize("NFKC", option)).replace("’", "'").strip(" .。")
-        if not written:
-            continue
-        words = r"\s+".join(map(re.escape, written.split()))
-        letter = chr(65 + index)
-        head = rf"(?<!{WORD}){_OPEN}{{0,3}}{letter}\s{{0,2}}{_CLOSE}?\s{{0,2}}[.:,、)-]?\s{{0,2}}"
-        with_letter = rf"{head}{_OPEN}{{0,3}}{words}{_CLOSE}{{0,3}}(?!{WORD})"
-        own.append((index, re.compile(with_letter, re.IGNORECASE)))
-        if re.search(r"\b[A-Z]\b.*\b[A-Z]\b", written):
-            naming.append(
-                (index, re.compile(rf"(?<!{WORD}){_OPEN}{{0,3}}{words}{_CLOSE}{{0,3}}(?!{WORD})", re.IGNORECASE))
-            )
-    return own, naming
+        if written:
+            words = r"\s+".join(map(re.escape, written.split()))
+            found.append((index, re.sub(r"(?<=\w)\\s\+is\\s\+", lambda _: r"(?:\s+is|'s)\s+", words)))
+    return found
+
+
+def mark_texts(marked: str, options: tuple[str, ...]) -> str:
+    """Return a marked text with marks for the options that it names by their text alone, too."""
+    marked = _COURTESY.sub(" ", marked)
+    pattern, order = _texts_alone(options)
+    return pattern.sub(lambda match: chr(_WITH_TEXT + order[(match.lastindex or 1) - 1]), marked)

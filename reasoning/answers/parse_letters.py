@@ -1,64 +1,93 @@
-"""Read the letters of options from a reply: one where one is asked for, several where several are.
+"""Read the one letter of an option that a reply gives.
 
-The order of precedence is the same for both. What a reply states as its answer comes first, the last statement where it
-revises itself; then a list of verdicts; then the letter that it begins or ends with; then the only option that it names
-and does not deny, unless it refuses to answer. Two different answers of the same standing are no answer.
+The order of precedence: what a reply states as its answer comes first, the last statement where it revises itself; then
+a list of verdicts or scores, or the exclusion of all others; then the letter that it begins or ends with; then the only
+option that it names and does not deny, unless it refuses to answer. Two answers of the same standing are none.
+What the letters do not settle is read once more with the options' texts taken for their letters.
 """
 
 from __future__ import annotations
 
 import re
 
-from omnisense.reasoning.answers.normalize import Reading, fold_words
+from omnisense.reasoning.answers.hesitation import (
+    after_revision,
+    ends_undecided,
+    keeps_answer,
+    refuses,
+    revised_letter,
+    settle,
+)
+from omnisense.reasoning.answers.inflected import only_option_worded
+from omnisense.reasoning.answers.mentions import (
+    LEADING_LIST,
+    NOTHING,
+    bare_letters,
+    contained_options,
+    exact_option,
+    mark_ticked,
+    mentioned_letters,
+)
+from omnisense.reasoning.answers.normalize import Reading
 from omnisense.reasoning.answers.option_marks import (
     MARK,
     WITH_TEXT,
     drop_copied_options,
     letter_of,
     letters_in,
-    mark_of,
     mark_options,
+    mark_texts,
     option_cores,
     option_texts,
 )
+from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, is_cut_off
 from omnisense.reasoning.answers.statements import (
-    after_revision,
-    denies_next,
+    denied_letters,
+    held_letters,
     is_conceded,
     is_denied,
-    refuses,
-    revised_letter,
-    settle,
+    is_set_aside,
     stated,
-    verdicts,
 )
+from omnisense.reasoning.answers.verdicts import all_but, says_one_is_left, scores, verdicts
 
-_JOINERS = re.compile(
-    r"\b(?:and|or|both|only|options?|choices?|letters?|answers?)\b|[\s,;:./&+|()\[\]{}\"'、-]+", re.IGNORECASE
-)
 _ONE_WITH_TEXT = re.compile(rf"[^\w\ue000-\ue119]*{WITH_TEXT}[^\w✗✘❌×\ue000-\ue119]*")
 _LEADING = re.compile(
     rf"(?:({WITH_TEXT})|({MARK})(?:\s*[^\w\s'?\ue000-\ue119]|\s*\n|\s*$|\s+(?:because|since|as|given|due|for)\b))",
     re.IGNORECASE,
 )
-_LEADING_LIST = re.compile(rf"(?:both\s+)?{MARK}(?:(?:[\s,;/&+.]|\band\b|\bor\b|和|或){{1,6}}{MARK})+", re.IGNORECASE)
 _LEADING_NO = re.compile(rf"{MARK}\W{{1,5}}no\b\W{{0,5}}{MARK}", re.IGNORECASE)  # "A. No, B"
 _LAST_LINE = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})[^\w\n\ue000-\ue119]*$")
+_LAST_LINES = re.compile(
+    rf"(?:^|\n)[^\w\n\ue000-\ue119]*{MARK}[^\w\n\ue000-\ue119]*\n[^\w\n\ue000-\ue119]*{MARK}[^\w\n\ue000-\ue119]*$"
+)
 # "Best match: B" as the last line, "C." as the last sentence
 _LAST_LABEL = re.compile(rf"(?:^|\n)((?:[\w']+ ){{0,3}}[\w']+)\s*[:=–—-]\s*({MARK})[^\w\n\ue000-\ue119]*$")
-_LAST_SENTENCE = re.compile(rf"(?<=[^\W\ue000-\ue119][.!?] )({MARK})[^\w\n\ue000-\ue119]*$")
+_LAST_SENTENCE = re.compile(rf"(?<=[\w\"')][.!?:;] )({MARK})[^\w\n\ue000-\ue119]*$")
 _ASKED_BACK = re.compile(rf"[^.!?\n\ue000-\ue119]{{0,30}}({MARK})\s?\?")
-_LISTED = re.compile(rf"(?:(?:^|\n)[^\w\n\ue000-\ue119]*|(?={WITH_TEXT}))({MARK})")
-_TICKED = re.compile(r"([✗✘❌×✓✔✅☑])\s*([^✗✘❌×✓✔✅☑\n]+)")
+# an item of a list: at the start of a line, after another one, or with a colon at the start of a sentence
+_LISTED = re.compile(
+    rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})|(?<=[\ue000-\ue119])[\s,;.|/]{{1,4}}({WITH_TEXT})|(?<=[.!?;]\s)({MARK})\s?[:)]"
+)
+_RANKED = re.compile(rf"\bmost\s+to\s+(?:the\s+)?least\b[^.:\n]{{0,30}}:\s*({MARK})", re.IGNORECASE)
+_LEADING_TEXT = re.compile(rf"[^\w\n\ue000-\ue119]*({WITH_TEXT})[^\w\n\ue000-\ue119]{{0,3}}(?:\n|$|(?<=[.!]))")
+_CONCLUSION = re.compile(
+    r"(?:(?<=[.!?\n]\s)|(?<=\n)|\A)(?:overall|so|therefore|thus|hence|in\s+conclusion|in\s+summary|in\s+short|all\s+in\s+all|taken\s+together|to\s+conclude"
+    r"|putting\s+(?:it|this|these|everything)|(?:con)?sequently|on\s+balance|insgesamt|daher|also|en\s+conclusion|donc|en\s+resumen|por\s+(?:lo\s+)?tanto"
+    r"|in\s+sintesi|quindi|portanto|综上|总之|因此|所以)\b",
+    re.IGNORECASE,
+)
+_ABSTAINS = re.compile(
+    r"\b(?:not enough|cannot be|can't be|none of|undetermined|unknown|unclear|not mentioned|not sure|insufficient"
+    r"|impossible to)\b"
+)
+_DESPITE = re.compile(r"\b(?:but|however|nevertheless|nonetheless|still|judging)\b", re.IGNORECASE)
+_INTERJECTED = re.compile(
+    r"(?:hm+|uh|um|ok(?:ay)?|well|so|ans(?:wer)?|answer:)[\W_]{1,4}(?:option\W+)?([B-Hb-hA])\W*", re.IGNORECASE
+)
 _BARE_LETTER = re.compile(r"\W*([A-Za-z])\W*")
 _ANY_MARK = re.compile(MARK)
-_BARE_CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
 _EXPLAINS = re.compile(r"\b(?:explanation|reason(?:ing|s)?|because|since|here's\s+why|why)\b|原因|解释", re.IGNORECASE)
-_CHOICE_OF_TWO = re.compile(rf"{MARK}[^.!?;\n]{{0,40}}\b(?:or|oder|ou|o)\b[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE)
-_ALL = re.compile(r"\W*all(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*", re.IGNORECASE)
-_ALL_BUT = re.compile(
-    rf"\W*all(?:\s+\w+){{0,3}}\s+(?:except|but)(?:\s+for)?\s+({MARK}(?:\W{{0,3}}(?:and\s+)?{MARK})*)\W*", re.I
-)
 
 
 def read_one(text: str, options: tuple[str, ...]) -> Reading:
@@ -68,57 +97,129 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         text: without markup.
         options: of the question, each with its letter.
     """
-    if bare_letter := _BARE_LETTER.fullmatch(text):
+    if bare_letter := _BARE_LETTER.fullmatch(text) or _INTERJECTED.fullmatch(text):
         return Reading(bare_letter[1].upper(), "a bare letter")
-    if exact := _exact_option(text, options):
+    if exact := exact_option(text, options):
         return Reading(exact, "the option's text")
-    marked = settle(_mark_ticked(drop_copied_options(mark_options(text, options), options), options))
+    text = drop_speech(drop_instructions(text))
+    marked = settle(mark_ticked(drop_copied_options(mark_options(text, options), options), options))
     if _ONE_WITH_TEXT.fullmatch(marked):
         return Reading(letters_in(marked), "the option's letter and text")
-    spelled = _bare_letters(text)
+    spelled = bare_letters(text)
     if len(spelled) > 1:
         return Reading("", f"several letters where one is asked for ({spelled})")
     if len(spelled) == 1:
         return Reading(spelled, "a bare letter")
-    if not _ANY_MARK.search(marked):
-        return _only_mention(marked, options)
+    for view in (marked, _with_texts(marked, options)):
+        if (reading := _committed(view, options, by_text=view is not marked)).how:
+            return reading
+    mentioned = _only_mention(drop_questions(marked), options)
+    if mentioned.value and mentioned.value in denied_letters(view):
+        return Reading("", "it denies the only option that it names")
+    if mentioned.how != NOTHING or refuses(marked):
+        return mentioned
+    worded = only_option_worded(text, options)
+    return Reading(worded, "the only option's words in another form") if worded else mentioned
+
+
+def _with_texts(marked: str, options: tuple[str, ...]) -> str:
+    """Return a marked text with marks for the options that it names by their text alone, copied lists left out."""
+    return drop_copied_options(mark_texts(marked, options), options)
+
+
+def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
+    """Return the letter that a marked text commits itself to, or why none; ``how`` is empty if neither is."""
+    marked = drop_questions(asked)
+    if not _ANY_MARK.search(asked):
+        return Reading("", "")
     if (revised := _revised_letter(marked)).how:
         return revised
-    leading = _leading_letter(marked, options)
+    leading = _leading_text(marked) if by_text else _leading_letter(asked, options)
+    if by_text and (abstains := _abstaining(options) & held_letters(marked)):
+        return Reading(abstains.pop(), "the option that says there is no answer")
+    if by_text and refuses(marked):
+        return _after_refusal(marked)
     if (statement := _stated_letter(marked, leading.value)).how:
         return statement
-    if judged := verdicts(marked):
-        right = [letter for letter, is_right in judged.items() if is_right]
-        return (
-            Reading(right[0], "a list of verdicts")
-            if len(right) == 1
-            else Reading("", f"{len(right)} verdicts of right")
-        )
+    if (judged := _judged(asked, len(options))).how:
+        return judged
     if leading.how:
         return leading
+    return _closing_letter(marked) if not by_text else _unopposed(marked)
+
+
+def _abstaining(options: tuple[str, ...]) -> set[str]:
+    """Return the letters of options such as "not enough information"."""
+    return {chr(65 + i) for i, text in enumerate(option_texts(options)) if _ABSTAINS.search(text)}
+
+
+def _after_refusal(marked: str) -> Reading:
+    """Read a reply that names one option after "I can't be sure, but"; ``how`` is empty otherwise."""
+    despite = _DESPITE.split(marked)
+    if len(despite) == 1 or refuses(despite[-1]) or is_cut_off(marked):
+        return Reading("", "")
+    held = held_letters(despite[-1])
+    return Reading(held.pop(), "an answer despite a reservation") if len(held) == 1 else Reading("", "")
+
+
+def _leading_text(marked: str) -> Reading:
+    """Read a reply whose first sentence is an option's text."""
+    if _LEADING_NO.match(marked):
+        return Reading("", "it takes its answer back")
+    lead = _LEADING_TEXT.match(marked)
+    return Reading(letter_of(lead[1]), "the option's text first") if lead else Reading("", "")
+
+
+def _judged(marked: str, count: int) -> Reading:
+    """Return the one option that verdicts, scores or the exclusion of the others leave; ``how`` is empty if none do."""
+    if judged := verdicts(marked):
+        right = [letter for letter, is_right in judged.items() if is_right]
+        if len(right) == 1:
+            return Reading(right[0], "a list of verdicts")
+        return Reading("", f"{len(right)} verdicts of right") if right or len(judged) == count else Reading("", "")
+    if scored := scores(marked, count):
+        best = [letter for letter, value in scored.items() if value == max(scored.values())]
+        return Reading(best[0], "the highest score") if len(best) == 1 else Reading("", "equal scores")
+    if ranked := _RANKED.search(marked):
+        return Reading(letter_of(ranked[1]), "the first of a ranking")
+    if (kept := all_but(marked, count)) and len(kept[0]) == 1:
+        return Reading(kept[0], "all but one are ruled out")
+    named, denied = set(letters_in(marked)), denied_letters(marked)
+    left = sorted({chr(65 + i) for i in range(count)} - denied)
+    if len(left) == 1 and left[0] not in named and count > 2 and not is_cut_off(marked):
+        return Reading(left[0], "all but one are ruled out")
+    unnamed = sorted({chr(65 + i) for i in range(count)} - named)
+    if len(unnamed) == 1 and count > 2 and says_one_is_left(marked):
+        return Reading(unnamed[0], "all but one are ruled out")
+    return Reading("", "")
+
+
+def _closing_letter(marked: str) -> Reading:
+    """Return the letter on the last line, after a label or as the last sentence; ``how`` is empty where none is."""
+    if (several := _LAST_LINES.search(marked)) and len(letters_in(several[0])) > 1:
+        return Reading("", f"several letters where one is asked for ({letters_in(several[0])})")
     if last := _LAST_LINE.search(marked):
         return Reading(letter_of(last[1]), "a letter on the last line")
     if (last := _LAST_LABEL.search(marked)) and not is_denied(marked, last.start(2), last.end(2)):
         return Reading(letter_of(last[2]), "a letter on the last line")
     if last := _LAST_SENTENCE.search(marked):
         return Reading(letter_of(last[1]), "a letter as the last sentence")
-    return _only_mention(marked, options)
+    return Reading("", "")
 
 
-def _mark_ticked(marked: str, options: tuple[str, ...]) -> str:
-    """Return a marked text with a mark for each option whose text alone stands behind a tick or cross."""
-
-    def mark(match: re.Match[str]) -> str:
-        letter = _exact_option(match[2], options)
-        return f"{match[1]} {mark_of(letter)}" if letter else match[0]
-
-    return _TICKED.sub(mark, marked)
-
-
-def _exact_option(text: str, options: tuple[str, ...]) -> str:
-    folded = fold_words(text)
-    exact = [i for i, option in enumerate(option_texts(options)) if option and option == folded]
-    return chr(65 + exact[0]) if len(exact) == 1 else ""
+def _unopposed(marked: str) -> Reading:
+    """Return the only option that a marked text names without setting it aside, or the one that it closes with."""
+    if is_cut_off(marked) or ends_undecided(marked):
+        return Reading("", "")
+    if last := _LAST_SENTENCE.search(marked):
+        return Reading(letter_of(last[1]), "an option as the last sentence")
+    held = held_letters(_CONCLUSION.split(marked)[-1]) if _CONCLUSION.search(marked) else set()
+    if len(held) == 1:
+        return Reading(held.pop(), "a conclusion")
+    held = held_letters(marked)
+    if len(held) == 1:
+        return Reading(held.pop(), "the only option that it does not set aside")
+    return Reading("", "")
 
 
 def _stated_letter(marked: str, leading: str) -> Reading:
@@ -128,11 +229,15 @@ def _stated_letter(marked: str, leading: str) -> Reading:
     """
     statements = stated(marked)
     final = [s for s in statements if s.is_final]
+    if statements:  # the last one outdoes weaker ones
+        statements = [s for s in statements if s.strength >= statements[-1].strength]
     letters = {letter for s in final or statements for letter in s.letters}
     if leading and letters and not final:
         letters.add(leading)
     if len(letters) > 1:
         return Reading("", f"it names {' and '.join(sorted(letters))}")
+    if letters and ends_undecided(marked) and not final:
+        return Reading("", "it cannot decide")
     return Reading(letters.pop(), "a statement") if letters else Reading("", "")
 
 
@@ -144,6 +249,12 @@ def _revised_letter(marked: str) -> Reading:
     revised = _stated_letter(tail, revised_letter(tail))
     if not revised.how and (letter := revised_letter(tail)):
         return Reading(letter, "a revision")
+    if not revised.how and (closing := _closing_letter(f"{tail}")).how:
+        return closing
+    if not revised.how and keeps_answer(tail):
+        return revised
+    if not revised.how and len(held := held_letters(tail)) == 1:
+        return Reading(held.pop(), "a revision")
     if not revised.how and (stated(marked) or _LEADING.match(marked)):
         return Reading("", "it takes its answer back")
     return revised
@@ -151,13 +262,13 @@ def _revised_letter(marked: str) -> Reading:
 
 def _leading_letter(marked: str, options: tuple[str, ...]) -> Reading:
     """Read a reply that begins with its letter: ``B. sad``, ``(c)``, ``D, because ...``; ``how`` is empty otherwise."""
-    if listed := _LEADING_LIST.match(marked) or _LEADING_NO.match(marked):
+    if listed := LEADING_LIST.match(marked) or _LEADING_NO.match(marked):
         return Reading("", f"several letters where one is asked for ({letters_in(listed[0])})")
     lead = _LEADING.match(marked)
     if lead is None:
         return Reading("", "")
     letter, rest = letter_of(lead[0][0]), marked[1:]
-    says = _exact_option(rest, options) or _exact_option(rest.partition("\n")[0], options)
+    says = exact_option(rest, options) or exact_option(rest.partition("\n")[0], options)
     if says and says != letter:
         return Reading("", f"the letter {letter} with the text of {says}")
     others = _named_beside(marked, letter)
@@ -172,96 +283,27 @@ def _named_beside(marked: str, letter: str) -> str:
     listed = marked[: explanation.start()] if explanation else marked
     named = set()
     for match in _LISTED.finditer(listed, 1):
-        at = match.start(1)
+        at = match.start(match.lastindex or 0)
         if not (is_denied(marked, at, at + 1) or is_conceded(marked, at, at + 1)):
-            named.add(letter_of(match[1]))
+            named.add(letter_of(marked[at]))
     return "".join(sorted(named - {letter}))
 
 
 def _only_mention(marked: str, options: tuple[str, ...]) -> Reading:
     if refuses(marked):
         return Reading("", "it refuses to answer")
-    letters, texts = _mentioned_letters(marked), _contained_options(marked, option_texts(options))
+    letters, texts = mentioned_letters(marked), contained_options(marked, option_texts(options))
     if len(letters) == 1 and (not texts or texts == letters):
         return Reading(letters, "the only letter named")
     if len(texts) == 1 and not letters:
         return Reading(texts, "the only option's text in it")
+    if len(letters) == 1 and (own := re.search(WITH_TEXT, marked)) and not is_set_aside(marked, own.start(), own.end()):
+        return Reading(letters, "the only option named by letter and text")
     if letters and texts:
         return Reading("", f"it names {letters} and the text of {texts}")
     if named := letters or texts:
         return Reading("", f"it names {' and '.join(named)}")
     if asked_back := _ASKED_BACK.fullmatch(marked):
         return Reading(letter_of(asked_back[1]), "the only letter, as a question")
-    cores = _contained_options(marked, option_cores(options))
-    return Reading(cores, "the only option's words in it") if len(cores) == 1 else Reading("", "no option is named")
-
-
-def read_several(text: str, options: tuple[str, ...]) -> Reading:
-    """Read the letters that a reply gives, in alphabetical order; arguments as for :func:`read_one`."""
-    if exact := _exact_option(text, options):
-        return Reading(exact, "the option's text")
-    if spelled := _bare_letters(text):
-        return (
-            Reading("", "a choice between letters") if _BARE_CHOICE.search(text) else Reading(spelled, "bare letters")
-        )
-    if options and _ALL.fullmatch(text):
-        return Reading("".join(chr(65 + i) for i in range(len(options))), "all of them")
-    marked = settle(_mark_ticked(mark_options(text, options), options))
-    if options and (left_out := _ALL_BUT.fullmatch(marked)):
-        kept = {chr(65 + i) for i in range(len(options))} - set(letters_in(left_out[1]))
-        return Reading("".join(sorted(kept)), "all but some")
-    if judged := verdicts(marked):
-        right = "".join(sorted(letter for letter, is_right in judged.items() if is_right))
-        return Reading(right, "a list of verdicts" if right else "no verdict of right")
-    if statements := stated(marked):
-        statements = [s for s in statements if s.is_final] or statements
-        if any(s.joined_by_or for s in statements):
-            return Reading("", "a choice between letters")
-        return Reading("".join(sorted({letter for s in statements for letter in s.letters})), "a statement")
-    if listed := _LEADING_LIST.match(marked):
-        return Reading(letters_in(listed[0]), "a list of letters")
-    return _all_mentions(marked, options)
-
-
-def _all_mentions(marked: str, options: tuple[str, ...]) -> Reading:
-    if refuses(marked):
-        return Reading("", "it refuses to answer")
-    if _CHOICE_OF_TWO.search(marked):
-        return Reading("", "a choice between letters")
-    letters, texts = _mentioned_letters(marked), _contained_options(marked, option_texts(options))
-    if letters or texts:
-        return Reading(letters or texts, "the letters named" if letters else "options' texts in it")
-    return Reading("", "no option is named")
-
-
-def _bare_letters(text: str) -> str:
-    """Return the letters of a reply that holds nothing else: ``AC``, ``a, c``, ``(A) and (C)``; otherwise empty."""
-    words = _JOINERS.sub(" ", text).split()
-    joined = "".join(words)
-    alone = all(len(word) == 1 for word in words) or (len(words) == 1 and len(set(joined.lower())) == len(joined) <= 5)
-    if not alone or not re.fullmatch(r"[A-Z]+|[a-h]+", joined) or (len(words) == 1 and max(joined.upper()) > "H"):
-        return ""
-    return "".join(sorted(set(joined.upper())))
-
-
-def _mentioned_letters(marked: str) -> str:
-    """Return letters that a reply names and does not deny."""
-    named = {
-        letter_of(match[0])
-        for match in re.finditer(MARK, marked)
-        if not (is_denied(marked, match.start(), match.end()) or marked[match.end() : match.end() + 1] == "?")
-    }
-    return "".join(sorted(named))
-
-
-def _contained_options(text: str, known: tuple[str, ...]) -> str:
-    """Return options whose text is in the reply, not as part of a longer option's, and not negated."""
-    words = f" {fold_words(text)} "
-    named = ""
-    for i, option in sorted(enumerate(known), key=lambda pair: -len(pair[1])):
-        at = words.find(f" {option} ") if option else -1
-        if at >= 0:
-            if not denies_next(words[: at + 1]):
-                named += chr(65 + i)
-            words = words[:at] + " | " + words[at + len(option) + 2 :]
-    return "".join(sorted(named))
+    cores = contained_options(marked, option_cores(options))
+    return Reading(cores, "the only option's words in it") if len(cores) == 1 else Reading("", NOTHING)

@@ -1,55 +1,72 @@
-"""Read a number, or yes or no, from a reply."""
+"""Read a number from a reply."""
 
 from __future__ import annotations
 
 import re
 
+from omnisense.reasoning.answers.hesitation import after_revision, refuses
 from omnisense.reasoning.answers.normalize import Reading
-from omnisense.reasoning.answers.statements import refuses
+from omnisense.reasoning.answers.passages import drop_questions, is_cut_off
 
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
 ).split()
-_WORDS = {word: str(n) for n, word in enumerate(_UNITS)} | {"twenty": "20", "thirty": "30", "none": "0", "nobody": "0"}
+_TENS = {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+_WORDS = {word: str(n) for n, word in enumerate(_UNITS)} | {word: str(n) for word, n in _TENS.items()}
+_WORDS |= {"none": "0", "nobody": "0", "once": "1", "twice": "2", "thrice": "3", "dozen": "12"}
 _CHINESE = {character: str(n) for n, character in enumerate("零一二三四五六七八九十")} | {"两": "2"}
+_WORD = rf"(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})"
 _NUMBER = re.compile(
-    rf"(?<![^\W\u3400-\u9fff])(?<![.,/-])(-?\d+(?:[.,/]\d+)*)(?!\d|(?:st|nd|rd|th)\b)|(?<![\w-])({'|'.join(_WORDS)}|no\s+one)(?![\w'])"
-    rf"(?!-\w)|([{''.join(_CHINESE)}])(?=[个位人名次张])",
+    rf"(?<![^\W\u3400-\u9fff])(?<![.,/-])(-?\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|-?\d+(?:[.,/]\d+)*)(?!\d|(?:st|nd|rd|th)\b)"
+    rf"|(?<![\w-])({_WORD}|no\s+one)(?![\w'])(?!-\w)|([{''.join(_CHINESE)}])(?=[个位人名次张])",
     re.IGNORECASE,
 )
-# "one" that counts nothing: one of them, this one, one can see; one of several, after their number; times of a clock
-_PRONOUN = re.compile(
-    r"(?:\b(?:this|that|the|which|each|every|any|some|another|other)\s+)one\b|\bone\s+(?:of|can|could|by|another)\b"
+# numbers that count nothing: one of them, this one, one can see; one of several, after their number; times of a clock;
+# the number of a frame or a list's item; the length of a clip
+_COUNTS_NOTHING = re.compile(
+    r"(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
+    r"|\bone\s+(?:of|can|could|by|another|would|might|more)\b"
     r"|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
-    r"|\b\d{1,2}(?::\d{2}){1,2}\b",
-    re.I,
+    r"|\b\d{1,2}(?::\d{2}){1,2}\b"
+    r"|\b(?:frames?|seasons?|episodes?|steps?|scenes?|lines?|figures?|questions?|parts?|year|page|chapter|shot|second|minute|item|cue|camera)\s+\d+"
+    r"(?:\s*(?:-|–|to|and)\s*\d+)?\b"
+    r"|(?:^|\n)\s*\d{1,2}[.)]\s(?=\s*\w)|\bthe\s+\d+(?:\.\d+)?[\s-]seconds?\b|\b\d+-(?:second|minute|year)\b",
+    re.IGNORECASE,
 )
 _TOTAL = re.compile(
-    r"(?:answer|total|count|number(?:\s+of\s+[\w\s]{1,30}?)?|altogether|答案)\s*(?:is|are|of|:|=|是|为|\s)*\s*$",
+    r"(?:\banswer|\btotal|\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s]{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
+    r"|\b(?:guess|estimate|rating|prediction|score)|答案)\s*(?:is|are|of|at|as|to|:|=|是|为|\s)*\s*$",
     re.IGNORECASE,
 )
-
-
 # "There are four people: two women, a man and a child"
 _SEES = re.compile(
     r"\b(?:there\s+(?:is|are|were)|i\s+(?:can\s+)?(?:see|count|counted)|shows?)\s+(?:\w+\s+){0,2}$", re.IGNORECASE
 )
 # "three men and two women, so five people"
 _SO = re.compile(
-    r"\b(?:so|thus|therefore|hence|making|that's|that\s+is)\s+(?:there\s+(?:is|are)\s+|it's\s+|it\s+is\s+)?$",
+    r"\b(?:so|thus|therefore|hence|making|makes|that's|that\s+is|in\s+total|overall|leaves|leaving)\s+(?:\w+\s+){0,6}$",
     re.IGNORECASE,
 )
-_AT_THE_END = re.compile(r"^(?:\s+\w+){0,3}\s*[.!]?\s*$")
+_AT_THE_END = re.compile(r"^(?:\s+\w+){0,8}\s*[.!]?\s*$")
 _BREAKDOWN = re.compile(r"^(?:\s+\w+){0,3}\s*(?:[:(]|[–—-]\s)")
-_AFTER_TOTAL = re.compile(r"^\s*(?:\w+\s+)?(?:in\s+total|altogether|in\s+all)\b", re.IGNORECASE)
-_SCALE = re.compile(
-    r"\b(?:scale|range)\s+(?:of|from)?\s*\d+\s*(?:to|-|–)\s*\d+|(?<=\d)\s*(?:/|out\s+of)\s*10\b(?![./,]\d)",
+_AFTER_TOTAL = re.compile(r"^\s*(?:\w+\s+)?(?:in\s+total|altogether|in\s+all|overall)\b", re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:not|isn't|aren't|rather\s+than|instead\s+of|nicht|no)\s+$", re.IGNORECASE)
+_HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly)\s+(?:even\s+)?$", re.IGNORECASE)
+_MEASURE = re.compile(r"\s*-?(?:frames?|seconds?|secs?|s|fps|minutes?|min|years?|%|percent|dB|Hz|ms)\b", re.IGNORECASE)
+_NONE = re.compile(
+    r"(?:\A|\bthere\s+(?:is|are)\s+|\bi\s+(?:can\s+)?(?:see|hear|count)\s+|\b(?:shows|contains)\s+)no\s+(?!way|sign|reason|evidence|idea|need)\w+",
     re.IGNORECASE,
 )
-_DIGITS_OR_WORD = rf"(?:\d{{1,4}}|{'|'.join(_WORDS)})"
+_SCALE = re.compile(
+    r"\b(?:scale|range)\s+(?:of|from)?\s*-?\d+\s*(?:to|-|–)\s*\+?-?\d+|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|out\s+of\s*\d+)\b(?![./,]\d)",
+    re.IGNORECASE,
+)
+_DIGITS_OR_WORD = rf"(?:\d{{1,4}}|{_WORD})"
 _RANGE = re.compile(
     rf"(?<![\w.,/-]){_DIGITS_OR_WORD}\s*(?:[-–—~]|\b(?:to|or|bis|a|à)\b|到|至|或)\s*{_DIGITS_OR_WORD}(?!\w*[.,]\d)"
+    rf"|\bbetween\s+{_DIGITS_OR_WORD}\s+and\s+{_DIGITS_OR_WORD}\b"
+    rf"|\b(?:may|might|could)\s+be\s+{_DIGITS_OR_WORD}\b"
     rf"|\b(?:at\s+(?:least|most)|(?:more|less|fewer)\s+than|over|up\s+to|mindestens|au\s+moins|al\s+menos)\s+{_DIGITS_OR_WORD}\b"
     r"|(?:至少|超过|不到)\s*\d{1,4}",
     re.IGNORECASE,
@@ -57,31 +74,59 @@ _RANGE = re.compile(
 
 
 def read_number(text: str) -> Reading:
-    """Read the one whole number that a reply names, in digits or words."""
-    kept = _PRONOUN.sub(lambda m: " " * len(m[0]), _SCALE.sub(" ", text))
+    """Read the one number that a reply names, in digits or words.
+
+    Args:
+        text: without markup.
+    """
+    tail = after_revision(text)
+    if tail is not None and (revised := _read_told(drop_questions(tail))).value:
+        return revised
+    return _read_told(drop_questions(text))
+
+
+def _read_told(text: str) -> Reading:
+    compound = _TEN_AND_UNIT.sub(_sum, _SCALE.sub(" ", text))
+    kept = _COUNTS_NOTHING.sub(lambda m: " " * len(m[0]), compound)
     kept, ranges = _RANGE.subn(" ", kept)
-    found = []
+    found, firm = [], set()
     for match in _NUMBER.finditer(kept):
-        before, after = kept[max(0, match.start() - 60) : match.start()], kept[match.end() : match.end() + 60]
-        is_total = bool(
-            _TOTAL.search(before)
-            or _AFTER_TOTAL.match(after)
-            or (_SEES.search(before) and _BREAKDOWN.match(after))
-            or (_SO.search(before) and _AT_THE_END.match(after))
-        )
-        found.append((_whole(_digits(match)), is_total))
-    if not found and re.match(r"(?i)(?:there\s+(?:is|are)\s+)?no\s+\w+", text):
+        before, after = kept[max(0, match.start() - 80) : match.start()], kept[match.end() : match.end() + 80]
+        if not _DENIED.search(before):
+            found.append((_plain(_digits(match)), _is_total(before, after)))
+            firm |= set() if _HEDGED.search(before) or _MEASURE.match(after) else {found[-1][0]}
+    if not found and _NONE.search(text):
         found = [("0", False)]  # "There are no people."
     stated = {value for value, is_total in found if is_total}
     if not stated and (ranges or refuses(text)):
         return Reading("", "a range of numbers" if ranges else "it refuses to answer")
-    values = stated or {value for value, _ in found}
+    if not stated and is_cut_off(text):
+        return Reading("", "it is cut off")
+    values = stated or firm or {value for value, _ in found}
     if len(values) > 1:
         return Reading("", f"it names several numbers ({', '.join(sorted(values))})")
     if not values:
         return Reading("", "no number is named")
     value = values.pop()
-    return Reading(value, "a number") if value.isdigit() else Reading("", f"{value} is not a whole number from 0 on")
+    return Reading(value, "a number") if _IS_PLAIN.fullmatch(value) else Reading("", f"{value} is not a number")
+
+
+_TEN_AND_UNIT = re.compile(rf"\b({'|'.join(_TENS)})[\s-]({'|'.join(_UNITS[1:10])})\b", re.IGNORECASE)
+_IS_PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def _sum(match: re.Match[str]) -> str:
+    return str(_TENS[match[1].lower()] + _UNITS.index(match[2].lower()))
+
+
+def _is_total(before: str, after: str) -> bool:
+    """Whether the words around a number say that it is the total."""
+    return bool(
+        _TOTAL.search(before)
+        or _AFTER_TOTAL.match(after)
+        or (_SEES.search(before) and _BREAKDOWN.match(after))
+        or (_SO.search(before) and _AT_THE_END.match(after))
+    )
 
 
 def _digits(match: re.Match[str]) -> str:
@@ -93,55 +138,10 @@ def _digits(match: re.Match[str]) -> str:
     return "0" if word == "no one" else _WORDS[word]
 
 
-def _whole(value: str) -> str:
+def _plain(value: str) -> str:
+    """Return digits without leading zeros, thousands separators and a fraction of zero."""
+    value = re.sub(r"(?<=\d),(?=\d{3}(?:\D|$))", "", value)
     if re.fullmatch(r"\d+(?:[.,]0+)?", value):
         digits = re.split(r"[.,]", value)[0]
         return str(int(digits)) if len(digits) < 10 else digits  # Python refuses to convert thousands of digits
     return value
-
-
-_UNTRUE = r"(?:\b(?:not|never)|n't)\s+(?:\w+\s+)?(?:true|correct|right)\b|\b(?:untrue|incorrect)\b"
-_NOT_FALSE = r"(?:\bnot|n't)\s+(?:false|untrue|incorrect)\b"
-_YES = (
-    r"\b(?:yes|yeah|yep|yea|ja|oui|sí|true)\b|是的?|\A\W*(?:はい|네|예|sim|sì|да|evet)(?!\w)"
-    r"|\A\W*(?:affirmative|absolutely|definitely|certainly|indeed|correct)(?=\W*\Z)"
-)
-# "no" before a noun answers nothing: no doubt, no one, no way to tell
-_NO = (
-    r"\bno\b(?!\s+(?!(?:because|since|as|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
-    rf"|{_UNTRUE}|\b(?:nope|false|nein|non)\b|不是的?|否|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır)(?!\w)"
-    r"|\A\W*(?:negative|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all)|unlikely"
-    r"|i\s+(?:don't\s+think\s+so|doubt\s+it))(?=\W*\Z)"
-)
-_YES_OR_NO = re.compile(rf"(?P<double_no>{_NOT_FALSE})|(?P<no>{_NO})|(?P<yes>{_YES})", re.IGNORECASE)
-_MAY_SUPPOSE = re.compile(r"\b(?:whether|if|ob)\b|是不|是否|不确定", re.IGNORECASE)
-_SUPPOSED = re.compile(r"\b(?:whether|if|ob)\b[^.!?;:,\n]*$|是不$|是否$|不确定[^,.。]*$", re.IGNORECASE)
-
-
-def read_yes_no(text: str) -> Reading:
-    """Read ``yes`` or ``no`` from a reply."""
-    words = list(_YES_OR_NO.finditer(text))
-    if _MAY_SUPPOSE.search(text):
-        words = [m for m in words if not _SUPPOSED.search(text[max(0, m.start() - 80) : m.start()])]
-    yes, no = [m for m in words if not m["no"]], [m for m in words if m["no"]]
-    alone = {name for name, found in (("yes", yes), ("no", no)) for m in found if _stands_alone(text, m)}
-    if not alone and refuses(text):
-        return Reading("", "it refuses to answer")
-    if bool(yes) != bool(no):
-        return Reading("yes", "a yes") if yes else Reading("no", "a no")
-    if not yes:
-        return Reading("", "neither yes nor no")
-    # Both occur: "Yes, there is no smile" says yes; "Yes. No." and "yes or no" say nothing.
-    if len(alone) == 1:
-        return Reading(alone.pop(), "the one that stands alone")
-    return Reading("", "both yes and no")
-
-
-_NEAR = 40  # characters looked at on each side: copies of all of a long text would take quadratic time
-
-
-def _stands_alone(text: str, match: re.Match[str]) -> bool:
-    before = text[max(0, match.start() - _NEAR) : match.start()].rstrip(" \"'(")
-    after = text[match.end() : match.end() + _NEAR]
-    opens = not before or before[-1] in ".:;,!?\n=" or before.lower().endswith((" is", "answer"))
-    return opens and bool(re.match(r"[\"')]*\s*(?:[.,;:!\n-]|$)", after))

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from omnisense.reasoning.answers import boxes
 from omnisense.reasoning.answers.normalize import Reading, drop_markup, plain_text
 from omnisense.reasoning.answers.parse_labels import read_decimal, read_joint, read_label
-from omnisense.reasoning.answers.parse_letters import read_one, read_several
-from omnisense.reasoning.answers.parse_values import read_number, read_yes_no
+from omnisense.reasoning.answers.parse_letters import read_one
+from omnisense.reasoning.answers.parse_several import read_several
+from omnisense.reasoning.answers.parse_values import read_number
+from omnisense.reasoning.answers.parse_yes_no import read_yes_no
+from omnisense.reasoning.answers.passages import before_end_of_turn, own_passages
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, VALUE_KINDS, Kind, Question
 
-PARSER_VERSION = 4  # raise it when any reply is parsed differently; every record carries it
+PARSER_VERSION = 5  # raise it when any reply is parsed differently; every record carries it
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,10 @@ def parse(reply: str, kind: Kind, options: Sequence[str] = (), form: str = "") -
     thinking, answers, where = _split_reply(reply, _CLEAN.get(kind, plain_text))
     if not answers:
         return Answer("", where, thinking)
-    if not where and kind not in BOX_KINDS and (own := _before_next_question(answers[0])):
-        reading = _read(own, kind, tuple(options))
-        if reading.value:
-            return Answer(reading.value, reading.how, thinking)
+    if not where and kind not in BOX_KINDS:
+        for own in own_passages(answers[0]):
+            if (reading := _read(own, kind, tuple(options))).value:
+                return Answer(reading.value, reading.how, thinking)
     readings = [_read_boxes(t, kind, form) if kind in BOX_KINDS else _read(t, kind, tuple(options)) for t in answers]
     if len({reading.value for reading in readings}) > 1:
         return Answer("", f"{len(readings)} answers that differ", thinking)
@@ -85,18 +88,19 @@ _THINK_CLOSE = re.compile(rf"<\s*/\s*{_THINK_TAG}", re.IGNORECASE)
 _FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final\b[^<]{0,80}<\|message\|>|(?<![a-z])assistantfinal(?![a-z])")
 _ANALYSIS_CHANNEL = re.compile(r"<\|channel\|>\s*(?:analysis|commentary)\b[^<]{0,80}<\|message\|>|\Aanalysis(?=[A-Z])")
 _ANSWER = re.compile(r"<\s*answer\s*>(.*?)(?=<\s*/?\s*answer\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_FINAL_LINE = re.compile(r"\n\W*final\s+answer\W*[:：][^\n]+\s*\Z", re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\s*\{(?:\s*\\[a-z]{1,12}\s*\{)?([^{}]*)\}")
 _SPECIAL = re.compile(r"<\|[^|<>]*\|>|</?s>|```(?:json)?")
 
 
 def _split_reply(reply: str, clean: Callable[[str], str]) -> tuple[str, list[str], str]:
     """Return the thinking, the texts that hold an answer, and where they were found (or why there are none)."""
-    text = _SPECIAL.sub(" ", _channels_as_tags(reply))
-    thinking, text = _take_thinking(text)
+    thinking, text = _take_thinking(_channels_as_tags(reply))
+    text = _SPECIAL.sub(" ", before_end_of_turn(text))
     if closing := _THINK_CLOSE.search(text):  # a chat template may have written the opening tag itself
         thinking, text = f"{thinking}\n{text[: closing.start()]}".strip(), text[closing.end() :]
     elif opening := _THINK_OPEN.search(text):
-        answer = _ANSWER.search(text, opening.end())
+        answer = _ANSWER.search(text, opening.end()) or _FINAL_LINE.search(text, opening.end())
         if answer is None:
             return text[opening.end() :].strip(), [], "the thinking never ends"
         thinking, text = text[opening.end() : answer.start()].strip(), text[answer.start() :]
@@ -107,16 +111,6 @@ def _split_reply(reply: str, clean: Callable[[str], str]) -> tuple[str, list[str
         return thinking, boxed, "boxed: "
     plain = clean(text)
     return thinking, [plain] if plain else [], "" if plain else "the reply is empty"
-
-
-# a base model goes on with a question of its own
-_NEXT_QUESTION = re.compile(r"\n\W*(?:question|q|human|user|问题)\s*\d{0,3}\s*[:：]", re.IGNORECASE)
-
-
-def _before_next_question(text: str) -> str:
-    """Return what stands before a question that the reply goes on with; empty where it does not."""
-    found = _NEXT_QUESTION.search(text)
-    return text[: found.start()].strip() if found else ""
 
 
 def _take_thinking(text: str) -> tuple[str, str]:

@@ -9,17 +9,18 @@ import itertools
 import re
 from typing import NamedTuple
 
-from omnisense.reasoning.answers.option_marks import MARK, letters_in
+from omnisense.reasoning.answers.option_marks import MARK, letter_of, letters_in
 
 _HEDGE = (
-    r"(?:(?:that|probably|most|likely|clearly|therefore|definitely|indeed|both|all|the|la|le|el|die|wohl|also|be|to)\s+)"
-    r"{0,4}"
+    r"(?:(?:that|probably|most|likely|clearly|therefore|thus|hence|then|definitely|indeed|really|actually|simply|both|all|the|la|le|el|die"
+    r"|wohl|also|be|to|again|still|now|for|donc|ainsi|plutôt|a|o|il|lo|den|das|daher|somit|folglich|eher|luego|pues|quindi|dunque|portanto|clairement)"
+    r"\s+){0,4}"
 )
 _JOIN = (
     r"(?:[\s,;/&、]|\b(?:and|or|und|oder|y|o|et|ou|maybe|possibly|perhaps|also|then|plus|as\s+well\s+as)\b"
     r"|和|或者?|还是|与|以及){1,6}"
 )
-_LIST = rf"({MARK}(?:(?:{_JOIN})?{MARK}){{0,9}})"
+_LIST = rf"({MARK}(?:(?:{_JOIN})?{MARK}){{0,9}}+)"
 _VERB = r"(?:\b(?:is|are|was|would\s+be|should\s+be|must\s+be|include|ist|sind|es|son|est|sont|é|è)\b|[是为は])"
 _IS = (
     r"(?:\s|\b(?:is|are|was|would\s+be|should\s+be|must\s+be|has\s+to\s+be|to\s+be|be|include|ist|lautet|sind|wäre|es|son|"
@@ -35,97 +36,95 @@ _RIGHT = (
     r"(?:correct|right|true|answers?|best|likely|suitable|appropriate|accurate|fitting|better|richtig|korrekt|correct[ao]s?|"
     r"bonne|juste)\b|正确|对|最"
 )
+_LABEL = (
+    r"(?:choice|option|selection|selected|prediction|verdict|label|pick|result|decision|guess|final|overall|remaining|conclusion|summary"
+    r"|judg(?:e)?ment|classification|best\s+\w+|结论|综上)"
+)
 # "the answer is B"
 _ANSWER_IS = re.compile(
-    rf"(?:(final|最终)\s*)?(?:{_ANSWER}|^\W*(?:choice|option|selection)\b|(?:{_OPTION})(?=\s*(?:\w+\s+){{0,9}}?{_VERB}))"
-    rf"(?:\s+(?:to|that|for|which|in|with|here|based|given)\b[^.;:!?,\n\ue000-\ue119]{{0,60}})?"
+    rf"(?:(final|overall|corrected|revised|updated|最终)\s*)?(?:{_ANSWER}|(?:^|\n)\W*(?:\w+\s+)?{_LABEL}\b(?=\s*[:=]|\s+is\b)|(?:{_OPTION})(?=\s*(?:\w+\s+){{0,9}}?{_VERB}))"
+    rf"(?:\s+\d{{1,2}}(?=\s*:))?(?:\s+(?:to|that|for|which|in|with|here|based|given|i|i'm|i'd|we|above|below|left|among)\b[^.;:!?,\n\ue000-\ue119]{{0,60}})?"
     rf"(?:{_IS}){{1,9}}\s*{_HEDGE}{_LIST}",
     re.IGNORECASE,
 )
 # "the most suitable one is B"
 _RIGHT_ONE_IS = re.compile(
-    rf"\b(?:best|most\s+\w+|right|correct|only)\s+\w+(?:\s+that\s[^.;:!?,\n\ue000-\ue119]{{1,60}})?\s+(?:is|are)\s*:?\s*{_LIST}"
-    rf"|\bone\s+that\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s(?:is|are)\s+{_LIST}|\brichtig\s+ist\s+{_LIST}"
-    rf"|(?:^|[\n|;])\s*(?:correct|right)\s*[:=]\s*{_LIST}"
+    rf"\b(?:best|most\s+\w+|right|correct|only)\s+(?:\w+\s+){{1,4}}?(?:that\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s)?"
+    rf"(?:is|are|remains)\s*:?\s*{_HEDGE}{_LIST}"
+    rf"|\b(?:one|emotion|feeling|label|option|answer|description)\s+that\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s(?:is|are)\s+{_LIST}"
+    rf"|\brichtig\s+ist\s+{_HEDGE}{_LIST}"
+    rf"|(?:^|[\n|;])\s*(?:correct|right|yes|true|applies|present|selected)\s*[:=]\s*{_LIST}"
     rf"|\b(?:corret[ao]|corretta|correct[ao]|correcte|giusta|certa|juiste|верный|правильный)\s+(?:é|è|es|est|is)\s+{_LIST}",
     re.IGNORECASE,
 )
 # "I choose B", "it's B", "the tone suggests B", "so B"
 _CHOOSES = re.compile(
     rf"(?:\b(?:choose|chose|pick|select|go\s+with|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
-    r"|i\s+(?:would\s+)?say|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|leaves|leaving|suggests?"
+    r"|i\s+(?:would\s+)?say|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|leaves|leaving|suggests?"
     r"|indicates?|wähle|nehme|elijo|direi|scelgo|escolho|kies"
     rf"|escojo|choisis)\s+:?|应?故?选择?:?\s*){_HEDGE}{_LIST}"
-    rf"|\b(?:so|therefore|thus|hence)\s*,?\s*{_LIST}(?=\s*(?:[.,;!]|$))",
+    rf"|\b(?:so|therefore|thus|hence|rather|most\s+(?:likely|probably)|probably|sondern|eher|mais|sino|因此|所以|而是)\s*[,:]?\s*"
+    rf"(?:(?:选项?|la|le)\s*)?{_LIST}(?=\s*(?:[.,;!:。]|$))|(?:=>|⇒)\s*{_LIST}",
     re.IGNORECASE,
 )
 # "B is the best answer", "B fits best"
 _IS_RIGHT = re.compile(
     rf"{_LIST}\W{{0,3}}(?:\s*\bit\s+is\b|\s*(?:\b(?:is|are|seems|looks|appears|would\s+be|must\s+be|ist|sind|es|son|est|sont)\b|是)\s*"
     rf"(?:(?:to\s+be|the|a|la|el|le|die|most|by\s+far|clearly|also|both|all)\s+){{0,4}}(?:{_RIGHT})"
-    rf"|\s*(?:正确|最)|\s+(?:best\s+)?(?:fits?|matches|describes|captures|passt|apply|applies)\b|\s+the\s+(?:better|best|correct|right)\b"
-    r"|\s+wählen\b)",
+    rf"|\s*(?:正确|最)|\s+(?:best\s+)?(?:fits?|matches|describes|captures|passt|apply|applies)\b|\s+(?:stands|remains|wins|prevails|holds)(?=\s*(?:[.,;!]|$))|\s+the\s+(?:better|best|correct|right)\b"
+    r"|\s+wählen\b|\s*(?:です|である|だ|입니다|이다|예요)(?=\W|$))",
     re.IGNORECASE,
 )
 # "At first B seems right", "while B is tempting"
 _CONCEDES = re.compile(
     r"\b(?:while|although|though|even\s+if|at\s+first|initially|first\s+(?:instinct|thought|impression|guess)|tempt(?:ed|ing)"
-    r"|seemed|(?:may|might|could|would)\s+(?:seem|look|appear|think|say|read|argue|call|expect)|obwohl|zunächst|aunque|bien\s+que)\b"
-    r"|起初|虽然|尽管|乍一?看|一开始",
+    r"|seemed|(?<!\bi\s)(?:may|might|could|would)\s+(?:seem|look|appear|think|say|read|argue|call|expect|pick|choose)|obwohl|zunächst|aunque|bien\s+que"
+    r"|(?:my|the|a|an)\s+(?:initial|first|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
+    r"|(?:initial|first|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
+    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|consider(?:ed|ing)|(?:first|initial)\s+(?:glance|sight)"
+    r"|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
+    r"|ersten\s+blick|würden?|könnte\s+man|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
+    r"|有人|一开始|最初|虽然|尽管|乍一?看|一开始",
     re.IGNORECASE,
 )
 _SUPPOSES = re.compile(
-    r"\b(?:whether|if|either|could|may|might|falls|wenn|ob|entweder)\b|可能|要么|如果", re.IGNORECASE
-)
-# "A... wait, no, B"
-_REVISES = re.compile(
-    r"(?:^|[.!?;,:…—–\n-]\s*)(?:(?:but|no|hmm+|oh|and|so|well)\b[,.\s]*){0,3}(?:wait|actually|correction|scratch\s+that"
-    r"|on\s+(?:second\s+thoughts?|reflection|closer\s+inspection)|let\s+me\s+(?:re-?\w+|look\s+again|check\s+again)"
-    r"|i\s+(?:misread|made\s+a\s+mistake)|moment|espera|attends)\b|等等|不对,",
-    re.IGNORECASE,
-)
-_REVISED_TO = re.compile(
-    rf"^(?:\W|\b(?:no|wait|actually|so|make|that|it|it's|is|rather)\b){{0,8}}({MARK})(?=\s*(?:[.,;!—–-]|$))", re.I
-)
-# "I'm afraid I can't view videos"
-_REFUSES = re.compile(
-    r"\b(?:i|we)(?:\s+(?:\w+\s+){0,2}|')?(?:can't|cannot|can\s+not|couldn't|don't|do\s+not|m\s+not\s+able|am\s+not\s+able"
-    r"|m\s+unable|am\s+unable|won't|would\s+need)\s+(?:\w+\s+){0,3}?(?:see|view|watch|hear|access|process|determine|tell|say|identify"
-    r"|answer|provide|help|assist|have|feel|verify|count|choose|know|more|to)\b"
-    r"|\bunable\s+to\b|\bnot\s+able\s+to\b|\bcannot\s+be\s+determined\b|\b(?:not|isn't|un)\s*available\b"
-    r"|\b(?:provide|upload|share|attach)\s+(?:the|a|your)\b|\bno\s+(?:way|video|image|audio|clip)\b|\bas\s+an\s+ai\b"
-    r"|\bsorry\b[^.!?\n]{0,20}\b(?:i|but)\b|\bafraid\s+(?:that\b|i\b|not\b)|\b(?:happy|glad)\s+to\s+(?:help|assist|answer)\b"
-    r"|\bnot\s+sure\b|\b(?:hard|difficult|impossible)\s+to\s+(?:say|tell|determine)\b|\b(?:it's|is)\s+unclear\b"
-    r"|\bkann\b[^.\n]{0,40}\bnicht\b|\bno\s+puedo\b|\bne\s+peux\s+pas\b|\btut\s+mir\s+leid\b|\blo\s+siento\b|\bdésolée?\b"
-    r"|无法|不能|看不到|抱歉|很难|不确定",
-    re.IGNORECASE,
+    r"\b(?:whether|if|unless|either|were|could|may|might|falls|wenn|ob|entweder)\b|可能|要么|如果", re.IGNORECASE
 )
 _NOT = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|doubt|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than"
-    r"|instead\s+of|rule\s+out|rules\s+out|anything\s+but|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
+    r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
+    r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
     r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$))\b|n't\b|不|并非|排除",
     re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
-    rf"^(?:(?:{_JOIN}){MARK})*[^\w.,;!?(\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|would|ist|sind|est|es|é|è|está)\b)?"
-    r"\s*(?:cannot|can't|isn't|aren't|n't|not\b|all\s+\w+\s+(?:wrong|incorrect)"
-    r"|(?:the\s+)?(?:wrong|incorrect|least|worst)|false|out\b|unlikely|ruled|excluded"
-    r"|contradicted|be\s+(?:ruled|excluded|eliminated)|falsch|nicht|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
-    r"|non\b|niet\b|fout\b|не\b|невер|均?不|错误)",
+    rf"^(?:(?:[\s,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheidet)\b)?"
+    r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been)\b){0,3}\s*(?:cannot|can't|isn't|aren't|n't|not\b|all\s+\w+\s+(?:wrong|incorrect)"
+    r"|(?:the\s+)?(?:wrong|incorrect|least|worst)|false|out\b|aus\b|unlikely|ruled|excluded|eliminated"
+    r"|contradicted|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|hardly|nowhere|falsch|nicht|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
+    r"|non\b|niet\b|fout\b|не\b|невер|都?均?(?:可以)?(?:不|排除)|错误|では?な|ではあり|じゃな|[은는이가]\s?아)",
     re.IGNORECASE,
 )
 _CLAUSE_START = re.compile(
-    r"[.!?;:,\n…—–(]|\b(?:but|so|then|yet|however|therefore|because|sondern|sino|mais|pero)\b|但|因此|所以", re.I
+    r"[.!?;:,\n…—–(|。,;]|\b(?:but|so|then|yet|however|therefore|because|sondern|sino|mais|pero)\b|但|因此|所以", re.I
 )
 _MOST_STATEMENTS = 100  # of one form; a reply that repeats itself until it is cut off says no more
 _WINDOW = 160  # characters of a clause that are looked at before a statement
 
 
 class Stated(NamedTuple):
-    """The letters of one statement (several where it joins them), and whether it calls them final."""
+    """One statement.
+
+    Attributes:
+        letters: several where it joins them.
+        is_final: whether it calls them final.
+        strength: 2 where it calls them the answer, 1 where it chooses them, and 0 where it says that they fit.
+        joined_by_or: whether it leaves open which of them.
+    """
 
     letters: str
     is_final: bool
+    strength: int
     joined_by_or: bool
 
 
@@ -147,14 +146,28 @@ def stated(marked: str) -> list[Stated]:
                 denied = is_denied(marked, start, end)
             if not (denied or _is_withdrawn(marked, start, match.end(), end)):
                 names = marked[match.start(group) : end]
-                found.append((end, Stated(letters_in(names), is_final, bool(_OR.search(names)))))
+                found.append(
+                    (end, Stated(letters_in(names), is_final, _strength(pattern, match[0]), bool(_OR.search(names))))
+                )
     return [statement for _, statement in sorted(found, key=lambda pair: pair[0])]
+
+
+_FIRST_PERSON = re.compile(
+    r"(?:choose|chose|pick|select|go\s+(?:with|for)|opt|vote|settle|say|wähle|nehme|elijo|scelgo|escolho|choisis|选)",
+    re.I,
+)
+
+
+def _strength(pattern: re.Pattern[str], statement: str) -> int:
+    if pattern is _ANSWER_IS:
+        return 2
+    return int(pattern is _CHOOSES and bool(_FIRST_PERSON.match(statement)))
 
 
 _OR = re.compile(r"/|\b(?:or|oder|o|ou|maybe|possibly|perhaps)\b|或|还是", re.IGNORECASE)
 # "the answer is B, and A is wrong": A begins a clause of its own
 _OWN_CLAUSE = re.compile(
-    r"\s*(?:(are|do|have|sind|son|sont)|is|isn't|was|would|does|doesn't|has|can|cannot|can't|could|seems|shows|suggests|ist|est|es)\b"
+    r"\s*(?:(are|do|have|sind|son|sont)|is|isn't|was|would|may|might|scheidet|passt|kommt|wäre|hat|does|doesn't|has|can|cannot|can't|could|seems|shows|suggests|ist|est|es)\b"
     r"|\s*(?:错误?|不)",
     re.IGNORECASE,
 )
@@ -202,70 +215,71 @@ def is_conceded(marked: str, start: int, end: int) -> bool:
     return bool(_CONCEDES.search(around) or re.match(r"\W*(?:would|suggests?|requires?)\b", marked[end : end + 20]))
 
 
+_RUN = re.compile(rf"{MARK}(?:{_JOIN}{MARK}){{0,9}}+")
+
+
+def denied_letters(marked: str) -> set[str]:
+    """Return the letters that a marked text names only to deny them, one by one or in a list."""
+    denied: set[str] = set()
+    named: set[str] = set()
+    for run in _RUN.finditer(marked):
+        in_list = bool(_CONJUNCTION.search(run[0])) and is_denied(marked, run.start(), run.end())
+        for place in range(run.start(), run.end()):
+            if re.match(MARK, marked[place]):
+                (denied if in_list or is_denied(marked, place, place + 1) else named).add(letter_of(marked[place]))
+    return denied - named
+
+
+_CONJUNCTION = re.compile(r"\b(?:and|or|nor|und|oder|y|o|ni|et|ou)\b|和|或|与", re.IGNORECASE)
+
+
+def held_letters(marked: str) -> set[str]:
+    """Return the letters that a marked text names somewhere without setting them aside, alone or in a list."""
+    held: set[str] = set()
+    for run in _RUN.finditer(marked):
+        if not is_set_aside(marked, run.start(), run.end()):
+            held.update(letters_in(run[0]))
+    return held
+
+
+def is_set_aside(marked: str, start: int, end: int) -> bool:
+    """Whether a clause names an option to deny, concede or suppose it."""
+    if is_denied(marked, start, end) or is_conceded(marked, start, end):
+        return True
+    return bool(_SUPPOSES.search(clause_before(marked, start) + marked[start:end] + clause_after(marked, end)))
+
+
 def _is_withdrawn(marked: str, start: int, end: int, after_names: int) -> bool:
     """Whether a statement is conceded, is supposed, is a question, or leaves out a part that its clause denies."""
-    around = clause_before(marked, start) + marked[start:end] + clause_after(marked, end)
-    if _CONCEDES.search(around) or _SUPPOSES.search(clause_before(marked, start) + marked[start:after_names]):
+    before = clause_before(marked, start)
+    if _ARGUABLY.search(_since_turn(marked, start)):
+        return True
+    if _CONCEDES.search(before + marked[start:end] + clause_after(marked, end)):
+        return True
+    if _SUPPOSES.search(before + marked[start:after_names]) or is_conditional(marked, start, after_names):
         return True
     return bool(re.match(r"\s*\?", marked[after_names : after_names + 3]))
 
 
-def after_revision(marked: str) -> str | None:
-    """Return what follows the last place where a reply revises itself; None when it does not."""
-    places = list(_REVISES.finditer(marked))
-    return marked[places[-1].end() :] if places else None
-
-
-def revised_letter(tail: str) -> str:
-    """Return the letter that a revision begins with: ``B`` for ``no, B.``; empty when there is none."""
-    match = _REVISED_TO.match(tail)
-    return letters_in(match[1]) if match else ""
-
-
-# "if I had to pick, D"
-_FORCED = re.compile(
-    r"\bif\s+(?:i\s+)?(?:had|have|must|were|am|forced|pressed)\b(?:\s+\w+){0,4}?\s+(?:pick|choose|guess|answer|decide|bet)\b"
-    r"(?:\s+(?:one|now))?\s*,?\s*(?:(?:i'd|i\s+would|i'll)\s+(?:say|pick|choose|guess|go\s+with|bet\s+on)"
-    r"|it(?:'s|\s+is|\s+would\s+be|'d\s+be))?",
+# "one could argue that she tests him, and that's B"
+_ARGUABLY = re.compile(
+    r"\b(?:one|you|some(?:one|body)?|people|viewers)\s+(?:could|might|may|would)\s+(?:\w+\s+)?(?:argue|think|say|read|guess|expect|assume)\b",
     re.IGNORECASE,
 )
-_ANYTHING_BUT = re.compile(r"\banything\s+but\b", re.IGNORECASE)
-# "between B and C, C fits better"
-_BETWEEN = re.compile(rf"\bbetween\s+{MARK}\s+(?:and|or)\s+{MARK}\s*,", re.IGNORECASE)
+_TURN = re.compile(r"[.!?\n;]|\b(?:but|however|yet|still)\b", re.IGNORECASE)
 
 
-def settle(marked: str) -> str:
-    """Return a text whose forced choices ("if I had to pick, B") are choices, without the pairs it chooses between."""
-    marked = _ANYTHING_BUT.sub("not", marked)
-    return _BETWEEN.sub(",", _FORCED.sub("I choose ", marked))
+def _since_turn(marked: str, at: int) -> str:
+    """Return what stands before a place in its sentence, after the last word like "but"."""
+    return _TURN.split(marked[max(0, at - _WINDOW) : at])[-1]
 
 
-def refuses(text: str) -> bool:
-    """Whether a reply says that it cannot answer."""
-    return bool(_REFUSES.search(text))
+_WOULD = re.compile(r"(?:\bwould|'d)\b")
+_IF = re.compile(r"\b(?:if|unless|had)\b(?!\s+i\s+(?:had|have|must)|\s+(?:forced|pressed))", re.IGNORECASE)
 
 
-# "A - correct, B - incorrect"
-_VERDICT = re.compile(
-    rf"({MARK})(?:[\s.):=>|–—-]|\b(?:is|are|ist|est|es)\b|是){{0,8}}(?:(not\s+(?:correct|right|true)|incorrect|wrong|false|no\b"
-    r"|falsch|错误?|不正确|不对|[✗✘❌×])|(correct|right|true|yes|richtig|正确|对|[✓✔✅☑]))(?!\w*\s+(?:answer|choice|option))",
-    re.IGNORECASE,
-)
-
-
-# "✅ A, ❌ B"
-_TICK_BEFORE = re.compile(rf"(?:([✗✘❌×])|[✓✔✅☑])\s*({MARK})")
-
-
-def verdicts(marked: str) -> dict[str, bool]:
-    """Return the options that a list of verdicts judges, and how; empty when it is no such list."""
-    judged: dict[str, bool] = {}
-    first = re.search(rf"[✗✘❌×✓✔✅☑]|{MARK}", marked)
-    if first and not re.match(MARK, first[0]):
-        found = [(letters_in(match[2]), not match[1]) for match in _TICK_BEFORE.finditer(marked)]
-    else:
-        found = [(letters_in(match[1]), bool(match[3])) for match in _VERDICT.finditer(marked)]
-    for letter, is_right in found:
-        if judged.setdefault(letter, is_right) != is_right:
-            return {}
-    return judged if len(judged) > 1 and set(judged) == set(letters_in(marked)) else {}
+def is_conditional(marked: str, start: int, end: int) -> bool:
+    """Whether a sentence says what would hold if something else did: "if the act matters, A would be right"."""
+    sentence = re.split(r"[.!?\n]", marked[max(0, start - _WINDOW) : start])[-1]
+    supposed = _IF.search(sentence)
+    return bool(supposed and _WOULD.search(sentence[supposed.end() :] + marked[start : end + 20]))

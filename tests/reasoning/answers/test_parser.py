@@ -85,7 +85,7 @@ NUMBER = [
     ("three (3)", "3"), ("Answer: 4", "4"), ("The number of people is five.", "5"), ("I see 4 people. 4.", "4"), ("3个人", "3"),
     ("There are no people", "0"), ("none", "0"), ("no one", "0"), ("1 in red and 2 in blue, so the total is 3", "3"),
     ("<think>2 or 3</think><answer>3</answer>", "3"), ("\\boxed{7}", "7"), ('{"answer": 6}', "6"), ("one", "1"),
-    ("2 or 3", ""), ("1, 2, 3", ""), ("2.5", ""), ("-3", ""), ("twenty-one", ""), ("one of them", ""), ("1st", ""), ("A", ""),
+    ("2 or 3", ""), ("1, 2, 3", ""), ("2.5", "2.5"), ("-3", "-3"), ("twenty-one", "21"), ("one of them", ""), ("1st", ""), ("A", ""),
     ("", ""), ("many", ""), ("<answer>2</answer><answer>3</answer>", ""), ("3/4", ""),
 ]  # fmt: skip
 YES_NO = [

@@ -1,0 +1,94 @@
+"""Whether a reply takes its answer back, cannot decide, refuses, or chooses because it is asked to.
+
+The patterns are for texts with marks in place of the options (:mod:`omnisense.reasoning.answers.option_marks`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from omnisense.reasoning.answers.option_marks import MARK, letters_in
+
+# "A... wait, no, B"
+_REVISES = re.compile(
+    r"(?:^|[.!?;,:…—–\n-]\s*)(?:(?:but|no|hmm+|oh|and|so|well)\b[,.\s]*){0,3}(?:wait|actually|correction|scratch\s+that"
+    r"|hang\s+on|hold\s+on|on\s+(?:second\s+thoughts?|(?:further\s+)?(?:reflection|review)|(?:a\s+)?(?:closer|second)\s+(?:inspection|look|listen))"
+    r"|looking\s+(?:more\s+closely|again)|let\s+me\s+(?:re-?\w+|look\s+again|check\s+again|correct)"
+    r"|i\s+(?:misread|made\s+a\s+mistake)|moment|espera|attends)\b|等等|不对,",
+    re.IGNORECASE,
+)
+_REVISED_TO = re.compile(
+    rf"^(?:\W|\b(?:no|wait|actually|so|make|that|it|it's|is|rather)\b){{0,8}}({MARK})(?=\s*(?:[.,;!—–-]|$))", re.I
+)
+# "I'm afraid I can't view videos"
+_REFUSES = re.compile(
+    r"\b(?:i|we)(?:\s+(?:\w+\s+){0,2}|')?(?:can't|cannot|can\s+not|couldn't|don't|do\s+not|m\s+not\s+able|am\s+not\s+able"
+    r"|m\s+unable|am\s+unable|won't|would\s+need)\s+(?:\w+\s+){0,3}?(?:see|view|watch|hear|access|process|determine|tell|say|identify"
+    r"|answer|provide|help|assist|have|feel|verify|count|choose|select|pick|decide|judge|assess|infer|settle|give|know|more|to)\b"
+    r"|\bunable\s+to\b|\bnot\s+able\s+to\b|\bcannot\s+be\s+determined\b|\b(?:not|isn't|un)\s*available\b"
+    r"|\b(?:provide|upload|share|attach)\s+(?:the|a|your)\b|\bno\s+(?:way|video|image|audio|clip)\b|\bas\s+an\s+ai\b"
+    r"|\bsorry\b[^.!?\n]{0,20}\b(?:i|but)\b|\bafraid\s+(?:that\b|i\b|not\b)|\b(?:happy|glad)\s+to\s+(?:help|assist|answer)\b"
+    r"|\bwho\s+knows\b|\bno\s+idea\b|\b(?:video|clip|audio|file|image)\s+(?:is|was|seems|appears)\s+(?:to\s+be\s+)?(?:blank|missing|empty|corrupt\w*|silent)"
+    r"|\bnot\s+sure\b|\b(?:hard|difficult|impossible)\s+to\s+(?:say|tell|determine)\b|\b(?:it's|is)\s+unclear\b"
+    r"|\bkann\b[^.\n]{0,40}\bnicht\b|\bno\s+puedo\b|\bne\s+peux\s+pas\b|\btut\s+mir\s+leid\b|\blo\s+siento\b|\bdésolée?\b"
+    r"|无法|不能|看不到|抱歉|很难|不确定",
+    re.IGNORECASE,
+)
+# "I can't settle on one", "it's a toss-up"
+_UNDECIDED = re.compile(
+    r"\b(?:can't|cannot|can\s+not|couldn't|unable\s+to|no\s+way\s+to|impossible\s+to)\s+(?:\w+\s+)?(?:settle|decide|choose|pick|tell\s+which|say\s+which|commit)\b"
+    r"|\btoss-?up\b|\bwho\s+knows\b|\bno\s+idea\b|\bdepend(?:s|ing)\s+on\b|\bequally\s+(?:likely|plausible|possible|well|probable)\b|\bboth\b[^.\n]{0,40}\b(?:plausible|possible)\b"
+    r"|无法(?:判断|确定|区分)|都有可能",
+    re.IGNORECASE,
+)
+# "I therefore keep my answer"
+_KEEPS = re.compile(
+    r"\b(?:keep|stay\s+with|stand\s+by|stick\s+(?:with|to)|confirms?|confirmed|verified|no\s+(?:need|reason)\s+to\s+(?:change|switch|revise)"
+    r"|still\s+(?:holds|stands)|(?:answer|choice)\s+(?:holds|stands))\b",
+    re.IGNORECASE,
+)
+# "if I had to pick, D"
+_FORCED = re.compile(
+    r"\bif\s+(?:i\s+)?(?:had|have|must|were|am|forced|pressed)\b(?:\s+\w+){0,4}?\s+(?:pick|choose|guess|answer|decide|bet)\b"
+    r"(?:\s+(?:one|now))?\s*,?\s*(?:(?:i'd|i\s+would|i'll)\s+(?:say|pick|choose|guess|go\s+with|bet\s+on)"
+    r"|it(?:'s|\s+is|\s+would\s+be|'d\s+be))?",
+    re.IGNORECASE,
+)
+_NOT_ONLY = re.compile(r"\bnot\s+(?:only|just|merely|simply)\b", re.IGNORECASE)
+_ANYTHING_BUT = re.compile(r"\banything\s+but\b", re.IGNORECASE)
+# "between B and C, C fits better"
+_BETWEEN = re.compile(rf"\bbetween\s+{MARK}\s+(?:and|or)\s+{MARK}\s*,", re.IGNORECASE)
+
+
+def ends_undecided(marked: str) -> bool:
+    """Whether a reply says, after the last option that it names, that it cannot decide between them."""
+    places = [match.end() for match in re.finditer(MARK, marked)]
+    return len(set(letters_in(marked))) > 1 and bool(_UNDECIDED.search(marked[places[-1] :]))
+
+
+def keeps_answer(tail: str) -> bool:
+    """Whether a second thought ends with the first answer."""
+    return bool(_KEEPS.search(tail))
+
+
+def after_revision(marked: str) -> str | None:
+    """Return what follows the last place where a reply revises itself; None when it does not."""
+    places = list(_REVISES.finditer(marked))
+    return marked[places[-1].end() :] if places else None
+
+
+def revised_letter(tail: str) -> str:
+    """Return the letter that a revision begins with: ``B`` for ``no, B.``; empty when there is none."""
+    match = _REVISED_TO.match(tail)
+    return letters_in(match[1]) if match else ""
+
+
+def settle(marked: str) -> str:
+    """Return a text whose forced choices ("if I had to pick, B") are choices, without the pairs it chooses between."""
+    marked = _NOT_ONLY.sub("both", _ANYTHING_BUT.sub("not", marked))
+    return _BETWEEN.sub(",", _FORCED.sub("I choose ", marked))
+
+
+def refuses(text: str) -> bool:
+    """Whether a reply says that it cannot answer."""
+    return bool(_REFUSES.search(text))

@@ -1,0 +1,72 @@
+"""What a reply names: letters that stand alone, letters in prose, and options by their text."""
+
+from __future__ import annotations
+
+import re
+
+from omnisense.reasoning.answers.normalize import fold_words
+from omnisense.reasoning.answers.option_marks import MARK, letter_of, mark_of, option_texts
+from omnisense.reasoning.answers.statements import denies_next, is_conditional, is_denied
+
+NOTHING = "no option is named"
+LEADING_LIST = re.compile(
+    rf"(?:both\s+)?{MARK}(?:(?:[\s,;/&+.]|\band\b|\bor\b|\bplus\b|和|或){{1,6}}{MARK})+", re.IGNORECASE
+)
+_JOINERS = re.compile(
+    r"\b(?:and|or|both|only|options?|choices?|letters?|answers?)\b|[\s,;:./&+|()\[\]{}\"'、-]+", re.IGNORECASE
+)
+_TICKED = re.compile(r"([✗✘❌×✓✔✅☑])\s*([^✗✘❌×✓✔✅☑\n]+)")
+
+
+def mark_ticked(marked: str, options: tuple[str, ...]) -> str:
+    """Return a marked text with a mark for each option whose text alone stands behind a tick or cross."""
+
+    def mark(match: re.Match[str]) -> str:
+        letter = exact_option(match[2], options)
+        return f"{match[1]} {mark_of(letter)}" if letter else match[0]
+
+    return _TICKED.sub(mark, marked)
+
+
+def exact_option(text: str, options: tuple[str, ...]) -> str:
+    """Return the letter of the only option that a text is; empty when there is none."""
+    folded = fold_words(text)
+    exact = [i for i, option in enumerate(option_texts(options)) if option and option == folded]
+    return chr(65 + exact[0]) if len(exact) == 1 else ""
+
+
+def bare_letters(text: str) -> str:
+    """Return the letters of a reply that holds nothing else: ``AC``, ``a, c``, ``(A) and (C)``; otherwise empty."""
+    words = _JOINERS.sub(" ", text).split()
+    joined = "".join(words)
+    alone = all(len(word) == 1 for word in words) or (len(words) == 1 and len(set(joined.lower())) == len(joined) <= 5)
+    if not alone or not re.fullmatch(r"[A-Z]+|[a-h]+", joined) or (len(words) == 1 and max(joined.upper()) > "H"):
+        return ""
+    return "".join(sorted(set(joined.upper())))
+
+
+def mentioned_letters(marked: str) -> str:
+    """Return letters that a reply names and does not deny."""
+    named = {
+        letter_of(match[0])
+        for match in re.finditer(MARK, marked)
+        if not (
+            is_denied(marked, match.start(), match.end())
+            or is_conditional(marked, match.start(), match.end())
+            or marked[match.end() : match.end() + 1] == "?"
+        )
+    }
+    return "".join(sorted(named))
+
+
+def contained_options(text: str, known: tuple[str, ...]) -> str:
+    """Return options whose text is in the reply, not as part of a longer option's, and not negated."""
+    words = f" {fold_words(text)} "
+    named = ""
+    for i, option in sorted(enumerate(known), key=lambda pair: -len(pair[1])):
+        at = words.find(f" {option} ") if option else -1
+        if at >= 0:
+            if not denies_next(words[: at + 1]):
+                named += chr(65 + i)
+            words = words[:at] + " | " + words[at + len(option) + 2 :]
+    return "".join(sorted(named))

@@ -1,0 +1,107 @@
+"""Read the letters of options from a reply where several may be right.
+
+The order of precedence is that of :mod:`omnisense.reasoning.answers.parse_letters`. "A or B" is no answer.
+"""
+
+from __future__ import annotations
+
+import re
+
+from omnisense.reasoning.answers.hesitation import after_revision, refuses, settle
+from omnisense.reasoning.answers.mentions import (
+    LEADING_LIST,
+    NOTHING,
+    bare_letters,
+    contained_options,
+    exact_option,
+    mark_ticked,
+    mentioned_letters,
+)
+from omnisense.reasoning.answers.normalize import Reading
+from omnisense.reasoning.answers.option_marks import (
+    MARK,
+    drop_copied_options,
+    letter_of,
+    letters_in,
+    mark_of,
+    mark_options,
+    mark_texts,
+    option_texts,
+)
+from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, is_cut_off
+from omnisense.reasoning.answers.statements import Stated, denied_letters, stated
+from omnisense.reasoning.answers.verdicts import all_but, says_others_hold, verdicts
+
+_THROUGH = re.compile(rf"({MARK}) ?(?:through|thru|–|-) ?({MARK})", re.IGNORECASE)
+_MAYBE = re.compile(rf"\b(?:possibly|maybe|perhaps)\W{{1,3}}{MARK}", re.IGNORECASE)
+_BARE_CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
+_CHOICE_OF_TWO = re.compile(rf"{MARK}[^.!?;\n]{{0,40}}\b(?:or|oder|ou|o)\b[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE)
+_ALL = re.compile(r"\W*all(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*", re.IGNORECASE)
+_SELECT_FROM = r"(?:select|choose|pick|mark)\b[^.:\n]{0,40}:\s*"  # the prompt's words before the options
+
+
+def read_several(text: str, options: tuple[str, ...]) -> Reading:
+    """Read the letters that a reply gives, in alphabetical order; arguments as for :func:`read_one`."""
+    if exact := exact_option(text, options):
+        return Reading(exact, "the option's text")
+    if spelled := bare_letters(text):
+        return (
+            Reading("", "a choice between letters") if _BARE_CHOICE.search(text) else Reading(spelled, "bare letters")
+        )
+    if options and _ALL.fullmatch(text):
+        return Reading("".join(chr(65 + i) for i in range(len(options))), "all of them")
+    marked = drop_copied_options(mark_options(drop_speech(drop_instructions(text)), options), options, _SELECT_FROM)
+    marked = settle(mark_ticked(_THROUGH.sub(_all_through, marked), options))
+    for view in (marked, mark_texts(marked, options)):
+        tail = after_revision(view)
+        if tail is not None and (revised := _committed_to_several(tail, len(options))).how:
+            return revised
+        if (reading := _committed_to_several(view, len(options))).how:
+            return reading
+    if (listed := LEADING_LIST.match(marked)) and not _MAYBE.search(marked):
+        return Reading(letters_in(listed[0]), "a list of letters")
+    return _all_mentions(drop_questions(marked), options)
+
+
+def _committed_to_several(asked: str, count: int) -> Reading:
+    """Return the letters that a marked text commits itself to, or why none; ``how`` is empty if neither is."""
+    marked = drop_questions(asked)
+    statements = stated(marked)
+    statements = [s for s in statements if s.is_final] or statements
+    if explicit := [s for s in statements if s.strength == 2]:
+        return _joined(explicit)
+    if kept := all_but(marked, count):
+        return Reading("".join(sorted(kept[0])), "all but some")
+    if judged := verdicts(asked):
+        right = "".join(sorted(letter for letter, is_right in judged.items() if is_right))
+        return Reading(right, "a list of verdicts" if right else "no verdict of right")
+    if statements:
+        return _joined(statements)
+    if says_others_hold(marked) and (denied := denied_letters(marked)):
+        rest = {chr(65 + i) for i in range(count)} - denied
+        return Reading("".join(sorted(rest)), "all but some")
+    return Reading("", "")
+
+
+def _all_through(match: re.Match[str]) -> str:
+    first, last = ord(letter_of(match[1])), ord(letter_of(match[2]))
+    return ", ".join(mark_of(chr(letter)) for letter in range(first, last + 1)) or match[0]
+
+
+def _joined(statements: list[Stated]) -> Reading:
+    if any(s.joined_by_or for s in statements):
+        return Reading("", "a choice between letters")
+    return Reading("".join(sorted({letter for s in statements for letter in s.letters})), "a statement")
+
+
+def _all_mentions(marked: str, options: tuple[str, ...]) -> Reading:
+    if refuses(marked):
+        return Reading("", "it refuses to answer")
+    if is_cut_off(marked) or _MAYBE.search(marked):
+        return Reading("", "it is cut off or leaves some open")
+    if _CHOICE_OF_TWO.search(marked):
+        return Reading("", "a choice between letters")
+    letters, texts = mentioned_letters(marked), contained_options(marked, option_texts(options))
+    if letters or texts:
+        return Reading(letters or texts, "the letters named" if letters else "options' texts in it")
+    return Reading("", NOTHING)

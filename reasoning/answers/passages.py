@@ -1,0 +1,111 @@
+"""Which passages of a reply can hold its answer: not the prompt's words, a question, an offer or another turn."""
+
+from __future__ import annotations
+
+import re
+
+# a base model goes on with a question of its own, or writes the user's next turn
+_NEXT_QUESTION = re.compile(
+    r"\n\W*(?:(?:next\s+|new\s+)?(?:question|q|task)\s*\d{0,3}\s*(?:[:：]|\n)|(?:human|user|assistant|问题)\s*\d{0,3}\s*[:：])",
+    re.IGNORECASE,
+)
+_END_OF_TURN = re.compile(
+    r"<\|(?:eot_id|im_end|endoftext|end_of_text|return|start_header_id|user|im_start)\|>|</s>|<end_of_turn>"
+)
+# "Would you like me to explain why option A is wrong?"
+_OFFER = re.compile(
+    r"(?:(?<=[.!?。]\s)|(?<=\n))\W{0,4}(?:would\s+you\s+like|do\s+you\s+want|want\s+me\s+to|shall\s+i|should\s+i|(?:please\s+)?let\s+me\s+know"
+    r"|(?:please\s+)?feel\s+free|(?:just\s+)?tell\s+me|if\s+you(?:'d|\s+would)?\s+(?:like|want|need|prefer|wish|have)"
+    r"|i(?:'d|'m|'ll|\s+would|\s+am|\s+will)\s+(?:also\s+)?(?:be\s+)?(?:happy|glad)\s+to|i\s+(?:can|could)\s+also|happy\s+to"
+    r"|(?:i\s+)?hope\s+(?:this|that|it|you)|is\s+there\s+anything|wenn\s+du|soll\s+ich|möchte(?:n\s+sie|st\s+du)|souhaitez|si\s+quieres"
+    r"|如果你|如果您|需要我)",
+    re.IGNORECASE,
+)
+# 'Answer with the option's letter, e.g. "A"'
+_INSTRUCTION = re.compile(
+    r"\b(?:answer|respond|reply)\s+(?:(?:only|directly|just)\s+)?(?:with|using)\s+(?:only\s+)?(?:the|a|an|one|your)\b[^.\n]{0,200}"
+    r"(?:e\.g\.[^\n]{0,40})?|\bexample\s*:[^\n]{0,80}|\be\.g\.[^\n.)]{0,40}",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?;\n。！？])")
+_AFFIRMED = re.compile(r"\W*(?:yes|yep|exactly|indeed|correct|right)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|«[^«»\n]{1,200}»|„[^„“”\"\n]{1,200}[“”\"]|“[^“”\n]{1,200}”")
+_CUT_OFF = re.compile(r"[^\W\d_]+[,;]?\s*\Z|[,;:(–-]\s*\Z")
+_BREAK = re.compile(r"[.!?。]\s|\n")
+
+
+def before_end_of_turn(text: str) -> str:
+    """Return what stands before the first token that ends a turn, as far as that holds any words."""
+    for found in _END_OF_TURN.finditer(text):
+        if re.search(r"\w", text[: found.start()]):
+            return text[: found.start()]
+    return text
+
+
+def own_passages(text: str) -> list[str]:
+    """Return what stands before a question that the reply goes on with, and before what it offers to do next.
+
+    Args:
+        text: without markup.
+
+    Returns:
+        The shorter passage first; empty where the reply is all of one piece.
+    """
+    ends = sorted({found.start() for pattern in (_NEXT_QUESTION, _OFFER) if (found := pattern.search(text))})
+    return [own for end in ends if (own := text[:end].strip())]
+
+
+def drop_instructions(text: str) -> str:
+    """Return a text without sentences that tell how to answer, which weak models copy; as it is if nothing is left."""
+    kept = _INSTRUCTION.sub(" ", text)
+    return kept if re.search(r"\w", kept) else text
+
+
+def drop_questions(text: str) -> str:
+    """Return a text without its questions, but for one that is affirmed next; as it is if they are all there is."""
+    if "?" not in text and "？" not in text:
+        return text
+    pieces = _SENTENCE.split(text)
+    following = [*pieces[1:], ""]
+    kept = [
+        " " if piece.endswith(("?", "？")) and not _AFFIRMED.match(after[:20]) else piece
+        for piece, after in zip(pieces, following, strict=True)
+    ]
+    return _if_any(kept, text)
+
+
+# "she says 'I am so happy'"
+_SPEECH = re.compile(
+    r"\b((?:say|said|ask|answer|repl(?:y|ie)|shout|yell|whisper|sing|read|tell|told|call|caption|lyric|text|think|thought|add|murmur|exclaim|dit|sagt|dice)\w{0,4}"
+    r"(?:\s+(?:\w+\s+){0,2}|\W{1,3}))(?:\"[^\"\n]{1,200}\"|'[^'\n]{1,200}'(?!\w)|«[^«»\n]{1,200}»)",
+    re.IGNORECASE,
+)
+
+
+def drop_speech(text: str) -> str:
+    """Return a text without quotations of what somebody in the clip says; as it is if nothing else is left."""
+    if not any(quote in text for quote in "\"'«"):
+        return text
+    return _if_any([_SPEECH.sub(_keep_verb, text)], text)
+
+
+def _keep_verb(match: re.Match[str]) -> str:
+    return match[0] if _IS_OWN.match(match[0]) else match[1]
+
+
+_IS_OWN = re.compile(r"(?:answer|read)\W", re.IGNORECASE)  # "answer: 'B'"
+
+
+def drop_quotes(text: str) -> str:
+    """Return a text without what it quotes, which others say; as it is if that is all there is."""
+    return _if_any([_QUOTED.sub(" ", text)], text)
+
+
+def _if_any(kept: list[str], text: str) -> str:
+    joined = "".join(kept)
+    return joined if re.search(r"[^\W_]|[\ue000-\ue119]", joined) else text
+
+
+def is_cut_off(text: str) -> bool:
+    """Whether a reply of several sentences ends in the middle of one."""
+    return bool(_CUT_OFF.search(text[-40:]) and _BREAK.search(text)) and len(text.rpartition("\n")[2].split()) > 3

@@ -1,0 +1,119 @@
+"""Verdicts and scores that a reply gives option by option, and the options that it leaves by ruling out the others.
+
+All patterns are for texts with marks in place of the options (:mod:`omnisense.reasoning.answers.option_marks`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from omnisense.reasoning.answers.option_marks import MARK, letter_of, letters_in
+
+_WRONG = (
+    r"(?:not\s+(?:correct|right|true|supported|present|visible|shown|applicable|a\s+match|quite|likely|this)|incorrect|wrong|false"
+    r"|no\b(?!\s+doubt)|none\b|absent|unlikely|unsupported|ruled\s+out|excluded|eliminated|rejected|doesn't|does\s+not|isn't|is\s+not|falsch"
+    r"|nein\b|non\b|falso|faux|错误?|不正确|不对|不符合|否|[✗✘❌×✕])"
+)
+_RIGHT = (
+    r"(?:correct|right\b|true|yes\b|present|supported|applies|fits|matches|confirmed|selected|richtig|ja\b|oui\b|vrai|sí\b|verdadero"
+    r"|正确|对|符合|是|[✓✔✅☑])"
+)
+_OPEN = r"(?:possibl[ey]|maybe|perhaps|plausible|partly|partially|unclear|unsure|uncertain|cannot\s+tell)"
+_BETWEEN = r"(?:[\s.,):=>|–—?-]|\b(?:is|are|ist|est|es|option)\b|是){0,8}"
+# "A - correct, B - incorrect"
+_VERDICT = re.compile(rf"({MARK}){_BETWEEN}(?:({_WRONG})|({_RIGHT}))(?!\w*\s+(?:answer|choice|option))", re.IGNORECASE)
+# "✅ A, ❌ B"
+_TICK_BEFORE = re.compile(rf"(?:([✗✘❌×✕])|[✓✔✅☑])\s*({MARK})")
+_ITEM = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119✗✘❌×✕✓✔✅☑]*(?:\d{{1,2}}[.)]\s*)?({MARK})")
+_ITEM_SAYS = re.compile(rf"[^\w✗✘❌×✕✓✔✅☑]{{0,8}}(?:({_WRONG})|({_RIGHT})|({_OPEN}))", re.IGNORECASE)
+_ITEM_ENDS = re.compile(
+    r"(?:(leave\s+(?:it|this|that)\s+out|drop|discard|reject|rule\s+(?:it|this)?\s*out)|(keep|include))\b[^.!?\n]{0,20}[.!]?\s*\Z",
+    re.IGNORECASE,
+)
+_NO_WORDS = re.compile(r"[\s|–—-]*")
+_SCORE = re.compile(rf"({MARK})[\s:=(|–—\"')]{{0,6}}(\d{{1,3}}(?:\.\d+)?)(?![\w:]|\.\d)\s*(?:%|percent)?")
+_LEFT = (
+    r"(?:leav(?:es|ing)\s+(?:only|just|us\s+with)|(?:only|just)\s+one\b|the\s+only\s+(?:one|option|possibility)|remain(?:s|ing)\b|by\s+elimination"
+    r"|by\s+exclusion|haven't\s+(?:excluded|ruled)|(?:is|what's|what\s+is)\s+left|übrig|queda|reste|只剩)"
+)
+_ONE_LEFT = re.compile(_LEFT, re.IGNORECASE)
+_OTHERS = re.compile(
+    r"\b(?:the\s+)?(?:others?|rest|remaining)\b(?:\s+\w+){0,2}\s+(?:are|is|do|does|all|apply|applies|hold|can\s+be)\b(?!\s*(?:not|n't))",
+    re.IGNORECASE,
+)
+_SOME = rf"({MARK}(?:(?:[\s,;/&]|\band\b|\bor\b|\bnor\b|\bthe\b){{1,6}}{MARK}){{0,8}})"
+_ALL_BUT = re.compile(
+    rf"\b(?:all|every\w*|each|any)\b(?:\s+[\w']+){{0,5}}?\s+(?:except|but|save|apart\s+from|other\s+than|besides)(?:\s+for)?(?:\s+the)?\s+{_SOME}"
+    rf"|\bexceptions?\s+(?:is|are|being)\s+{_SOME}|除了?\s*{_SOME}",
+    re.IGNORECASE,
+)
+_IS_WRONG = re.compile(
+    r"\s*(?:\([^()]{0,60}\)\s*)?(?:\s*之?外?\W*都?|(?:is|are|can|could|may)\b)?\s*(?:be\s+|all\s+)*(?:wrong|incorrect|false|ruled|excluded|eliminated|unlikely"
+    r"|不|错|排除)",
+    re.IGNORECASE,
+)
+
+
+def verdicts(marked: str) -> dict[str, bool | None]:
+    """Return the options that a list of verdicts judges, and how (None: undecided); empty when it is no such list."""
+    judged: dict[str, bool | None] = {}
+    first = re.search(rf"[✗✘❌×✕✓✔✅☑]|{MARK}", marked)
+    if first and not re.match(MARK, first[0]):
+        found = [(letters_in(match[2]), not match[1]) for match in _TICK_BEFORE.finditer(marked)]
+    else:
+        found = [(letters_in(match[1]), bool(match[3])) for match in _VERDICT.finditer(marked)]
+    for letter, is_right in found:
+        if judged.setdefault(letter, is_right) != is_right:
+            return {}
+    return judged if len(judged) > 1 and set(judged) == set(letters_in(marked)) else _item_verdicts(marked)
+
+
+def _item_verdicts(marked: str) -> dict[str, bool | None]:
+    """Return the verdicts of a list with one option in each line or paragraph."""
+    items = list(_ITEM.finditer(marked))
+    if len(items) < 2:
+        return {}
+    ends = [*(item.start() for item in items[1:]), len(marked)]
+    judged: dict[str, bool | None] = {}
+    for item, end in zip(items, ends, strict=True):
+        letter, says = letter_of(item[1]), marked[item.end() : end]
+        own = says.partition("\n")[0].strip()
+        if head := _ITEM_SAYS.match(own):
+            verdict = False if head[1] else True if head[2] else None
+        elif tail := _ITEM_ENDS.search(own[-80:]):
+            verdict = not tail[1]
+        elif _NO_WORDS.fullmatch(own):
+            verdict = False
+        else:
+            return {}
+        if judged.setdefault(letter, verdict) != verdict:
+            return {}
+    return judged if len(judged) > 1 and any(verdict is not False for verdict in judged.values()) else {}
+
+
+def scores(marked: str, count: int) -> dict[str, float]:
+    """Return the score that a reply gives each of ``count`` options; empty when it does not score each of them once."""
+    found = _SCORE.findall(marked)
+    scored = {letter_of(mark): float(number) for mark, number in found}
+    return scored if count > 1 and len(found) == len(scored) == count else {}
+
+
+def all_but(marked: str, count: int) -> tuple[str, str] | None:
+    """Return the options that "all but B" takes in and leaves out, or None; "all but B are wrong" takes in B."""
+    match = _ALL_BUT.search(marked)
+    if match is None:
+        return None
+    group = match.lastindex or 0
+    named = letters_in(match[group])
+    rest = "".join(chr(65 + i) for i in range(count) if chr(65 + i) not in named)
+    return (named, rest) if _IS_WRONG.match(marked[match.end() : match.end() + 80]) else (rest, named)
+
+
+def says_one_is_left(marked: str) -> bool:
+    """Whether a reply says that it has ruled out all options but one."""
+    return bool(_ONE_LEFT.search(marked))
+
+
+def says_others_hold(marked: str) -> bool:
+    """Whether a reply says that the options it has not named are right."""
+    return bool(_OTHERS.search(marked))
