@@ -31,6 +31,8 @@ _FIRST_RUNS = (
     "| version 3, 40 newer ones, held out | 40 | 27 (67.5%) | 12 | 1 |",
     "| version 4, 40 newer ones, held out | 40 | 36 (90.0%) | 3 | 1 |",
     "| version 4, 240 by another author, now for development | 240 | 157 (65.4%) | 58 | 25 |",
+    "| version 4, 220 by a third author, held out | 220 | 185 (84.1%) | 31 | 4 |",
+    "| version 5, 220 by a third author, held out | 220 | 203 (92.3%) | 14 | 3 |",
 )
 HALVES = ("development", "held out")
 

@@ -79,6 +79,7 @@ def measure(folder: Path, runs: int) -> dict[str, Any]:
         "whole_file_loop_written_mb": written_mb,
         "times_less": whole_file_s / seconds[FULL],
         "scoring_s": statistics.median(scoring_s(FULL) for _ in range(runs)),
+        "scoring_new_options_s": in_new_process(scoring_s, FULL, True),
         "peak_memory_mb": memory,
         "workers": workers(folder, runs),
     }
@@ -142,14 +143,21 @@ def whole_file_loop(rows: list[dict[str, Any]], output: Path) -> tuple[float, fl
     return time.perf_counter() - began, written / 1e6
 
 
-def scoring_s(count: int) -> float:
-    """Return the seconds for the strict scores of so many replies of every usual shape."""
-    question = Question("What is felt?", "one", ("A. happy", "B. sad", "C. angry", "D. surprised"))
+def scoring_s(count: int, new_options: bool = False) -> float:
+    """Return the seconds for the strict scores of so many replies of every usual shape.
+
+    Args:
+        count: of replies.
+        new_options: whether each reply answers a question with options of its own.
+    """
+    felt = ("happy", "sad", "angry", "surprised")
+    texts = [[f"{word} in scene {i}" if new_options else word for word in felt] for i in range(count)]
+    questions = [Question("What is felt?", "one", tuple(map("{}. {}".format, "ABCD", each))) for each in texts]
     shapes = ["B", "(B)", "B. sad", "The answer is B.", "<think>She weeps.</think><answer>B</answer>", "",
               "I think she is sad, because her mouth turns down and she does not look up.", "A man smiles"]  # fmt: skip
     replies = [shapes[i % len(shapes)] for i in range(count)]
     began = time.perf_counter()
-    for reply in replies:
+    for reply, question in zip(replies, questions, strict=True):
         score(reply, question, "B")
     return time.perf_counter() - began
 
@@ -275,6 +283,7 @@ def as_table(found: dict[str, Any]) -> str:
             else {}
         ),
         "strict scoring (under 1 s)": f"{found['scoring_s']:.2f} s",
+        "strict scoring, each question with options of its own": f"{found['scoring_new_options_s']:.2f} s",
         "report.json, .md and .html": f"{found['report_s']:.2f} s",
         "two Ray workers against one, efficiency (at least 0.85)": f"{w['efficiency']:.2f}",
     }

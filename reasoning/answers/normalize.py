@@ -42,8 +42,12 @@ def plain_text(text: str) -> str:
     if "\\" in text:
         text = _LATEX.sub(r"\1", _LATEX.sub(r"\1", text))  # twice: \boxed{\text{B}}
     text = _MARKUP.sub("", text)
-    text = _SPACES.sub(" ", text)
-    return _LINE_END.sub("\n", text).strip()  # long runs of spaces would make the parsers' searches slow
+    return single_spaced(text).strip()  # long runs of spaces would make the parsers' searches slow
+
+
+def single_spaced(text: str) -> str:
+    """Return a text with one space, or one line's end, for each run of them."""
+    return _LINE_END.sub("\n", _SPACES.sub(" ", text))
 
 
 def drop_markup(text: str) -> str:

@@ -11,17 +11,25 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from omnisense.reasoning.answers.normalize import fold_words
+from omnisense.reasoning.answers.normalize import fold_words, single_spaced
+from omnisense.reasoning.answers.option_places import (
+    CLOSE,
+    OPEN,
+    UNSPACED,
+    WORD,
+    OptionText,
+    mark_alone,
+    mark_with_letter,
+    texts_of,
+)
 from omnisense.reasoning.answers.question import strip_letter
 
 _BARE, _WITH_TEXT = 0xE000, 0xE100  # the marks of A: named by its letter, and by its letter and its text
 MARK = "[\ue000-\ue019\ue100-\ue119]"
 WITH_TEXT = "[\ue100-\ue119]"
-_UNSPACED = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # Chinese, Japanese and Korean need no spaces around a letter
-WORD = rf"[^\W{_UNSPACED}]"  # a character of a word
 # what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
 _AFTER_LETTER_A = (
-    rf"(?=\s+(?-i:[B-Z])(?!\w)|\s*?(?:\n|[^\w\s']|[{_UNSPACED}\ue000-\ue119]|$)"
+    rf"(?=\s+(?-i:[B-Z])(?!\w)|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
     r"|\s+(?:because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
     r"|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
@@ -29,14 +37,13 @@ _AFTER_LETTER_A = (
 )
 _OPTION_WORD = r"(?:\b(?:options?|choices?|letters?|opci[oó]n(?:es)?|opciones|optionen)\s+|选项\s*)"
 _IS = r"(?:\b(?:is|are|be|es|est|ist|lautet)\s+|[:=是为选]\s*)"
-_OPEN, _CLOSE = r"[(\[{\"'<]", r"[)\]}\"'>]"
 _LETTER = re.compile(
-    rf"(?:(?i:{_OPTION_WORD}){_OPEN}{{0,3}}([A-Z])|{_OPEN}{{0,3}}(?<!{WORD})(?<!{WORD}['.])(?:([B-HJ-Z])|(A)(?={_CLOSE}|(?i:{_AFTER_LETTER_A}))|(I)(?=[)\].:]|\s*$)))"
-    rf"(?!{WORD}|'{WORD}|&{WORD}){_CLOSE}{{0,3}}(?:\s*选项)?"
+    rf"(?:(?i:{_OPTION_WORD}){OPEN}{{0,3}}([A-Z])|{OPEN}{{0,3}}(?<!{WORD})(?<!{WORD}['.])(?:([B-HJ-Z])|(A)(?={CLOSE}|(?i:{_AFTER_LETTER_A}))|(I)(?=[)\].:]|\s*$)))"
+    rf"(?!{WORD}|'{WORD}|&{WORD}){CLOSE}{{0,3}}(?:\s*选项)?"
 )
 _SMALL_LETTER = re.compile(
-    rf"(?:(?i:{_OPTION_WORD}|\b(?:answer|ans|choice|答案)\W{{0,3}}\s*{_IS}(?:{_OPTION_WORD})?)|\A){_OPEN}{{0,3}}\s?([a-z])"
-    rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){_CLOSE}{{0,3}}"
+    rf"(?:(?i:{_OPTION_WORD}|\b(?:answer|ans|choice|答案)\W{{0,3}}\s*{_IS}(?:{_OPTION_WORD})?)|\A){OPEN}{{0,3}}\s?([a-z])"
+    rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){CLOSE}{{0,3}}"
 )
 _LETTERS_IN_A_ROW = re.compile(rf"(?i:{_IS})(?-i:([A-H]{{2,6}}))(?!{WORD})")
 
@@ -56,7 +63,7 @@ _COURTESY = re.compile(
     r"\b(?:happy|glad|pleased|delighted|sad|sorry)\s+to\s+(?:say|help|hear|see|assist|answer|try|report|explain|describe)\b|\b(?:happy|glad)\s+to\b|\bi(?:'m|\s+am)\s+(?:so\s+|very\s+|really\s+)?(?:afraid|sorry|not\s+sure|confident|certain|sure)\b|\A\W*sorry\b",
     re.IGNORECASE,
 )
-_NAMED_MARK = re.compile(rf"(?i:{_OPTION_WORD}){_OPEN}{{0,3}}({MARK}){_CLOSE}{{0,3}}")
+_NAMED_MARK = re.compile(rf"(?i:{_OPTION_WORD}){OPEN}{{0,3}}({MARK}){CLOSE}{{0,3}}")
 _PRIVATE = re.compile(r"[\ue000-\uf8ff]")
 _ORDINALS = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4,
              "sixth": 5, "last": -1, "final": -1}  # fmt: skip
@@ -107,12 +114,13 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
         text: without markup (:func:`~omnisense.reasoning.answers.normalize.plain_text`).
         options: of the question, each with its letter.
     """
-    text = _mark_ordinals(_PRIVATE.sub(" ", text), options)
-    own_texts, naming_letters = _own_texts(options)
-    for index, pattern in own_texts:
-        text = pattern.sub(chr(_WITH_TEXT + index), text)
-    for index, pattern in naming_letters:  # "Both A and B" is an option, and names no other
-        text = pattern.sub(chr(_WITH_TEXT + index), text)
+    text = single_spaced(_mark_ordinals(_PRIVATE.sub(" ", text), options))
+    texts = texts_of(options)
+    for option in texts:
+        text = mark_with_letter(text, option, chr(_WITH_TEXT + option.place))
+    for option in texts:  # "Both A and B" is an option, and names no other
+        if option.names_letters:
+            text = _mark_alone(text, [option])
     text = _OTHER_LETTERS.sub(r"\1", text)
     text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
     text = _SMALL_LETTER.sub(lambda m: _keep_cue(m) + mark_of(m[1].upper()), text)
@@ -157,9 +165,14 @@ def drop_copied_options(marked: str, options: tuple[str, ...], header: str = "")
     """
     if len(options) < 2 or chr(_WITH_TEXT) not in marked:
         return marked
+    return _all_of(len(options), header).sub("\n", marked).strip()
+
+
+@functools.cache
+def _all_of(count: int, header: str) -> re.Pattern[str]:
     between = r"(?:[\s,;.:|/•*–-]|\band\b|\bor\b|\d+\.){0,12}"
-    copied = between.join(chr(_WITH_TEXT + index) for index in range(len(options)))
-    return re.sub(header + copied + r"[.;]?", "\n", marked, flags=re.IGNORECASE).strip()
+    copied = between.join(chr(_WITH_TEXT + index) for index in range(count))
+    return re.compile(header + copied + r"[.;]?", re.IGNORECASE)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -179,51 +192,10 @@ def option_cores(options: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(core if len(core.split()) >= _CORE_WORDS and cores.count(core) == 1 else "" for core in cores)
 
 
-_Patterns = Sequence[tuple[int, re.Pattern[str]]]
-
-
-@functools.lru_cache(maxsize=1024)
-def _own_texts(options: tuple[str, ...]) -> tuple[_Patterns, _Patterns]:
-    """Return patterns of each letter with its text, and of texts that name letters themselves."""
-    own, naming = [], []
-    for index, words in _words_of(options):
-        letter = chr(65 + index)
-        gap = rf"\s{{0,2}}{_CLOSE}?\s{{0,2}}[.:,、)-]?\s{{0,2}}"
-        if letter in "AI":  # "a smile" is no option A
-            gap = rf"\s{{0,2}}(?:{_CLOSE}\s{{0,2}}[.:,、)-]?|[.:,、)-]|\n|(?<=\w)\s(?={_OPEN}))\s{{0,2}}"
-        head = rf"(?<!{WORD}){_OPEN}{{0,3}}{letter}{gap}"
-        with_letter = rf"{head}{_OPEN}{{0,3}}{words}{_CLOSE}{{0,3}}(?!{WORD})"
-        before_letter = rf"(?<!{WORD}){words}{_CLOSE}{{0,2}}\s?[(\[]{letter}[)\]]"  # "sadness (C)"
-        own.append((index, re.compile(rf"{with_letter}|{before_letter}", re.IGNORECASE)))
-        if re.search(r"\b[A-Z]\b.*\b[A-Z]\b", words.replace(r"\s+", " ")):
-            naming.append((index, _alone(words)))
-    return own, naming
-
-
-@functools.lru_cache(maxsize=1024)
-def _texts_alone(options: tuple[str, ...]) -> tuple[re.Pattern[str], list[int]]:
-    """Return a pattern of the options' texts, the longest first ("very sad" before "sad"), and the option of each."""
-    longest_first = sorted(_words_of(options), key=lambda entry: -len(entry[1]))
-    return _alone("|".join(f"({words})" for _, words in longest_first) or "(?!)"), [i for i, _ in longest_first]
-
-
-def _alone(words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!{WORD}){_OPEN}{{0,3}}(?:{words}){_CLOSE}{{0,3}}(?!{WORD})", re.IGNORECASE)
-
-
-def _words_of(options: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Return the place of each option with a pattern of its text, in which "she is" may be "she's"."""
-    found = []
-    for index, option in enumerate(options[:26]):
-        written = strip_letter(unicodedata.normalize("NFKC", option)).replace("’", "'").strip(" .。")
-        if written:
-            words = r"\s+".join(map(re.escape, written.split()))
-            found.append((index, re.sub(r"(?<=\w)\\s\+is\\s\+", lambda _: r"(?:\s+is|'s)\s+", words)))
-    return found
-
-
 def mark_texts(marked: str, options: tuple[str, ...]) -> str:
     """Return a marked text with marks for the options that it names by their text alone, too."""
-    marked = _COURTESY.sub(" ", marked)
-    pattern, order = _texts_alone(options)
-    return pattern.sub(lambda match: chr(_WITH_TEXT + order[(match.lastindex or 1) - 1]), marked)
+    return _mark_alone(_COURTESY.sub(" ", marked), texts_of(options))
+
+
+def _mark_alone(text: str, texts: Sequence[OptionText]) -> str:
+    return mark_alone(single_spaced(text), texts, [chr(_WITH_TEXT + option.place) for option in texts])

@@ -28,7 +28,7 @@ from omnisense.reasoning.answers.mentions import (
     mark_ticked,
     mentioned_letters,
 )
-from omnisense.reasoning.answers.normalize import Reading
+from omnisense.reasoning.answers.normalize import Reading, single_spaced
 from omnisense.reasoning.answers.option_marks import (
     MARK,
     WITH_TEXT,
@@ -102,7 +102,8 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
     if exact := exact_option(text, options):
         return Reading(exact, "the option's text")
     text = drop_speech(drop_instructions(text))
-    marked = settle(mark_ticked(drop_copied_options(mark_options(text, options), options), options))
+    marked = drop_copied_options(mark_options(text, options), options)
+    marked = single_spaced(settle(mark_ticked(marked, options)))
     if _ONE_WITH_TEXT.fullmatch(marked):
         return Reading(letters_in(marked), "the option's letter and text")
     spelled = bare_letters(text)
@@ -110,9 +111,11 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading("", f"several letters where one is asked for ({spelled})")
     if len(spelled) == 1:
         return Reading(spelled, "a bare letter")
-    for view in (marked, _with_texts(marked, options)):
-        if (reading := _committed(view, options, by_text=view is not marked)).how:
-            return reading
+    if (reading := _committed(marked, options, by_text=False)).how:
+        return reading
+    view = drop_copied_options(mark_texts(marked, options), options)
+    if view != marked and (reading := _committed(view, options, by_text=True)).how:
+        return reading
     mentioned = _only_mention(drop_questions(marked), options)
     if mentioned.value and mentioned.value in denied_letters(view):
         return Reading("", "it denies the only option that it names")
@@ -120,11 +123,6 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return mentioned
     worded = only_option_worded(text, options)
     return Reading(worded, "the only option's words in another form") if worded else mentioned
-
-
-def _with_texts(marked: str, options: tuple[str, ...]) -> str:
-    """Return a marked text with marks for the options that it names by their text alone, copied lists left out."""
-    return drop_copied_options(mark_texts(marked, options), options)
 
 
 def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:

@@ -1,5 +1,6 @@
 """The strict scorer against a careful reader, on replies in the styles of real models (``replies.jsonl``)."""
 
+import re
 import time
 from pathlib import Path
 
@@ -47,6 +48,43 @@ def test_time_is_linear(piece):
         return best
 
     assert seconds(24_000) < 20 * seconds(3_000) + 0.05  # eight times the text; 64 times the time if quadratic
+
+
+def test_compiles_no_pattern_for_a_new_question(monkeypatch):
+    """A pattern that holds an option's words would be compiled again for each question, which takes milliseconds."""
+    replies = ("B", "B. {1}", "The answer is {1}.", "{0} or {1}? Wait, it's {1} (B).", "Not {0}, but {2} is right.",
+               "{0}, {1}, {2}, {3}", "Both A and B: {0} and {1}.", "A - wrong\nB - right", "None.")  # fmt: skip
+
+    def read(i: int) -> None:
+        texts = (f"calm in scene {i}", f"she is tense {i}", f"{i} people", "Both A and B")
+        options = tuple(f"{letter}. {text}" for letter, text in zip("ABCD", texts, strict=True))
+        for kind in ("one", "several"):
+            for reply in replies:
+                parse(reply.format(*texts), kind, options)
+
+    compiled = []
+    compile_pattern = re._compiler.compile
+    monkeypatch.setattr(re._compiler, "compile", lambda *a, **k: compiled.append(a) or compile_pattern(*a, **k))
+    read(0)
+    compiled.clear()
+    for i in range(1, 30):
+        read(i)
+    assert not compiled
+
+
+@pytest.mark.parametrize(
+    ("options", "reply", "value"),
+    [
+        (("A. warm", "B. hot", "C. old"), "The room is cold.", ""),  # the end of a word is no option with its letter
+        (FOUR, "The answer is (Bsad).", "B"),
+        (("A. she is sad", "B. he is sad"), "I think she's  sad.", "A"),
+        (("A. very sad", "B. sad"), "It is 'very sad' here", "A"),
+        (("A. İstanbul", "B. Ankara"), "They must be in 'İSTANBUL' (A).", "A"),
+        (("A. Both B and C", "B. joy", "C. fear", "D. awe"), "I say both B and C.", "A"),
+    ],
+)
+def test_finds_the_words_of_an_option(options, reply, value):
+    assert parse(reply, "one", options).value == value
 
 
 def test_the_command_writes_the_table(tmp_path):
