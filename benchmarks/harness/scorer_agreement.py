@@ -115,8 +115,8 @@ def render(replies: Sequence[LabelledReply]) -> str:
         "omnisense.benchmarks.harness.scorer_agreement tests/reasoning/answers/replies.jsonl --output "
         "benchmarks/results/strict_scorer.md`.",
         "",
-        "Version 5 was developed on the first half, and earlier versions, after their first run, on the second. "
-        "Another author wrote the fourth set.",
+        "Three authors wrote the replies. Version 5 was developed on the first half, and earlier versions, after their "
+        "first run, on the second. The 220 of the third author are not in the file; no version was developed on them.",
         "",
         *_table("half", [(half, [r for r in replies if r.half == half]) for half in HALVES]),
         "",
