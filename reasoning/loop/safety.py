@@ -73,7 +73,7 @@ def check_input(text: str, earlier: Sequence[str] = ()) -> SafetyFinding:
     """
     command = _INJECTION.search(text)
     injection = command.group(0) if command else ""
-    sentences = tuple(heads.split_sentences(_plain(text)))
+    sentences = _sentences(text)
     scores = heads.score_risk(sentences)
     if scores is None:
         sign = next((sign for sentence in sentences for sign in find_signs(sentence)), None)
@@ -102,7 +102,7 @@ def find_doubt(text: str) -> SafetyFinding | None:
 
     It is for a text in which :func:`check_input` found no risk, and for a second reader.
     """
-    sentences = tuple(heads.split_sentences(_plain(text)))
+    sentences = _sentences(text)
     scores = heads.score_risk(sentences) or ()
     rows = [
         (score.risk, sentence, score)
@@ -117,8 +117,7 @@ def find_doubt(text: str) -> SafetyFinding | None:
 
 def check_reply(reply: str) -> HarmCategory | None:
     """Return the kind of harm that a reply would do; None when it is safe."""
-    text = _plain(reply)
-    sentences = tuple(heads.split_sentences(text))
+    sentences = _sentences(reply)
     scores = heads.score_harm(sentences)
     for i, sentence in enumerate(sentences):
         kind = harm_by_pattern(sentence)
@@ -157,14 +156,16 @@ def caring_reply(finding: SafetyFinding, country: str = "") -> str:
     )
 
 
-def _plain(text: str) -> str:
-    """Return a text in plain letters, with a new line for markup.
+def _sentences(text: str) -> tuple[str, ...]:
+    """Return the sentences of a text in plain letters; with markup, each way in which it may be read.
 
-    Full-width letters and the like, characters without width, and what is spelled like a model's control token
-    ("[SEP]") would hide words.
+    Full-width letters and the like, characters without width, and what is spelled like markup or a model's control
+    token ("[SEP]", "<b>") would hide words. Markup may part sentences, words, or the letters of a word.
     """
     plain = unicodedata.normalize("NFKC", text) if not text.isascii() else text
-    return _MARKUP.sub("\n", "".join(c for c in plain if unicodedata.category(c) != "Cf").replace("\u2019", "'"))
+    plain = "".join(c for c in plain if unicodedata.category(c) != "Cf").replace("\u2019", "'")
+    readings = [_MARKUP.sub(mark, plain) for mark in ("\n", " ", "")] if _MARKUP.search(plain) else [plain]
+    return tuple(dict.fromkeys(sentence for reading in readings for sentence in heads.split_sentences(reading)))
 
 
 def _threshold(earlier: Sequence[str]) -> float:
