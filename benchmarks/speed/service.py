@@ -8,9 +8,10 @@ Needs ``pip install 'omnisense[serve,voice]'`` and the models.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,70 @@ from omnisense.reasoning.policies.scripted import ScriptedPolicy
 @click.option("--load", "load_s", default=0.0, show_default=True, help="Seconds of many conversations at once.")
 @click.option("--sessions", default=50, show_default=True, help="Of text, under load.")
 @click.option("--live", default=8, show_default=True, help="Spoken sessions, under load.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default="runs/speed/service.json")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="runs/speed", show_default=True)
 def main(turns: int, load_s: float, sessions: int, live: int, output: Path) -> None:
     """Measure what the service costs."""
-    report: dict[str, Any] = {"turns": turns, **overhead(turns), **audio_overhead(turns)}
+    report: dict[str, Any] = {"turns": turns, "cores": os.cpu_count(), **overhead(turns), **audio_overhead(turns)}
     if load_s:
         report["load"] = text_load(sessions, load_s)
         report["live_load"] = live_load(live, load_s)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=1) + "\n")
-    click.echo(json.dumps(report, indent=1))
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "service.json").write_text(json.dumps(report, indent=1) + "\n")
+    (output / "service.md").write_text(as_table(report))
+    click.echo(as_table(report))
+
+
+def as_table(report: Mapping[str, Any]) -> str:
+    """Return the figures of a report as Markdown."""
+    load, live = report.get("load"), report.get("live_load")
+    command = f"python -m omnisense.benchmarks.speed.service --turns {report['turns']}"
+    command += f" --load {load['seconds']:g}" if load else ""
+    rows = [
+        ("a turn by `agent.respond`", f"{report['call_ms']:.1f} ms"),
+        (
+            "the same over HTTP, with the client's own time",
+            f"{report['http_ms']:.1f} ms: {report['http_overhead_ms']:.1f} ms more (at most 10 asked for), "
+            f"{report['http_overhead_cpu_ms']:.1f} ms of CPU time",
+        ),
+        (
+            "a piece of 40 ms of sound, from sending it through the WebSocket to the answer to the next event",
+            f"{report['audio_round_trip_ms']:.1f} ms (at most 5 asked for)",
+        ),
+        ("the work on it, up to samples for perception", f"{report['audio_piece_ms']:.1f} ms"),
+    ]
+    if load:
+        said = f"{load['turns']:,} turns, {load['lost_turns']} lost; median {load['median_s']:.2f} s, "
+        said += f"95th percentile {load['p95_s']:.2f} s, most of it in the queue"
+        rows.append((f"{load['sessions']} conversations of text at once, for {load['seconds']:g} s", said))
+        rows.append(_memory(load))
+    if live:
+        said = f"{live['spoken_turns']} turns, {live['lost_turns']} lost; end of speech to first sound "
+        said += f"{live['end_of_speech_to_first_sound_s']:.1f} s (median), "
+        said += f"{live['end_of_speech_to_first_sound_p95_s']:.1f} s (95th percentile)"
+        what = f"{live['sessions']} spoken conversations at once, for {live['seconds']:g} s, with voice"
+        rows += [(what, said), _memory(live)]
+    return "\n".join(
+        [
+            "# The service beside the agent in Python",
+            "",
+            f"`{command}`, with ScriptedPolicy, on {report['cores']} cores.",
+            "Under load the server is in a process of its own, and its clients share the cores with it.",
+            "",
+            "| what | measured |",
+            "| --- | --- |",
+            *(f"| {what} | {measured} |" for what, measured in rows),
+            "",
+        ]
+    )
+
+
+def _memory(load: Mapping[str, Any]) -> tuple[str, str]:
+    first, middle, last = load["memory_mib"]
+    grown = load["memory_growth_second_half_mib"]
+    return (
+        "memory of that server at the start, in the middle, at the end",
+        f"{first:,}, {middle:,} and {last:,} MiB; {grown:.0f} MiB more in the second half",
+    )
 
 
 def overhead(turns: int) -> dict[str, Any]:
