@@ -115,8 +115,9 @@ def render(replies: Sequence[LabelledReply]) -> str:
         "omnisense.benchmarks.harness.scorer_agreement tests/reasoning/answers/replies.jsonl --output "
         "benchmarks/results/strict_scorer.md`.",
         "",
-        "Three authors wrote the replies. Version 5 was developed on the first half, and earlier versions, after their "
-        "first run, on the second. The 220 of the third author are not in the file; no version was developed on them.",
+        "Three authors wrote the replies. Versions 5 and 6 were developed on the first half, and earlier versions, "
+        "after their first run, on the second. The 220 of the third author are not in the file. Version 6 adds rules "
+        "for the kinds of replies among them that version 5 failed on, so that they are held out from version 5 only.",
         "",
         *_table("half", [(half, [r for r in replies if r.half == half]) for half in HALVES]),
         "",

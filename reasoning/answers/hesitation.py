@@ -11,7 +11,7 @@ from omnisense.reasoning.answers.option_marks import MARK, letters_in
 
 # "A... wait, no, B"
 _REVISES = re.compile(
-    r"(?:^|[.!?;,:…—–\n-]\s*)(?:(?:but|no|hmm+|oh|and|so|well)\b[,.\s]*){0,3}(?:wait|actually|correction|scratch\s+that"
+    r"(?:^|[.!?;,:…—–\n-]\s*)(?:(?:but|no|hmm+|oh|and|so|well|oops|sorry)\b[,.!\s]*){0,3}(?:i\s+meant?(?=\s+(?:to\s+(?:say|write|pick|choose)\s+)?[\ue000-\ue119])|wait|actually|correction|scratch\s+that"
     r"|hang\s+on|hold\s+on|on\s+(?:second\s+thoughts?|(?:further\s+)?(?:reflection|review)|(?:a\s+)?(?:closer|second)\s+(?:inspection|look|listen))"
     r"|looking\s+(?:more\s+closely|again)|let\s+me\s+(?:re-?\w+|look\s+again|check\s+again|correct)"
     r"|i\s+(?:misread|made\s+a\s+mistake)|moment|espera|attends)\b|等等|不对,",
@@ -54,10 +54,17 @@ _FORCED = re.compile(
     r"|it(?:'s|\s+is|\s+would\s+be|'d\s+be))?",
     re.IGNORECASE,
 )
-_NOT_ONLY = re.compile(r"\bnot\s+(?:only|just|merely|simply)\b", re.IGNORECASE)
+_NOT_ONLY = re.compile(r"\bnot\s+(?:only|just|merely|simply)\b|不[仅只但]是?", re.IGNORECASE)
 _ANYTHING_BUT = re.compile(r"\banything\s+but\b", re.IGNORECASE)
 # "between B and C, C fits better"
 _BETWEEN = re.compile(rf"\bbetween\s+{MARK}\s+(?:and|or)\s+{MARK}\s*,", re.IGNORECASE)
+
+# "Incorrect: A, B, D"
+_WRONG_ONES = re.compile(
+    rf"(?:^|(?<=[\n|;/.]))\s*(?:incorrect|wrong|false|absent|excluded|eliminated|ruled\s+out|not\s+(?:correct|present|true))"
+    rf"(?:\s+(?:ones?|options?|answers?|statements?|choices?))?\s*[:=]\s*{MARK}(?:(?:[\s,/&]|\band\b){{1,6}}{MARK})*",
+    re.IGNORECASE,
+)
 
 
 def ends_undecided(marked: str) -> bool:
@@ -84,8 +91,9 @@ def revised_letter(tail: str) -> str:
 
 
 def settle(marked: str) -> str:
-    """Return a text whose forced choices ("if I had to pick, B") are choices, without the pairs it chooses between."""
-    marked = _NOT_ONLY.sub("both", _ANYTHING_BUT.sub("not", marked))
+    """Return a text whose forced choices ("if I had to pick, B") are choices, without those it rejects."""
+    marked = _WRONG_ONES.sub("\n", marked)
+    marked = _NOT_ONLY.sub("both ", _ANYTHING_BUT.sub("not", marked))
     return _BETWEEN.sub(",", _FORCED.sub("I choose ", marked))
 
 

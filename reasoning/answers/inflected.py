@@ -49,6 +49,24 @@ def only_option_worded(text: str, options: tuple[str, ...]) -> str:
     return longest[0] if all(stems <= own for stems, _ in found.values()) else ""
 
 
+# "she points at the door, not waving"
+_RIVAL = re.compile(r"[,;]\s*(?:and\s+|but\s+)?(?:not|rather\s+than|instead\s+of)\s+[^.,;!?\n]+", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"(?<=[.;!?\n])")
+
+
+def drop_denied(text: str, options: tuple[str, ...]) -> str:
+    """Return a text without the clauses that deny something; empty where an option denies something itself.
+
+    Args:
+        text: without markup.
+        options: of the question, each with its letter.
+    """
+    if any(not _NEGATIONS.isdisjoint(option.split()) for option in option_texts(options)):
+        return ""
+    clauses = _CLAUSE_END.split(_RIVAL.sub("", text))
+    return "".join(clause for clause in clauses if _NEGATIONS.isdisjoint(fold_words(clause).split()))
+
+
 @functools.lru_cache(maxsize=4096)
 def _content(option: str) -> frozenset[str]:
     """Return the stems of an option's words that are not mere grammar."""

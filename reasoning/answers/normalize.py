@@ -86,13 +86,27 @@ def _answer_in(value: object) -> str | None:
         if key is None and value and all(isinstance(v, bool | int | float) for v in value.values()):
             return "\n".join(f"{name}: {verdict}" for name, verdict in value.items())  # a verdict or score for each
         if key is None:
-            return None
+            return _only_verdict(value)
         found = value[key]
         return _answer_in(found) if isinstance(found, dict) else _as_text(found)
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
         answers = [_answer_in(v) for v in value]
         return None if None in answers else ", ".join(map(str, answers))
     return _as_text(value) if isinstance(value, list) else None
+
+
+_SURENESS = re.compile(r"certain|sure|confiden|uncertain", re.IGNORECASE)
+
+
+def _only_verdict(value: dict[str, object]) -> str | None:
+    """Return the one yes or no in a JSON object without a key that calls it the answer; None when there is not one."""
+    verdicts = [
+        v for name, v in value.items() if str(v).strip(" .").lower() in _YES_OR_NO and not _SURENESS.search(name)
+    ]
+    return str(verdicts[0]) if len(verdicts) == 1 else None
+
+
+_YES_OR_NO = ("yes", "no", "true", "false")
 
 
 def _as_text(value: object) -> str:

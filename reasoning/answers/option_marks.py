@@ -197,5 +197,33 @@ def mark_texts(marked: str, options: tuple[str, ...]) -> str:
     return _mark_alone(_COURTESY.sub(" ", marked), texts_of(options))
 
 
+# "both the man and the woman"
+_PAIR = re.compile(
+    rf"(?:\b(both|neither)|({WITH_TEXT}))\s+(?:the\s+)?({WITH_TEXT})\s+(?:and|nor|or)\s+(?:the\s+)?({WITH_TEXT})",
+    re.IGNORECASE,
+)
+_PAIR_OPTIONS = {
+    f"{word}{of}": word for word in ("both", "neither") for of in ("", " of them", " of the two", " people")
+}
+
+
+def mark_pairs(marked: str, options: tuple[str, ...]) -> str:
+    """Return a marked text with one mark for "both the man and the woman" where one option is "both of them".
+
+    So is "neither the man nor the woman"; the two must be all the other options.
+    """
+    pairs = {word: place for place, text in enumerate(option_texts(options)) if (word := _PAIR_OPTIONS.get(text))}
+    places = set(pairs.values())
+    if not places or len(options) - len(places) != 2:
+        return marked
+
+    def mark(match: re.Match[str]) -> str:
+        place = ord(letter_of(match[2])) - 65 if match[2] else pairs.get(match[1].lower(), -1)
+        named = {ord(letter_of(match[3])) - 65, ord(letter_of(match[4])) - 65}
+        return chr(_WITH_TEXT + place) if place in places and len(named - places) == 2 else match[0]
+
+    return _PAIR.sub(mark, marked)
+
+
 def _mark_alone(text: str, texts: Sequence[OptionText]) -> str:
     return mark_alone(single_spaced(text), texts, [chr(_WITH_TEXT + option.place) for option in texts])

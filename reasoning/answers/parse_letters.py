@@ -18,7 +18,7 @@ from omnisense.reasoning.answers.hesitation import (
     revised_letter,
     settle,
 )
-from omnisense.reasoning.answers.inflected import only_option_worded
+from omnisense.reasoning.answers.inflected import drop_denied, only_option_worded
 from omnisense.reasoning.answers.mentions import (
     LEADING_LIST,
     NOTHING,
@@ -36,10 +36,12 @@ from omnisense.reasoning.answers.option_marks import (
     letter_of,
     letters_in,
     mark_options,
+    mark_pairs,
     mark_texts,
     option_cores,
     option_texts,
 )
+from omnisense.reasoning.answers.parse_values import read_number
 from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, is_cut_off
 from omnisense.reasoning.answers.statements import (
     denied_letters,
@@ -113,7 +115,7 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading(spelled, "a bare letter")
     if (reading := _committed(marked, options, by_text=False)).how:
         return reading
-    view = drop_copied_options(mark_texts(marked, options), options)
+    view = mark_pairs(drop_copied_options(mark_texts(marked, options), options), options)
     if view != marked and (reading := _committed(view, options, by_text=True)).how:
         return reading
     mentioned = _only_mention(drop_questions(marked), options)
@@ -121,8 +123,19 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading("", "it denies the only option that it names")
     if mentioned.how != NOTHING or refuses(marked):
         return mentioned
-    worded = only_option_worded(text, options)
+    if counted := _counted(text, options):
+        return Reading(counted, "the option's number")
+    worded = only_option_worded(text, options) or only_option_worded(drop_denied(text, options), options)
     return Reading(worded, "the only option's words in another form") if worded else mentioned
+
+
+def _counted(text: str, options: tuple[str, ...]) -> str:
+    """Return the letter of the option that is the number in a reply; empty where not all are numbers."""
+    values = [read_number(option).value if len(option.split()) < 3 else "" for option in option_texts(options)]
+    if "" in values or len(set(values)) < len(values) or not values:
+        return ""
+    value = read_number(text).value
+    return chr(65 + values.index(value)) if value in values else ""
 
 
 def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
@@ -138,7 +151,8 @@ def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
     if by_text and refuses(marked):
         return _after_refusal(marked)
     if (statement := _stated_letter(marked, leading.value)).how:
-        return statement
+        is_open = statement.value and marked != asked and ends_undecided(asked)
+        return Reading("", "it cannot decide") if is_open else statement
     if (judged := _judged(asked, len(options))).how:
         return judged
     if leading.how:

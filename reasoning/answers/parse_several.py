@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from omnisense.reasoning.answers.hesitation import after_revision, refuses, settle
+from omnisense.reasoning.answers.hesitation import after_revision, keeps_answer, refuses, settle
 from omnisense.reasoning.answers.mentions import (
     LEADING_LIST,
     NOTHING,
@@ -17,7 +17,7 @@ from omnisense.reasoning.answers.mentions import (
     mark_ticked,
     mentioned_letters,
 )
-from omnisense.reasoning.answers.normalize import Reading
+from omnisense.reasoning.answers.normalize import Reading, single_spaced
 from omnisense.reasoning.answers.option_marks import (
     MARK,
     drop_copied_options,
@@ -28,14 +28,22 @@ from omnisense.reasoning.answers.option_marks import (
     mark_texts,
     option_texts,
 )
+from omnisense.reasoning.answers.option_places import UNSPACED
 from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, is_cut_off
 from omnisense.reasoning.answers.statements import Stated, denied_letters, stated
 from omnisense.reasoning.answers.verdicts import all_but, says_others_hold, verdicts
 
 _THROUGH = re.compile(rf"({MARK}) ?(?:through|thru|–|-) ?({MARK})", re.IGNORECASE)
-_MAYBE = re.compile(rf"\b(?:possibly|maybe|perhaps)\W{{1,3}}{MARK}", re.IGNORECASE)
+_MAYBE = re.compile(rf"(?:\b(?:possibly|maybe|perhaps)\W{{1,3}}|(?:可能|也许|或许)[是为很]?\s?){MARK}", re.IGNORECASE)
 _BARE_CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
-_CHOICE_OF_TWO = re.compile(rf"{MARK}[^.!?;\n]{{0,40}}\b(?:or|oder|ou|o)\b[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE)
+_CHOICE_OF_TWO = re.compile(
+    rf"{MARK}[^.!?;\n]{{0,40}}(?:\b(?:or|oder|ou|o)\b|或|还是)[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE
+)
+_REVISED_LIST = re.compile(
+    rf"(?:\W|\b(?:no|so|make|that|it|it's|is|rather)\b){{0,8}}{MARK}(?:(?:[\s,&]|\band\b){{1,6}}{MARK})*\W*\Z",
+    re.IGNORECASE,
+)
+_UNSPACED_TEXT = re.compile(f"[{UNSPACED}]")
 _ALL = re.compile(r"\W*all(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*", re.IGNORECASE)
 _SELECT_FROM = r"(?:select|choose|pick|mark)\b[^.:\n]{0,40}:\s*"  # the prompt's words before the options
 
@@ -51,16 +59,22 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
     if options and _ALL.fullmatch(text):
         return Reading("".join(chr(65 + i) for i in range(len(options))), "all of them")
     marked = drop_copied_options(mark_options(drop_speech(drop_instructions(text)), options), options, _SELECT_FROM)
-    marked = settle(mark_ticked(_THROUGH.sub(_all_through, marked), options))
-    for view in (marked, mark_texts(marked, options)):
+    marked = single_spaced(settle(mark_ticked(_THROUGH.sub(_all_through, marked), options)))
+    by_text = mark_texts(marked, options)
+    for view in (marked, by_text):
         tail = after_revision(view)
         if tail is not None and (revised := _committed_to_several(tail, len(options))).how:
             return revised
+        if tail is not None and (listed := _REVISED_LIST.match(tail)):
+            return Reading(letters_in(listed[0]), "a revision")
         if (reading := _committed_to_several(view, len(options))).how:
             return reading
+        if tail is not None and letters_in(tail) and not keeps_answer(tail):
+            return Reading("", "it takes its answer back")
     if (listed := LEADING_LIST.match(marked)) and not _MAYBE.search(marked):
         return Reading(letters_in(listed[0]), "a list of letters")
-    return _all_mentions(drop_questions(marked), options)
+    is_unspaced = _UNSPACED_TEXT.search(text)  # no spaces mark off the words of options in it
+    return _all_mentions(drop_questions(by_text if is_unspaced else marked), options)
 
 
 def _committed_to_several(asked: str, count: int) -> Reading:

@@ -15,17 +15,29 @@ _UNITS = (
 _TENS = {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 _WORDS = {word: str(n) for n, word in enumerate(_UNITS)} | {word: str(n) for word, n in _TENS.items()}
 _WORDS |= {"none": "0", "nobody": "0", "once": "1", "twice": "2", "thrice": "3", "dozen": "12"}
-_CHINESE = {character: str(n) for n, character in enumerate("零一二三四五六七八九十")} | {"两": "2"}
+# without the words for one, which are articles, and those that are words of another language ("elf", Spanish "once")
+_WORDS |= {
+    word: str(n)
+    for words in (
+        "zwei drei vier fünf sechs sieben acht neun zehn",
+        "deux trois quatre cinq six sept huit neuf dix onze douze",
+        "dos tres cuatro cinco seis siete ocho nueve diez",
+    )
+    for n, word in enumerate(words.split(), 2)
+}
+_CHINESE = {character: n for n, character in enumerate("零一二三四五六七八九十")} | {"两": 2}
+_CHINESE_NUMBER = "(?:[一二三四五六七八九]?十[一二三四五六七八九]?|[零一二三四五六七八九两])"  # under a hundred
 _WORD = rf"(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})"
 _NUMBER = re.compile(
     rf"(?<![^\W\u3400-\u9fff])(?<![.,/-])(-?\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|-?\d+(?:[.,/]\d+)*)(?!\d|(?:st|nd|rd|th)\b)"
-    rf"|(?<![\w-])({_WORD}|no\s+one)(?![\w'])(?!-\w)|([{''.join(_CHINESE)}])(?=[个位人名次张])",
+    rf"|(?<![\w-])({_WORD}|no\s+one)(?![\w'])(?!-\w)"
+    rf"|(?:(?<![第{''.join(_CHINESE)}])(?={_CHINESE_NUMBER}[个位人名次张])|(?:\A|(?<=[是为:共]))(?={_CHINESE_NUMBER}\W*\Z))({_CHINESE_NUMBER})",
     re.IGNORECASE,
 )
 # numbers that count nothing: one of them, this one, one can see; one of several, after their number; times of a clock;
 # the number of a frame or a list's item; the length of a clip
 _COUNTS_NOTHING = re.compile(
-    r"(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
+    r"\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
     r"|\bone\s+(?:of|can|could|by|another|would|might|more)\b"
     r"|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
     r"|\b\d{1,2}(?::\d{2}){1,2}\b"
@@ -68,9 +80,18 @@ _RANGE = re.compile(
     rf"|\bbetween\s+{_DIGITS_OR_WORD}\s+and\s+{_DIGITS_OR_WORD}\b"
     rf"|\b(?:may|might|could)\s+be\s+{_DIGITS_OR_WORD}\b"
     rf"|\b(?:at\s+(?:least|most)|(?:more|less|fewer)\s+than|over|up\s+to|mindestens|au\s+moins|al\s+menos)\s+{_DIGITS_OR_WORD}\b"
-    r"|(?:至少|超过|不到)\s*\d{1,4}",
+    rf"|(?:至少|超过|不到)\s*(?:\d{{1,4}}|{_CHINESE_NUMBER})|{_CHINESE_NUMBER}\s*[到至或、-]\s*{_CHINESE_NUMBER}",
     re.IGNORECASE,
 )
+
+
+# "a man and two women"
+_ADDS_ONE = re.compile(
+    rf"\b(?:an?|ein\w{{0,2}}|une?|una?)\s+\w+\s+(?:and|und|et|y)\s+{_DIGITS_OR_WORD}\b"
+    rf"|\b{_DIGITS_OR_WORD}\s+\w+\s+(?:und|et|y)\s+(?:ein\w{{0,2}}|une?|una?)\b",
+    re.IGNORECASE,
+)
+_NO_INSTEAD = re.compile(r"(?<=\w)\s*(?:\.\.\.|…|[—–])\s*no\b\s*(?:[,.…—–]|\.\.\.)", re.IGNORECASE)  # "8... no, 7"
 
 
 def read_number(text: str) -> Reading:
@@ -80,6 +101,8 @@ def read_number(text: str) -> Reading:
         text: without markup.
     """
     tail = after_revision(text)
+    if tail is None and (instead := _NO_INSTEAD.search(text)):
+        tail = text[instead.end() :]
     if tail is not None and (revised := _read_told(drop_questions(tail))).value:
         return revised
     return _read_told(drop_questions(text))
@@ -102,6 +125,8 @@ def _read_told(text: str) -> Reading:
         return Reading("", "a range of numbers" if ranges else "it refuses to answer")
     if not stated and is_cut_off(text):
         return Reading("", "it is cut off")
+    if not stated and _ADDS_ONE.search(text):
+        return Reading("", "numbers that it does not add up")
     values = stated or firm or {value for value, _ in found}
     if len(values) > 1:
         return Reading("", f"it names several numbers ({', '.join(sorted(values))})")
@@ -133,9 +158,16 @@ def _digits(match: re.Match[str]) -> str:
     if match[1]:
         return match[1]
     if match[3]:
-        return _CHINESE[match[3]]
+        return _chinese(match[3])
     word = " ".join(match[2].lower().split())
     return "0" if word == "no one" else _WORDS[word]
+
+
+def _chinese(digits: str) -> str:
+    """Return a number under a hundred in Chinese characters: 12 for "十二"."""
+    tens, ten, units = digits.rpartition("十")
+    number = (_CHINESE.get(tens, 1) * 10 if ten else 0) + _CHINESE.get(units, 0)
+    return str(number)
 
 
 def _plain(value: str) -> str:

@@ -79,7 +79,7 @@ def test_the_exported_scorer_needs_no_omnisense(run_cli, mixed, tmp_path):
         "assert not [name for name in sys.modules if name == 'omnisense' or name.startswith('omnisense.')]\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=out, capture_output=True, text=True, check=False)
-    assert ran.stdout.strip() == "[1.0, 1.0, 1.0, 1.0]", ran.stderr
+    assert (ran.returncode, ran.stdout.strip()) == (0, "[1.0, 1.0, 1.0, 1.0]"), ran.stderr
 
 
 @pytest.mark.slow

@@ -68,7 +68,46 @@ ONE = [
     (FOUR, "<answer>A</answer><answer>B</answer>", ""), (FOUR, "<answer>A, B</answer>", ""), (FOUR, "I'm not sure", ""),
     (FOUR, "<think>it is C", ""), (FOUR, "<think>B</think>", ""), (FOUR, "D. sad", ""), (FOUR, "10", ""), (FOUR, "not sad", ""),
 ]  # fmt: skip
+COUPLE = ("A. the man", "B. the woman", "C. both of them", "D. neither of them")
+COUNTS = ("A. 3", "B. 5", "C. 7", "D. 2")
+DEEDS = ("A. She is waving goodbye", "B. She points at the door", "C. She claps her hands", "D. She hides her face")
+ONE += [
+    # what it meant
+    (FOUR, "C... sorry, I meant D", "D"),
+    (FOUR, "The answer is A. Oops, I meant B.", "B"),
+    (FOUR, "I mean, B fits.", "B"),
+    (FOUR, "The answer is D. If I meant A I would have said so.", "D"),
+    # what is left open after all
+    (FOUR, "Answer: A. She smiles. Final answer: C? Or A? I cannot settle it.", ""),
+    # two lists
+    (FOUR, "Correct: B\nIncorrect: A, C, D", "B"),
+    (FOUR, "Incorrect: A, C, D\nCorrect: B", "B"),
+    # an option that names two others
+    (COUPLE, "Both the man and the woman are laughing.", "C"),
+    (COUPLE, "Neither the man nor the woman speaks.", "D"),
+    (COUPLE, "The man, not the woman.", "A"),
+    (COUPLE, "Both options A and B are plausible.", ""),
+    (COUPLE, "Both the man and the woman could be it.", ""),
+    (("A. the man", "B. the woman", "C. the child", "D. both"), "Both the man and the child.", ""),
+    # options that are numbers
+    (COUNTS, "There are five people.", "B"),
+    (COUNTS, "three", "A"),
+    (COUNTS, "I see four people.", ""),
+    (COUNTS, "There are five or seven people.", ""),
+    (COUNTS, "At least five.", ""),
+    # inflected, with a rival that is denied
+    (DEEDS, "She is pointing at the door, not waving goodbye.", "B"),
+    (DEEDS, "She's not waving goodbye; she is pointing at the door.", "B"),
+    (DEEDS, "She isn't pointing at the door.", ""),
+    (DEEDS, "She might be pointing at the door, not waving.", ""),
+    # a verdict under another key
+    (PLAIN, '{"smiling": "no"}', "B"),
+    (FOUR, '{"smiling": "no", "emotion": "sad"}', "B"),
+]
+
 SEVERAL = [
+    ("A, B... sorry, I meant A, D", "AD"), ("A, C. Wait, no, C is wrong.", ""), ("Incorrect: A, B", ""),
+    ("Correct: A, C / Incorrect: B, D", "AC"), ("Wrong: A. Right: B, C.", "BC"),
     ("AC", "AC"), ("ac", "AC"), ("A, C", "AC"), ("A,C", "AC"), ("a,c", "AC"), ("A and C", "AC"), ("A & C", "AC"), ("A/C", "AC"),
     ("A; C", "AC"), ("A C", "AC"), ("C, A", "AC"), ("(A), (C)", "AC"), ("[A, C]", "AC"), ("A. C.", "AC"), ("**A, C**", "AC"),
     ("A. happy\nC. angry", "AC"), ("A. happy, C. angry", "AC"), ("- A. happy\n- C. angry", "AC"), ("Both A and C", "AC"),
@@ -88,7 +127,27 @@ NUMBER = [
     ("2 or 3", ""), ("1, 2, 3", ""), ("2.5", "2.5"), ("-3", "-3"), ("twenty-one", "21"), ("one of them", ""), ("1st", ""), ("A", ""),
     ("", ""), ("many", ""), ("<answer>2</answer><answer>3</answer>", ""), ("3/4", ""),
 ]  # fmt: skip
+NUMBER += [
+    ("Drei Personen.", "3"),
+    ("Il y a quatre personnes.", "4"),
+    ("Hay siete personas.", "7"),
+    ("L'homme de dos", ""),
+    ("Zwei bis drei Personen", ""),
+    ("Zwei Frauen und ein Mann.", ""),
+    ("A man and two women.", ""),
+    ("二十个人", "20"),
+    ("答案是五", "5"),
+    ("三四个人", ""),
+    ("三到五个人", ""),
+    ("第三个人", ""),
+    ("至少三个人", ""),
+    ("I count 8 people... no, one is a reflection. So 7.", "7"),
+    ("Four... no, I cannot tell.", ""),
+]
+
 YES_NO = [
+    ('{"is_smiling": "yes"}', "yes"), ('{"reason": "she nods yes", "smiling": "no"}', "no"), ('{"a": "yes", "b": "no"}', ""),
+    ('{"confident": "yes", "note": "I cannot see it"}', ""),
     ("Yes", "yes"), ("yes.", "yes"), ("YES", "yes"), ("No", "no"), ("no.", "no"), ("Yes, he is", "yes"), ("No, she isn't", "no"),
     ("The answer is yes", "yes"), ("Answer: No", "no"), ("**No**", "no"), ("Yes, there is no smile", "yes"), ("nope", "no"),
     ("No doubt, yes", "yes"), ("true", "yes"), ("False", "no"), ("是", "yes"), ("是的", "yes"), ("不是", "no"), ("否", "no"),
@@ -109,6 +168,25 @@ def test_one_answer(options, reply, value):
 @pytest.mark.parametrize(("reply", "value"), SEVERAL)
 def test_several_answers(reply, value):
     assert parse(reply, "several", FOUR).value == value
+
+
+@pytest.mark.parametrize(
+    ("reply", "value"),
+    [
+        ("高兴和惊讶", "AD"),
+        ("1. 高兴 2. 惊讶", "AD"),
+        ("正确的选项有高兴和惊讶。", "AD"),
+        ("高兴或惊讶", ""),
+        ("不仅高兴，还很惊讶。", "AD"),
+        ("没有高兴，只有惊讶。", "D"),
+        ("不是高兴，而是难过和愤怒", "BC"),
+        ("既不高兴也不惊讶", ""),
+        ("高兴和惊讶都不对", ""),
+        ("没错，高兴和惊讶。", "AD"),
+    ],
+)
+def test_several_answers_in_chinese(reply, value):
+    assert parse(reply, "several", ("A. 高兴", "B. 难过", "C. 愤怒", "D. 惊讶")).value == value
 
 
 @pytest.mark.parametrize(("reply", "value"), NUMBER)
