@@ -142,7 +142,6 @@ def _write_files(percepts: Percepts, folder: Path) -> None:
         write_atomically(folder / "percepts.json", percepts.to_json(indent=1), private=True)
         write_atomically(folder / "timeline.txt", percepts.render(max_tokens=100_000) + "\n", private=True)
         write_atomically(folder / "transcript.txt", transcript_text(percepts), private=True)
-        draw_timeline(percepts, folder / "timeline.png")
-        (folder / "timeline.png").chmod(0o600)  # it shows the words too
+        write_atomically(folder / "timeline.png", draw_timeline(percepts), private=True)  # it shows the words too
     except OSError as error:
         raise InputError(f"the output cannot be written ({error.strerror})", "Name another folder.", folder) from error

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from omnisense.files import write_atomically
 from omnisense.perception.media.clip import SAMPLE_RATE_HZ, open_clip
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import Missing, Span
@@ -26,8 +25,8 @@ _EXPRESSION_COLORS = {
 }
 
 
-def draw_timeline(percepts: Percepts, path: Path) -> None:
-    """Write a PNG: waveform with speech, words, faces with expression, and motion, over the clip's seconds."""
+def draw_timeline(percepts: Percepts) -> bytes:
+    """Return a PNG: waveform with speech, words, faces with expression, and motion, over the clip's seconds."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 6.5), layout="constrained")
@@ -46,7 +45,7 @@ def draw_timeline(percepts: Percepts, path: Path) -> None:
     figure.suptitle(f"{Path(percepts.clip.path).name}: {percepts.timeline().heading}", x=0.01, ha="left")
     picture = io.BytesIO()
     figure.savefig(picture, dpi=110, format="png")
-    write_atomically(path, picture.getvalue())
+    return picture.getvalue()
 
 
 def _write_note(axis: Any, text: str) -> None:

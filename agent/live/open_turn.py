@@ -74,6 +74,7 @@ class OpenTurn:
         typed: a text.
         has_speech: whether there was any that counts.
         partial: the words so far.
+        language: of the last of them, a code such as ``en``; None before there are any.
         discarded: answers that were thrown away.
         ended: the decision, until the person goes on.
         is_announced: whether its words were handed to the memory, so that the turn is not lost.
@@ -88,6 +89,7 @@ class OpenTurn:
     has_speech: bool = False
     speech_start_s: float = 0.0
     partial: str = ""
+    language: str | None = None
     discarded: int = 0
     pause: Pause | None = None
     ended: EndedTurn | None = None
@@ -174,8 +176,8 @@ class OpenTurn:
     def ask_about_words(self, pause: Pause, now_s: float) -> Job[float | None]:
         """Return the job that says whether a sentence ends after the words of the turn; begin it if needed."""
         if pause.words_end is None:
-            words = self.partial
-            pause.words_end = self.jobs.submit(lambda _: self.ears.judge_words(words), now_s)
+            words, language = self.partial, self.language
+            pause.words_end = self.jobs.submit(lambda _: self.ears.judge_words(words, language), now_s)
         return pause.words_end
 
     def said(
@@ -253,8 +255,9 @@ class OpenTurn:
 
     def set_partial(self, recognized: Segment | None) -> str | None:
         """Take the words of the sound that is kept; return all words so far when they have changed."""
-        parts = [*(job.result() for job in self._earlier), recognized]
-        text = " ".join(part.text for part in parts if part)
+        parts = [part for part in (*(job.result() for job in self._earlier), recognized) if part]
+        self.language = parts[-1].language if parts else None
+        text = " ".join(part.text for part in parts)
         if text == self.partial:
             return None
         self.partial = text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from omnisense.agent.live.sentence_end import load_sentence_end
+from omnisense.agent.live.sentence_end import find_sentence_end
 from omnisense.agent.live.smart_turn import load_smart_turn
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.speech.transcribe import Transcriber
@@ -20,14 +20,15 @@ class Ears:
         perception: whose speech recognizer is used.
 
     Raises:
-        ModelError: a model cannot be loaded.
+        ModelError: the speech recognizer or Smart Turn cannot be loaded.
     """
 
     def __init__(self, perception: Perception) -> None:
         perception.registry.load_all()
         self._transcriber: Transcriber = perception.registry.get("speech")
         self._smart_turn = load_smart_turn()
-        self._sentence_end = load_sentence_end() if self._transcriber.language in (None, "en") else None
+        may_hear_english = self._transcriber.language in (None, "en")
+        self._sentence_end = find_sentence_end() if may_hear_english else None
 
     def recognize(self, samples: np.ndarray) -> Segment | None:
         """Return the words of at most 28 s of sound (N,) float32 at 16 kHz; None where there are none."""
@@ -41,9 +42,16 @@ class Ears:
         """Return how probable it is that a turn which sounds like this is complete."""
         return self._smart_turn.probability(samples)
 
-    def judge_words(self, words: str) -> float | None:
-        """Return the log-odds that a sentence ends after these words; None where there are none, or the speech
-        recognizer reads another language than English."""
-        if self._sentence_end is None or not any(letter.isalpha() for letter in words):
+    def judge_words(self, words: str, language: str | None) -> float | None:
+        """Return the log-odds that a sentence ends after these words.
+
+        Args:
+            words: as recognized.
+            language: of them, as recognized: a code such as ``en``.
+
+        Returns:
+            The log-odds; None where there are no words, they are not English, or the language model is not there.
+        """
+        if self._sentence_end is None or language != "en" or not any(letter.isalpha() for letter in words):
             return None
         return self._sentence_end.log_odds(words)

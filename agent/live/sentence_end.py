@@ -9,13 +9,15 @@ weighted alike, so that 0 lies half way between them; the fitted slope was 1.02,
 
 from __future__ import annotations
 
-import functools
+import logging
 import math
 import re
 import threading
 from pathlib import Path
 
 from omnisense import models
+from omnisense.errors import ModelError
+from omnisense.perception.registry import TORCH_LOCK
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
 
 _BEFORE = "<|im_start|>user\nI want to tell you something. "  # so that it expects sentences, and no keywords
@@ -25,6 +27,8 @@ _MOVED_BY = 2.1
 _LEAST = 1e-5  # probability
 _LAST_MARKS = re.compile(r"[\s.?!,;:\u2026\u2014-]+$")
 _WORDS = 60  # the last ones are read
+_log = logging.getLogger(__name__)
+_loaded: list[SentenceEnd | None] = []  # one, once it was looked for
 
 
 class SentenceEnd:
@@ -53,21 +57,33 @@ class SentenceEnd:
         """Return the log-odds that a sentence ends after these words, where half of all places are ends."""
         import torch
 
-        text = _LAST_MARKS.sub("", " ".join(words.split()[-_WORDS:]))
-        ids = self._tokenizer(_BEFORE, add_special_tokens=False)["input_ids"]
-        ids += self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        ids = self._ids_of(words)
         with self._lock, torch.inference_mode():
             logits = self._model(input_ids=torch.tensor([ids]), logits_to_keep=1).logits[0, -1].float()
             probability = float(torch.softmax(logits, -1)[self._ends].sum())
         probability = min(max(probability, _LEAST), 1 - _LEAST)
         return math.log(probability / (1 - probability)) + _MOVED_BY
 
+    def _ids_of(self, words: str) -> list[int]:
+        """Return the prompt: control tokens among the words are read as text."""
+        text = _LAST_MARKS.sub("", " ".join(words.split()[-_WORDS:]))
+        ids: list[int] = self._tokenizer(_BEFORE, add_special_tokens=False)["input_ids"]
+        ids += self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return ids
 
-@functools.lru_cache(maxsize=1)
-def load_sentence_end() -> SentenceEnd:
-    """Return the model, fetched and loaded once in a process.
 
-    Raises:
-        ModelError: it is not on this machine and cannot be fetched.
-    """
-    return SentenceEnd(models.fetch(DEFAULT_POLICY))
+def find_sentence_end() -> SentenceEnd | None:
+    """Return the model, fetched and loaded once in a process; None, which is logged once, where that is impossible."""
+    if not _loaded:
+        with TORCH_LOCK:
+            if not _loaded:  # another thread may have loaded it meanwhile
+                _loaded.append(_load())
+    return _loaded[0]
+
+
+def _load() -> SentenceEnd | None:
+    try:
+        return SentenceEnd(models.fetch(DEFAULT_POLICY))
+    except ModelError as error:
+        _log.warning("the ends of live turns are told by the voice and lists of words alone: %s", error)
+        return None

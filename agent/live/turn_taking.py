@@ -2,8 +2,8 @@
 
 At each pause the words give the log-odds that the turn is complete: those of a language model that a sentence can end
 there, moved by hesitations, punctuation and fragments. To them come 0.4 of the log-odds of the Smart Turn model, which
-hears the voice (all of them where the language model does not know the language), and the gaze: a speaker who looks up
-at the end of an utterance yields the turn, one who looks away keeps it (Kendon, 1967). The sum becomes the silence that
+hears the voice (all of them where the language model cannot judge the words), and the gaze: a speaker who looks up at
+the end of an utterance yields the turn, one who looks away keeps it (Kendon, 1967). The sum becomes the silence that
 ends the turn: ``min_endpointing_s`` where it is surely complete, ``max_endpointing_s`` where it more likely is not,
 between them ``min + (max - min) * (1 - sum / 5) ** 2``.
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from omnisense.agent.live.turn_words import word_evidence
+from omnisense.agent.live.turn_words import has_words, word_evidence
 
 _AUDIO_LIMIT = 0.97  # more says no more: pauses within a sentence reach .99 too
 _AUDIO_WEIGHT = 0.4  # of its log-odds beside those of the words; set, as the next two, on hesitations of its own
@@ -76,7 +76,8 @@ def completeness(evidence: TurnEvidence) -> Completeness:
         odds += _LOOKS_AWAY
         reasons.append("looks away")
     audio = min(max(evidence.audio, 1 - _AUDIO_LIMIT), _AUDIO_LIMIT)
-    weight = 1.0 if evidence.sentence_ends is None else _AUDIO_WEIGHT
+    words_are_judged = evidence.sentence_ends is not None and has_words(evidence.words)
+    weight = _AUDIO_WEIGHT if words_are_judged else 1.0
     return Completeness(odds + weight * math.log(audio / (1 - audio)), ", ".join(reasons))
 
 

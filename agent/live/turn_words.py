@@ -49,6 +49,11 @@ _FILLER_ODDS, _HESITATION_ODDS, _TRAILS_OFF_ODDS = -6.0, -3.0, -3.0
 _SUBORDINATE_ODDS, _FRAGMENT_ODDS, _QUESTION_ODDS = -1.0, -2.0, 1.0
 
 
+def has_words(text: str) -> bool:
+    """Whether a text has words in Latin letters; of others nothing is known here."""
+    return _WORD.search(text) is not None
+
+
 def word_evidence(words: str, sentence_ends: float | None = None, was_asked: bool = False) -> tuple[float, str]:
     """Return the log-odds of a complete turn by its words, and what they say, in words.
 

@@ -4,7 +4,8 @@ DATA is the folder with GRID, the telephone call, the meeting and JFK (``grid``,
 turns: how long after the end of speech the agent's first sound comes, turns that were cut and ends that came late,
 beside endpointing by voice activity alone; on twelve more into which silence was cut; on twenty interruptions: speech
 to silence, and whether the history holds the words that were played; on twenty backchannels: whether the agent goes on.
-All of it twice: the rule was set on the first of these, and on none of the second ("unseen").
+All of it twice: the rule was set on eighty other synthesized turns and tried on the first of these; the second
+("unseen") were written after it.
 
 Conversations run in simulated time. What the engine computes takes as long in it as the CPU time that was spent, so
 that other programs on the machine do not count; what would run side by side on two cores is counted in full.

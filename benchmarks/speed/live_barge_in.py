@@ -72,24 +72,26 @@ _UNSEEN_INTERRUPTIONS = (
     "Actually, I would like to go home now.",
     "The phone is ringing, I must go.",
 )
+# Continuers and assessments like those in the manual of the Switchboard dialogue acts (Jurafsky et al., 1997), chosen
+# without looking at the list of `agent/live/backchannels.py`. What the list lacks stays out of it.
 _UNSEEN_BACKCHANNELS = (
-    "Yup.",
-    "I bet.",
-    "Oh, right.",
-    "Cool.",
-    "Definitely.",
-    "Oh, really?",
-    "Sure, sure.",
-    "Okay, yeah.",
-    "Amazing.",
-    "I hear you.",
-    "Mhm, right.",
-    "Interesting.",
-    "Makes sense.",
-    "Oh dear.",
-    "Good point.",
-    "Yeah, I know.",
-    "Huh.",
+    "Yes.",
+    "Oh, yeah.",
+    "Oh, okay.",
+    "That's right.",
+    "I know.",
+    "No kidding.",
+    "Wow.",
+    "Great.",
+    "That's true.",
+    "I understand.",
+    "Oh no.",
+    "Oh my goodness.",
+    "No way.",
+    "That's good.",
+    "Absolutely.",
+    "Um-hum.",
+    "Go on.",
 )
 # Recording under ``speech``, and where in it.
 _MEETING_BACKCHANNELS = (("ami/trn01.flac", 22.2, 22.8), ("ami/dev00.flac", 5.6, 6.0), ("ami/dev00.flac", 18.0, 18.5))

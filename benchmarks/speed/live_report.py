@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 _LATE_S = 2.0  # an end that is found later than this counts as late
-_SETS = (("", "tuned on"), ("unseen ", "unseen"))
+_SETS = (("", "tried on"), ("unseen ", "unseen"))
 
 
 def as_table(report: dict[str, Any]) -> str:
@@ -15,9 +15,10 @@ def as_table(report: dict[str, Any]) -> str:
     lines = [
         "Live conversation, by `python -m omnisense.benchmarks.speed.live DATA`: simulated time, in which work takes",
         f"the CPU time that this machine spends on it ({report['cpu_count']} cores); tiny.en, hibari-tts and",
-        "ScriptedPolicy. The rule was set on eighty other turns, all synthesized, and tried on the first sixty; the",
-        "unseen ones were written after it: other sentences, pauses, pitches and recordings. A turn is cut where the",
-        "agent makes a sound before its end; silence cut into real speech is not among the sixty. The longest silence",
+        "ScriptedPolicy. The rule was set on eighty other synthesized turns and tried on the first sixty; the unseen",
+        "ones were written after it: other sentences, pauses, pitches and recordings; the unseen backchannels were",
+        "chosen without looking at the list that tells them. A turn is cut where the agent makes a sound before its",
+        "end; silence cut into real speech is not among the sixty. The longest silence",
         "is 3 s, after words that cannot end a sentence. Silence begins with the event that tells a client to drop",
         "what it has not played; one that does not plays 0.12 s more.",
         "",
@@ -29,7 +30,7 @@ def as_table(report: dict[str, Any]) -> str:
         "| --- | --- | --- | --- | --- |",
         *_kinds(report),
         "",
-        "| what | tuned on | unseen |",
+        "| what | tried on | unseen |",
         "| --- | --- | --- |",
         *_barge_in(report),
     ]

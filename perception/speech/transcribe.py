@@ -137,7 +137,7 @@ class Transcriber:
             return self.transcribe([chunk], with_phones)  # which identifies other languages
         first, last = chunk.speech[0], chunk.speech[-1]
         spoken = Segment(first.start_s, last.end_s, recognized.text, confidence=recognized.confidence)
-        language = self.language or "en"
+        language = recognized.language or self.language or "en"
         aligned = self.aligner.align(_samples_of(chunk, spoken), recognized.text, language, spoken.start_s, with_phones)
         segments = tuple(split_sentences(aligned.words, replace(spoken, language=language)))
         return Transcription(Transcript(language, segments, aligned.source, tuple(self.aligner.notes)), aligned.phones)
@@ -166,7 +166,7 @@ class Transcriber:
                 .205 and .212 on GRID, a call and JFK); with 5 s it takes half as long, and .31.
 
         Returns:
-            The words with the recognizer's confidence; None where nothing was recognized.
+            The words with the recognizer's confidence and their language; None where nothing was recognized.
         """
         model = self._pipeline.model
         length_s = len(samples) / SAMPLE_RATE_HZ
@@ -189,7 +189,7 @@ class Transcriber:
         confidence = math.exp(min(0.0, best.scores[0]))
         if not text or (best.no_speech_prob > _NO_SPEECH and confidence < _UNSURE):
             return None
-        return Segment(0.0, round(length_s, 3), text, confidence=round(confidence, 3))
+        return Segment(0.0, round(length_s, 3), text, confidence=round(confidence, 3), language=language)
 
     def identify_language(self, samples: np.ndarray) -> str | None:
         """Return the language of speech, (N,) float32 at 16 kHz; None where it is not clear."""

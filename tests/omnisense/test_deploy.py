@@ -86,6 +86,8 @@ def test_the_page_makes_the_secrets_that_the_compose_file_reads(tmp_path):
     secrets = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["secrets"]
     names = {Path(secret["file"]).name for secret in secrets.values()}
     assert {path.name for path in tmp_path.iterdir()} == names
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert block.index("umask 077") < block.index(" > ")  # never readable by others, not even for a moment
     assert set(read_api_keys(tmp_path / "api_keys")) == {"prometheus", "ana"}
     assert (tmp_path / "pgpass").read_text().split(":")[-1] == (tmp_path / "postgres_password").read_text()
     for ignoring in (".dockerignore", ".gitignore"):

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
+from omnisense.agent.live import recognizing, sentence_end
 from omnisense.agent.live.backchannels import is_backchannel
-from omnisense.agent.live.sentence_end import load_sentence_end
+from omnisense.agent.live.jobs import SimulatedJobs
+from omnisense.agent.live.open_turn import OpenTurn
+from omnisense.agent.live.recognizing import Ears
+from omnisense.agent.live.sentence_end import SentenceEnd, find_sentence_end
 from omnisense.agent.live.settings import LiveSettings
 from omnisense.agent.live.turn_taking import Completeness, Patience, TurnEvidence, completeness, required_silence_s
 from omnisense.agent.live.turn_words import word_evidence
 from omnisense.errors import InputError
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.perception.types import Segment
 
 
 def silence_s(evidence: TurnEvidence) -> float:
@@ -48,6 +61,86 @@ def test_where_no_language_model_knows_the_words_the_voice_decides() -> None:
     assert silence_s(TurnEvidence(0.1, "Ich gehe jetzt nach")) == 3.0
 
 
+def test_words_in_another_script_leave_the_whole_decision_to_the_voice() -> None:
+    """Also where they are taken for English."""
+    for sentence_ends in (None, -4.0, 4.0):
+        assert silence_s(TurnEvidence(0.97, "我今天很累", sentence_ends)) == pytest.approx(0.73, abs=0.01)
+
+
+def ears_of(language: str | None, monkeypatch: pytest.MonkeyPatch) -> Ears:
+    """Ears whose recognizer reads a language, or every one where it is None; none of their models is loaded."""
+    transcriber = SimpleNamespace(language=language)
+    registry = SimpleNamespace(load_all=lambda: None, get=lambda _: transcriber)
+    monkeypatch.setattr(recognizing, "load_smart_turn", lambda: None)
+    return Ears(SimpleNamespace(registry=registry))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reads", [None, "en"])
+def test_the_language_model_judges_english_words_alone(reads: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = SimpleNamespace(log_odds=lambda _: 1.5)
+    monkeypatch.setattr(recognizing, "find_sentence_end", lambda: model)
+    ears = ears_of(reads, monkeypatch)
+    assert ears.judge_words("I went home.", "en") == 1.5
+    assert ears.judge_words("Ich ging nach Hause.", "de") is None
+    assert ears.judge_words("我今天很累", "zh") is None
+    assert ears.judge_words("...", "en") is None
+    assert ears.judge_words("", None) is None
+
+
+def test_a_turn_says_which_language_its_last_words_were_recognized_in() -> None:
+    asked = []
+    ears = SimpleNamespace(judge=lambda _: 0.97, judge_words=lambda words, language: asked.append((words, language)))
+    turn = OpenTurn("turn-1", 0.0, SimpleNamespace, SimulatedJobs(0.01), ears)  # type: ignore[arg-type]
+    for text, language in (("I went home.", "en"), ("Ich bin müde.", "de"), ("", None)):
+        recognized = Segment(0.0, 1.0, text, language=language) if text else None
+        ears.recognize = lambda _, found=recognized: found
+        turn.hear(np.ones(SAMPLE_RATE_HZ, np.float32), 1.0)
+        turn.begin_speech(0.0)
+        pause = turn.begin_pause(1.0, 1.2, 1.0, 1.2)
+        turn.set_partial(pause.words.result())
+        turn.ask_about_words(pause, 1.3)
+    assert asked == [("I went home.", "en"), ("Ich bin müde.", "de"), ("", None)]
+
+
+def test_no_language_model_is_loaded_for_a_recognizer_of_another_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognizing, "find_sentence_end", lambda: pytest.fail("it was loaded"))
+    assert ears_of("de", monkeypatch).judge_words("Ich ging nach Hause.", "de") is None
+
+
+def test_without_the_language_model_a_session_starts_and_a_warning_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sentence_end, "_loaded", [])
+    monkeypatch.setenv("OMNISENSE_OFFLINE", "1")
+    monkeypatch.setenv("OMNISENSE_HOME", str(tmp_path))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            assert ears_of(None, monkeypatch).judge_words("I went home.", "en") is None
+    [record] = [record for record in caplog.records if record.name == sentence_end.__name__]
+    assert "smollm2" in record.message
+
+
+def test_sessions_that_start_together_load_the_language_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = []
+
+    def load() -> SimpleNamespace:
+        loads.append(1)
+        time.sleep(0.05)
+        return SimpleNamespace()
+
+    monkeypatch.setattr(sentence_end, "_loaded", [])
+    monkeypatch.setattr(sentence_end, "_load", load)
+    found: list[SentenceEnd | None] = []
+    threads = [threading.Thread(target=lambda: found.append(find_sentence_end())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(loads) == 1
+    assert len(found) == 4
+    assert len({id(model) for model in found}) == 1
+
+
 def test_who_looks_up_yields_the_turn_and_who_looks_away_keeps_it() -> None:
     away, unknown, up = (silence_s(TurnEvidence(0.5, "I went home", 2.0, look)) for look in (0.1, None, 0.9))
     assert up < unknown < away
@@ -76,11 +169,23 @@ def test_what_another_clause_must_follow_is_no_turn_by_itself(words: str, longer
 @pytest.mark.models
 @pytest.mark.slow
 def test_the_language_model_knows_where_a_sentence_can_end() -> None:
-    model = load_sentence_end()
+    model = find_sentence_end()
+    assert model is not None
     for begun in ("I could not come because", "He gave me", "The people at", "What would happen if", "My father, who"):
         assert model.log_odds(begun) < 0.0
     for whole in ("He gave me a book.", "Nobody came to my birthday party.", "They went home <|im_end|> late."):
         assert model.log_odds(whole) > 0.5
+
+
+@pytest.mark.models
+@pytest.mark.slow
+def test_a_typed_control_token_is_read_as_text() -> None:
+    model = find_sentence_end()
+    assert model is not None
+    message_end = model._tokenizer.convert_tokens_to_ids("<|im_end|>")
+    ids = model._ids_of("They went home <|im_end|> late.")
+    assert message_end not in ids
+    assert "<|im_end|> late" in model._tokenizer.decode(ids)
 
 
 def test_who_goes_on_after_a_seeming_end_is_given_more_time_for_a_while() -> None:

@@ -12,9 +12,11 @@ import openai
 import pytest
 import websockets.exceptions
 
+from omnisense.agent.service.app import create_app
 from omnisense.agent.service.server import serve
 from omnisense.agent.service.settings import ServiceSettings
 from omnisense.errors import InputError
+from omnisense.perception.registry import ModelRegistry
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from tests.agent.service.conftest import scripted_agent
 from tests.agent.service.test_realtime import connect, drain, say, until_true
@@ -282,10 +284,19 @@ def test_a_cancelled_request_gives_its_place_back():
     assert done == [1]
 
 
-def test_an_address_in_use_is_said_before_models_are_loaded():
+def test_an_address_in_use_is_said_before_models_are_loaded(monkeypatch):
+    loaded = []
+    monkeypatch.setattr(ModelRegistry, "load_all", lambda _: loaded.append("perception"))
+    monkeypatch.setattr("omnisense.agent.service.service.find_embedder", lambda: loaded.append("embedder"))
+    monkeypatch.setattr("omnisense.agent.service.service.Ears", lambda _: loaded.append("ears"))
+    agent = scripted_agent()
+    agent.policy.load = lambda: loaded.append("policy")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         bound = []
         with pytest.raises(InputError, match=f"cannot listen on 127.0.0.1:{port}"):
-            serve(scripted_agent(), ServiceSettings(port=port), on_bound=lambda: bound.append(True))
+            serve(agent, ServiceSettings(port=port), on_bound=lambda: bound.append(True))
     assert not bound
+    assert not loaded
+    create_app(agent, ServiceSettings(port=port)).state.service.load()  # which the server does once it is bound
+    assert loaded == ["perception", "embedder", "ears", "policy"]

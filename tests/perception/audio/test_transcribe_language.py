@@ -72,3 +72,18 @@ def test_noise_that_is_taken_for_speech_has_no_words(english_only):
 def test_a_confidence_out_of_range_is_an_error():
     with pytest.raises(InputError, match=r"min_word_confidence is 1\.5"):
         PerceptionSettings(min_word_confidence=1.5)
+
+
+@pytest.mark.models
+@pytest.mark.shared
+def test_the_words_of_speech_in_progress_have_their_language(english_only, shared):
+    """A multilingual model detects it, also where none was named; an English-only model reads English."""
+    folder = models.find("whisper-base")
+    if folder is None:
+        pytest.skip("whisper-base is not on this machine: run make models")
+    chunk = whole(shared / GERMAN)
+    multilingual = Transcriber(folder)
+    recognized = multilingual.recognize_short(chunk.samples)
+    assert (multilingual.language, recognized.language) == (None, "de")
+    assert multilingual.align_recognized(chunk, recognized).transcript.language == "de"
+    assert Transcriber(english_only).recognize_short(chunk.samples).language == "en"
