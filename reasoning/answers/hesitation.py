@@ -91,7 +91,7 @@ def revised_letter(tail: str) -> str:
 
 
 def settle(marked: str) -> str:
-    """Return a text whose forced choices ("if I had to pick, B") are choices, without those it rejects."""
+    """Return a text with forced choices ("if I had to pick, B") as choices, without the options listed as wrong."""
     marked = _WRONG_ONES.sub("\n", marked)
     marked = _NOT_ONLY.sub("both ", _ANYTHING_BUT.sub("not", marked))
     return _BETWEEN.sub(",", _FORCED.sub("I choose ", marked))
