@@ -55,7 +55,7 @@ _CLAUSE_END = re.compile(r"(?<=[.;!?\n])")
 
 
 def drop_denied(text: str, options: tuple[str, ...]) -> str:
-    """Return a text without the clauses that deny something; empty where an option denies something itself.
+    """Return a text without its clauses that deny something; empty where it has none, or an option is one.
 
     Args:
         text: without markup.
@@ -64,7 +64,8 @@ def drop_denied(text: str, options: tuple[str, ...]) -> str:
     if any(not _NEGATIONS.isdisjoint(option.split()) for option in option_texts(options)):
         return ""
     clauses = _CLAUSE_END.split(_RIVAL.sub("", text))
-    return "".join(clause for clause in clauses if _NEGATIONS.isdisjoint(fold_words(clause).split()))
+    kept = "".join(clause for clause in clauses if _NEGATIONS.isdisjoint(fold_words(clause).split()))
+    return "" if kept == text else kept
 
 
 @functools.lru_cache(maxsize=4096)

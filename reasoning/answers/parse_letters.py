@@ -8,6 +8,7 @@ What the letters do not settle is read once more with the options' texts taken f
 
 from __future__ import annotations
 
+import functools
 import re
 
 from omnisense.reasoning.answers.hesitation import (
@@ -131,11 +132,19 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
 
 def _counted(text: str, options: tuple[str, ...]) -> str:
     """Return the letter of the option that is the number in a reply; empty where not all are numbers."""
-    values = [read_number(option).value if len(option.split()) < 3 else "" for option in option_texts(options)]
-    if "" in values or len(set(values)) < len(values) or not values:
-        return ""
-    value = read_number(text).value
+    values = _counts(options)
+    value = read_number(text).value if values else ""
     return chr(65 + values.index(value)) if value in values else ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _counts(options: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the options' numbers; empty where they are not all numbers, each its own."""
+    texts = option_texts(options)
+    if not all(0 < len(text.split()) < 3 for text in texts):
+        return ()
+    values = tuple(read_number(text).value for text in texts)
+    return values if all(values) and len(set(values)) == len(values) else ()
 
 
 def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
