@@ -15,9 +15,12 @@ from omnisense.reasoning.language import detect_language
 
 _FILE = Path(__file__).with_name("question_words.toml")
 _APART = ("asks", "time")  # entries of a language that are no topics
+_WITHOUT_SPACES = ("zh",)  # languages whose words no space parts
+_MAX_CHARACTERS = 2000  # of a question; those that count for its language too
+# Plain English words that are none of the languages with a list ("was", "hat", "her" and "on" are).
 _ENGLISH = re.compile(
-    r"\b(?:the|what|who|whose|how|does|do|did|when|where|which|why|of|there|she|he|they|his|her|their|is|are|were|you|your"
-    r"|and|with|to|person|woman|speaker|at|for)\b"
+    r"\b(?:the|what|who|whose|how|does|do|did|when|where|which|why|of|there|she|he|they|his|their|is|are|were|you|your"
+    r"|and|with|to|woman|speaker|at|for|this|that|these|those|it|its|about|from|have|had|been|my|we|our)\b"
 )
 
 
@@ -39,10 +42,11 @@ def match_words(text: str) -> WordsMatch | None:
     Short questions hardly show their language: without a plain English word, the lists' question words tell it.
 
     Args:
-        text: the question without its options.
+        text: the question without its options; the first 2,000 characters count.
     """
-    plain = text.lower().replace("\u2019", "'")
-    lists, detected = _lists(), detect_language(text)
+    plain = text[:_MAX_CHARACTERS].lower().replace("\u2019", "'")
+    # "Qué" and "quién" alone look French; no other language writes the mark.
+    lists, detected = _lists(), "es" if "\u00bf" in plain else detect_language(text)
     language = detected
     if language not in lists:
         if _ENGLISH.search(plain):
@@ -71,5 +75,11 @@ def _lists() -> dict[str, dict[str, re.Pattern[str]]]:
     for language, entries in tomllib.loads(_FILE.read_text("utf-8")).items():
         named = {name: words for name, words in entries.items() if name not in _APART}
         named |= {f"time.{name}": words for name, words in entries["time"].items()} | {"asks": [entries["asks"]]}
-        found[language] = {name: re.compile("|".join(f"(?:{w})" for w in words)) for name, words in named.items()}
+        found[language] = {name: _compile(words, language) for name, words in named.items()}
     return found
+
+
+def _compile(words: list[str], language: str) -> re.Pattern[str]:
+    """Return one pattern of several, which matches whole words where spaces part them."""
+    either = "|".join(f"(?:{w})" for w in words)
+    return re.compile(either if language in _WITHOUT_SPACES else rf"(?<!\w)(?:{either})(?!\w)")
