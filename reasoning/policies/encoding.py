@@ -60,9 +60,11 @@ class Encoder:
         turns = self._template([{"role": role, "content": plain} for role in ("user", "assistant", "user")])
         self._accepts_video = hasattr(processor, "video_processor") and not family.video_as_frames
         self._end = self._end_of_turn()
-        if self._end and self._end[0] in self.tokenizer.added_tokens_decoder:
+        added = self.tokenizer.added_tokens_decoder
+        if self._end and self._end[0] in added and added[self._end[0]].content.strip():
             # Fine-tuning and generation end a reply with it. Converted tokenizers name another token (SmolLM2's, from
-            # GGUF: the start of a turn), and some the end of a document.
+            # GGUF: the start of a turn), and some the end of a document. It need not be flagged as special, but an
+            # added run of line ends or spaces also occurs within replies.
             self.tokenizer.eos_token = self.tokenizer.convert_ids_to_tokens(self._end[0])
         self._control = ControlTokens(self.tokenizer, processor, turns)
 

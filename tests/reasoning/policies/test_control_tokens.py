@@ -235,3 +235,23 @@ def test_a_reply_ends_with_what_the_chat_template_writes(folders):
     encoder = encoder_of(folders, "smollm2-135m-instruct")
     assert encoder.tokenizer.eos_token == "<|im_end|>"
     assert encoder.option_tokens("", ["joy"])[0][-1] == encoder.tokenizer.eos_token_id
+
+
+@pytest.mark.parametrize(
+    ("after", "ends"), [("\\n\\n", False), ("   ", False), ("<|done|>", True), ("<|done|>\\n", True)]
+)
+def test_only_a_token_with_a_text_ends_a_reply(folders, after, ends):
+    """It need not be flagged as special; line ends and spaces that a tokenizer has as added tokens do not count."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folders("tiny_text"))
+    before = tokenizer.eos_token
+    tokenizer.add_tokens(["\n\n", "   ", "<|done|>"])
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}{{ '"
+        + after
+        + "' }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    encoder = Encoder(tokenizer, TEXT_FAMILY)
+    assert encoder.tokenizer.eos_token == ("<|done|>" if ends else before)
+    assert before != "<|done|>"
