@@ -128,14 +128,15 @@ def _sample_drafts(
 ) -> PreparedRows:
     """Write rows of replies with drafts that pass the agent's checks."""
     from omnisense.rl.data.agent_rows import read_agent_rows, write_agent_rows
-    from omnisense.rl.data.drafts import sample_drafts
+    from omnisense.rl.data.drafts import askable, sample_drafts
 
     if not policy:
         raise InputError("drafts need a policy that writes", "Give --policy NAME.")
-    asked = [row for row in read_agent_rows([source]) if row.decision == "reply"]
+    asked = askable(read_agent_rows([source]))
     random.Random(f"{seed}:drafts").shuffle(asked)
+    asked = asked[: limit or None]
     writer = load_policy(policy, adapter=adapter, seed=seed, batch_size=_DRAFTS_AT_ONCE)
-    rows = sample_drafts(asked[: limit or None], writer, num_attempts, seed, report)
+    rows = sample_drafts(asked, writer, num_attempts, seed, report)
     if not rows:
         raise InputError("no draft passed the agent's checks", "Give more rows, or raise --num-attempts.", source)
     write_agent_rows(rows, output / "drafts.jsonl")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import BaseModel, ValidationError
+
+from omnisense.errors import InputError
 from omnisense.files import write_atomically
 from omnisense.reasoning.loop.checks import score
 from omnisense.reasoning.loop.reply import CONTINUATION_TOKENS
@@ -34,6 +36,23 @@ class FirstDraft(NamedTuple):
     score: float
 
 
+class _Sampling(BaseModel):
+    """How drafts were sampled."""
+
+    temperature: float
+    seed: int
+
+    def __str__(self) -> str:
+        return f"temperature {self.temperature:g} and seed {self.seed}"
+
+
+class _WrittenDrafts(BaseModel):
+    """``evaluation/NAME.json``: what a candidate wrote, by the row's id."""
+
+    sampling: _Sampling
+    drafts: dict[str, str]
+
+
 def evaluate_replies(
     recipe: Recipe, rows: Sequence[AgentRow], candidates: Sequence[Candidate], folder: Path, on_progress: OnProgress
 ) -> Comparison:
@@ -50,16 +69,22 @@ def evaluate_replies(
 
     Returns:
         The share of drafts without a fault, each candidate against the first.
+
+    Raises:
+        InputError: a candidate's file is damaged, or its drafts were written at another temperature or seed.
     """
     targets = [ReplyTarget.of(row) for row in rows]
     tasks, groups = {row.id: row.task for row in rows}, {row.id: row.group for row in rows}
     drafts: dict[str, list[FirstDraft]] = {}
     passed: dict[str, dict[str, float]] = {}
     systems: list[SystemScore] = []
-    lines = ["# First drafts of replies", "", f"On {len(rows)} inputs that no training saw.", "", *_HEADER]
+    sampling = _Sampling(temperature=LoopSettings().temperature, seed=recipe.seed)
+    made = f"On {len(rows)} inputs that no training saw, at {sampling}."
+    lines = ["# First drafts of replies", "", made, "", *_HEADER]
     for candidate in candidates:
         name = candidate.name
-        written = _written(recipe, rows, candidate, folder / "evaluation" / f"{name}.json", on_progress)
+        file = folder / "evaluation" / f"{name}.json"
+        written = _written(recipe, rows, candidate, sampling, file, on_progress)
         found = drafts[name] = [_check(goal, text) for goal, text in zip(targets, written, strict=True)]
         passed[name] = {row.id: float(not draft.faults) for row, draft in zip(rows, found, strict=True)}
         systems.append(score_of(name, passed[name], tasks))
@@ -76,26 +101,48 @@ def evaluate_replies(
 
 
 def _written(
-    recipe: Recipe, rows: Sequence[AgentRow], candidate: Candidate, file: Path, on_progress: OnProgress
+    recipe: Recipe,
+    rows: Sequence[AgentRow],
+    candidate: Candidate,
+    sampling: _Sampling,
+    file: Path,
+    on_progress: OnProgress,
 ) -> list[str]:
     """Return what a candidate writes for each row; from its file, where an earlier call wrote the same rows."""
     if file.is_file():
-        kept = json.loads(file.read_text("utf-8"))
-        if [one["id"] for one in kept] == [row.id for row in rows]:
-            return [one["written"] for one in kept]
+        kept = _read(file)
+        if kept.sampling != sampling:
+            raise InputError(
+                f"its drafts were written at {kept.sampling}, and others of this run at {sampling}",
+                "Delete the files of this folder to write all drafts anew.",
+                file,
+            )
+        if list(kept.drafts) == [row.id for row in rows]:
+            return list(kept.drafts.values())
     on_progress(f"writing {len(rows)} replies with {candidate.name}")
-    written = _write(recipe, rows, candidate)
+    written = _write(recipe, rows, candidate, sampling)
     file.parent.mkdir(parents=True, exist_ok=True)
-    record = [{"id": row.id, "written": text} for row, text in zip(rows, written, strict=True)]
-    write_atomically(file, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    record = _WrittenDrafts(sampling=sampling, drafts=dict(zip([row.id for row in rows], written, strict=True)))
+    write_atomically(file, record.model_dump_json(indent=1) + "\n")
     return written
 
 
-def _write(recipe: Recipe, rows: Sequence[AgentRow], candidate: Candidate) -> list[str]:
+def _read(file: Path) -> _WrittenDrafts:
+    try:
+        return _WrittenDrafts.model_validate_json(file.read_bytes())
+    except (ValidationError, OSError) as error:
+        raise InputError(
+            "it does not hold the drafts of a candidate as this version writes them",
+            "Delete it to write the drafts anew.",
+            file,
+        ) from error
+
+
+def _write(recipe: Recipe, rows: Sequence[AgentRow], candidate: Candidate, sampling: _Sampling) -> list[str]:
     policy = load_policy(candidate.policy, adapter=candidate.adapter, batch_size=recipe.evaluation.batch_size)
     return policy.write(
         [load_prompt(row.prompt) for row in rows], max_new_tokens=CONTINUATION_TOKENS,
-        temperature=LoopSettings().temperature, stop=["\n"], seed=recipe.seed,
+        temperature=sampling.temperature, stop=["\n"], seed=sampling.seed,
     )  # fmt: skip
 
 

@@ -1,14 +1,20 @@
 """Drafts of replies that pass the agent's checks, as replies to learn, and training on them."""
 
+import json
+
 import pytest
 
 from omnisense import InputError, ScriptedPolicy
+from omnisense.reasoning.loop.state import LoopSettings
+from omnisense.rl.data import prepare
 from omnisense.rl.data.agent_rows import AgentRow, read_agent_rows, write_agent_rows
 from omnisense.rl.data.drafts import sample_drafts, select_drafts
 from omnisense.rl.data.prepare import prepare_rows
 from omnisense.rl.data.reply_rows import load_reply_split, written_columns
 from omnisense.rl.data.settings import DataSettings
 from omnisense.rl.recipe import read_recipe
+from omnisense.rl.reporting import reply_evaluation
+from omnisense.rl.reporting.evaluate import Candidate
 from omnisense.rl.trainers.prompt_prefetch import dump_prompt
 
 OPENING = "I am sorry that your dog died."
@@ -62,6 +68,55 @@ def test_drafts_need_a_policy(tmp_path):
     write_agent_rows([row(0)], tmp_path / "rows.jsonl")
     with pytest.raises(InputError, match="a policy that writes"):
         prepare_rows("drafts", tmp_path / "rows.jsonl", tmp_path)
+
+
+@pytest.mark.parametrize(("limit", "asked"), [(0, 3), (2, 2)])
+def test_the_note_counts_the_replies_that_were_asked_for(tmp_path, monkeypatch, limit, asked):
+    monkeypatch.setattr(
+        prepare, "load_policy", lambda *_, **__: ScriptedPolicy([" It is hard to see the garden empty."])
+    )
+    without_opening = row(9).model_copy(update={"context": {}})
+    write_agent_rows([row(0), row(1), row(2), without_opening], tmp_path / "rows.jsonl")
+    done = prepare_rows("drafts", tmp_path / "rows.jsonl", tmp_path, policy="scripted", limit=limit, num_attempts=1)
+    assert done.num_rows == asked
+    assert done.note.endswith(f"of {asked} replies asked for")
+
+
+@pytest.fixture
+def evaluate(tmp_path, monkeypatch):
+    """Compare a policy that replies alike to two rows; each call returns how many were written."""
+    policy = ScriptedPolicy([" It is hard to see the garden empty."])
+    monkeypatch.setattr(reply_evaluation, "load_policy", lambda *_, **__: policy)
+
+    def run(seed=0):
+        recipe, lines = read_recipe("smollm2-reply-sft", [f"seed={seed}"], "reply-sft"), []
+        candidates = [Candidate("base", "scripted")]
+        found = reply_evaluation.evaluate_replies(recipe, [row(0), row(1)], candidates, tmp_path, lines.append)
+        assert found.systems[0].strict.mean == 1
+        return len(lines)
+
+    return run
+
+
+def test_drafts_are_written_once_for_a_temperature_and_a_seed(tmp_path, evaluate):
+    assert evaluate() == 1
+    assert evaluate() == 0
+    kept = json.loads((tmp_path / "evaluation/base.json").read_text())
+    assert kept["sampling"] == {"temperature": LoopSettings().temperature, "seed": 0}
+    with pytest.raises(InputError, match=r"temperature 0\.3 and seed 0") as caught:
+        evaluate(seed=1)
+    assert "base.json" in str(caught.value)
+    assert "Delete" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['[{"reply": "a", "faults": [], "score": 1}]', '[{"id": "r0", "written": "a"}]', "{"])
+def test_drafts_of_an_older_version_are_named(tmp_path, evaluate, text):
+    file = tmp_path / "evaluation/base.json"
+    file.parent.mkdir()
+    file.write_text(text)
+    with pytest.raises(InputError, match="Delete it") as caught:
+        evaluate()
+    assert str(file) in str(caught.value)
 
 
 @pytest.mark.slow
