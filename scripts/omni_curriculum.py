@@ -4,8 +4,8 @@ Three tasks are made from clips of people who talk to the camera (GRID) and of e
 
 - video: two muted faces side by side, one of which talks; which?
 - audio: the emotion of a voice;
-- both: two faces, and a voice that belongs to the face that moves, or to nobody: the voice of somebody else over still
-  faces, or a moving face without a voice.
+- both: two faces; the one that moves while a voice is heard speaks. Nobody does where a voice is heard over two still
+  faces (that of one of the two: no more than two people are held out), or where a face moves without a voice.
 
 People who are heard or seen in training are not in the test. The model learns from scratch, first the form of answers
 on random ones, then video, audio and both, a stage each; beside it, all three at once with as many steps.
@@ -180,7 +180,7 @@ def _who_speaks(folder: Path, name: str, people: Sequence[_Person], draw: random
     moving, voice = talker.talking(draw)
     hiss = np.random.default_rng(draw.randrange(2**31)).normal(0, 0.002, _RATE_HZ * _SECONDS)
     if answer == 2 and draw.random() < 0.5:
-        moving = talker.resting(draw)  # the voice is of nobody in view
+        moving = talker.resting(draw)  # a voice, the talker's own, over two still faces
     elif answer == 2:
         voice = np.zeros(0)  # a face moves without a voice
     samples = hiss.copy()
