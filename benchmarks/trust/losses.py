@@ -10,10 +10,12 @@ import statistics
 import subprocess
 import sys
 import time
+import traceback
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from omnisense import agent
 from omnisense.agent.agent import Agent
@@ -23,6 +25,13 @@ from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
 _LONGEST_S = 1.5  # after which a child is killed, at the latest
 _REPLY = "I hear you, and it sounds like a lot to hold."
+
+
+class Ended(NamedTuple):
+    """How a process ended: what it wrote to its descriptor, and its exit code, negative for a signal."""
+
+    told: str
+    code: int
 
 
 def kill_chats(work: Path, count: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -42,7 +51,7 @@ def kill_chats(work: Path, count: int, say: Callable[[str], None]) -> dict[str, 
         returned = run_and_kill(
             lambda told, n=number: _talk(file, n, told),  # type: ignore[misc]
             chosen.uniform(0.05, _LONGEST_S),
-        )
+        ).told
         expected += returned.split("\n")[:-1]
         if number % 20 == 19:
             say(f"{number + 1} kills: {len(expected)} turns returned")
@@ -136,8 +145,10 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def run_and_kill(run: Callable[[int], None], after_s: float | None) -> str:
-    """Run something in a fork of this process, kill it after a while, and return what it wrote to its descriptor.
+def run_and_kill(run: Callable[[int], None], after_s: float | None) -> Ended:
+    """Run something in a fork of this process, kill it after a while, and return what it wrote and how it ended.
+
+    What it raises is written to the standard error, and its exit code is 1.
 
     Args:
         run: receives the descriptor.
@@ -146,25 +157,32 @@ def run_and_kill(run: Callable[[int], None], after_s: float | None) -> str:
     read, write = os.pipe()
     child = os.fork()
     if not child:
+        code = 1
         try:
             os.close(read)
             run(write)
+            code = 0
+        except BaseException:  # whatever it is, this fork must not go on as its parent does
+            traceback.print_exc()
         finally:
-            os._exit(1)
+            sys.stderr.flush()
+            os._exit(code)
     os.close(write)
     if after_s is not None:
         time.sleep(after_s)
         os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
     told = b""
     while piece := os.read(read, 1 << 16):
         told += piece
     os.close(read)
-    return told.decode()
+    return Ended(told.decode(), os.waitstatus_to_exitcode(status))
 
 
 def concurrent_turns(work: Path, workers: int, turns: int, where: str | Path | None = None) -> dict[str, Any]:
     """Answer turns of one thread by several agents at once; each that returned must be in the history, once.
+
+    The thread has a name of its own and is forgotten at the end, so that a database may be used again.
 
     Args:
         work: an empty folder.
@@ -172,20 +190,21 @@ def concurrent_turns(work: Path, workers: int, turns: int, where: str | Path | N
         turns: of each.
         where: an address of Postgres; by default a SQLite file in the folder.
     """
-    where = where or work / "conversations.sqlite"
+    where, thread = where or work / "conversations.sqlite", f"concurrent-{uuid.uuid4()}"
 
     def talk(worker: int) -> list[str]:
         said = []
         with Agent(ScriptedPolicy([_REPLY]), memory=where) as one:
             for number in range(turns):
                 said.append(f"Turn {number} of worker {worker}.")
-                one.respond(text=said[-1], thread_id="concurrent")
+                one.respond(text=said[-1], thread_id=thread)
         return said
 
     with ThreadPoolExecutor(workers) as pool:
         returned = [text for said in pool.map(talk, range(workers)) for text in said]
     with Agent(ScriptedPolicy([_REPLY]), memory=where) as one:
-        kept = [turn.typed for turn in one.history("concurrent")]
+        kept = [turn.typed for turn in one.history(thread)]
+        one.forget(thread)
     return {
         "workers": workers,
         "turns that returned": len(returned),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from omnisense.benchmarks.trust.losses import run_and_kill
+from omnisense.errors import OmniSenseError
 from omnisense.files import sha256_of
 
 _STEPS, _SEED = 6, 4
@@ -22,6 +24,9 @@ def kill_training(work: Path, count: int, say: Callable[[str], None]) -> dict[st
         work: an empty folder.
         count: of kills.
         say: receives a line now and then.
+
+    Raises:
+        OmniSenseError: a run failed by itself; that is not a kill.
     """
     from omnisense.rl.recipe import read_recipe
     from omnisense.rl.tiny import make_data
@@ -49,17 +54,27 @@ def kill_training(work: Path, count: int, say: Callable[[str], None]) -> dict[st
     def weights(output: Path) -> list[str]:
         return [sha256_of(file) for file in sorted((output / "final").glob("*.safetensors"))]
 
-    run_and_kill(lambda told: run(work / "whole", told), None)
+    _ended(lambda told: run(work / "whole", told), None)
     whole, chosen, killed, runs, other = weights(work / "whole"), random.Random(_SEED), 0, 0, 0
     assert whole, "the run that nothing stopped has no weights"
     while killed < count:
         output, runs, done = work / f"run-{runs}", runs + 1, ""
         while killed < count and not done:
-            done = run_and_kill(lambda told, o=output: run(o, told), chosen.uniform(0.5, _LONGEST_S))  # type: ignore[misc]
+            done = _ended(lambda told, o=output: run(o, told), chosen.uniform(0.5, _LONGEST_S))  # type: ignore[misc]
             killed += not done
             if killed and killed % 20 == 0 and not done:
                 say(f"{killed} kills, {runs} runs")
         if not done:
-            run_and_kill(lambda told, o=output: run(o, told), None)  # type: ignore[misc]
+            _ended(lambda told, o=output: run(o, told), None)  # type: ignore[misc]
         other += weights(output) != whole
     return {"kills": count, "runs": runs, "with other weights": other}
+
+
+def _ended(run: Callable[[int], None], after_s: float | None) -> str:
+    """Run something as ``run_and_kill`` does; return what it told."""
+    told, code = run_and_kill(run, after_s)
+    if code not in (0, -signal.SIGKILL):
+        raise OmniSenseError(f"a run of training ended with exit code {code}", "Its error is above.")
+    if after_s is None and code:
+        raise OmniSenseError("a run of training was killed by something else", "Is there enough memory?")
+    return told
