@@ -13,6 +13,7 @@ import functools
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,7 @@ import click
 from omnisense.benchmarks.agent import cost, omni, questions, replies, report
 from omnisense.benchmarks.agent.policies import DEFAULTS, SERVED, file_name, label_of, loaded
 from omnisense.benchmarks.agent.tasks import load_samples
+from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
@@ -31,6 +33,7 @@ from omnisense.version import __version__
 
 _PARTS = ("questions", "cost", "replies")
 _REPLIES, _ANSWERS = "replies", "answers"
+_GUIDED, _LEADS = "is guided", "leads"
 _DIR = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -77,10 +80,33 @@ def main(parts: tuple[str, ...], output: Path, **given: Any) -> None:
     measures: dict[str, Callable[[Options], None]] = {"questions": _questions, "cost": _cost, "replies": _replies}
     for folder in (options.state, output.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    for part in parts or _PARTS:
-        measures[part](options)
-        _write(output, options)
+    try:
+        _refuse_older(options)
+        for part in parts or _PARTS:
+            measures[part](options)
+            _write(output, options)
+    except OmniSenseError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
     click.echo(output.read_text("utf-8"))
+
+
+def _refuse_older(options: Options) -> None:
+    """Refuse state folders whose files an earlier version of this command recorded elsewhere or by other names.
+
+    Raises:
+        InputError: replies lie where they are no longer looked for, or answers do not tell whether the policy had its
+            adapter: until versions were recorded, a policy's name was the same with it and without it.
+    """
+    for folder in filter(None, (options.state, options.before)):
+        if (file := folder / f"{_REPLIES}.jsonl").is_file():
+            place = _replies_file(folder)
+            raise InputError("an earlier version recorded these replies, for any policy",
+                             f"Move the file to {place} if they are of that policy, or away.", file)  # fmt: skip
+    for file in sorted((options.state / _ANSWERS).glob("*.jsonl")):
+        if any(not entry.version for entry in questions.read_answers(file)):
+            raise InputError("an earlier version recorded these answers, without saying whether an adapter gave them",
+                             "Give another folder as --state, or move the file away.", file)  # fmt: skip
 
 
 def _questions(options: Options) -> None:
@@ -115,8 +141,10 @@ def _cost(options: Options) -> None:
     measured(found["plain"], "scripted, leads", lambda: cost.beside_plain_call(cost.scripted_leader(), chosen))
     unhurried = LoopSettings(max_seconds=3600)  # on a busy machine no turn is to be cut short
     for name in (n for n in options.policies if not n.startswith(SERVED) and n != omni.NAME):
+        if options.is_over() or any(f"{label_of(name)}, {role}" in found["plain"] for role in (_GUIDED, _LEADS)):
+            continue  # before it is loaded, which may take long
         with loaded(name, options.data, options.state) as policy:
-            role = "is guided" if unhurried.is_guided(policy) else "leads"
+            role = _GUIDED if unhurried.is_guided(policy) else _LEADS
             beside = functools.partial(cost.beside_plain_call, policy, chosen, unhurried)
             measured(found["plain"], f"{label_of(name)}, {role}", beside)
     if DEFAULT_POLICY in options.policies and (_REPOSITORY / ".git").exists():
@@ -127,9 +155,10 @@ def _cost(options: Options) -> None:
 def _replies(options: Options) -> None:
     """Answer the inputs with the default policy, and write the sheet to judge the replies on."""
     file = _replies_file(options.state)
-    with loaded(DEFAULT_POLICY, options.data, options.state) as policy:
-        replies.collect_replies(policy, replies.read_inputs(), options.data, file, None, _progress("replies"),
-                                options.is_over)  # fmt: skip
+    if not options.is_over():
+        with loaded(DEFAULT_POLICY, options.data, options.state) as policy:
+            replies.collect_replies(policy, replies.read_inputs(), options.data, file, None, _progress("replies"),
+                                    options.is_over)  # fmt: skip
     replies.write_sheet(options.state / "judgements.jsonl", replies.read_inputs(), _versions(options))
 
 

@@ -134,13 +134,15 @@ def _measured_when(answers: Sequence[Answered]) -> list[str]:
 
 
 def before_table(before: Sequence[Answered], now: Sequence[Answered]) -> list[str]:
-    """Return the agent of an earlier run beside this one's, on the questions that both answered; empty without one."""
+    """Return the agent of an earlier run beside this one's, on the questions that both answered; empty without one.
+
+    A policy is compared with the one of the same name, adapter included; where the earlier run has none, with its
+    model without an adapter.
+    """
     lines: list[str] = []
     for policy in dict.fromkeys(entry.policy for entry in now):
-        pair = [
-            {e.id: e for e in answers if e.system == AGENT and _model_of(e.policy) == _model_of(policy)}
-            for answers in (before, [entry for entry in now if entry.policy == policy])
-        ]
+        earlier = _agent_of(before, policy) or _agent_of(before, policy.partition("+")[0])
+        pair = [earlier, _agent_of(now, policy)]
         shared = sorted(pair[0].keys() & pair[1].keys())
         for task in [*sorted({pair[1][key].task for key in shared}), _ALL] if shared else []:
             keys = [key for key in shared if task in (_ALL, pair[1][key].task)]
@@ -158,9 +160,9 @@ def before_table(before: Sequence[Answered], now: Sequence[Answered]) -> list[st
     return [*head, *lines] if lines else []
 
 
-def _model_of(policy: str) -> str:
-    """Return a policy's name without its adapter."""
-    return policy.partition("+")[0]
+def _agent_of(answers: Sequence[Answered], policy: str) -> dict[str, Answered]:
+    """Return the answers of the agent around a policy by question."""
+    return {entry.id: entry for entry in answers if entry.system == AGENT and entry.policy == policy}
 
 
 def _score(estimate: Estimate) -> str:

@@ -1,11 +1,14 @@
 """The benchmark of the agent, on a small scale and with a scripted policy."""
 
 import json
+from dataclasses import asdict, replace
 
 import pytest
+from click.testing import CliRunner
 
 from omnisense import ScriptedPolicy, load_policy
 from omnisense.benchmarks.agent import cost, omni, questions, replies, report
+from omnisense.benchmarks.agent.__main__ import main
 from omnisense.benchmarks.agent.counting import counted
 from omnisense.benchmarks.agent.policies import label_of, loaded
 from omnisense.benchmarks.agent.shapes import shape_counts, shape_of
@@ -85,6 +88,63 @@ def test_an_earlier_run_is_shown_beside_this_one():
     assert task.startswith("| p | t | 10 | 0.00 | 1.00 | +1.00 (+1.00 to +1.00), p 0.00")
     assert every.startswith("| p | all | 10 |")
     assert report.before_table([], now) == []
+
+
+def test_an_earlier_run_is_compared_by_adapter_and_else_without_one():
+    def entry(policy, score):
+        return questions.Answered(policy, questions.AGENT, "q", "t", "A", "A", score, 1, 1, 1, 1, 0.1)
+
+    now = [entry("p+new", 1.0), entry("p", 1.0)]
+    lines = report.before_table([entry("p", 0.0), entry("p+new", 0.5), entry("p+old", 1.0)], now)
+    assert [line[:28] for line in lines if " t " in line] == [
+        "| p+new | t | 1 | 0.50 | 1.0",
+        "| p | t | 1 | 0.00 | 1.00 | ",
+    ]
+    fallback = report.before_table([entry("p+old", 0.5), entry("p", 0.0)], now[:1])
+    assert fallback[-2].startswith("| p+new | t | 1 | 0.00 | 1.00 |")
+    assert report.before_table([entry("p+old", 0.5)], now) == []
+
+
+@pytest.mark.parametrize("folder", ["--state", "--before"])
+def test_replies_of_an_earlier_layout_are_refused(tmp_path, folder):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "replies.jsonl").write_text('{"id": "a", "reply": "I see."}\n')
+    given = {"--state": tmp_path / "state", "--output": tmp_path / "agent.md", folder: tmp_path / "old"}
+    done = CliRunner().invoke(main, [str(tmp_path), *(str(part) for pair in given.items() for part in pair)])
+    assert done.exit_code == 2
+    assert str(tmp_path / "old" / "replies" / "smollm2-135m-instruct") in done.output
+    assert not (tmp_path / "agent.md").exists()
+
+
+def test_answers_that_do_not_tell_their_adapter_are_refused(tmp_path):
+    entry = questions.Answered("smollm2-135m-instruct", questions.AGENT, "q", "t", "A", "A", 1.0, 1, 1, 1, 1, 0.1)
+    file = tmp_path / "answers" / "smollm2-135m-instruct.jsonl"
+    file.parent.mkdir()
+    file.write_text(json.dumps(asdict(entry)) + "\n")
+    arguments = [str(tmp_path), "--state", str(tmp_path), "--output", str(tmp_path / "agent.md"), "--max-seconds", "0"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert "without saying whether an adapter gave them" in done.output
+    file.write_text(json.dumps(asdict(replace(entry, version="0.2.0"))) + "\n")
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+
+
+def test_no_policy_is_loaded_when_the_time_is_up_or_its_cost_is_known(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a policy is loaded")
+
+    monkeypatch.setattr("omnisense.benchmarks.agent.__main__.loaded", refuse)
+    arguments = [str(tmp_path), "--state", str(tmp_path), "--output", str(tmp_path / "agent.md")]
+    assert CliRunner().invoke(main, [*arguments, "--max-seconds", "0"]).exit_code == 0
+    name = "smollm2-135m-instruct+none"
+    known = {
+        "overhead": {},
+        "plain": {"scripted, leads": {"turns": 1}, f"{label_of(name)}, is guided": {"turns": 1}},
+        "commit": {},
+    }
+    (tmp_path / "cost.json").write_text(json.dumps(known))
+    done = CliRunner().invoke(main, [*arguments, "--part", "cost", "--policy", name])
+    assert done.exit_code == 0, done.output
 
 
 TEMPLATE = "it sounds as if you feel _ : _ . what now ?"
