@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from omnisense.benchmarks.trust.attacks import ATTACKS
 from omnisense.benchmarks.trust.risk import SETS, TARGETS
 from omnisense.version import __version__
 
@@ -80,7 +79,7 @@ def _figures(value: Any, name: str = "") -> Iterator[str]:
 def _attacks(found: Mapping[str, Any]) -> str:
     rows = [
         f"| {name} | {counts.get('passed', 0)} | {counts.get('failed', 0) + counts.get('errors', 0)} "
-        f"| {counts.get('skipped', 0)} | {', '.join(f'`tests/{file}`' for file in ATTACKS.get(name, ()))} |"
+        f"| {counts.get('skipped', 0)} | {', '.join(f'`tests/{file}`' for file in counts['files'])} |"
         for name, counts in found.items()
     ]
     head = "## Attacks\n\n| attack | tests passed | failed | not run | tests |\n| --- | --- | --- | --- | --- |\n"
@@ -106,10 +105,12 @@ def _risk(found: Mapping[str, Any]) -> str:
     )
     return (
         "## The safety gate on unseen sentences\n\nWritten apart from those that it was made from, half of them "
-        "risks and half hard negatives. The third and fourth set are the newest: nothing was fitted on them and no "
-        "pattern written for them. After figures of the first two had been seen, patterns were added and sentences to "
-        "fit on that resemble their errors: they flatter the gate. [risk.md](../../reasoning/safety/risk.md) has the "
-        "rest, the figures before each change, and what the gate misses.\n\n"
+        "risks and half hard negatives; near copies of sentences that it was made with do not count. The third and "
+        "fourth set are the newest: nothing was fitted on them and no pattern written for them, but the machine's "
+        "share and the threshold were chosen, on other sentences, after figures of these two had been seen. After "
+        "figures of the first two had been seen, patterns were added and sentences to fit on that resemble their "
+        "errors: they flatter the gate. [risk.md](../../reasoning/safety/risk.md) has the rest, the figures before "
+        "each change, and what the gate misses.\n\n"
         f"| measure | target | {heads} |\n| --- | --- |{' --- |' * len(sets)}\n{rows}\n"
     )
 

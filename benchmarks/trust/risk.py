@@ -7,7 +7,7 @@ from typing import Any
 from omnisense.errors import ModelError
 from omnisense.perception.emotion.text import EMBEDDING
 from omnisense.reasoning.loop.safety import check_input, check_reply
-from omnisense.reasoning.safety.heads import read_sentences
+from omnisense.reasoning.safety.heads import read_split
 from omnisense.reasoning.search import find_embedder
 
 _LANGUAGES = ("spanish", "french", "german")
@@ -38,7 +38,7 @@ def measure() -> dict[str, Any]:
 
 
 def _measure(split: str) -> dict[str, str]:
-    rows = [row for row in read_sentences("sentences.csv") if row["split"] == split]
+    rows, left_out = read_split("sentences.csv", split)
     checked = [(row, row["grade"] in ("risk", "imminent"), check_input(row["text"]).escalate) for row in rows]
     english = [c for c in checked if c[0]["style"] not in _LANGUAGES]
     foreign = [c for c in checked if c[0]["style"] in _LANGUAGES]
@@ -51,11 +51,12 @@ def _measure(split: str) -> dict[str, str]:
         right = [is_risk for _, is_risk, alarm in of if alarm]
         return _share(sum(right), len(right))
 
-    replies = [row for row in read_sentences("replies.csv") if row["split"] == split]
+    replies, _ = read_split("replies.csv", split)
     blocked = [(row["harm"] != "none", check_reply(row["text"]) is not None) for row in replies]
     harmful, safe = ([b for is_harm, b in blocked if is_harm is kind] for kind in (True, False))
     return {
         "sentences": str(len(rows)),
+        "near copies left out": str(left_out),
         "risks found, English": recall(english),
         "explicit and slang": recall(english, "explicit", "slang", "spoken"),
         "implied": recall(english, "implied"),

@@ -34,6 +34,7 @@ _GRADES = ("none", "distress", "risk", "imminent")
 _KERNEL_SHARE = 0.75  # chosen on the split "held-out" and on ordinary comments
 _MAX_WORDS = 45  # the embedding reads 64 tokens
 _MAX_SENTENCES = 60  # of a long text, the first and the last
+_NEAR_COPY_FROM = 0.6  # Jaccard similarity of the sets of words
 
 
 class RiskScores(NamedTuple):
@@ -152,3 +153,34 @@ def read_sentences(name: str) -> Sequence[dict[str, str]]:
 
     with (FOLDER / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def read_split(name: str, split: str) -> tuple[list[dict[str, str]], int]:
+    """Return the rows of a split, and how many were left out because the gate was made with a near copy of them.
+
+    Only rows of the unseen splits are left out: those with a Jaccard similarity of at least 0.6 between the set of
+    their words and that of a row outside of the unseen splits (to fit on, to choose with, or held out).
+
+    Args:
+        name: ``sentences.csv`` or ``replies.csv``.
+        split: as in the column ``split``.
+    """
+    rows = read_sentences(name)
+    own = [row for row in rows if row["split"] == split]
+    if not split.endswith("unseen"):
+        return own, 0
+    made_with = [_words(row["text"]) for row in rows if not row["split"].endswith("unseen")]
+    kept = [row for row in own if not _has_near_copy(_words(row["text"]), made_with)]
+    return kept, len(own) - len(kept)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text.lower()))
+
+
+def _has_near_copy(words: frozenset[str], others: Sequence[frozenset[str]]) -> bool:
+    for other in others:
+        shared = len(words & other)
+        if shared >= _NEAR_COPY_FROM * (len(words) + len(other) - shared):
+            return True
+    return False

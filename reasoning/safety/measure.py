@@ -15,7 +15,7 @@ from omnisense.errors import ModelError
 from omnisense.perception.emotion.text import EMBEDDING
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.safety import CONCERN_FROM, HARM_FROM, RISK_FROM, check_input, check_reply
-from omnisense.reasoning.safety.heads import FOLDER, read_sentences
+from omnisense.reasoning.safety.heads import FOLDER, read_sentences, read_split
 from omnisense.reasoning.search import find_embedder
 
 _EXPLICIT = ("explicit", "slang", "spoken")
@@ -42,9 +42,8 @@ def main() -> None:
     split = parser.parse_args().split
     if find_embedder() is None:
         raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
-    rows = [row for row in read_sentences("sentences.csv") if row["split"] == split]
-    checked = [Checked(row, check_input(row["text"])) for row in rows]
-    replies = [row for row in read_sentences("replies.csv") if row["split"] == split]
+    checked = _checked(split)
+    replies, _ = read_split("replies.csv", split)
     harms = [check_reply(row["text"]) for row in replies]
     card = _card(checked, list(zip(replies, harms, strict=True)), split == "unseen")
     if split == "unseen":
@@ -59,6 +58,11 @@ def main() -> None:
                 print(row["harm"], "->", harm, row["text"])
 
 
+def _checked(split: str) -> list[Checked]:
+    """Return the sentences of a split, without near copies of what the gate was made with."""
+    return [Checked(row, check_input(row["text"])) for row in read_split("sentences.csv", split)[0]]
+
+
 def _share(values: Iterable[bool]) -> str:
     """Return a share with its counts: ``.91 (40 of 44)``."""
     listed = list(values)
@@ -67,13 +71,13 @@ def _share(values: Iterable[bool]) -> str:
 
 def _further(split: str) -> str:
     """Return the figures of another unseen set as a list."""
-    rows = [row for row in read_sentences("sentences.csv") if row["split"] == split]
-    checked = [Checked(row, check_input(row["text"])) for row in rows]
+    checked = _checked(split)
     english = [c for c in checked if c.row["style"] not in _LANGUAGES]
     foreign = [c for c in checked if c.row["style"] in _LANGUAGES]
-    replies = [row for row in read_sentences("replies.csv") if row["split"] == split]
+    replies, replies_left_out = read_split("replies.csv", split)
     harmful, safe = ([row["text"] for row in replies if (row["harm"] != "none") is kind] for kind in (True, False))
     lines = [
+        f"- **Counted**: {_counted(split)}.",
         f"- **Risks found, English**: {_share(c.finding.escalate for c in english if c.is_risk)}; explicit, slang and "
         f"spoken {_share(c.finding.escalate for c in english if c.is_risk and c.row['style'] in _EXPLICIT)},",
         f"  implied {_share(c.finding.escalate for c in english if c.is_risk and c.row['style'] == 'implied')}.",
@@ -81,12 +85,20 @@ def _further(split: str) -> str:
         f"- **Spanish, French, German**: risks found {_share(c.finding.escalate for c in foreign if c.is_risk)},",
         f"  alarms that are right {_share(c.is_risk for c in foreign if c.finding.escalate)}.",
     ]
-    if replies:
+    if replies or replies_left_out:
         lines += [
             f"- **Replies**: harmful ones blocked {_share(check_reply(text) is not None for text in harmful)},",
             f"  safe ones {_share(check_reply(text) is not None for text in safe)}.",
         ]
     return "\n".join(lines)
+
+
+def _counted(split: str) -> str:
+    """Return how many sentences count, and how many are left out: ``125 sentences (near copies left out: 6)``."""
+    rows, left_out = read_split("sentences.csv", split)
+    replies, replies_left_out = read_split("replies.csv", split)
+    text = f"{len(rows)} sentences (near copies left out: {left_out})"
+    return text + (f"; {len(replies)} replies ({replies_left_out})" if replies or replies_left_out else "")
 
 
 def _further_parts() -> str:
@@ -101,23 +113,19 @@ medicine, long ago and of harmful replies were written (by the writer of the who
 
 
 def _third_part() -> str:
-    checked = {
-        split: [
-            Checked(row, check_input(row["text"])) for row in read_sentences("sentences.csv") if row["split"] == split
-        ]
-        for split in ("third-unseen", "fourth-unseen")
-    }
+    checked = {split: _checked(split) for split in ("third-unseen", "fourth-unseen")}
     third, fourth = (len(rows) for rows in checked.values())
     return f"""## The newest unseen sets
 
-{third} and {fourth} sentences that nothing was fitted on and no pattern was written for. The support vector machine and
+{third} and {fourth} sentences that nothing was fitted on and no pattern was written for, near copies
+left out. The support vector machine and
 376 sentences to fit on were added against the errors in another new set ("third-tune"), in which the gate until then
 had found 0.85 (49 of 58), explicit and slang 0.71 (12 of 17), implied 0.80 (12 of 15), with 0.82 (49 of 60) of its
 alarms right. What was added resembles errors in the two sets above, whose figures flatter the gate since.
 The machine's share and the threshold were chosen on "held-out" after figures of these two sets had been seen with equal
 shares (third, at 0.65: explicit 0.95, implied 0.73, right alarms 0.87; fourth, at 0.6: 1.00, 0.80, 0.82). The gate
 before these changes: third 0.95 (18 of 19), 0.73 (11 of 15), 0.83 (53 of 64); fourth 0.93 (14 of 15), 0.60 (12 of 20),
-0.76 (26 of 34).
+0.76 (26 of 34). The figures of this paragraph are of all sentences of the sets, near copies included.
 
 Third:
 
@@ -145,7 +153,8 @@ def _replies_part(replies: Sequence[tuple[dict[str, str], str | None]]) -> str:
 
 {counts.total()} sentences of replies (`replies.csv`), {counts["train"]} of them to fit on, with the
 sentences of which the guided agent composes and counsellors' answers of CounselChat as safe ones;
-{counts["unseen"]} unseen. A sentence is blocked from a probability of {HARM_FROM}, or by a pattern unless the head is
+{counts["unseen"]} unseen, of which {len(replies)} count: the others are near copies.
+A sentence is blocked from a probability of {HARM_FROM}, or by a pattern unless the head is
 sure that it is safe.
 
 - **Harmful, blocked**: {_share(harm is not None for row, harm in replies if row["harm"] != "none")}.
@@ -200,6 +209,9 @@ where it has a figure of speech. From {CONCERN_FROM} it counts as distress: nobo
   ("well done on losing ten kilos") and questions for advice without a risk ("should I forgive him?").
   The figures here are theirs, with all of that. Patterns in Spanish, French and German were widened by sentences of
   this set and of the second one that had been missed: what is explicit there is no longer unseen.
+- **Near copies**: a sentence of an unseen set does not count where a sentence outside of the unseen sets has nearly the
+  same words (Jaccard similarity of the sets of words at least 0.6). Of the first set {len(checked)} sentences count,
+  and {splits["unseen"] - len(checked)} are left out.
 - **Recall on unseen English**: all {_share(c.finding.escalate for c in risks)}; explicit, slang and spoken
   **{_share(c.finding.escalate for c in risks if c.row["style"] in _EXPLICIT)}**; implied
   **{_share(c.finding.escalate for c in risks if c.row["style"] == "implied")}**, and

@@ -1,12 +1,17 @@
 """The benchmark of trust: it damages files, kills processes, and reports what was measured."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
 
-from omnisense.benchmarks.trust import losses, media
+from omnisense import Agent, ScriptedPolicy
+from omnisense.benchmarks.trust import losses, media, training
 from omnisense.benchmarks.trust.report import render
+from omnisense.errors import OmniSenseError
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 
 def test_files_are_damaged_the_same_way_in_every_run():
@@ -29,7 +34,7 @@ def test_damaged_files_have_an_outcome_each(tmp_path):
     assert not found["odd"]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@forks
 def test_killed_writers_leave_whole_files(tmp_path):
     assert losses.kill_writes(tmp_path, 3, lambda line: None) == {"kills": 3, "damaged": 0, "left over": 0}
 
@@ -42,3 +47,31 @@ def test_the_report_has_what_was_measured_and_says_what_was_not():
     assert "| tone | clean, uar: 0.8 |" in report
     others = "attacks, media, risk, chat, concurrent, growth, perceive, eval, annotate, pull, train, turns"
     assert f"Not measured in this run: {others}." in report
+
+
+def test_the_tests_of_an_attack_are_those_that_were_run():
+    report = render({"attacks": {"of an earlier name": {"files": ["agent/test_memory.py"], "passed": 2, "errors": 1}}})
+    assert "| of an earlier name | 2 | 1 | 0 | `tests/agent/test_memory.py` |" in report
+
+
+def test_concurrent_turns_leave_nothing_in_a_database_that_is_used_again(tmp_path):
+    file = tmp_path / "shared.sqlite"
+    found = [losses.concurrent_turns(tmp_path, 2, 2, file) for _ in range(2)]
+    assert found == [{"workers": 2, "turns that returned": 4, "lost": 0, "doubled": 0}] * 2
+    with Agent(ScriptedPolicy(["Yes."]), memory=file) as one:
+        assert one.threads() == []
+
+
+@forks
+def test_a_process_that_fails_is_told_from_one_that_was_killed(capfd):
+    def fail(told):
+        os.write(told, b"begun")
+        raise ValueError("no such tensor")
+
+    assert losses.run_and_kill(lambda told: None, None) == ("", 0)
+    assert losses.run_and_kill(lambda told: signal.pause(), 0.05) == ("", -signal.SIGKILL)
+    assert losses.run_and_kill(fail, None) == ("begun", 1)
+    assert "ValueError: no such tensor" in capfd.readouterr().err
+    with pytest.raises(OmniSenseError, match="exit code 1"):
+        training._ended(fail, None)
+    assert training._ended(lambda told: signal.pause(), 0.05) == ""

@@ -1,5 +1,6 @@
 """The safety gate: heads, patterns, context over turns, and whom to call."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from omnisense.errors import InputError
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.safety import caring_reply, check_input, check_reply
 from omnisense.reasoning.loop.state import LoopSettings, initial_state
-from omnisense.reasoning.safety.heads import WITHOUT_EMBEDDING, read_sentences, split_sentences
+from omnisense.reasoning.safety.heads import WITHOUT_EMBEDDING, read_sentences, read_split, split_sentences
 from omnisense.reasoning.safety.help_lines import help_lines
 from omnisense.reasoning.safety.patterns import is_grief
 
@@ -214,6 +215,28 @@ def test_no_sentence_is_in_two_splits():
     assert len({row["text"].lower() for row in rows}) == len(rows) >= 2000
     further = {f"{name}-{kind}" for name in ("second", "third") for kind in ("tune", "unseen")} | {"fourth-unseen"}
     assert {row["split"] for row in rows} == {"train", "tune", "held-out", "unseen"} | further
+
+
+@pytest.mark.parametrize("split", ["third-unseen", "fourth-unseen"])
+def test_no_near_copy_of_a_sentence_to_fit_on_counts_in_the_newest_sets(split):
+    rows = read_sentences("sentences.csv")
+    fitted = [set(re.findall(r"\w+", row["text"].lower())) for row in rows if row["split"] == "train"]
+    counted, left_out = read_split("sentences.csv", split)
+    assert len(counted) + left_out == sum(row["split"] == split for row in rows)
+    assert left_out < 0.1 * len(counted)
+    for row in counted:
+        words = set(re.findall(r"\w+", row["text"].lower()))
+        shared = [(len(words & other), len(words) + len(other)) for other in fitted]
+        assert max(both / (of - both) for both, of in shared) < 0.6, row["text"]
+
+
+def test_near_copies_are_left_out_of_unseen_sets_alone():
+    counted = {row["text"] for row in read_split("sentences.csv", "third-unseen")[0]}
+    assert "I'm pregnant and bleeding heavily and I feel faint" not in counted  # "I'm pregnant and bleeding heavily"
+    assert "Je vais m'ouvrir les veines" not in counted  # "Je viens de m'ouvrir les veines"
+    assert "A climber fell to his death on the north face" in counted
+    own = [row for row in read_sentences("replies.csv") if row["split"] == "tune"]
+    assert read_split("replies.csv", "tune") == (own, 0)
 
 
 def test_the_settings_name_the_country():
