@@ -1,5 +1,6 @@
 """The service on a local Ray cluster: two replicas, one memory in Postgres."""
 
+import contextlib
 import json
 import os
 import signal
@@ -52,15 +53,15 @@ def postgres():
         yield server
 
 
-@pytest.fixture(scope="module")
-def cluster(postgres, tmp_path_factory):
+@contextlib.contextmanager
+def serving_on_ray(*options):
+    """Serve on a local Ray cluster with more options of the command."""
     pytest.importorskip("ray.serve", reason="Ray Serve is absent: pip install 'omnisense[serve-ray]'")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "omnisense.agent.cli.main", "serve", "--ray", "local", "--replicas", "2"]
-    command += ["--port", str(port), "--policy", "scripted", "--streams", "visual", "--voice", "none"]
-    command += ["--memory", postgres.database("ray"), "--uploads", str(tmp_path_factory.mktemp("uploads"))]
+    command = [sys.executable, "-m", "omnisense.agent.cli.main", "serve", "--ray", "local", "--policy", "scripted"]
+    command += ["--port", str(port), *options]
     # A machine that is busy with other tests takes long to start processes.
     slow = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60", "RAY_worker_niceness": "0"}
     process = subprocess.Popen(command, env=os.environ | slow, stderr=subprocess.PIPE, text=True)
@@ -79,6 +80,14 @@ def cluster(postgres, tmp_path_factory):
     assert process.wait(120) == 0, "".join(told)
     reading.join()
     assert "Traceback" not in "".join(told)
+
+
+@pytest.fixture(scope="module")
+def cluster(postgres, tmp_path_factory):
+    memory, uploads = postgres.database("ray"), str(tmp_path_factory.mktemp("uploads"))
+    options = ["--replicas", "2", "--streams", "visual", "--voice", "none", "--memory", memory, "--uploads", uploads]
+    with serving_on_ray(*options) as client:
+        yield client
 
 
 def ask(client, text, thread):
@@ -162,3 +171,31 @@ def test_an_uploaded_clip_is_known_to_both_replicas(cluster, make_media):
         assert cluster.get(f"/v1/clips/{clip['id']}/timeline").json()["events"]
     assert cluster.delete(f"/v1/clips/{clip['id']}").status_code == 204
     assert [cluster.get(f"/v1/clips/{clip['id']}").status_code for _ in range(6)] == [404] * 6
+
+
+@pytest.mark.slow
+@pytest.mark.models
+@pytest.mark.subprocess
+@pytest.mark.timeout(900)
+def test_a_spoken_turn_is_heard_and_answered_aloud_by_a_replica(postgres, tmp_path):
+    from openai import OpenAI
+
+    from omnisense.agent.voice.base import speak
+    from omnisense.agent.voice.load import load_voice
+    from tests.agent.service.test_realtime import send_speech, until, until_true
+
+    options = ["--replicas", "1", "--memory", postgres.database("spoken"), "--uploads", str(tmp_path / "uploads")]
+    speech = speak(load_voice("hibari"), "I lost my job today.")
+    with serving_on_ray(*options) as client:
+        until_true(lambda: client.get("/readyz").status_code == 200, timeout_s=500)
+        official = OpenAI(base_url=f"{client.base_url}/v1".replace("//v1", "/v1"), api_key="none", max_retries=0)
+        with official.realtime.connect(model="omnisense") as connection:
+            assert connection.recv().type == "session.created"
+            connection.session.update(session={"type": "realtime", "omnisense": {"thread_id": "spoken"}})
+            send_speech(connection, speech)
+            told = {event.type: event for event in until(connection, "omnisense.turn_recorded", limit=4000)}
+        heard = told["conversation.item.input_audio_transcription.completed"].transcript
+        assert "lost my job" in heard.lower()
+        assert "response.output_audio.delta" in told
+        [turn] = client.get("/v1/threads/spoken").json()["items"]
+        assert turn["heard"] == heard
