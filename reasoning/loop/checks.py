@@ -141,6 +141,7 @@ def find_faults(reply: str, context: ReplyContext) -> list[Fault]:
         # The opening is composed of written sentences, which are held to real faults only: it restates what the person
         # said, and takes up what they feel. The small model answers for what it added.
         added = text[len(context.opening) :].strip()
+        faults += _advice_first(text, len(context.opening))
         return [*faults, *_content_faults(added, context), *_continuation_faults(added, context)]
     return [*faults, *_advice_faults(text), *_content_faults(text, context)]
 
@@ -225,10 +226,19 @@ def _repeated_phrase(text: str, length: int) -> str:
 
 
 def _advice_faults(text: str) -> list[Fault]:
-    acknowledged, advised = _ACKNOWLEDGES.search(text), _ADVISES.search(text)
+    if first := _advice_first(text):
+        return first
+    if _ACKNOWLEDGES.search(text):
+        return []
+    return [Fault("no acknowledgement", "it does not take up what the person feels", 0.3)]
+
+
+def _advice_first(text: str, start: int = 0) -> list[Fault]:
+    """Return the fault of advice, from ``start`` on, that no acknowledgement in the whole text stands before."""
+    acknowledged, advised = _ACKNOWLEDGES.search(text), _ADVISES.search(text, start)
     if advised and (not acknowledged or advised.start() < acknowledged.start()):
         return [Fault("advice first", f'"{advised.group(0)}" before any acknowledgement', 0.5)]
-    return [] if acknowledged else [Fault("no acknowledgement", "it does not take up what the person feels", 0.3)]
+    return []
 
 
 def _content_faults(text: str, context: ReplyContext) -> list[Fault]:

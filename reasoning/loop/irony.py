@@ -1,8 +1,9 @@
 """Irony in English words: praise whose occasion is bad ("Wonderful, my flight got cancelled again").
 
 The sign is a contradiction (Riloff et al., "Sarcasm as contrast between a positive sentiment and negative situation",
-2013): a stock phrase of praise beside an event that is bad, or that comes once too often. What is praised so is not
-counted as joy; what remains is read on its own. Praise of nothing that is named ("Just what I needed.") is open.
+2013): a stock phrase of praise beside an event that is bad, or a nuisance that comes once too often. What is praised so
+is not counted as joy; what remains is read on its own. Praise of nothing that is named ("Just what I needed.") is open.
+The rule knows English only, and takes words as meant where it is in doubt.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ _PRAISE = (
     "|good|excellent|superb|delightful|charming|joy|yay|cool|neat|sweet"
 )
 _PHRASES = re.compile(
-    r"^(?:oh|well|wow|ah|yeah|so|and|now|how|just|absolutely|isn't that|that's|this is|\W)*\s*"
-    rf"(?P<opening>(?:just |how |simply )*(?:{_PRAISE})(?: (?:job|start|day|weather|service))?)\b"
-    rf"(?=\s*[,.!:;…-]|\s*$)(?:[\s,.!…]*(?:just )?(?:{_PRAISE})\b)?"
-    r"|\b(?P<needed>just what (?:i|we) (?:needed|wanted)(?: for (?:my|our) [\w ]+?(?=[,.:;!?]|$))?"
+    r"^(?:oh|well|wow|ah|yeah|so|and|now|how|just|absolutely|isn't that|that's|this is|\W)*"
+    rf"(?!good day\b)(?P<opening>(?:just |how |simply ){{0,2}}(?:{_PRAISE})(?: (?:job|start|day|weather|service))?)\b"
+    rf"(?=\s*[,.!:;…]|\s+[–-]|\s*$)(?:[\s,.!…]*(?:just )?(?:{_PRAISE})\b)?"
+    r"|\b(?P<needed>just what (?:i|we) (?:needed|wanted)(?: for (?:my|our) [\w ]{1,60}?(?=[,.:;!?]|$))?"
     rf"|(?:just |great|perfect|lovely|nice|wonderful|what) ?timing|just (?:{_PRAISE})(?=[,.:;!?]|$)|lucky (?:me|us)"
-    r"|living the dream|my favou?rite (?:thing|part)(?: (?:of|about) [\w ]+?(?=[,.:;!?]|$))?|thanks for nothing)\b"
-    r"|\b(?P<thanks>thanks a (?:lot|bunch|million)(?:, \w+)?)\b"
+    r"|living the dream|my favou?rite (?:thing|part)(?: (?:of|about) [\w ]{1,60}?(?=[,.:;!?]|$| is\b| was\b))?"
+    r"|thanks for nothing)\b"
+    r"|\b(?P<thanks>thanks a (?:lot|bunch|million)(?:, \w+(?=[.!?…]*\s*$))?)\b"
     rf"|(?P<what>\bwhat an? (?:\w+ )?(?:surprise|shock|joy|treat|pleasure|{_PRAISE})\b(?: (?:way|start|end|day|week"
     r"|year|evening|morning|to|of|the|a|my|this|finish|begin|spend)\b)*)"
     r"|\bhow (?P<how>kind|nice|lovely|thoughtful|generous|sweet|considerate|wonderful|typical)(?: of \w+ to)?\b"
@@ -33,31 +35,120 @@ _PHRASES = re.compile(
     r"|(?P<nothing>\bnothing (?:like|beats)\b)",
     re.IGNORECASE,
 )
-_BAD_WORD_LIST = "|".join(
-    r"""cancel\w* delay\w* late miss(?:ed|ing) los[et] lost br[eo]ken? broke(?:n)? breaks crash\w* froze frozen fail\w*
-    reject\w* fired laid\soff stuck ticket tax(?:es)? audit bills? fine\sof fever cold flu ill sick vomit\w* threw\sup
-    puk\w+ leak\w* flood\w* flat\styre flat\stire won't wouldn't can(?:not|'t) not\scoming did(?:n't|\snot) nobody
-    without everyone\sbut\sme forgot\w* ignored? yell\w* shout\w* scream\w* stolen stole robbed drill\w* unpaid overtime
-    rain(?:s|ing)? pouring snow storm traffic jams? queue on\shold waiting layover meetings? out\sof\sorder shut\soff
-    locked\s(?:out|myself) spill\w* spilt ruin\w* scratch\w* delet\w+ wrong cavit\w+ hole dead died dies hurt\w* ache
-    pain night\sshift raised\sthe\srent after\s(?:the|it)\s.{0,20}closed yesterday my\sex redo monday
-    on\stop\sof\severything behind\smy\sback left\smy ate\smy fell gave\smy cleaning\sup""".split()
+# Events that are bad wherever they are named, unless something in the sentence takes them back.
+_RIDDANCE = r"(?:\w+ )?(?:fears?|worr\w+|troubles|anxiety|pain|weight|doubts?|stress|shyness|accent|cough|tooth|bet)\b"
+_RECORD = r"(?:\w+ ){0,2}?(?:record|best|habit|ice|silence|streak|curse|tie)\b"
+_THING = r"(?:phone|laptop|computer|battery|screen|car|engine|printer|wi-?fi|internet|tv|fridge|heating|boiler|server)"
+_STOPS = r"(?=\W*$|[,.!;]| again| before| after| during| while| when| on| in| right| and)"
+_STRONG = "|".join(
+    (
+        r"(?<!\bi )(?<!\bwe )(?<!finally )(?<!just )cancel(?:s|l?ed|l?ing)?\b",
+        r"cancel (?:on|last|five)|delay(?:ed|s)\b",
+        r"delet(?:ed|es|ing)\b|(?:is|was|went|are) down again|not coming|cancelled on (?:me|us)",
+        rf"(?:lost|lose|losing|forgot|forgets?|forgetting) (?:about )?(?:my|our|me|us)\b(?! {_RIDDANCE})",
+        r"forgot (?:the|to)\b",
+        r"(?:somebody|someone|they|he|she|airline) (?:has |have |just )?lost (?:the|my|our)\b",
+        r"missed (?:my|our|the)(?: last| only)? (?:bus|train|flight|plane|ferry|connection|exit|stop|deadline|exam)",
+        r"missed (?:my|our|the) (?:interview|appointment)|overslept",
+        r"hours? late\b|late again|(?:is|are|was|am|'m|'s) late\b",
+        rf"broken\b(?! (?:my|our|the|a|his|her|their) {_RECORD})|broke (?:down|my|our)\b(?! {_RECORD})|broke{_STOPS}",
+        rf"crash(?:ed|es|ing)(?:{_STOPS}| into)|froze\b|fail(?:s|ed|ing)?\b|(?<!\bi )(?<!\bwe )reject(?:s|ed|ing)\b",
+        r"was declined",
+        r"(?:got|get|getting|was|were|been|am) (?:fired|dumped|evicted|robbed|mugged)",
+        r"(?:fired|dumped) (?:me|us)|laid off",
+        r"stuck\b(?! to)|(?:parking|speeding) ticket|a fine of",
+        r"fever\b|the flu\b|cavit(?:y|ies)|root canal|food poisoning",
+        r"(?:caught|have|got|with) a (?:bad |nasty )?cold(?=\W*$| again| on| and)|(?:i'm|i am|is|are|got|being) sick",
+        r"vomit\w*|(?:threw|throwing|throws) up|puk(?:ed?|ing)",
+        r"leak(?:s|ed|ing|y)?\b|flood(?:s|ed|ing)\b|flat t[yi]re",
+        r"(?:won't|wouldn't|doesn't|didn't|can't) (?:even )?(?:start|work|open|load|boot|turn on|show up|bother)",
+        r"nobody (?:\w+ )?(?:remembered|came|showed|told|called|asked|listen(?:s|ed)|cares?|bothered|helped|noticed)",
+        r"every(?:one|body) (?:\w+ ){0,3}(?:but|except) me",
+        r"without (?:telling |asking |inviting )?me\b|ignor(?:ed|es)\b",
+        r"(?:yell|shout|scream)\w* at|stole (?:my|our|all)\b(?! (?:\w+ )?heart)",
+        r"stolen|robbed|towed|drilling|unpaid|hacked|scammed",
+        r"traffic jams?|sitting in traffic|hours? on hold",
+        r"on hold (?:with|for)|out of order|shut off|clogged|insulted",
+        r"locked (?:out|myself|me)|spil(?:t|led|ling)|ruin(?:ed|ing)?\b",
+        r"scratched|(?:went|gone|going|goes) wrong|injured",
+        r"(?:delivered|sent|got|ordered|gave me) the wrong",
+        r"a hole in (?:my|our|the)|power (?:cut|outage|went out)|overcharged",
+        rf"died\b|{_THING} (?:is|was) (?:\w+ )?dead|hurt (?:my|myself)",
+        r"hurts\b|(?:tooth|head|stomach|back|ear)aches?|peed on",
+        r"rais\w+ (?:the|my|our) rent|after (?:the|it) .{0,20}closed",
+        r"(?:due|deadline\b.{0,12}) yesterday|redo the whole",
+        r"on top of everything|behind (?:my|our) back",
+        r"(?<!\bi )(?<!\bwe )gave (?:my|our)|burn(?:ed|t) (?:my|the|dinner)",
+        r"left (?:my|our) (?:umbrella|keys?|wallet|phone|bag|coat|jacket|laptop|passport|lunch|charger|glasses)",
+        r"(?:dog|cat|printer|machine|somebody|someone|flatmate|roommate|colleague) ate (?:my|our)|cleaning up after",
+        r"fell (?:into|down|off|apart|through|ill|over)\b|cheated on",
+        r"lied to|stood (?:me|us) up|(?:getting|got|be) blamed",
+        r"(?:clean|cleaning) up (?:every|some)(?:one|body)|(?:being|was|am) ignored",
+        r"migraine|diarrh\w+|infection|concussion|sprained|hangover|mou?ld\b|soaked\b(?! up)|rejection letter",
+        r"(?:to|on|at) the wrong|blocked (?:my|our)|blamed (?:me|us)|ripped (?:my|our)|hung up on|jam(?:s|med)\b",
+        r"(?:bills?|rent|insurance|premiums?) (?:has |have |just )?(?:doubled|tripled|went up)",
+        r"screen (?:is )?cracked",
+        r"(?:kitchen|car|house|oven|kettle) is on fire",
+        r"cracked (?:my|our|the) \w+|(?:password|passport|visa) (?:has )?expired",
+    )
 )
-_BAD_WORDS = f"(?:{_BAD_WORD_LIST})"
-_TROUBLE = re.compile(rf"\b{_BAD_WORDS}\b", re.IGNORECASE)
+# A nuisance is bad where it is all that is praised, or where it comes once too often.
+_DULL = (
+    r"(?:mondays?|meetings?|bills?|tax(?:es)?|audits?|traffic|queues?|homework|overtime|night shifts?|deadlines?|exams?"
+    r"|paperwork|chores|laundry|rain|delays?|(?:conference|video|zoom) calls?)\b(?! (?:off|pay|money))"
+)
+_TROUBLE = re.compile(
+    rf"(?<!\w)(?:{_STRONG})"
+    rf"|^(?:(?:i|we|oh|and|just|yet|even) )*(?:another|more) (?:\w+ )?{_DULL}"
+    rf"|^(?:it'?s |it is )?(?:\w+ )?(?:{_DULL}|raining|pouring)(?: \w+)? again\b|^{_DULL}\W*$",
+    re.IGNORECASE,
+)
+# What is no trouble, or no more: it is denied, feared, mended, over or only possible, or a nuisance is spared.
+_ANY = (
+    rf"(?:{_STRONG}|{_DULL}|cold|ill|sick|snow\w*|storms?|rain\w*|wrong|dead|dies|hurt|pain|aches?|tickets?|late|los[et]"
+    r"|lost|miss(?:ed)?|waiting|frozen|cancel\w*|fear|leak|come back|flood)"
+)
 _NO_TROUBLE = re.compile(
-    rf"\b(?:no|not|nothing|never|none)\b(?: \w+){{0,2}}? {_BAD_WORDS}\b"
-    rf"|\b{_BAD_WORDS}(?: \w+){{0,2}}? (?:gone|over|cured|fixed|healed|stopped|moved to)\b",
+    r"\b(?:no|not|nothing|never|none|nobody|no one|hardly|\w+n't|without|instead of|avoid\w*|only|last|thought|feared"
+    rf"|worried|afraid|scared)(?: (?!and\b|because\b|since\b|so\b)[\w']+){{0,4}}? {_ANY}\b"
+    r"|\b(?:fix\w*|solv\w*|repair\w*|cur(?:ed|es)|surviv\w*|refund\w*|help\w*|found|beat|stop\w*|compensat\w*|end of"
+    rf"|ruled out|replac\w*)(?: (?!and\b|because\b|since\b|so\b)[\w']+){{0,3}}? {_ANY}\b"
+    rf"|\b(?:cancel\w*|delayed|postponed|missed)(?: (?:the|my|our|all|this|her|his|a))* {_DULL}"
+    r"|\blost (?:no one|nobody|nothing)\b"
+    rf"|(?<!\w){_ANY}(?: [\w']+){{0,2}}? (?:gone|over|cured|fixed|healed|stopped|found|repaired|solved|off|passed"
+    r"|dropped|went down|moved to|closed|less|lower|better|milder|missed us|at nothing)(?! wrong)\b"
+    r"|\bstuck (?:[\w']+ ){0,5}together\b"
+    r"|\b(?:the|these|those|my|our|your|his|her|their) (?:stolen|broken|cracked|delayed|cancelled|burn(?:ed|t)|leaky"
+    r"|leaking|flooded|clogged|scratched|spilled|unpaid) \w+|\bwho .*"
+    rf"|\b(?:{_DULL}|school|work|class(?:es)?|lectures?|practice|the test)(?: \w+){{0,3}}?"
+    r" (?:cancel\w*|delayed|postponed)"
+    rf"|\b(?:lost|forgot) (?:\w+ )?{_RIDDANCE}|\b(?:broke|broken) \w+ {_RECORD}"
+    r"|\b(?:if|unless|in case|whether)\b.*"
+    r"|\bwhen(?:ever)? (?:i|we|you)(?:'m| am|'re| are| get) (?:sick|ill|stuck|late)\b",
     re.IGNORECASE,
 )
-_ONCE_MORE = re.compile(r"\b(?:again|another|one more|yet more|once more|more|of course|third time)\b", re.IGNORECASE)
+_RESOLVED = re.compile(
+    r"\b(?:passed(?! (?:out|away))|won(?!'t)|survived|recovered|healed|promoted|saved (?:me|us|my)|after all"
+    r"|so (?:i|we) (?:still )?(?:can|could|made|caught|have time|managed))\b",
+    re.IGNORECASE,
+)
 _RELIEF = re.compile(
-    r"\b(?:free|fixed|found|works?|starts?|stopped|gone|over|back|cured|healthy|healed|on time"
-    r"|survived|held|moved to|clear|cleared|lowered)\b",
+    r"\b(?:free|fixed|found|works?|starts?|stopped|gone|over|back|cured|healthy|on time|off|finally|held|moved to|clear"
+    r"|cleared|lowered|helped|approved|light|easy|done|beat|awake|together|can|able to|friends|quit|left)\b",
     re.IGNORECASE,
 )
-_CONTRAST = re.compile(r"\b(?:but(?! me\b)|although|though|yet|however|except)\b", re.IGNORECASE)
-_BAD, _GOOD = -0.08, 0.2  # sentiment of what is left without the praise
+# Thanks for something, unless it is damage; and thanks of someone whose trouble is past.
+_GRATITUDE = re.compile(
+    r"\bfor (?!ruin|break|ignor|forget|leav|wast|spoil|delet|los|wak|mess|cancel|yell|making me|telling)"
+    r"(?:\w+ing|all|the|your|this)\b|\b(?:i|we) (?:was|were|had been|have been)\b|\b(?:i|we)'ve been\b",
+    re.IGNORECASE,
+)
+_CONTRAST = re.compile(
+    r"\b(?:but(?! me\b)|although|though|yet(?! (?:another|more|again)\b)|however|except(?! me\b))\b", re.IGNORECASE
+)
+# Sentiment of the occasion. It alone is a weak sign: "I lost my fear" has -.4, "another ticket" 0.
+_BAD, _GOOD = -0.4, 0.2
+_ENGLISH = ("", "en")  # languages in which the rule looks; empty where nothing shows the language
 
 
 # Praise of nothing that is named is open where it is a stock phrase; "Great!" alone answers what was said before.
@@ -88,17 +179,24 @@ class Praise:
     is_open: bool
 
 
-def find_praise(text: str) -> Praise | None:
-    """Return the first stock phrase of praise; None where there is none, or where a "but" follows it."""
+def find_praise(text: str, language: str = "") -> Praise | None:
+    """Return the first stock phrase of praise; None where there is none, in a question, or where a "but" follows it.
+
+    Args:
+        text: the words.
+        language: their ISO 639-1 code, empty where nothing shows it. Of other languages than English nothing is found.
+    """
+    if language not in _ENGLISH:
+        return None
     plain = text.replace("\u2019", "'").strip()
     sentences = split_sentences(plain)
     for at, sentence in enumerate(sentences):
         found = _PHRASES.search(sentence)
-        if found is None or _CONTRAST.search(sentence[found.end() :]):
+        if found is None or sentence.rstrip().endswith("?") or _CONTRAST.search(sentence[found.end() :]):
             continue
         group, phrase = next((name, value) for name, value in found.groupdict().items() if value)
         own = _stripped(f"{sentence[: found.start()]} {sentence[found.end() :]}")
-        following = sentences[at + 1] if at + 1 < len(sentences) else ""
+        following = next((s for s in sentences[at + 1 : at + 2] if not (s.endswith("?") or _CONTRAST.search(s))), "")
         rest = " ".join([*sentences[:at], own, *sentences[at + 1 :]]).strip()
         occasion = own or _stripped(following)
         return Praise(phrase.strip(), occasion, rest, not occasion and at == 0 and group in _STOCK)
@@ -111,22 +209,27 @@ def is_played_down(text: str) -> bool:
 
 
 def is_ironic(praise: Praise, sentiment: float | None = None) -> bool:
-    """Whether the occasion contradicts the praise: it is bad, or comes once too often without being good.
+    """Whether the occasion contradicts the praise: it is bad, or a nuisance that comes once too often.
+
+    In doubt it is not: to miss irony is better than to spoil a joy. Words of trouble that something takes back ("it
+    didn't rain", "the leak is fixed", thanks for help) are none.
 
     Args:
         praise: as found.
         sentiment: of the occasion, -1 to 1, where a model has read it.
     """
-    left = _NO_TROUBLE.sub(" ", praise.occasion)
-    has_trouble = bool(_TROUBLE.search(left))
-    if not has_trouble and (left != praise.occasion or _RELIEF.search(left)):
+    occasion = " ".join(praise.occasion.split())
+    if praise.phrase.lower().startswith("thanks a") and _GRATITUDE.search(occasion):
         return False
-    if sentiment is None:
-        return has_trouble
-    if sentiment >= _GOOD:
+    left = _NO_TROUBLE.sub(" ", occasion).strip()
+    if _RESOLVED.search(occasion):
         return False
-    return has_trouble or sentiment <= _BAD or bool(_ONCE_MORE.search(left) and sentiment < 0)
+    if _TROUBLE.search(left):
+        return sentiment is None or sentiment < _GOOD
+    if sentiment is None or left != occasion or _RELIEF.search(left):
+        return False
+    return sentiment <= _BAD
 
 
 def _stripped(words: str) -> str:
-    return words.strip(" ,.!?:;\u2026-\n")
+    return " ".join(words.split()).strip(" ,.!?:;\u2026-")

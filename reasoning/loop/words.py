@@ -66,7 +66,7 @@ def read_typed(typed: str, read_emotion: ReadEmotion | None) -> Transcript:
     plain = "".join(" " if char in _EMOJI else char for char in typed)
     language, chunks = detect_language(plain), split_text(plain)
     sentences = dict.fromkeys([*chunks, *(_EMOJI[char].strip() for char in seen)])
-    praises = {chunk: praise for chunk in chunks if (praise := irony.find_praise(chunk))}
+    praises = {chunk: praise for chunk in chunks if (praise := irony.find_praise(chunk, language))}
     without = [words for praise in praises.values() for words in (praise.occasion, praise.rest) if words]
     segments = tuple(Segment(0, 0, sentence) for sentence in dict.fromkeys([*sentences, *without]))
     transcript = Transcript(language, segments, "")
@@ -88,9 +88,12 @@ def meant_words(typed: str, read: Transcript | None) -> str:
         typed: the message.
         read: of :func:`read_typed`.
     """
-    texts = [segment.text for segment in read.segments] if read else []
-    chunks = split_text("".join(" " if char in _EMOJI else char for char in typed))
-    return typed if not read or set(chunks) <= set(texts) else " ".join(texts)
+    chunks = dict.fromkeys(split_text("".join(" " if char in _EMOJI else char for char in typed)))
+    for chunk, segment in zip(chunks, read.segments if read else (), strict=False):  # after the chunks come the emoji
+        if segment.text != chunk and not irony.is_played_down(chunk):
+            as_typed = rf"[\s{''.join(_EMOJI)}]+".join(map(re.escape, chunk.split()))
+            typed = segment.text.join(re.split(as_typed, typed))
+    return typed
 
 
 def _as_meant(segment: Segment, praise: Praise | None, by_text: Mapping[str, Segment]) -> Segment:
@@ -138,9 +141,10 @@ def words_channel(
     if not said and not wrote:
         return None
     labels = [*(transcript.emotion_labels for _ in said if transcript), *(typed.emotion_labels for _ in wrote if typed)]
+    spoken_as_meant = [_spoken_as_meant(segment, transcript.language) for segment in said] if transcript else []
     readings, trust, words = [], 0.0, 0
     cues: list[Cue] = []
-    for segment, names in zip([*map(_spoken_as_meant, said), *wrote], labels, strict=True):
+    for segment, names in zip([*spoken_as_meant, *wrote], labels, strict=True):
         count, found = max(len(segment.text.split()), 1), emotion_cues(segment.text)
         confidence = max(_LEAST_TRUST, confidence_of([segment]))
         cues += found
@@ -159,9 +163,9 @@ def words_channel(
     return EmotionChannel("words", mean, reliability, _reason(mean, cues, reliability), evidence)
 
 
-def _spoken_as_meant(segment: Segment) -> Segment:
+def _spoken_as_meant(segment: Segment, language: str) -> Segment:
     """Return a spoken sentence without praise that its other words contradict; they are not read again."""
-    praise = irony.find_praise(segment.text)
+    praise = irony.find_praise(segment.text, language)
     if praise is None or not irony.is_ironic(praise):
         return segment
     return replace(segment, text=praise.rest, emotion=(), feelings=())

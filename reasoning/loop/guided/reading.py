@@ -126,19 +126,23 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     said = [clause for clause in split_clauses(plain) if re.search(r"\w", clause)]
     if len(said) > _MAX_CLAUSES:
         said = said[: _MAX_CLAUSES // 2] + said[-_MAX_CLAUSES // 2 :]
+    praise = irony.find_praise(plain, language)
+    occasion = [praise.occasion] if praise and praise.occasion else []
     heads, note = _heads()
     if heads is None:
         scores: dict[str, float] = {}
-        sentiments = [_lexical_sentiment(clause) for clause in (words, *said)]
+        sentiments = [_lexical_sentiment(clause) for clause in (words, *said, *occasion)]
         is_glad = sentiments[0] > 0
     else:
-        scores, sentiments, is_glad = heads.read([words, *said])
-    clauses = tuple(Clause(clause, sentiment) for clause, sentiment in zip(said, sentiments[1:], strict=True))
+        scores, sentiments, is_glad = heads.read([words, *said, *occasion])
+    clauses = tuple(
+        Clause(clause, sentiment) for clause, sentiment in zip(said, sentiments[1 : len(said) + 1], strict=True)
+    )
     relation, is_about = _relation(plain, said)
     act = choose_act(plain, scores, has_clip=has_clip, has_history=has_history, about=is_about)
     if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk"):
         act = Act("joke", 1.0, explicit=True)
-    manner, word = _manner(plain, clauses)
+    manner, word = _manner(plain, clauses, praise, sentiments[-1] if occasion else None)
     return Reading(
         text=words,
         language=language,
@@ -179,13 +183,17 @@ def _valence(text: str, whole: float, clauses: Sequence[Clause], manner: Manner)
     return "positive" if whole >= _POSITIVE and not _COUNTERFACTUAL.search(text) else "neutral"
 
 
-def _manner(text: str, clauses: Sequence[Clause]) -> tuple[Manner, str]:
-    """Return whether the words mean what they say, and the word that does not."""
-    praise = irony.find_praise(text)
-    if praise:
-        of_occasion = [clause.sentiment for clause in clauses if clause.text in praise.occasion]
-        if praise.is_open or irony.is_ironic(praise, min(of_occasion, default=None)):
-            return ("open" if praise.is_open else "ironic"), praise.phrase
+def _manner(
+    text: str, clauses: Sequence[Clause], praise: irony.Praise | None, of_occasion: float | None
+) -> tuple[Manner, str]:
+    """Return whether the words mean what they say, and the word that does not.
+
+    Args:
+        text: the words; clauses: theirs.
+        praise: a stock phrase of praise among them; of_occasion: the sentiment of its occasion, where it has one.
+    """
+    if praise and (praise.is_open or irony.is_ironic(praise, of_occasion)):
+        return ("open" if praise.is_open else "ironic"), praise.phrase
     fine = None if _NOT_FINE.search(text) else _FINE.search(text)
     others = [c for c in clauses if not _FINE.search(c.text)]
     if fine and (not others or max(c.sentiment for c in others) < _POSITIVE):

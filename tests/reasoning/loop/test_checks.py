@@ -125,6 +125,14 @@ def test_what_a_small_model_adds_is_held_to_what_is_known(added, fault):
     assert fault in names(f"{start} {added}".strip(), opening=start, known=frozenset({"dog", "died"}))
 
 
+def test_advice_in_an_addition_comes_after_an_acknowledgement():
+    context = {"opening": "So you clicked, or so you thought.", "known": frozenset({"clicked", "thought"})}
+    advice = "You should take time to think about it."
+    assert "advice first" in names(f"{context['opening']} {advice}", **context)
+    context["opening"] = "That sounds hard, I am sorry."
+    assert "advice first" not in names(f"{context['opening']} {advice}", **context)
+
+
 def test_good_additions_pass():
     start = "I am so sorry that your dog died."
     for added in (

@@ -74,6 +74,14 @@ def test_irony_and_understatement_are_heard():
     assert answer("I'm relieved and terrified.").trace.reply.shape == "mixed: two feelings named"
 
 
+def test_devices_that_died_are_no_bereavement():
+    pattern = next(topic.pattern for topic in topics() if topic.name == "bereavement")
+    for text in ("My phone just died.", "My laptop has died", "My car battery finally died on me.", "It just died."):
+        assert not pattern.search(text), text
+    for text in ("My mom died.", "My dad has just died.", "In the car my dad died.", "My uncle, who raised me, died."):
+        assert pattern.search(text), text
+
+
 @pytest.mark.parametrize(
     ("clause", "back"),
     [
