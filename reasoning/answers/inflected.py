@@ -20,7 +20,8 @@ _SMALL_WORDS = frozenset(
 )
 _MODAL = frozenset("would could might may if whether".split())  # what may be so is no answer
 _NEGATIONS = frozenset(
-    "not no never isn't doesn't don't didn't aren't wasn't can't cannot without nor neither hardly".split()
+    "not no never isn't doesn't don't didn't aren't wasn't can't cannot without nor neither hardly nicht kein keine "
+    "keinen pas".split()
 )
 
 

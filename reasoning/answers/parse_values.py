@@ -43,11 +43,11 @@ _COUNTS_NOTHING = re.compile(
     r"|\b\d{1,2}(?::\d{2}){1,2}\b"
     r"|\b(?:frames?|seasons?|episodes?|steps?|scenes?|lines?|figures?|questions?|parts?|year|page|chapter|shot|second|minute|item|cue|camera)\s+\d+"
     r"(?:\s*(?:-|–|to|and)\s*\d+)?\b"
-    r"|(?:^|\n)\s*\d{1,2}[.)]\s(?=\s*\w)|\bthe\s+\d+(?:\.\d+)?[\s-]seconds?\b|\b\d+-(?:second|minute|year)\b",
+    r"|(?:^|\n)\s*\d{1,2}[.)]\s(?=\s*\w)|\bthe\s+\d+(?:\.\d+)?[\s-]seconds?\b|\b\d+-(?:second|minute|year)\b|\bnumber\s+\d+\s+(?:on|printed|painted|written)\b",
     re.IGNORECASE,
 )
 _TOTAL = re.compile(
-    r"(?:\banswer|\btotal|\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s]{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
+    r"(?:\banswer|\btotal|(?<!\bi\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s]{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
     r"|\b(?:guess|estimate|rating|prediction|score)|答案)\s*(?:is|are|of|at|as|to|:|=|是|为|\s)*\s*$",
     re.IGNORECASE,
 )
@@ -62,6 +62,12 @@ _SO = re.compile(
 )
 _AT_THE_END = re.compile(r"^(?:\s+\w+){0,8}\s*[.!]?\s*$")
 _BREAKDOWN = re.compile(r"^(?:\s+\w+){0,3}\s*(?:[:(]|[–—-]\s)")
+# "I count nine people. Five of them sit"
+_PARTS_FOLLOW = re.compile(
+    r"^[^.!?\n]{0,50}[.!]\s+(?:\w+\s+)?(?:of|among)\s+(?:them|these|those|whom)\b", re.IGNORECASE
+)
+# "Together that's 2 + 3 + 1": its sum is the total where the reply names it too
+_ADDITION = re.compile(r"(?<![\w.+-])\d{1,4}(?:\s?\+\s?\d{1,4}){1,9}(?![\w+]|\.\d)")
 _AFTER_TOTAL = re.compile(r"^\s*(?:\w+\s+)?(?:in\s+total|altogether|in\s+all|overall)\b", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|isn't|aren't|rather\s+than|instead\s+of|nicht|no)\s+$", re.IGNORECASE)
 _HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly)\s+(?:even\s+)?$", re.IGNORECASE)
@@ -121,6 +127,8 @@ def _read_told(text: str) -> Reading:
     if not found and _NONE.search(text):
         found = [("0", False)]  # "There are no people."
     stated = {value for value, is_total in found if is_total}
+    if not stated:
+        stated = _sums(kept) & firm
     if not stated and (ranges or refuses(text)):
         return Reading("", "a range of numbers" if ranges else "it refuses to answer")
     if not stated and is_cut_off(text):
@@ -144,12 +152,17 @@ def _sum(match: re.Match[str]) -> str:
     return str(_TENS[match[1].lower()] + _UNITS.index(match[2].lower()))
 
 
+def _sums(text: str) -> set[str]:
+    """Return the sums of the additions that a text writes out."""
+    return {str(sum(map(int, re.findall(r"\d+", match[0])))) for match in _ADDITION.finditer(text)}
+
+
 def _is_total(before: str, after: str) -> bool:
     """Whether the words around a number say that it is the total."""
     return bool(
         _TOTAL.search(before)
         or _AFTER_TOTAL.match(after)
-        or (_SEES.search(before) and _BREAKDOWN.match(after))
+        or (_SEES.search(before) and (_BREAKDOWN.match(after) or _PARTS_FOLLOW.match(after)))
         or (_SO.search(before) and _AT_THE_END.match(after))
     )
 

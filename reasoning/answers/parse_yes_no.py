@@ -40,6 +40,8 @@ _UNSAID = re.compile(
     r"(?:\b(?:he|she|they|(?:the|a)\s+\w+)\s+(?:\w+\s+)?(?:says?|said|answers|answered|replies|replied|nods?|whispers?|shouts?)\W+$|(?:\b(?:not|cannot|never)|n't|\bno\s+reason\s+to)\s+(?:\w+\s+)?(?:say|answer|be)\W+$)",
     re.IGNORECASE,
 )
+# "I won't give a yes or a no"
+_YES_AND_NO = re.compile(r"\ba\s+(?:clear\s+|definite\s+)?yes\s+or\s+(?:a\s+)?no\b", re.IGNORECASE)
 _NEAR = 40  # characters looked at on each side: copies of all of a long text would take quadratic time
 
 
@@ -51,7 +53,7 @@ def read_yes_no(text: str) -> Reading:
     """
     if short := _SHORT.fullmatch(text):
         return Reading("no" if short[2] or (short[3] or "").lower() == "n" else "yes", "a short answer")
-    told = drop_questions(drop_quotes(text))
+    told = drop_questions(drop_quotes(_YES_AND_NO.sub(" ", text)))
     tail = after_revision(told)
     if tail is not None and (revised := _read_told(tail)).value:
         return revised
@@ -80,5 +82,5 @@ def _read_told(text: str) -> Reading:
 def _stands_alone(text: str, match: re.Match[str]) -> bool:
     before = text[max(0, match.start() - _NEAR) : match.start()].rstrip(" \"'(")
     after = text[match.end() : match.end() + _NEAR]
-    opens = not before or before[-1] in ".:;,!?\n=" or before.lower().endswith((" is", "answer", " a"))
-    return opens and bool(re.match(r"[\"')]*\s*(?:[.,;:!\n-]|$)", after))
+    opens = not before or before[-1] in ".:;,!?。\n=" or before.lower().endswith((" is", "answer", " a"))
+    return opens and bool(re.match(r"[\"')]*\s*(?:[.,;:!。\n-]|$)", after))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from omnisense.reasoning.answers import boxes
+from omnisense.reasoning.answers.hesitation import after_revision
 from omnisense.reasoning.answers.normalize import Reading, drop_markup, plain_text
 from omnisense.reasoning.answers.parse_labels import read_decimal, read_joint, read_label
 from omnisense.reasoning.answers.parse_letters import read_one
@@ -21,7 +22,7 @@ from omnisense.reasoning.answers.parse_yes_no import read_yes_no
 from omnisense.reasoning.answers.passages import before_end_of_turn, own_passages
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, VALUE_KINDS, Kind, Question
 
-PARSER_VERSION = 6  # raise it when any reply is parsed differently; every record carries it
+PARSER_VERSION = 7  # raise it when any reply is parsed differently; every record carries it
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,20 @@ def _split_reply(reply: str, clean: Callable[[str], str]) -> tuple[str, list[str
             return text[opening.end() :].strip(), [], "the thinking never ends"
         thinking, text = text[opening.end() : answer.start()].strip(), text[answer.start() :]
     if _ANSWER.search(text):
-        found = [part for part in map(clean, _ANSWER.findall(text)) if part]
+        found = [part for part in map(clean, _given_answers(text)) if part]
         return thinking, found, "answer tag: " if found else "the answer tag is empty"
     if boxed := [part for part in map(clean, _BOXED.findall(text)) if part]:
         return thinking, boxed, "boxed: "
     plain = clean(text)
     return thinking, [plain] if plain else [], "" if plain else "the reply is empty"
+
+
+def _given_answers(text: str) -> list[str]:
+    """Return what answer tags hold; only the last where the words before it take the earlier ones back."""
+    tags = list(_ANSWER.finditer(text))
+    between = text[tags[-2].end() : tags[-1].start()] if len(tags) > 1 else ""
+    is_revised = after_revision(_TAG.sub("\n", between)) is not None
+    return [tag[1] for tag in (tags[-1:] if is_revised else tags)]
 
 
 def _take_thinking(text: str) -> tuple[str, str]:

@@ -60,8 +60,8 @@ _RIGHT_ONE_IS = re.compile(
 # "I choose B", "it's B", "the tone suggests B", "so B"
 _CHOOSES = re.compile(
     rf"(?:\b(?:choose|chose|pick|select|go\s+with|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
-    r"|i\s+(?:would\s+)?say|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|leaves|leaving|suggests?"
-    r"|indicates?|wähle|nehme|elijo|direi|scelgo|escolho|kies"
+    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|leaves|leaving|suggests?"
+    rf"|indicates?|wähle|nehme|bleib(?:t|en)|es\s+ist(?=\s+(?:\w+\s+){{0,3}}{MARK}\s*(?:[.!]|$))|je\s+réponds|elijo|direi|scelgo|escolho|kies"
     rf"|escojo|choisis)\s+:?|应?故?选择?:?\s*){_HEDGE}{_LIST}"
     rf"|\b(?:so|therefore|thus|hence|rather|most\s+(?:likely|probably)|probably|sondern|eher|mais|sino|因此|所以|而是)\s*[,:]?\s*"
     rf"(?:(?:选项?|la|le)\s*)?{_LIST}(?=\s*(?:[.,;!:。]|$))|(?:=>|⇒)\s*{_LIST}",
@@ -83,7 +83,7 @@ _CONCEDES = re.compile(
     r"|(?:initial|first|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
     r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|consider(?:ed|ing)|(?:first|initial)\s+(?:glance|sight)"
     r"|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
-    r"|ersten\s+blick|würden?|könnte\s+man|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
+    r"|ersten\s+blick|zuerst|anfangs|würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
     r"|有人|一开始|最初|虽然|尽管|乍一?看|一开始",
     re.IGNORECASE,
 )
@@ -98,10 +98,10 @@ _NOT = re.compile(
     re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
-    rf"^(?:(?:[\s,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheidet)\b)?"
-    r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been)\b){0,3}\s*(?:cannot|can't|isn't|aren't|n't|not\b|all\s+\w+\s+(?:wrong|incorrect)"
+    rf"^(?:(?:[\s,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+)\b)?"
+    r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|can't|isn't|aren't|n't|not\b|all\s+\w+\s+(?:wrong|incorrect)"
     r"|(?:the\s+)?(?:wrong|incorrect|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated"
-    r"|contradicted|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|hardly|nowhere|falsch|nicht|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
+    r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|hardly|nowhere|falsch|nicht|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
     r"|non\b|niet\b|fout\b|не\b|невер|都?均?(?:可以)?(?:不|排除)|错误|では?な|ではあり|じゃな|[은는이가]\s?아)",
     re.IGNORECASE,
 )
@@ -149,7 +149,7 @@ def stated(marked: str) -> list[Stated]:
                 found.append(
                     (end, Stated(letters_in(names), is_final, _strength(pattern, match[0]), bool(_OR.search(names))))
                 )
-    return [statement for _, statement in sorted(found, key=lambda pair: pair[0])]
+    return [statement for _, statement in sorted(found, key=lambda pair: (pair[0], pair[1].strength))]
 
 
 _FIRST_PERSON = re.compile(
@@ -261,9 +261,9 @@ def _is_withdrawn(marked: str, start: int, end: int, after_names: int) -> bool:
     return bool(re.match(r"\s*\?", marked[after_names : after_names + 3]))
 
 
-# "one could argue that she tests him, and that's B"
+# "one could argue that she tests him, and that's B", "a casual viewer would answer A"
 _ARGUABLY = re.compile(
-    r"\b(?:one|you|some(?:one|body)?|people|viewers)\s+(?:could|might|may|would)\s+(?:\w+\s+)?(?:argue|think|say|read|guess|expect|assume)\b",
+    r"\b(?:viewers?|observers?|listeners?|annotators?|bystanders?)\s+(?:could|might|may|would)\b|\b(?:one|you|some(?:one|body)?|people|viewers)\s+(?:could|might|may|would)\s+(?:\w+\s+)?(?:argue|think|say|read|guess|expect|assume)\b",
     re.IGNORECASE,
 )
 _TURN = re.compile(r"[.!?\n;]|\b(?:but|however|yet|still)\b", re.IGNORECASE)
@@ -275,11 +275,17 @@ def _since_turn(marked: str, at: int) -> str:
 
 
 _WOULD = re.compile(r"(?:\bwould|'d)\b")
+_IF_NEXT = re.compile(r"\s*,?\s*(?:only\s+)?if\s+(?:he|she|it|they|the\w*|his|her)\b", re.IGNORECASE)
 _IF = re.compile(r"\b(?:if|unless|had)\b(?!\s+i\s+(?:had|have|must)|\s+(?:forced|pressed))", re.IGNORECASE)
 
 
 def is_conditional(marked: str, start: int, end: int) -> bool:
-    """Whether a sentence says what would hold if something else did: "if the act matters, A would be right"."""
+    """Whether a sentence says what would hold if something else did: "if the act matters, A would be right".
+
+    So does one that supposes it after them: "it would be A if he smiled".
+    """
     sentence = re.split(r"[.!?\n]", marked[max(0, start - _WINDOW) : start])[-1]
+    if _IF_NEXT.match(marked[end : end + 20]) and _WOULD.search(sentence + marked[start:end]):
+        return True
     supposed = _IF.search(sentence)
     return bool(supposed and _WOULD.search(sentence[supposed.end() :] + marked[start : end + 20]))

@@ -87,6 +87,25 @@ def test_finds_the_words_of_an_option(options, reply, value):
     assert parse(reply, "one", options).value == value
 
 
+@pytest.mark.parametrize(
+    ("kind", "reply", "value"),
+    [
+        ("one", "It would be A if he smiled, but he doesn't.", ""),
+        ("one", "A — no, sorry, not A.", ""),
+        ("one", "<answer>A</answer> or <answer>B</answer>", ""),
+        ("one", "A kommt nicht in Frage.", ""),
+        ("one", "Es bleiben B und C.", ""),
+        ("several", "So it would be happy or sad.", ""),
+        ("yes_no", "I won't give a yes or a no.", ""),
+        ("yes_no", "It's a yes or no question, and the answer is no.", "no"),
+        ("number", "I count three men in front. Two women are behind.", ""),
+        ("number", "2 + 3 people, for 5 minutes", ""),
+    ],
+)
+def test_credits_nothing_that_is_supposed_denied_or_left_open(kind, reply, value):
+    assert parse(reply, kind, FOUR if kind in ("one", "several") else ()).value == value
+
+
 def test_the_command_writes_the_table(tmp_path):
     main([str(PATH), "--output", str(tmp_path / "table.md")])
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
