@@ -1,6 +1,5 @@
 """The service and its page with the network cut off."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -26,18 +25,17 @@ def cut_off():
 
 
 @pytest.mark.parametrize("policy", [None, "scripted"])
-def test_serving_and_the_page_need_no_network(cut_off, perception, tmp_path, policy):
+def test_serving_and_the_page_need_no_network(cut_off, perception, own_home, policy):
     """As the README says: ``omnisense serve``, then the page; in a fresh data folder."""
     if policy is None and models.find("smollm2-135m-instruct") is None:
         pytest.skip("the default policy is not on this machine")
     options = ["--policy", policy] if policy else []
     done = subprocess.run(
         [*cut_off, sys.executable, "-m", "tests.agent.service.offline_page", *options],
-        env=os.environ | {"XDG_DATA_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=800,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the reply: " in done.stdout
-    assert (tmp_path / "omnisense" / "conversations.sqlite").is_file()
+    assert (own_home / "conversations.sqlite").is_file()
