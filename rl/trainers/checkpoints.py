@@ -24,8 +24,7 @@ class ExactCheckpointMixin:
                 model.load_adapter(adapter, name, is_trainable=name == model.active_adapter)
         else:  # by from_pretrained: from transformers 5.21 on, a thinker is saved under other names than it has
             refuse_model_code(folder)
-            saved = type(model).from_pretrained(folder, dtype=model.dtype)
-            model.load_state_dict(saved.state_dict())
+            model.load_state_dict(type(model).from_pretrained(folder, dtype=model.dtype).state_dict())
 
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
