@@ -48,6 +48,7 @@ class SentenceEnd:
 
         self._model, encoder = load_model(folder)
         self._tokenizer = encoder.tokenizer
+        self._before: list[int] = self._tokenizer(_BEFORE, add_special_tokens=False)["input_ids"]
         texts = [self._tokenizer.decode([token]) for token in range(len(self._tokenizer))]
         ends = [token for token, text in enumerate(texts) if text.startswith((*_MARKS, *_MESSAGE_ENDS))]
         self._ends = torch.tensor(ends)
@@ -57,8 +58,8 @@ class SentenceEnd:
         """Return the log-odds that a sentence ends after these words, where half of all places are ends."""
         import torch
 
-        ids = self._ids_of(words)
-        with self._lock, torch.inference_mode():
+        with self._lock, torch.inference_mode():  # the tokenizer's state, too, is of one call at a time
+            ids = self._ids_of(words)
             logits = self._model(input_ids=torch.tensor([ids]), logits_to_keep=1).logits[0, -1].float()
             probability = float(torch.softmax(logits, -1)[self._ends].sum())
         probability = min(max(probability, _LEAST), 1 - _LEAST)
@@ -67,9 +68,8 @@ class SentenceEnd:
     def _ids_of(self, words: str) -> list[int]:
         """Return the prompt: control tokens among the words are read as text."""
         text = _LAST_MARKS.sub("", " ".join(words.split()[-_WORDS:]))
-        ids: list[int] = self._tokenizer(_BEFORE, add_special_tokens=False)["input_ids"]
-        ids += self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        return ids
+        said: list[int] = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return self._before + said
 
 
 def find_sentence_end() -> SentenceEnd | None:
