@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from omnisense import models
 from omnisense.errors import OmniSenseError
 from omnisense.files import sha256_of
+from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.settings import SHIPPED, PerceptionSettings, Role
 
 if TYPE_CHECKING:  # their libraries take seconds to import
@@ -32,6 +33,7 @@ _TORCH_ROLES: tuple[Role, ...] = (
     "text_emotion",
     "asd",
 )
+_HEAD = ".npz"  # the suffix of a head that was trained here
 TORCH_LOCK = threading.RLock()
 _REQUIRED: tuple[Role, ...] = ("face", "pitch", "speech", "segmentation")
 _log = logging.getLogger(__name__)
@@ -208,6 +210,8 @@ class ModelRegistry:
 
         if name == SHIPPED:
             return ShippedVoiceClassifier(self.get("pitch"))
+        if name.endswith(_HEAD):
+            return ShippedVoiceClassifier(self.get("pitch"), LinearHead.load(Path(name).expanduser()))
         return HuggingFaceVoiceClassifier(self._fetch(name), name)
 
     def _load_text_emotion(self, name: str) -> Any:
@@ -243,7 +247,7 @@ def _version(role: Role, name: str) -> str:
     """Return a shipped head or a file with its hash, everything else as the model list has it."""
     if name == SHIPPED:
         return _shipped_version(role)
-    if role == "asd" and Path(name).expanduser().is_file():
+    if (role == "asd" or name.endswith(_HEAD)) and Path(name).expanduser().is_file():
         return f"{Path(name).name}@{sha256_of(Path(name).expanduser())[:12]}"
     return models.version(name)
 

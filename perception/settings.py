@@ -68,7 +68,9 @@ class PerceptionSettings:
         voice_distance: mean cosine distance, 0 to 2, from which two groups of stretches of speech are two voices.
             Smaller: more voices, and one person who shouts and whispers may become two. Larger: alike voices become
             one.
-        voice_emotion_model: ``shipped``, or any Hugging Face audio classification model; None leaves it out.
+        voice_emotion_model: ``shipped``, a head on the same features (a file ``*.npz`` that
+            :mod:`omnisense.perception.emotion.train` made), or any Hugging Face audio classification model; None leaves
+            it out.
         text_emotion_model: ``shipped``, or any Hugging Face text classifier; None leaves it out.
         asd_model: a file or folder with Light-ASD's weights, used in active speaker detection beside the lips.
         off_screen_prior: how probable it is, before any evidence, that speech comes from nobody in the picture while

@@ -25,6 +25,7 @@ import click
 from omnisense.benchmarks.agent import cost, omni, questions, replies, report
 from omnisense.benchmarks.agent.policies import DEFAULTS, SERVED, file_name, label_of, loaded
 from omnisense.benchmarks.agent.tasks import load_samples
+from omnisense.benchmarks.agent.voices import unheard_heads
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
 from omnisense.reasoning.loop.state import LoopSettings
@@ -111,6 +112,7 @@ def _refuse_older(options: Options) -> None:
 
 def _questions(options: Options) -> None:
     """Ask every policy; a policy whose questions are all answered is not asked again."""
+    heads = unheard_heads(options.data, options.state / "voice_heads")
     for name in options.policies:
         if options.is_over():
             return
@@ -122,7 +124,7 @@ def _questions(options: Options) -> None:
             )
             file = options.state / _ANSWERS / f"{file_name(label_of(name))}.jsonl"
             progress = _progress(f"{label_of(name)}, questions")
-            questions.ask(label_of(name), policy, samples, file, progress, options.is_over)
+            questions.ask(label_of(name), policy, samples, file, progress, options.is_over, heads)
 
 
 def _cost(options: Options) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from omnisense.benchmarks.agent.counting import counted
+from omnisense.benchmarks.agent.voices import speaker_of
 from omnisense.benchmarks.harness.agent_system import AgentSystem
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import PromptSettings
@@ -72,6 +74,7 @@ def ask(
     file: Path,
     on_question: Callable[[int, int], None],
     is_over: Callable[[], bool] = lambda: False,
+    heads: Mapping[str, Path] | None = None,
 ) -> list[Answered]:
     """Put all questions to the systems that have not answered them yet.
 
@@ -82,10 +85,11 @@ def ask(
         file: of the answers, a line of JSON each; those that are there are kept.
         on_question: called with the number of questions that are done and that there are.
         is_over: whether to stop before the next question.
+        heads: by speaker, the file of a tone head that has not heard that speaker.
     """
     answered = read_answers(file)
     done = {(entry.id, entry.system) for entry in answered}
-    systems = _systems(name, policy)
+    systems = _systems(name, policy, heads or {})
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as out:
         in_turn = sorted(samples, key=lambda sample: sample.id)  # an interrupted run has some of each task
@@ -111,22 +115,37 @@ def read_answers(file: Path) -> list[Answered]:
     return [Answered(**json.loads(line)) for line in lines if line]
 
 
-def _systems(name: str, policy: Policy) -> dict[str, Callable[[Sample], System]]:
-    """Return how to get each system for a sample; a policy that does not take its media is asked without them."""
+def _systems(name: str, policy: Policy, heads: Mapping[str, Path]) -> dict[str, Callable[[Sample], System]]:
+    """Return how to get each system for a sample.
 
-    def bare(method: Any, media: bool) -> System:
-        prompting = PromptSettings(media=media, audio=media and "audio" in policy.modalities)
-        return PolicySystem(SystemSettings("policy", name, method=method), prompting, policy)
+    A policy alone gets the media that it takes, and of sound that it does not take what speech recognition hears.
+    """
 
-    made = {(method, media): bare(method, media) for method in ("write", "choose") for media in (True, False)}
-    agent = AgentSystem(SystemSettings("agent", name), PromptSettings(), policy)
-    agent.load()
+    @functools.cache
+    def bare(method: Any, takes: bool) -> System:
+        prompting = PromptSettings(audio=takes and "audio" in policy.modalities, transcript="none" if takes else "asr")
+        return _loaded(PolicySystem(SystemSettings("policy", name, method=method), prompting, policy))
+
+    @functools.cache
+    def agent(head: Path | None) -> System:
+        settings = SystemSettings("agent", name)
+        heard = replace(settings.perception(), voice_emotion_model=str(head)) if head else None
+        return _loaded(AgentSystem(settings, PromptSettings(), policy, perception=heard))
 
     def takes(sample: Sample) -> bool:
         return sample.modality in policy.modalities
 
-    chosen = {CHOSEN: lambda sample: made["choose", takes(sample)]} if policy.scores_likelihoods else {}
-    return {WRITTEN: lambda sample: made["write", takes(sample)], **chosen, AGENT: lambda _: agent}
+    chosen = {CHOSEN: lambda sample: bare("choose", takes(sample))} if policy.scores_likelihoods else {}
+    return {
+        WRITTEN: lambda sample: bare("write", takes(sample)),
+        **chosen,
+        AGENT: lambda sample: agent(heads.get(speaker_of(sample))),
+    }
+
+
+def _loaded(system: System) -> System:
+    system.load()
+    return system
 
 
 def _answer(name: str, system_name: str, system: System, policy: Policy, sample: Sample) -> Answered:

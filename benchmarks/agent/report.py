@@ -23,13 +23,17 @@ _SIGNIFICANT = 0.05
 _MEASURABLE_S = 0.001  # a scripted policy takes no time to speak of
 QUESTIONS_NOTE = (
     "Each question is put to these systems one after the other: the policy alone, which writes its answer or, where "
-    "it has likelihoods, takes the likeliest; and the agent around it. Scores with 95% bootstrap intervals; "
-    "differences are paired by question, with the p-value of a sign-flip permutation test (McNemar's exact test "
-    "where scores are 0 or 1). A row says `worse` or `better` where p < 0.05 against either bare system; one in "
-    "twenty of these would be so by chance. The policy alone gets the media that it takes, and the question alone "
-    "where it takes none. The shipped tone head was trained on all speakers of EmoDB: `emotion of a voice` shows "
-    "whether the agent uses what is heard, not how well it is heard. Tokens are counted at four characters each, "
-    "without media; seconds are without perception, whose results are cached."
+    "it has likelihoods, takes the likeliest; and the agent around it. All write at temperature 0, at most 64 tokens. "
+    "The policy alone gets the media that it takes; of sound that it does not take it gets the transcript, by the "
+    "speech recognition that the agent uses; of pictures that it does not take, nothing. Scores with 95% bootstrap "
+    "intervals; differences are paired by question, with the p-value of a sign-flip permutation test (McNemar's exact "
+    "test where scores are 0 or 1). A row says `worse` where p < 0.05 against either bare system, and `better` where "
+    "p < 0.05 against each of them; one in twenty such comparisons would be significant by chance. "
+    "Whoever speaks in a question about a voice (EmoDB) is heard by a tone head that was trained without that speaker; "
+    "constants of perception were chosen with some of EmoDB's speakers and the seven of GRID "
+    "(`perception/fitted_on.toml`). The text emotion heads and the adapter were trained on GoEmotions' training "
+    "comments; questions are about its dev comments. Tokens are counted at four characters each, without media; "
+    "seconds are without perception, whose results are cached."
 )
 COST_NOTE = (
     "Medians over turns of text. A plain call is a system message of one sentence and the text; it is stopped at the "
@@ -62,13 +66,12 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """``worse`` or ``better`` where the agent differs significantly from both bare systems or from one of them."""
-        found = {
-            ("better" if c.difference.mean and c.difference.mean > 0 else "worse")
-            for c in self.against.values()
-            if c.p_value < _SIGNIFICANT
-        }
-        return "worse" if "worse" in found else "better" if found else "as good"
+        """``worse`` than a bare system or ``better`` than all of them, significantly; else ``as good``."""
+        known = [c for c in self.against.values() if c.difference.mean is not None]
+        signs = [(c.difference.mean or 0.0) * (c.p_value < _SIGNIFICANT) for c in known]
+        if any(sign < 0 for sign in signs):
+            return "worse"
+        return "better" if signs and all(sign > 0 for sign in signs) else "as good"
 
 
 def differences(answers: Sequence[Answered]) -> list[Difference]:

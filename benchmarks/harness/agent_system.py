@@ -22,6 +22,7 @@ from omnisense.reasoning.policies.messages import Messages, clip_of, message, te
 
 if TYPE_CHECKING:
     from omnisense.perception.percepts import Percepts
+    from omnisense.perception.settings import PerceptionSettings
 
 _SOUND_TOKENS = 300  # of the percepts of a sound, beside those of an image
 _SHOWN_TOKENS = 400  # of the percepts, in records
@@ -35,6 +36,7 @@ class AgentSystem:
         prompting: how the policy alone is asked.
         policy: the policy.
         load_templates: the suite's reader of its authors' prompts.
+        perception: how clips are perceived; by default as the settings say.
     """
 
     modalities = EVERYTHING
@@ -45,8 +47,10 @@ class AgentSystem:
         prompting: PromptSettings,
         policy: Policy,
         load_templates: LoadTemplates | None = None,
+        perception: PerceptionSettings | None = None,
     ) -> None:
-        self.name, self._settings, self._policy = settings.label, settings, policy
+        self.name, self._policy = settings.label, policy
+        self._perception_settings = perception or settings.perception()
         self._counter = policy if isinstance(policy, CountsTokens) else None  # the check is too slow for each question
         self._prompts = PromptBuilder(prompting, load_templates)
         self._answerer = Answerer(
@@ -59,6 +63,7 @@ class AgentSystem:
                 seed=settings.seed,
             ),
             LookAgain(policy, LoopSettings(), lambda clip, streams: self._perception.perceive_closely(clip, streams)),
+            lambda transcript: self._perception.add_text_emotion(transcript),
         )
         self._perception: Any = None
 
@@ -67,14 +72,14 @@ class AgentSystem:
         from omnisense.perception.pipeline import Perception
 
         self._policy.prepare([message("user", "hello")])
-        self._perception = Perception(self._settings.perception())
+        self._perception = Perception(self._perception_settings)
 
     def prepare(self, sample: Sample) -> Prepared:
         """Perceive the clip, measure what bears on the question, and build its prompt."""
         built = self._prompts.build(sample)
         asked = built.messages
         if sample.media is None or not self._prompts.settings.media:
-            question = self._answerer.prepare(sample.question, asked)
+            question = self._answerer.prepare(sample.question, asked, transcript=built.transcript)
             return self._prepared(sample, question, (), (), built.transcript)
         perceived = [media_part(sample)]
         clip = clip_of(perceived[0])

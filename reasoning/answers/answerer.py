@@ -21,11 +21,13 @@ from omnisense.reasoning.answers.channels import QuestionChannels, match_questio
 from omnisense.reasoning.answers.choosing import answer_texts, by_answer, choose_answers, in_form, take
 from omnisense.reasoning.answers.evidence import EVIDENCE_TOKENS, render_evidence
 from omnisense.reasoning.answers.measured import measure, pool
+from omnisense.reasoning.answers.measured_text import measure_text
 from omnisense.reasoning.answers.parser import parse
 from omnisense.reasoning.answers.question import UNSCORED_KINDS, WRITTEN_KINDS, Question, question_text
 from omnisense.reasoning.loop.look import LookAgain, Looked
 from omnisense.reasoning.loop.prompts import looked_text
 from omnisense.reasoning.loop.retrieval import within
+from omnisense.reasoning.loop.words import ReadEmotion
 from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.calibration import CalibratedChooser
@@ -107,10 +109,19 @@ class Answerer:
         policy: which answers.
         settings: how it is asked.
         look: looks at long clips again; without it only their timeline is searched.
+        read_emotion: adds the emotion to a text, for questions about a text; without it they are put to the policy as
+            they are.
     """
 
-    def __init__(self, policy: Policy, settings: AnswerSettings | None = None, look: LookAgain | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        settings: AnswerSettings | None = None,
+        look: LookAgain | None = None,
+        read_emotion: ReadEmotion | None = None,
+    ) -> None:
         self._policy, self._settings, self._look = policy, settings or AnswerSettings(), look
+        self._read_emotion = read_emotion
         self._chooser = CalibratedChooser(policy)
 
     def answer(
@@ -128,7 +139,8 @@ class Answerer:
             PolicyError: the policy failed, or does not accept the media.
         """
         text = question_text(question, think=self._settings.think, transcript=transcript)
-        return self.answer_all([self.prepare(question, [message("user", text)], percepts, media)])[0]
+        asked = [message("user", text)]
+        return self.answer_all([self.prepare(question, asked, percepts, media, transcript=transcript)])[0]
 
     def look_again(self, question: Question, percepts: Percepts, clip: Clip | None = None) -> Looked:
         """Look again at what a question is about, if the clip is long; may be called from several threads.
@@ -153,6 +165,7 @@ class Answerer:
         percepts: Percepts | None = None,
         media: Sequence[Part] = (),
         looked: Looked | None = None,
+        transcript: str = "",
     ) -> PreparedQuestion:
         """Measure what bears on a question, and build its prompt. May be called from several threads.
 
@@ -162,6 +175,7 @@ class Answerer:
             percepts: of the clip; None for a question without one, which is asked as it is.
             media: parts of the clip, which go before the evidence.
             looked: what was looked at again, the best window first.
+            transcript: the text that is asked about, where there is no clip.
 
         Raises:
             MediaError: media cannot be opened.
@@ -171,7 +185,7 @@ class Answerer:
         *before, last = asked
         shown = [*before, with_media(last, list(media))]
         if percepts is None:
-            return PreparedQuestion(question, self._policy.prepare(shown))
+            return self._prepare_text(question, shown, transcript)
         channels = match_question(question.text)
         found = measure(question, channels, self._measured(percepts, looked, channels))
         if media and not found and not self._profile.leads:
@@ -185,6 +199,16 @@ class Answerer:
         notes = (*lines, *((channels.note,) if channels.note else ()), *looked.notes)
         neutral = [message(m["role"], text_of(m)) for m in asked]
         return PreparedQuestion(question, self._policy.prepare(prompt), neutral, found, notes)
+
+    def _prepare_text(self, question: Question, shown: Messages, text: str) -> PreparedQuestion:
+        """Return a question about a text; a leading policy reads what the words were measured to say."""
+        found: tuple[Measurement, ...] = ()
+        if self._read_emotion is not None and text.strip():
+            found = measure_text(question, match_question(question.text), text, self._read_emotion)
+        lines = tuple(m.line() for m in found)
+        if found and self._profile.leads:
+            shown = _with_evidence(shown, "".join(f"Measured, {line}\n" for line in lines) + "\n")
+        return PreparedQuestion(question, self._policy.prepare(shown), None, found, lines)
 
     def _measured(self, percepts: Percepts, looked: Looked, channels: QuestionChannels) -> Percepts:
         """Return what a question is measured on: of a long clip, the best window that was found for a guided policy.

@@ -3,8 +3,10 @@
 import json
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy.io import wavfile
 
 from omnisense import ScriptedPolicy, load_policy
 from omnisense.benchmarks.agent import cost, omni, questions, replies, report
@@ -12,10 +14,12 @@ from omnisense.benchmarks.agent.__main__ import main
 from omnisense.benchmarks.agent.counting import counted
 from omnisense.benchmarks.agent.policies import label_of, loaded
 from omnisense.benchmarks.agent.shapes import shape_counts, shape_of
+from omnisense.benchmarks.agent.voices import speaker_of
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question
-from omnisense.reasoning.policies.messages import message
+from omnisense.reasoning.policies.messages import message, text_of
+from tests.perception.test_pipeline import full
 
 PROMPT = [message("user", "a" * 40)]
 
@@ -75,8 +79,39 @@ def test_a_clear_difference_is_called_one():
     scores = {questions.WRITTEN: 1.0, questions.CHOSEN: 0.0, questions.AGENT: 0.0}
     answers = [entry(system, i, score) for system, score in scores.items() for i in range(10)]
     assert {row.verdict for row in report.differences(answers)} == {"worse"}
-    better = [entry(system, i, 1 - score) for system, score in scores.items() for i in range(10)]
+    better = [entry(s, i, float(s == questions.AGENT)) for s in questions.SYSTEMS for i in range(10)]
     assert {row.verdict for row in report.differences(better)} == {"better"}
+    than_one = [entry(s, i, float(s != questions.WRITTEN)) for s in questions.SYSTEMS for i in range(10)]
+    assert {row.verdict for row in report.differences(than_one)} == {"as good"}
+
+
+def test_a_policy_without_ears_gets_the_transcript_of_a_voice_and_the_agent_a_head_that_has_not_heard_it(
+    tmp_path, monkeypatch
+):
+    asked = []
+
+    class Perceived:
+        def __init__(self, settings):
+            self.settings = settings
+
+        def perceive(self, clip):
+            asked.append(self.settings)
+            return replace(full(), clip=replace(full().clip, path=str(clip.path)))
+
+    monkeypatch.setattr("omnisense.perception.pipeline.Perception", Perceived)
+    file = tmp_path / "03a01Fa.wav"
+    wavfile.write(file, 16_000, np.zeros(16_000, np.float32))
+    question = Question("How does the voice sound?", "one", ("A. happy", "B. sad"))
+    voice = Sample("v", "voice", 1, question, "A", "audio", str(file), uses_audio=True)
+    policy = ScriptedPolicy(["A"])
+    policy.modalities = frozenset({"text"})
+    assert speaker_of(voice) == "03"
+    assert speaker_of(sample(0, "A")) == ""
+    heads = {"03": tmp_path / "without_03.npz"}
+    questions.ask("scripted", policy, [voice], tmp_path / "a.jsonl", lambda *_: None, heads=heads)
+    assert full().transcript.text in text_of(policy.calls[0][-1])
+    (own,) = {s.voice_emotion_model for s in asked if s.streams != ("transcript",)}
+    assert own == str(heads["03"])
 
 
 def test_an_earlier_run_is_shown_beside_this_one():

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -12,6 +13,8 @@ from omnisense.perception.audio.chunks import voice_activity
 from omnisense.perception.audio.models import load_pitch_model
 from omnisense.perception.emotion import text, voice
 from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.registry import ModelRegistry
+from omnisense.perception.settings import PerceptionSettings
 from omnisense.perception.types import Segment, Transcript
 from tests.conftest import tone
 from tests.perception.test_pipeline import make_percepts
@@ -255,3 +258,15 @@ def test_what_is_spelled_like_a_special_token_is_text():
         ids = tokenizer(f"so {string}{string} it is", split_special_tokens=True)["input_ids"]
         assert [i for i in ids if i in special] == [i for i in plain if i in special]
         assert np.allclose(embedder.embed([f"so {string} it"]), embedder.embed([f"so {string.lower()} it"]))
+
+
+def test_a_head_that_was_trained_here_is_named_by_its_file(tmp_path):
+    head = LinearHead.load(shipped="voice_emotion")
+    replace(head, labels=("a", "b", "c", "d")).save(tmp_path / "own.npz")
+    settings = PerceptionSettings(voice_emotion_model=str(tmp_path / "own.npz"))
+    registry = ModelRegistry(settings)
+    assert registry.get("voice_emotion").labels == ("a", "b", "c", "d")
+    version = registry.versions()["voice_emotion"]
+    assert version.startswith("own.npz@")
+    head.save(tmp_path / "own.npz")
+    assert ModelRegistry(settings).versions()["voice_emotion"] != version
