@@ -29,10 +29,14 @@ def read_turn(stored: dict[str, Any]) -> Turn:
         stored["emotion"],
         stored["risk"],
         stored.get("interrupted", False),
+        stored.get("asked", ""),
+        stored.get("written", ""),
+        stored.get("malformed", 0),
     )
     if turn.risk not in _RISKS:
         raise ValueError("an unknown risk")
-    if not all(isinstance(text, str) for text in (turn.heard, turn.typed, turn.reply, turn.emotion)):
+    texts = (turn.heard, turn.typed, turn.reply, turn.emotion, turn.asked, turn.written)
+    if not all(isinstance(text, str) for text in texts):
         raise TypeError("a text is no string")
     return turn
 

@@ -1,7 +1,10 @@
 """How a policy is used by the agent: what it may decide, and how far each source of evidence is trusted beside it.
 
-``omnisense calibrate`` measures a profile on labelled data and writes it to a file. Without one, a stated prior is
-used: a model that needs guidance decides little, any other leads.
+``omnisense calibrate`` measures a profile on labelled data and writes it to a file. Without one, that of the same model
+ships where it is the default, served or as a file too. Else a stated prior is used: a model that needs guidance (one of
+under a billion parameters, by its weights or by the name that a service gives it) decides little, any other leads. A
+conversation in which it cannot write what a leading policy writes goes on guided
+(:meth:`omnisense.reasoning.loop.state.LoopSettings.is_guided`).
 """
 
 from __future__ import annotations
@@ -10,13 +13,15 @@ import functools
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from omnisense import models
 from omnisense.errors import InputError
 from omnisense.files import home_dir
 from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.policies.model_names import bare_model_name
 
 SHIPPED = Path(__file__).with_name("profiles")
 # Stated priors, by decision. A leading policy that is sure moves a decision against any one channel; several channels
@@ -109,7 +114,7 @@ def profile_file(policy_name: str) -> str:
 
 
 def profile_of(policy: Policy) -> PolicyProfile:
-    """Return a policy's profile: the user's, else the one that ships, else the prior.
+    """Return a policy's profile: the user's, else the one that ships for it, else for the same model, else the prior.
 
     Raises:
         InputError: its file cannot be read.
@@ -121,7 +126,20 @@ def profile_of(policy: Policy) -> PolicyProfile:
         except OSError:
             continue
         return _read_profile(path, written_ns)
+    same = _shipped().get(bare_model_name(policy.name))
+    if same is not None:
+        return replace(_read_profile(str(same), same.stat().st_mtime_ns), policy=policy.name)
     return PolicyProfile(policy.name, leads=not policy.needs_guidance)
+
+
+@functools.cache
+def _shipped() -> dict[str, Path]:
+    """Return the files of the profiles that ship, by the bare name of the model; not those of a model with an adapter.
+
+    Those are of the adapter, too: the same model elsewhere does not have it.
+    """
+    stems = {file.stem: file for file in SHIPPED.glob("*.json")}
+    return {bare_model_name(stem): file for stem, file in stems.items() if stem in models.list_models()}
 
 
 @functools.lru_cache(maxsize=16)  # several decisions of each turn ask for it

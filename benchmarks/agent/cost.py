@@ -7,27 +7,39 @@ where both run here: other work on the machine does not lengthen it.
 from __future__ import annotations
 
 import json
-import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from omnisense.agent.agent import Agent
-from omnisense.benchmarks.agent.counting import Usage, counted
+from omnisense.benchmarks.agent.counting import counted
 from omnisense.benchmarks.speed import conversations
-from omnisense.reasoning.loop.state import LoopSettings
+from omnisense.reasoning.loop.state import CHARS_PER_TOKEN, LoopSettings, count_tokens
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages, message, text_of
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
 _PLAIN = "You talk with a person. Answer them warmly, in a few sentences."
 _MAX_REPLY_TOKENS = 160
+_WARM_UP = "Hello, it is me."
+_CONVERSATIONS = (
+    (
+        "I start my new job on Monday, at a bakery.",
+        "I am scared that I will mix up the orders and they will laugh at me.",
+        "Maybe you are right. What could I do on the first day so that I don't forget things?",
+    ),
+    (
+        "My sister and I had a big fight at dinner.",
+        "She said that I never help with our mother. That hurt, because I call her every day.",
+        "How should I start when I phone her tomorrow?",
+    ),
+)
 _REPLY = (
     "Thank you for telling me this. It sounds like something that stays with you through the day, and it makes "
     "sense that it does. You do not have to have it sorted out before you talk about it. If you like, start with "
@@ -50,6 +62,7 @@ for line in sys.stdin:
     print(json.dumps([time.perf_counter() - began, time.process_time() - cpu, reply]), flush=True)
 """
 Figures = dict[str, Any]
+_Row = dict[str, float]
 
 
 def scripted_leader() -> Policy:
@@ -64,68 +77,88 @@ def scripted_leader() -> Policy:
 def beside_plain_call(policy: Policy, texts: Sequence[str], settings: LoopSettings | None = None) -> Figures:
     """Compare turns of the agent with plain calls of the same policy to the same texts.
 
-    A plain call is a system message of one sentence and the text. A longer reply than the agent's is cut at its
-    length by the limit of tokens; what then differs is scaled, since writing takes nearly all of the time.
-    All turns are measured one after the other, then all plain calls, twice: as in a service, a policy that keeps its
-    cache finds the beginning of the prompt in it, for both. Of each text the faster of the two counts.
+    A plain call is a system message of one sentence and the text. What it took is read off while it streams, where its
+    reply is as long as the agent's; that of a shorter one goes on at its own pace. All turns are measured one after the
+    other, then all plain calls: as in a service, a policy that keeps its cache finds the beginning of the prompt in it,
+    for both, and never a text itself, since each is given once.
 
     Args:
         policy: behind both.
-        texts: what the person types; the first is answered once more, to warm up.
+        texts: what the person types.
         settings: of the agent's loop.
+
+    Returns:
+        The medians of both and of their ratio, over single turns; and those of whole conversations of three turns, by
+        names that begin with ``conversation``.
     """
+    single = _compare(policy, [[text] for text in texts], settings)
+    conversations = _compare(policy, _CONVERSATIONS, settings)
+    return {"turns": len(texts)} | single | {f"conversation {name}": found for name, found in conversations.items()}
+
+
+def _compare(policy: Policy, conversations: Sequence[Sequence[str]], settings: LoopSettings | None) -> Figures:
+    """Compare conversations, each as a whole; all are had with the agent, then all in plain calls."""
     agent = Agent(policy, memory=None, settings=settings)
-
-    def turn(text: str) -> str:
-        return agent.respond(text=text).response
-
-    limits: dict[str, int] = {}
-
-    def plain_call(text: str, on_token: Callable[[str], None] | None = None) -> str:
-        prompt = [message("system", _PLAIN), message("user", text)]
-        most = limits.get(text, _MAX_REPLY_TOKENS)
-        return policy.write([prompt], max_new_tokens=most, on_token=on_token)[0]
-
-    def measured_plain_calls(turns: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
-        for text, row in zip(texts, turns, strict=True):
-            limits.pop(text, None)
-            pieces: list[str] = []
-            share = row["chars"] / max(len(plain_call(text, pieces.append)), 1)
-            limits[text] = max(1, math.ceil(len(pieces) * share)) if share < 1 else _MAX_REPLY_TOKENS
-        return _measure(policy, plain_call, texts)
-
-    rounds = [(turns := _measure(policy, turn, texts), measured_plain_calls(turns)) for _ in range(2)]
-    ours = [min(pair, key=lambda row: row["seconds"]) for pair in zip(*(row[0] for row in rounds), strict=True)]
-    plain = [min(pair, key=lambda row: row["seconds"]) for pair in zip(*(row[1] for row in rounds), strict=True)]
-    found: Figures = {"turns": len(texts)}
+    agent.respond(text=_WARM_UP)
+    ours: list[list[_Row]] = []
+    for at, said in enumerate(conversations):
+        ours.append([_turn_row(agent, policy, text, f"measured {at}") for text in said])
+    _plain_rows(policy, [_WARM_UP], [1])
+    plain = [
+        _plain_rows(policy, said, [row["chars"] for row in rows])
+        for said, rows in zip(conversations, ours, strict=True)
+    ]
+    found: Figures = {}
     for name in ("seconds", "cpu seconds", "modelled seconds", "read", "written", "prompts"):
-        scales = [
-            1.0 if name in ("read", "prompts") else a["chars"] / max(b["chars"], 1)
-            for a, b in zip(ours, plain, strict=True)
-        ]
-        mine, other = [a[name] for a in ours], [b[name] * scale for b, scale in zip(plain, scales, strict=True)]
+        mine = [sum(row[name] for row in rows) for rows in ours]
+        other = [sum(row[name] for row in rows) for rows in plain]
         ratios = [a / b for a, b in zip(mine, other, strict=True) if b]
         found[name] = {"agent": statistics.median(mine), "plain call": statistics.median(other),
                        "ratio": statistics.median(ratios) if ratios else None}  # fmt: skip
     return found
 
 
-def _measure(policy: Policy, call: Callable[[str], str], texts: Sequence[str]) -> list[dict[str, float]]:
-    """Return what each call took, and the characters of its reply; the first text is answered once more before."""
-    call(texts[0])
-    rows = []
-    for text in texts:
+def _turn_row(agent: Agent, policy: Policy, text: str, thread: str) -> _Row:
+    """Return what a turn of the agent took, and the characters of its reply."""
+    began, cpu = time.perf_counter(), time.process_time()
+    with counted(policy) as usage:
+        reply = agent.respond(text=text, thread_id=thread).response
+    return _row(usage.read, usage.written, usage.prompts, time.perf_counter() - began, time.process_time() - cpu, reply)
+
+
+def _plain_rows(policy: Policy, said: Sequence[str], chars: Sequence[float]) -> list[_Row]:
+    """Return what each plain call of a conversation took until its reply had so many characters."""
+    prompt, rows = [message("system", _PLAIN)], []
+    for text, length in zip(said, chars, strict=True):
+        prompt.append(message("user", text))
+        marks: list[tuple[float, float, float]] = []  # characters, seconds and CPU seconds at each piece
         began, cpu = time.perf_counter(), time.process_time()
-        with counted(policy) as usage:
-            reply = call(text)
-        rows.append({**_figures(usage, time.perf_counter() - began, time.process_time() - cpu), "chars": len(reply)})
+
+        def mark(piece: str, marks: list[Any] = marks, began: float = began, cpu: float = cpu) -> None:
+            so_far = marks[-1][0] if marks else 0.0
+            marks.append((so_far + len(piece), time.perf_counter() - began, time.process_time() - cpu))
+
+        [reply] = policy.write([prompt], max_new_tokens=_MAX_REPLY_TOKENS, on_token=mark)
+        mark("")
+        seconds, cpu_seconds = _at(marks, length)
+        rows.append(_row(count_tokens([prompt], ()), length / CHARS_PER_TOKEN, 1, seconds, cpu_seconds, reply))
+        prompt.append(message("assistant", reply))
     return rows
 
 
-def _figures(usage: Usage, seconds: float, cpu: float) -> dict[str, float]:
-    modelled = usage.read / _READ_PER_S + usage.written / _WRITTEN_PER_S
-    return {"seconds": seconds, "cpu seconds": cpu, "modelled seconds": modelled, "read": usage.read,
-            "written": usage.written, "prompts": usage.prompts}  # fmt: skip
+def _at(marks: Sequence[tuple[float, float, float]], length: float) -> tuple[float, float]:
+    """Return the seconds and CPU seconds at which a reply was that long, or would have been at its own pace."""
+    first, last = marks[0], marks[-1]
+    reached = next((m for m in marks if m[0] >= length), None)
+    if reached is not None or last[0] <= first[0]:
+        return (reached or last)[1:]
+    pace = (length - last[0]) / (last[0] - first[0])
+    return last[1] + pace * (last[1] - first[1]), last[2] + pace * (last[2] - first[2])
+
+
+def _row(read: float, written: float, prompts: int, seconds: float, cpu: float, reply: str) -> _Row:
+    return {"seconds": seconds, "cpu seconds": cpu, "modelled seconds": read / _READ_PER_S + written / _WRITTEN_PER_S,
+            "read": read, "written": written, "prompts": prompts, "chars": len(reply)}  # fmt: skip
 
 
 def beside_commit(commit: str, policy: str, texts: Sequence[str], repository: Path) -> Figures:

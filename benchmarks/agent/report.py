@@ -36,11 +36,12 @@ QUESTIONS_NOTE = (
     "seconds are without perception, whose results are cached."
 )
 COST_NOTE = (
-    "Medians over turns of text. A plain call is a system message of one sentence and the text; it is stopped at the "
-    "length of the agent's reply, and what then differs is scaled. Seconds on the clock suffer from other work on "
-    "the machine; modelled seconds are those of a model that reads 500 and writes 15 tokens a second, without a "
-    "prefix cache. CPU seconds do not. Turns, then plain calls, are measured one after the other, twice, so that a "
-    "policy that keeps its cache finds the beginning of its prompt there; the faster of the two counts."
+    "Medians over turns of text, and over conversations of three turns. A plain call is a system message of one "
+    "sentence and the text; what it took is read off where its reply is as long as the agent's. Seconds on the clock "
+    "suffer from other work on the machine, CPU seconds do not; modelled seconds are those of a model that reads 500 "
+    "and writes 15 tokens a second, without a prefix cache. Turns, then plain calls, are measured one after the other, "
+    "so that a policy that keeps its cache finds the beginning of its prompt there. Each text is given once: its own "
+    "tokens are read by both."
 )
 REPLIES_NOTE = (
     "A shape is a reply without quotations, numbers, feelings and the person's own words. Proxies are counted by a "

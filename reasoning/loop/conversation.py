@@ -87,6 +87,11 @@ class Turn:
         emotion: the appraised emotion; ``unknown`` when the safety gate answered.
         risk: the kind of risk that the safety gate found.
         interrupted: whether the person cut the reply short; ``reply`` is what they heard of it.
+        asked: the message that a leading policy was sent for a turn of text, and ``written`` the list in which it gave
+            this reply: later prompts repeat both as they were, so that a cached prefix holds. Empty where the reply was
+            made otherwise.
+        written: see ``asked``.
+        malformed: how many texts of the policy were neither a whole list nor a reply that passed the checks.
     """
 
     heard: str
@@ -96,6 +101,9 @@ class Turn:
     emotion: EmotionValue = "unknown"
     risk: str | None = None
     interrupted: bool = False
+    asked: str = ""
+    written: str = ""
+    malformed: int = 0
 
 
 def recall(turns: Sequence[Turn], typed: str, notes: Sequence[Note] = ()) -> str:

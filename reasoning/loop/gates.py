@@ -93,7 +93,8 @@ def _own_words(state: State) -> str:
 
 def append_turn(state: State, reply: str, emotion: EmotionValue) -> tuple[Turn, ...]:
     """Return the conversation with this turn."""
-    clip, percepts = state["clip"], state["percepts"]
+    clip, percepts, best = state["clip"], state["percepts"], state["best"]
+    as_written = best is not None and best.raw and best.text == reply
     turn = Turn(
         heard=heard_words(state),
         typed=state["typed"],
@@ -101,5 +102,8 @@ def append_turn(state: State, reply: str, emotion: EmotionValue) -> tuple[Turn, 
         reply=reply,
         emotion=emotion,
         risk=state["safety"].category,
+        asked=state["asked"] if as_written else "",
+        written=best.raw if best is not None and as_written and state["asked"] else "",
+        malformed=state["malformed"],
     )
     return (*state["turns"], turn)

@@ -5,9 +5,11 @@ from an opening (:class:`omnisense.reasoning.profile.PolicyProfile` says which i
 
 ::
 
-    [perceive ->] guard -+-> characteristics [-> look_again] -+-> compose <-> review ---------------> release
-                         |                                    +-> emotion -> context -> need -> strategy
-                         |                                                -> respond <-> reflect ---> release
+    [perceive ->] guard -+-> characteristics [-> look_again] -+-> compose <-> review -+-------------> release
+                         |                                    |                       | (twice no list)
+                         |                                    +-> emotion <-----------+
+                         |                                           -> context -> need -> strategy
+                         |                                           -> respond <-> reflect --------> release
                          +-> care (a risk was found)
 """
 
@@ -18,6 +20,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from langgraph.config import get_stream_writer
@@ -29,6 +32,7 @@ from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.loop import gates
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.appraiser import Appraiser
+from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.extensions import Node, SafetyCheck
 from omnisense.reasoning.loop.gates import PerceiveClip
 from omnisense.reasoning.loop.look import LookAgain
@@ -67,6 +71,7 @@ _log = logging.getLogger(__name__)
 
 class _Given(TypedDict):
     clip: Clip | None
+    turns: tuple[Turn, ...]
 
 
 class _Guarded(TypedDict):
@@ -75,6 +80,7 @@ class _Guarded(TypedDict):
 
 class _Perceived(TypedDict):
     typed: str
+    turns: tuple[Turn, ...]
     percepts: Percepts | None
 
 
@@ -133,8 +139,9 @@ def _nodes(
     read_emotion: ReadEmotion | None,
     look: LookAgain,
 ) -> dict[str, Callable[[State], State]]:
-    appraiser = Appraiser(policy, settings, read_emotion)
-    writer, one_pass = ReplyWriter(policy, settings), OnePass(policy, settings, checks)
+    guided = replace(settings, guided=True)  # a policy that led so far may have to be guided
+    appraiser = Appraiser(policy, guided, read_emotion)
+    writer, one_pass = ReplyWriter(policy, guided), OnePass(policy, settings, checks)
     vote = RiskVote(policy, settings)
 
     def perceive_node(state: State) -> State:
@@ -207,8 +214,11 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: Look
     writer, one_pass = ReplyWriter(policy, settings), OnePass(policy, settings)
 
     @functools.cache  # it may load the model, and then it reads a file
-    def first_decision() -> str:
-        return _GUIDED[0] if settings.is_guided(policy) else "compose"
+    def is_guided(malformed: int) -> bool:
+        return settings.is_guided(policy, malformed)
+
+    def first_decision(state: _Given | _Perceived) -> str:
+        return _GUIDED[0] if is_guided(sum(turn.malformed for turn in state["turns"])) else "compose"
 
     # LangGraph reads as much of the state for a branch as the annotation names.
     def after_start(state: _Given) -> str:
@@ -218,12 +228,14 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: Look
         return "care" if state["safety"].category else "characteristics"
 
     def after_characteristics(state: _Perceived) -> str:
-        return "look_again" if look.is_needed(state["typed"], state["percepts"]) else first_decision()
+        return "look_again" if look.is_needed(state["typed"], state["percepts"]) else first_decision(state)
 
-    def after_look_again(_: _Given) -> str:
-        return first_decision()
+    def after_look_again(state: _Given) -> str:
+        return first_decision(state)
 
     def after_review(state: Written) -> str:
+        if not state["drafts"]:  # what was written is of no use
+            return _GUIDED[0]
         return "compose" if one_pass.wants_revision(state) else "release"
 
     def after_reflect(state: Written) -> str:
@@ -237,7 +249,7 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: Look
     for before, after in itertools.pairwise((*_GUIDED, "reflect")):
         edges.add(before, after)
     edges.add("compose", "review")
-    edges.branch("review", after_review, ["compose", "release"])
+    edges.branch("review", after_review, ["compose", _GUIDED[0], "release"])
     edges.branch("reflect", after_reflect, ["respond", "release"])
     edges.add("release", END)
     edges.add("care", END)

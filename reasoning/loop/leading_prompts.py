@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from omnisense.reasoning.language import NAMES
 from omnisense.reasoning.loop.conversation import Turn
+from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.written_turn import Item, short_names
 from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.messages import Message, Messages, message
@@ -99,14 +100,27 @@ def _bracketed(short: str, name: str) -> str:
 def history_messages(turns: Sequence[Turn]) -> Messages:
     """Return earlier turns as messages: the first, which often says who the person is, and the latest five to nine.
 
-    The latest are dropped five at a time, so that most prompts of a conversation begin as the one before did, and a
-    policy that keeps its cache reads only what is new.
+    Most prompts of a conversation begin as the one before did, and went on, so that a policy that keeps its cache reads
+    only what is new: the latest are dropped five at a time, and a message that was sent, with the list that was written
+    to it, stays as it was.
     """
-    start = max(1, _BLOCK * ((len(turns) - _BLOCK) // _BLOCK))
     messages: list[Message] = []
-    for turn in (*turns[:1], *turns[start:]):
-        messages += [message("user", turn.heard or "(said nothing)"), message("assistant", turn.reply)]
+    for turn in (*turns[:1], *turns[_latest(len(turns)) :]):
+        if turn.written and not turn.interrupted:
+            messages += [message("user", turn.asked), message("assistant", turn.written)]
+        else:
+            messages += [message("user", turn.heard or "(said nothing)"), message("assistant", turn.reply)]
     return messages
+
+
+def notes_to_show(notes: Sequence[Note], turns: int) -> tuple[Note, ...]:
+    """Return the notes of turns that are no longer among :func:`history_messages`; the others are read there."""
+    return tuple(note for note in notes if 0 < note.turn < _latest(turns))
+
+
+def _latest(turns: int) -> int:
+    """Return the first of the latest turns that prompts hold."""
+    return max(1, _BLOCK * ((turns - _BLOCK) // _BLOCK))
 
 
 def turn_request(language: str, items: Collection[Item]) -> str:

@@ -21,6 +21,7 @@ from omnisense.reasoning.loop.extensions import SafetyCheck
 from omnisense.reasoning.loop.leading_prompts import (
     NO_REPLY,
     history_messages,
+    notes_to_show,
     one_pass_rules,
     revision_request,
     turn_request,
@@ -38,12 +39,14 @@ from omnisense.reasoning.loop.state import (
     evidence_text,
     heard_words,
     is_spent,
+    malformed_in,
     seconds_left,
 )
 from omnisense.reasoning.loop.written_turn import (
     Item,
     ReplyStreamer,
     WrittenTurn,
+    is_whole,
     read_turn,
     short_names,
     turn_items,
@@ -54,10 +57,13 @@ from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages, message
 from omnisense.text import quote
 
-_APPRAISAL_TOKENS = 120  # what the appraisal takes beside the reply, at most
+# What the appraisal takes beside the reply, at most: with a summary or citations, and without.
+_APPRAISAL_TOKENS, _SHORT_APPRAISAL_TOKENS = 120, 50
+_KEPT_CHARS = 4_000  # a longer message is not repeated as it was sent
 _SHORT_WORDS = 40  # a typed message up to here needs no summary
 # How probable what a policy writes is taken to be. What models say of their own confidence is hardly informative.
 _CONFIDENCE = 0.85
+_STEPS_DOWN = "twice the policy wrote no whole list: it is guided for the rest of the conversation"
 _log = logging.getLogger(__name__)
 
 
@@ -93,12 +99,13 @@ class OnePass:
             _log.warning("the budget was spent before a reply was written (%d tokens)", state["spent_tokens"])
             note = "the budget was spent before a reply was written"
             return {**self._appraise(state, WrittenTurn()), "notes": (*state["notes"], note)}
-        items = turn_items(cites=self._has_events(state), context=self._is_long(state))
-        prompt = self._prompt(state, items)
+        items = turn_items(cites=self._has_events(state), context=(is_long := self._is_long(state)))
+        evidence = self._evidence(state, items)
+        prompt = self._prompt(state, evidence)
         first = not state["drafts"]
         text = self._policy.write(
             [prompt],
-            max_new_tokens=settings.max_reply_tokens + _APPRAISAL_TOKENS,
+            max_new_tokens=settings.max_reply_tokens + (_APPRAISAL_TOKENS if is_long else _SHORT_APPRAISAL_TOKENS),
             temperature=settings.temperature,
             seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
             on_token=self._streamer(state, items, on_token, on_sentence) if on_token and first else None,
@@ -110,7 +117,9 @@ class OnePass:
         unknown = [cited for cited in written.cites if cited not in known]
         if unknown:
             notes = [*notes, f"citations of nothing on the timeline were removed: {', '.join(unknown)}"]
+        is_repeated = not self._has_events(state) and len(evidence) <= _KEPT_CHARS
         update: State = {
+            "asked": evidence if is_repeated else "",
             "drafts": (*state["drafts"], Draft(written.reply, "policy", raw=text)),
             "notes": (*state["notes"], *notes),
             "spent_tokens": state["spent_tokens"] + count_tokens([prompt], [text]),
@@ -120,14 +129,23 @@ class OnePass:
         return {**update, **self._appraise(state, written)} if first else update
 
     def review(self, state: State) -> State:
-        """Check every draft and take the best. Without one, the person is told that there is no reply."""
+        """Check every draft and take the best. Without one, the person is told that there is no reply.
+
+        No draft is left where too much of what the policy wrote in this conversation was no list: the turn goes on
+        guided, and so do those after it.
+        """
         context = self._check_context(state, state["emotion"])
         drafts = tuple(checks.check(draft, context) for draft in state["drafts"])
+        in_time = seconds_left(state, self._settings) > 0  # else it was cut off, whatever it can write
+        malformed = sum(in_time and draft.score < 1.0 and not is_whole(draft.raw) for draft in drafts)
+        if self._settings.is_guided(self._policy, malformed_in({**state, "malformed": malformed})):
+            _log.warning("%s cannot write what a leading policy writes: it is guided from here on", self._policy.name)
+            return {"drafts": (), "malformed": malformed, "told": (), "notes": (*state["notes"], _STEPS_DOWN)}
         best = max(drafts, key=lambda draft: draft.score, default=None)
         if best is None or not best.text:
             best = Draft(NO_REPLY, "template")
             drafts = (*drafts, best)
-        update: State = {"drafts": drafts, "best": best, "revisions": state["revisions"] + 1}
+        update: State = {"drafts": drafts, "malformed": malformed, "best": best, "revisions": state["revisions"] + 1}
         notes = tuple(fault.reason for fault in best.faults if fault.name == "language")
         return {**update, "notes": (*state["notes"], *notes)} if notes else update
 
@@ -190,10 +208,11 @@ class OnePass:
         """Return the language of the reply: the persona's, else the person's own; empty where it does not show."""
         return self._settings.persona.language or detect_language(heard_words(state))
 
-    def _prompt(self, state: State, items: tuple[Item, ...]) -> Messages:
+    def _evidence(self, state: State, items: tuple[Item, ...]) -> str:
+        """Return the text of the last message: what is known in this turn, and the request for the list."""
         evidence = evidence_text(state, self._settings.timeline_tokens, with_ids=True)
         recalled = recall(state["turns"], state["typed"], state["facts"])
-        known = notes_text(state["facts"])
+        known = notes_text(notes_to_show(state["facts"], len(state["turns"])))
         if known:
             evidence += f"\nWhat they told you earlier:\n{known}"
         if recalled:
@@ -201,7 +220,9 @@ class OnePass:
         request = turn_request(language := self._language(state), items)
         # Before a plain message the request is part of what a cache holds; small models need what is special behind it.
         is_plain = language in ("", "en") and "cites" not in items
-        evidence = f"{request}\n{evidence}" if is_plain else f"{evidence}\n{request}"
+        return f"{request}\n{evidence}" if is_plain else f"{evidence}\n{request}"
+
+    def _prompt(self, state: State, evidence: str) -> Messages:
         prompt = [
             message("system", self._rules),
             *history_messages(state["turns"]),

@@ -34,15 +34,18 @@ from omnisense.reasoning.policies.messages import Messages, Part
 from omnisense.reasoning.profile import PolicyProfile, profile_of
 
 CHARS_PER_TOKEN = 4
+_TOO_MANY_MALFORMED = 2  # one may be chance, or a limit of tokens
 
 
 class State(TypedDict, total=False):
     """The graph's state during one turn; :func:`initial_state` fills every key. It is never checkpointed.
 
     A node returns the keys that it changes. ``media`` are the parts of the clip that prompts show the policy, by
-    reference; ``facts`` are the notes of earlier turns, ``told`` the facts of this one;
-    ``looked`` is what was looked at again, which can be cited beside the timeline's events; ``typed_words`` is the
-    typed text as the text emotion model has read it; ``extra`` holds values of nodes that are not ours.
+    reference; ``facts`` are the notes of earlier turns, ``told`` the facts of this one; ``asked`` is the message that
+    a leading policy was sent for a short text, and ``malformed`` counts what it wrote that was no whole list
+    (:class:`omnisense.reasoning.loop.conversation.Turn`); ``looked`` is what was looked at again, which can be cited
+    beside the timeline's events; ``typed_words`` is the typed text as the text emotion model has read it; ``extra``
+    holds values of nodes that are not ours.
     """
 
     clip: Clip | None
@@ -59,7 +62,9 @@ class State(TypedDict, total=False):
     context: Context
     need: Need
     strategy: Strategy
+    asked: str
     drafts: tuple[Draft, ...]
+    malformed: int
     best: Draft | None
     revisions: int
     safety: SafetyFinding
@@ -112,7 +117,9 @@ def initial_state(
         "context": Context(),
         "need": Need(),
         "strategy": Strategy(),
+        "asked": "",
         "drafts": (),
+        "malformed": 0,
         "best": None,
         "revisions": 0,
         "safety": SafetyFinding(),
@@ -133,7 +140,8 @@ class LoopSettings:
         emotions: which emotions are told apart.
         strategies: which needs and support strategies are told apart, and what goes with what.
         profile: how the policy is used; None: the one that ships or was measured for it, else the stated prior.
-        guided: whether the policy decides step by step and goes on from an opening; None: as the profile says.
+        guided: whether the policy decides step by step and goes on from an opening. None: as the profile says, and for
+            the rest of a conversation in which two texts of it were neither a whole list nor a reply without faults.
         drafts: replies written at once. None: 1, and none by a guided policy, whose reply is composed of written
             sentences: of SmolLM2-135M's drafts 4% passed the checks. From 1 on it goes on from the composed reply, and
             what it writes is taken where the checks find no fault.
@@ -167,14 +175,27 @@ class LoopSettings:
     country: str = ""
     max_text_chars: int = 100_000
 
-    def is_guided(self, policy: Policy) -> bool:
-        """Whether this policy decides step by step and goes on from an opening, instead of writing it all itself."""
+    def is_guided(self, policy: Policy, malformed: int = 0) -> bool:
+        """Whether this policy decides step by step and goes on from an opening, instead of writing it all itself.
+
+        Args:
+            policy: of the agent.
+            malformed: how many texts of it in this conversation were neither a whole list nor a reply that passed the
+                checks. From two on it is guided, unless the settings say that it is not.
+        """
+        if self.guided is None and malformed >= _TOO_MANY_MALFORMED:
+            return True
         return not self.profile_of(policy).leads
 
     def profile_of(self, policy: Policy) -> PolicyProfile:
         """Return how this policy is used."""
         profile = self.profile or profile_of(policy)
         return profile if self.guided is None else replace(profile, leads=not self.guided)
+
+
+def malformed_in(state: State) -> int:
+    """Return how many texts of the policy in this conversation were no whole list, nor a reply without faults."""
+    return state["malformed"] + sum(turn.malformed for turn in state["turns"])
 
 
 def appraisal_of(state: State) -> Appraisal:

@@ -143,14 +143,29 @@ def read_turn(text: str, items: Sequence[Item]) -> tuple[WrittenTurn, list[str]]
         return WrittenTurn.model_validate(kept), [f"the policy wrote no valid {', '.join(wrong)}"]
 
 
+def is_whole(text: str) -> bool:
+    """Whether a policy wrote a list, or an object, to its end."""
+    begins = _begin(text)
+    try:
+        return begins is not None and bool(json.JSONDecoder(strict=False).raw_decode(text, begins)[0])
+    except ValueError:
+        return False
+
+
+def _begin(text: str) -> int | None:
+    """Return where the list or the object begins."""
+    found = re.search(r'\{|\[\s*"', text)
+    return found.start() if found else None
+
+
 def _read_items(text: str, items: Sequence[Item]) -> dict[str, Any] | None:
     """Return what was written, by item; None where there is neither a list nor an object."""
     from langchain_core.utils.json import parse_partial_json
 
-    begins = re.search(r'\{|\[\s*"', text)
+    begins = _begin(text)
     if begins is None:
         return None
-    written = text[begins.start() :]
+    written = text[begins:]
     try:
         found, _ = json.JSONDecoder(strict=False).raw_decode(written)
     except ValueError:

@@ -26,6 +26,7 @@ from omnisense.reasoning.policies.messages import (
     text_of,
     truncate_at_stop,
 )
+from omnisense.reasoning.policies.model_names import SMALL_PARAMETERS, parameters_in_name
 from omnisense.reasoning.policies.tool_calls import ToolReply, check_tool_calls, parse_tool_calls, write_tool_calls
 
 _log = logging.getLogger(__name__)
@@ -50,7 +51,6 @@ class ChatModelPolicy:
     """
 
     scores_likelihoods = False
-    needs_guidance = False
 
     def __init__(
         self,
@@ -65,6 +65,12 @@ class ChatModelPolicy:
         )
         self._requests = ChatRequests(model, self.name, max_concurrency, attempts)
         self._takes_tools = True
+
+    @property
+    def needs_guidance(self) -> bool:
+        """Whether the model's name says that it has under a billion parameters; a service tells no more of it."""
+        parameters = parameters_in_name(self.name)
+        return parameters is not None and parameters < SMALL_PARAMETERS
 
     @classmethod
     def from_name(cls, name: str, **settings: Any) -> ChatModelPolicy:

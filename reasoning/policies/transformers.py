@@ -24,10 +24,10 @@ from omnisense.reasoning.policies.encoding import EncodedPrompt, Encoder, media_
 from omnisense.reasoning.policies.families import TEXT_FAMILY, family_of
 from omnisense.reasoning.policies.loading import load_adapter, load_model
 from omnisense.reasoning.policies.messages import Messages, Modality, PreparedPrompt, truncate_at_stop
+from omnisense.reasoning.policies.model_names import SMALL_PARAMETERS
 from omnisense.reasoning.policies.prefix_cache import CachedBatch, PrefixCache
 from omnisense.reasoning.policies.scoring import head_at_last, score_options, score_options_uncached
 
-_SMALL_PARAMETERS = 1_000_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -93,7 +93,7 @@ class TransformersPolicy:
     @property
     def needs_guidance(self) -> bool:
         """Whether the model has under a billion parameters: too small for long prompts (loads the model to count)."""
-        return int(self.load()[0].num_parameters()) < _SMALL_PARAMETERS
+        return int(self.load()[0].num_parameters()) < SMALL_PARAMETERS
 
     def load(self) -> tuple[Any, Encoder]:
         """Return the model and the encoder of its prompts; load them if needed.

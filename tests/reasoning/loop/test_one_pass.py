@@ -7,8 +7,11 @@ import pytest
 from omnisense import Agent, InputError, ScriptedPolicy
 from omnisense.agent.events import Token
 from omnisense.reasoning.loop.appraisal import SafetyFinding
+from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.extensions import Node
+from omnisense.reasoning.loop.leading_prompts import history_messages, notes_to_show
+from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.loop.written_turn import ReplyStreamer, read_turn, turn_items, turn_schema
 from omnisense.reasoning.persona import Persona
@@ -200,6 +203,81 @@ def test_an_own_emotion_set_has_no_examples_of_other_names():
     rules = text_of(policy.calls[0][0])
     assert "content, low, even" in rules
     assert '"sadness"' not in rules
+
+
+# --- a policy that cannot write the list --------------------------------------------------------------------
+
+CUT_OFF = turn()[:-40]
+
+
+def had(*replies, texts, **settings):
+    """Return the answers of a conversation, in which the policy writes these replies."""
+    policy = ScriptedPolicy(replies, ["sadness"] * 9, repeat=False)
+    with Agent(policy, memory=None, settings=LoopSettings(**settings)) as agent:
+        return [agent.respond(text=text, thread_id="one") for text in texts], policy
+
+
+def test_a_policy_that_twice_writes_no_whole_list_is_guided_for_the_rest_of_the_conversation():
+    texts = ["I have slept three hours.", "My dog died and I am so sad."]
+    (first, second), policy = had(CUT_OFF, CUT_OFF, texts=texts)
+    assert any("guided for the rest of the conversation" in note for note in first.trace.notes)
+    assert {first.trace.reply.written_by, second.trace.reply.written_by} == {"template"}
+    assert "I have slept" not in first.response
+    assert second.appraisal.emotion.value == "sadness"
+    asked = [call for call in policy.calls if "Write the JSON list" in text_of(call[-1])]
+    assert len(asked) == 2  # the first look and the second, and none in the next turn
+
+
+def test_malformed_lists_of_several_turns_count_together():
+    texts = ["I have slept three hours.", "I am tired.", "I am still tired."]
+    answers, _ = had(CUT_OFF, turn(), CUT_OFF, turn(), texts=texts)
+    assert [answer.trace.reply.written_by for answer in answers] == ["policy", "template", "template"]
+
+
+@pytest.mark.parametrize(
+    ("replies", "settings"),
+    [
+        ((CUT_OFF, turn()), {}),  # once
+        ((GOOD, GOOD), {}),  # text alone that passes the checks is a reply
+        ((turn("I hear you. I hear you."), turn("I hear you. I hear you.")), {}),  # whole, with a fault
+        ((CUT_OFF, CUT_OFF, CUT_OFF, CUT_OFF), {"guided": False}),
+    ],
+)
+def test_a_policy_goes_on_leading_otherwise(replies, settings):
+    answers, _ = had(*replies, texts=["I slept three hours."] * (2 if replies[0] == GOOD else 1), **settings)
+    assert all(answer.trace.reply.written_by == "policy" for answer in answers)
+
+
+# --- what prompts of a conversation have in common ----------------------------------------------------------
+
+
+def test_a_prompt_goes_on_where_the_last_one_and_its_list_ended():
+    texts = ["My name is Tom and I have slept three hours.", "I am tired.", "And what did I say first?"]
+    _, policy = had(*[turn()] * 3, texts=texts)
+    first, second, third = policy.calls
+    assert second[: len(first)] == first
+    assert text_of(second[len(first)]) == turn()
+    assert third[: len(second)] == second
+    assert "What they told you earlier" not in text_of(third[-1])  # it is read above
+
+
+def test_history_holds_the_reply_where_the_list_is_not_what_the_person_was_told():
+    def history(**kept):
+        told = Turn("I won.", "I won.", None, "Well done.", asked="asked", written="[list]", **kept)
+        return [text_of(m) for m in history_messages([told])]
+
+    assert history() == ["asked", "[list]"]
+    assert history(interrupted=True) == ["I won.", "Well done."]
+    answers, policy = had(turn("Just kill yourself."), turn("Just kill yourself."), turn(), texts=["I slept.", "Hi."])
+    assert text_of(policy.calls[-1][2]) == answers[0].response
+
+
+def test_notes_of_turns_that_are_no_longer_shown_are_told():
+    notes = [Note(i, i, f"fact {i}") for i in range(20)]
+    turns = [Turn(f"said {i}", f"said {i}", None, "Yes.") for i in range(20)]
+    shown = " ".join(text_of(m) for m in history_messages(turns))
+    told = {note.turn for note in notes_to_show(notes, len(turns))}
+    assert told == {i for i in range(20) if f"said {i} " not in f"{shown} "}
 
 
 # --- extensions ---------------------------------------------------------------------------------------------
