@@ -57,12 +57,38 @@ _FORCED = re.compile(
 _NOT_ONLY = re.compile(r"\bnot\s+(?:only|just|merely|simply)\b|不[仅只但]是?", re.IGNORECASE)
 _ANYTHING_BUT = re.compile(r"\banything\s+but\b", re.IGNORECASE)
 # "between B and C, C fits better"
-_BETWEEN = re.compile(rf"\bbetween\s+{MARK}\s+(?:and|or)\s+{MARK}\s*,", re.IGNORECASE)
+_BETWEEN = re.compile(
+    rf"\b(?:between|zwischen|entre|tra|fra)\s+(?:the\s+)?{MARK}\s+(?:and|or|und|et|y|e|o)\s+(?:the\s+)?{MARK}\s*,?|{MARK}\s?[和与或]\s?{MARK}\s?(?:之间|中间|当中)",
+    re.IGNORECASE,
+)
+# "Happy? No. Sad? Definitely."
+_ASKED = re.compile(
+    rf"({MARK})\s*\?\s*(?:(no(?:pe)?\b(?!\s+doubt)|not\s+(?:really|at\s+all|quite)|unlikely|hardly|nein|non)|(?:yes|yep|yeah|definitely|absolutely|certainly|exactly|indeed|ja|oui|sí)\b)",
+    re.IGNORECASE,
+)
 
-# "Incorrect: A, B, D"
+# "Incorrect: A, B, D", "Second choice: A"
 _WRONG_ONES = re.compile(
-    rf"(?:^|(?<=[\n|;/.]))\s*(?:incorrect|wrong|false|absent|excluded|eliminated|ruled\s+out|not\s+(?:correct|present|true))"
-    rf"(?:\s+(?:ones?|options?|answers?|statements?|choices?))?\s*[:=]\s*{MARK}(?:(?:[\s,/&]|\band\b){{1,6}}{MARK})*",
+    rf"(?:^|(?<=[\n|;/.]))\s*(?:incorrect|wrong|false|absent|excluded|eliminated|rejected|ruled\s+out|not\s+(?:correct|present|true|likely)|unlikely|(?:less|least)\s+likely"
+    rf"|second(?:ary)?(?:\s+(?:best|most\s+likely))?|runner-?up|alternatives?|other|distractors?|nebenemotion)"
+    rf"(?:\s+(?:ones?|options?|answers?|statements?|choices?|candidates?|guess(?:es)?|emotions?|feelings?|possibilit(?:y|ies)|labels?))?"
+    rf"\s*[:=]\s*{MARK}(?:(?:[\s,/&]|\band\b){{1,6}}{MARK})*",
+    re.IGNORECASE,
+)
+
+
+# "she doesn't nod (B), point (C) or wave (D)"
+_WORDS_OF_ITEM = r"[\s,(]*(?:(?!is\b|are\b|was\b|but\b|so\b|it\b|fits?\b|because\b|and\b)[\w']+\s+){0,4}\(?"
+_DENIED_LIST = re.compile(
+    rf"(?:n't|\b(?:not|never|without|neither|nicht|kein\w*|ni))\b[^.!?;:,\n\ue000-\ue119]{{0,60}}(?P<list>{MARK}"
+    rf"(?:\)?,{_WORDS_OF_ITEM}{MARK}){{0,6}}\)?,?\s+(?:or|nor|oder|ni|o|ou){_WORDS_OF_ITEM}{MARK})",
+    re.IGNORECASE,
+)
+# "C. angry: she shouts. This is the best match"
+_THIS_ONE = re.compile(
+    r"(?:\b(?:this|it)\b|(?<=[.;,:!?]\s)that\b)(?:\s+(?:one|option|choice|answer))?\s+(?=(?:is|seems|looks|would\s+be)\s+(?:(?:clearly|by\s+far|therefore|thus|probably)\s+)?"
+    r"(?:the\s+)?(?:best|correct|right|strongest|closest|most\s+\w+|clear\w*)\s+(?:match|fit|answer|choice|option|one|candidate|description|explanation"
+    r"|interpretation|reading|response|reply)\b|(?:fits|matches)\s+(?:best|most)\b)",
     re.IGNORECASE,
 )
 
@@ -92,9 +118,27 @@ def revised_letter(tail: str) -> str:
 
 def settle(marked: str) -> str:
     """Return a text with forced choices ("if I had to pick, B") as choices, without the options listed as wrong."""
-    marked = _WRONG_ONES.sub("\n", marked)
+    if not _ANY_MARK.search(marked):
+        return marked
+    marked = _DENIED_LIST.sub(_deny_each, _WRONG_ONES.sub("\n", marked))
+    marked = _THIS_ONE.sub(lambda match: _last_named(marked[: match.start()]) or match[0], marked)
     marked = _NOT_ONLY.sub("both ", _ANYTHING_BUT.sub("not", marked))
+    marked = _ASKED.sub(lambda match: f"not {match[1]}" if match[2] else f"{match[1]} is right", marked)
     return _BETWEEN.sub(",", _FORCED.sub("I choose ", marked))
+
+
+_ANY_MARK = re.compile(MARK)
+
+
+def _deny_each(match: re.Match[str]) -> str:
+    head = match[0][: match.start("list") - match.start()]
+    return head + ", not ".join(re.findall(MARK, match["list"]))
+
+
+def _last_named(before: str) -> str:
+    """Return the mark that a paragraph named last, followed by a space; empty where it named none."""
+    marks = re.findall(MARK, before.rpartition("\n")[2])
+    return f"{marks[-1]} " if marks else ""
 
 
 def refuses(text: str) -> bool:

@@ -1,93 +1,209 @@
-"""Find the option whose words a short reply gives in another form or misspelled: "suprised" for "surprise"."""
+"""Find options that a reply names in other words: inflected ("smiles"), misspelled ("suprised") or by a synonym.
+
+Words are compared by their stems. A span of a sentence names an option where it holds the stems of the option's content
+words, or most of them where it holds few of any other option's.
+"""
 
 from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from omnisense.reasoning.answers.normalize import fold_words
-from omnisense.reasoning.answers.option_marks import option_texts
+from omnisense.reasoning.answers.option_marks import MARK, mark_with_text, option_texts
+from omnisense.reasoning.answers.word_families import FAMILY_OF, UNSPACED_FAMILY_OF
 
-_MOST_WORDS = 25  # a longer reply describes, and a word of an option's family in it says little
-_SHORTEST = 4  # letters of a stem that may be misspelled
+_MOST_SHARED = 0.8  # of an option's content words, where not all of them are found
+_WIDEST = 8  # words of a span that are none of the option's
+_SHORTEST_MISSPELLED = 5  # letters; one edit makes another word of a shorter one ("fear", "fair")
 _SUFFIXES = re.compile(
     r"(?:fulness|iness|ness|ment|ation|ition|ingly|edly|fully|ing|ied|ed|dom|ity|ful|ously|ous|ly|ies|es|s|y|e|i)$"
 )
 _SMALL_WORDS = frozenset(
     "a an the he she it they he's she's it's they're his her their its is are was were be been being am to of in on at "
     "with for by as and or that this there i i'm you person man woman people someone speaker very feels feel feeling "
-    "seems looks".split()
+    "seems looks do does did has have had will because him them about into from "
+    "up out so just also too who what when while".split()
 )
-_MODAL = frozenset("would could might may if whether".split())  # what may be so is no answer
 _NEGATIONS = frozenset(
     "not no never isn't doesn't don't didn't aren't wasn't can't cannot without nor neither hardly nicht kein keine "
     "keinen pas".split()
 )
+_TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_SENTENCE = re.compile(r"[^.!?;\n]+")
+_MARK = re.compile(MARK)
 
 
-def only_option_worded(text: str, options: tuple[str, ...]) -> str:
-    """Return the letter of the only option all of whose words are in a short reply; empty when there is none.
+class _Wording(NamedTuple):
+    """The stems of an option's content words, and whether it denies them."""
+
+    place: int
+    stems: frozenset[str]
+    is_negated: bool
+
+
+class _Said(NamedTuple):
+    """A word of a sentence that is one of the options' stems, or (an empty stem) a negation."""
+
+    at: int
+    start: int
+    end: int
+    stem: str
+
+
+class _Span(NamedTuple):
+    """Where a text words the option at ``place``; ``shared`` of its stems are there."""
+
+    start: int
+    end: int
+    shared: int
+    place: int
+
+
+def mark_wordings(marked: str, options: tuple[str, ...]) -> str:
+    """Return a marked text with marks for the options that it names in other words, too.
 
     Args:
-        text: without markup.
+        marked: with marks for those that it names by their letter or text.
         options: of the question, each with its letter.
     """
-    words = fold_words(text).split()
-    if not words or len(words) > _MOST_WORDS or not _MODAL.isdisjoint(words):
-        return ""
-    denies = not _NEGATIONS.isdisjoint(words)
-    said = [_stem(word) for word in words]
-    found = {}
-    for index, option in enumerate(option_texts(options)):
-        stems = _content(option)
-        if stems and all(any(_is_close(stem, word) for word in said) for stem in stems):
-            found[chr(65 + index)] = (stems, not _NEGATIONS.isdisjoint(option.split()))
-    most = max((len(stems) for stems, _ in found.values()), default=0)
-    longest = [letter for letter, (stems, _) in found.items() if len(stems) == most]
-    if len(longest) != 1 or found[longest[0]][1] != denies:
-        return ""
-    own = found[longest[0]][0]
-    return longest[0] if all(stems <= own for stems, _ in found.values()) else ""
+    wordings, spelled = _wordings(options)
+    spans = _unspaced(marked, wordings)
+    for sentence in _SENTENCE.finditer(marked):
+        if said := _said(sentence, spelled):
+            spans += _spans(said, wordings)
+    pieces, last = [], 0
+    for span in sorted(spans, key=lambda span: (span.start, -span.shared)):
+        if span.start >= last and not _MARK.search(marked, span.start, span.end):
+            pieces += [marked[last : span.start], mark_with_text(span.place)]
+            last = span.end
+    return "".join([*pieces, marked[last:]])
 
 
-# "she points at the door, not waving"
-_RIVAL = re.compile(r"[,;]\s*(?:and\s+|but\s+)?(?:not|rather\s+than|instead\s+of)\s+[^.,;!?\n]+", re.IGNORECASE)
-_CLAUSE_END = re.compile(r"(?<=[.;!?\n])")
+def shares_words(text: str, options: tuple[str, ...]) -> bool:
+    """Whether a text in a language with spaces may name an option by its words, in any form."""
+    _, spelled = _wordings(options)
+    words = _own_words(options)
+    for match in _TOKEN.finditer(text):
+        word = match[0].lower()
+        if word in words or _known(word, spelled) or word[1:] in words:  # "Bsad"
+            return True
+    return False
 
 
-def drop_denied(text: str, options: tuple[str, ...]) -> str:
-    """Return a text without its clauses that deny something; empty where it has none, or an option is one.
-
-    Args:
-        text: without markup.
-        options: of the question, each with its letter.
-    """
-    if any(not _NEGATIONS.isdisjoint(option.split()) for option in option_texts(options)):
-        return ""
-    clauses = _CLAUSE_END.split(_RIVAL.sub("", text))
-    kept = "".join(clause for clause in clauses if _NEGATIONS.isdisjoint(fold_words(clause).split()))
-    return "" if kept == text else kept
+@functools.lru_cache(maxsize=1024)
+def _own_words(options: tuple[str, ...]) -> frozenset[str]:
+    """Return the words of the options but for those that most sentences have, unless an option has no others."""
+    found: set[str] = set()
+    for option in option_texts(options):
+        words = frozenset(_TOKEN.findall(option))
+        found |= words - _SMALL_WORDS or words
+    return frozenset(found)
 
 
-@functools.lru_cache(maxsize=4096)
-def _content(option: str) -> frozenset[str]:
-    """Return the stems of an option's words that are not mere grammar."""
-    return frozenset(_stem(word) for word in option.split() if word not in _SMALL_WORDS and word not in _NEGATIONS)
+@functools.lru_cache(maxsize=1024)
+def _wordings(options: tuple[str, ...]) -> tuple[tuple[_Wording, ...], dict[str, dict[str, str]]]:
+    """Return the options that no other one shares its stems with, and all stems, by first letter and as spelled."""
+    texts = [option.split() for option in option_texts(options)]
+    content = [{word: _stem(word) for word in words if word not in _SMALL_WORDS | _NEGATIONS} for words in texts]
+    in_all = frozenset.intersection(*(frozenset(stems.values()) for stems in content)) if content else frozenset()
+    spelled: dict[str, dict[str, str]] = {}
+    wordings = []
+    for place, (words, stems) in enumerate(zip(texts, content, strict=True)):
+        own = frozenset(stems.values()) - in_all
+        if not own or any(own == frozenset(s.values()) - in_all for at, s in enumerate(content) if at != place):
+            continue
+        wordings.append(_Wording(place, own, not _NEGATIONS.isdisjoint(words)))
+        for word, stem in stems.items():
+            if stem in own:
+                spelled.setdefault(word[0], {})[_without_ending(word)] = stem
+                spelled.setdefault(stem[0], {})[stem] = stem
+    return tuple(wordings), spelled
+
+
+def _said(sentence: re.Match[str], spelled: dict[str, dict[str, str]]) -> list[_Said]:
+    """Return the words of a sentence that are stems of an option or negations; empty where none is a stem."""
+    found = []
+    for at, match in enumerate(_TOKEN.finditer(sentence[0])):
+        word = match[0].lower()
+        start, end = sentence.start() + match.start(), sentence.start() + match.end()
+        if word in _NEGATIONS:
+            found.append(_Said(at, start, end, ""))
+        elif word not in _SMALL_WORDS and (stem := _known(word, spelled)):
+            found.append(_Said(at, start, end, stem))
+    return found if any(said.stem for said in found) else []
+
+
+def _known(word: str, spelled: dict[str, dict[str, str]]) -> str:
+    """Return the stem of an option that a word is, or is when one letter of it is corrected; empty when it is none."""
+    stem = _stem(word)
+    if stem[0] in spelled and stem in spelled[stem[0]]:
+        return spelled[stem[0]][stem]
+    own = _without_ending(word)
+    return next((to for known, to in spelled.get(word[0], {}).items() if _is_misspelled(known, own)), "")
+
+
+def _spans(said: list[_Said], wordings: Iterable[_Wording]) -> list[_Span]:
+    """Return the spans of a sentence that word an option."""
+    shared = {wording.place: len(wording.stems & {word.stem for word in said}) for wording in wordings}
+    found = []
+    for wording in wordings:
+        count, own = shared[wording.place], len(wording.stems)
+        others = max((n for place, n in shared.items() if place != wording.place), default=0)
+        if count == own or (count >= _MOST_SHARED * own and count >= others + 2):
+            found += _spans_of(wording, said, count)
+    return found
+
+
+def _spans_of(wording: _Wording, said: list[_Said], count: int) -> list[_Span]:
+    if len(wording.stems) == 1:
+        runs = [[word] for word in said if word.stem in wording.stems]
+    else:
+        first = {word.stem: word for word in reversed(said) if word.stem in wording.stems}
+        runs = [sorted(first.values())]
+    spans = []
+    for run in runs:
+        start, end = run[0], run[-1]
+        inside = [word for word in said if not word.stem and start.at < word.at < end.at]
+        before = [word for word in said if not word.stem and word.at < start.at]
+        is_told = bool(inside or before) if wording.is_negated else not inside
+        if not is_told or end.at - start.at >= len(run) + _WIDEST:
+            continue
+        begin = before[-1].start if wording.is_negated and before else start.start
+        spans.append(_Span(begin, end.end, count, wording.place))
+    return spans
+
+
+def _unspaced(text: str, wordings: Iterable[_Wording]) -> list[_Span]:
+    """Return where a text in a language without spaces names an option by a word for the same feeling."""
+    if text.isascii():
+        return []
+    places = {next(iter(w.stems)): w.place for w in wordings if len(w.stems) == 1}
+    return [
+        _Span(start, start + len(word), 1, places[family])
+        for word, family in UNSPACED_FAMILY_OF.items()
+        if family in places and (start := text.find(word)) >= 0
+    ]
 
 
 @functools.lru_cache(maxsize=16384)
 def _stem(word: str) -> str:
+    """Return the word's family, or the word without its ending."""
+    return FAMILY_OF.get(word) or UNSPACED_FAMILY_OF.get(word) or _without_ending(word)
+
+
+def _without_ending(word: str) -> str:
     stem = _SUFFIXES.sub("", word)
     if len(stem) < 3:
         return word
-    return stem[:-1] if len(stem) > 3 and stem[-1] == stem[-2] else stem  # sadd(ened)
+    return stem[:-1] if len(stem) > 3 and stem[-1] == stem[-2] else stem  # stopp(ed)
 
 
-def _is_close(stem: str, word: str) -> bool:
-    """Whether a word is a stem, or a longer one with the same first letter that one edit makes it."""
-    if stem == word:
-        return True
-    if min(len(stem), len(word)) < _SHORTEST or stem[0] != word[0] or abs(len(stem) - len(word)) > 1:
+@functools.lru_cache(maxsize=16384)
+def _is_misspelled(stem: str, word: str) -> bool:
+    """Whether one edit, not of the first letter, makes a word of a stem."""
+    if min(len(stem), len(word)) < _SHORTEST_MISSPELLED or abs(len(stem) - len(word)) > 1:
         return False
     shared = 0
     while shared < min(len(stem), len(word)) and stem[shared] == word[shared]:

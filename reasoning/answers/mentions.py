@@ -10,12 +10,13 @@ from omnisense.reasoning.answers.statements import denies_next, is_conditional, 
 
 NOTHING = "no option is named"
 LEADING_LIST = re.compile(
-    rf"(?:both\s+)?{MARK}(?:(?:[\s,;/&+.]|\band\b|\bor\b|\bplus\b|和|或){{1,6}}{MARK})+", re.IGNORECASE
+    rf"(?:both\s+)?{MARK}(?:(?:[ ,;/&+.]|\band\b|\bor\b|\bplus\b|和|或){{1,6}}{MARK}|[ ,;.]?\n{MARK}(?! \w))+",
+    re.IGNORECASE,
 )
 _JOINERS = re.compile(
     r"\b(?:and|or|both|only|options?|choices?|letters?|answers?)\b|[\s,;:./&+|()\[\]{}\"'、-]+", re.IGNORECASE
 )
-_TICKED = re.compile(r"([✗✘❌×✓✔✅☑])\s*([^✗✘❌×✓✔✅☑\n]+)")
+_TICKED = re.compile(r"([✗✘❌×✓✔✅☑])[^\S\n]*([^✗✘❌×✓✔✅☑\n]+)")
 
 
 def mark_ticked(marked: str, options: tuple[str, ...]) -> str:

@@ -29,8 +29,8 @@ MARK = "[\ue000-\ue019\ue100-\ue119]"
 WITH_TEXT = "[\ue100-\ue119]"
 # what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
 _AFTER_LETTER_A = (
-    rf"(?=\s+(?-i:[B-Z])(?!\w)|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
-    r"|\s+(?:because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
+    rf"(?=\s+(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
+    r"|\s+(?:only|alone|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
     r"|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
     r"|ist|passt|am|und|oder|wäre|es|y|o|est|et|ou)\b)"
@@ -42,7 +42,8 @@ _LETTER = re.compile(
     rf"(?!{WORD}|'{WORD}|&{WORD}){CLOSE}{{0,3}}(?:\s*选项)?"
 )
 _SMALL_LETTER = re.compile(
-    rf"(?:(?i:{_OPTION_WORD}|\b(?:answer|ans|choice|答案)\W{{0,3}}\s*{_IS}(?:{_OPTION_WORD})?)|\A){OPEN}{{0,3}}\s?([a-z])"
+    rf"(?:(?i:{_OPTION_WORD}|\b(?:answer|ans|choice|答案)\W{{0,3}}\s*{_IS}(?:{_OPTION_WORD})?"
+    rf"|\b(?:it'?s|it\s+is|(?:go|going)\s+(?:with|for|w/)|pick|choose|say|guess|probably|probs|def(?:initely)?|prolly)\s+(?=[b-h]))|\A){OPEN}{{0,3}}\s?([a-z])"
     rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){CLOSE}{{0,3}}"
 )
 _LETTERS_IN_A_ROW = re.compile(rf"(?i:{_IS})(?-i:([A-H]{{2,6}}))(?!{WORD})")
@@ -95,6 +96,11 @@ _OF_TWO = re.compile(
 def mark_of(letter: str) -> str:
     """Return the mark of an option that is named by its letter alone."""
     return chr(_BARE + ord(letter) - 65)
+
+
+def mark_with_text(place: int) -> str:
+    """Return the mark of an option that is named by its text."""
+    return chr(_WITH_TEXT + place)
 
 
 def letter_of(mark: str) -> str:
@@ -199,30 +205,55 @@ def mark_texts(marked: str, options: tuple[str, ...]) -> str:
 
 # "both the man and the woman"
 _PAIR = re.compile(
-    rf"(?:\b(both|neither)|({WITH_TEXT}))\s+(?:the\s+)?({WITH_TEXT})\s+(?:and|nor|or)\s+(?:the\s+)?({WITH_TEXT})",
+    rf"(?:\b(both|neither)\s+|({WITH_TEXT})\s+)?(?:the\s+)?({MARK})\s+(?:and|nor|or|&)\s+(?:the\s+)?({MARK})"
+    r"(?=(\s+(?:\w+\s+)?both\b)?)",
     re.IGNORECASE,
 )
 _PAIR_OPTIONS = {
     f"{word}{of}": word for word in ("both", "neither") for of in ("", " of them", " of the two", " people")
 }
+_LETTER_PAIR = re.compile(r"(both|neither)? ?([a-h]) (?:and|nor|or|&) ([a-h])")
 
 
 def mark_pairs(marked: str, options: tuple[str, ...]) -> str:
     """Return a marked text with one mark for "both the man and the woman" where one option is "both of them".
 
-    So is "neither the man nor the woman"; the two must be all the other options.
+    So is "neither the man nor the woman"; the two must be those that the option names by letter, or all others.
     """
-    pairs = {word: place for place, text in enumerate(option_texts(options)) if (word := _PAIR_OPTIONS.get(text))}
-    places = set(pairs.values())
-    if not places or len(options) - len(places) != 2:
+    pairs = _pairs(options)
+    if not pairs:
         return marked
 
     def mark(match: re.Match[str]) -> str:
-        place = ord(letter_of(match[2])) - 65 if match[2] else pairs.get(match[1].lower(), -1)
-        named = {ord(letter_of(match[3])) - 65, ord(letter_of(match[4])) - 65}
-        return chr(_WITH_TEXT + place) if place in places and len(named - places) == 2 else match[0]
+        word = (match[1] or (match[5] and "both") or "").lower()
+        named = letters_in(match[3] + match[4])
+        place = pairs.get((word, named), -1)
+        if match[2]:
+            own = ord(letter_of(match[2])) - 65
+            place = own if (own, named) in {(at, two) for (_, two), at in pairs.items()} else -1
+        by_text = ord(match[3]) >= _WITH_TEXT and ord(match[4]) >= _WITH_TEXT
+        is_told = place >= 0 and (by_text or _LETTER_PAIR.fullmatch(option_texts(options)[place]))
+        return chr(_WITH_TEXT + place) if is_told else match[0]
 
     return _PAIR.sub(mark, marked)
+
+
+@functools.lru_cache(maxsize=1024)
+def _pairs(options: tuple[str, ...]) -> dict[tuple[str, str], int]:
+    """Return the places of the options that are two others, or neither of them, by that word and the letters."""
+    texts = option_texts(options)
+    words = {place: word for place, text in enumerate(texts) if (word := _PAIR_OPTIONS.get(text))}
+    found = {}
+    for place, text in enumerate(texts):
+        rest = "".join(chr(65 + i) for i in range(len(texts)) if i not in words)
+        if letters := _LETTER_PAIR.fullmatch(text):
+            rest = "".join(sorted((letters[2] + letters[3]).upper()))
+            found[(letters[1] or "both", rest)] = place
+            if letters[1] != "neither":
+                found[("", rest)] = place  # "the mother and the father" are both
+        elif place in words and len(rest) == 2:
+            found[(words[place], rest)] = place
+    return found
 
 
 def _mark_alone(text: str, texts: Sequence[OptionText]) -> str:

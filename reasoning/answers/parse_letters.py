@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import re
 
+from omnisense.reasoning.answers.conclusions import after_refusal, closing_letter, unopposed, weighed
 from omnisense.reasoning.answers.hesitation import (
     after_revision,
     ends_undecided,
@@ -19,7 +20,7 @@ from omnisense.reasoning.answers.hesitation import (
     revised_letter,
     settle,
 )
-from omnisense.reasoning.answers.inflected import drop_denied, only_option_worded
+from omnisense.reasoning.answers.inflected import mark_wordings, shares_words
 from omnisense.reasoning.answers.mentions import (
     LEADING_LIST,
     NOTHING,
@@ -43,16 +44,18 @@ from omnisense.reasoning.answers.option_marks import (
     option_texts,
 )
 from omnisense.reasoning.answers.parse_values import read_number
+from omnisense.reasoning.answers.parse_yes_no import read_yes_no
 from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, is_cut_off
 from omnisense.reasoning.answers.statements import (
     denied_letters,
+    disowned_letters,
     held_letters,
     is_conceded,
     is_denied,
     is_set_aside,
     stated,
 )
-from omnisense.reasoning.answers.verdicts import all_but, says_one_is_left, scores, verdicts
+from omnisense.reasoning.answers.verdicts import LIKELY, all_but, grades, says_one_is_left, scores
 
 _ONE_WITH_TEXT = re.compile(rf"[^\w\ue000-\ue119]*{WITH_TEXT}[^\w✗✘❌×\ue000-\ue119]*")
 _LEADING = re.compile(
@@ -60,36 +63,32 @@ _LEADING = re.compile(
     re.IGNORECASE,
 )
 _LEADING_NO = re.compile(rf"{MARK}\W{{1,5}}no\b\W{{0,5}}{MARK}", re.IGNORECASE)  # "A. No, B"
-_LAST_LINE = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})[^\w\n\ue000-\ue119]*$")
-_LAST_LINES = re.compile(
-    rf"(?:^|\n)[^\w\n\ue000-\ue119]*{MARK}[^\w\n\ue000-\ue119]*\n[^\w\n\ue000-\ue119]*{MARK}[^\w\n\ue000-\ue119]*$"
-)
-# "Best match: B" as the last line, "C." as the last sentence
-_LAST_LABEL = re.compile(rf"(?:^|\n)((?:[\w']+ ){{0,3}}[\w']+)\s*[:=–—-]\s*({MARK})[^\w\n\ue000-\ue119]*$")
-_LAST_SENTENCE = re.compile(rf"(?<=[\w\"')][.!?:;] )({MARK})[^\w\n\ue000-\ue119]*$")
 _ASKED_BACK = re.compile(rf"[^.!?\n\ue000-\ue119]{{0,30}}({MARK})\s?\?")
 # an item of a list: at the start of a line, after another one, or with a colon at the start of a sentence
 _LISTED = re.compile(
     rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})|(?<=[\ue000-\ue119])[\s,;.|/]{{1,4}}({WITH_TEXT})|(?<=[.!?;]\s)({MARK})\s?[:)]"
 )
-_RANKED = re.compile(rf"\bmost\s+to\s+(?:the\s+)?least\b[^.:\n]{{0,30}}:\s*({MARK})", re.IGNORECASE)
-_LEADING_TEXT = re.compile(rf"[^\w\n\ue000-\ue119]*({WITH_TEXT})[^\w\n\ue000-\ue119]{{0,3}}(?:\n|$|(?<=[.!]))")
-_CONCLUSION = re.compile(
-    r"(?:(?<=[.!?\n]\s)|(?<=\n)|\A)(?:overall|so|therefore|thus|hence|in\s+conclusion|in\s+summary|in\s+short|all\s+in\s+all|taken\s+together|to\s+conclude"
-    r"|putting\s+(?:it|this|these|everything)|(?:con)?sequently|on\s+balance|insgesamt|daher|also|en\s+conclusion|donc|en\s+resumen|por\s+(?:lo\s+)?tanto"
-    r"|in\s+sintesi|quindi|portanto|综上|总之|因此|所以)\b",
+# "from most to least likely: B, C, A", "B > C > A"
+_RANKED = re.compile(
+    rf"(?:\bmost\s+to\s+(?:the\s+)?least\b[^.:\n]{{0,30}}:|(?<![>≻\ue000-\ue119])\s*(?={MARK}(?:\s*[>≻]+\s*{MARK})+))\s*({MARK})",
     re.IGNORECASE,
 )
+_LEADING_TEXT = re.compile(rf"[^\w\n\ue000-\ue119]*({WITH_TEXT})[^\w\n\ue000-\ue119]{{0,3}}(?:\n|$|(?<=[.!]))")
 _ABSTAINS = re.compile(
     r"\b(?:not enough|cannot be|can't be|none of|undetermined|unknown|unclear|not mentioned|not sure|insufficient"
     r"|impossible to)\b"
 )
-_DESPITE = re.compile(r"\b(?:but|however|nevertheless|nonetheless|still|judging)\b", re.IGNORECASE)
 _INTERJECTED = re.compile(
     r"(?:hm+|uh|um|ok(?:ay)?|well|so|ans(?:wer)?|answer:)[\W_]{1,4}(?:option\W+)?([B-Hb-hA])\W*", re.IGNORECASE
 )
 _BARE_LETTER = re.compile(r"\W*([A-Za-z])\W*")
 _ANY_MARK = re.compile(MARK)
+# a letter that may be an option's, capitals in a row, or words that point to an option
+_MAY_NAME = re.compile(
+    r"(?<![A-Za-z0-9'])(?:[B-HJ-Zb-hj-z]|(?<=.)A|[AaI](?!\s[a-z]|'))(?![A-Za-z0-9'])|[A-Z]{2}"
+    r"|(?i:\b(?:option|alternative|choice|statement|label|item|list|(?:first|last|second|third|fourth|fifth|sixth|former|latter|all|both|neither"
+    r"|none|number|no\.)\b))"
+)
 _EXPLAINS = re.compile(r"\b(?:explanation|reason(?:ing|s)?|because|since|here's\s+why|why)\b|原因|解释", re.IGNORECASE)
 
 
@@ -104,9 +103,11 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading(bare_letter[1].upper(), "a bare letter")
     if exact := exact_option(text, options):
         return Reading(exact, "the option's text")
+    if text.isascii() and not _MAY_NAME.search(text) and not shares_words(text, options):
+        return Reading("", "it refuses to answer") if refuses(text) else _by_value(text, options)
     text = drop_speech(drop_instructions(text))
     marked = drop_copied_options(mark_options(text, options), options)
-    marked = single_spaced(settle(mark_ticked(marked, options)))
+    marked = mark_pairs(single_spaced(settle(mark_ticked(marked, options))), options)
     if _ONE_WITH_TEXT.fullmatch(marked):
         return Reading(letters_in(marked), "the option's letter and text")
     spelled = bare_letters(text)
@@ -116,18 +117,31 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading(spelled, "a bare letter")
     if (reading := _committed(marked, options, by_text=False)).how:
         return reading
-    view = mark_pairs(drop_copied_options(mark_texts(marked, options), options), options)
-    if view != marked and (reading := _committed(view, options, by_text=True)).how:
+    by_text = settle(mark_pairs(drop_copied_options(mark_texts(marked, options), options), options))
+    worded = settle(mark_pairs(mark_wordings(by_text, options), options))
+    for view in dict.fromkeys((by_text, worded)):
+        if view != marked and (reading := _committed(view, options, by_text=True)).how:
+            return reading
+    if (reading := weighed(worded)).how or (refuses(worded) and (reading := after_refusal(worded)).how):
         return reading
+    if (asked_back := _ASKED_BACK.match(marked)) and len(letters_in(worded)) == 1 and not refuses(marked):
+        return Reading(letter_of(asked_back[1]), "the only letter, as a question")
     mentioned = _only_mention(drop_questions(marked), options)
-    if mentioned.value and mentioned.value in denied_letters(view):
+    if mentioned.value and mentioned.value in disowned_letters(worded):
         return Reading("", "it denies the only option that it names")
-    if mentioned.how != NOTHING or refuses(marked):
-        return mentioned
+    if mentioned.how == NOTHING and not refuses(marked):
+        return _by_value(text, options)
+    return mentioned
+
+
+def _by_value(text: str, options: tuple[str, ...]) -> Reading:
+    """Read a reply that gives a number where the options are numbers, or says yes where one begins with it."""
     if counted := _counted(text, options):
         return Reading(counted, "the option's number")
-    worded = only_option_worded(text, options) or only_option_worded(drop_denied(text, options), options)
-    return Reading(worded, "the only option's words in another form") if worded else mentioned
+    opening = [text.split(" ", 1)[0] for text in option_texts(options)]
+    if opening.count("yes") == opening.count("no") == 1 and (said := read_yes_no(text).value):
+        return Reading(chr(65 + opening.index(said)), "the option's yes or no")
+    return Reading("", NOTHING)
 
 
 def _counted(text: str, options: tuple[str, ...]) -> str:
@@ -158,7 +172,7 @@ def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
     if by_text and (abstains := _abstaining(options) & held_letters(marked)):
         return Reading(abstains.pop(), "the option that says there is no answer")
     if by_text and refuses(marked):
-        return _after_refusal(marked)
+        return after_refusal(marked)
     if (statement := _stated_letter(marked, leading.value)).how:
         is_open = statement.value and marked != asked and ends_undecided(asked)
         return Reading("", "it cannot decide") if is_open else statement
@@ -166,21 +180,12 @@ def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
         return judged
     if leading.how:
         return leading
-    return _closing_letter(marked) if not by_text else _unopposed(marked)
+    return closing_letter(marked) if not by_text else unopposed(marked)
 
 
 def _abstaining(options: tuple[str, ...]) -> set[str]:
     """Return the letters of options such as "not enough information"."""
     return {chr(65 + i) for i, text in enumerate(option_texts(options)) if _ABSTAINS.search(text)}
-
-
-def _after_refusal(marked: str) -> Reading:
-    """Read a reply that names one option after "I can't be sure, but"; ``how`` is empty otherwise."""
-    despite = _DESPITE.split(marked)
-    if len(despite) == 1 or refuses(despite[-1]) or is_cut_off(marked):
-        return Reading("", "")
-    held = held_letters(despite[-1])
-    return Reading(held.pop(), "an answer despite a reservation") if len(held) == 1 else Reading("", "")
 
 
 def _leading_text(marked: str) -> Reading:
@@ -193,11 +198,13 @@ def _leading_text(marked: str) -> Reading:
 
 def _judged(marked: str, count: int) -> Reading:
     """Return the one option that verdicts, scores or the exclusion of the others leave; ``how`` is empty if none do."""
-    if judged := verdicts(marked):
-        right = [letter for letter, is_right in judged.items() if is_right]
-        if len(right) == 1:
-            return Reading(right[0], "a list of verdicts")
-        return Reading("", f"{len(right)} verdicts of right") if right or len(judged) == count else Reading("", "")
+    if graded := grades(marked):
+        best = [letter for letter, grade in graded.items() if grade == max(graded.values())]
+        if len(best) == 1 and (graded[best[0]] >= LIKELY or len(graded) == count):
+            return Reading(best[0], "a list of verdicts")
+        right = sum(grade >= LIKELY for grade in graded.values())
+        if right or len(graded) == count:
+            return Reading("", f"{right} verdicts of right")
     if scored := scores(marked, count):
         best = [letter for letter, value in scored.items() if value == max(scored.values())]
         return Reading(best[0], "the highest score") if len(best) == 1 else Reading("", "equal scores")
@@ -212,34 +219,6 @@ def _judged(marked: str, count: int) -> Reading:
     unnamed = sorted({chr(65 + i) for i in range(count)} - named)
     if len(unnamed) == 1 and count > 2 and says_one_is_left(marked):
         return Reading(unnamed[0], "all but one are ruled out")
-    return Reading("", "")
-
-
-def _closing_letter(marked: str) -> Reading:
-    """Return the letter on the last line, after a label or as the last sentence; ``how`` is empty where none is."""
-    if (several := _LAST_LINES.search(marked)) and len(letters_in(several[0])) > 1:
-        return Reading("", f"several letters where one is asked for ({letters_in(several[0])})")
-    if last := _LAST_LINE.search(marked):
-        return Reading(letter_of(last[1]), "a letter on the last line")
-    if (last := _LAST_LABEL.search(marked)) and not is_denied(marked, last.start(2), last.end(2)):
-        return Reading(letter_of(last[2]), "a letter on the last line")
-    if last := _LAST_SENTENCE.search(marked):
-        return Reading(letter_of(last[1]), "a letter as the last sentence")
-    return Reading("", "")
-
-
-def _unopposed(marked: str) -> Reading:
-    """Return the only option that a marked text names without setting it aside, or the one that it closes with."""
-    if is_cut_off(marked) or ends_undecided(marked):
-        return Reading("", "")
-    if last := _LAST_SENTENCE.search(marked):
-        return Reading(letter_of(last[1]), "an option as the last sentence")
-    held = held_letters(_CONCLUSION.split(marked)[-1]) if _CONCLUSION.search(marked) else set()
-    if len(held) == 1:
-        return Reading(held.pop(), "a conclusion")
-    held = held_letters(marked)
-    if len(held) == 1:
-        return Reading(held.pop(), "the only option that it does not set aside")
     return Reading("", "")
 
 
@@ -270,7 +249,7 @@ def _revised_letter(marked: str) -> Reading:
     revised = _stated_letter(tail, revised_letter(tail))
     if not revised.how and (letter := revised_letter(tail)):
         return Reading(letter, "a revision")
-    if not revised.how and (closing := _closing_letter(f"{tail}")).how:
+    if not revised.how and (closing := closing_letter(f"{tail}")).how:
         return closing
     if not revised.how and keeps_answer(tail):
         return revised
@@ -324,7 +303,5 @@ def _only_mention(marked: str, options: tuple[str, ...]) -> Reading:
         return Reading("", f"it names {letters} and the text of {texts}")
     if named := letters or texts:
         return Reading("", f"it names {' and '.join(named)}")
-    if asked_back := _ASKED_BACK.fullmatch(marked):
-        return Reading(letter_of(asked_back[1]), "the only letter, as a question")
     cores = contained_options(marked, option_cores(options))
     return Reading(cores, "the only option's words in it") if len(cores) == 1 else Reading("", NOTHING)

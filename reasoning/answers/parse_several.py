@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 
 from omnisense.reasoning.answers.hesitation import after_revision, keeps_answer, refuses, settle
+from omnisense.reasoning.answers.inflected import mark_wordings
 from omnisense.reasoning.answers.mentions import (
     LEADING_LIST,
     NOTHING,
     bare_letters,
-    contained_options,
     exact_option,
     mark_ticked,
     mentioned_letters,
@@ -26,11 +26,9 @@ from omnisense.reasoning.answers.option_marks import (
     mark_of,
     mark_options,
     mark_texts,
-    option_texts,
 )
-from omnisense.reasoning.answers.option_places import UNSPACED
 from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, is_cut_off
-from omnisense.reasoning.answers.statements import Stated, denied_letters, stated
+from omnisense.reasoning.answers.statements import Stated, denied_letters, is_denied, stated
 from omnisense.reasoning.answers.verdicts import all_but, says_others_hold, verdicts
 
 _THROUGH = re.compile(rf"({MARK}) ?(?:through|thru|–|-) ?({MARK})", re.IGNORECASE)
@@ -43,7 +41,6 @@ _REVISED_LIST = re.compile(
     rf"(?:\W|\b(?:no|so|make|that|it|it's|is|rather)\b){{0,8}}{MARK}(?:(?:[\s,&]|\band\b){{1,6}}{MARK})*\W*\Z",
     re.IGNORECASE,
 )
-_UNSPACED_TEXT = re.compile(f"[{UNSPACED}]")
 _ALL = re.compile(r"\W*all(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*", re.IGNORECASE)
 _SELECT_FROM = r"(?:select|choose|pick|mark)\b[^.:\n]{0,40}:\s*"  # the prompt's words before the options
 
@@ -60,8 +57,9 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
         return Reading("".join(chr(65 + i) for i in range(len(options))), "all of them")
     marked = drop_copied_options(mark_options(drop_speech(drop_instructions(text)), options), options, _SELECT_FROM)
     marked = single_spaced(settle(mark_ticked(_THROUGH.sub(_all_through, marked), options)))
-    by_text = mark_texts(marked, options)
-    for view in (marked, by_text):
+    by_text = settle(mark_texts(marked, options))
+    worded = settle(mark_wordings(by_text, options))
+    for view in dict.fromkeys((marked, by_text, worded)):
         tail = after_revision(view)
         if tail is not None and (revised := _committed_to_several(tail, len(options))).how:
             return revised
@@ -73,8 +71,7 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
             return Reading("", "it takes its answer back")
     if (listed := LEADING_LIST.match(marked)) and not _MAYBE.search(marked):
         return Reading(letters_in(listed[0]), "a list of letters")
-    is_unspaced = _UNSPACED_TEXT.search(text)  # no spaces mark off the words of options in it
-    return _all_mentions(drop_questions(by_text if is_unspaced else marked), options)
+    return _all_mentions(drop_questions(marked), drop_questions(worded))
 
 
 def _committed_to_several(asked: str, count: int) -> Reading:
@@ -108,14 +105,15 @@ def _joined(statements: list[Stated]) -> Reading:
     return Reading("".join(sorted({letter for s in statements for letter in s.letters})), "a statement")
 
 
-def _all_mentions(marked: str, options: tuple[str, ...]) -> Reading:
+def _all_mentions(marked: str, worded: str) -> Reading:
     if refuses(marked):
         return Reading("", "it refuses to answer")
-    if is_cut_off(marked) or _MAYBE.search(marked):
+    if is_cut_off(worded) or _MAYBE.search(worded):
         return Reading("", "it is cut off or leaves some open")
-    if _CHOICE_OF_TWO.search(marked):
+    if any(not is_denied(worded, m.start(), m.start() + 1) for m in _CHOICE_OF_TWO.finditer(worded)):
         return Reading("", "a choice between letters")
-    letters, texts = mentioned_letters(marked), contained_options(marked, option_texts(options))
-    if letters or texts:
-        return Reading(letters or texts, "the letters named" if letters else "options' texts in it")
+    if letters := mentioned_letters(marked):
+        return Reading(letters, "the letters named")
+    if letters := mentioned_letters(worded):
+        return Reading(letters, "options' texts in it")
     return Reading("", NOTHING)

@@ -39,7 +39,7 @@ _NUMBER = re.compile(
 _COUNTS_NOTHING = re.compile(
     r"\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
     r"|\bone\s+(?:of|can|could|by|another|would|might|more)\b"
-    r"|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
+    r"|\bthere(?:'s|\s+is)\s+one\s+(?:on|in|at|with|to|near|behind|beside|more)\b|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
     r"|\b\d{1,2}(?::\d{2}){1,2}\b"
     r"|\b(?:frames?|seasons?|episodes?|steps?|scenes?|lines?|figures?|questions?|parts?|year|page|chapter|shot|second|minute|item|cue|camera)\s+\d+"
     r"(?:\s*(?:-|–|to|and)\s*\d+)?\b"
@@ -61,7 +61,7 @@ _SO = re.compile(
     re.IGNORECASE,
 )
 _AT_THE_END = re.compile(r"^(?:\s+\w+){0,8}\s*[.!]?\s*$")
-_BREAKDOWN = re.compile(r"^(?:\s+\w+){0,3}\s*(?:[:(]|[–—-]\s)")
+_BREAKDOWN = re.compile(r"^(?:\s+\w+){0,6}\s*(?:[:(]|[–—-]\s)")
 # "I count nine people. Five of them sit"
 _PARTS_FOLLOW = re.compile(
     r"^[^.!?\n]{0,50}[.!]\s+(?:\w+\s+)?(?:of|among)\s+(?:them|these|those|whom)\b", re.IGNORECASE

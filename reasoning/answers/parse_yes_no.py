@@ -12,17 +12,17 @@ _CLAIM = r"(?:claim|statement|description|assertion|assumption|hypothesis|that|t
 _UNTRUE = r"(?:\b(?:not|never)|n't)\s+(?:\w+\s+)?(?:true|correct|right|the\s+case)\b|\b(?:untrue|incorrect)\b"
 _NOT_FALSE = r"(?:\bnot|n't)\s+(?:be\s+)?(?:false|untrue|incorrect|wrong)\b"
 _YES = (
-    r"\b(?:yes|yeah|yep|yea|ja|oui|sí|true)\b|是的?|没错|\A\W*(?:はい|네|예|sim|sì|да|evet|对|对的|correct,?)(?!\w)"
+    r"\b(?:yes|yeah|yep|yea|ja|oui|sí|true)\b|是的?|没错|\A有(?=[,。.!])|\A\W*(?:はい|네|예|sim|sì|да|evet|对|对的|correct,?)(?!\w)"
     r"|\A\W*that's\s+(?:right|correct)\b"
     r"|\A\W*(?:affirmative|sure|exactly|absolutely|definitely|certainly|indeed|correct|right|of\s+course|without\s+(?:a\s+)?doubt"
-    r"|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
+    r"|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:indeed\s+|clearly\s+)?(?:correct|right|accurate|affirmative|the\s+case)\b"
     r"|\b(?:claim|statement|description|assertion)\s+(?:holds|applies|stands)\b"
 )
 # "no" before a noun answers nothing: no doubt, no one, no way to tell
 _NO = (
     r"\bno\b(?!\s+(?!(?:from|because|since|as|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
-    rf"|{_UNTRUE}|\b(?:nope|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
+    rf"|{_UNTRUE}|\b(?:nope|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
     r"|\A\W*(?:negative|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
     r"|of\s+course\s+not|i\s+(?:don't\s+think\s+so|doubt\s+(?:it|that)|(?:would|think)\s+(?:say\s+)?not))(?=\W*\Z|[.,!;:–—])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:clearly\s+)?(?:wrong|negative|inaccurate)\b"
@@ -42,6 +42,12 @@ _UNSAID = re.compile(
 )
 # "I won't give a yes or a no"
 _YES_AND_NO = re.compile(r"\ba\s+(?:clear\s+|definite\s+)?yes\s+or\s+(?:a\s+)?no\b", re.IGNORECASE)
+# "at first glance it looks like a yes", "some would say no"
+_CONCEDED = re.compile(
+    r"\b(?:at\s+first|first\s+(?:glance|sight|thought|impression|instinct)|initially|while|although|though|(?:some|one|you|many|people|viewers?)\s+(?:might|may|could|would)"
+    r"|(?:might|could)\s+(?:seem|look|suggest|think)|tempt\w+|auf\s+den\s+ersten\s+blick|zunächst|au\s+début|a\s+primera\s+vista)\b[^.!?;,\n]{0,60}$|(?:乍看|一开始|最初)[^,。]{0,20}$",
+    re.IGNORECASE,
+)
 _NEAR = 40  # characters looked at on each side: copies of all of a long text would take quadratic time
 
 
@@ -65,6 +71,7 @@ def _read_told(text: str) -> Reading:
     if _MAY_SUPPOSE.search(text):
         words = [m for m in words if not _SUPPOSED.search(text[max(0, m.start() - 80) : m.start()])]
     words = [m for m in words if not _UNSAID.search(text[max(0, m.start() - _NEAR) : m.start()])]
+    words = [m for m in words if not _CONCEDED.search(text[max(0, m.start() - 100) : m.start()])]
     yes, no = [m for m in words if not m["no"]], [m for m in words if m["no"]]
     alone = {name for name, found in (("yes", yes), ("no", no)) for m in found if _stands_alone(text, m)}
     if not alone and refuses(text):
@@ -82,5 +89,9 @@ def _read_told(text: str) -> Reading:
 def _stands_alone(text: str, match: re.Match[str]) -> bool:
     before = text[max(0, match.start() - _NEAR) : match.start()].rstrip(" \"'(")
     after = text[match.end() : match.end() + _NEAR]
-    opens = not before or before[-1] in ".:;,!?。\n=" or before.lower().endswith((" is", "answer", " a"))
+    opens = (
+        not before
+        or before[-1] in ".:;,!?。\n="
+        or before.lower().endswith((" is", "answer", " a", "so", "thus", "hence", "therefore"))
+    )
     return opens and bool(re.match(r"[\"')]*\s*(?:[.,;:!。\n-]|$)", after))

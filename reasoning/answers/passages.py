@@ -77,8 +77,14 @@ def drop_questions(text: str) -> str:
 # "she says 'I am so happy'"
 _SPEECH = re.compile(
     r"\b((?:say|said|ask|answer|repl(?:y|ie)|shout|yell|whisper|sing|read|tell|told|call|caption|lyric|text|think|thought|add|murmur|exclaim|dit|sagt|dice)\w{0,4}"
-    r"(?:\s+(?:\w+\s+){0,2}|\W{1,3}))(?:\"[^\"\n]{1,200}\"|'[^'\n]{1,200}'(?!\w)|«[^«»\n]{1,200}»)",
+    r"(?:\s+(?:\w+\s+){0,2}|\W{1,3}))(?:\"[^\"\n]{1,200}\"|'(?:[^'\n]|(?<=\w)'(?=\w)){1,200}'(?!\w)|«[^«»\n]{1,200}»)",
     re.IGNORECASE,
+)
+
+
+# '"I am so happy", she says'
+_SPOKEN = re.compile(
+    r"(?:\"[^\"\n]{1,200}\"|«[^«»\n]{1,200}»)(?=,?\s(?:\w+\s+){1,3}(?:say|said|ask|answer|repl(?:y|ie)|shout|yell|whisper|sing|scream|cr(?:y|ie)|mutter|exclaim|murmur)\w{0,4}\b)"
 )
 
 
@@ -86,7 +92,7 @@ def drop_speech(text: str) -> str:
     """Return a text without quotations of what somebody in the clip says; as it is if nothing else is left."""
     if not any(quote in text for quote in "\"'«"):
         return text
-    return _if_any([_SPEECH.sub(_keep_verb, text)], text)
+    return _if_any([_SPOKEN.sub(" ", _SPEECH.sub(_keep_verb, text))], text)
 
 
 def _keep_verb(match: re.Match[str]) -> str:

@@ -33,7 +33,7 @@ _ANSWER = (
 )
 _OPTION = r"(?:choice|option|selection|opción)s?\b|选项"  # a colon after it may only open the list of them
 _RIGHT = (
-    r"(?:correct|right|true|answers?|best|likely|suitable|appropriate|accurate|fitting|better|richtig|korrekt|correct[ao]s?|"
+    r"(?:correct|right|true|answers?|best|strongest|closest|likely|suitable|appropriate|accurate|fitting|better|richtig|korrekt|correct[ao]s?|"
     r"bonne|juste)\b|正确|对|最"
 )
 _LABEL = (
@@ -59,12 +59,12 @@ _RIGHT_ONE_IS = re.compile(
 )
 # "I choose B", "it's B", "the tone suggests B", "so B"
 _CHOOSES = re.compile(
-    rf"(?:\b(?:choose|chose|pick|select|go\s+with|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
-    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|leaves|leaving|suggests?"
+    rf"(?:\b(?:choose|chose|pick|select|go\s+with|i(?:'d|'ll|\s+would)\s+go|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
+    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|leav(?:es|ing)(?:\s+(?:us|me|only|just|with)){0,3}|suggests?"
     rf"|indicates?|wähle|nehme|bleib(?:t|en)|es\s+ist(?=\s+(?:\w+\s+){{0,3}}{MARK}\s*(?:[.!]|$))|je\s+réponds|elijo|direi|scelgo|escolho|kies"
     rf"|escojo|choisis)\s+:?|应?故?选择?:?\s*){_HEDGE}{_LIST}"
     rf"|\b(?:so|therefore|thus|hence|rather|most\s+(?:likely|probably)|probably|sondern|eher|mais|sino|因此|所以|而是)\s*[,:]?\s*"
-    rf"(?:(?:选项?|la|le)\s*)?{_LIST}(?=\s*(?:[.,;!:。]|$))|(?:=>|⇒)\s*{_LIST}",
+    rf"(?:(?:选项?|la|le)\s*)?{_LIST}(?=\s*(?:[.,;!:。]|$))|(?<![\ue000-\ue119])\s(?:=>|⇒|→|->)\s*{_LIST}",
     re.IGNORECASE,
 )
 # "B is the best answer", "B fits best"
@@ -88,17 +88,18 @@ _CONCEDES = re.compile(
     re.IGNORECASE,
 )
 _SUPPOSES = re.compile(
-    r"\b(?:whether|if|unless|either|were|could|may|might|falls|wenn|ob|entweder)\b|可能|要么|如果", re.IGNORECASE
+    r"\b(?:whether|if|unless|either|between(?=\s+[\"']?[\ue000-\ue119])|were|could|may|might|falls|wenn|ob|entweder)\b|可能|要么|如果",
+    re.IGNORECASE,
 )
 _NOT = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|doubt|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than"
     r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
     r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
-    r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
+    r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$)|no(?=(?:\s+\w+)?\s*[\"'(]*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
     re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
-    rf"^(?:(?:[\s,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+)\b)?"
+    rf"^(?:(?:[\x20,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+)\b)?"
     r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|can't|isn't|aren't|n't|not\b|all\s+\w+\s+(?:wrong|incorrect)"
     r"|(?:the\s+)?(?:wrong|incorrect|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated"
     r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|hardly|nowhere|falsch|nicht|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
@@ -242,6 +243,17 @@ def held_letters(marked: str) -> set[str]:
     return held
 
 
+def disowned_letters(marked: str) -> set[str]:
+    """Return the letters that a marked text names only to deny them, or as what others may say."""
+    disowned: set[str] = set()
+    named: set[str] = set()
+    for run in _RUN.finditer(marked):
+        start, end = run.span()
+        is_own = not (is_denied(marked, start, end) or _ARGUABLY.search(_since_turn(marked, start)))
+        (named if is_own else disowned).update(letters_in(run[0]))
+    return disowned - named
+
+
 def is_set_aside(marked: str, start: int, end: int) -> bool:
     """Whether a clause names an option to deny, concede or suppose it."""
     if is_denied(marked, start, end) or is_conceded(marked, start, end):
@@ -275,7 +287,10 @@ def _since_turn(marked: str, at: int) -> str:
 
 
 _WOULD = re.compile(r"(?:\bwould|'d)\b")
-_IF_NEXT = re.compile(r"\s*,?\s*(?:only\s+)?if\s+(?:he|she|it|they|the\w*|his|her)\b", re.IGNORECASE)
+_IF_NEXT = re.compile(
+    r"\s*(?:would\s[^.!?,\n\ue000-\ue119]{0,60})?,?\s*(?:only\s+)?if\s+(?:he|she|it|they|the\w*|his|her)\b",
+    re.IGNORECASE,
+)
 _IF = re.compile(r"\b(?:if|unless|had)\b(?!\s+i\s+(?:had|have|must)|\s+(?:forced|pressed))", re.IGNORECASE)
 
 
@@ -285,7 +300,9 @@ def is_conditional(marked: str, start: int, end: int) -> bool:
     So does one that supposes it after them: "it would be A if he smiled".
     """
     sentence = re.split(r"[.!?\n]", marked[max(0, start - _WINDOW) : start])[-1]
-    if _IF_NEXT.match(marked[end : end + 20]) and _WOULD.search(sentence + marked[start:end]):
+    if (supposed := _IF_NEXT.match(marked[end : end + 90])) and _WOULD.search(
+        sentence + marked[start:end] + supposed[0]
+    ):
         return True
     supposed = _IF.search(sentence)
     return bool(supposed and _WOULD.search(sentence[supposed.end() :] + marked[start : end + 20]))

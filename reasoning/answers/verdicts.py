@@ -18,20 +18,37 @@ _RIGHT = (
     r"(?:correct|right\b|true|yes\b|present|supported|applies|fits|matches|confirmed|selected|richtig|ja\b|oui\b|vrai|sí\b|verdadero"
     r"|正确|对|符合|是|[✓✔✅☑])"
 )
-_OPEN = r"(?:possibl[ey]|maybe|perhaps|plausible|partly|partially|unclear|unsure|uncertain|cannot\s+tell)"
+_OPEN = (
+    r"(?:possibl[ey]|maybe|perhaps|plausible|partly|partial(?:ly)?|unclear|unsure|uncertain|cannot\s+tell"
+    r"|medium|moderate|mittel|中)"
+)
+_LOW = r"(?:(?:very\s+)?(?:low|weak|poor|unlikely|minimal)|less\s+likely|not\s+(?:very\s+)?likely|niedrig|gering|低)"
+_HIGH = (
+    r"(?:(?:very\s+|most\s+|highly\s+)?(?:high|strong|likely|probable)|(?:best|strongest|good)\s+(?:match|fit)|hoch|高)"
+)
+NO, LOW, OPEN, LIKELY, YES = range(5)
+_GRADES = (("no", NO), ("low", LOW), ("open", OPEN), ("high", LIKELY), ("yes", YES))
+_GRADE = rf"(?:(?P<low>{_LOW})|(?P<no>{_WRONG})|(?P<high>{_HIGH})|(?P<yes>{_RIGHT})|(?P<open>{_OPEN}))(?!\w)"
 _BETWEEN = r"(?:[\s.,):=>|–—?-]|\b(?:is|are|ist|est|es|option)\b|是){0,8}"
 # "A - correct, B - incorrect"
 _VERDICT = re.compile(rf"({MARK}){_BETWEEN}(?:({_WRONG})|({_RIGHT}))(?!\w*\s+(?:answer|choice|option))", re.IGNORECASE)
 # "✅ A, ❌ B"
 _TICK_BEFORE = re.compile(rf"(?:([✗✘❌×✕])|[✓✔✅☑])\s*({MARK})")
 _ITEM = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119✗✘❌×✕✓✔✅☑]*(?:\d{{1,2}}[.)]\s*)?({MARK})")
-_ITEM_SAYS = re.compile(rf"[^\w✗✘❌×✕✓✔✅☑]{{0,8}}(?:({_WRONG})|({_RIGHT})|({_OPEN}))", re.IGNORECASE)
+_ITEM_SAYS = re.compile(rf"[^\w✗✘❌×✕✓✔✅☑]{{0,8}}{_GRADE}", re.IGNORECASE)
+# "| C. angry | shouts | high |", "angry – he shouts → likely"
+_ITEM_CLOSES = re.compile(rf"(?:[|→=:(–—-]|->)\s*{_GRADE}(?:\s+(?:match|fit|likelihood))?[\s|).]*\Z", re.IGNORECASE)
 _ITEM_ENDS = re.compile(
     r"(?:(leave\s+(?:it|this|that)\s+out|drop|discard|reject|rule\s+(?:it|this)?\s*out)|(keep|include))\b[^.!?\n]{0,20}[.!]?\s*\Z",
     re.IGNORECASE,
 )
 _NO_WORDS = re.compile(r"[\s|–—-]*")
 _SCORE = re.compile(rf"({MARK})[\s:=(|–—\"')]{{0,6}}(\d{{1,3}}(?:\.\d+)?)(?![\w:]|\.\d)\s*(?:%|percent)?")
+# "80% C, 20% B", "70% sure that it's C"
+_SCORE_BEFORE = re.compile(
+    rf"(\d{{1,3}}(?:\.\d+)?)\s?(?:%|percent)\s*(?:\b(?:sure|certain|confident|confidence|likely|likelihood|probability|chance|for|of|in|on|that|it's|it|is|the)\b\s*){{0,5}}:?\s*({MARK})",
+    re.IGNORECASE,
+)
 _LEFT = (
     r"(?:leav(?:es|ing)\s+(?:only|just|us\s+with)|(?:only|just)\s+one\b|the\s+only\s+(?:one|option|possibility)|remain(?:s|ing)\b|by\s+elimination"
     r"|by\s+exclusion|haven't\s+(?:excluded|ruled)|(?:is|what's|what\s+is)\s+left|übrig|queda|reste|只剩)"
@@ -56,46 +73,57 @@ _IS_WRONG = re.compile(
 
 def verdicts(marked: str) -> dict[str, bool | None]:
     """Return the options that a list of verdicts judges, and how (None: undecided); empty when it is no such list."""
-    judged: dict[str, bool | None] = {}
+    return {letter: None if grade == OPEN else grade > OPEN for letter, grade in grades(marked).items()}
+
+
+def grades(marked: str) -> dict[str, int]:
+    """Return the options that a list of verdicts judges, from NO to YES; empty when it is no such list."""
+    judged: dict[str, int] = {}
     first = re.search(rf"[✗✘❌×✕✓✔✅☑]|{MARK}", marked)
     if first and not re.match(MARK, first[0]):
-        found = [(letters_in(match[2]), not match[1]) for match in _TICK_BEFORE.finditer(marked)]
+        found = [(letters_in(match[2]), NO if match[1] else YES) for match in _TICK_BEFORE.finditer(marked)]
     else:
-        found = [(letters_in(match[1]), bool(match[3])) for match in _VERDICT.finditer(marked)]
-    for letter, is_right in found:
-        if judged.setdefault(letter, is_right) != is_right:
+        found = [(letters_in(match[1]), YES if match[3] else NO) for match in _VERDICT.finditer(marked)]
+    for letter, grade in found:
+        if judged.setdefault(letter, grade) != grade:
             return {}
-    return judged if len(judged) > 1 and set(judged) == set(letters_in(marked)) else _item_verdicts(marked)
+    return judged if len(judged) > 1 and set(judged) == set(letters_in(marked)) else _item_grades(marked)
 
 
-def _item_verdicts(marked: str) -> dict[str, bool | None]:
-    """Return the verdicts of a list with one option in each line or paragraph."""
+def _item_grades(marked: str) -> dict[str, int]:
+    """Return the grades of a list with one option in each line or paragraph."""
     items = list(_ITEM.finditer(marked))
     if len(items) < 2:
         return {}
     ends = [*(item.start() for item in items[1:]), len(marked)]
-    judged: dict[str, bool | None] = {}
+    judged: dict[str, int] = {}
     for item, end in zip(items, ends, strict=True):
         letter, says = letter_of(item[1]), marked[item.end() : end]
-        own = says.partition("\n")[0].strip()
-        if head := _ITEM_SAYS.match(own):
-            verdict = False if head[1] else True if head[2] else None
-        elif tail := _ITEM_ENDS.search(own[-80:]):
-            verdict = not tail[1]
-        elif _NO_WORDS.fullmatch(own):
-            verdict = False
-        else:
+        grade = _item_grade(says.partition("\n")[0].strip())
+        if grade is None or judged.setdefault(letter, grade) != grade:
             return {}
-        if judged.setdefault(letter, verdict) != verdict:
-            return {}
-    return judged if len(judged) > 1 and any(verdict is not False for verdict in judged.values()) else {}
+    return judged if len(judged) > 1 and any(grade > LOW for grade in judged.values()) else {}
+
+
+def _item_grade(says: str) -> int | None:
+    if found := _ITEM_SAYS.match(says) or _ITEM_CLOSES.search(says[-80:]):
+        return next(grade for name, grade in _GRADES if found[name])
+    if tail := _ITEM_ENDS.search(says[-80:]):
+        return NO if tail[1] else YES
+    return NO if _NO_WORDS.fullmatch(says) else None
 
 
 def scores(marked: str, count: int) -> dict[str, float]:
-    """Return the score that a reply gives each of ``count`` options; empty when it does not score each of them once."""
-    found = _SCORE.findall(marked)
+    """Return the score that a reply gives each of ``count`` options; empty when it does not score each of them once.
+
+    Percentages of all that it names are enough.
+    """
+    found = [(match[1], match[2]) for match in _SCORE.finditer(marked)]
+    if len(found) < len(letters_in(marked)):
+        found = [(match[2], match[1]) for match in _SCORE_BEFORE.finditer(marked)]
     scored = {letter_of(mark): float(number) for mark, number in found}
-    return scored if count > 1 and len(found) == len(scored) == count else {}
+    is_whole = len(scored) == count or ("%" in marked and set(scored) == set(letters_in(marked)))
+    return scored if is_whole and len(found) == len(scored) > 1 else {}
 
 
 def all_but(marked: str, count: int) -> tuple[str, str] | None:

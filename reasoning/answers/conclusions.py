@@ -1,0 +1,99 @@
+"""What a reply closes with: its last line or sentence, its conclusion, or the one option that it has not set aside.
+
+All patterns are for texts with marks in place of the options (:mod:`omnisense.reasoning.answers.option_marks`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from omnisense.reasoning.answers.hesitation import ends_undecided, refuses
+from omnisense.reasoning.answers.normalize import Reading
+from omnisense.reasoning.answers.option_marks import MARK, letter_of, letters_in
+from omnisense.reasoning.answers.passages import is_cut_off
+from omnisense.reasoning.answers.statements import held_letters, is_denied
+
+_LAST_LINE = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})[^\w\n\ue000-\ue119]*$")
+_LAST_LINES = re.compile(
+    rf"(?:^|\n)[^\w\n\ue000-\ue119]*{MARK}[^\w\n\ue000-\ue119]*\n[^\w\n\ue000-\ue119]*{MARK}[^\w\n\ue000-\ue119]*$"
+)
+# "Best match: B" as the last line, "C." as the last sentence
+_LAST_LABEL = re.compile(rf"(?:^|\n)((?:[\w']+ ){{0,3}}[\w']+)\s*[:=–—-]\s*({MARK})[^\w\n\ue000-\ue119]*$")
+_LAST_SENTENCE = re.compile(rf"(?<=[\w\"')][.!?:;] )(?<!\n\d[.:] )({MARK})[^\w\n\ue000-\ue119]*$")
+_CLAUSE_END = re.compile(
+    r"[,;:–—]|\b(?:but|while|whereas|although|though|yet|aber|mais|pero|mas|ma)\b|但", re.IGNORECASE
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？;；])(?=\s|[^\x00-\x7f])|\n")
+_CONCLUSION = re.compile(
+    r"(?:(?<=[.!?\n]\s)|(?<=\n)|\A)(?:overall|so|therefore|thus|hence|in\s+conclusion|in\s+summary|in\s+short|all\s+in\s+all|taken\s+together|to\s+conclude"
+    r"|putting\s+(?:it|this|these|everything)|(?:con)?sequently|on\s+balance|insgesamt|daher|also|en\s+conclusion|donc|en\s+resumen|por\s+(?:lo\s+)?tanto"
+    r"|in\s+sintesi|quindi|portanto|综上|总之|因此|所以)\b",
+    re.IGNORECASE,
+)
+# "the trembling tips it toward B", "it is closer to B": weighs the options and decides
+_DECIDES = re.compile(
+    r"\b(?:so|therefore|thus|hence|overall|ultimately|finally|consequently|in\s+(?:conclusion|summary|short|the\s+end)|on\s+balance|all\s+in\s+all"
+    r"|taken\s+together|altogether|(?:which|that|this)\s+(?:makes|leaves|means|points|tells|suggests)|tells?\s+me|better|best|closest|closer|strongest|stronger|rather|tips?|tipped"
+    r"|lean(?:s|ing|ed)?|toward|towards|settle\w*|convince\w*|decid\w+|decisive|wins?|outweighs?|definitely|has\s+to\s+be|must\s+be"
+    r"|(?:more|most)\s+\w+|comes?\s+first|makes\s+(?:more|the\s+most)\s+sense|leaves|leaving|final"
+    r"|daher|deshalb|somit|eher|insgesamt|letztlich|damit|am\s+(?:ehesten|besten|meisten|wahrscheinlichsten)|bleibt|donc|plutôt|davantage|finalement|mieux"
+    r"|por\s+(?:lo\s+)?tanto|así\s+que|más\s+bien|en\s+definitiva|finalmente|mejor|más\s+probable|portanto|logo|mais\s+provável|melhor|quindi|dunque|piuttosto|meglio)\b"
+    r"|更|最|所以|因此|综上|总之|应该|倾向|还是|したがって|よって|最も|と思|でしょう|より",
+    re.IGNORECASE,
+)
+
+
+def closing_letter(marked: str) -> Reading:
+    """Return the letter on the last line, after a label or as the last sentence; ``how`` is empty where none is."""
+    if (several := _LAST_LINES.search(marked)) and len(letters_in(several[0])) > 1:
+        return Reading("", f"several letters where one is asked for ({letters_in(several[0])})")
+    if last := _LAST_LINE.search(marked):
+        return Reading(letter_of(last[1]), "a letter on the last line")
+    if (last := _LAST_LABEL.search(marked)) and not is_denied(marked, last.start(2), last.end(2)):
+        return Reading(letter_of(last[2]), "a letter on the last line")
+    if last := _LAST_SENTENCE.search(marked):
+        return Reading(letter_of(last[1]), "a letter as the last sentence")
+    return Reading("", "")
+
+
+def unopposed(marked: str) -> Reading:
+    """Return the only option that a marked text names without setting it aside, or the one that it closes with."""
+    if is_cut_off(marked) or ends_undecided(marked):
+        return Reading("", "")
+    if last := _LAST_SENTENCE.search(marked):
+        return Reading(letter_of(last[1]), "an option as the last sentence")
+    held = held_letters(_CONCLUSION.split(marked)[-1]) if _CONCLUSION.search(marked) else set()
+    if len(held) == 1:
+        return Reading(held.pop(), "a conclusion")
+    held = held_letters(marked)
+    if len(held) == 1:
+        return Reading(held.pop(), "the only option that it does not set aside")
+    return Reading("", "")
+
+
+def weighed(marked: str) -> Reading:
+    """Return the one option that the last sentence to hold any decides for; ``how`` is empty where none does."""
+    if is_cut_off(marked) or ends_undecided(marked) or refuses(marked):
+        return Reading("", "")
+    for sentence in reversed(_SENTENCE_END.split(marked)):
+        if not (held := held_letters(sentence)):
+            continue
+        if len(held) > 1:
+            clauses = _CLAUSE_END.split(sentence)
+            held = set().union(*(held_letters(clause) for clause in clauses if _DECIDES.search(clause)))
+        if len(held) == 1 and _DECIDES.search(sentence):
+            return Reading(held.pop(), "what it decides for in the end")
+        break
+    return Reading("", "")
+
+
+def after_refusal(marked: str) -> Reading:
+    """Read a reply that names one option after "I can't be sure, but"; ``how`` is empty otherwise."""
+    despite = _DESPITE.split(marked)
+    if len(despite) == 1 or refuses(despite[-1]) or is_cut_off(marked):
+        return Reading("", "")
+    held = held_letters(despite[-1])
+    return Reading(held.pop(), "an answer despite a reservation") if len(held) == 1 else Reading("", "")
+
+
+_DESPITE = re.compile(r"\b(?:but|however|nevertheless|nonetheless|still|judging)\b", re.IGNORECASE)

@@ -1,0 +1,102 @@
+"""Words for the same feeling or manner, in the languages that replies are written in.
+
+A paragraph is one meaning. Words that are near another one's meaning as well ("upset", "tense", "moved") are left out:
+a reply that says no more leaves open which option it means.
+"""
+
+from __future__ import annotations
+
+_FAMILIES = """
+happy happiness happily joy joyful joyous joyfully glad cheerful cheerfully cheer delighted delight fröhlich glücklich
+freude freudig froh heureux heureuse joie joyeux joyeuse contente feliz felices alegre alegría alegria contento
+contenta felicidad felicidade felice gioia allegra allegro
+
+sad sadness sadly sorrow sorrowful grief grieving grieves mournful heartbroken traurig traurigkeit
+trauer triste tristes tristesse tristeza tristezza
+
+angry anger angrily furious fury mad rage raging enraged irate wütend wut zorn zornig verärgert colère furieux
+furieuse fâché fâchée enfadado enfadada enojado enojada enojo furioso furiosa furia ira raiva zangado zangada rabbia
+arrabbiato arrabbiata
+
+fearful fear fears fearfully afraid scared frightened terrified terror ängstlich angst furcht verängstigt peur effrayé
+effrayée apeuré apeurée miedo asustado asustada medo assustado assustada temor paura spaventato spaventata
+
+surprised surprise surprising astonished astonishment amazed überrascht überraschung surpris surprise sorprendido
+sorprendida sorpresa surpreso surpresa sorpreso
+
+disgusted disgust disgusting revolted repulsed angeekelt ekel dégoût dégoûté dégoûtée asco disgusto nojo
+
+nervous nervousness nervously anxious anxiety anxiously nervös nervosität nerveux nerveuse nervosité nervioso nerviosa
+nervosismo ansioso ansiosa ansiedad ansiedade
+
+bored boredom uninterested gelangweilt langeweile ennui ennuyé ennuyée aburrido aburrida aburrimiento entediado
+entediada annoiato annoiata
+
+sleepy drowsy drowsiness sleepiness
+
+embarrassed embarrassment embarrassedly verlegen verlegenheit gêné gênée embarras avergonzado avergonzada vergüenza
+
+amused amusement amusé amusée amusiert amüsiert
+
+sarcastic sarcasm sarcastically sarkastisch sarkasmus sarcastique sarcasme sarcástico sarcástica sarcasmo
+
+ironic irony ironically ironisch ironie ironique irónico ironía ironia
+
+confused confusion confusedly bewildered verwirrt verwirrung confus confuse confundido confundida confusión confusão
+
+lonely loneliness einsam einsamkeit soledad
+
+jealous jealousy eifersüchtig eifersucht jaloux jalouse jalousie celoso celosa celos
+
+proud pride proudly stolz fier fière fierté orgulloso orgullosa orgullo orgulhoso orgulhosa orgulho
+
+relieved relief erleichtert erleichterung soulagé soulagée soulagement aliviado aliviada alivio alívio
+
+guilty guilt
+
+grateful gratitude thankful gratefully thankfulness
+
+excited excitement excitedly aufgeregt
+
+disappointed disappointment enttäuscht enttäuschung déçu déçue déception decepcionado decepcionada decepción decepção
+
+apologise apologize apology apologises apologizes apologising apologizing apologetic
+
+weep weeps weeping cry cries crying sob sobs sobbing
+
+laugh laughs laughing laughter
+"""
+# of languages that write no spaces; none is a part of an unrelated word
+_UNSPACED_FAMILIES = """
+happy 高兴 开心 快乐 喜悦 嬉しい 嬉し 喜び 기쁨 기쁘 행복
+
+sad 悲伤 难过 伤心 悲しい 悲し 슬픔 슬프
+
+angry 愤怒 生气 恼火 怒って 怒り 분노 화가
+
+fearful 恐惧 害怕 恐怖 怖い 恐れ 두려
+
+surprised 惊讶 吃惊 驚い 驚き 놀라 놀란
+
+disgusted 厌恶 反感 嫌悪 혐오
+
+nervous 紧张 焦虑 緊張 긴장
+
+bored 无聊 厌倦 退屈 지루
+
+sarcastic 讽刺 挖苦 皮肉 비꼬
+"""
+
+
+def _by_word(families: str) -> dict[str, str]:
+    """Return the first word of its paragraph for every word that stands in one paragraph only."""
+    found: dict[str, str] = {}
+    for paragraph in families.strip().split("\n\n"):
+        name, *others = paragraph.split()
+        for word in (name, *others):
+            found[word] = name if found.get(word, name) == name else ""
+    return {word: name for word, name in found.items() if name}
+
+
+FAMILY_OF = _by_word(_FAMILIES)
+UNSPACED_FAMILY_OF = _by_word(_UNSPACED_FAMILIES)
