@@ -38,6 +38,25 @@ def find_suite(data: Path) -> Suite:
     return next(fitting, get_suite(DEFAULT_SUITE))
 
 
+def refuse_other_suite(suite: Suite, data: Path) -> None:
+    """Refuse a file or folder that holds the questions of another suite.
+
+    Raises:
+        InputError: it does.
+    """
+    if suite.is_question_file(data):
+        return
+    other = next((name for name in SUITES if _is_data_of(get_suite(name), data)), suite.name)
+    if other != suite.name:
+        raise InputError(f"it holds the questions of {other}", f"Use {other} in place of {suite.name}.", data)
+
+
+def _is_data_of(suite: Suite, path: Path) -> bool:
+    """Return whether a path is, or a folder holds, a question file of a suite, by its name and contents."""
+    is_named = path.name in suite.files if path.is_file() else any((path / file).exists() for file in suite.files)
+    return is_named and suite.is_question_file(path)
+
+
 def find_data(root: Path) -> dict[str, Path]:
     """Return the data folders of suites in a folder, or in folders up to two levels below it.
 
@@ -48,7 +67,7 @@ def find_data(root: Path) -> dict[str, Path]:
     for folder in (root, *(p for pattern in ("*", "*/*") for p in sorted(root.glob(pattern)) if p.is_dir())):
         for name in SUITES:
             suite = get_suite(name)
-            if any((folder / file).exists() for file in suite.files) and suite.is_question_file(folder):
+            if _is_data_of(suite, folder):
                 found.setdefault(name, folder)
                 break
     return {name: found[name] for name in SUITES if name in found}

@@ -155,6 +155,32 @@ class _WithoutVadNotice(io.TextIOBase):
         self._stream.flush()
 
 
+@contextlib.contextmanager
+def ray_without_network() -> Iterator[None]:
+    """Let ``ray.init`` start a cluster that opens no connection beyond this machine.
+
+    Ray 2.60 asks by which interface a public name server would be reached, except with the variable below, which is
+    there for other systems. Its API server, which it starts without the dashboard too, asks the metadata services of
+    cloud providers where it runs, whether or not usage is reported (``ray/_common/usage/usage_lib.py``); nothing here
+    needs that server.
+    """
+    from ray._private import ray_constants, services
+
+    name = (
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # read in this process when Ray was imported, in its others when they start
+    )
+    before = os.environ.get(name), ray_constants.ENABLE_RAY_CLUSTER, services.start_api_server
+    os.environ[name], ray_constants.ENABLE_RAY_CLUSTER = "0", False
+    services.start_api_server = lambda *_, **__: (None, None)
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before[0] is not None:
+            os.environ[name] = before[0]
+        ray_constants.ENABLE_RAY_CLUSTER, services.start_api_server = before[1:]
+
+
 def refuse_model_code(folder: Path) -> None:
     """Refuse a model's folder with code that transformers would run.
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from omnisense.agent.cli.evaluation_options import check_published_wording, evaluation_options, run_settings
+from omnisense.agent.cli.evaluation_options import evaluation_options
+from omnisense.agent.cli.evaluation_settings import check_published_wording, run_settings
 from omnisense.agent.cli.options import print_json, print_text
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ eval_group = SuiteGroup(
 
 def _evaluate(suite: Suite, validate: bool, as_json: bool, given: Mapping[str, Any]) -> None:
     from omnisense.benchmarks.harness.suite import ModelUnderTest
+    from omnisense.benchmarks.suites import refuse_other_suite
 
+    refuse_other_suite(suite, given["data"].expanduser())
     settings = None if validate else run_settings(given, suite)
     named = settings is not None and not given["as_agent"]
     model = ModelUnderTest(given["policy"] if named else None, given["max_pixels"] or suite.max_pixels)

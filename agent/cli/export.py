@@ -24,7 +24,9 @@ def _lmms_eval_command(suite: Suite) -> click.Command:
         from omnisense.benchmarks.harness.prompting import PromptSettings
         from omnisense.benchmarks.harness.prompting import text_only as without_media
         from omnisense.benchmarks.harness.suite import ModelUnderTest
+        from omnisense.benchmarks.suites import refuse_other_suite
 
+        refuse_other_suite(suite, given["data"].expanduser())
         dataset = suite.load(model=ModelUnderTest(), **given)
         prompting = PromptSettings(audio=audio, separate_audio=audio, think=think)
         asked = without_media(prompting) if text_only else prompting

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.problem_rows import NEEDS, read_row
-from omnisense.benchmarks.harness.question_files import RowError, resolve_media
+from omnisense.benchmarks.harness.question_files import resolve_media
 from omnisense.benchmarks.harness.question_rows import (
     Faults,
     Row,
+    asked_text,
     build_dataset,
     content_id,
     find_file,
@@ -54,7 +55,7 @@ def load(data: str | Path, model: ModelUnderTest | None = None) -> Dataset:
 
 def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
     video, text = str(row["video_id"]), str(row["Question"]).strip()
-    question = faults.attempt(lambda: _question(text, row["Choice"]), Question(text, "one"))
+    question = faults.attempt(lambda: _question(row), Question(text, "one"))
     gold = "" if faults else faults.attempt(lambda: gold_of(row["Answer"], question), "")
     named = f"{video}/{video}_video.mp4"
     media = faults.attempt_media(lambda: resolve_media(named, folder, (), ("Videos", "videos")), None)
@@ -75,7 +76,5 @@ def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
     )
 
 
-def _question(text: str, choices: object) -> Question:
-    if not text:
-        raise RowError("no question", "the question is empty")
-    return Question(text, "one", lettered_options(choices))
+def _question(row: Row) -> Question:
+    return Question(asked_text(row["Question"]), "one", lettered_options(row["Choice"]))

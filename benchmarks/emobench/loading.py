@@ -9,8 +9,16 @@ from typing import Any
 from omnisense.benchmarks.emobench.official_score import first_match
 from omnisense.benchmarks.emobench.sets import EMOTIONS, GROUPS, INTENTS, SETS, EmotionSet, joint_options, set_of
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
-from omnisense.benchmarks.harness.question_files import RowError, resolve_media
-from omnisense.benchmarks.harness.question_rows import Faults, Row, build_dataset, content_id, gold_of, list_rows
+from omnisense.benchmarks.harness.question_files import resolve_media
+from omnisense.benchmarks.harness.question_rows import (
+    Faults,
+    Row,
+    asked_text,
+    build_dataset,
+    content_id,
+    gold_of,
+    list_rows,
+)
 from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.benchmarks.harness.text_metrics import check_installed
 from omnisense.errors import InputError
@@ -92,8 +100,7 @@ def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
 
 
 def _question(text: str, emotion_set: EmotionSet, labels: Sequence[str]) -> Question:
-    if not text:
-        raise RowError("no question", "the question is empty")
+    text = asked_text(text)
     if emotion_set.kind == "joint":
         return Question(text, "joint", joint_options(), form="stated")
     return Question(text, emotion_set.kind, tuple(labels), form="stated")

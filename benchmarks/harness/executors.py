@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from omnisense.benchmarks.harness.dispatch import MAX_IN_FLIGHT, Batch, Event, Executor, Worker, WorkerFactory
+from omnisense.compat import ray_without_network
 from omnisense.errors import InputError, ModelError
 from omnisense.logging import add_log_file, configure_logging
 
@@ -224,9 +225,15 @@ def connect_to_ray(address: str) -> Any:
         import ray
     except ImportError as error:
         raise ModelError("ray is not installed", "Run `pip install 'omnisense[ray]'`.") from error
-    where = None if address == "local" else address
+    is_local = address == "local"
     try:
-        ray.init(address=where, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+        with ray_without_network() if is_local else contextlib.nullcontext():
+            ray.init(
+                address=None if is_local else address,
+                log_to_driver=False,
+                logging_level="ERROR",
+                include_dashboard=False,
+            )
     except ConnectionError as error:
         raise ModelError(
             f"no Ray cluster can be reached at '{address}'", "Check the address with `ray status`, and the ports."

@@ -26,7 +26,14 @@ import numpy as np
 
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.question_files import RowError, resolve_media
-from omnisense.benchmarks.harness.question_rows import Faults, Row, content_id, gold_of, lettered_options
+from omnisense.benchmarks.harness.question_rows import (
+    Faults,
+    Row,
+    asked_text,
+    content_id,
+    gold_of,
+    lettered_options,
+)
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
 from omnisense.reasoning.answers.question import Kind, Question
@@ -86,9 +93,7 @@ def _question(row: Row) -> Question:
     kind = KINDS.get(str(row["problem_type"]))
     if kind is None:
         raise RowError("unknown pattern", f"the problem type {row['problem_type']!r} is unknown")
-    text = str(row["problem"]).strip()
-    if not text:
-        raise RowError("no question", "the problem is empty")
+    text = asked_text(row["problem"])
     if kind in ("one", "several"):
         return Question(text, kind, lettered_options(row.get("options")))
     return Question(text, kind)

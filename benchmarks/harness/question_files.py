@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +19,7 @@ PATTERNS = {
     "Question and answer (Arabic numerals)": "number",
     "Judgment question (Yes or No)": "yes_no",
 }
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SHOWN = 300  # characters of a path, in descriptions of faults
 OPEN = "Open reply"  # ours, for training: HumanSense has no such pattern
 
@@ -30,6 +32,21 @@ class RowError(Exception):
         self.kind = kind
 
 
+def load_json(text: str) -> Any:
+    """Return the value of a JSON text; halves of surrogate pairs, which UTF-8 cannot hold, become U+FFFD.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if "\\ud" not in text.lower():
+        return value
+    return json.loads(_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
+
+
 def read_rows(file: Path) -> list[dict[str, Any]]:
     """The rows of a question or result file.
 
@@ -37,7 +54,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
         InputError: unreadable, not JSON, or not a list of rows with ``questions``.
     """
     try:
-        rows = json.loads(file.read_text("utf-8"))
+        rows = load_json(file.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"it cannot be read as JSON ({error})", "Download or export it again.", file) from error
     if not isinstance(rows, list) or not rows:
@@ -77,6 +94,8 @@ def resolve_media(named: str, folder: Path, below: Sequence[str] = (), under: Se
             places = [folder, *(folder / name for name in (*below, *under))]
             if not any(found.resolve().is_relative_to(place.resolve()) for place in places):
                 raise RowError("path refused", f"{named!r} is a link that leaves the data folder")
+            if not os.path.getsize(found):
+                raise RowError("bad media", f"{named[:_SHOWN]} is an empty file")
             return str(found)
     raise RowError("missing media", f"there is no {named[:_SHOWN]} in the data folder")
 

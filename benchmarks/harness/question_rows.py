@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omnisense.benchmarks.harness.dataset import Dataset, Problem, Sample
-from omnisense.benchmarks.harness.question_files import RowError, unique_id
+from omnisense.benchmarks.harness.question_files import RowError, load_json, unique_id
 from omnisense.benchmarks.harness.scorer import canonical
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question, strip_letter
@@ -125,7 +125,7 @@ def read_json(file: Path) -> Any:
         InputError: it cannot be read, or is not JSON.
     """
     try:
-        return json.loads(file.read_text("utf-8"))
+        return load_json(file.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"it cannot be read as JSON ({error})", "Download it again.", file) from error
 
@@ -158,8 +158,8 @@ def list_rows(file: Path, needs: Iterable[str]) -> list[tuple[str, Row]]:
 
 def _json_lines(file: Path) -> list[tuple[int, Any]]:
     try:
-        lines = file.read_text("utf-8").split("\n")
-        return [(n, json.loads(line)) for n, line in enumerate(lines, 1) if line.strip()]
+        lines = file.read_text("utf-8-sig").split("\n")
+        return [(n, load_json(line)) for n, line in enumerate(lines, 1) if line.strip()]
     except (OSError, ValueError) as error:
         raise InputError(f"it cannot be read as JSON lines ({error})", "Download it again.", file) from error
 
@@ -185,15 +185,26 @@ def content_id(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
+def option_texts(options: Any) -> list[str]:
+    """Return the options of a row as texts; numbers are written out.
+
+    Raises:
+        RowError: they are not a list of two to 26 texts or numbers.
+    """
+    if not isinstance(options, list) or not 2 <= len(options) <= _MOST_OPTIONS:
+        raise RowError("impossible answer", "there are no options to choose from")
+    if not all(isinstance(option, str | int | float) for option in options):
+        raise RowError("impossible answer", "an option is no text")
+    return [str(option) for option in options]
+
+
 def lettered_options(options: Any) -> tuple[str, ...]:
     """Return options with their letters, A first; those without get theirs.
 
     Raises:
         RowError: they are not a list of two to 26 texts, or one has another letter than its place says.
     """
-    if not isinstance(options, list) or not 2 <= len(options) <= _MOST_OPTIONS:
-        raise RowError("impossible answer", "there are no options to choose from")
-    texts = [str(option).strip() for option in options]
+    texts = [text.strip() for text in option_texts(options)]
     named = [strip_letter(text) != text and text.lstrip("([")[:1] == chr(65 + i) for i, text in enumerate(texts)]
     others = any(strip_letter(text) != text and not is_named for text, is_named in zip(texts, named, strict=True))
     if not (any(named) and others):
@@ -203,14 +214,28 @@ def lettered_options(options: Any) -> tuple[str, ...]:
     raise RowError("impossible answer", f"the options are not lettered from A on ({heads})")
 
 
+def asked_text(value: Any) -> str:
+    """Return the stripped text of a question.
+
+    Raises:
+        RowError: it is empty, or no text.
+    """
+    if not isinstance(value, str | None):
+        raise RowError("no question", "the question is no text")
+    if not (text := (value or "").strip()):
+        raise RowError("no question", "the question is empty")
+    return text
+
+
 def gold_of(answer: Any, question: Question) -> str:
     """Return the right answer in canonical form.
 
     Raises:
         RowError: it cannot be an answer to the question.
     """
-    gold = canonical(str(answer), question)
+    gold = canonical(str(answer), question) if isinstance(answer, str | int | float) else ""
     if not gold:
-        among = question.letters or ", ".join(question.candidates()) or "numbers"
+        candidates = () if question.kind == "number" else question.candidates()  # more are right than are guessed among
+        among = question.letters or ", ".join(candidates) or "numbers"
         raise RowError("impossible answer", f"the right answer {answer!r} is not among {among}")
     return gold

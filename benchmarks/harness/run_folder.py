@@ -60,7 +60,8 @@ class RunFolder:
                 if outcome.contact_sheet:
                     (self.path / "frames").mkdir(exist_ok=True)
                     (self.path / "frames" / f"{outcome.record.id}.jpg").write_bytes(outcome.contact_sheet)
-            data = "".join(outcome.record.to_line() for outcome in outcomes).encode()
+            lines = "".join(outcome.record.to_line() for outcome in outcomes)
+            data = lines.encode("utf-8", "replace")  # a service may have cut a reply in the middle of a surrogate pair
             while data:
                 data = data[self._out.write(data) :]
             os.fsync(self._out.fileno())

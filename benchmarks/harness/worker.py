@@ -93,7 +93,8 @@ class Worker:
         for sample in batch:
             if problem := sample.why_not(self._shows_media):
                 fault = InputError(problem, "Fix the data.")
-                outcomes[sample.id] = Outcome(error_record(sample, fault, "bad question"))
+                kind: ErrorKind = "bad question" if sample.problem else "bad media"
+                outcomes[sample.id] = Outcome(error_record(sample, fault, kind))
                 continue
             try:
                 prepared.append(self.system.prepare(sample))

@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.dataset import Dataset, Problem, Sample
-from omnisense.benchmarks.harness.question_files import RowError, letter_options, resolve_media, unique_id
+from omnisense.benchmarks.harness.question_files import (
+    RowError,
+    letter_options,
+    load_json,
+    resolve_media,
+    unique_id,
+)
 from omnisense.errors import InputError, MediaError
 from omnisense.perception.media.clip import open_clip
 from omnisense.reasoning.answers import boxes
@@ -86,12 +92,12 @@ def read_rows(file: Path) -> Iterator[tuple[str, Row]]:
         InputError: unreadable, not JSON, or a row is no object.
     """
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")
         if text.lstrip()[:1] == "[":
-            found = [(f"{file.name} row {n}", row) for n, row in enumerate(json.loads(text))]
+            found = [(f"{file.name} row {n}", row) for n, row in enumerate(load_json(text))]
         else:
-            lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-            found = [(f"{file.name} line {n}", json.loads(line)) for n, line in lines]
+            lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+            found = [(f"{file.name} line {n}", load_json(line)) for n, line in lines]
     except (OSError, ValueError) as error:
         raise InputError(f"it cannot be read as JSON ({error})", "Give a JSON list or JSON lines.", file) from error
     if not found:

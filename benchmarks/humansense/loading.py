@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.dataset import Dataset, Modality, Problem, Sample
-from omnisense.benchmarks.harness.question_files import OPEN, PATTERNS, RowError, read_rows, resolve_media, unique_id
-from omnisense.benchmarks.harness.scorer import canonical
+from omnisense.benchmarks.harness.question_files import OPEN, PATTERNS, RowError, read_rows, resolve_media
+from omnisense.benchmarks.harness.question_rows import Faults, Row, asked_text, build_dataset, gold_of, option_texts
 from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.benchmarks.humansense.tasks import TASKS, task_of
-from omnisense.benchmarks.humansense.windows import Windows
+from omnisense.benchmarks.humansense.windows import Windows, stated_length_s
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Kind, Question, strip_letter
 
 QUESTION_FILES = ("HumanSense_VQA.json", "HumanSense_AQA.json")
 TRAINING_FILES = ("merged_video_wo_audio.json", "merged_audio.json", "merged_video_w_audio.json")
 _AUDIO_SUFFIXES = {".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".wma"}
+_SOUND_FILES = (QUESTION_FILES[1], TRAINING_FILES[1])
 _KINDS = {**PATTERNS, OPEN: "open"}
 _SCORED_BY = ("task_type", "question_pattern", "answer", "options")
 
@@ -51,38 +50,23 @@ def load(data: str | Path, model: ModelUnderTest | None = None, ignore_windows: 
     root = Path(data).expanduser()
     files = _question_files(root)
     folder = root if root.is_dir() else root.parent
-    samples: list[Sample] = []
-    problems: list[Problem] = []
-    seen: dict[str, str] = {}
-    digest = hashlib.sha256(b"whole clips" if ignore_windows else b"")
     windows = Windows(ignore_windows)
-    for file in files:
-        digest.update(file.read_bytes())
-        for place, row in _rows(file):
-            sound = file.name in (QUESTION_FILES[1], TRAINING_FILES[1])
-            sample, found = _read_row(row, place, folder, sound, windows)
-            problems += found
-            if sample.id in seen:  # kept, as the authors count it too
-                problems.append(Problem(place, "duplicate", f"the same question as {seen[sample.id]}"))
-                sample = replace(sample, id=unique_id(sample.id, seen))
-            seen[sample.id] = place
-            samples.append(sample)
-    for media in sorted({i.media for i in samples if i.media}):
-        size = os.path.getsize(media) if os.path.isfile(media) else -1
-        digest.update(f"{os.path.relpath(media, folder)}:{size}\n".encode())
-    strange = Counter(sample.task for sample in samples if not sample.level)
-    problems += [Problem(task, "other task", f"its {n} questions keep that name") for task, n in strange.items()]
-    names = tuple(str(file) for file in files)
-    counts = Counter(sample.task for sample in samples)
-    is_official = counts == Counter({task.code: task.questions for task in TASKS})
-    return Dataset(
-        str(root),
-        tuple(samples),
-        tuple(problems),
-        digest.hexdigest(),
-        names,
+    rows = [(f"{file.name} row {number}", row) for file in files for number, row in enumerate(read_rows(file))]
+    dataset = build_dataset(
         "humansense",
-        is_official=is_official,
+        root,
+        files,
+        rows,
+        lambda row, place, faults: _read_row(row, place, faults, folder, windows),
+        settings="whole clips" if ignore_windows else "",
+    )
+    counts = Counter(sample.task for sample in dataset.samples)
+    strange = Counter(sample.task for sample in dataset.samples if not sample.level)
+    named = [Problem(task, "other task", f"its {n} questions keep that name") for task, n in strange.items()]
+    return replace(
+        dataset,
+        problems=(*dataset.problems, *named),
+        is_official=counts == Counter({task.code: task.questions for task in TASKS}),
         notes=windows.notes(),
     )
 
@@ -102,39 +86,18 @@ def _question_files(root: Path) -> list[Path]:
     )
 
 
-def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, row in enumerate(read_rows(file)):
-        yield f"{file.name} row {number}", row
-
-
-def _read_row(
-    row: dict[str, Any], place: str, folder: Path, sound: bool, windows: Windows
-) -> tuple[Sample, list[Problem]]:
+def _read_row(row: Row, place: str, faults: Faults, folder: Path, windows: Windows) -> Sample:
     asked = row["questions"]
     task = task_of(str(asked.get("task_type", "")))
-    blocking: list[RowError] = []
-
-    def attempt(read: Any, otherwise: Any) -> Any:
-        try:
-            return read()
-        except RowError as fault:
-            blocking.append(fault)
-            return otherwise
-
-    named = str(row.get("video_path") or row.get("audio_path") or "")
-    question = attempt(lambda: _question(asked), Question(str(asked.get("question", "")), "one"))
-    gold = "" if blocking else attempt(lambda: _gold(asked, question), "")
-    of_media: list[RowError] = []
-    media = _Media(None, "audio" if sound else "video")
-    window = None
-    try:
-        media = _media(named, folder, sound)
-        window = windows.of(row, media.path)
-    except RowError as fault:
-        of_media.append(fault)
-    problems = [Problem(place, fault.kind, str(fault)) for fault in (*blocking, *of_media)]
+    named, is_sound = str(row.get("video_path") or row.get("audio_path") or ""), place.startswith(_SOUND_FILES)
+    question = faults.attempt(lambda: _question(asked), Question(str(asked.get("question", "")), "one"))
+    gold = "" if faults else faults.attempt(lambda: _gold(asked, question), "")
+    media = faults.attempt_media(
+        lambda: _media(named, folder, is_sound), _Media(None, "audio" if is_sound else "video")
+    )
+    window = None if faults.of_media else faults.attempt_media(lambda: windows.of(row, media.path), None)
     start_s, end_s = window or (None, None)
-    sample = Sample(
+    return Sample(
         id=_sample_id(row, named),
         task=task.code,
         level=task.level,
@@ -144,18 +107,14 @@ def _read_row(
         media=media.path,
         start_s=start_s,
         end_s=end_s,
-        length_s=end_s - start_s if start_s is not None and end_s is not None else _length(asked),
+        length_s=end_s - start_s if start_s is not None and end_s is not None else stated_length_s(asked),
         transcript=str(asked.get("asr_en") or ""),
         percepts=str(asked.get("percepts") or ""),
         uses_audio=task.uses_audio or media.modality == "audio",
         group=str(asked.get("group") or named or asked.get("asr_en") or asked.get("percepts") or ""),
         trace=str(asked.get("think") or ""),
-        problem="; ".join(str(fault) for fault in blocking),
-        media_problem="; ".join(str(fault) for fault in of_media),
-        source=place,
         row={key: asked[key] for key in _SCORED_BY if key in asked},
     )
-    return sample, problems
 
 
 def _sample_id(row: dict[str, Any], named: str) -> str:
@@ -172,14 +131,10 @@ def _question(asked: dict[str, Any]) -> Question:
     kind: Kind | None = _KINDS.get(str(asked.get("question_pattern")))  # type: ignore[assignment]
     if kind is None:
         raise RowError("unknown pattern", f"the question pattern {asked.get('question_pattern')!r} is unknown")
-    text, options = str(asked.get("question") or "").strip(), asked.get("options") or []
-    if not text:
-        raise RowError("no question", "the question is empty")
+    text = asked_text(asked.get("question"))
     if kind in ("number", "yes_no", "open"):
         return Question(text, kind)
-    if not isinstance(options, list) or not 2 <= len(options) <= 26:
-        raise RowError("impossible answer", "there are no options to choose from")
-    return Question(text, kind, _with_letters([str(option) for option in options]))
+    return Question(text, kind, _with_letters(option_texts(asked.get("options"))))
 
 
 def _with_letters(options: list[str]) -> tuple[str, ...]:
@@ -197,11 +152,7 @@ def _with_letters(options: list[str]) -> tuple[str, ...]:
 def _gold(asked: dict[str, Any], question: Question) -> str:
     if question.kind == "open":
         return ""
-    gold = canonical(str(asked.get("answer", "")), question)
-    if not gold:
-        among = "whole numbers" if question.kind == "number" else question.letters or "yes and no"
-        raise RowError("impossible answer", f"the right answer {asked.get('answer')!r} is not among {among}")
-    return gold
+    return gold_of(asked.get("answer", ""), question)
 
 
 def _media(named: str, folder: Path, sound: bool) -> _Media:
@@ -209,10 +160,3 @@ def _media(named: str, folder: Path, sound: bool) -> _Media:
         return _Media(None, "text")
     modality: Modality = "audio" if sound or PurePosixPath(named).suffix.lower() in _AUDIO_SUFFIXES else "video"
     return _Media(resolve_media(named, folder, ("videos", "audios")), modality)
-
-
-def _length(asked: dict[str, Any]) -> float:
-    try:
-        return float(asked["full_frame_number"]) / float(asked["fps"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return 0.0

@@ -11,6 +11,7 @@ The released files do not say, and the authors' loop ignores ``time``. What deci
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ class Windows:
             self._decisions["ignored"] += 1
             return None
         window = parse_window(row.get("time"))
-        decision = self._decide(window, media, _stated_length_s(row.get("questions") or {}))
+        decision = self._decide(window, media, stated_length_s(row.get("questions") or {}))
         self._decisions[decision] += 1
         return window if decision == "shown" else None
 
@@ -117,8 +118,10 @@ def _same(a: float, b: float) -> bool:
     return abs(a - b) <= max(_SAME_S, _SAME_SHARE * b)
 
 
-def _stated_length_s(asked: Mapping[str, Any]) -> float:
+def stated_length_s(asked: Mapping[str, Any]) -> float:
+    """Return the length (s) of a file as its row states it; 0 where it states none."""
     try:
-        return float(asked["full_frame_number"]) / float(asked["fps"])
+        length_s = float(asked["full_frame_number"]) / float(asked["fps"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return 0.0
+    return length_s if math.isfinite(length_s) and length_s > 0 else 0.0

@@ -9,7 +9,15 @@ from typing import Any, Literal
 
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.question_files import RowError, letter_options, resolve_media
-from omnisense.benchmarks.harness.question_rows import Faults, Row, build_dataset, content_id, find_file, list_rows
+from omnisense.benchmarks.harness.question_rows import (
+    Faults,
+    Row,
+    asked_text,
+    build_dataset,
+    content_id,
+    find_file,
+    list_rows,
+)
 from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.reasoning.answers.question import Question, strip_letter
 
@@ -49,7 +57,7 @@ def load(
 
 def _read_row(row: Row, faults: Faults, folder: Path, image: Given, sound: Given) -> Sample:
     text, named = str(row["question"]).strip(), str(row.get("image_path") or "")
-    parsed = faults.attempt(lambda: _question(text, row), (Question(text, "yes_no"), ""))
+    parsed = faults.attempt(lambda: _question(row), (Question(text, "yes_no"), ""))
     sample = Sample(
         id=content_id(row.get("index"), text, row["options"], named),
         task=str(row.get("task type") or "all"),
@@ -93,11 +101,9 @@ def _with_media(sample: Sample, row: Row, faults: Faults, folder: Path, image: G
     return replace(sample, percepts="\n".join(described))
 
 
-def _question(text: str, row: Row) -> tuple[Question, str]:
-    if not text:
-        raise RowError("no question", "the question is empty")
+def _question(row: Row) -> tuple[Question, str]:
     options = _options(row["options"])
-    question = Question(text, "one", letter_options(options))
+    question = Question(asked_text(row["question"]), "one", letter_options(options))
     right = [i for i, option in enumerate(options) if option == _plain(row["answer"])]
     if not right:
         raise RowError("impossible answer", f"the right answer {str(row['answer'])[:80]!r} is none of the options")

@@ -12,6 +12,7 @@ from omnisense.benchmarks.harness.question_files import RowError, resolve_media
 from omnisense.benchmarks.harness.question_rows import (
     Faults,
     Row,
+    asked_text,
     build_dataset,
     content_id,
     find_file,
@@ -82,7 +83,7 @@ def _problem_row(row: Row, faults: Faults, file: Path) -> Sample:
 
 def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
     video, text = str(row["video"]), str(row["question"]).strip()
-    question = faults.attempt(lambda: _question(text, row["candidates"]), Question(text, "one"))
+    question = faults.attempt(lambda: _question(row), Question(text, "one"))
     gold = "" if faults else faults.attempt(lambda: gold_of(row["answer"], question), "")
     media = faults.attempt_media(lambda: resolve_media(f"videos/{video}.mp4", folder, ("videos",)), None)
     return Sample(
@@ -102,9 +103,13 @@ def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
             "duration": (str(row.get("duration") or "unknown"),),
             "domain": (str(row.get("domain") or "unknown"),),
             "sub-category": (str(row.get("sub_category") or "unknown"),),
-            "audio class": tuple(map(str, row.get("audio_class") or ("unknown",))),
+            "audio class": _texts(row.get("audio_class")) or ("unknown",),
         },
     )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),) if value else ()
 
 
 def _subtitles(video: str, folder: Path) -> str | None:
@@ -115,7 +120,5 @@ def _subtitles(video: str, folder: Path) -> str | None:
         return None
 
 
-def _question(text: str, candidates: object) -> Question:
-    if not text:
-        raise RowError("no question", "the question is empty")
-    return Question(text, "one", lettered_options(candidates))
+def _question(row: Row) -> Question:
+    return Question(asked_text(row["question"]), "one", lettered_options(row["candidates"]))

@@ -10,7 +10,7 @@ import pytest
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
 
 GUARDED = r"""
-import ctypes, json, os, pathlib, sys
+import ctypes, fcntl, json, os, pathlib, socket, struct, sys
 
 attempts = []
 
@@ -28,6 +28,10 @@ sys.addaudithook(audit)
 # In a network namespace of its own, what native code sends has no route, and the kernel counts that.
 NEWUSER, NEWNET = 0x10000000, 0x40000000
 isolated = hasattr(ctypes.CDLL(None), "unshare") and ctypes.CDLL(None).unshare(NEWUSER | NEWNET) == 0
+if isolated:  # only the loopback interface is there; it has to be switched on
+    SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP))
 
 def unroutable():
     lines = [l.split() for l in pathlib.Path("/proc/self/net/snmp").read_text().splitlines() if l.startswith("Ip:")]
@@ -149,6 +153,18 @@ def test_offline_speech_uses_no_network(tmp_path):
     said = ["respond", "--text", "I lost my keys.", "--policy", "scripted", "--speak", tmp_path / "a.wav", "--no-store"]
     run_guarded([said], tmp_path)
     assert (tmp_path / "a.wav").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_an_offline_evaluation_over_ray_uses_no_network(tmp_path):
+    """Ray's own processes share the network namespace, so that what they send is counted too."""
+    pytest.importorskip("ray")
+    from omnisense.benchmarks.trust.runs import write_questions
+
+    data, run = write_questions(tmp_path / "data"), tmp_path / "run"
+    command = ["eval", "humansense", "--data", data, "--baseline", "random", "--limit", "4", "--output", run]
+    run_guarded([[*command, "--ray", "local", "--workers", "2"]], tmp_path)
+    assert len((run / "records.jsonl").read_text().splitlines()) == 4
 
 
 @pytest.mark.parametrize("tracker", ["tensorboard", "wandb"])
