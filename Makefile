@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := build/tools/bin
 MATRIX ?= 3.11 3.12 3.13
-# For pytest, such as PARALLEL='-n 2 --dist loadfile': two processes, with models of their own each.
-PARALLEL ?=
+# For pytest: two processes, with models of their own each (about 5 GB). PARALLEL= runs the tests in one.
+PARALLEL ?= -n 2 --dist loadfile
 FAST := not (models or networks or shared or slow or subprocess)
 
 .PHONY: help install models demo test test-fast test-all test-matrix lint docs speed dist release clean
@@ -48,8 +48,9 @@ test: models
 test-fast: $(INSTALLED)
 	$(BIN)/python -m pytest -m "$(FAST)"
 
+# In one process: slow tests take all cores and much memory by themselves.
 test-all: models
-	$(BIN)/python -m pytest --runslow $(PARALLEL)
+	$(BIN)/python -m pytest --runslow
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

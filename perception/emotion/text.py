@@ -172,13 +172,17 @@ class SentenceEmbedder:
         return layers, inputs["attention_mask"][..., None].bool()
 
 
-@functools.lru_cache(maxsize=2)
 def load_embedder(folder: Path) -> SentenceEmbedder:
-    """Return the embedder of a folder, loaded once for emotion and search.
+    """Return the embedder of a folder, loaded once for emotion and search, by whichever path it is named.
 
     Raises:
         ModelError: the folder contains no such model.
     """
+    return _load_embedder(folder.resolve())
+
+
+@functools.lru_cache(maxsize=2)
+def _load_embedder(folder: Path) -> SentenceEmbedder:
     return SentenceEmbedder(folder)
 
 
