@@ -11,8 +11,10 @@ class Persona:
 
     Attributes:
         name: how it calls itself when asked.
-        tone: in a few words, for a policy that writes; replies that the loop composes keep the tone of its sentences.
-        max_sentences: of an ordinary reply. A question that asks for more may get more.
+        tone: in a few words, for a policy that writes. Replies that the loop composes are warm, neutral (nothing
+            effusive), formal (nothing casual either, and no short forms) or playful (a light sentence where nothing is
+            wrong), as the words name it; other words are noted in the trace.
+        max_sentences: of an ordinary reply. A question that asks for more may get more from a policy that writes.
         language: an ISO 639-1 code to always answer in; empty for the person's own language.
         boundaries: sentences that say what it does not do.
 

@@ -18,6 +18,7 @@ from omnisense.reasoning.loop.guided.clips import (
 )
 from omnisense.reasoning.loop.guided.parts import Composed, Situation, limit
 from omnisense.reasoning.loop.guided.phrases import Picker
+from omnisense.reasoning.loop.guided.tone import in_register
 
 _ASIDE = frozenset({"thanks", "goodbye", "agent", "memory", "complaint"})  # they are not about the clip beside them
 
@@ -29,7 +30,7 @@ def compose_reply(situation: Situation, picker: Picker) -> Composed:
         situation: what it is made from.
         picker: chooses among sentences.
     """
-    composed = _compose(situation, picker)
+    composed = in_register(_compose(situation, picker), situation, situation.register, picker)
     return replace(composed, text=limit(composed.text, situation.persona.max_sentences))
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from omnisense.reasoning.loop.appraisal import Emotion
 from omnisense.reasoning.loop.guided.phrases import Picker, phrases
 from omnisense.reasoning.loop.guided.reading import Reading
 from omnisense.reasoning.loop.guided.scenes import Scene
 from omnisense.reasoning.persona import Persona
+
+Register = Literal["warm", "neutral", "formal", "playful"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Situation:
         recalled: what the person said earlier that they ask about.
         name: by which the person called themself in the conversation; empty where they did not.
         persona: of the agent.
+        register: its tone, as composed replies know it.
         note: for the trace.
     """
 
@@ -35,6 +39,7 @@ class Situation:
     recalled: str
     name: str
     persona: Persona
+    register: Register = "warm"
     note: str = ""
 
 

@@ -89,10 +89,11 @@ class Picker:
     Args:
         key: what the choice depends on.
         used: earlier replies.
+        avoid: what marks sentences that are picked only where there are no others.
     """
 
-    def __init__(self, key: str, used: Sequence[str]) -> None:
-        self._key, self._used = key, " ".join(used)
+    def __init__(self, key: str, used: Sequence[str], avoid: re.Pattern[str] | None = None) -> None:
+        self._key, self._used, self._avoid = key, " ".join(used), avoid
 
     def pick(self, options: Sequence[str], choice: str, /, **filled: str) -> str:
         """Return one of the options.
@@ -102,6 +103,8 @@ class Picker:
             choice: its name; different choices of one reply are independent.
             filled: the words to fill in.
         """
+        if self._avoid is not None:
+            options = [option for option in options if not self._avoid.search(option)] or options
         start = zlib.crc32(f"{self._key}|{choice}".encode()) % len(options)
         ordered = [*options[start:], *options[:start]]
         texts = [option.format(**filled) for option in ordered]

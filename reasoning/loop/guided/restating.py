@@ -27,6 +27,14 @@ _FEELINGS = {
         "terrified scared afraid sad anxious nervous worried lonely guilty angry exhausted ashamed heartbroken"
     ).split(),
 }
+# "You're so angry" can be a reproach, and the check of harmful replies takes it for one; "you feel so angry" cannot.
+_STATE = re.compile(
+    r"^i(?:'m| am)(?= (?:(?:so|very|really|too|quite|still|a bit|a little) )*"
+    rf"(?:{'|'.join([*_FEELINGS['positive'], *_FEELINGS['negative']])}"
+    r"|upset|mad|furious|frustrated|tired|stressed|overwhelmed|hurt|depressed|disappointed|jealous|embarrassed|confused)\b"
+    r"(?! (?:i|so|not)\b))",
+    re.IGNORECASE,
+)
 _OWN = re.compile(
     rf"\bi(?:'m| am| feel| was) (?:(?:so|very|really|a|an|little|bit|also|both|just) )*"
     rf"(?P<name>{'|'.join([*_FEELINGS['positive'], *_FEELINGS['negative']])})\b",
@@ -45,7 +53,8 @@ def restate(clause: str) -> str:
     clause = clause.strip(" ,.!").replace("\u2019", "'")
     if not _SUBJECT.match(clause) or not _fits(clause):
         return ""
-    return to_second_person(re.sub(r"^(i|we) (just|really|only|kind of|sort of) ", r"\1 ", clause, flags=re.IGNORECASE))
+    plain = re.sub(r"^(i|we) (just|really|only|kind of|sort of) ", r"\1 ", clause, flags=re.IGNORECASE)
+    return to_second_person(_STATE.sub("I feel", plain))
 
 
 def restate_about(clause: str) -> str:

@@ -11,6 +11,7 @@ from omnisense.reasoning.loop.guided.phrases import Picker
 from omnisense.reasoning.loop.guided.reading import Reading, read
 from omnisense.reasoning.loop.guided.restating import named
 from omnisense.reasoning.loop.guided.scenes import describe
+from omnisense.reasoning.loop.guided.tone import avoided_in, register_of
 from omnisense.reasoning.loop.state import LoopSettings, State, spoken_words
 
 
@@ -34,6 +35,11 @@ def situation_of(state: State, settings: LoopSettings) -> tuple[Situation, Picke
     notes = [reading.note] if reading and reading.note else []
     if settings.persona.language not in ("", "en"):
         notes.append(f"a guided policy replies in English, not in the persona's language '{settings.persona.language}'")
+    tone = register_of(settings.persona.tone)
+    if tone is None:
+        notes.append(
+            f"composed replies are warm, neutral, formal or playful: they stay warm for '{settings.persona.tone}'"
+        )
     situation = Situation(
         reading=reading,
         typed=bool(typed),
@@ -42,9 +48,11 @@ def situation_of(state: State, settings: LoopSettings) -> tuple[Situation, Picke
         recalled=state["context"].recalled,
         name=_name_in(turns),
         persona=settings.persona,
+        register=tone or "warm",
         note="; ".join(notes),
     )
-    return situation, Picker(f"{settings.seed}|{len(turns)}|{words}", [turn.reply for turn in turns])
+    avoid = avoided_in(situation.register)
+    return situation, Picker(f"{settings.seed}|{len(turns)}|{words}", [turn.reply for turn in turns], avoid)
 
 
 def _whose(reading: Reading | None, typed: bool) -> str:

@@ -1,5 +1,6 @@
 """Replies of a guided policy: their shape follows from what the person does with their words."""
 
+import functools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ from omnisense.reasoning.loop.appraisal import Emotion
 from omnisense.reasoning.loop.guided.act import ACTS, HEAD
 from omnisense.reasoning.loop.guided.compose import compose_reply
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only
-from omnisense.reasoning.loop.guided.parts import Situation
+from omnisense.reasoning.loop.guided.parts import Composed, Situation, split_sentences
 from omnisense.reasoning.loop.guided.phrases import Picker, phrases, topics
 from omnisense.reasoning.loop.guided.reading import read
 from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, restate, restate_about
 from omnisense.reasoning.loop.guided.scenes import Scene
+from omnisense.reasoning.loop.guided.tone import _written_out, in_register, register_of
 from omnisense.reasoning.loop.state import LoopSettings
 
 INPUTS = Path(__file__).parents[4] / "benchmarks" / "agent" / "inputs.jsonl"
@@ -153,9 +155,84 @@ def test_replies_are_deterministic_and_do_not_repeat_themselves():
     assert Picker("k", ["one."]).pick(["one.", "two."], "x") == "two."
 
 
+@pytest.mark.parametrize(
+    ("clause", "restated"),
+    [
+        ("I'm so angry", "you feel so angry"),
+        ("I am really proud of my team", "you feel really proud of your team"),
+        ("I'm afraid I lost it", "you're afraid you lost it"),
+        ("I'm tired of waiting", "you feel tired of waiting"),
+        ("I'm a nurse now", "you're a nurse now"),
+    ],
+)
+def test_a_feeling_is_restated_so_that_it_is_no_reproach(clause, restated):
+    assert restate(clause) == restated
+
+
+@pytest.mark.models
+def test_a_restated_feeling_is_not_taken_for_contempt():
+    answered = answer("My boss shouted at me in front of everybody and I'm so angry.")
+    assert answered.safety.reply_replaced is None
+    assert "angry" in answered.response
+
+
 def test_max_sentences_is_kept_and_the_question_with_it():
     long = reply("I feel so alone since we moved here.", max_sentences=2)
     assert long.count(".") + long.count("?") + long.count("!") <= 2
+
+
+TONES = {
+    "I got the job!": "joy",
+    "hello": "greeting",
+    "Thanks a lot!": "thanks",
+    "My boss shouted at me in front of everybody and I'm so angry.": "anger",
+    "My grandmother died on Sunday.": "grief",
+    "Oh great, another Monday": "irony",
+    "Tell me a joke": "joke",
+    "Don't you see that my cat's ill? I can't sleep.": "worry",
+}
+
+
+@functools.cache
+def warm_replies():
+    return {text: [reply(text, seed=seed) for seed in range(2)] for text in TONES}
+
+
+@pytest.mark.parametrize("tone", ["neutral", "formal and brief", "light-hearted"])
+def test_the_tone_shows_in_composed_replies(tone):
+    warm, toned = warm_replies(), {text: [reply(text, seed=seed, tone=tone) for seed in range(2)] for text in TONES}
+    assert sum(warm[text] != toned[text] for text in TONES) >= 3
+    for text, replies in toned.items():
+        if "light" in tone:
+            assert (replies != warm[text]) == (TONES[text] in ("joy", "greeting", "thanks", "joke"))
+            assert len(split_sentences(replies[0])) <= Persona().max_sentences
+        else:
+            assert not any("!" in said for said in replies)
+
+
+def test_a_formal_tone_writes_short_forms_out_but_not_what_is_quoted():
+    assert (
+        _written_out("I can't say that's wrong, and he's lost it.") == "I cannot say that is wrong, and he's lost it."
+    )
+    situation = Situation(None, True, Emotion(), None, "", "", Persona())
+    said = Composed("You told me: \"I can't!\" Don't worry!", "memory: recalled")
+    assert in_register(said, situation, "formal", Picker("k", [])).text == 'You told me: "I can\'t!" Do not worry.'
+
+
+@pytest.mark.parametrize(
+    ("tone", "register"),
+    [
+        ("warm and attentive", "warm"),
+        ("friendly but formal", "formal"),
+        ("Calm and brief", "neutral"),
+        ("with humour", "playful"),
+        ("sarcastic", None),
+    ],
+)
+def test_a_tone_is_read_from_its_words(tone, register):
+    assert register_of(tone) == register
+    notes = " ".join(answer("I won!", tone=tone).trace.notes)
+    assert ("stay warm" in notes) == (register is None)
 
 
 def test_every_sentence_can_be_filled():
