@@ -199,7 +199,9 @@ def leading(policy: Policy, perception: Perception) -> Run:
 
     def run(asked: Asked, percepts: Percepts) -> tuple[str, tuple[EvidenceSpan, ...], int]:
         text = question_text(asked.question)
-        looked = look.run(text, percepts, percepts.render(settings.timeline_tokens), max_seconds=_MAX_SECONDS)
+        looked = look.run(
+            text, percepts, percepts.render(settings.timeline_tokens_of(policy)), max_seconds=_MAX_SECONDS
+        )
         notes = f"Looked at again:\n{looked_text(looked.spans)}"
         wanted = "After the letter, write the ids of the notes that it rests on in brackets, such as A [read1]."
         prompt = [message("user", f"{notes}\n\n{text}\n{wanted}")]

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from omnisense.reasoning.loop import prompts
 from omnisense.reasoning.loop.state import (
     CHARS_PER_TOKEN,
+    GUIDED_TIMELINE_TOKENS,
     LoopSettings,
     State,
     count_tokens,
@@ -145,7 +146,7 @@ class Decider:
 
     def _prompt(self, state: State, question: str, options: Sequence[Option]) -> Messages:
         # A decision reads the beginning and the end of a long text: several are made in a turn.
-        space = self._settings.timeline_tokens
+        space = self._settings.timeline_tokens or GUIDED_TIMELINE_TOKENS
         typed = shorten(state["typed"], CHARS_PER_TOKEN * space)
         [asked] = prompts.decision_prompt(evidence_text({**state, "typed": typed}, space), question, options)
         return [with_media(asked, state["media"])]

@@ -110,13 +110,15 @@ class LookAgain:
             return True
         if percepts is None or percepts.clip.kind == "image":
             return False
-        return not percepts.timeline().fits(self._settings.timeline_tokens) or bool(_ASKS_FOR_MORE.search(question))
+        return not percepts.timeline().fits(self._settings.timeline_tokens_of(self._policy)) or bool(
+            _ASKS_FOR_MORE.search(question)
+        )
 
     def node(self, state: State) -> State:
         """Look again in a turn of the loop, within what is left of its budget."""
         if is_spent(state, self._settings):
             return {}
-        evidence = evidence_text(state, self._settings.timeline_tokens, with_ids=True)
+        evidence = evidence_text(state, self._settings.timeline_tokens_of(self._policy), with_ids=True)
         looked = self.run(
             state["typed"],
             state["percepts"],

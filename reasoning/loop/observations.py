@@ -66,4 +66,9 @@ def possible_contexts(percepts: Percepts | None, events: Sequence[Event], typed:
     if faces == 1:
         speaks_of_self = bool(paraphrase(" ".join(quote_of(event) for event in speech)))
         return ["talking to the camera"] if speaks_of_self else ["talking to the camera", "reading something aloud"]
+    voices = (
+        {turn.speaker for turn in percepts.audio.speaker_turns} if isinstance(percepts.audio, AudioStream) else set()
+    )
+    if faces and len(voices) == 1:  # several faces are not several people who talk
+        return ["talking to the camera", "talking together"]
     return ["talking together", "a meeting"] if faces else ["a voice recording"]

@@ -210,7 +210,7 @@ class OnePass:
 
     def _evidence(self, state: State, items: tuple[Item, ...]) -> str:
         """Return the text of the last message: what is known in this turn, and the request for the list."""
-        evidence = evidence_text(state, self._settings.timeline_tokens, with_ids=True)
+        evidence = evidence_text(state, self._settings.timeline_tokens_of(self._policy), with_ids=True)
         recalled = recall(state["turns"], state["typed"], state["facts"])
         known = notes_text(notes_to_show(state["facts"], len(state["turns"])))
         if known:

@@ -34,6 +34,7 @@ from omnisense.reasoning.policies.messages import Messages, Part
 from omnisense.reasoning.profile import PolicyProfile, profile_of
 
 CHARS_PER_TOKEN = 4
+_TIMELINE_TOKENS, GUIDED_TIMELINE_TOKENS = 1_500, 600
 _TOO_MANY_MALFORMED = 2  # one may be chance, or a limit of tokens
 
 
@@ -150,7 +151,8 @@ class LoopSettings:
         max_reply_tokens: for one draft.
         max_tokens: for one turn, prompts and replies together, at four characters a token.
         max_seconds: for one turn after perception; no call starts later.
-        timeline_tokens: space for the rendered timeline in a prompt.
+        timeline_tokens: space for the rendered timeline in a prompt. None: 600 for a guided policy, 1,500 for one that
+            leads: small models do worse with more.
         media: how much of the clip itself goes into a prompt, for policies that see or hear.
         temperature: of the drafts; seed: of their sampling.
         country: whose help lines a person in a crisis is given, as an ISO 3166 code ("US"); empty: international.
@@ -168,7 +170,7 @@ class LoopSettings:
     max_reply_tokens: int = 160
     max_tokens: int = 20_000
     max_seconds: float = 120.0
-    timeline_tokens: int = 600
+    timeline_tokens: int | None = None
     media: MediaBudget = field(default_factory=MediaBudget)
     temperature: float = 0.3  # low: small models keep closer to what they are asked
     seed: int = 0
@@ -186,6 +188,12 @@ class LoopSettings:
         if self.guided is None and malformed >= _TOO_MANY_MALFORMED:
             return True
         return not self.profile_of(policy).leads
+
+    def timeline_tokens_of(self, policy: Policy) -> int:
+        """Return the space for the rendered timeline in a prompt of this policy."""
+        if self.timeline_tokens is not None:
+            return self.timeline_tokens
+        return GUIDED_TIMELINE_TOKENS if self.is_guided(policy) else _TIMELINE_TOKENS
 
     def profile_of(self, policy: Policy) -> PolicyProfile:
         """Return how this policy is used."""

@@ -248,6 +248,13 @@ def test_a_policy_goes_on_leading_otherwise(replies, settings):
     assert all(answer.trace.reply.written_by == "policy" for answer in answers)
 
 
+def test_a_leading_policy_reads_more_of_the_timeline():
+    policy = ScriptedPolicy()
+    assert LoopSettings().timeline_tokens_of(policy) == 1500
+    assert LoopSettings(guided=True).timeline_tokens_of(policy) == 600
+    assert LoopSettings(timeline_tokens=50).timeline_tokens_of(policy) == 50
+
+
 # --- what prompts of a conversation have in common ----------------------------------------------------------
 
 
