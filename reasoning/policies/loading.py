@@ -92,11 +92,15 @@ def load_adapter(model: Any, adapter: str | Path, trainable: bool = False) -> An
         ModelError: the adapter is missing, cannot be loaded or does not fit the model.
     """
     from peft import PeftModel
+    from transformers.integrations import is_deepspeed_zero3_enabled
 
+    # PEFT makes the adapter float32 beside half-precision weights; under ZeRO-3 a layer is then gathered in two types,
+    # which fails.
+    in_float32 = not is_deepspeed_zero3_enabled()
     # PEFT alone takes any name for a hub id and tries the network for half a minute.
     folder = models.fetch_adapter(adapter)
     try:
-        return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+        return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, autocast_adapter_dtype=in_float32)
     except (OSError, ValueError, RuntimeError, KeyError, UnpicklingError) as error:
         raise ModelError(
             f"the adapter cannot be loaded ({str(error).strip().splitlines()[0]})",

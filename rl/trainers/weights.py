@@ -74,8 +74,7 @@ class TrainableWeights(BaseModel):
         config = LoraConfig(
             r=self.r, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=targets, task_type="CAUSAL_LM"
         )
-        # PEFT makes the adapter float32 beside half-precision weights; under ZeRO-3 a layer is then gathered in two
-        # types, which fails.
+        # As in load_adapter: under ZeRO-3 the adapter has the type of the weights.
         return get_peft_model(model, config, autocast_adapter_dtype=not is_deepspeed_zero3_enabled())
 
     def _is_below(self, name: str) -> bool:

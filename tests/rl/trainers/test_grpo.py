@@ -343,10 +343,12 @@ def test_half_precision_weights_are_not_trained_whole(tiny, prompts, tmp_path):
     OmniGRPOTrainer(TrainableWeights().apply(model), encoder, by_length, args, data)  # an adapter is float32
 
 
-def test_an_adapter_under_zero3_has_the_type_of_its_weights(tiny, monkeypatch):
+def test_an_adapter_under_zero3_has_the_type_of_its_weights(tiny, tmp_path, monkeypatch):
+    TrainableWeights().apply(load_model(tiny, "bfloat16")[0]).save_pretrained(tmp_path)
     monkeypatch.setattr("transformers.integrations.is_deepspeed_zero3_enabled", lambda: True)
-    model = TrainableWeights().apply(load_model(tiny, "bfloat16")[0])
-    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.bfloat16}
+    for start in (None, str(tmp_path)):  # a new adapter, and training that goes on from one
+        model = TrainableWeights().apply(load_model(tiny, "bfloat16")[0], start)
+        assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.bfloat16}, start
 
 
 def test_the_implementation_of_attention_is_a_setting(tiny):
