@@ -63,8 +63,8 @@ def convert(name: str, folder: Path, seed: int = 0, limit: int = 0) -> list[Row]
 def meld(folder: Path, rng: random.Random) -> Iterator[Row]:
     """MELD: the emotion of a speaker in a line, given the lines before it."""
     emotions = ["joy", "sadness", "anger", "fear", "disgust", "surprise", "neutral"]
-    for file in _find_files(folder, "*_sent_emo.csv"):
-        lines = list(csv.DictReader(_read_lines(file)))
+    for file in find_files(folder, "*_sent_emo.csv"):
+        lines = list(csv.DictReader(read_lines(file)))
         for number, group in itertools.groupby(lines, key=lambda line: line["Dialogue_ID"]):
             dialogue = list(group)
             for end, line in enumerate(dialogue, 1):
@@ -83,8 +83,8 @@ def meld(folder: Path, rng: random.Random) -> Iterator[Row]:
 def goemotions(folder: Path, rng: random.Random) -> Iterator[Row]:
     """GoEmotions: the emotion that a comment expresses, for comments with exactly one."""
     labels = (folder / "labels.txt").read_text("utf-8").split()
-    for file in _find_files(folder, "*.tsv"):
-        for line in _read_lines(file):
+    for file in find_files(folder, "*.tsv"):
+        for line in read_lines(file):
             text, marked, name = line.rstrip("\n").split("\t")
             if "," in marked or labels[int(marked)] == "neutral":
                 continue
@@ -103,9 +103,9 @@ def esconv(folder: Path, rng: random.Random) -> Iterator[Row]:
         "Information": "give information",
     }  # fmt: skip
     strategies = list(dict.fromkeys(names.values()))
-    for file in _find_files(folder, "*WithStrategy_short.tsv"):
+    for file in find_files(folder, "*WithStrategy_short.tsv"):
         dialogue, last = 0, -1
-        for line in _read_lines(file):
+        for line in read_lines(file):
             turns = [_esconv_turn(part) for part in line.strip().split(" EOS ")]
             place, _, taken, _ = turns[-1]
             dialogue, last = dialogue + (place <= last), place
@@ -135,8 +135,8 @@ def _esconv_turn(part: str) -> tuple[int, bool, str, str]:
 
 def siq2(folder: Path, rng: random.Random) -> Iterator[Row]:
     """Social-IQ 2.0: questions about social situations; with their clips if the folder has ``video/``."""
-    for file in _find_files(folder, "qa_*.json"):
-        for line in map(json.loads, filter(str.strip, _read_lines(file))):
+    for file in find_files(folder, "qa_*.json"):
+        for line in map(json.loads, filter(str.strip, read_lines(file))):
             options = [str(line[f"a{i}"]) for i in range(4)]
             if "answer_idx" not in line or len(set(options)) < 4:
                 continue
@@ -149,8 +149,8 @@ def siq2(folder: Path, rng: random.Random) -> Iterator[Row]:
 
 def tombench(folder: Path, rng: random.Random) -> Iterator[Row]:
     """ToMBench (its English half): what a person in a story thinks, feels, wants or means."""
-    for file in _find_files(folder, "*.jsonl"):
-        for line in map(json.loads, _read_lines(file)):
+    for file in find_files(folder, "*.jsonl"):
+        for line in map(json.loads, read_lines(file)):
             options = [str(line[f"OPTION-{letter}"]) for letter in "ABCD" if line.get(f"OPTION-{letter}")]
             place = "ABCD".find(str(line["答案\nANSWER"]).strip())
             if not 0 <= place < len(options) or len(options) < 2 or len(set(options)) < len(options):
@@ -178,8 +178,8 @@ def epitome(folder: Path, rng: random.Random) -> Iterator[Row]:
 def casino(folder: Path, rng: random.Random) -> Iterator[Row]:
     """CaSiNo: how much one negotiator likes the other after their negotiation."""
     likes = ["Extremely like", "Slightly like", "Undecided", "Slightly dislike", "Extremely dislike"]
-    for file in _find_files(folder, "casino*.json"):
-        for dialogue in json.loads("".join(_read_lines(file))):
+    for file in find_files(folder, "casino*.json"):
+        for dialogue in json.loads("".join(read_lines(file))):
             names = {"mturk_agent_1": "Alex", "mturk_agent_2": "Sam"}
             transcript = _transcript(
                 (names[turn["id"]], turn["text"]) for turn in dialogue["chat_logs"] if turn["id"] in names
@@ -194,9 +194,9 @@ def casino(folder: Path, rng: random.Random) -> Iterator[Row]:
 
 def counselchat(folder: Path, rng: random.Random) -> Iterator[Row]:
     """CounselChat: which counsellor's answer was written to a question; of several the one with most upvotes."""
-    for file in _find_files(folder, "*counsel_chat.csv"):
+    for file in find_files(folder, "*counsel_chat.csv"):
         best: dict[str, dict[str, str]] = {}
-        for line in csv.DictReader(_read_lines(file)):
+        for line in csv.DictReader(read_lines(file)):
             if line["questionText"] and line["answerText"]:
                 kept = best.setdefault(line["questionID"], line)
                 if int(line["upvotes"] or 0) > int(kept["upvotes"] or 0):
@@ -287,14 +287,20 @@ def _truncate(text: str) -> str:
     return text if len(text) <= _MAX_CHARACTERS else f"... {text[-_MAX_CHARACTERS:]}"
 
 
-def _find_files(folder: Path, pattern: str) -> list[Path]:
+def find_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder that fit a pattern, compressed or not.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
     found = sorted([*folder.glob(pattern), *folder.glob(f"{pattern}.gz")])
     if not found:
         raise FileNotFoundError(f"no {pattern}")
     return found
 
 
-def _read_lines(file: Path) -> list[str]:
+def read_lines(file: Path) -> list[str]:
+    """Return the lines of a file, with their ends; it may be compressed."""
     data = file.read_bytes()
     text = gzip.decompress(data) if file.suffix == ".gz" else data
     return text.decode("utf-8").splitlines(keepends=True)
