@@ -17,7 +17,6 @@ from omnisense.agent.cli.options import print_json, print_text
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
-    from omnisense.benchmarks.harness.figures import Figure
     from omnisense.benchmarks.harness.suite import Suite
 
 _HEAD = ("benchmark", "questions", "answered", "errors", "not read", "strict", "official")
@@ -94,20 +93,16 @@ def _evaluate_one(suite: Suite, folder: Path, output: Path, given: Mapping[str, 
 
 def as_table(rows: list[dict[str, Any]]) -> str:
     """Return the rows as a Markdown table; a benchmark that could not be asked has its reason in it."""
+    from omnisense.benchmarks.harness.figures import figure_text
+
     lines = [f"| {' | '.join(_HEAD)} |", f"| {' | '.join(['---'] * len(_HEAD))} |"]
     for row in rows:
         if "problem" in row:
             lines.append(f"| {row['benchmark']} | {row['problem']} |" + " |" * (len(_HEAD) - 2))
             continue
         cells = [str(row[key]) for key in _HEAD[:5]]
-        lines.append(f"| {' | '.join([*cells, _shown(row['strict']), _shown(row['official'])])} |")
+        lines.append(f"| {' | '.join([*cells, figure_text(row['strict']), figure_text(row['official'])])} |")
     return "\n".join(lines)
-
-
-def _shown(figure: Figure) -> str:
-    if figure["mean"] is None:
-        return "–"
-    return f"{figure['mean']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"
 
 
 def _write(output: Path, rows: list[dict[str, Any]]) -> None:

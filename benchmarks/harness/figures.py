@@ -6,12 +6,24 @@ from typing import TypedDict
 
 
 class Figure(TypedDict):
-    """A mean over ``n`` questions or tasks with its 95% interval; None where there are none."""
+    """A mean over ``n`` questions or tasks with its 95% interval.
+
+    ``mean`` is None where there are none, the interval where they are of one cluster, which tells nothing of its width.
+    """
 
     n: int
     mean: float | None
     low: float | None
     high: float | None
+
+
+def figure_text(figure: Figure | None) -> str:
+    """Return a figure as reports show it: ``0.612 (0.580-0.644)``; ``–`` where there is none."""
+    if figure is None or figure["mean"] is None:
+        return "–"
+    if figure["low"] is None:
+        return f"{figure['mean']:.3f}"
+    return f"{figure['mean']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"
 
 
 class Scores(TypedDict):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import json
+import os
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from omnisense.benchmarks.harness.figures import Figure, RunSummary
+from omnisense.benchmarks.harness.figures import Figure, RunSummary, figure_text
 from omnisense.files import write_atomically
 from omnisense.text import escape_markdown
 
@@ -29,6 +31,7 @@ class Entry(TypedDict):
     strict: Figure
     official: Figure
     questions: int
+    attempts: int
     errors: int
     not_read: int
     prompt_tokens: float | None
@@ -38,14 +41,15 @@ class Entry(TypedDict):
 
 def entry_of(folder: Path, summary: RunSummary) -> Entry:
     """Return a run's entry."""
-    counts = summary["counts"]
+    counts, k = summary["counts"], summary["attempts"]["k"] if summary["attempts"] else 1
     return {
         "run": str(folder),
         "system": summary["system"],
         "is_official": summary["is_official"],
         "strict": summary["strict"]["micro"],
         "official": summary["official"]["micro"],
-        "questions": counts["answered"],
+        "questions": counts["answered"] // k,
+        "attempts": k,
         "errors": counts["errors"],
         "not_read": counts["unparseable"],
         "prompt_tokens": summary["cost"]["prompt_tokens"],
@@ -70,7 +74,7 @@ def write_leaderboard(runs: Sequence[tuple[Path, RunSummary]], output: Path) -> 
     output.mkdir(parents=True, exist_ok=True)
     write_atomically(output / "leaderboard.json", json.dumps(boards, indent=1, ensure_ascii=False) + "\n")
     write_atomically(output / "leaderboard.md", as_markdown(boards))
-    write_atomically(output / "leaderboard.html", _as_html(boards))
+    write_atomically(output / "leaderboard.html", _as_html(boards, output))
     return boards
 
 
@@ -88,9 +92,9 @@ def _cells(row: Entry) -> list[str]:
     tokens = row["prompt_tokens"]
     return [
         row["system"] + ("" if row["is_official"] else " (not the official set)"),
-        _shown(row["strict"]),
-        _shown(row["official"]),
-        str(row["questions"]),
+        figure_text(row["strict"]),
+        figure_text(row["official"]),
+        str(row["questions"]) + ("" if row["attempts"] == 1 else f" x {row['attempts']} attempts"),
         str(row["errors"]),
         str(row["not_read"]),
         "–" if tokens is None else f"{tokens:.0f}",
@@ -99,20 +103,29 @@ def _cells(row: Entry) -> list[str]:
     ]
 
 
-def _shown(figure: Figure) -> str:
-    if figure["mean"] is None:
-        return "–"
-    return f"{figure['mean']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"
-
-
-def _as_html(boards: Mapping[str, Sequence[Entry]]) -> str:
+def _as_html(boards: Mapping[str, Sequence[Entry]], output: Path) -> str:
     parts = [
         f"<!doctype html><meta charset='utf-8'><title>Leaderboard</title><style>{_STYLE}</style><h1>Leaderboard</h1>"
     ]
     for name, rows in boards.items():
         head = "".join(f"<th>{html.escape(cell)}</th>" for cell in _HEAD)
         parts.append(f"<h2>{html.escape(name)}</h2><table><tr>{head}</tr>")
-        parts += ["<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row)) + "</tr>" for row in rows]
+        parts += [f"<tr><td>{_linked(row, output)}</td>{_data(_cells(row)[1:])}</tr>" for row in rows]
         parts.append("</table>")
-    parts.append("<p>95% intervals over clips, people or dialogues. Runs compare only on the same questions.</p>")
+    parts.append(
+        "<p>95% bootstrap intervals over clips, people or dialogues. Runs compare only on the same questions.</p>"
+    )
     return "\n".join(parts) + "\n"
+
+
+def _linked(row: Entry, output: Path) -> str:
+    """Return the first cell of a row, a link to the run's report where that is there."""
+    name, report = html.escape(_cells(row)[0]), Path(row["run"]) / "report.html"
+    if not report.is_file():
+        return name
+    address = urllib.parse.quote(os.path.relpath(report, output))
+    return f'<a href="{html.escape(address)}">{name}</a>'
+
+
+def _data(cells: Sequence[str]) -> str:
+    return "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)

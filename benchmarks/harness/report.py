@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from omnisense.benchmarks.harness import charts
-from omnisense.benchmarks.harness.figures import BinFigure, Figure, PairedComparison, RunsComparison, RunSummary, Scores
+from omnisense.benchmarks.harness.figures import (
+    BinFigure,
+    Figure,
+    PairedComparison,
+    RunsComparison,
+    RunSummary,
+    Scores,
+    figure_text,
+)
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import ReportSpec
 from omnisense.benchmarks.harness.summary import compare_runs, load_run, summarize
@@ -58,8 +66,7 @@ def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequen
     """Return the figures as Markdown tables."""
     lines = [f"# {escape_markdown(spec.title)}: {escape_markdown(', '.join(s['system'] for s in summaries))}", ""]
     for s in summaries:
-        c, name = s["counts"], escape_markdown(s["system"])
-        k = s["attempts"]["k"] if s["attempts"] else 1
+        c, name, k = s["counts"], escape_markdown(s["system"]), _attempts(s)
         asked = (
             f"{c['questions']} questions" if k == 1 else f"{c['questions'] * k} attempts at {c['questions']} questions"
         )
@@ -71,15 +78,15 @@ def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequen
         lines += _facts(s)
         lines += [f"  Not asked: {n} ({escape_markdown(why)})." for why, n in c["not_asked"].items()]
     head = [f"{s['system']} {way}" for s in summaries for way in ("strict", "official")]
-    lines += ["", _row(["", "n", *head]), _row(["---"] * (len(head) + 2))]
+    lines += ["", _row(["", _counted(summaries), *head]), _row(["---"] * (len(head) + 2))]
     for label, path in _table_rows(summaries, spec):
         found = [(_figure_at(s["strict"], path), _figure_at(s["official"], path)) for s in summaries]
-        lines.append(_row([label, _size(summaries, path), *(_format(e) for pair in found for e in pair)]))
+        lines.append(_row([label, _size(summaries, path), *(figure_text(e) for pair in found for e in pair)]))
     lines += [
         "",
         "Accuracy with its 95% bootstrap interval over clips, people or dialogues. Errors are neither right nor wrong "
         "and are left out; what could not be read is wrong in the strict score. Over few of these, or replies that all "
-        "score alike, such intervals are too narrow.",
+        "score alike, such intervals are too narrow; over a single one there is none.",
     ]
     lines += _official_lines(summaries) + _breakdown_lines(summaries) + _comparability_lines(summaries)
     for pair in pairs:
@@ -95,6 +102,15 @@ def as_markdown(summaries: Sequence[RunSummary], spec: ReportSpec, pairs: Sequen
     return "\n".join(lines) + "\n"
 
 
+def _attempts(summary: RunSummary) -> int:
+    return summary["attempts"]["k"] if summary["attempts"] else 1
+
+
+def _counted(summaries: Sequence[RunSummary]) -> str:
+    """Return what the column of numbers counts."""
+    return "n" if all(_attempts(s) == 1 for s in summaries) else "attempts"
+
+
 def _detectable(pair: PairedComparison) -> str:
     least = pair["minimum_detectable_difference"]
     return "" if least is None else f", differences from {least:.3f} on are likely to be found"
@@ -106,7 +122,8 @@ def _facts(summary: RunSummary) -> list[str]:
     tokens = [f"{value:.0f} {name} tokens" for name, value in (("prompt", cost["prompt_tokens"]),
               ("reply", cost["reply_tokens"])) if value is not None]  # fmt: skip
     shown = [*tokens, f"{cost['seconds']:.2f} s", f"{cost['frames']:.1f} frames", f"{cost['audio_s']:.1f} s of sound"]
-    found.append(f"  A question cost on average {', '.join(shown)}.")
+    one = "question" if _attempts(summary) == 1 else "attempt"
+    found.append(f"  Each {one} cost on average {', '.join(shown)}.")
     if summary["minimum_detectable_difference"] is not None:
         least = summary["minimum_detectable_difference"]
         found.append(
@@ -115,8 +132,8 @@ def _facts(summary: RunSummary) -> list[str]:
         )
     if attempts := summary["attempts"]:
         k = attempts["k"]
-        found.append(f"  {k} attempts: mean {_format(attempts['mean'])}, pass@{k} {_format(attempts['pass_at_k'])}, "
-                     f"majority vote {_format(attempts['vote'])}.")  # fmt: skip
+        mean, passed, vote = (figure_text(attempts[name]) for name in ("mean", "pass_at_k", "vote"))
+        found.append(f"  {k} attempts: mean {mean}, pass@{k} {passed}, majority vote {vote}.")
     if n := summary["counts"]["extracted"]:
         found.append(f"  {n} answers were extracted by a judge from replies that could not be read.")
     return found
@@ -151,7 +168,7 @@ def _breakdown_lines(summaries: Sequence[RunSummary]) -> list[str]:
     lines: list[str] = []
     for title, rows in _breakdown_rows(summaries):
         head = [f"{s['system']} {way}" for s in summaries for way in ("strict", "official")]
-        lines += ["", _row([title, "n", *head]), _row(["---"] * (len(head) + 2))]
+        lines += ["", _row([title, _counted(summaries), *head]), _row(["---"] * (len(head) + 2))]
         lines += [_row([row["label"], row["n"], *row["cells"]]) for row in rows]
     return lines
 
@@ -164,8 +181,7 @@ def _breakdown_rows(summaries: Sequence[RunSummary]) -> list[tuple[str, list[dic
         rows = []
         for value in values:
             found = [s["breakdowns"].get(name, {}).get(value) for s in summaries]
-            cells = [_format(f[way]) if f and f[way]["mean"] is not None else "–"
-                     for f in found for way in ("strict", "official")]  # fmt: skip
+            cells = [figure_text(f[way] if f else None) for f in found for way in ("strict", "official")]
             n = next((f["strict"]["n"] for f in found if f), 0)
             rows.append({"label": value, "n": str(n), "cells": cells})
         tables.append((name, rows))
@@ -188,10 +204,6 @@ def _figure_at(scores: Scores, path: Sequence[str]) -> Figure | None:
     for key in path:
         found = found.get(key) or {}
     return found if found.get("mean") is not None else None
-
-
-def _format(estimate: Figure | None) -> str:
-    return f"{estimate['mean']:.3f} ({estimate['low']:.3f}-{estimate['high']:.3f})" if estimate else "–"
 
 
 def _size(summaries: Sequence[RunSummary], path: Sequence[str]) -> str:
@@ -234,12 +246,15 @@ def _as_html(
                 "label": label,
                 "code": path[-1],
                 "kind": path[0],
-                "cells": [_format(_figure_at(s[way], path)) for s in summaries for way in ("strict", "official")],
+                "cells": [figure_text(_figure_at(s[way], path)) for s in summaries for way in ("strict", "official")],
                 "n": _size(summaries, path),
             }
             for label, path in _table_rows(summaries, spec)
         ],
         breakdowns=_breakdown_rows(summaries),
+        counted=_counted(summaries),
+        attempts=[_attempts(s) for s in summaries],
+        figure_text=figure_text,
         is_official=all(s["is_official"] for s in summaries),
         codes=codes,
         known=[code for code in codes if code in spec.tasks],

@@ -286,10 +286,9 @@ def _with_attempts(settings: RunSettings, samples: Sequence[Sample]) -> tuple[Sa
     system = settings.system
     if settings.num_attempts == 1:
         return tuple(samples)
-    if system.kind != "baseline" and (system.temperature == 0 or system.method == "choose"):
-        raise InputError(
-            "all attempts would give the same reply", "Give a --temperature above 0 and --method write too."
-        )
+    is_greedy = system.temperature == 0 or system.method == "choose"
+    if system.policy != "random" if system.kind == "baseline" else is_greedy:
+        raise InputError("all attempts would give the same reply", "Give a --temperature above 0 and --method write.")
     later = [
         replace(sample, id=f"{sample.id}@{attempt}", attempt=attempt)
         for attempt in range(2, settings.num_attempts + 1)

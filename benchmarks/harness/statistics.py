@@ -1,10 +1,10 @@
 """Accuracies with their uncertainty, and whether two runs differ.
 
 Questions about one clip, person or dialogue are not independent, so clusters are resampled, not questions. Intervals
-are 95% percentile bootstrap intervals (Efron and Tibshirani, 1993, chapter 13) over clusters, within strata of clusters
-that cover the same tasks (Davison and Hinkley, 1997, sections 2.4 and 3.8). Two runs on the same questions are compared
-by a sign-flip permutation test over clusters (Good, 2005, chapter 3); the interval of the difference holds the
-differences that this test does not reject, so that interval and test agree.
+are 95% percentile intervals of the Bayesian bootstrap (Rubin, 1981) over clusters: each resample weights clusters by
+exponential variates, so that none leaves a task without questions, however tasks are spread over clusters. Two runs on
+the same questions are compared by a sign-flip permutation test over clusters (Good, 2005, chapter 3); the interval of
+the difference holds the differences that this test does not reject, so that interval and test agree.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ _FLIPS = 9_999
 _EXACT = 13  # clusters that differ; up to so many all flips are counted
 _LEVEL = 0.05
 _NOUGHT = 1e-6  # a bound beside 0
-_CHUNK = 500  # rows of signs at once: all at once would take gigabytes on a large benchmark
+_CHUNK = 500  # rows of signs or weights at once: all at once would take gigabytes on a large benchmark
 
 
 class Estimate(NamedTuple):
@@ -52,7 +51,7 @@ class Accuracies:
         self._scores = {task: np.asarray(values, float) for task, values in sorted(scores.items()) if len(values)}
         self._columns = {task: column for column, task in enumerate(self._scores)}
         sums, counts = self._by_cluster(groups)
-        self.clusters = len(sums)
+        self.clusters, self._clusters_of_task = len(sums), (counts > 0).sum(axis=0)
         self._sums, self._counts = _resample(sums, counts, np.random.default_rng(seed))
 
     def _by_cluster(self, groups: Mapping[str, Sequence[str]] | None) -> tuple[np.ndarray, np.ndarray]:
@@ -90,6 +89,12 @@ class Accuracies:
         values = np.concatenate(list(self._scores.values()))
         return _estimate(len(values), float(values.mean()), self._micro_draws())
 
+    def fewest_clusters(self, tasks: Sequence[str]) -> int:
+        """Return over how many clusters the task with the fewest is; 0 where one has no questions."""
+        return min(
+            (int(self._clusters_of_task[self._columns[t]]) if t in self._columns else 0 for t in tasks), default=0
+        )
+
     def minimum_detectable_difference(self, power: float = 0.8) -> float | None:
         """Return the smallest difference to another run on other questions that a test at 5% would likely find.
 
@@ -97,14 +102,14 @@ class Accuracies:
             power: how likely, from 0 to 1.
 
         Returns:
-            The difference; None where the questions' scores say nothing of their spread.
+            The difference; None where the questions' scores say nothing of their spread, or too few clusters for any.
         """
         spread = float(self._micro_draws().std()) if self.clusters > 1 else 0.0
         if spread < _NOUGHT:  # where all score alike nothing is known of it
             return None
-        normal = NormalDist()
-        factor = normal.inv_cdf(1 - _LEVEL / 2) + normal.inv_cdf(power)
-        return float(factor * np.sqrt(2) * spread)
+        spread *= np.sqrt((self.clusters + 1) / (self.clusters - 1))  # resampling few clusters understates it
+        least = float(_quantiles(2 * (self.clusters - 1), power) * np.sqrt(2) * spread)
+        return least if least < 1 else None
 
     def _micro_draws(self) -> np.ndarray:
         draws: np.ndarray = self._sums.sum(axis=1) / self._counts.sum(axis=1)
@@ -117,23 +122,24 @@ class Accuracies:
 
 
 def _resample(sums: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return resampled sums and counts by task (R, T): clusters are drawn within strata that cover the same tasks."""
-    drawn_sums, drawn_counts = (np.zeros((_RESAMPLES, sums.shape[1])) for _ in range(2))
-    if not len(sums):
-        return drawn_sums, drawn_counts
-    _, stratum = np.unique(counts > 0, axis=0, return_inverse=True)
-    stratum = stratum.reshape(-1)
-    for number in range(stratum.max() + 1):
-        members = np.flatnonzero(stratum == number)
-        times = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=_RESAMPLES)
-        drawn_sums += times @ sums[members]
-        drawn_counts += times @ counts[members]
-    return drawn_sums, drawn_counts
+    """Return resampled sums and counts by task (R, T)."""
+    drawn = []
+    for start in range(0, _RESAMPLES, _CHUNK):
+        weights = rng.exponential(size=(min(_CHUNK, _RESAMPLES - start), len(sums)))
+        drawn.append((weights @ sums, weights @ counts))
+    return np.concatenate([s for s, _ in drawn]), np.concatenate([c for _, c in drawn])
 
 
 def _estimate(n: int, mean: float, draws: np.ndarray) -> Estimate:
     low, high = np.percentile(draws, [2.5, 97.5])
     return Estimate(n, mean, float(low), float(high))
+
+
+def _quantiles(degrees: int, power: float) -> float:
+    """Return how many standard errors a difference has to be for a t-test at 5% to find it with that power."""
+    from scipy.stats import t
+
+    return float(t.ppf(1 - _LEVEL / 2, degrees) + t.ppf(power, degrees))
 
 
 class Comparison(NamedTuple):
@@ -245,12 +251,11 @@ class _SignFlip:
         """Return the smallest difference that is likely (80%) to be found."""
         if len(self._sums) < 2 or not np.any(self._sums):
             return None
-        normal = NormalDist()
         mean = self._sums.sum() / self._sizes.sum()
         residuals = self._sums - mean * self._sizes
         error = np.sqrt((residuals**2).sum() * len(residuals) / (len(residuals) - 1)) / self._sizes.sum()
-        least = float((normal.inv_cdf(1 - _LEVEL / 2) + normal.inv_cdf(0.8)) * error)
-        return least if least > _NOUGHT else None
+        least = _quantiles(len(residuals) - 1, 0.8) * float(error)
+        return least if _NOUGHT < least < 1 else None
 
 
 class Bin(NamedTuple):

@@ -121,8 +121,8 @@ def _breakdowns(answered: Sequence[Record]) -> dict[str, dict[str, BreakdownFigu
 def _breakdown_figure(records: Sequence[Record]) -> BreakdownFigure:
     counted = [r for r in records if r.official is not None]
     return {
-        "strict": _figure(_accuracies(records, lambda r: r.strict).micro()),
-        "official": _figure(_accuracies(counted, lambda r: r.official or 0.0).micro()),
+        "strict": _micro(_accuracies(records, lambda r: r.strict)),
+        "official": _micro(_accuracies(counted, lambda r: r.official or 0.0)),
     }
 
 
@@ -139,7 +139,7 @@ def compare_runs(runs: Sequence[tuple[str, Sequence[Record]]]) -> list[PairedCom
                 "first": base,
                 "second": name,
                 "questions": result.difference.n,
-                "difference": _figure(result.difference),
+                "difference": _difference(result.difference),
                 "p_value": result.p_value,
                 "better": result.better,
                 "worse": result.worse,
@@ -148,6 +148,10 @@ def compare_runs(runs: Sequence[tuple[str, Sequence[Record]]]) -> list[PairedCom
             }
         )
     return found
+
+
+def _difference(found: Estimate) -> Figure:
+    return {"n": found.n, "mean": found.mean, "low": found.low, "high": found.high}
 
 
 def _by_question(records: Iterable[Record]) -> dict[str, float]:
@@ -189,7 +193,7 @@ def _attempts(answered: Sequence[Record]) -> Attempts | None:
     means = {key: sum(r.strict for r in found) / len(found) for key, found in by_question.items()}
 
     def figure(value: Callable[[Record], float]) -> Figure:
-        return _figure(_accuracies(firsts, value).micro())
+        return _micro(_accuracies(firsts, value))
 
     return {
         "k": k,
@@ -240,20 +244,25 @@ def _scores(found: Accuracies, spec: ReportSpec) -> Scores:
     order = [code for code in spec.tasks if code in found.tasks] + [t for t in found.tasks if t not in spec.tasks]
     groups = {name: [code for code in codes if code in found.tasks] for name, codes in spec.groups.items()}
     return {
-        "tasks": {code: _figure(found.task(code)) for code in order},
-        "groups": {name: _figure(found.macro(codes)) for name, codes in groups.items() if codes},
-        "macros": {name: _figure_or_none(found.macro(codes)) for name, codes in spec.macros.items()}
-        | {f"mean over the {len(order)} tasks here": _figure(found.macro(order))},
-        "micro": _figure(found.micro()),
+        "tasks": {code: _figure(found.task(code), found.fewest_clusters([code])) for code in order},
+        "groups": {name: _macro(found, codes) for name, codes in groups.items() if codes},
+        "macros": {name: _macro(found, codes) if found.macro(codes).n else None for name, codes in spec.macros.items()}
+        | {f"mean over the {len(order)} tasks here": _macro(found, order)},
+        "micro": _micro(found),
     }
 
 
-def _figure(estimate: Estimate) -> Figure:
-    return {"n": estimate.n, "mean": estimate.mean, "low": estimate.low, "high": estimate.high}
+def _macro(found: Accuracies, tasks: Sequence[str]) -> Figure:
+    return _figure(found.macro(tasks), found.fewest_clusters(tasks))
 
 
-def _figure_or_none(estimate: Estimate) -> Figure | None:
-    return _figure(estimate) if estimate.mean is not None else None
+def _micro(found: Accuracies) -> Figure:
+    return _figure(found.micro(), found.clusters)
+
+
+def _figure(estimate: Estimate, clusters: int) -> Figure:
+    low, high = (estimate.low, estimate.high) if clusters > 1 else (None, None)
+    return {"n": estimate.n, "mean": estimate.mean, "low": low, "high": high}
 
 
 def _confusion(answered: Sequence[Record]) -> dict[str, dict[str, dict[str, int]]]:

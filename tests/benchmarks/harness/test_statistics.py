@@ -95,6 +95,24 @@ def test_clustered_intervals_cover_the_truth_about_as_often_as_they_say():
     assert 0.88 <= covered / 150 <= 0.99
 
 
+def test_intervals_cover_the_truth_where_every_clip_has_other_tasks():
+    """Few clips share the same set of tasks, so nothing may rest on how many do."""
+    rng = np.random.default_rng(0)
+    rates = rng.uniform(0.2, 0.8, 15)
+    covered = {"micro": 0, "macro": 0}
+    for trial in range(100):
+        scores, clips = {}, {}
+        for clip in range(60):
+            ease = rng.normal(0, 0.15)
+            for task in rng.choice(15, 5, replace=False):
+                scores.setdefault(str(task), []).append(float(rng.random() < np.clip(rates[task] + ease, 0, 1)))
+                clips.setdefault(str(task), []).append(str(clip))
+        found = Accuracies(scores, clips, seed=trial)
+        for name, estimate in (("micro", found.micro()), ("macro", found.macro(found.tasks))):
+            covered[name] += estimate.low <= rates.mean() <= estimate.high
+    assert all(0.88 <= n / 100 <= 0.99 for n in covered.values()), covered
+
+
 def test_interval_and_test_always_agree():
     rng = np.random.default_rng(5)
     for trial in range(40):
@@ -123,6 +141,7 @@ def test_the_detectable_difference_shrinks_with_size():
     assert sizes[0] == pytest.approx(2.8 * np.sqrt(2 * 0.25 / 100), rel=0.1)
     assert sizes[0] / sizes[1] == pytest.approx(2, rel=0.1)
     assert Accuracies({"a": [1]}).minimum_detectable_difference() is None
+    assert Accuracies({"a": [1, 0]}).minimum_detectable_difference() is None  # none would be found with so few
     thirds = Accuracies({"a": [1 / 3] * 6})  # whose mean differs from draw to draw by rounding alone
     assert thirds.minimum_detectable_difference() is None
 
