@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import click
 
 from omnisense.benchmarks.perception import cost, diarization, emotion, faces, language, pose, transcription, voice
+from omnisense.benchmarks.perception.garments import garments
 from omnisense.benchmarks.perception.neutral_faces import neutral_faces
 from omnisense.benchmarks.perception.progress import Progress, source_version
 from omnisense.perception.pipeline import Perception
@@ -116,6 +117,7 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
         _Measure("faces", "expression", "faces", lambda _: faces.expression(face_clips, perception)),
         _Measure("faces", "neutral faces", "grid", lambda _: neutral_faces(grid, perception)),
         _Measure("pose", "joints, COCO", "people_images", lambda _: pose.joints(images, perception)),
+        _Measure("pose", "garments and views, COCO", "people_images", lambda _: garments(images)),
         _Measure("pose", "hands at the face", "faces", lambda _: pose.hands(data, perception)),
         _Measure("emotion", "vocal emotion", "speech/emodb", lambda _: emotion.voice(speech / "emodb")),
         _Measure("emotion", "text emotion", "text/goemotions", lambda _: emotion.text_heads(goemotions)),

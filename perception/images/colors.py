@@ -22,6 +22,8 @@ CONFUSABLE_COLORS = {
 _MIN_PIXELS, _MIN_SKIN_PIXELS = 150, 12
 # Lightness of the darkest hundredth of an image from which there is haze or glare over it: greys are not what they are.
 _HAZE, _MIN_CONTRAST = (25.0, 70.0), 15.0  # with more, or all alike, it is a picture of one thing
+_BRIGHTEST = 99.0  # percentile of an image's pixels that is as bright as white is in its light
+_MAX_CAST, _MIN_SPAN = 2.0, 40  # of the colors of its brightest parts, and of its levels: with more, or less, no white
 _MIN_NEUTRAL_CHROMA = 6.0  # a dark garment with more may be of any color, in shadow
 _MIN_SHARE = 0.6  # of a region's pixels that must be near its median color
 _MAX_SPREAD, _MIN_SKIN_DISTANCE = 25.0, 22.0  # Euclidean distances in CIELAB
@@ -57,6 +59,8 @@ def dominant_color(
             return ""
     near_median = np.linalg.norm(colors - median, axis=1) < _MAX_SPREAD
     name = _color_name(*median.tolist()) if near_median.mean() >= _MIN_SHARE else ""
+    if name and name != _color_name(*_to_lab(_balanced(np.median(found, axis=0)[None], image))[0].tolist()):
+        return ""  # white in the shade or by lamplight, or grey, or yellow
     is_grey = name in {achromatic for achromatic, _, _ in _ACHROMATIC}
     return "" if is_grey and _is_hazy(image) else name
 
@@ -67,6 +71,20 @@ def _is_hazy(image: np.ndarray) -> bool:
     lightness = _to_lab(small.reshape(-1, 3))[:, 0]
     darkest, brightest = np.percentile(lightness, (1, 99))
     return bool(_HAZE[0] < darkest < _HAZE[1] and brightest - darkest > _MIN_CONTRAST)
+
+
+def _balanced(pixels: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return pixels (N, 3) as uint8 as they would be if the brightest parts of their image were white.
+
+    The white-patch method (Land and McCann, "Lightness and retinex theory", JOSA 1971), with a percentile for the
+    brightest. An image whose brightest parts have a color that no light has, or which is all alike, stays as it is.
+    """
+    small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    brightest = np.maximum(np.percentile(small, _BRIGHTEST, axis=0), 1.0)
+    darkest = np.percentile(small, 100 - _BRIGHTEST, axis=0)
+    if brightest.max() > _MAX_CAST * brightest.min() or (brightest - darkest).max() < _MIN_SPAN:
+        return pixels
+    return np.clip(np.round(pixels * (255.0 / brightest)), 0, 255).astype(np.uint8)
 
 
 def _region_pixels(image: np.ndarray, polygons: Sequence[np.ndarray], mask: Sequence[np.ndarray]) -> np.ndarray:

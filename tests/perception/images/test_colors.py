@@ -43,6 +43,14 @@ def test_in_haze_nothing_is_grey_and_what_is_dark_may_have_a_color():
     assert dominant_color(painted((22, 26, 44)), REGION) == ""  # blue jeans in shadow
 
 
+@pytest.mark.parametrize("light", [(0.5, 0.5, 0.5), (1.0, 0.9, 0.65), (0.75, 0.9, 1.0)])
+def test_a_white_shirt_in_the_shade_or_in_colored_light_is_not_of_another_color(light):
+    image = painted((250, 250, 250), (225, 225, 225), (20, 25, 20))
+    assert dominant_color(image, [np.array([[40, 10], [60, 10], [60, 90], [40, 90]])]) == "white"
+    dim = (image * np.array(light)).astype(np.uint8)
+    assert dominant_color(dim, [np.array([[40, 10], [60, 10], [60, 90], [40, 90]])]) in ("", "white")
+
+
 def test_bare_skin_is_not_a_garment():
     skin = [np.array([[0, 0], [9, 0], [9, 9], [0, 9]])]
     assert dominant_color(painted((200, 30, 35)), REGION, skin=skin) == ""
