@@ -31,6 +31,7 @@ class Stretch(NamedTuple):
         end: the frame after its last.
         vector: embedding (D,), or None for too little speech.
         clean_s: seconds in which nobody else speaks.
+        parts: of a long stretch, which may contain somebody else after all: shorter ones one after another.
     """
 
     speaker: int
@@ -38,6 +39,7 @@ class Stretch(NamedTuple):
     end: int
     vector: np.ndarray | None
     clean_s: float
+    parts: tuple[Stretch, ...] = ()
 
 
 class SpeechWindow(NamedTuple):
@@ -133,9 +135,10 @@ def speaker_activity(windows: Sequence[SpeechWindow], centers: np.ndarray) -> tu
 
 
 def _assign(window: SpeechWindow, centers: np.ndarray) -> Iterator[tuple[Stretch, int]]:
-    """Yield each stretch with the nearest center that nobody who speaks at the same time has."""
+    """Yield stretches, the long ones in parts, with the nearest center that nobody who speaks at the same time has."""
     taken = np.zeros((len(window.activity), len(centers)), dtype=bool)
-    for stretch in sorted(window.stretches, key=lambda s: -s.clean_s):
+    parts = [part for stretch in window.stretches for part in stretch.parts or (stretch,)]
+    for stretch in sorted(parts, key=lambda s: -s.clean_s):
         if stretch.vector is None:
             continue
         is_free = ~taken[stretch.first : stretch.end].any(axis=0)

@@ -3,13 +3,16 @@
 A window of five seconds slides over the clip; a network finds which of up to three local speakers speak in each 17 ms
 of it, two at once included (:mod:`omnisense.perception.audio.segmentation`). It takes two people in one window for one
 now and then, across a pause: so an embedding (``campplus``) is taken of each stretch that a local speaker speaks
-without a pause. At the end of the clip the stretches are clustered together, so that a speaker keeps the same label
-from the first window of an hour to the last; two whom the network told apart in one window stay apart. With the user's
-access, a pyannote pipeline does all of this instead.
+without a pause. Where people answer each other without one, as in meetings, a long stretch is two people's now and
+then: the parts of long stretches have embeddings of their own. At the end of the clip the stretches are clustered
+together, so that a speaker keeps the same label from the first window of an hour to the last; two whom the network told
+apart in one window stay apart, and each part gets the speaker whom it is nearest to. With the user's access, a pyannote
+pipeline does all of this instead.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +30,9 @@ from omnisense.perception.types import SpeakerTurn
 
 _MIN_CLEAN_S = 0.5  # shorter stretches are embedded with what others say over them
 _MIN_EMBEDDABLE_S = 0.2
+# Stretches from this length are embedded in parts of about this length: chosen on conversations of EmoDB and an excerpt
+# of AMI's development set, between 2.25 and 5 s; parts of less than that tell voices apart worse.
+_LONG_S, _PART_S = 3.5, 1.5
 _MIN_TURN_S = 0.1
 
 
@@ -93,20 +99,29 @@ class ClusteringDiarizer:
             yield SpeechWindow(window.start_s, window.activity, window.active.sum(axis=1), stretches)
 
     def _stretches(self, window: SegmentedWindow) -> Iterator[Stretch]:
-        active = window.active
+        frame_s = WINDOW_S / len(window.active)
+        for speaker in range(window.active.shape[1]):
+            for first, end in _runs(window.active[:, speaker]):
+                seconds = (end - first) * frame_s
+                if seconds < _LONG_S:
+                    yield self._embed(window, speaker, first, end)
+                    continue
+                edges = np.linspace(first, end, round(seconds / _PART_S) + 1).round().astype(int).tolist()
+                yield _joined([self._embed(window, speaker, a, b) for a, b in itertools.pairwise(edges)])
+
+    def _embed(self, window: SegmentedWindow, speaker: int, first: int, end: int) -> Stretch:
+        """Return the stretch from one frame to another, with its embedding."""
+        active, count = window.active, len(window.samples)
         is_alone = active.sum(axis=1) == 1
         frame_s = WINDOW_S / len(active)
-        count = len(window.samples)
         frame_of = np.minimum((np.arange(count) / count * len(active)).astype(int), len(active) - 1)
-        for speaker in range(active.shape[1]):
-            for first, end in _runs(active[:, speaker]):
-                whole = np.zeros(len(active), dtype=bool)
-                whole[first:end] = True
-                clean_s = float((whole & is_alone).sum()) * frame_s
-                chosen = whole & is_alone if clean_s >= _MIN_CLEAN_S else whole
-                is_enough = chosen.sum() * frame_s >= _MIN_EMBEDDABLE_S
-                vector = self._embedder.embed(window.samples[chosen[frame_of]]) if is_enough else None
-                yield Stretch(speaker, first, end, vector, clean_s)
+        whole = np.zeros(len(active), dtype=bool)
+        whole[first:end] = True
+        clean_s = float((whole & is_alone).sum()) * frame_s
+        chosen = whole & is_alone if clean_s >= _MIN_CLEAN_S else whole
+        is_enough = chosen.sum() * frame_s >= _MIN_EMBEDDABLE_S
+        vector = self._embedder.embed(window.samples[chosen[frame_of]]) if is_enough else None
+        return Stretch(speaker, first, end, vector, clean_s)
 
 
 class _ClusteredClip:
@@ -130,6 +145,15 @@ class _ClusteredClip:
         activity, frame_s = speaker_activity(self._windows, centers)
         turns, order = _to_turns(activity, frame_s, self._end_s)
         return turns, {f"voice-{number}": centers[column] for number, column in enumerate(order, start=1)}
+
+
+def _joined(parts: list[Stretch]) -> Stretch:
+    """Return the stretch that parts make up one after another; its embedding is the mean of theirs, of length 1."""
+    vectors = [part.vector for part in parts if part.vector is not None]
+    mean = np.mean(vectors, axis=0) if vectors else None
+    vector = None if mean is None else mean / np.linalg.norm(mean)
+    clean_s = sum(part.clean_s for part in parts)
+    return Stretch(parts[0].speaker, parts[0].first, parts[-1].end, vector, clean_s, tuple(parts))
 
 
 def _runs(active: np.ndarray) -> list[tuple[int, int]]:

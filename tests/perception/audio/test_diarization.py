@@ -14,6 +14,7 @@ from omnisense.perception.audio.clustering import SpeechWindow, Stretch, cluster
 from omnisense.perception.audio.diarization import (
     ClusteringDiarizer,
     _bridge_gaps,
+    _joined,
     load_diarizer,
 )
 from omnisense.perception.audio.events import detect_laughter, detect_overlaps
@@ -156,6 +157,18 @@ def test_who_talks_over_somebody_else_gets_another_voice():
     assert frame_s == pytest.approx(0.1)
     assert active[:, 0].nonzero()[0].tolist() == list(range(30))
     assert active[:, 1].nonzero()[0].tolist() == list(range(20, 30))
+
+
+def test_the_parts_of_a_long_stretch_may_be_two_peoples():
+    a, b = np.eye(2, 192)
+    parts = (Stretch(0, 0, 20, a, 2.0), Stretch(0, 20, 30, b, 1.0), Stretch(0, 30, 50, a, 2.0))
+    whole = _joined(list(parts))
+    assert (whole.first, whole.end, whole.clean_s, whole.parts) == (0, 50, 5.0, parts)
+    assert np.linalg.norm(whole.vector) == pytest.approx(1.0)
+    activity = np.tile(np.array([1.0, 0.0, 0.0], np.float32), (50, 1))
+    active, _ = speaker_activity([SpeechWindow(0.0, activity, np.ones(50), (whole,))], np.stack([a, b]))
+    assert active[:, 1].nonzero()[0].tolist() == list(range(20, 30))
+    assert active[:, 0].nonzero()[0].tolist() == [*range(20), *range(30, 50)]
 
 
 def test_weights_that_are_none_are_refused(tmp_path):
