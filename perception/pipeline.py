@@ -195,7 +195,8 @@ class Perception:
     # --- extractors -----------------------------------------------------------------------------------------
 
     def _extract(self, clip: Clip, on_stream: OnStream | None) -> _Extraction:
-        chunks, extraction = AudioChunks.of_clip(clip), _Extraction()
+        chunks = AudioChunks.of_clip(clip, speech_threshold=self.settings.speech_threshold)
+        extraction = _Extraction()
 
         def run(name: StreamName, extract: Callable[[], Stream]) -> Stream:
             if name not in self.settings.streams:

@@ -155,7 +155,7 @@ class ModelRegistry:
     def _load_face(self, _: str) -> Any:
         from omnisense.perception.vision.face_detector import FaceDetector
 
-        return FaceDetector(self._fetch(self.settings.face_model))
+        return FaceDetector(self._fetch(self.settings.face_model), min_height=self.settings.min_face)
 
     def _load_pitch(self, _: str) -> Any:
         from omnisense.perception.audio.models import load_pitch_model
@@ -193,12 +193,12 @@ class ModelRegistry:
         return BodyEstimator(self._fetch(name))
 
     def _load_speaker(self, name: str) -> Any:
+        from omnisense.perception.audio.clustering import SpeakerCount
         from omnisense.perception.audio.diarization import load_diarizer
 
         settings = self.settings
-        return load_diarizer(
-            self._fetch(name), lambda: self.get("segmentation"), settings.num_speakers, settings.voice_distance
-        )
+        speakers = SpeakerCount(settings.num_speakers, settings.min_speakers, settings.max_speakers)
+        return load_diarizer(self._fetch(name), lambda: self.get("segmentation"), speakers, settings.voice_distance)
 
     def _load_segmentation(self, name: str) -> Any:
         from omnisense.perception.audio.segmentation import SpeakerSegmentation

@@ -24,6 +24,7 @@ Role = Literal[
     "text_emotion",
     "asd",
 ]
+SPEECH_THRESHOLD = 0.5  # Silero VAD's usual one
 VOICE_DISTANCE = 0.76  # chosen on conversations of EmoDB: see the module of clustering
 SHIPPED = "shipped"  # the emotion heads in this package, rather than a model's name
 
@@ -65,6 +66,13 @@ class PerceptionSettings:
         segmentation_model: finds who speaks when within seconds, for the speaker embedding; a pyannote pipeline has
             its own.
         num_speakers: the number of speakers, where it is known.
+        min_speakers: the least number of speakers, where that is known; the same for ``max_speakers``. Speech of fewer
+            seconds than speakers is still of fewer.
+        max_speakers: the greatest number of speakers.
+        speech_threshold: Silero VAD's probability, 0 to 1, from which a moment is speech. Lower: faint and distant
+            speech is heard too, and some noise with it.
+        min_face: height of a face, in heights of the picture, 0 to 1, under which it is left out: passers-by in the
+            background. 0 takes every face that is found.
         voice_distance: mean cosine distance, 0 to 2, from which two groups of stretches of speech are two voices.
             Smaller: more voices, and one person who shouts and whispers may become two. Larger: alike voices become
             one.
@@ -93,6 +101,10 @@ class PerceptionSettings:
     speaker_model: str | None = "campplus"
     segmentation_model: str = "segmentation-3.0"
     num_speakers: int | None = None
+    min_speakers: int | None = None
+    max_speakers: int | None = None
+    speech_threshold: float = SPEECH_THRESHOLD
+    min_face: float = 0.0
     voice_distance: float = VOICE_DISTANCE
     voice_emotion_model: str | None = SHIPPED
     text_emotion_model: str | None = SHIPPED
@@ -103,10 +115,28 @@ class PerceptionSettings:
         object.__setattr__(self, "streams", parse_streams(self.streams))
         if not 0 <= self.min_word_confidence <= 1:
             raise InputError(f"min_word_confidence is {self.min_word_confidence}", "Give a number from 0 to 1.")
+        if not 0 < self.speech_threshold < 1:
+            raise InputError(f"speech_threshold is {self.speech_threshold}", "Give a number over 0 and under 1.")
+        if not 0 <= self.min_face < 1:
+            raise InputError(f"min_face is {self.min_face}", "Give a number from 0 to under 1.")
+        self._check_speakers()
         if not 0 < self.voice_distance <= 2:
             raise InputError(f"voice_distance is {self.voice_distance}", "Give a number over 0, up to 2.")
         if not 0 <= self.off_screen_prior < 1:
             raise InputError(f"off_screen_prior is {self.off_screen_prior}", "Give a number from 0 to under 1.")
+
+    def _check_speakers(self) -> None:
+        for name in ("num_speakers", "min_speakers", "max_speakers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}", "Give 1 or more, or leave it out.")
+        if self.num_speakers and (self.min_speakers or self.max_speakers):
+            raise InputError("num_speakers and its limits are given", "Give the number of speakers or its limits.")
+        if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
+            raise InputError(
+                f"min_speakers is {self.min_speakers} and max_speakers {self.max_speakers}",
+                "Give a least number that is not over the greatest.",
+            )
 
     def models(self) -> dict[Role, str]:
         """Return the names of the models that these settings use, by role."""

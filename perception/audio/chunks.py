@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 
 from omnisense.perception.media.clip import SAMPLE_RATE_HZ, Clip
+from omnisense.perception.settings import SPEECH_THRESHOLD
 from omnisense.perception.types import Span
 
 CHUNK_S = 300.0
 _CUT_SEARCH_S = 30.0  # a chunk ends in the longest silence of its last half minute
 _KEPT_CHUNKS = 2
 _MIN_VAD_SAMPLES = 512  # one window of the model
-# Silero VAD's usual threshold; silences under 0.2 s lie inside words; no interval is longer than Whisper's 30 s window.
+# Silences under 0.2 s lie inside words; no interval is longer than Whisper's 30 s window.
 _VAD: dict[str, Any] = {
-    "threshold": 0.5,
     "min_speech_duration_ms": 100,
     "min_silence_duration_ms": 200,
     "speech_pad_ms": 30,
@@ -54,19 +54,27 @@ class AudioChunks:
         duration_s: of the audio.
         read: returns (N,) float32 mono at 16 kHz of an interval, given its start and end in seconds.
         chunk_s: length of a chunk, before it is cut at a pause.
+        speech_threshold: as in :class:`.settings.PerceptionSettings`.
     """
 
-    def __init__(self, duration_s: float, read: Callable[[float, float], np.ndarray], chunk_s: float = CHUNK_S) -> None:
+    def __init__(
+        self,
+        duration_s: float,
+        read: Callable[[float, float], np.ndarray],
+        chunk_s: float = CHUNK_S,
+        speech_threshold: float = SPEECH_THRESHOLD,
+    ) -> None:
         self._duration_s, self._read = duration_s, read
+        self._speech_threshold = speech_threshold
         self._chunk_s = chunk_s
         self._lock = threading.Lock()
         self._starts_s = [0.0]
         self._kept: dict[int, AudioChunk] = {}
 
     @classmethod
-    def of_clip(cls, clip: Clip, chunk_s: float = CHUNK_S) -> AudioChunks:
+    def of_clip(cls, clip: Clip, chunk_s: float = CHUNK_S, speech_threshold: float = SPEECH_THRESHOLD) -> AudioChunks:
         """Return the chunks of a clip with an audio track."""
-        return cls(clip.duration_s, lambda start_s, end_s: clip[start_s:end_s].audio(), chunk_s)
+        return cls(clip.duration_s, lambda start_s, end_s: clip[start_s:end_s].audio(), chunk_s, speech_threshold)
 
     def __iter__(self) -> Iterator[AudioChunk]:
         index = 0
@@ -91,7 +99,7 @@ class AudioChunks:
     def _decode(self, start_s: float) -> tuple[AudioChunk, float]:
         end_s = min(start_s + self._chunk_s, self._duration_s)
         samples = self._read(start_s, end_s)
-        speech = voice_activity(samples)
+        speech = voice_activity(samples, self._speech_threshold)
         if end_s < self._duration_s:
             length_s = _cut_in_silence(speech, end_s - start_s)
             samples = samples[: round(length_s * SAMPLE_RATE_HZ)]
@@ -101,13 +109,18 @@ class AudioChunks:
         return AudioChunk(start_s, samples, shifted), end_s
 
 
-def voice_activity(samples: np.ndarray) -> list[Span]:
-    """Return the speech in (N,) float32 samples at 16 kHz, by Silero VAD (the ONNX copy in faster-whisper)."""
+def voice_activity(samples: np.ndarray, threshold: float = SPEECH_THRESHOLD) -> list[Span]:
+    """Return the speech in (N,) float32 samples at 16 kHz, by Silero VAD (the ONNX copy in faster-whisper).
+
+    Args:
+        samples: of the audio.
+        threshold: the probability from which a moment is speech.
+    """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     if len(samples) < _MIN_VAD_SAMPLES:
         return []
-    found = get_speech_timestamps(samples, VadOptions(**_VAD))
+    found = get_speech_timestamps(samples, VadOptions(threshold=threshold, **_VAD))
     return [Span(part["start"] / SAMPLE_RATE_HZ, part["end"] / SAMPLE_RATE_HZ) for part in found]
 
 

@@ -22,6 +22,14 @@ _MIN_SPEAKER_SHARE, _MIN_SPEAKER_S = 0.1, (0.5, 3.0)
 _MAX_CLUSTERED = 4000  # more embeddings than this (about an hour) are subsampled for clustering
 
 
+class SpeakerCount(NamedTuple):
+    """What is known of the number of speakers: the number itself, or the least and the greatest."""
+
+    known: int | None = None
+    least: int | None = None
+    greatest: int | None = None
+
+
 class Stretch(NamedTuple):
     """What one local speaker says without a pause.
 
@@ -52,7 +60,7 @@ class SpeechWindow(NamedTuple):
 
 
 def cluster_speakers(
-    windows: Sequence[SpeechWindow], num_speakers: int | None, voice_distance: float = VOICE_DISTANCE
+    windows: Sequence[SpeechWindow], speakers: SpeakerCount | None = None, voice_distance: float = VOICE_DISTANCE
 ) -> np.ndarray:
     """Return the centers (K, D) of the speakers' embeddings, as unit vectors."""
     embedded = [(w, s) for w, window in enumerate(windows) for s in window.stretches if s.vector is not None]
@@ -62,36 +70,50 @@ def cluster_speakers(
     stride = -(-len(found) // _MAX_CLUSTERED)
     kept = found[::stride]
     vectors = np.stack([s.vector for _, s in kept if s.vector is not None])
-    labels = _cluster(windows, kept, num_speakers, voice_distance)
     # Every moment lies in several windows, of a short clip in as many as there are.
     seconds = np.array([s.clean_s for _, s in kept]) * stride / min(WINDOW_S / STEP_S, len(windows))
-    total_s = np.bincount(labels, seconds)
-    least_s = float(np.clip(_MIN_SPEAKER_SHARE * seconds.sum(), *_MIN_SPEAKER_S))
-    min_s = 0.0 if num_speakers else min(least_s, total_s.max())
-    centers = np.stack([vectors[labels == k].mean(axis=0) for k in np.unique(labels) if total_s[k] >= min_s])
+    labels, chosen = _cluster(_distances(windows, kept, vectors), seconds, speakers or SpeakerCount(), voice_distance)
+    centers = np.stack([vectors[labels == k].mean(axis=0) for k in chosen])
     unit: np.ndarray = centers / np.linalg.norm(centers, axis=1, keepdims=True)
     return unit
 
 
+def _distances(windows: Sequence[SpeechWindow], kept: Sequence[tuple[int, Stretch]], vectors: np.ndarray) -> np.ndarray:
+    """Return the distances (N, N) between stretches; each comes with the number of its window."""
+    distance: np.ndarray = np.maximum(1 - vectors @ vectors.T, 0.0) + _APART * _told_apart(windows, kept)
+    np.fill_diagonal(distance, 0.0)
+    return distance
+
+
 def _cluster(
-    windows: Sequence[SpeechWindow],
-    kept: Sequence[tuple[int, Stretch]],
-    num_speakers: int | None,
-    voice_distance: float,
-) -> np.ndarray:
-    """Return the cluster of each stretch; each comes with the number of its window."""
+    distance: np.ndarray, seconds: np.ndarray, speakers: SpeakerCount, voice_distance: float
+) -> tuple[np.ndarray, list[int]]:
+    """Return the cluster (N,) of each stretch, and the clusters that are speakers."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
-    vectors = np.stack([s.vector for _, s in kept if s.vector is not None])
-    if len(vectors) == 1:
-        return np.ones(1, dtype=int)
-    distance = np.maximum(1 - vectors @ vectors.T, 0.0) + _APART * _told_apart(windows, kept)
-    np.fill_diagonal(distance, 0.0)
+    if len(distance) == 1:
+        return np.ones(1, dtype=int), [1]
     tree = linkage(squareform(distance, checks=False), method="average")
-    limit, criterion = (num_speakers, "maxclust") if num_speakers else (voice_distance, "distance")
-    labels: np.ndarray = fcluster(tree, limit, criterion)
-    return labels
+    if speakers.known:
+        labels = fcluster(tree, speakers.known, "maxclust")
+        return labels, np.unique(labels).tolist()
+    labels = fcluster(tree, voice_distance, "distance")
+    chosen = _with_enough_speech(labels, seconds)
+    # Fewer clusters until no more than the greatest number of speakers are left, or more until there are the least.
+    while speakers.greatest and len(chosen) > speakers.greatest:
+        labels = fcluster(tree, labels.max() - 1, "maxclust")
+        chosen = _with_enough_speech(labels, seconds)
+    while speakers.least and len(chosen) < speakers.least and labels.max() < len(labels):
+        labels = fcluster(tree, labels.max() + 1, "maxclust")
+        chosen = _with_enough_speech(labels, seconds)
+    return labels, chosen
+
+
+def _with_enough_speech(labels: np.ndarray, seconds: np.ndarray) -> list[int]:
+    total_s = np.bincount(labels, seconds)
+    least_s = min(float(np.clip(_MIN_SPEAKER_SHARE * seconds.sum(), *_MIN_SPEAKER_S)), float(total_s.max()))
+    return [int(k) for k in np.unique(labels) if total_s[k] >= least_s]
 
 
 def _told_apart(windows: Sequence[SpeechWindow], kept: Sequence[tuple[int, Stretch]]) -> np.ndarray:

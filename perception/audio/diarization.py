@@ -22,7 +22,13 @@ import numpy as np
 from omnisense.compat import loading_tensors_only, without_pyannote_warnings
 from omnisense.errors import ModelError
 from omnisense.perception.audio.chunks import AudioChunk
-from omnisense.perception.audio.clustering import SpeechWindow, Stretch, cluster_speakers, speaker_activity
+from omnisense.perception.audio.clustering import (
+    SpeakerCount,
+    SpeechWindow,
+    Stretch,
+    cluster_speakers,
+    speaker_activity,
+)
 from omnisense.perception.audio.segmentation import WINDOW_S, SegmentedWindow, SpeakerSegmentation
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.settings import VOICE_DISTANCE
@@ -61,7 +67,7 @@ class ClusteringDiarizer:
     Args:
         folder: of the speaker embedding's weights.
         segmentation: the segmentation network.
-        num_speakers: where it is known.
+        speakers: their number, where it is known.
         voice_distance: mean cosine distance, 0 to 2, from which two clusters of embeddings are two people.
 
     Raises:
@@ -74,12 +80,12 @@ class ClusteringDiarizer:
         self,
         folder: Path,
         segmentation: SpeakerSegmentation,
-        num_speakers: int | None = None,
+        speakers: SpeakerCount | None = None,
         voice_distance: float = VOICE_DISTANCE,
     ) -> None:
         from omnisense.perception.audio.speaker_embedding import SpeakerEmbedder
 
-        self.num_speakers, self.voice_distance = num_speakers, voice_distance
+        self.speakers, self.voice_distance = speakers or SpeakerCount(), voice_distance
         self._embedder, self._segmentation = SpeakerEmbedder(folder), segmentation
 
     def begin(self) -> Diarization:
@@ -139,7 +145,7 @@ class _ClusteredClip:
 
     def diarize(self) -> tuple[list[SpeakerTurn], dict[str, np.ndarray]]:
         """Return the turns, and each speaker's embedding."""
-        centers = cluster_speakers(self._windows, self._diarizer.num_speakers, self._diarizer.voice_distance)
+        centers = cluster_speakers(self._windows, self._diarizer.speakers, self._diarizer.voice_distance)
         if not len(centers):
             return [], {}
         activity, frame_s = speaker_activity(self._windows, centers)
@@ -198,13 +204,13 @@ class PyannoteDiarizer:
 
     Args:
         folder: of the pipeline.
-        num_speakers: where it is known.
+        speakers: their number, where it is known.
 
     Raises:
         ModelError: it cannot be loaded.
     """
 
-    def __init__(self, folder: Path, num_speakers: int | None = None) -> None:
+    def __init__(self, folder: Path, speakers: SpeakerCount | None = None) -> None:
         _check_classes(folder)
         with without_pyannote_warnings():
             import torch
@@ -221,11 +227,11 @@ class PyannoteDiarizer:
                     "Give a folder or hub id with a config.yaml, and accept its terms on the hub.",
                     folder,
                 ) from error
-        self.num_speakers, self.name = num_speakers, f"pyannote pipeline {folder.name}"
+        self.speakers, self.name = speakers or SpeakerCount(), f"pyannote pipeline {folder.name}"
 
     def begin(self) -> Diarization:
         """Begin a clip."""
-        return _PyannoteClip(self._pipeline, self.num_speakers)
+        return _PyannoteClip(self._pipeline, self.speakers)
 
 
 def _check_classes(folder: Path) -> None:
@@ -262,8 +268,8 @@ def _check_architecture(checkpoint: Any) -> None:
 class _PyannoteClip:
     """Collects a clip's audio: the pipeline needs the whole."""
 
-    def __init__(self, pipeline: Any, num_speakers: int | None) -> None:
-        self._pipeline, self._num_speakers = pipeline, num_speakers
+    def __init__(self, pipeline: Any, speakers: SpeakerCount) -> None:
+        self._pipeline, self._speakers = pipeline, speakers
         self._pieces: list[np.ndarray] = []
 
     def add(self, chunk: AudioChunk) -> None:
@@ -274,7 +280,12 @@ class _PyannoteClip:
 
         audio = {"waveform": torch.from_numpy(np.concatenate(self._pieces))[None], "sample_rate": SAMPLE_RATE_HZ}
         with without_pyannote_warnings():
-            result = self._pipeline(audio, num_speakers=self._num_speakers)
+            result = self._pipeline(
+                audio,
+                num_speakers=self._speakers.known,
+                min_speakers=self._speakers.least,
+                max_speakers=self._speakers.greatest,
+            )
         annotation = getattr(result, "speaker_diarization", result)  # pyannote 4 wraps it
         ids: dict[str, str] = {}
         return [
@@ -286,7 +297,7 @@ class _PyannoteClip:
 def load_diarizer(
     folder: Path,
     segmentation: Callable[[], SpeakerSegmentation],
-    num_speakers: int | None = None,
+    speakers: SpeakerCount | None = None,
     voice_distance: float = VOICE_DISTANCE,
 ) -> ClusteringDiarizer | PyannoteDiarizer:
     """Return the diarizer for a folder: a pyannote pipeline has a ``config.yaml``, the speaker embedding its weights.
@@ -297,5 +308,5 @@ def load_diarizer(
         ModelError: it cannot be loaded.
     """
     if (folder / "config.yaml").is_file():
-        return PyannoteDiarizer(folder, num_speakers)
-    return ClusteringDiarizer(folder, segmentation(), num_speakers, voice_distance)
+        return PyannoteDiarizer(folder, speakers)
+    return ClusteringDiarizer(folder, segmentation(), speakers, voice_distance)

@@ -84,7 +84,8 @@ def _balanced(pixels: np.ndarray, image: np.ndarray) -> np.ndarray:
     darkest = np.percentile(small, 100 - _BRIGHTEST, axis=0)
     if brightest.max() > _MAX_CAST * brightest.min() or (brightest - darkest).max() < _MIN_SPAN:
         return pixels
-    return np.clip(np.round(pixels * (255.0 / brightest)), 0, 255).astype(np.uint8)
+    balanced: np.ndarray = np.clip(np.round(pixels * (255.0 / brightest)), 0, 255).astype(np.uint8)
+    return balanced
 
 
 def _region_pixels(image: np.ndarray, polygons: Sequence[np.ndarray], mask: Sequence[np.ndarray]) -> np.ndarray:

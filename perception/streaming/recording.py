@@ -74,7 +74,8 @@ def perceive_recording(recorded: RecordedAudio, perception: Perception, segments
         perception: whose streams and models are used.
         segments: the faces that were found to speak while the stream lasted; their voices are named anew.
     """
-    chunks = AudioChunks(recorded.duration_s, recorded.audio)
+    threshold = perception.settings.speech_threshold
+    chunks = AudioChunks(recorded.duration_s, recorded.audio, speech_threshold=threshold)
     registry, streams = perception.registry, perception.settings.streams
     audio, transcript = None, None
     if "audio" in streams:

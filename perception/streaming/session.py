@@ -182,7 +182,7 @@ class LivePerception:
     def _listen(self) -> None:
         """Detect speech in the buffer; finish the utterance if it has ended, else transcribe it so far."""
         self._listened_s = self._buffer.end_s
-        speech = voice_activity(self._buffer.samples)
+        speech = voice_activity(self._buffer.samples, self.perception.settings.speech_threshold)
         length_s = len(self._buffer.samples) / SAMPLE_RATE_HZ
         if not speech:
             self._partial = None
@@ -212,7 +212,7 @@ class LivePerception:
         samples, start_s = self._buffer.samples[:length], self._buffer.start_s
         self._buffer.drop(length / SAMPLE_RATE_HZ)
         self._partial = None
-        speech = _shift(voice_activity(samples), start_s)
+        speech = _shift(voice_activity(samples, self.perception.settings.speech_threshold), start_s)
         if speech:
             chunk = AudioChunk(start_s, samples, tuple(speech))
             tracks = self._faces.landmark_tracks() if self._faces.size[0] else None

@@ -39,13 +39,16 @@ class FaceDetector:
     Args:
         folder: of ``centerface.onnx``.
         threads: of onnxruntime.
+        min_height: of a face, in heights of the frame; smaller ones are left out.
 
     Raises:
         ModelError: the folder does not contain the model.
     """
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1, min_height: float = 0.0) -> None:
         import onnxruntime
+
+        self._min_height = min_height
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -61,7 +64,8 @@ class FaceDetector:
             image = cv2.resize(image, (width, height))
         batch = np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)
         heat, scale, offset, marks = (out[0] for out in self._session.run(None, {"input.1": batch}))
-        return _decode_faces(heat[0], scale, offset, marks, width, height)
+        found = _decode_faces(heat[0], scale, offset, marks, width, height)
+        return [face for face in found if face.box[3] - face.box[1] >= self._min_height]
 
 
 def _with_free_input_size(path: Path) -> bytes:

@@ -10,7 +10,13 @@ from omnisense import ModelError, models, open_clip
 from omnisense.perception.audio.analysis import analyze_audio
 from omnisense.perception.audio.baselines import estimate_arousal
 from omnisense.perception.audio.chunks import AudioChunk, AudioChunks
-from omnisense.perception.audio.clustering import SpeechWindow, Stretch, cluster_speakers, speaker_activity
+from omnisense.perception.audio.clustering import (
+    SpeakerCount,
+    SpeechWindow,
+    Stretch,
+    cluster_speakers,
+    speaker_activity,
+)
 from omnisense.perception.audio.diarization import (
     ClusteringDiarizer,
     _bridge_gaps,
@@ -29,9 +35,9 @@ def diarizer():
     return make_diarizer()
 
 
-def make_diarizer(num_speakers=None):
+def make_diarizer(speakers=None):
     segmentation = SpeakerSegmentation(models.fetch("segmentation-3.0"))
-    return ClusteringDiarizer(models.fetch("campplus"), segmentation, num_speakers)
+    return ClusteringDiarizer(models.fetch("campplus"), segmentation, speakers)
 
 
 def share_right(truth, turns):
@@ -96,7 +102,7 @@ def test_the_number_of_voices_is_found_or_given(shared, diarizer):
     heard = diarizer.begin()
     heard.add(AudioChunk(0.0, samples, ()))
     assert {t.speaker for t in heard.turns()} == {"voice-1"}
-    told = make_diarizer(num_speakers=2).begin()
+    told = make_diarizer(SpeakerCount(2)).begin()
     told.add(AudioChunk(0.0, samples, ()))
     assert {t.speaker for t in told.turns()} == {"voice-1", "voice-2"}
 
@@ -125,7 +131,9 @@ def test_clusters_are_found_by_their_distance():
     centres = cluster_speakers(windows, None)
     assert len(centres) == 2
     assert sorted(abs(centres @ a).round()) == [0, 1]
-    assert len(cluster_speakers(windows, 1)) == 1
+    assert len(cluster_speakers(windows, SpeakerCount(1))) == 1
+    assert len(cluster_speakers(windows, SpeakerCount(greatest=1))) == 1
+    assert len(cluster_speakers(windows, SpeakerCount(greatest=4))) == 2
     assert cluster_speakers([], None).shape == (0, 0)
     # Alike as they are, the network told them apart within windows.
     alike = a + 0.7 * b
@@ -134,6 +142,14 @@ def test_clusters_are_found_by_their_distance():
     # Somebody with too little speech is no speaker, if others have much.
     assert len(cluster_speakers([*(window(i, a) for i in range(19)), window(19, b)], None)) == 1
     assert len(cluster_speakers([window(0, a), window(1, b)], None)) == 2
+    # A cough is not one of the two at most.
+    both = [window(i, a if i % 2 else b) for i in range(38)]
+    cough = SpeechWindow(200.0, np.ones((10, 3), np.float32), np.ones(10), (Stretch(0, 0, 4, np.eye(192)[9], 0.6),))
+    found = cluster_speakers([*both, cough], SpeakerCount(greatest=2))
+    assert sorted(found @ a > 0.9) == sorted(found @ b > 0.9) == [False, True]
+    # One voice by its distance, two where that is known.
+    close = [window(i, a if i % 2 else alike) for i in range(9)]
+    assert len(cluster_speakers(close, SpeakerCount(least=2))) == 2
     assert _bridge_gaps([(0.0, 1.0), (1.05, 2.0), (3.0, 3.02)]) == [(0.0, 2.0)]
 
 
@@ -200,8 +216,8 @@ def test_what_a_pyannote_pipeline_says_is_taken_over(monkeypatch, tmp_path, wrap
         def from_pretrained(cls, folder):
             return cls()
 
-        def __call__(self, sound, num_speakers):
-            told.update(sound, speakers=num_speakers)
+        def __call__(self, sound, num_speakers, min_speakers, max_speakers):
+            told.update(sound, speakers=num_speakers, most=max_speakers)
             annotation = Annotation()
             annotation[Segment(0.5, 2.0), 0] = "SPEAKER_01"
             annotation[Segment(2.0, 3.0), 1] = "SPEAKER_00"
@@ -210,7 +226,7 @@ def test_what_a_pyannote_pipeline_says_is_taken_over(monkeypatch, tmp_path, wrap
 
     monkeypatch.setattr(pyannote.audio, "Pipeline", Pipeline)
     (tmp_path / "config.yaml").write_text("pipeline: {name: pyannote.audio.pipelines.SpeakerDiarization}\n")
-    diarizer = load_diarizer(tmp_path, lambda: None, num_speakers=2)
+    diarizer = load_diarizer(tmp_path, lambda: None, SpeakerCount(2))
     heard = diarizer.begin()
     heard.add(AudioChunk(0.0, np.zeros(40_000, np.float32), ()))
     heard.add(AudioChunk(2.5, np.zeros(24_000, np.float32), ()))
