@@ -6,7 +6,7 @@ light (dark grey in shadow) may be called either.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def garments(images: Path) -> dict[str, Any]:
     return {**figures, "views": _counted(seen)}
 
 
-def _counted(named: list[tuple[str, tuple[str, ...]]]) -> dict[str, int]:
+def _counted(named: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, int]:
     right = sum(name in allowed for name, allowed in named)
     silent = sum(not name for name, _ in named)
     return {"of": len(named), "right": right, "wrong": len(named) - right - silent, "nothing said": silent}
@@ -117,7 +117,8 @@ def _dimmed(image: np.ndarray, share: float) -> np.ndarray:
 
 
 def _tinted(image: np.ndarray, gains: tuple[float, float, float]) -> np.ndarray:
-    return np.clip(image * np.array(gains), 0, 255).astype(np.uint8)
+    tinted: np.ndarray = np.clip(image * np.array(gains), 0, 255).astype(np.uint8)
+    return tinted
 
 
 def _shaded_half(image: np.ndarray, where: list[np.ndarray], share: float) -> np.ndarray:

@@ -101,4 +101,4 @@ def crop_face(
     corners = np.array([center - right - down, center + right - down, center - right + down], dtype=np.float32)
     target = np.array([[0, 0], [size[0], 0], [0, size[1]]], dtype=np.float32)
     warp = cv2.getAffineTransform(corners, target)
-    return cv2.warpAffine(gray, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(gray, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)

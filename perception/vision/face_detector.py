@@ -12,10 +12,16 @@ import cv2
 import numpy as np
 
 from omnisense.errors import ModelError
+from omnisense.perception.geometry import iou
 
 _STRIDE = 4  # of CenterFace's output grid, in pixels of the input
 _MIN_SCORE = 0.5
 _MAX_OVERLAP = 0.3
+# A face of which half is out of the picture is looked for at the left and right edge beside its mirror image: in a
+# strip of this height in pixels, as wide inside the picture and beyond it as these shares of the height.
+_EDGE_PX, _EDGE_INSIDE, _EDGE_MIRRORED = 160, 0.5, 0.25
+_CENTERED = 0.4  # of its width: how far from the edge the middle of a face with its mirror image may lie
+_SAME_FACE = 0.3  # intersection over union
 
 
 class Face(NamedTuple):
@@ -58,14 +64,59 @@ class FaceDetector:
         )
 
     def detect(self, image: np.ndarray) -> list[Face]:
-        """Return the faces in one (H, W, 3) uint8 RGB frame, the highest score first."""
+        """Return the faces in one (H, W, 3) uint8 RGB frame, the highest score first.
+
+        Of a face that the left or right edge of the frame cuts in half, the box is what is inside, and the landmarks
+        are those of the whole face.
+        """
+        found = self._detect_whole(image)
+        cut = [*self._detect_at_edge(image), *(_mirrored(face) for face in self._detect_at_edge(image[:, ::-1]))]
+        faces = [face for face in _without_doubles([*cut, *found]) if face.box[3] - face.box[1] >= self._min_height]
+        return sorted(faces, key=lambda face: -face.score)
+
+    def _detect_whole(self, image: np.ndarray) -> list[Face]:
         height, width = (max(32, round(side / 32) * 32) for side in image.shape[:2])
         if image.shape[:2] != (height, width):
             image = cv2.resize(image, (width, height))
         batch = np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)
         heat, scale, offset, marks = (out[0] for out in self._session.run(None, {"input.1": batch}))
-        found = _decode_faces(heat[0], scale, offset, marks, width, height)
-        return [face for face in found if face.box[3] - face.box[1] >= self._min_height]
+        return _decode_faces(heat[0], scale, offset, marks, width, height)
+
+    def _detect_at_edge(self, image: np.ndarray) -> list[Face]:
+        """Return the faces that the left edge of a frame cuts in half: with their mirror image they are whole."""
+        height, width = image.shape[:2]
+        inside, mirrored = min(round(_EDGE_INSIDE * height), width), min(round(_EDGE_MIRRORED * height), width)
+        scale = min(_EDGE_PX / height, 1.0)
+        strip = cv2.resize(image[:, :inside], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        beyond = min(round(mirrored * scale), strip.shape[1])
+        strip = cv2.copyMakeBorder(strip, 0, 0, beyond, 0, cv2.BORDER_REFLECT)
+        # From fractions of the strip to those of the frame.
+        share = strip.shape[1] / scale / width
+        first = beyond / scale / width
+        cut = []
+        for face in self._detect_whole(strip):
+            box, landmarks = face.box.copy(), face.landmarks.copy()
+            box[[0, 2]] = box[[0, 2]] * share - first
+            landmarks[:, 0] = landmarks[:, 0] * share - first
+            if box[0] < 0.0 and abs(box[0] + box[2]) < _CENTERED * (box[2] - box[0]):
+                cut.append(Face(np.clip(box, 0.0, 1.0), landmarks, face.score))
+        return cut
+
+
+def _without_doubles(faces: list[Face]) -> list[Face]:
+    """Return faces without those that overlap one before them: of half a face and a whole one, the whole one counts."""
+    kept: list[Face] = []
+    for face in faces:
+        if not kept or iou(np.array([k.box for k in kept]), face.box[None]).max() < _SAME_FACE:
+            kept.append(face)
+    return kept
+
+
+def _mirrored(face: Face) -> Face:
+    """Return a face of the mirrored frame in the frame itself: its right eye there is the left one."""
+    left, top, right, bottom = face.box
+    landmarks = face.landmarks[[1, 0, 2, 4, 3]] * [-1.0, 1.0] + [1.0, 0.0]
+    return Face(np.array([1.0 - right, top, 1.0 - left, bottom]), landmarks, face.score)
 
 
 def _with_free_input_size(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from omnisense.perception.vision.litert import CropNetwork, Region, rotation_matrix, to_image_points
@@ -59,7 +60,7 @@ class FaceMesh:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._mesh = CropNetwork(folder / "face_landmark.tflite", MODEL)
+        self._mesh = CropNetwork(folder / "face_landmark.tflite", MODEL, cv2.BORDER_REFLECT)
         self._iris = CropNetwork(folder / "iris_landmark.tflite", MODEL)
 
     def estimate(self, image: np.ndarray, region: Region, with_gaze: bool = True) -> FaceMeshResult | None:

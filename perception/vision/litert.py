@@ -29,12 +29,14 @@ class CropNetwork:
     Args:
         path: the ``.tflite`` file.
         model: its name in the model list, for error messages.
+        border: what lies beyond the image, as in OpenCV: its outermost pixels again, or its mirror image, which makes
+            a face whole that the edge cuts in half.
 
     Raises:
         ModelError: the file does not exist or is no such network.
     """
 
-    def __init__(self, path: Path, model: str) -> None:
+    def __init__(self, path: Path, model: str, border: int = cv2.BORDER_REPLICATE) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         with without_xnnpack_banner():
@@ -47,6 +49,7 @@ class CropNetwork:
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
+        self._border = border
         self.size = int(self._input["shape"][1])
 
     def __call__(self, image: np.ndarray, region: Region) -> tuple[list[np.ndarray], np.ndarray]:
@@ -55,7 +58,7 @@ class CropNetwork:
         Returns:
             The network's output tensors, and the affine matrix (2, 3) from pixels of the crop to pixels of the image.
         """
-        crop, to_image = _crop_region(image, region, self.size)
+        crop, to_image = _crop_region(image, region, self.size, self._border)
         self._interpreter.set_tensor(self._input["index"], crop.astype(np.float32)[None] / 255)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs], to_image
@@ -80,14 +83,14 @@ def _upright_box(region: Region) -> list[float]:
     return [*(region.center - half), *(region.center + half)]
 
 
-def _crop_region(image: np.ndarray, region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _crop_region(image: np.ndarray, region: Region, size: int, border: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the region, upright, as (size, size, 3), and the matrix (2, 3) from its pixels to the image's."""
     rotation = rotation_matrix(region.roll)
     corners = [region.center + rotation @ (np.array(c) * region.side / 2) for c in ((-1, -1), (1, -1), (-1, 1))]
     to_crop = cv2.getAffineTransform(
         np.array(corners, dtype=np.float32), np.array([[0, 0], [size, 0], [0, size]], dtype=np.float32)
     )
-    crop = cv2.warpAffine(image, to_crop, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.warpAffine(image, to_crop, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
     return crop, cv2.invertAffineTransform(to_crop)
 
 

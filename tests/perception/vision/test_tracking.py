@@ -168,3 +168,22 @@ def test_detections_do_not_depend_on_threads():
     image = open_clip(DEMO).frames(at_s=[3.0]).images[0]
     found = [FaceDetector(models.find("centerface"), threads=n).detect(image) for n in (1, 2)]
     assert np.allclose(found[0][0].box, found[1][0].box, atol=1e-4)
+
+
+@pytest.mark.models
+@pytest.mark.shared
+@pytest.mark.parametrize("edge", ["left", "right"])
+def test_a_face_that_the_edge_cuts_in_half_is_found_whole(shared, edge):
+    from omnisense.perception.vision.face_detector import FaceDetector
+
+    frame = open_clip(shared / "grid" / "lbax4n.mpg").frames().images[0]
+    detector = FaceDetector(models.find("centerface"))
+    [whole] = detector.detect(frame)
+    middle = round(float(whole.landmarks[:2, 0].mean()) * frame.shape[1])
+    half = frame[:, middle:] if edge == "left" else frame[:, :middle]
+    [face] = detector.detect(np.ascontiguousarray(half))
+    at_edge = face.box[0] if edge == "left" else 1.0 - face.box[2]
+    assert at_edge == pytest.approx(0.0, abs=0.01)
+    eyes = face.landmarks[:2, 0]  # the right eye is on the picture's left
+    assert (eyes[0] < 0.0 < eyes[1]) if edge == "left" else (eyes[0] < 1.0 < eyes[1])
+    assert face.landmarks[:, 1] == pytest.approx(whole.landmarks[:, 1], abs=0.05)
