@@ -140,7 +140,7 @@ def test_five_turns_remember_the_first_across_processes(tmp_path):
         with Agent(policy, memory=tmp_path / "m.sqlite") as agent:
             response = agent.respond(text=text, thread_id="ana")
     prompt = policy.calls[-1]
-    assert said[0] in [text_of(m) for m in prompt]
+    assert said[0] in "\n".join(text_of(m) for m in prompt[:-1])
     assert response.appraisal.context.recalled == said[0]
     with Agent(policy, memory=tmp_path / "m.sqlite") as agent:
         assert [turn.heard for turn in agent.history("ana")] == said
@@ -152,7 +152,7 @@ def test_long_conversations_keep_the_first_turn_and_the_latest():
     agent = Agent(policy, memory=None)
     for i in range(12):
         agent.respond(text=f"This is turn number {i}.", thread_id="t")
-    prompt = [text_of(m) for m in policy.calls[-1]]
+    prompt = "\n".join(text_of(m) for m in policy.calls[-1])
     assert "This is turn number 0." in prompt
     assert "This is turn number 10." in prompt
     assert "This is turn number 3." not in prompt
