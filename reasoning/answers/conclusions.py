@@ -11,7 +11,7 @@ from omnisense.reasoning.answers.hesitation import ends_undecided, refuses
 from omnisense.reasoning.answers.normalize import Reading
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, letters_in
 from omnisense.reasoning.answers.passages import is_cut_off
-from omnisense.reasoning.answers.statements import held_letters, is_denied
+from omnisense.reasoning.answers.statements import firmly_held, held_letters, is_denied, is_set_aside
 
 _LAST_LINE = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})[^\w\n\ue000-\ue119]*$")
 _LAST_LINES = re.compile(
@@ -34,11 +34,19 @@ _CONCLUSION = re.compile(
 _DECIDES = re.compile(
     r"\b(?:so|therefore|thus|hence|overall|ultimately|finally|consequently|in\s+(?:conclusion|summary|short|the\s+end)|on\s+balance|all\s+in\s+all"
     r"|taken\s+together|altogether|(?:which|that|this)\s+(?:makes|leaves|means|points|tells|suggests)|tells?\s+me|better|best|closest|closer|strongest|stronger|rather|tips?|tipped"
-    r"|lean(?:s|ing|ed)?|toward|towards|settle\w*|convince\w*|decid\w+|decisive|wins?|outweighs?|definitely|has\s+to\s+be|must\s+be"
+    r"|lean(?:s|ing|ed)?|toward|towards|settle\w*|convince\w*|decid\w+|decisive|wins?|belongs?\s+to|dominat\w+|prevail\w*|stands\s+out|outweighs?|definitely|has\s+to\s+be|must\s+be"
     r"|(?:more|most)\s+\w+|comes?\s+first|makes\s+(?:more|the\s+most)\s+sense|leaves|leaving|final"
     r"|daher|deshalb|somit|eher|insgesamt|letztlich|damit|am\s+(?:ehesten|besten|meisten|wahrscheinlichsten)|bleibt|donc|plutôt|davantage|finalement|mieux"
     r"|por\s+(?:lo\s+)?tanto|así\s+que|más\s+bien|en\s+definitiva|finalmente|mejor|más\s+probable|portanto|logo|mais\s+provável|melhor|quindi|dunque|piuttosto|meglio)\b"
     r"|更|最|所以|因此|综上|总之|应该|倾向|还是|したがって|よって|最も|と思|でしょう|より",
+    re.IGNORECASE,
+)
+
+
+# "the emotion she shows is B.": a sentence whose predicate is an option
+_ASSERTS = re.compile(
+    rf"(?<!\bcan\s)(?<!would\s)\b(?:is|are|was|were|be|seems?|looks?|sounds?|feels?|felt|shows?|expresses|conveys|displays)\s+(?:(?:to|be|like|really|very|quite|so|clearly|most|likely|probably"
+    rf"|the|an?|genuine|genuinely|truly|actually)\s+){{0,4}}({MARK})(?=\s*(?:[.,;!:\n–—]|$))",
     re.IGNORECASE,
 )
 
@@ -65,7 +73,7 @@ def unopposed(marked: str) -> Reading:
     held = held_letters(_CONCLUSION.split(marked)[-1]) if _CONCLUSION.search(marked) else set()
     if len(held) == 1:
         return Reading(held.pop(), "a conclusion")
-    held = held_letters(marked)
+    held = firmly_held(marked)
     if len(held) == 1:
         return Reading(held.pop(), "the only option that it does not set aside")
     return Reading("", "")
@@ -84,7 +92,8 @@ def weighed(marked: str) -> Reading:
         if len(held) == 1 and _DECIDES.search(sentence):
             return Reading(held.pop(), "what it decides for in the end")
         break
-    return Reading("", "")
+    asserted = {letter_of(match[1]) for match in _ASSERTS.finditer(marked) if not is_set_aside(marked, *match.span(1))}
+    return Reading(asserted.pop(), "the only option that it asserts") if len(asserted) == 1 else Reading("", "")
 
 
 def after_refusal(marked: str) -> Reading:

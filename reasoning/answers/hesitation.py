@@ -29,6 +29,8 @@ _REFUSES = re.compile(
     r"|\b(?:provide|upload|share|attach)\s+(?:the|a|your)\b|\bno\s+(?:way|video|image|audio|clip)\b|\bas\s+an\s+ai\b"
     r"|\bsorry\b[^.!?\n]{0,20}\b(?:i|but)\b|\bafraid\s+(?:that\b|i\b|not\b)|\b(?:happy|glad)\s+to\s+(?:help|assist|answer)\b"
     r"|\bwho\s+knows\b|\bno\s+idea\b|\b(?:video|clip|audio|file|image)\s+(?:is|was|seems|appears)\s+(?:to\s+be\s+)?(?:blank|missing|empty|corrupt\w*|silent)"
+    r"|\b(?:not|n't|isn't|without)\s+(?:\w+\s+){0,4}?enough\s+(?:\w+\s+)?(?:information|evidence|context|details?|cues?|data|to\s+go\s+on)\b|\b(?:not|n't)\s+(?:let|allow|permit|enable)\b"
+    r"|\b(?:won't|will\s+not|rather\s+not|not\s+going\s+to)\s+(?:guess|speculate|say|answer|judge|choose|pick|label|diagnose|comment|give|make)\b"
     r"|\bnot\s+sure\b|\b(?:hard|difficult|impossible)\s+to\s+(?:say|tell|determine)\b|\b(?:it's|is)\s+unclear\b"
     r"|\bkann\b[^.\n]{0,40}\bnicht\b|\bno\s+puedo\b|\bne\s+peux\s+pas\b|\btut\s+mir\s+leid\b|\blo\s+siento\b|\bdésolée?\b"
     r"|无法|不能|看不到|抱歉|很难|不确定",
@@ -69,9 +71,9 @@ _ASKED = re.compile(
 
 # "Incorrect: A, B, D", "Second choice: A"
 _WRONG_ONES = re.compile(
-    rf"(?:^|(?<=[\n|;/.]))\s*(?:incorrect|wrong|false|absent|excluded|eliminated|rejected|ruled\s+out|not\s+(?:correct|present|true|likely)|unlikely|(?:less|least)\s+likely"
+    rf"(?:^|(?<=[\n|;/.]))\s*(?:\w+\s+){{0,2}}(?:incorrect|wrong|false|absent|excluded|eliminated|rejected|ruled\s+out|not\s+(?:correct|present|true|likely|visible|heard|seen)|missing|unlikely|(?:less|least)\s+likely"
     rf"|second(?:ary)?(?:\s+(?:best|most\s+likely))?|runner-?up|alternatives?|other|distractors?|nebenemotion)"
-    rf"(?:\s+(?:ones?|options?|answers?|statements?|choices?|candidates?|guess(?:es)?|emotions?|feelings?|possibilit(?:y|ies)|labels?))?"
+    rf"(?:\s+(?:ones?|options?|answers?|statements?|choices?|candidates?|guess(?:es)?|emotions?|feelings?|possibilit(?:y|ies)|labels?|considered|readings?|interpretations?))*"
     rf"\s*[:=]\s*{MARK}(?:(?:[\s,/&]|\band\b){{1,6}}{MARK})*",
     re.IGNORECASE,
 )
@@ -80,7 +82,7 @@ _WRONG_ONES = re.compile(
 # "she doesn't nod (B), point (C) or wave (D)"
 _WORDS_OF_ITEM = r"[\s,(]*(?:(?!is\b|are\b|was\b|but\b|so\b|it\b|fits?\b|because\b|and\b)[\w']+\s+){0,4}\(?"
 _DENIED_LIST = re.compile(
-    rf"(?:n't|\b(?:not|never|without|neither|nicht|kein\w*|ni))\b[^.!?;:,\n\ue000-\ue119]{{0,60}}(?P<list>{MARK}"
+    rf"(?:n't|\b(?:not|never|nobody|no\s+one|without|neither|nicht|kein\w*|ni))\b[^.!?;:,\n\ue000-\ue119]{{0,60}}(?P<list>{MARK}"
     rf"(?:\)?,{_WORDS_OF_ITEM}{MARK}){{0,6}}\)?,?\s+(?:or|nor|oder|ni|o|ou){_WORDS_OF_ITEM}{MARK})",
     re.IGNORECASE,
 )

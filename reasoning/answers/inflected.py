@@ -21,10 +21,11 @@ _SUFFIXES = re.compile(
     r"(?:fulness|iness|ness|ment|ation|ition|ingly|edly|fully|ing|ied|ed|dom|ity|ful|ously|ous|ly|ies|es|s|y|e|i)$"
 )
 _SMALL_WORDS = frozenset(
-    "a an the he she it they he's she's it's they're his her their its is are was were be been being am to of in on at "
-    "with for by as and or that this there i i'm you person man woman people someone speaker very feels feel feeling "
-    "seems looks do does did has have had will because him them about into from "
-    "up out so just also too who what when while".split()
+    "a an the he she it they he's she's it's they're his her their its is are was were be been being am to of in "
+    "on at with for by as and or that this there i i'm you person man woman people someone speaker very feels "
+    "feel feeling seems looks do does did has have had will because him them about into from up out so just also "
+    "too who what when while make makes making made show shows showing shown give gives get try tries trying want "
+    "wants two stay stays staying but both".split()
 )
 _NEGATIONS = frozenset(
     "not no never isn't doesn't don't didn't aren't wasn't can't cannot without nor neither hardly nicht kein keine "
@@ -40,6 +41,7 @@ class _Wording(NamedTuple):
 
     place: int
     stems: frozenset[str]
+    words: frozenset[str]
     is_negated: bool
 
 
@@ -69,10 +71,10 @@ def mark_wordings(marked: str, options: tuple[str, ...]) -> str:
         options: of the question, each with its letter.
     """
     wordings, spelled = _wordings(options)
-    spans = _unspaced(marked, wordings)
+    spans = _unspaced(marked, options)
     for sentence in _SENTENCE.finditer(marked):
         if said := _said(sentence, spelled):
-            spans += _spans(said, wordings)
+            spans += _spans(said, wordings, marked)
     pieces, last = [], 0
     for span in sorted(spans, key=lambda span: (span.start, -span.shared)):
         if span.start >= last and not _MARK.search(marked, span.start, span.end):
@@ -114,7 +116,7 @@ def _wordings(options: tuple[str, ...]) -> tuple[tuple[_Wording, ...], dict[str,
         own = frozenset(stems.values()) - in_all
         if not own or any(own == frozenset(s.values()) - in_all for at, s in enumerate(content) if at != place):
             continue
-        wordings.append(_Wording(place, own, not _NEGATIONS.isdisjoint(words)))
+        wordings.append(_Wording(place, own, frozenset(words), not _NEGATIONS.isdisjoint(words)))
         for word, stem in stems.items():
             if stem in own:
                 spelled.setdefault(word[0], {})[_without_ending(word)] = stem
@@ -144,7 +146,7 @@ def _known(word: str, spelled: dict[str, dict[str, str]]) -> str:
     return next((to for known, to in spelled.get(word[0], {}).items() if _is_misspelled(known, own)), "")
 
 
-def _spans(said: list[_Said], wordings: Iterable[_Wording]) -> list[_Span]:
+def _spans(said: list[_Said], wordings: Iterable[_Wording], text: str) -> list[_Span]:
     """Return the spans of a sentence that word an option."""
     shared = {wording.place: len(wording.stems & {word.stem for word in said}) for wording in wordings}
     found = []
@@ -152,11 +154,11 @@ def _spans(said: list[_Said], wordings: Iterable[_Wording]) -> list[_Span]:
         count, own = shared[wording.place], len(wording.stems)
         others = max((n for place, n in shared.items() if place != wording.place), default=0)
         if count == own or (count >= _MOST_SHARED * own and count >= others + 2):
-            found += _spans_of(wording, said, count)
+            found += _spans_of(wording, said, count, text)
     return found
 
 
-def _spans_of(wording: _Wording, said: list[_Said], count: int) -> list[_Span]:
+def _spans_of(wording: _Wording, said: list[_Said], count: int, text: str) -> list[_Span]:
     if len(wording.stems) == 1:
         runs = [[word] for word in said if word.stem in wording.stems]
     else:
@@ -170,21 +172,40 @@ def _spans_of(wording: _Wording, said: list[_Said], count: int) -> list[_Span]:
         is_told = bool(inside or before) if wording.is_negated else not inside
         if not is_told or end.at - start.at >= len(run) + _WIDEST:
             continue
+        after = end.end
+        while (word := _TOKEN.match(text, after + 1)) and word[0].lower() in wording.words:
+            after = word.end()
         begin = before[-1].start if wording.is_negated and before else start.start
-        spans.append(_Span(begin, end.end, count, wording.place))
+        spans.append(_Span(begin, after, count, wording.place))
     return spans
 
 
-def _unspaced(text: str, wordings: Iterable[_Wording]) -> list[_Span]:
-    """Return where a text in a language without spaces names an option by a word for the same feeling."""
+def _unspaced(text: str, options: tuple[str, ...]) -> list[_Span]:
+    """Return where a text in a language without spaces names an option, by its core or a word for the same feeling."""
     if text.isascii():
         return []
+    spans = []
+    for word, place in _unspaced_words(options).items():
+        if (start := text.find(word)) >= 0:
+            spans.append(_Span(start, start + len(word), len(word), place))
+    return spans
+
+
+@functools.lru_cache(maxsize=1024)
+def _unspaced_words(options: tuple[str, ...]) -> dict[str, int]:
+    wordings, _ = _wordings(options)
     places = {next(iter(w.stems)): w.place for w in wordings if len(w.stems) == 1}
-    return [
-        _Span(start, start + len(word), 1, places[family])
-        for word, family in UNSPACED_FAMILY_OF.items()
-        if family in places and (start := text.find(word)) >= 0
-    ]
+    found = {word: places[family] for word, family in UNSPACED_FAMILY_OF.items() if family in places}
+    cores = [_AROUND_CORE.sub("", text) for text in option_texts(options)]
+    for place, core in enumerate(cores):
+        if _CORE.fullmatch(core) and not any(core in other for at, other in enumerate(cores) if at != place):
+            found[core] = place
+    return found
+
+
+# "她在开玩笑" without the pronoun and the words of grammar around it
+_AROUND_CORE = re.compile(r"\A[他她它我你们这那是在很有非常感到觉得]+|[了的吗。]+\Z")
+_CORE = re.compile(r"[\u3400-\u9fff]{2,6}")
 
 
 @functools.lru_cache(maxsize=16384)

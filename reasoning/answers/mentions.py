@@ -6,11 +6,12 @@ import re
 
 from omnisense.reasoning.answers.normalize import fold_words
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, mark_of, option_texts
-from omnisense.reasoning.answers.statements import denies_next, is_conditional, is_denied
+from omnisense.reasoning.answers.statements import denies_next, is_conceded, is_conditional, is_denied
 
 NOTHING = "no option is named"
 LEADING_LIST = re.compile(
-    rf"(?:both\s+)?{MARK}(?:(?:[ ,;/&+.]|\band\b|\bor\b|\bplus\b|和|或){{1,6}}{MARK}|[ ,;.]?\n{MARK}(?! \w))+",
+    rf"(?:both\s+)?{MARK}(?:(?:[ ,/&+]|\.(?! )|\b(?:and|or|plus|und|oder|et|ou|y|o|e)\b|和|或){{1,6}}{MARK}"
+    rf"|[,;.]?\s?{MARK}(?! \w))+",
     re.IGNORECASE,
 )
 _JOINERS = re.compile(
@@ -32,6 +33,9 @@ def mark_ticked(marked: str, options: tuple[str, ...]) -> str:
 def exact_option(text: str, options: tuple[str, ...]) -> str:
     """Return the letter of the only option that a text is; empty when there is none."""
     folded = fold_words(text)
+    if not folded:  # an emoji
+        holding = [i for i, option in enumerate(options) if text.strip() and text.strip() in option]
+        return chr(65 + holding[0]) if len(holding) == 1 else ""
     exact = [i for i, option in enumerate(option_texts(options)) if option and option == folded]
     return chr(65 + exact[0]) if len(exact) == 1 else ""
 
@@ -47,17 +51,18 @@ def bare_letters(text: str) -> str:
 
 
 def mentioned_letters(marked: str) -> str:
-    """Return letters that a reply names and does not deny."""
-    named = {
-        letter_of(match[0])
+    """Return letters that a reply names and does not deny; of several, those that it does not merely concede."""
+    places = [
+        match.span()
         for match in re.finditer(MARK, marked)
         if not (
-            is_denied(marked, match.start(), match.end())
-            or is_conditional(marked, match.start(), match.end())
+            is_denied(marked, *match.span())
+            or is_conditional(marked, *match.span())
             or marked[match.end() : match.end() + 1] == "?"
         )
-    }
-    return "".join(sorted(named))
+    ]
+    held = [(start, end) for start, end in places if not is_conceded(marked, start, end)]
+    return "".join(sorted({letter_of(marked[start]) for start, _ in held or places}))
 
 
 def contained_options(text: str, known: tuple[str, ...]) -> str:

@@ -28,9 +28,9 @@ _BARE, _WITH_TEXT = 0xE000, 0xE100  # the marks of A: named by its letter, and b
 MARK = "[\ue000-\ue019\ue100-\ue119]"
 WITH_TEXT = "[\ue100-\ue119]"
 # what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
-_AFTER_LETTER_A = (
+AFTER_LETTER_A = (
     rf"(?=\s+(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
-    r"|\s+(?:only|alone|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
+    r"|\s+(?:only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
     r"|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
     r"|ist|passt|am|und|oder|wäre|es|y|o|est|et|ou)\b)"
@@ -38,7 +38,7 @@ _AFTER_LETTER_A = (
 _OPTION_WORD = r"(?:\b(?:options?|choices?|letters?|opci[oó]n(?:es)?|opciones|optionen)\s+|选项\s*)"
 _IS = r"(?:\b(?:is|are|be|es|est|ist|lautet)\s+|[:=是为选]\s*)"
 _LETTER = re.compile(
-    rf"(?:(?i:{_OPTION_WORD}){OPEN}{{0,3}}([A-Z])|{OPEN}{{0,3}}(?<!{WORD})(?<!{WORD}['.])(?:([B-HJ-Z])|(A)(?={CLOSE}|(?i:{_AFTER_LETTER_A}))|(I)(?=[)\].:]|\s*$)))"
+    rf"(?:(?i:{_OPTION_WORD}){OPEN}{{0,3}}([A-Z])|{OPEN}{{0,3}}(?<!{WORD})(?<!{WORD}['.])(?:([B-HJ-Z])|(A)(?={CLOSE}|(?i:{AFTER_LETTER_A}))|(I)(?=[)\].:]|\s*$)))"
     rf"(?!{WORD}|'{WORD}|&{WORD}){CLOSE}{{0,3}}(?:\s*选项)?"
 )
 _SMALL_LETTER = re.compile(
@@ -46,6 +46,9 @@ _SMALL_LETTER = re.compile(
     rf"|\b(?:it'?s|it\s+is|(?:go|going)\s+(?:with|for|w/)|pick|choose|say|guess|probably|probs|def(?:initely)?|prolly)\s+(?=[b-h]))|\A){OPEN}{{0,3}}\s?([a-z])"
     rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){CLOSE}{{0,3}}"
 )
+# "b & f for me": no words of English, unlike "a"
+_ALONE_SMALL = re.compile(r"(?<![\w'./-])([b-df-h]|e(?=\s*(?:[,;:.)!]|$)))(?![\w'/-]|\.\w)")
+_ANY_MARK = re.compile(MARK)
 _LETTERS_IN_A_ROW = re.compile(rf"(?i:{_IS})(?-i:([A-H]{{2,6}}))(?!{WORD})")
 
 
@@ -59,6 +62,7 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 _NUMBER_WORDS = "one two three four five six".split()
+_LONGER = 15  # characters
 # words of courtesy that may be an option's text
 _COURTESY = re.compile(
     r"\b(?:happy|glad|pleased|delighted|sad|sorry)\s+to\s+(?:say|help|hear|see|assist|answer|try|report|explain|describe)\b|\b(?:happy|glad)\s+to\b|\bi(?:'m|\s+am)\s+(?:so\s+|very\s+|really\s+)?(?:afraid|sorry|not\s+sure|confident|certain|sure)\b|\A\W*sorry\b",
@@ -131,6 +135,8 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
     text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
     text = _SMALL_LETTER.sub(lambda m: _keep_cue(m) + mark_of(m[1].upper()), text)
     text = _LETTER.sub(lambda m: mark_of(m[1] or m[2] or m[3] or m[4]), text)
+    if not _ANY_MARK.search(text):
+        text = _ALONE_SMALL.sub(lambda m: mark_of(m[1].upper()) if ord(m[1]) - 97 < len(options) else m[0], text)
     return _NAMED_MARK.sub(r"\1", text)
 
 
@@ -200,7 +206,11 @@ def option_cores(options: tuple[str, ...]) -> tuple[str, ...]:
 
 def mark_texts(marked: str, options: tuple[str, ...]) -> str:
     """Return a marked text with marks for the options that it names by their text alone, too."""
-    return _mark_alone(_COURTESY.sub(" ", marked), texts_of(options))
+    texts = texts_of(options)
+    if _COURTESY.search(marked):  # of the words of courtesy, only those of a longer text are an option's
+        longer = [option for option in texts if option.length > _LONGER]
+        marked = _COURTESY.sub(" ", _mark_alone(marked, longer))
+    return _mark_alone(marked, texts)
 
 
 # "both the man and the woman"

@@ -32,6 +32,7 @@ from omnisense.reasoning.answers.mentions import (
 )
 from omnisense.reasoning.answers.normalize import Reading, single_spaced
 from omnisense.reasoning.answers.option_marks import (
+    AFTER_LETTER_A,
     MARK,
     WITH_TEXT,
     drop_copied_options,
@@ -66,7 +67,7 @@ _LEADING_NO = re.compile(rf"{MARK}\W{{1,5}}no\b\W{{0,5}}{MARK}", re.IGNORECASE) 
 _ASKED_BACK = re.compile(rf"[^.!?\n\ue000-\ue119]{{0,30}}({MARK})\s?\?")
 # an item of a list: at the start of a line, after another one, or with a colon at the start of a sentence
 _LISTED = re.compile(
-    rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})|(?<=[\ue000-\ue119])[\s,;.|/]{{1,4}}({WITH_TEXT})|(?<=[.!?;]\s)({MARK})\s?[:)]"
+    rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})|(?<=[\ue000-\ue119])[\s,;.|/]{{1,4}}({WITH_TEXT})|(?:(?<=[.!?;]\s)|(?<=[。!?;]))({MARK})\s?[:)]"
 )
 # "from most to least likely: B, C, A", "B > C > A"
 _RANKED = re.compile(
@@ -82,10 +83,13 @@ _INTERJECTED = re.compile(
     r"(?:hm+|uh|um|ok(?:ay)?|well|so|ans(?:wer)?|answer:)[\W_]{1,4}(?:option\W+)?([B-Hb-hA])\W*", re.IGNORECASE
 )
 _BARE_LETTER = re.compile(r"\W*([A-Za-z])\W*")
+_ENDS_MIDWAY = re.compile(
+    r"\s(?:which|that|the|an?|and|or|but|to|of|in|on|at|with|is|are|was|because|her|his|their|as|for|by|from|who|while|if|she|he|it|they)\s*,?\Z"
+)
 _ANY_MARK = re.compile(MARK)
 # a letter that may be an option's, capitals in a row, or words that point to an option
 _MAY_NAME = re.compile(
-    r"(?<![A-Za-z0-9'])(?:[B-HJ-Zb-hj-z]|(?<=.)A|[AaI](?!\s[a-z]|'))(?![A-Za-z0-9'])|[A-Z]{2}"
+    rf"(?<![A-Za-z0-9'])(?:[B-HJ-Zb-hj-z]|(?<=.)A|A(?={AFTER_LETTER_A})|[aI](?!\s[a-z]|'))(?![A-Za-z0-9'])|[A-Z]{2}"
     r"|(?i:\b(?:option|alternative|choice|statement|label|item|list|(?:first|last|second|third|fourth|fifth|sixth|former|latter|all|both|neither"
     r"|none|number|no\.)\b))"
 )
@@ -105,7 +109,7 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading(exact, "the option's text")
     if text.isascii() and not _MAY_NAME.search(text) and not shares_words(text, options):
         return Reading("", "it refuses to answer") if refuses(text) else _by_value(text, options)
-    text = drop_speech(drop_instructions(text))
+    text = drop_speech(drop_instructions(text), options)
     marked = drop_copied_options(mark_options(text, options), options)
     marked = mark_pairs(single_spaced(settle(mark_ticked(marked, options))), options)
     if _ONE_WITH_TEXT.fullmatch(marked):
@@ -122,6 +126,9 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
     for view in dict.fromkeys((by_text, worded)):
         if view != marked and (reading := _committed(view, options, by_text=True)).how:
             return reading
+    told = drop_questions(worded)
+    if not refuses(told) and (reading := unopposed(told)).how:
+        return reading
     if (reading := weighed(worded)).how or (refuses(worded) and (reading := after_refusal(worded)).how):
         return reading
     if (asked_back := _ASKED_BACK.match(marked)) and len(letters_in(worded)) == 1 and not refuses(marked):
@@ -129,6 +136,8 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
     mentioned = _only_mention(drop_questions(marked), options)
     if mentioned.value and mentioned.value in disowned_letters(worded):
         return Reading("", "it denies the only option that it names")
+    if mentioned.value and (others := held_letters(told) - {mentioned.value}):
+        return Reading("", f"it names {' and '.join(sorted({mentioned.value, *others}))}")
     if mentioned.how == NOTHING and not refuses(marked):
         return _by_value(text, options)
     return mentioned
@@ -162,7 +171,13 @@ def _counts(options: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
-    """Return the letter that a marked text commits itself to, or why none; ``how`` is empty if neither is."""
+    """Return the letter that a marked text commits itself to, or why none; ``how`` is empty if neither is.
+
+    Args:
+        asked: with its questions.
+        options: of the question.
+        by_text: whether the marks stand for options' texts, too.
+    """
     marked = drop_questions(asked)
     if not _ANY_MARK.search(asked):
         return Reading("", "")
@@ -180,7 +195,7 @@ def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
         return judged
     if leading.how:
         return leading
-    return closing_letter(marked) if not by_text else unopposed(marked)
+    return Reading("", "") if by_text else closing_letter(marked)
 
 
 def _abstaining(options: tuple[str, ...]) -> set[str]:
@@ -265,7 +280,7 @@ def _leading_letter(marked: str, options: tuple[str, ...]) -> Reading:
     if listed := LEADING_LIST.match(marked) or _LEADING_NO.match(marked):
         return Reading("", f"several letters where one is asked for ({letters_in(listed[0])})")
     lead = _LEADING.match(marked)
-    if lead is None:
+    if lead is None or is_conceded(marked, lead.start(), lead.start() + 1):
         return Reading("", "")
     letter, rest = letter_of(lead[0][0]), marked[1:]
     says = exact_option(rest, options) or exact_option(rest.partition("\n")[0], options)
@@ -293,6 +308,8 @@ def _only_mention(marked: str, options: tuple[str, ...]) -> Reading:
     if refuses(marked):
         return Reading("", "it refuses to answer")
     letters, texts = mentioned_letters(marked), contained_options(marked, option_texts(options))
+    if _ENDS_MIDWAY.search(marked):
+        return Reading("", "it is cut off")
     if len(letters) == 1 and (not texts or texts == letters):
         return Reading(letters, "the only letter named")
     if len(texts) == 1 and not letters:

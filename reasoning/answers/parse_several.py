@@ -42,6 +42,12 @@ _REVISED_LIST = re.compile(
     re.IGNORECASE,
 )
 _ALL = re.compile(r"\W*all(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*", re.IGNORECASE)
+_ALL_HOLD = re.compile(
+    r"(?:\A|[.!?:\n]\s?)\W*all(?:\s+(?:of\s+)?(?:the|these|those|them|above|listed|given|\d|two|three|four|five|six|options?|choices?|statements?"
+    r"|answers?|cues?|gestures?|emotions?))*"
+    r"\s+(?:apply|hold|fit|occur|appear|are\s+(?:\w+\s+)?(?:correct|true|right|present|visible|shown)|can\s+be\s+(?:seen|heard|observed))\b",
+    re.IGNORECASE,
+)
 _SELECT_FROM = r"(?:select|choose|pick|mark)\b[^.:\n]{0,40}:\s*"  # the prompt's words before the options
 
 
@@ -55,7 +61,9 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
         )
     if options and _ALL.fullmatch(text):
         return Reading("".join(chr(65 + i) for i in range(len(options))), "all of them")
-    marked = drop_copied_options(mark_options(drop_speech(drop_instructions(text)), options), options, _SELECT_FROM)
+    marked = drop_copied_options(
+        mark_options(drop_speech(drop_instructions(text), options), options), options, _SELECT_FROM
+    )
     marked = single_spaced(settle(mark_ticked(_THROUGH.sub(_all_through, marked), options)))
     by_text = settle(mark_texts(marked, options))
     worded = settle(mark_wordings(by_text, options))
@@ -77,6 +85,8 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
 def _committed_to_several(asked: str, count: int) -> Reading:
     """Return the letters that a marked text commits itself to, or why none; ``how`` is empty if neither is."""
     marked = drop_questions(asked)
+    if (named := _ALL_HOLD.search(marked)) and not is_denied(marked, *named.span()):
+        return Reading("".join(chr(65 + i) for i in range(count)), "all of them")
     statements = stated(marked)
     statements = [s for s in statements if s.is_final] or statements
     if explicit := [s for s in statements if s.strength == 2]:

@@ -47,7 +47,7 @@ _COUNTS_NOTHING = re.compile(
     re.IGNORECASE,
 )
 _TOTAL = re.compile(
-    r"(?:\banswer|\btotal|(?<!\bi\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s]{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
+    r"(?:\banswer|\btotal|\bmaximum|(?<!\bi\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s]{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
     r"|\b(?:guess|estimate|rating|prediction|score)|答案)\s*(?:is|are|of|at|as|to|:|=|是|为|\s)*\s*$",
     re.IGNORECASE,
 )
@@ -68,6 +68,7 @@ _PARTS_FOLLOW = re.compile(
 )
 # "Together that's 2 + 3 + 1": its sum is the total where the reply names it too
 _ADDITION = re.compile(r"(?<![\w.+-])\d{1,4}(?:\s?\+\s?\d{1,4}){1,9}(?![\w+]|\.\d)")
+_EQUALS = re.compile(r"=\s*(\d+(?:\.\d+)?)(?![\w.]\d)")
 _AFTER_TOTAL = re.compile(r"^\s*(?:\w+\s+)?(?:in\s+total|altogether|in\s+all|overall)\b", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|isn't|aren't|rather\s+than|instead\s+of|nicht|no)\s+$", re.IGNORECASE)
 _HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly)\s+(?:even\s+)?$", re.IGNORECASE)
@@ -77,7 +78,7 @@ _NONE = re.compile(
     re.IGNORECASE,
 )
 _SCALE = re.compile(
-    r"\b(?:scale|range)\s+(?:of|from)?\s*-?\d+\s*(?:to|-|–)\s*\+?-?\d+|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|out\s+of\s*\d+)\b(?![./,]\d)",
+    r"\b(?:scale|range)\s+(?:of|from)?\s*-?\d+\s*(?:to|-|–)\s*\+?-?\d+|\b\d+-point\b|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|(?:out\s+)?of\s+(?:5|7|10|100)|out\s+of\s*\d+)\b(?![./,]\d)",
     re.IGNORECASE,
 )
 _DIGITS_OR_WORD = rf"(?:\d{{1,4}}|{_WORD})"
@@ -127,6 +128,8 @@ def _read_told(text: str) -> Reading:
     if not found and _NONE.search(text):
         found = [("0", False)]  # "There are no people."
     stated = {value for value, is_total in found if is_total}
+    if len(stated) > 1:
+        stated = {_plain(sum_) for sum_ in _EQUALS.findall(kept)} or stated
     if not stated:
         stated = _sums(kept) & firm
     if not stated and (ranges or refuses(text)):
@@ -163,6 +166,7 @@ def _is_total(before: str, after: str) -> bool:
         _TOTAL.search(before)
         or _AFTER_TOTAL.match(after)
         or (_SEES.search(before) and (_BREAKDOWN.match(after) or _PARTS_FOLLOW.match(after)))
+        or (not before.strip() and _BREAKDOWN.match(after))
         or (_SO.search(before) and _AT_THE_END.match(after))
     )
 

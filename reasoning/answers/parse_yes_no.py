@@ -23,7 +23,7 @@ _YES = (
 _NO = (
     r"\bno\b(?!\s+(?!(?:from|because|since|as|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
     rf"|{_UNTRUE}|\b(?:nope|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
-    r"|\A\W*(?:negative|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
+    r"|\A\W*(?:negative|wrong|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
     r"|of\s+course\s+not|i\s+(?:don't\s+think\s+so|doubt\s+(?:it|that)|(?:would|think)\s+(?:say\s+)?not))(?=\W*\Z|[.,!;:–—])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:clearly\s+)?(?:wrong|negative|inaccurate)\b"
     r"|\b(?:claim|statement|description|assertion)\b[^.!?\n]{0,40}?\b(?:does\s+not|doesn't)\s+(?:hold|apply|stand)\b"
@@ -45,7 +45,13 @@ _YES_AND_NO = re.compile(r"\ba\s+(?:clear\s+|definite\s+)?yes\s+or\s+(?:a\s+)?no
 # "at first glance it looks like a yes", "some would say no"
 _CONCEDED = re.compile(
     r"\b(?:at\s+first|first\s+(?:glance|sight|thought|impression|instinct)|initially|while|although|though|(?:some|one|you|many|people|viewers?)\s+(?:might|may|could|would)"
-    r"|(?:might|could)\s+(?:seem|look|suggest|think)|tempt\w+|auf\s+den\s+ersten\s+blick|zunächst|au\s+début|a\s+primera\s+vista)\b[^.!?;,\n]{0,60}$|(?:乍看|一开始|最初)[^,。]{0,20}$",
+    r"|(?:may|might|could)\s+(?:seem|look|suggest|think)|tempt\w+|auf\s+den\s+ersten\s+blick|zunächst|au\s+début|a\s+primera\s+vista)\b[^.!?;,\n]{0,60}$|(?:乍看|一开始|最初)[^,。]{0,20}$",
+    re.IGNORECASE,
+)
+_SCORED = re.compile(r"\b(yes|no)\W{1,4}(\d{1,3}(?:\.\d+)?)\s?%")
+# 'I would answer with "no"': its own word, in quotation marks
+_OWN_WORD = re.compile(
+    r"(\banswer\s+(?:\w+\s+){0,3}?(?:with|is|be)|\bi(?:'d|\s+would)\s+say|\banswer:)\s*\"(yes|no)[.,!]?\"",
     re.IGNORECASE,
 )
 _NEAR = 40  # characters looked at on each side: copies of all of a long text would take quadratic time
@@ -59,7 +65,11 @@ def read_yes_no(text: str) -> Reading:
     """
     if short := _SHORT.fullmatch(text):
         return Reading("no" if short[2] or (short[3] or "").lower() == "n" else "yes", "a short answer")
-    told = drop_questions(drop_quotes(_YES_AND_NO.sub(" ", text)))
+    if (scored := dict(_SCORED.findall(text.lower()))).keys() == {"yes", "no"}:
+        shares = {word: float(share) for word, share in scored.items()}
+        best = max(shares, key=shares.__getitem__)
+        return Reading(best, "the higher share") if len(set(shares.values())) == 2 else Reading("", "equal shares")
+    told = drop_questions(drop_quotes(_OWN_WORD.sub(r"\1 \2", _YES_AND_NO.sub(" ", text))))
     tail = after_revision(told)
     if tail is not None and (revised := _read_told(tail)).value:
         return revised

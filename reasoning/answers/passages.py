@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from omnisense.reasoning.answers.normalize import fold_words
+from omnisense.reasoning.answers.option_marks import option_texts
+
 # a base model goes on with a question of its own, or writes the user's next turn
 _NEXT_QUESTION = re.compile(
     r"\n\W*(?:(?:next\s+|new\s+)?(?:question|q|task)\s*\d{0,3}\s*(?:[:：]|\n)|(?:exercise|problem|quiz|übung|aufgabe|frage|exercice)\s*\d{1,3}\s*[:：]|(?:human|user|assistant|问题)\s*\d{0,3}\s*[:：])",
@@ -28,6 +31,11 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.!?;\n。！？])")
+# "It's B, isn't it?"
+_TAG_QUESTION = re.compile(
+    r",\s*(?:\w+n't\s+(?:it|he|she|they|that)|right|correct|no|oder|nicht\s+wahr|non|n'est-ce\s+pas|verdad|né|vero)\s*\?",
+    re.IGNORECASE,
+)
 _AFFIRMED = re.compile(r"\W*(?:yes|yep|exactly|indeed|correct|right)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|«[^«»\n]{1,200}»|„[^„“”\"\n]{1,200}[“”\"]|“[^“”\n]{1,200}”")
 _CUT_OFF = re.compile(r"[^\W\d_]+[,;]?\s*\Z|[,;:(–-]\s*\Z")
@@ -65,6 +73,7 @@ def drop_questions(text: str) -> str:
     """Return a text without its questions, but for one that is affirmed next; as it is if they are all there is."""
     if "?" not in text and "？" not in text:
         return text
+    text = _TAG_QUESTION.sub(".", text)
     pieces = _SENTENCE.split(text)
     following = [*pieces[1:], ""]
     kept = [
@@ -88,15 +97,23 @@ _SPOKEN = re.compile(
 )
 
 
-def drop_speech(text: str) -> str:
-    """Return a text without quotations of what somebody in the clip says; as it is if nothing else is left."""
+def drop_speech(text: str, options: tuple[str, ...] = ()) -> str:
+    """Return a text without quotations of what somebody in the clip says; as it is if nothing else is left.
+
+    Args:
+        text: without markup.
+        options: of the question; a quotation that is one of them, and no single word, stays.
+    """
     if not any(quote in text for quote in "\"'«"):
         return text
-    return _if_any([_SPOKEN.sub(" ", _SPEECH.sub(_keep_verb, text))], text)
+    sayings = {option for option in option_texts(options) if " " in option}
 
+    def drop(match: re.Match[str]) -> str:
+        verb = match[1] if match.re is _SPEECH else ""
+        is_option = bool(sayings) and fold_words(match[0][len(verb) :]) in sayings
+        return match[0] if is_option or _IS_OWN.match(match[0]) else f"{verb} "
 
-def _keep_verb(match: re.Match[str]) -> str:
-    return match[0] if _IS_OWN.match(match[0]) else match[1]
+    return _if_any([_SPOKEN.sub(drop, _SPEECH.sub(drop, text))], text)
 
 
 _IS_OWN = re.compile(r"(?:answer|read)\W", re.IGNORECASE)  # "answer: 'B'"

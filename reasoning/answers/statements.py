@@ -17,7 +17,7 @@ _HEDGE = (
     r"\s+){0,4}"
 )
 _JOIN = (
-    r"(?:[\s,;/&、]|\b(?:and|or|und|oder|y|o|et|ou|maybe|possibly|perhaps|also|then|plus|as\s+well\s+as)\b"
+    r"(?:[\s,;/&、]|\b(?:and|or|und|oder|y|o|et|ou|maybe|possibly|perhaps|also|then|plus|simply|just|even|as\s+well\s+as)\b"
     r"|和|或者?|还是|与|以及){1,6}"
 )
 _LIST = rf"({MARK}(?:(?:{_JOIN})?{MARK}){{0,9}}+)"
@@ -51,7 +51,8 @@ _ANSWER_IS = re.compile(
 _RIGHT_ONE_IS = re.compile(
     rf"\b(?:best|most\s+\w+|right|correct|only)\s+(?:\w+\s+){{1,4}}?(?:that\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s)?"
     rf"(?:is|are|remains)\s*:?\s*{_HEDGE}{_LIST}"
-    rf"|\b(?:one|emotion|feeling|label|option|answer|description)\s+that\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s(?:is|are)\s+{_LIST}"
+    rf"|\b(?:one|emotion|feeling|label|option|answer|description|person|speaker|man|woman|reason|reply|response|word)\s+(?:that|who|which|whose)"
+    rf"\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s(?:is|are|was)\s+{_HEDGE}{_LIST}"
     rf"|\brichtig\s+ist\s+{_HEDGE}{_LIST}"
     rf"|(?:^|[\n|;])\s*(?:correct|right|yes|true|applies|present|selected)\s*[:=]\s*{_LIST}"
     rf"|\b(?:corret[ao]|corretta|correct[ao]|correcte|giusta|certa|juiste|верный|правильный)\s+(?:é|è|es|est|is)\s+{_LIST}",
@@ -59,19 +60,20 @@ _RIGHT_ONE_IS = re.compile(
 )
 # "I choose B", "it's B", "the tone suggests B", "so B"
 _CHOOSES = re.compile(
-    rf"(?:\b(?:choose|chose|pick|select|go\s+with|i(?:'d|'ll|\s+would)\s+go|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
+    rf"(?:\b(?:choose|chose|pick|select|go(?:ing)?\s+with|i(?:'d|'ll|\s+would)\s+go|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
     r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|leav(?:es|ing)(?:\s+(?:us|me|only|just|with)){0,3}|suggests?"
-    rf"|indicates?|wähle|nehme|bleib(?:t|en)|es\s+ist(?=\s+(?:\w+\s+){{0,3}}{MARK}\s*(?:[.!]|$))|je\s+réponds|elijo|direi|scelgo|escolho|kies"
+    rf"|indicates?|apuntan?\s+a|indican?|indicano|suggère\w*|indique\w*|exprime\w*|suggerisc\w+|spricht\s+für|sprechen\s+für|deutet\s+auf|deuten\s+auf|c'est|wähle|nehme|bleib(?:t|en)|es\s+ist(?=\s+(?:\w+\s+){{0,3}}{MARK}\s*(?:[.!]|$))|je\s+réponds|elijo|direi|scelgo|escolho|kies"
     rf"|escojo|choisis)\s+:?|应?故?选择?:?\s*){_HEDGE}{_LIST}"
     rf"|\b(?:so|therefore|thus|hence|rather|most\s+(?:likely|probably)|probably|sondern|eher|mais|sino|因此|所以|而是)\s*[,:]?\s*"
-    rf"(?:(?:选项?|la|le)\s*)?{_LIST}(?=\s*(?:[.,;!:。]|$))|(?<![\ue000-\ue119])\s(?:=>|⇒|→|->)\s*{_LIST}",
+    rf"(?:(?:选项?|la|le|only|just)\s*)?{_LIST}(?=\s*(?:[.,;!:。]|$))|(?<![\ue000-\ue119])\s(?:=>|⇒|→|->)\s*{_LIST}",
     re.IGNORECASE,
 )
 # "B is the best answer", "B fits best"
 _IS_RIGHT = re.compile(
-    rf"{_LIST}\W{{0,3}}(?:\s*\bit\s+is\b|\s*(?:\b(?:is|are|seems|looks|appears|would\s+be|must\s+be|ist|sind|es|son|est|sont)\b|是)\s*"
+    rf"{_LIST}[^\w\ue000-\ue119]{{0,3}}(?:\s*\bit\s+is\b|\s*(?:\b(?:is|are|seems|looks|appears|would\s+be|must\s+be|ist|sind|es|son|est|sont)\b|是)\s*"
     rf"(?:(?:to\s+be|the|a|la|el|le|die|most|by\s+far|clearly|also|both|all)\s+){{0,4}}(?:{_RIGHT})"
     rf"|\s*(?:正确|最)|\s+(?:best\s+)?(?:fits?|matches|describes|captures|passt|apply|applies)\b|\s+(?:stands|remains|wins|prevails|holds)(?=\s*(?:[.,;!]|$))|\s+the\s+(?:better|best|correct|right)\b"
+    r"|\s+(?:is|are|would\s+be)\s+(?:my|our)\s+(?:final\s+)?(?:pick|choice|answer|guess|vote|selection)|\s+(?:is|are)\s+the\s+(?:only\s+)?(?:one|option)\s+(?:that|which)\s+(?:remains|is\s+left|fits|matches|makes\s+sense|works|applies)\b|\s+(?:is|are)\s+(?:what|the\s+one)\s+i(?:'d|\s+would|'ll)?\s+(?:choose|pick|go\s+with|select|say)\b"
     r"|\s+wählen\b|\s*(?:です|である|だ|입니다|이다|예요)(?=\W|$))",
     re.IGNORECASE,
 )
@@ -81,7 +83,7 @@ _CONCEDES = re.compile(
     r"|seemed|(?<!\bi\s)(?:may|might|could|would)\s+(?:seem|look|appear|think|say|read|argue|call|expect|pick|choose)|obwohl|zunächst|aunque|bien\s+que"
     r"|(?:my|the|a|an)\s+(?:initial|first|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
     r"|(?:initial|first|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
-    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|consider(?:ed|ing)|(?:first|initial)\s+(?:glance|sight)"
+    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:says?|said|claims?|claimed|pretends?|insists?)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
     r"|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
     r"|ersten\s+blick|zuerst|anfangs|würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
     r"|有人|一开始|最初|虽然|尽管|乍一?看|一开始",
@@ -93,21 +95,21 @@ _SUPPOSES = re.compile(
 )
 _NOT = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|doubt|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than"
-    r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
+    r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|descart\w+|elimin[aoó]\w*|élimin\w+|écart\w+|exclu\w+|ausgeschlossen|ausschließen|schließe\w*|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
     r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
-    r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$)|no(?=(?:\s+\w+)?\s*[\"'(]*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
+    r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$)|no(?=(?:\s+\w+)?\s*[\"'(]*$)|nobody|no\s+one|none\s+of\s+them|than(?=(?:\s+(?:it|is|a|the))*\s*[\"'(]*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
     re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
     rf"^(?:(?:[\x20,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+)\b)?"
-    r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|can't|isn't|aren't|n't|not\b|all\s+\w+\s+(?:wrong|incorrect)"
+    r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|\w{2,6}n't\b|n't|not\b|all\s+\w+\s+(?:wrong|incorrect)"
     r"|(?:the\s+)?(?:wrong|incorrect|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated"
     r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|hardly|nowhere|falsch|nicht|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
     r"|non\b|niet\b|fout\b|не\b|невер|都?均?(?:可以)?(?:不|排除)|错误|では?な|ではあり|じゃな|[은는이가]\s?아)",
     re.IGNORECASE,
 )
 _CLAUSE_START = re.compile(
-    r"[.!?;:,\n…—–(|。,;]|\b(?:but|so|then|yet|however|therefore|because|sondern|sino|mais|pero)\b|但|因此|所以", re.I
+    r"[.!?;:,\n…—–()|。,;]|\b(?:but|so|then|yet|however|therefore|because|sondern|sino|mais|pero)\b|但|因此|所以", re.I
 )
 _MOST_STATEMENTS = 100  # of one form; a reply that repeats itself until it is cut off says no more
 _WINDOW = 160  # characters of a clause that are looked at before a statement
@@ -189,9 +191,14 @@ def clause_before(marked: str, at: int) -> str:
     return before[starts[-1] :] if starts else before
 
 
+_CLAUSE_STOP = re.compile(
+    r"[.!?;:,\n。]|\b(?:but|while|whereas|although|though|even\s+if|obwohl|aunque|bien\s+que)\b", re.IGNORECASE
+)
+
+
 def clause_after(marked: str, at: int) -> str:
     """Return what stands after a place in its clause."""
-    return re.split(r"[.!?;:,\n]|\bbut\b", marked[at : at + _WINDOW], maxsplit=1)[0]
+    return _CLAUSE_STOP.split(marked[at : at + _WINDOW], maxsplit=1)[0]
 
 
 def is_denied(marked: str, start: int, end: int) -> bool:
@@ -254,6 +261,25 @@ def disowned_letters(marked: str) -> set[str]:
     return disowned - named
 
 
+# "nervous, possibly a bit irritated"
+_LESSER = re.compile(
+    r"(?<!\bor\s)\b(?:possibly|perhaps|maybe|also|slightly|somewhat|secondarily)\b(?:\s+\w+){0,3}\s*\Z", re.IGNORECASE
+)
+
+
+def firmly_held(marked: str) -> set[str]:
+    """Return the held letters, without those that are named as merely possible or in addition where others are not."""
+    held = held_letters(marked)
+    if len(held) < 2:
+        return held
+    lesser = {
+        letter_of(match[0])
+        for match in re.finditer(MARK, marked)
+        if _LESSER.search(marked[max(0, match.start() - 40) : match.start()])
+    }
+    return held - lesser or held
+
+
 def is_set_aside(marked: str, start: int, end: int) -> bool:
     """Whether a clause names an option to deny, concede or suppose it."""
     if is_denied(marked, start, end) or is_conceded(marked, start, end):
@@ -275,7 +301,7 @@ def _is_withdrawn(marked: str, start: int, end: int, after_names: int) -> bool:
 
 # "one could argue that she tests him, and that's B", "a casual viewer would answer A"
 _ARGUABLY = re.compile(
-    r"\b(?:viewers?|observers?|listeners?|annotators?|bystanders?)\s+(?:could|might|may|would)\b|\b(?:one|you|some(?:one|body)?|people|viewers)\s+(?:could|might|may|would)\s+(?:\w+\s+)?(?:argue|think|say|read|guess|expect|assume)\b",
+    r"\bpeople\s+(?:who|can|often)\b|\b(?:everyone|everybody)\b|\boften\b|\b(?:viewers?|observers?|listeners?|annotators?|bystanders?)\s+(?:could|might|may|would)\b|\b(?:one|you|some(?:one|body)?|people|viewers)\s+(?:could|might|may|would)\s+(?:\w+\s+)?(?:argue|think|say|read|guess|expect|assume)\b",
     re.IGNORECASE,
 )
 _TURN = re.compile(r"[.!?\n;]|\b(?:but|however|yet|still)\b", re.IGNORECASE)

@@ -31,7 +31,7 @@ _GRADES = (("no", NO), ("low", LOW), ("open", OPEN), ("high", LIKELY), ("yes", Y
 _GRADE = rf"(?:(?P<low>{_LOW})|(?P<no>{_WRONG})|(?P<high>{_HIGH})|(?P<yes>{_RIGHT})|(?P<open>{_OPEN}))(?!\w)"
 _BETWEEN = r"(?:[\s.,):=>|–—?-]|\b(?:is|are|ist|est|es|option)\b|是){0,8}"
 # "A - correct, B - incorrect"
-_VERDICT = re.compile(rf"({MARK}){_BETWEEN}(?:({_WRONG})|({_RIGHT}))(?!\w*\s+(?:answer|choice|option))", re.IGNORECASE)
+_VERDICT = re.compile(rf"({MARK}){_BETWEEN}{_GRADE}(?!\w*\s+(?:answer|choice|option))", re.IGNORECASE)
 # "✅ A, ❌ B"
 _TICK_BEFORE = re.compile(rf"(?:([✗✘❌×✕])|[✓✔✅☑])\s*({MARK})")
 _ITEM = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119✗✘❌×✕✓✔✅☑]*(?:\d{{1,2}}[.)]\s*)?({MARK})")
@@ -44,6 +44,7 @@ _ITEM_ENDS = re.compile(
 )
 _NO_WORDS = re.compile(r"[\s|–—-]*")
 _SCORE = re.compile(rf"({MARK})[\s:=(|–—\"')]{{0,6}}(\d{{1,3}}(?:\.\d+)?)(?![\w:]|\.\d)\s*(?:%|percent)?")
+_STARS = re.compile("★+☆*")
 # "80% C, 20% B", "70% sure that it's C"
 _SCORE_BEFORE = re.compile(
     rf"(\d{{1,3}}(?:\.\d+)?)\s?(?:%|percent)\s*(?:\b(?:sure|certain|confident|confidence|likely|likelihood|probability|chance|for|of|in|on|that|it's|it|is|the)\b\s*){{0,5}}:?\s*({MARK})",
@@ -55,7 +56,7 @@ _LEFT = (
 )
 _ONE_LEFT = re.compile(_LEFT, re.IGNORECASE)
 _OTHERS = re.compile(
-    r"\b(?:the\s+)?(?:others?|rest|remaining)\b(?:\s+\w+){0,2}\s+(?:are|is|do|does|all|apply|applies|hold|can\s+be)\b(?!\s*(?:not|n't))",
+    r"\b(?:the\s+)?(?:others?|rest|remaining)\b(?:\s+\w+){0,2}\s+(?:yes|are|is|do|does|all|apply|applies|hold|can\s+be)\b(?!\s*(?:not|n't))",
     re.IGNORECASE,
 )
 _SOME = rf"({MARK}(?:(?:[\s,;/&]|\band\b|\bor\b|\bnor\b|\bthe\b){{1,6}}{MARK}){{0,8}})"
@@ -83,7 +84,7 @@ def grades(marked: str) -> dict[str, int]:
     if first and not re.match(MARK, first[0]):
         found = [(letters_in(match[2]), NO if match[1] else YES) for match in _TICK_BEFORE.finditer(marked)]
     else:
-        found = [(letters_in(match[1]), YES if match[3] else NO) for match in _VERDICT.finditer(marked)]
+        found = [(letters_in(match[1]), _grade(match)) for match in _VERDICT.finditer(marked)]
     for letter, grade in found:
         if judged.setdefault(letter, grade) != grade:
             return {}
@@ -105,9 +106,13 @@ def _item_grades(marked: str) -> dict[str, int]:
     return judged if len(judged) > 1 and any(grade > LOW for grade in judged.values()) else {}
 
 
+def _grade(found: re.Match[str]) -> int:
+    return next(grade for name, grade in _GRADES if found[name])
+
+
 def _item_grade(says: str) -> int | None:
     if found := _ITEM_SAYS.match(says) or _ITEM_CLOSES.search(says[-80:]):
-        return next(grade for name, grade in _GRADES if found[name])
+        return _grade(found)
     if tail := _ITEM_ENDS.search(says[-80:]):
         return NO if tail[1] else YES
     return NO if _NO_WORDS.fullmatch(says) else None
@@ -118,6 +123,7 @@ def scores(marked: str, count: int) -> dict[str, float]:
 
     Percentages of all that it names are enough.
     """
+    marked = _STARS.sub(lambda match: str(match[0].count("★")), marked)
     found = [(match[1], match[2]) for match in _SCORE.finditer(marked)]
     if len(found) < len(letters_in(marked)):
         found = [(match[2], match[1]) for match in _SCORE_BEFORE.finditer(marked)]
@@ -138,8 +144,12 @@ def all_but(marked: str, count: int) -> tuple[str, str] | None:
 
 
 def says_one_is_left(marked: str) -> bool:
-    """Whether a reply says that it has ruled out all options but one."""
-    return bool(_ONE_LEFT.search(marked))
+    """Whether a reply says that it has ruled out all options but one, in a sentence that names none."""
+    return any(_ONE_LEFT.search(sentence) and not _ANY_MARK.search(sentence) for sentence in _SENTENCES.split(marked))
+
+
+_ANY_MARK = re.compile(MARK)
+_SENTENCES = re.compile(r"[.!?\n。]")
 
 
 def says_others_hold(marked: str) -> bool:
