@@ -21,7 +21,8 @@ _LAST_LINES = re.compile(
 _LAST_LABEL = re.compile(rf"(?:^|\n)((?:[\w']+ ){{0,3}}[\w']+)\s*[:=–—-]\s*({MARK})[^\w\n\ue000-\ue119]*$")
 _LAST_SENTENCE = re.compile(rf"(?<=[\w\"')][.!?:;] )(?<!\n\d[.:] )({MARK})[^\w\n\ue000-\ue119]*$")
 _CLAUSE_END = re.compile(
-    r"[,;:–—]|\b(?:but|while|whereas|although|though|yet|aber|mais|pero|mas|ma)\b|但", re.IGNORECASE
+    r"[,;:–—]|\b(?:but|while|whereas|although|though|yet|compared\s+(?:with|to)|aber|mais|pero|mas|ma)\b|但",
+    re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？;；])(?=\s|[^\x00-\x7f])|\n")
 _CONCLUSION = re.compile(
@@ -34,8 +35,8 @@ _CONCLUSION = re.compile(
 _DECIDES = re.compile(
     r"\b(?:so|therefore|thus|hence|overall|ultimately|finally|consequently|in\s+(?:conclusion|summary|short|the\s+end)|on\s+balance|all\s+in\s+all"
     r"|taken\s+together|altogether|(?:which|that|this)\s+(?:makes|leaves|means|points|tells|suggests)|tells?\s+me|better|best|closest|closer|strongest|stronger|rather|tips?|tipped"
-    r"|lean(?:s|ing|ed)?|toward|towards|settle\w*|convince\w*|decid\w+|decisive|wins?|belongs?\s+to|dominat\w+|prevail\w*|stands\s+out|outweighs?|definitely|has\s+to\s+be|must\s+be"
-    r"|(?:more|most)\s+\w+|comes?\s+first|makes\s+(?:more|the\s+most)\s+sense|leaves|leaving|final"
+    r"|lean(?:s|ing|ed)?|toward|towards|settle\w*|convince\w*|decid\w+|decisive|wins?|supported\s+by|belongs?\s+to|dominat\w+|prevail\w*|stands\s+out|outweighs?|definitely|has\s+to\s+be|must\s+be"
+    r"|(?:more|most)\s+\w+|the\s+most\b|comes?\s+first|makes\s+(?:more|the\s+most)\s+sense|leaves|leaving|final"
     r"|daher|deshalb|somit|eher|insgesamt|letztlich|damit|am\s+(?:ehesten|besten|meisten|wahrscheinlichsten)|bleibt|donc|plutôt|davantage|finalement|mieux"
     r"|por\s+(?:lo\s+)?tanto|así\s+que|más\s+bien|en\s+definitiva|finalmente|mejor|más\s+probable|portanto|logo|mais\s+provável|melhor|quindi|dunque|piuttosto|meglio)\b"
     r"|更|最|所以|因此|综上|总之|应该|倾向|还是|したがって|よって|最も|と思|でしょう|より",

@@ -36,6 +36,12 @@ _SENTENCE = re.compile(r"[^.!?;\n]+")
 _MARK = re.compile(MARK)
 
 
+def content_stems(text: str) -> frozenset[str]:
+    """Return the stems of a text's words that are neither mere grammar nor a negation."""
+    words = (match[0].lower() for match in _TOKEN.finditer(text))
+    return frozenset(_stem(word) for word in words if word not in _SMALL_WORDS and word not in _NEGATIONS)
+
+
 class _Wording(NamedTuple):
     """The stems of an option's content words, and whether it denies them."""
 
@@ -107,8 +113,10 @@ def _own_words(options: tuple[str, ...]) -> frozenset[str]:
 @functools.lru_cache(maxsize=1024)
 def _wordings(options: tuple[str, ...]) -> tuple[tuple[_Wording, ...], dict[str, dict[str, str]]]:
     """Return the options that no other one shares its stems with, and all stems, by first letter and as spelled."""
-    texts = [option.split() for option in option_texts(options)]
-    content = [{word: _stem(word) for word in words if word not in _SMALL_WORDS | _NEGATIONS} for words in texts]
+    texts = [_YES_OR_NO_FIRST.sub("", option).split() for option in option_texts(options)]
+    content = _content(texts, _SMALL_WORDS | _NEGATIONS)
+    if len({frozenset(stems.values()) for stems in content if stems}) < len(options):  # "only the man", "the woman"
+        content = _content(texts, _SMALL_WORDS - _WHO | _NEGATIONS)
     in_all = frozenset.intersection(*(frozenset(stems.values()) for stems in content)) if content else frozenset()
     spelled: dict[str, dict[str, str]] = {}
     wordings = []
@@ -124,6 +132,15 @@ def _wordings(options: tuple[str, ...]) -> tuple[tuple[_Wording, ...], dict[str,
     return tuple(wordings), spelled
 
 
+_WHO = frozenset("person man woman people someone speaker both two".split())
+_YES_OR_NO_FIRST = re.compile(r"(?:yes|no) ")
+
+
+def _content(texts: list[list[str]], small: frozenset[str]) -> list[dict[str, str]]:
+    """Return the stems of the words of each option that are not small."""
+    return [{word: _stem(word) for word in words if word not in small} for words in texts]
+
+
 def _said(sentence: re.Match[str], spelled: dict[str, dict[str, str]]) -> list[_Said]:
     """Return the words of a sentence that are stems of an option or negations; empty where none is a stem."""
     found = []
@@ -132,7 +149,7 @@ def _said(sentence: re.Match[str], spelled: dict[str, dict[str, str]]) -> list[_
         start, end = sentence.start() + match.start(), sentence.start() + match.end()
         if word in _NEGATIONS:
             found.append(_Said(at, start, end, ""))
-        elif word not in _SMALL_WORDS and (stem := _known(word, spelled)):
+        elif (word not in _SMALL_WORDS or word in _WHO) and (stem := _known(word, spelled)):
             found.append(_Said(at, start, end, stem))
     return found if any(said.stem for said in found) else []
 

@@ -85,8 +85,11 @@ def _answer_in(value: object) -> str | None:
         key = next((key for key in value if str(key).lower().replace(" ", "_") in _ANSWER_KEYS), None)
         if key is None and value and all(isinstance(v, bool | int | float) for v in value.values()):
             return "\n".join(f"{name}: {verdict}" for name, verdict in value.items())  # a verdict or score for each
+        lists = [v for v in value.values() if isinstance(v, list)]
+        if key is None and (verdict := _only_verdict(value)) is not None:
+            return verdict
         if key is None:
-            return _only_verdict(value)
+            return _as_text(lists[0]) if len(lists) == 1 and all(isinstance(item, str) for item in lists[0]) else None
         found = value[key]
         return _answer_in(found) if isinstance(found, dict) else _as_text(found)
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):

@@ -30,7 +30,7 @@ WITH_TEXT = "[\ue100-\ue119]"
 # what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
 AFTER_LETTER_A = (
     rf"(?=\s+(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
-    r"|\s+(?:only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
+    r"|\s+(?:obviously|clearly|definitely|probably|likely|certainly|surely|imo|i\s+think|i\s+guess|for\s+sure|only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
     r"|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
     r"|ist|passt|am|und|oder|wäre|es|y|o|est|et|ou)\b)"
@@ -47,7 +47,9 @@ _SMALL_LETTER = re.compile(
     rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){CLOSE}{{0,3}}"
 )
 # "b & f for me": no words of English, unlike "a"
-_ALONE_SMALL = re.compile(r"(?<![\w'./-])([b-df-h]|e(?=\s*(?:[,;:.)!]|$)))(?![\w'/-]|\.\w)")
+_ALONE_SMALL = re.compile(
+    r"(?<![\w'./-])([b-df-h]|a(?=\s*(?:[+&,/]|and)\s*[b-h](?!\w))|e(?=\s*(?:[,;:.)!]|$)))(?![\w'/-]|\.\w)"
+)
 _ANY_MARK = re.compile(MARK)
 _LETTERS_IN_A_ROW = re.compile(rf"(?i:{_IS})(?-i:([A-H]{{2,6}}))(?!{WORD})")
 
@@ -62,6 +64,7 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 _NUMBER_WORDS = "one two three four five six".split()
+_CLEFT = re.compile(r"\bit(?:'s|\s+is)\s+(the\s+\w+)\s+who\s+", re.IGNORECASE)  # "it is the woman who talks"
 _LONGER = 15  # characters
 # words of courtesy that may be an option's text
 _COURTESY = re.compile(
@@ -77,12 +80,12 @@ _ITEM = r"(?:option|alternative|choice|statement|label|answer|possibility|item|c
 _ON_THE_LIST = rf"\s+(?:on|in|of)\s+(?:the|these|those)\s+(?:list\w*|(?:\w+\s+)?{_ITEM}s?|two|three|four|five)\b"
 _ORDINAL_OPTION = re.compile(
     rf"{_ORDINAL}\s+(?:(?:answer\s+)?(?:option|alternative|choice|statement|label|possibility|description)\b|(?:one|item){_ON_THE_LIST})"
-    r"(?!\s+(?:left|remaining|standing))",
+    rf"(?!\s+(?:left|remaining|standing))|\A\W*the\s+({'|'.join(_ORDINALS)})\s+one(?=\W)",
     re.IGNORECASE,
 )
 # "the most probable label is the first": what is counted is named somewhere before
 _OF_OPTIONS = re.compile(
-    rf"\b(?:{_ITEM}s?|list|(?:go\s+(?:with|for)|choose|pick|select)\s+the|of\s+the\s+(?:two|three|four|five|six))\b",
+    rf"\b(?:{_ITEM}s?|list|(?:go\s+(?:with|for)|choose|pick|select)\s+the|of\s+the\s+(?:two|three|four|five|six)|(?:the|these|those)\s+(?:two|three|four|five|six)\s+(?:\w+\s+)?\w+)\b|\A\W*the\s+\w+\s+one\b",
     re.IGNORECASE,
 )
 _ORDINAL_AFTER = re.compile(
@@ -148,7 +151,7 @@ def _mark_ordinals(text: str, options: tuple[str, ...]) -> str:
         return chr(_BARE + place - 1) if place <= count else match[0]
 
     def mark(match: re.Match[str]) -> str:
-        place = _ORDINALS[match[1].lower()]
+        place = _ORDINALS[next(filter(None, match.groups())).lower()]
         return chr(_BARE + place % count) if place < count else match[0]
 
     if not count or not _OF_OPTIONS.search(text):
@@ -182,7 +185,7 @@ def drop_copied_options(marked: str, options: tuple[str, ...], header: str = "")
 
 @functools.cache
 def _all_of(count: int, header: str) -> re.Pattern[str]:
-    between = r"(?:[\s,;.:|/•*–-]|\band\b|\bor\b|\d+\.){0,12}"
+    between = r"(?:[\s,;.:|/•*–-]|\band\b|\bor\b|\bbeing\b|\ban?\b|\bthe\b|\bto\b|(?<![.\d])\d{1,2}\.(?!\d)){0,12}"
     copied = between.join(chr(_WITH_TEXT + index) for index in range(count))
     return re.compile(header + copied + r"[.;]?", re.IGNORECASE)
 
@@ -207,6 +210,7 @@ def option_cores(options: tuple[str, ...]) -> tuple[str, ...]:
 def mark_texts(marked: str, options: tuple[str, ...]) -> str:
     """Return a marked text with marks for the options that it names by their text alone, too."""
     texts = texts_of(options)
+    marked = _CLEFT.sub(r"\1 ", marked)
     if _COURTESY.search(marked):  # of the words of courtesy, only those of a longer text are an option's
         longer = [option for option in texts if option.length > _LONGER]
         marked = _COURTESY.sub(" ", _mark_alone(marked, longer))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Container
 
 from omnisense.reasoning.answers.conclusions import after_refusal, closing_letter, unopposed, weighed
 from omnisense.reasoning.answers.hesitation import (
@@ -122,7 +123,7 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
     if (reading := _committed(marked, options, by_text=False)).how:
         return reading
     by_text = settle(mark_pairs(drop_copied_options(mark_texts(marked, options), options), options))
-    worded = settle(mark_pairs(mark_wordings(by_text, options), options))
+    worded = settle(mark_pairs(drop_copied_options(mark_wordings(by_text, options), options), options))
     for view in dict.fromkeys((by_text, worded)):
         if view != marked and (reading := _committed(view, options, by_text=True)).how:
             return reading
@@ -138,18 +139,24 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading("", "it denies the only option that it names")
     if mentioned.value and (others := held_letters(told) - {mentioned.value}):
         return Reading("", f"it names {' and '.join(sorted({mentioned.value, *others}))}")
-    if mentioned.how == NOTHING and not refuses(marked):
-        return _by_value(text, options)
+    if (mentioned.how == NOTHING and not refuses(marked)) or _YES_OR_NO_FIRST.match(text):
+        read = _by_value(text, options, denied_letters(worded))
+        return read if read.value else mentioned
     return mentioned
 
 
-def _by_value(text: str, options: tuple[str, ...]) -> Reading:
+_YES_OR_NO_FIRST = re.compile(r"\W*(?:yes|no)\b", re.IGNORECASE)
+
+
+def _by_value(text: str, options: tuple[str, ...], denied: Container[str] = ()) -> Reading:
     """Read a reply that gives a number where the options are numbers, or says yes where one begins with it."""
     if counted := _counted(text, options):
         return Reading(counted, "the option's number")
-    opening = [text.split(" ", 1)[0] for text in option_texts(options)]
-    if opening.count("yes") == opening.count("no") == 1 and (said := read_yes_no(text).value):
-        return Reading(chr(65 + opening.index(said)), "the option's yes or no")
+    opening = {chr(65 + i): text.split(" ", 1)[0] for i, text in enumerate(option_texts(options))}
+    if {"yes", "no"} <= set(opening.values()) and (said := read_yes_no(text).value):
+        fitting = [letter for letter, word in opening.items() if word == said and letter not in denied]
+        if len(fitting) == 1:
+            return Reading(fitting[0], "the option's yes or no")
     return Reading("", NOTHING)
 
 
@@ -184,10 +191,8 @@ def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
     if (revised := _revised_letter(marked)).how:
         return revised
     leading = _leading_text(marked) if by_text else _leading_letter(asked, options)
-    if by_text and (abstains := _abstaining(options) & held_letters(marked)):
-        return Reading(abstains.pop(), "the option that says there is no answer")
-    if by_text and refuses(marked):
-        return after_refusal(marked)
+    if by_text and ((reading := _abstained(marked, options)).how or refuses(marked)):
+        return reading
     if (statement := _stated_letter(marked, leading.value)).how:
         is_open = statement.value and marked != asked and ends_undecided(asked)
         return Reading("", "it cannot decide") if is_open else statement
@@ -196,6 +201,13 @@ def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
     if leading.how:
         return leading
     return Reading("", "") if by_text else closing_letter(marked)
+
+
+def _abstained(marked: str, options: tuple[str, ...]) -> Reading:
+    """Read a reply that holds an option such as "not enough information", or one despite its reservations."""
+    if (abstains := _abstaining(options) & held_letters(marked)) and not scores(marked, len(options)):
+        return Reading(abstains.pop(), "the option that says there is no answer")
+    return after_refusal(marked) if refuses(marked) else Reading("", "")
 
 
 def _abstaining(options: tuple[str, ...]) -> set[str]:

@@ -67,6 +67,7 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
     marked = single_spaced(settle(mark_ticked(_THROUGH.sub(_all_through, marked), options)))
     by_text = settle(mark_texts(marked, options))
     worded = settle(mark_wordings(by_text, options))
+    takes_back = False
     for view in dict.fromkeys((marked, by_text, worded)):
         tail = after_revision(view)
         if tail is not None and (revised := _committed_to_several(tail, len(options))).how:
@@ -75,8 +76,9 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
             return Reading(letters_in(listed[0]), "a revision")
         if (reading := _committed_to_several(view, len(options))).how:
             return reading
-        if tail is not None and letters_in(tail) and not keeps_answer(tail):
-            return Reading("", "it takes its answer back")
+        takes_back |= tail is not None and bool(letters_in(tail)) and not keeps_answer(tail)
+    if takes_back:
+        return Reading("", "it takes its answer back")
     if (listed := LEADING_LIST.match(marked)) and not _MAYBE.search(marked):
         return Reading(letters_in(listed[0]), "a list of letters")
     return _all_mentions(drop_questions(marked), drop_questions(worded))

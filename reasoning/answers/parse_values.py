@@ -47,8 +47,8 @@ _COUNTS_NOTHING = re.compile(
     re.IGNORECASE,
 )
 _TOTAL = re.compile(
-    r"(?:\banswer|\btotal|\bmaximum|(?<!\bi\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s]{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
-    r"|\b(?:guess|estimate|rating|prediction|score)|答案)\s*(?:is|are|of|at|as|to|:|=|是|为|\s)*\s*$",
+    r"(?:\banswer|\btotal|\bmaximum|(?<!\bi\s)(?<!'d\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s]{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
+    r"|\b(?:guess|estimate|rating|prediction|score)|答案)\s*,?\s*(?:is|are|of|at|as|to|:|=|是|为|\s)*\s*$",
     re.IGNORECASE,
 )
 # "There are four people: two women, a man and a child"
@@ -73,6 +73,7 @@ _AFTER_TOTAL = re.compile(r"^\s*(?:\w+\s+)?(?:in\s+total|altogether|in\s+all|ove
 _DENIED = re.compile(r"\b(?:not|isn't|aren't|rather\s+than|instead\s+of|nicht|no)\s+$", re.IGNORECASE)
 _HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly)\s+(?:even\s+)?$", re.IGNORECASE)
 _MEASURE = re.compile(r"\s*-?(?:frames?|seconds?|secs?|s|fps|minutes?|min|years?|%|percent|dB|Hz|ms)\b", re.IGNORECASE)
+_COUNTED = re.compile(r"\s+[^\W\d_]")
 _NONE = re.compile(
     r"(?:\A|\bthere\s+(?:is|are)\s+|\bi\s+(?:can\s+)?(?:see|hear|count)\s+|\b(?:shows|contains)\s+)no\s+(?!way|sign|reason|evidence|idea|need)\w+",
     re.IGNORECASE,
@@ -119,17 +120,21 @@ def _read_told(text: str) -> Reading:
     compound = _TEN_AND_UNIT.sub(_sum, _SCALE.sub(" ", text))
     kept = _COUNTS_NOTHING.sub(lambda m: " " * len(m[0]), compound)
     kept, ranges = _RANGE.subn(" ", kept)
-    found, firm = [], set()
+    found, firm, counted = [], set(), []
     for match in _NUMBER.finditer(kept):
         before, after = kept[max(0, match.start() - 80) : match.start()], kept[match.end() : match.end() + 80]
         if not _DENIED.search(before):
             found.append((_plain(_digits(match)), _is_total(before, after)))
             firm |= set() if _HEDGED.search(before) or _MEASURE.match(after) else {found[-1][0]}
+            if _COUNTED.match(after) and not _MEASURE.match(after):
+                counted.append(found[-1][0])
     if not found and _NONE.search(text):
         found = [("0", False)]  # "There are no people."
     stated = {value for value, is_total in found if is_total}
     if len(stated) > 1:
         stated = {_plain(sum_) for sum_ in _EQUALS.findall(kept)} or stated
+    if not stated:
+        stated = _sum_of_others(counted)
     if not stated:
         stated = _sums(kept) & firm
     if not stated and (ranges or refuses(text)):
@@ -158,6 +163,14 @@ def _sum(match: re.Match[str]) -> str:
 def _sums(text: str) -> set[str]:
     """Return the sums of the additions that a text writes out."""
     return {str(sum(map(int, re.findall(r"\d+", match[0])))) for match in _ADDITION.finditer(text)}
+
+
+def _sum_of_others(counted: list[str]) -> set[str]:
+    """Return the count that is the sum of all others: 6 of "six people, three on the sofa and three behind it"."""
+    counts = [float(value) for value in counted if _IS_PLAIN.fullmatch(value)]
+    if len(counts) != len(counted) or len(counts) < 3 or 2 * max(counts) != sum(counts):
+        return set()
+    return {counted[counts.index(max(counts))]}
 
 
 def _is_total(before: str, after: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from omnisense.reasoning.answers.hesitation import after_revision, refuses
+from omnisense.reasoning.answers.inflected import content_stems
 from omnisense.reasoning.answers.normalize import Reading
 from omnisense.reasoning.answers.passages import drop_questions, drop_quotes
 
@@ -12,7 +13,7 @@ _CLAIM = r"(?:claim|statement|description|assertion|assumption|hypothesis|that|t
 _UNTRUE = r"(?:\b(?:not|never)|n't)\s+(?:\w+\s+)?(?:true|correct|right|the\s+case)\b|\b(?:untrue|incorrect)\b"
 _NOT_FALSE = r"(?:\bnot|n't)\s+(?:be\s+)?(?:false|untrue|incorrect|wrong)\b"
 _YES = (
-    r"\b(?:yes|yeah|yep|yea|ja|oui|sí|true)\b|是的?|没错|\A有(?=[,。.!])|\A\W*(?:はい|네|예|sim|sì|да|evet|对|对的|correct,?)(?!\w)"
+    r"\b(?:yes|yeah|yep|yea|yup|ja|oui|sí|true)\b|是的?|没错|\A有(?=[,。.!])|\A\W*(?:はい|네|예|sim|sì|да|evet|对|对的|correct,?)(?!\w)"
     r"|\A\W*that's\s+(?:right|correct)\b"
     r"|\A\W*(?:affirmative|sure|exactly|absolutely|definitely|certainly|indeed|correct|right|of\s+course|without\s+(?:a\s+)?doubt"
     r"|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
@@ -21,8 +22,8 @@ _YES = (
 )
 # "no" before a noun answers nothing: no doubt, no one, no way to tell
 _NO = (
-    r"\bno\b(?!\s+(?!(?:from|because|since|as|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
-    rf"|{_UNTRUE}|\b(?:nope|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
+    r"\bno\b(?!\x20+(?!(?:from|because|since|as|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
+    rf"|{_UNTRUE}|\b(?:nope|nah|naw|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
     r"|\A\W*(?:negative|wrong|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
     r"|of\s+course\s+not|i\s+(?:don't\s+think\s+so|doubt\s+(?:it|that)|(?:would|think)\s+(?:say\s+)?not))(?=\W*\Z|[.,!;:–—])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:clearly\s+)?(?:wrong|negative|inaccurate)\b"
@@ -30,7 +31,7 @@ _NO = (
 )
 _YES_OR_NO = re.compile(rf"(?P<double_no>{_NOT_FALSE})|(?P<no>{_NO})|(?P<yes>{_YES})", re.IGNORECASE)
 _MAY_SUPPOSE = re.compile(r"\b(?:whether|if|ob)\b|是不|是否|不确定", re.IGNORECASE)
-_SUPPOSED = re.compile(r"\b(?:whether|if|ob)\b[^.!?;:,\n]*$|是不$|是否$|不确定[^,.。]*$", re.IGNORECASE)
+_SUPPOSED = re.compile(r"(?<!answer to )\b(?:whether|if|ob)\b[^.!?;:,\n]*$|是不$|是否$|不确定[^,.。]*$", re.IGNORECASE)
 # "He does." "She is not." "Y"
 _SHORT = re.compile(
     r"\W*(?:(?:he|she|it|they|we|i|the\s+\w+)\s+(does|do|did|is|are|was|were|has|have|had|can|could|will|would)(\s+not|n't)?|([yn]))\W*",
@@ -41,7 +42,7 @@ _UNSAID = re.compile(
     re.IGNORECASE,
 )
 # "I won't give a yes or a no"
-_YES_AND_NO = re.compile(r"\ba\s+(?:clear\s+|definite\s+)?yes\s+or\s+(?:a\s+)?no\b", re.IGNORECASE)
+_YES_AND_NO = re.compile(r"\byes\s+or\s+no\b|\ba\s+(?:clear\s+|definite\s+)?yes\s+or\s+(?:a\s+)?no\b", re.IGNORECASE)
 # "at first glance it looks like a yes", "some would say no"
 _CONCEDED = re.compile(
     r"\b(?:at\s+first|first\s+(?:glance|sight|thought|impression|instinct)|initially|while|although|though|(?:some|one|you|many|people|viewers?)\s+(?:might|may|could|would)"
@@ -73,13 +74,16 @@ def read_yes_no(text: str) -> Reading:
     tail = after_revision(told)
     if tail is not None and (revised := _read_told(tail)).value:
         return revised
-    return _read_told(told)
+    if asked := _ASKED_AND_ANSWERED.search(text):
+        return Reading("no" if asked[1] else "yes", "a short answer to its own question")
+    read = _read_told(told)
+    return read if read.how != _NEITHER else _read_claim(text)
 
 
 def _read_told(text: str) -> Reading:
     words = list(_YES_OR_NO.finditer(text))
     if _MAY_SUPPOSE.search(text):
-        words = [m for m in words if not _SUPPOSED.search(text[max(0, m.start() - 80) : m.start()])]
+        words = [m for m in words if not _SUPPOSED.search(text[max(0, m.start() - 90) : m.start()])]
     words = [m for m in words if not _UNSAID.search(text[max(0, m.start() - _NEAR) : m.start()])]
     words = [m for m in words if not _CONCEDED.search(text[max(0, m.start() - 100) : m.start()])]
     yes, no = [m for m in words if not m["no"]], [m for m in words if m["no"]]
@@ -89,11 +93,71 @@ def _read_told(text: str) -> Reading:
     if bool(yes) != bool(no):
         return Reading("yes", "a yes") if yes else Reading("no", "a no")
     if not yes:
-        return Reading("", "neither yes nor no")
+        return Reading("", _NEITHER)
     # Both occur: "Yes, there is no smile" says yes; "Yes. No." and "yes or no" say nothing.
     if len(alone) == 1:
         return Reading(alone.pop(), "the one that stands alone")
+    if len(alone) == 2 and _opens(text, words):
+        return Reading("no" if words[0]["no"] else "yes", "what it begins with")
     return Reading("", "both yes and no")
+
+
+def _opens(text: str, words: list[re.Match[str]]) -> bool:
+    """Whether a reply begins with its answer, and the other word only begins a clause: "No. Yes, he laughs, but"."""
+    if re.search(r"\w", text[: words[0].start()]):
+        return False
+    others = [m for m in words if bool(m["no"]) != bool(words[0]["no"]) and _stands_alone(text, m)]
+    return all(
+        re.match(r", \w+ \w+", text[m.end() : m.end() + _NEAR])
+        and not _CONCLUDES.search(text[max(0, m.start() - _NEAR) : m.start()])
+        for m in others
+    )
+
+
+_CONCLUDES = re.compile(
+    r"(?:\b(?:so|therefore|thus|hence|answer|conclusion|final|overall|actually|wait)\b[^.!?]*|\.\.\.\s*)\Z",
+    re.IGNORECASE,
+)
+
+
+def _read_claim(text: str) -> Reading:
+    """Read a reply that says whether something is so, and ends by saying it or its opposite.
+
+    "To decide whether the coach is angry, we look at his face. ... In conclusion, the coach isn't angry."
+    """
+    claim = _WHETHER.search(text)
+    sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
+    if claim is None or len(sentences) < 2 or refuses(text):
+        return Reading("", _NEITHER)
+    last, asked = sentences[-1], claim[1] or claim[2]
+    shared = content_stems(asked) & content_stems(last)
+    if (
+        claim.end() > text.rfind(last)
+        or len(shared) < (1 if _CONCLUDES.search(text[: text.rfind(last)]) else len(content_stems(asked)) / 2)
+        or _OPEN.search(last)
+    ):
+        return Reading("", _NEITHER)
+    is_opposite = bool(_NEGATES.search(last)) != bool(_NEGATES.search(asked))
+    return Reading("no" if is_opposite else "yes", "what it says of the claim in the end")
+
+
+_NEITHER = "neither yes nor no"
+_SENTENCE = re.compile(r"(?<=[.!?])\s|\n")
+# the question as a clause, or as a sentence at the start of a line
+_WHETHER = re.compile(
+    r"\bwhether\s+([^.?!,;:\n]{5,120})|(?:^|\n)\W*(?:question:\s*)?(?:is|are|was|were|does|do|did|has|have|can|could|will)\s+([^.?!;:\n]{5,120})\?",
+    re.IGNORECASE,
+)
+_NEGATES = re.compile(r"\b(?:not|never|no|nothing|neither|hardly|without)\b|n't\b", re.IGNORECASE)
+_OPEN = re.compile(
+    r"\b(?:may|might|could|whether|if|would|perhaps|maybe|possibly|unclear|unsure|seem\w*\s+to\s+but)\b|\?",
+    re.IGNORECASE,
+)
+# "Does she trust him? She does."
+_ASKED_AND_ANSWERED = re.compile(
+    r"\?\s+(?:he|she|it|they)\s+(?:does|do|did|is|are|was|were|has|have|can|could|will|would)(\s+not|n't)?(?=[.!,])",
+    re.IGNORECASE,
+)
 
 
 def _stands_alone(text: str, match: re.Match[str]) -> bool:

@@ -22,7 +22,7 @@ from omnisense.reasoning.answers.parse_yes_no import read_yes_no
 from omnisense.reasoning.answers.passages import before_end_of_turn, own_passages
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, VALUE_KINDS, Kind, Question
 
-PARSER_VERSION = 9  # raise it when any reply is parsed differently; every record carries it
+PARSER_VERSION = 10  # raise it when any reply is parsed differently; every record carries it
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,11 @@ _THINK_CLOSE = re.compile(rf"<\s*/\s*{_THINK_TAG}", re.IGNORECASE)
 _FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final\b[^<]{0,80}<\|message\|>|(?<![a-z])assistantfinal(?![a-z])")
 _ANALYSIS_CHANNEL = re.compile(r"<\|channel\|>\s*(?:analysis|commentary)\b[^<]{0,80}<\|message\|>|\Aanalysis(?=[A-Z])")
 _ANSWER = re.compile(r"<\s*answer\s*>(.*?)(?=<\s*/?\s*answer\s*>|\Z)", re.DOTALL | re.IGNORECASE)
-_FINAL_LINE = re.compile(r"\n\W*final\s+answer\W*[:：][^\n]+\s*\Z", re.IGNORECASE)
+# what ends thinking that is never closed
+_FINAL_LINE = re.compile(
+    r"\n\W*final\s+answer\W*[:：][^\n]+\s*\Z|\b(?:so|therefore|thus|hence),?\s+(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer\s+(?:is|must\s+be|should\s+be)\b[^.\n]{1,60}[.!]?\s*\Z",
+    re.IGNORECASE,
+)
 _BOXED = re.compile(r"\\boxed\s*\{(?:\s*\\[a-z]{1,12}\s*\{)?([^{}]*)\}")
 _SPECIAL = re.compile(r"<\|[^|<>]*\|>|</?s>|```(?:json)?")
 

@@ -85,7 +85,7 @@ def drop_questions(text: str) -> str:
 
 # "she says 'I am so happy'"
 _SPEECH = re.compile(
-    r"\b((?:say|said|ask|answer|repl(?:y|ie)|shout|yell|whisper|sing|read|tell|told|call|caption|lyric|text|think|thought|add|murmur|exclaim|dit|sagt|dice)\w{0,4}"
+    r"\b((?:say|said|ask|answer|repl(?:y|ie)|shout|yell|whisper|sing|read|tell|told|call|caption|lyric|text|think|thought|add|murmur|exclaim|remark|comment|phrase|dit|sagt|dice)\w{0,4}"
     r"(?:\s+(?:\w+\s+){0,2}|\W{1,3}))(?:\"[^\"\n]{1,200}\"|'(?:[^'\n]|(?<=\w)'(?=\w)){1,200}'(?!\w)|«[^«»\n]{1,200}»)",
     re.IGNORECASE,
 )

@@ -53,7 +53,7 @@ _RIGHT_ONE_IS = re.compile(
     rf"(?:is|are|remains)\s*:?\s*{_HEDGE}{_LIST}"
     rf"|\b(?:one|emotion|feeling|label|option|answer|description|person|speaker|man|woman|reason|reply|response|word)\s+(?:that|who|which|whose)"
     rf"\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s(?:is|are|was)\s+{_HEDGE}{_LIST}"
-    rf"|\brichtig\s+ist\s+{_HEDGE}{_LIST}"
+    rf"|\brichtig\s+(?:ist|sind)\s+{_HEDGE}{_LIST}"
     rf"|(?:^|[\n|;])\s*(?:correct|right|yes|true|applies|present|selected)\s*[:=]\s*{_LIST}"
     rf"|\b(?:corret[ao]|corretta|correct[ao]|correcte|giusta|certa|juiste|верный|правильный)\s+(?:é|è|es|est|is)\s+{_LIST}",
     re.IGNORECASE,
@@ -96,7 +96,7 @@ _SUPPOSES = re.compile(
 _NOT = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|doubt|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than"
     r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|descart\w+|elimin[aoó]\w*|élimin\w+|écart\w+|exclu\w+|ausgeschlossen|ausschließen|schließe\w*|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
-    r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
+    r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|nothing(?!\s+but)|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
     r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$)|no(?=(?:\s+\w+)?\s*[\"'(]*$)|nobody|no\s+one|none\s+of\s+them|than(?=(?:\s+(?:it|is|a|the))*\s*[\"'(]*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
     re.IGNORECASE,
 )
@@ -251,14 +251,12 @@ def held_letters(marked: str) -> set[str]:
 
 
 def disowned_letters(marked: str) -> set[str]:
-    """Return the letters that a marked text names only to deny them, or as what others may say."""
+    """Return the letters that a marked text denies or names as what others may say, and holds nowhere."""
     disowned: set[str] = set()
-    named: set[str] = set()
     for run in _RUN.finditer(marked):
-        start, end = run.span()
-        is_own = not (is_denied(marked, start, end) or _ARGUABLY.search(_since_turn(marked, start)))
-        (named if is_own else disowned).update(letters_in(run[0]))
-    return disowned - named
+        if is_denied(marked, *run.span()) or _ARGUABLY.search(_since_turn(marked, run.start())):
+            disowned.update(letters_in(run[0]))
+    return disowned - held_letters(marked)
 
 
 # "nervous, possibly a bit irritated"
@@ -283,6 +281,8 @@ def firmly_held(marked: str) -> set[str]:
 def is_set_aside(marked: str, start: int, end: int) -> bool:
     """Whether a clause names an option to deny, concede or suppose it."""
     if is_denied(marked, start, end) or is_conceded(marked, start, end):
+        return True
+    if _ARGUABLY.search(_since_turn(marked, start)):
         return True
     return bool(_SUPPOSES.search(clause_before(marked, start) + marked[start:end] + clause_after(marked, end)))
 
