@@ -36,6 +36,12 @@ _ABOUT_THEIRS = re.compile(r"^(?:and |so |but )*(?:where|when|who|what|which|how
 _TOLD = re.compile(
     r"\b(?:remember|recall|remind|told|tell|said|say|mention|mentioned|ask|asked|earlier)\b", re.IGNORECASE
 )
+# "Where did I say I'm going?" is nearer to what was said without its frame.
+_DID_I_SAY = re.compile(
+    r"\b(?:did|have|had) i (?:ever |just |already |first )?(?:say|said|tell you|told you|mention(?:ed)?)(?: that)? "
+    r"(?=(?:i|i'm|i've|we|we're|my|our)\b)",
+    re.IGNORECASE,
+)
 _MY_NAME = re.compile(r"\bmy (?:own |first |last )?name\b|\bwho am i\b|\bam i called\b", re.IGNORECASE)
 _FIRST = re.compile(r"\b(?:first|beginning|at the start)\b", re.IGNORECASE)
 _LAST = re.compile(r"\b(?:just|a moment ago|last)\b", re.IGNORECASE)
@@ -126,7 +132,8 @@ def recall(turns: Sequence[Turn], typed: str, notes: Sequence[Note] = ()) -> str
         told = [heard for heard in spoken if not asks_to_recall(heard)]
         if told and (_FIRST.search(typed) or _LAST.search(typed)):
             return first_words(told[0 if _FIRST.search(typed) else -1], _MAX_WORDS)
-    found, _ = recall_turns(turns, notes, typed, limit=1, quoted=False)
+    near = _NEAR_IF_TOLD if _TOLD.search(typed) else _NEAR
+    found, _ = recall_turns(turns, notes, _DID_I_SAY.sub("", typed), limit=1, quoted=False, near=near)
     return found[0] if found else ""
 
 

@@ -4,5 +4,5 @@ A model of a few hundred million parameters cannot be trusted with facts, or to 
 composed here: ``act`` (what the person does with their words), ``reading`` (that, with language, valence and manner),
 ``scenes`` (what the clip shows, in words), ``compose`` with ``telling``, ``asking`` and ``clips`` (how a reply is put
 together) and ``phrases`` with ``replies.toml`` (its sentences).
-``train`` fits the act head on ``phrasings.toml``.
+``train`` fits the act head on ``phrasings.toml`` and the event head on ``events.toml``.
 """

@@ -50,6 +50,7 @@ _ASKS = re.compile(
     r"\?\s*$|^(what|what'?s|where|when|who|which|why|how|is|are|do|does|did|can|could|should|would|will|am|was|were)\b",
     re.I,
 )
+_WHY = re.compile(r"why\b(?!.*\b(i|me|my)\b)", re.IGNORECASE)
 _OF_CLIP = re.compile(
     r"\b(video|clip|picture|photo|image|recording|see|look|looks|hear|sound|sounds|voice|face|smil\w+|say|said|saying"
     r"|talking|speak\w*|wear\w*|happen\w*|here|doing|watch)\b",
@@ -94,8 +95,13 @@ def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_hi
     confidence = scores.get(best, 0.0)
     if asks:
         asked: dict[str, float] = {name: scores.get(name, 0.0) for name in (*QUESTIONS, "small talk", "greeting")}
+        if not has_history:
+            asked.pop("memory")
+        if _WHY.match(text):  # it asks for a reason, not for help or advice
+            return Act("fact", asked["fact"])
         best = max(asked, key=asked.__getitem__) if scores else "fact"
-        if asked.get(best, 1.0) < _SURE and len(split_clauses(text)) > 0:  # "I hate waiting. Why is everyone late?"
+        told_too = any(not _ASKS.search(clause) for clause in split_clauses(text))
+        if asked.get(best, 1.0) < _SURE and told_too:  # "I hate waiting. Why is everyone late?"
             return Act("third person" if about else "telling", asked[best])
         return Act(_name(best), asked.get(best, 0.0))
     is_doubtful = confidence < (_SURELY_A_JOKE if best == "joke" else _SURE)

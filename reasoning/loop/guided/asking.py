@@ -15,17 +15,30 @@ from omnisense.reasoning.loop.guided.telling import plain, told
 _NOW = re.compile(
     r"\b(rain|snow|tomorrow|time is it|what day|date is|right now|weather|today|currently|news)\b", re.IGNORECASE
 )
+_NIGHT = re.compile(r"\b(good ?night|sleep well|(going|off) to (bed|sleep))\b", re.IGNORECASE)
+_ELSE = re.compile(r"\b(something|anything) else\b|\b(subject|topic)\b|\btalk about (it|this|that)\b", re.IGNORECASE)
+_HOW_TO_TELL = re.compile(
+    r"\bhow (do|can|should|would) i (tell|ask|talk to|speak to|bring|say|confront|break it to)\b", re.IGNORECASE
+)
+_SAID = re.compile(r"(?<!n't )(?<!not )\bi said (?:that )?(?P<it>i\b[^,.!?]+)", re.IGNORECASE)
+_MEANT = re.compile(r"\bi meant (?P<it>[^,.!?]+)", re.IGNORECASE)
+_INSTEAD = re.compile(r"(?:no, )?not (?:my|the|his|her|an?) [^,.!?]+[,.] ?(?:but )?(?P<it>[^,.!?]+)", re.IGNORECASE)
 _HELP = (
     ("act", r"\b(remind|alarm|book (me|a|us)|order|send|set (an?|the)|play|schedule|buy)\b"),
     ("translate", r"\btranslat\w+\b|\bin (french|german|spanish|italian|chinese|japanese)\b"),
     ("error", r"\b(\w*error|exception|traceback|code|program|script|bug)\b"),
     ("stain", r"\b(stain|wine|ink|grease|carpet|blood out)\b"),
-    ("write", r"\b(write|proofread|poem|message|e-?mail|letter|card)\b"),
+    ("verse", r"\b(poems?|songs?|lyrics|story|rap)\b"),
+    ("write", r"\b(write|proofread|message|e-?mail|letter|card)\b"),
     ("plan", r"\b(plan|organi[sz]e|prepare|list of|pack)\b"),
 )
 _ABOUT_AGENT = (
     ("human", r"\b(human|real|person|robot|bot|machine|program|computer|ai|chat ?gpt|alexa|siri|chatbot)\b"),
-    ("feelings", r"\b(feel|feelings|emotions|love|soul|pain|sad|happy)\b"),
+    (
+        "feelings",
+        r"\b(feel|feelings|emotions|love|soul|pain|sad|happy|lonely|bored|tired|angry|afraid|scared|jealous|hurt|miss)\b",
+    ),
+    ("tastes", r"\b(like|favou?rite|prefer|enjoy)\b"),
     ("age", r"\b(old|age|birthday|born)\b"),
     ("can", r"\bcan you (do|help)|\bhow can you|what (else )?can you\b"),
     ("trust", r"\b(trust|record\w*|private|safe)\b"),
@@ -33,7 +46,9 @@ _ABOUT_AGENT = (
 )
 
 
-def _thanks(_: Situation, __: Reading, picker: Picker) -> Composed:
+def _thanks(_: Situation, reading: Reading, picker: Picker) -> Composed:
+    if _NIGHT.search(reading.text):
+        return Composed(join(say("thanks", picker), say("goodbye", picker, "night")), "thanks, goodbye")
     return Composed(say("thanks", picker), "thanks")
 
 
@@ -41,7 +56,7 @@ def _greeting(_: Situation, reading: Reading, picker: Picker) -> Composed:
     name = named(reading.text)
     if name:
         return Composed(picker.pick(phrases()["greeting"]["named"], "named", name=name), "greeting: by name")
-    asks = re.search(r"how are you|how('s| is) it going|how are things", reading.text, re.IGNORECASE)
+    asks = re.search(r"\bhow(?:'s| is| are| was) (you|it|things|life|your|the)\b", reading.text, re.IGNORECASE)
     return Composed(say("greeting", picker, "how" if asks else "say"), "greeting: asked" if asks else "greeting")
 
 
@@ -54,7 +69,9 @@ def _silence(_: Situation, __: Reading, picker: Picker) -> Composed:
     return Composed(say("silence", picker), "silence")
 
 
-def _answer(_: Situation, __: Reading, picker: Picker) -> Composed:
+def _answer(_: Situation, reading: Reading, picker: Picker) -> Composed:
+    if _ELSE.search(reading.text):
+        return Composed(say("answer", picker, "else"), "answer: something else")
     return Composed(join(say("answer", picker), say("answer", picker, "ask")), "answer")
 
 
@@ -83,30 +100,39 @@ def _small_talk(situation: Situation, reading: Reading, picker: Picker) -> Compo
 
 
 def _correction(situation: Situation, reading: Reading, picker: Picker) -> Composed:
-    sorry, name = say("correction", picker), named(reading.text)
+    sorry, name, text = say("correction", picker), named(reading.text), reading.text
     if name:
         return Composed(join(sorry, f"Thank you, {name}.", "What would you like to tell me?"), "correction: name")
     told = re.sub(
         r"(?i)\b(no|nope|actually|sorry)\b[,.]\s*"
         r"|[^,.!]*\b(meant|said|say|wrong|not what|misunderst\w+)\b[^,.!]*[,.!]?",
         "",
-        reading.text,
+        text,
     )
     told = re.sub(r"(?i)^\s*(that'?s|it'?s) not [^,.]*[,.]\s*", "", told)
-    meant = re.search(r"\bi meant (?P<it>[^,.!?]+)", reading.text, re.IGNORECASE)
-    if meant and (it := restate_about(f"it is {meant['it']}")):
-        return Composed(
-            join(sorry, f"{upper(it)}, then.", "Tell me more, and I will listen better."), "correction: meant"
-        )
     feels = re.search(r"(?i)\bi(?:'m| am| feel) (?!not\b)(?P<now>[a-z]+)", re.sub(r"(?i)i'?m not \w+", "", told))
-    if feels:
+    if feels and not _SAID.search(text) and not _MEANT.search(text):
         return Composed(join(sorry, f"So you feel {feels['now']}.", "What is the worst of it?"), "correction: feeling")
-    restated = restate_about(told.strip(" ,.!"))
-    if restated:
-        return Composed(
-            join(sorry, f"{upper(restated)}.", "Tell me more, and I will listen better."), "correction: fact"
-        )
+    put_right, about = _put_right(text, told)
+    if put_right:
+        return Composed(join(sorry, put_right, "Tell me more, and I will listen better."), f"correction: {about}")
     return Composed(join(sorry, "How is it, in your own words?"), "correction")
+
+
+def _put_right(text: str, told: str) -> tuple[str, str]:
+    """Return what a correction says in a sentence, and of which form it is; empty where it says nothing.
+
+    Args:
+        text: the correction; told: the rest of it, without what only says that something was wrong.
+    """
+    if (said := _SAID.search(text)) and (it := restate_about(said["it"])):
+        return f"You said that {it}.", "said"
+    if (meant := _MEANT.search(text)) and (it := restate_about(f"it is {meant['it']}")):
+        return f"{upper(it)}, then.", "meant"
+    if (instead := _INSTEAD.match(text)) and (it := restate_about(instead["it"])):
+        return f"{upper(it)}, then.", "instead"
+    restated = restate_about(told.strip(" ,.!"))
+    return (f"{upper(restated)}.", "fact") if restated else ("", "")
 
 
 def _complaint(_: Situation, __: Reading, picker: Picker) -> Composed:
@@ -114,6 +140,8 @@ def _complaint(_: Situation, __: Reading, picker: Picker) -> Composed:
 
 
 def _fact(_: Situation, reading: Reading, picker: Picker) -> Composed:
+    if reading.act.name == "clip":  # and there is none
+        return Composed(join(say("fact", picker, "unseen"), say("fact", picker, "unseen_ask")), "fact: not shown")
     if worked_out := _work_out(reading.text):
         return Composed(worked_out, "fact: worked out")
     now = _NOW.search(reading.text)
@@ -140,6 +168,11 @@ def _advice(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     section = phrases()["advice"]
     found = find_topics(reading)
     react = picker.pick(section["react"], "react")
+    if _HOW_TO_TELL.search(reading.text):
+        said = picker.pick(section["tell"], "tell", them=reading.them, they=reading.they)
+        return Composed(
+            join(react, said, picker.pick(section["tell_ask"], "ask", them=reading.them)), "advice: to tell"
+        )
     if re.search(
         r"\bis it (weird|normal|wrong|strange|bad|ok|okay)\b|\bam i (wrong|crazy|overreacting)\b", reading.text, re.I
     ):

@@ -42,6 +42,10 @@ class Topic:
     of_children: bool = False
 
 
+_NOWHERE = r"(?!)"  # matches nothing
+_OPPOSED = {"positive", "negative"}
+
+
 @functools.lru_cache(maxsize=1)
 def phrases() -> Mapping[str, Any]:
     """Return the sentences by section."""
@@ -51,10 +55,20 @@ def phrases() -> Mapping[str, Any]:
 @functools.lru_cache(maxsize=1)
 def topics() -> tuple[Topic, ...]:
     """Return the topics, the most specific first."""
+    return _topics("topic")
+
+
+@functools.lru_cache(maxsize=1)
+def events() -> Mapping[str, Topic]:
+    """Return what is said of the kinds of events, by kind."""
+    return {topic.name: topic for topic in _topics("event")}
+
+
+def _topics(section: str) -> tuple[Topic, ...]:
     return tuple(
         Topic(
             name=row["name"],
-            pattern=re.compile(row["pattern"], re.IGNORECASE),
+            pattern=re.compile(row.get("pattern", _NOWHERE), re.IGNORECASE),
             valence=row["valence"],
             say=tuple(row["say"]),
             ask=tuple(row["ask"]),
@@ -65,21 +79,28 @@ def topics() -> tuple[Topic, ...]:
             is_light=row.get("light", False),
             of_children=row.get("of_children", False),
         )
-        for row in phrases()["topic"]
+        for row in phrases()[section]
     )
 
 
 def find_topics(reading: Reading) -> list[tuple[Topic, dict[str, str]]]:
-    """Return the topics of what was said that fit its valence, each with the words that fill its sentences."""
+    """Return the topics of what was said that fit its valence, each with the words that fill its sentences.
+
+    Where no word shows one that has a valence, the kind of event that is told is the topic.
+    """
     found = []
     for topic in topics():
         match = topic.pattern.search(reading.text.replace("\u2019", "'"))
         opposite = {"positive": "negative", "negative": "positive"}.get(topic.valence)
         is_result = topic.name == "good result"  # "not cancer" is read as negative, and is not
         is_wished = topic.valence == "positive" and reading.is_unreal
-        if match and not is_wished and (reading.valence != opposite or is_result):
+        is_denied = reading.lean == opposite and not is_result
+        if match and not is_wished and not is_denied and (reading.valence != opposite or is_result):
             filled = {key.rstrip("0123456789"): value for key, value in match.groupdict().items() if value}
             found.append((topic, filled))
+    event = events().get(reading.event)
+    if event and all(topic.valence == "any" for topic, _ in found) and {event.valence, reading.valence} != _OPPOSED:
+        found.insert(0, (event, {}))
     return found
 
 

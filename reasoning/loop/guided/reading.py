@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -24,10 +25,17 @@ from omnisense.reasoning.loop.paraphrase import split_clauses
 
 Valence = Literal["positive", "negative", "neutral"]
 Manner = Literal["plain", "ironic", "open", "understated"]
+EVENT_HEAD = Path(__file__).with_name("event.npz")
 WITHOUT_EMBEDDING = f"'{EMBEDDING}' is not here: what the person asks for was read from patterns alone"
 # Labels of GoEmotions that show gladness; desire and approval count as positive too, and are none.
 _GLAD = frozenset("joy excitement gratitude pride relief admiration love amusement".split())
+_TELLS = frozenset({"telling", "feeling", "third person"})
+_ORDINARY = "ordinary"
+_GOOD_EVENTS = frozenset({"success", "happy event"})
+_CLEAR = 0.7  # probability of an event that is spoken of
+_MAX_EVENT_WORDS = 50  # the embedding reads 64 tokens
 _MAX_CLAUSES = 12  # of a long text, the first and the last
+_SEVERAL = 5
 _POSITIVE, _NEGATIVE = 0.2, -0.08  # sentiment from which words count as either; a cheerful mistake is the worse one
 _COUNTERFACTUAL = re.compile(
     r"\b(should|could|would) have\b|\bif only\b|\bi wish\b|\balmost\b|\bnearly\b", re.IGNORECASE
@@ -37,13 +45,27 @@ _FINE = re.compile(
     r"(?P<word>fine|ok|okay|alright|all right|no big deal|nothing|not a big deal|used to it)\b|\bno worries\b",
     re.IGNORECASE,
 )
+_WAVED_OFF = re.compile(
+    r"\b(could be worse|don'?t mind me|can'?t complain|i'?ll (?:live|survive|manage|be fine)|it is what it is"
+    r"|not the end of the world)\b",
+    re.IGNORECASE,
+)
+_WRY = frozenset({"not really fine", "face with rolling eyes", "unamused"})  # emoji that take praise back
+_PRAISE = re.compile(
+    r"\b(great|wonderful|fantastic|lovely|perfect|nice|brilliant|awesome|amazing|love|fun|good)\b", re.I
+)
 _NOT_FINE = re.compile(
     r"\b(pretend\w*|act(ing)? like|not|isn't|never|as if)\b[^.!?]{0,25}\b(fine|ok|okay|all ?right)\b", re.I
 )
 _SIGH = re.compile(r"^(ugh+|argh+|meh|sigh|damn( it)?|oh no|hm+f)[\s.!]*$", re.IGNORECASE)
 _CHILD = re.compile(
-    r"\b(mommy|mummy|daddy|recess|my teddy|(got|get) a (gold )?star"
+    r"\b(mommy|mummy|daddy|recess|my teddy|tooth fairy|grown[- ]?ups|(got|get) a (gold )?star"
     r"|i ?'?a?m ([3-9]|1[0-2])( years old)?\b(?! ?(%|am|pm|km|kg|minutes|hours)))",
+    re.IGNORECASE,
+)
+FEELS_GOOD = re.compile(
+    r"\b(?<!n't )(?<!not )(?<!never )(feel|feeling|am|i'm) (so |really |very |pretty |quite )?"
+    r"(great|good|better|happy|glad|proud)\b(?! (enough|at|for nothing))",
     re.IGNORECASE,
 )
 _RELATIONS = (
@@ -69,6 +91,13 @@ class Clause(NamedTuple):
     sentiment: float
 
 
+class Told(NamedTuple):
+    """The kind of event that is told, where that is clear, and its valence, where that is."""
+
+    event: str = ""
+    lean: Valence = "neutral"
+
+
 @dataclass(frozen=True)
 class Reading:
     """What was read in the person's words.
@@ -85,6 +114,8 @@ class Reading:
         is_unreal: whether they speak of what could have been.
         is_child: whether a child seems to speak.
         is_emoji: whether there are emoji and nothing else.
+        event: what kind of event is told (``events.toml``); empty where that is not clear, or nothing is told.
+        lean: the valence of the event, where it is clear.
         note: for the trace.
     """
 
@@ -99,6 +130,8 @@ class Reading:
     is_unreal: bool = False
     is_child: bool = False
     is_emoji: bool = False
+    event: str = ""
+    lean: Valence = "neutral"
     note: str = ""
 
     @property
@@ -128,13 +161,7 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         said = said[: _MAX_CLAUSES // 2] + said[-_MAX_CLAUSES // 2 :]
     praise = irony.find_praise(plain, language)
     occasion = [praise.occasion] if praise and praise.occasion else []
-    heads, note = _heads()
-    if heads is None:
-        scores: dict[str, float] = {}
-        sentiments = [_lexical_sentiment(clause) for clause in (words, *said, *occasion)]
-        is_glad = sentiments[0] > 0
-    else:
-        scores, sentiments, is_glad = heads.read([words, *said, *occasion])
+    scores, sentiments, is_glad, told, note = _score([words, *said, *occasion])
     clauses = tuple(
         Clause(clause, sentiment) for clause, sentiment in zip(said, sentiments[1 : len(said) + 1], strict=True)
     )
@@ -143,11 +170,19 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk"):
         act = Act("joke", 1.0, explicit=True)
     manner, word = _manner(plain, clauses, praise, sentiments[-1] if occasion else None)
+    if manner == "plain" and said and _WRY & set(emoji_words(text).split(", ")) and (praised := _PRAISE.search(plain)):
+        manner, word = "ironic", praised[0]
+    if act.name not in _TELLS or len(words.split()) > _MAX_EVENT_WORDS or manner != "plain":
+        told = Told()
+    elif told.lean == "neutral" and FEELS_GOOD.search(plain):
+        told = told._replace(lean="positive")
+    valence = _valence(plain, sentiments[0] if is_glad else min(sentiments[0], 0.0), clauses, manner)
+    valence = _leaning(valence, told.lean, bool(_COUNTERFACTUAL.search(plain)))
     return Reading(
         text=words,
         language=language,
         act=act,
-        valence=_valence(plain, sentiments[0] if is_glad else min(sentiments[0], 0.0), clauses, manner),
+        valence=valence,
         manner=manner,
         clauses=clauses,
         word=word,
@@ -155,13 +190,27 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         is_unreal=bool(_COUNTERFACTUAL.search(plain)),
         is_child=bool(_CHILD.search(plain)),
         is_emoji=is_emoji_only(text),
+        event=told.event,
+        lean=told.lean,
         note=note,
     )
 
 
+def _score(texts: list[str]) -> tuple[dict[str, float], list[float], bool, Told, str]:
+    """Return what :meth:`_Heads.read` gives, or without the heads what words of feeling show, and a note on that."""
+    heads, note = _heads()
+    if heads is not None:
+        return (*heads.read(texts), note)
+    sentiments = [_lexical_sentiment(text) for text in texts]
+    return {}, sentiments, sentiments[0] > 0, Told(), note
+
+
 def _relation(text: str, clauses: Sequence[str]) -> tuple[str, bool]:
-    """Return whom of their people the person speaks of, and whether the words are about them and not what they did."""
-    for clause in clauses:
+    """Return whom of their people the person speaks of, and whether the words are about them and not what they did.
+
+    In words of many clauses it is one of the first two that says what they are about.
+    """
+    for clause in clauses[:2] if len(clauses) > _SEVERAL else clauses:
         subject = _THIRD.search(clause.replace("\u2019", "'"))
         if subject and not _TO_SELF.search(clause[subject.end() :].removeprefix(" of mine")):
             return subject["relation"].lower(), True
@@ -183,6 +232,13 @@ def _valence(text: str, whole: float, clauses: Sequence[Clause], manner: Manner)
     return "positive" if whole >= _POSITIVE and not _COUNTERFACTUAL.search(text) else "neutral"
 
 
+def _leaning(valence: Valence, lean: Valence, is_unreal: bool) -> Valence:
+    """Return a valence as the event that is told moves it: what is neutral leans its way, what is glad is doubted."""
+    if lean == "neutral" or valence == "negative" or (lean == "positive" and is_unreal):
+        return valence
+    return lean if valence in ("neutral", lean) else "neutral"
+
+
 def _manner(
     text: str, clauses: Sequence[Clause], praise: irony.Praise | None, of_occasion: float | None
 ) -> tuple[Manner, str]:
@@ -198,6 +254,13 @@ def _manner(
     others = [c for c in clauses if not _FINE.search(c.text)]
     if fine and (not others or max(c.sentiment for c in others) < _POSITIVE):
         return "understated", fine["word"] or "fine"
+    waved = _WAVED_OFF.search(text.replace("\u2019", "'"))
+    if (
+        waved
+        and min((c.sentiment for c in clauses), default=0.0) > -1
+        and not any(c.sentiment >= _POSITIVE for c in others)
+    ):
+        return "understated", waved[0].lower()
     return "plain", ""
 
 
@@ -215,15 +278,24 @@ class _Heads:
         if folder is None:
             raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
         self._embedder, self._emotion = load_embedder(folder), ShippedTextClassifier(folder)
-        self._acts = LinearHead.load(HEAD)
+        self._acts, self._events = LinearHead.load(HEAD), LinearHead.load(EVENT_HEAD)
 
-    def read(self, sentences: list[str]) -> tuple[dict[str, float], list[float], bool]:
-        """Return the first sentence's score of each act, all sentiments, and whether the first is glad of something."""
+    def read(self, sentences: list[str]) -> tuple[dict[str, float], list[float], bool, Told]:
+        """Return scores by act, all sentiments, and of the first sentence whether it is glad and what it tells."""
         features = self._embedder.embed(sentences)
         acts = self._acts.scores(features[:1])[0]
         emotions = self._emotion.classify_features(sentences, features)
         scores = dict(zip(self._acts.labels, np.round(acts, 3).tolist(), strict=True))
-        return scores, [emotion.sentiment or 0.0 for emotion in emotions], bool(_GLAD & set(emotions[0].feelings))
+        told = self._told(features[:1])
+        return scores, [emotion.sentiment or 0.0 for emotion in emotions], bool(_GLAD & set(emotions[0].feelings)), told
+
+    def _told(self, features: np.ndarray) -> Told:
+        scores = dict(zip(self._events.labels, self._events.scores(features)[0].tolist(), strict=True))
+        best = max(scores, key=scores.__getitem__)
+        good = sum(scores[name] for name in _GOOD_EVENTS)
+        event = best if scores[best] >= _CLEAR and best != _ORDINARY else ""
+        is_bad = event and event not in _GOOD_EVENTS
+        return Told(event, "positive" if good >= _CLEAR else "negative" if is_bad else "neutral")
 
 
 @functools.lru_cache(maxsize=1)

@@ -11,8 +11,10 @@ _MIN_WORDS = 3
 _SUBJECT = re.compile(r"^(i|i'm|i've|i'd|i'll|we|we're|we've|my|our)\b", re.IGNORECASE)
 _UNFIT = re.compile(
     r"\byou\b|\byour\b|[\"()\[\]{}<>|/:]"
-    r"|^(if|because|when|that|which|what|who|to|for|with|in|at|on|please|let|i guess|i hope|i wonder|i mean"
+    r"|^(if|because|when|that|which|what|who|why|where|how|is|are|do|does|did|can|could|should|would|will|give|show|tell"
+    r"|help|don't|to|for|with|in|at|on|please|let|i guess|i hope|i wonder|i mean"
     r"|i know|i can't believe|my name)\b"
+    r"|^(i|we) would(n't| not)? have to\b"
     r"|^i(?:'m| am) (such )?an? (joke|failure|loser|burden|idiot|mess|disappointment|nobody)\b"
     r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to|because|if|that|when|since|with)$",
     re.IGNORECASE,
@@ -50,7 +52,7 @@ _TWO = re.compile(
 
 def restate(clause: str) -> str:
     """Return a clause of which the person is the subject as ``you feel lonely``; empty where that does not work."""
-    clause = clause.strip(" ,.!").replace("\u2019", "'")
+    clause = _mild(clause.strip(" ,.!").replace("\u2019", "'"))
     if not _SUBJECT.match(clause) or not _fits(clause):
         return ""
     plain = re.sub(r"^(i|we) (just|really|only|kind of|sort of) ", r"\1 ", clause, flags=re.IGNORECASE)
@@ -59,8 +61,13 @@ def restate(clause: str) -> str:
 
 def restate_about(clause: str) -> str:
     """Return a clause about anything (``my brother lost his job``) as ``your brother lost his job``; empty likewise."""
-    clause = clause.strip(" ,.!").replace("\u2019", "'")
+    clause = _mild(clause.strip(" ,.!").replace("\u2019", "'"))
     return to_second_person(clause) if _fits(clause, least=2) else ""
+
+
+def _mild(clause: str) -> str:
+    """Return "I'm sick of it" as "I'm fed up with it": turned to "you", the first reads as an insult."""
+    return re.sub(r"\b(I(?:'m| am)(?: \w+)?) sick (?:and tired )?of\b", r"\1 fed up with", clause, flags=re.IGNORECASE)
 
 
 def named(text: str) -> str:

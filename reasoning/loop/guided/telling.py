@@ -5,20 +5,26 @@ A feeling is named where it was appraised, and a cheerful sentence stands only w
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Mapping, Sequence
 
 from omnisense.reasoning.loop.appraisal import Emotion
 from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, Topic, find_topics, phrases, topics
-from omnisense.reasoning.loop.guided.reading import Clause, Reading, begins_with_relation
+from omnisense.reasoning.loop.guided.reading import FEELS_GOOD, Clause, Reading, begins_with_relation
 from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, restate, restate_about
+from omnisense.reasoning.loop.safety import check_reply
 
 _NEGATIVE_EMOTIONS = frozenset({"sadness", "anger", "fear", "disgust"})
-_LONG_WORDS, _LONG_CLAUSE = 120, 6
+_LONG_WORDS, _LONG_CLAUSE = 80, 6
 _FEW_CLAUSES = 4
 _SURE = 0.6  # confidence from which a joy that no clause shows plainly is spoken of
-_FEELS_GOOD = re.compile(
-    r"\b(feel|feeling|am|i'm) (so |really |very )?(great|good|better|happy|glad|proud)\b", re.IGNORECASE
+_LOSSES = frozenset({"bereavement", "loss of a pet", "loss of a pregnancy or child"})
+_SOMEBODY = re.compile(r"\b(he|she|they|him|her|them|his|their|who|you|somebody|someone|people)\b", re.IGNORECASE)
+_BUT = re.compile(r"\b(but|though|although|yet)\b", re.IGNORECASE)
+_HAS_SUBJECT = re.compile(
+    r"^(you|your|you're|you've|it|it's|the|he|she|they|there|this|that|nobody|everybody|\w+'s)\b", re.I
 )
 _CONTRAST = re.compile(r"\b(but|though|although|yet|however|while|at the same time)\b", re.IGNORECASE)
 _CLEAR, _PLAINLY = 0.1, 0.2  # sentiment of a clause that carries a feeling, and of one that shows it plainly
@@ -37,7 +43,8 @@ def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     if mixed:
         return mixed
     is_long = len(reading.text.split()) > _LONG_WORDS
-    if reading.act.name == "third person" and not reading.is_child and not is_long:
+    is_loss = any(topic.name in _LOSSES for topic, _ in find_topics(reading))
+    if reading.act.name == "third person" and not (reading.is_child or is_long or is_loss):
         about = _third_person(reading, picker)
         if about:
             return about
@@ -48,8 +55,9 @@ def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
 
 def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     """Return the reply to what the person tells of themself in earnest."""
-    found, is_joy = find_topics(reading), situation.emotion.value == "joy" and reading.valence != "negative"
-    if is_joy:
+    found, emotion = find_topics(reading), situation.emotion
+    is_sure = reading.valence == "positive" or (reading.valence == "neutral" and emotion.confidence >= _SURE)
+    if emotion.value == "joy" and is_sure:
         found = [(t, filled) for t, filled in found if t.valence != "negative" or t.feeling == "sadness"]
     found.sort(key=lambda one: one[0].valence == "any")  # what has a valence of its own says more
     topic, filled = found[0] if found else (None, {})
@@ -64,7 +72,7 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
         "restate": picker.pick(frames, "restate", you=restated, Mirror=upper(restated)) if restated else "",
         "interpret": picker.pick(topic.say, "say", **filled) if topic else "",
         "validate": picker.pick(sentences["say"], "validate"),
-        "ask": picker.pick(topic.ask, "ask", **filled) if topic else picker.pick(sentences["ask"], "ask"),
+        "ask": picker.pick(topic.ask, "ask", **filled) if topic else picker.pick(_asks(sentences, reading), "ask"),
     }
     name = named(reading.text)
     hello = picker.pick(phrases()["name"]["say"], "name", name=name) if name else ""
@@ -83,6 +91,12 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     text = join(hello, *(parts[part] for part in shape.split(", ")))
     tone = feeling if feeling in ("joy", "pleasant", "neutral") else "negative"
     return Composed(text, f"{shape}: {tone}", may_continue=True)
+
+
+def _asks(sentences: Mapping[str, Sequence[str]], reading: Reading) -> list[str]:
+    """Return the questions of a feeling; those about other people only where the words are about some."""
+    is_about_people = bool(reading.relation or _SOMEBODY.search(reading.text))
+    return [ask for ask in sentences["ask"] if is_about_people or " them " not in ask]
 
 
 def _shapes(topic: Topic | None, restates: bool, feeling: str) -> tuple[str, ...]:
@@ -135,7 +149,10 @@ def _best_restated(reading: Reading, is_bad: bool) -> tuple[str, float]:
         for i, (c, text) in enumerate(zip(reading.clauses, restated, strict=True))
         if text and (not is_long or len(text.split()) >= _LONG_CLAUSE)
     ]
-    return max(options)[2:] if options else ("", 0.0)
+    for _, _, text, sentiment in sorted(options, reverse=True):
+        if check_reply(f"{upper(text)}.") is None:  # out of its context it may read as harm, and would be replaced
+            return text, sentiment
+    return "", 0.0
 
 
 def _restate_effect(clause: str, clauses: int) -> str:
@@ -145,7 +162,8 @@ def _restate_effect(clause: str, clauses: int) -> str:
 
 def _ironic(reading: Reading, picker: Picker) -> Composed:
     clauses = [c.text for c in reading.clauses if reading.word.lower() not in c.text.lower()]
-    rest = restate_about(clauses[0] if clauses else reading.text.partition(",")[2])
+    after = next((c.text.partition(",")[2] for c in reading.clauses if "," in c.text), "")
+    rest = restate_about(clauses[0] if clauses else after)
     said = picker.pick(phrases()["ironic"]["say"], "say", word=reading.word, rest=f": {rest}" if rest else "")
     topic = find_topics(reading)
     extra = picker.pick(topic[0][0].say, "topic", **topic[0][1]) if topic else ""
@@ -161,6 +179,11 @@ def _understated(reading: Reading, picker: Picker) -> Composed:
     others = [c for c in reading.clauses if not re.search(rf"\b{re.escape(reading.word)}\b", c.text, re.I)]
     restated = next((text for c in others if (text := restate(c.text) or restate_about(c.text))), "")
     section, word = phrases()["understated"], reading.word.lower()
+    if " " in word and word not in ("all right", "no big deal", "not a big deal", "used to it"):
+        said = picker.pick(
+            section["waved" if restated else "waved_plain"], "say", word=word, Word=upper(word), you=restated
+        )
+        return Composed(join(said, picker.pick(section["ask"], "ask")), "understatement")
     said = (
         picker.pick(section["say"], "say", word=word, Word=upper(word), you=restated, Mirror=upper(restated))
         if restated
@@ -180,15 +203,29 @@ def _mixed(reading: Reading, picker: Picker) -> Composed | None:
         return Composed(join(about, upper(said), ask), "mixed: two feelings named")
     sides = [_side(clause) for clause in reading.clauses]
     is_contrast = bool(_CONTRAST.search(reading.text)) or all(_shown(clause.text) for clause in reading.clauses)
-    if len(sides) > _FEW_CLAUSES or not is_contrast or not {-1, 1} <= set(sides):
+    is_one_sided = not (len(sides) <= _FEW_CLAUSES and is_contrast and {-1, 1} <= set(sides))
+    if not is_one_sided:
+        ordered = sorted((sides.index(1), sides.index(-1)))
+    elif (place := _contrasted(reading, sides)) >= 0:
+        ordered = [place, place + 1]
+    else:
         return None
-    ordered = sorted((sides.index(1), sides.index(-1)))
     texts = [reading.clauses[i].text for i in ordered]
     first, second = (restate(text) or (restate_about(text) if len(text.split()) > 2 else "") for text in texts)
-    if not first or not second:
+    if not first or not second or (is_one_sided and not all(map(_HAS_SUBJECT.match, (first, second)))):
         return None
     said = picker.pick(section["say"], "say", first=first, second=second, First=upper(first))
     return Composed(join(upper(said), ask), "mixed: two sides")
+
+
+def _contrasted(reading: Reading, sides: Sequence[int]) -> int:
+    """Return the place of a clause that the next one is set against, where one of them is glad and the other is not."""
+    for place, (first, second) in enumerate(itertools.pairwise(reading.clauses)):
+        between = re.escape(first.text) + r"\W*\b(?P<word>\w+)\b\W*" + re.escape(second.text)
+        found = re.search(between, reading.text.replace("\u2019", "'"), re.IGNORECASE)
+        if found and _BUT.fullmatch(found["word"]) and {sides[place], sides[place + 1]} in ({1, 0}, {1, -1}):
+            return place
+    return -1
 
 
 def _side(clause: Clause) -> int:
@@ -196,7 +233,7 @@ def _side(clause: Clause) -> int:
     shown = _shown(clause.text)
     if len(shown) == 1:
         return 1 if shown == {"positive"} else -1
-    if _FEELS_GOOD.search(clause.text):
+    if FEELS_GOOD.search(clause.text):
         return 1
     return 1 if clause.sentiment >= _PLAINLY else -1 if clause.sentiment <= -_CLEAR else 0
 
@@ -212,10 +249,12 @@ def _third_person(reading: Reading, picker: Picker) -> Composed | None:
     if not clause or not restated:
         return None
     shown, section = _shown(clause.text), phrases()["third"]
-    if (clause.sentiment >= _PLAINLY and shown != {"negative"}) or ("positive" in shown and clause.sentiment > -_CLEAR):
+    is_good = reading.lean == "positive" or (clause.sentiment >= _PLAINLY and shown != {"negative"})
+    if is_good or ("positive" in shown and clause.sentiment > -_CLEAR):
         tone = "positive"
     else:
-        tone = "negative" if clause.sentiment <= -_CLEAR or shown == {"negative"} else "neutral"
+        is_bad = reading.lean == "negative" or clause.sentiment <= -_CLEAR or shown == {"negative"}
+        tone = "negative" if is_bad else "neutral"
     who = {"them": reading.them, "they": reading.they}
     if tone == "positive":
         who["them"] = f"your {reading.relation}"

@@ -13,7 +13,7 @@ from omnisense.reasoning.loop.guided.act import ACTS, HEAD
 from omnisense.reasoning.loop.guided.compose import compose_reply
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only
 from omnisense.reasoning.loop.guided.parts import Composed, Situation, split_sentences
-from omnisense.reasoning.loop.guided.phrases import Picker, phrases, topics
+from omnisense.reasoning.loop.guided.phrases import Picker, find_topics, phrases, topics
 from omnisense.reasoning.loop.guided.reading import read
 from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, restate, restate_about
 from omnisense.reasoning.loop.guided.scenes import Scene
@@ -50,6 +50,12 @@ def reply(*turns, **settings):
         ("My brother got fired", "third person"),
         ("...", "silence"),
         ("My boss shouted at me", "telling"),
+        ("Recommend me a book about whales", "help"),
+        ("Why won't you listen for once?", "complaint"),
+        ("How does my voice sound?", "clip"),
+        ("What do you call a bear without teeth? A gummy bear.", "joke"),
+        ("Why do owls hoot", "fact"),
+        ("Let's change the subject", "answer"),
     ],
 )
 def test_acts_are_read_from_patterns(text, act):
@@ -60,6 +66,57 @@ def test_questions_about_a_clip_and_corrections_need_what_they_are_about():
     assert read("How do I look?", has_clip=True, has_history=False).act.name == "clip"
     assert read("That's wrong, it was a cat", has_clip=False, has_history=True).act.name == "correction"
     assert read("That's wrong, it was a cat", has_clip=False, has_history=False).act.name != "correction"
+
+
+@pytest.mark.parametrize(
+    ("turns", "said"),
+    [
+        (("Do you see what I am holding?", "How do I sound?"), "picture, sound or video"),
+        (("I'd rather not talk about it.",), "What would you like to talk about?|What is on your mind?"),
+        (("Thanks for everything, good night!",), "Sleep well|sleep well"),
+        (("How do I tell my sister that I cannot come?",), "in one or two sentences|say it early and plainly"),
+        (("I only slept an hour.", "No, I never said I was ill. I said I am hungry."), "You said that you are hungry."),
+        (("My friend Jo moved.", "You had her name wrong, she is called Joan."), "She is called Joan."),
+        (("It is about the cat.", "Not my cat, my sister's cat."), "Your sister's cat, then."),
+        (("I'm sick of always driving everyone.",), "You're fed up with always driving everyone"),
+        (("We lost the game. Don't mind me.",), "you lost the game"),
+        (("Lovely weather for a picnic, it pours 🙄",), '"Lovely"'),
+        (("I love the new team, but the trip takes two hours.",), "you love the new team"),
+        (("What kind of food do you like?",), "I am a program|I have no likes"),
+    ],
+)
+def test_replies_fit_what_is_asked_and_told(turns, said):
+    text = reply(*turns)
+    assert any(part in text for part in said.split("|")), text
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("text", "event", "valence"),
+    [
+        ("My aunt's dog had to be put down, she still keeps its lead by the door", "loss", "negative"),
+        ("My team won the regional final", "success", "positive"),
+        ("My landlady keeps my post and will not give it back", "injustice", "negative"),
+        ("I have my first day at the court tomorrow and my stomach hurts", "worry", "negative"),
+        ("I had rice for dinner", "", "neutral"),
+    ],
+)
+def test_kinds_of_events_are_read_where_they_are_clear(text, event, valence):
+    found = read(text, has_clip=False, has_history=False)
+    assert found.event in (event, "")  # in doubt nothing is said of it
+    assert found.valence in (valence, "neutral")
+
+
+def test_an_event_without_a_topic_gets_its_own_sentences():
+    plain = read("They gave my desk to the new one", has_clip=False, has_history=False)
+    told = replace(plain, event="injustice", lean="negative", valence="negative")
+    assert [topic.name for topic, _ in find_topics(told)] == ["injustice"]
+    assert find_topics(replace(told, valence="positive")) == []
+
+
+def test_what_would_be_taken_for_harm_is_not_restated():
+    text = reply("Here they put the bread in a bag and look past you. I do not know anybody.")
+    assert "I want to be careful with you" not in text
 
 
 def test_cheerful_sentences_need_positive_words():
