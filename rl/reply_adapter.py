@@ -50,7 +50,10 @@ def main(data: Path, output: Path, seeds: str, overrides: tuple[str, ...]) -> No
             trained = train(recipe, output / f"seed-{seed}", say).candidate
             candidates.append(Candidate(f"seed {seed}", DEFAULT_POLICY, trained.adapter))
         recipe = read_recipe(RECIPE, files, "reply-sft")  # drafts of all are sampled with one seed
-        comparison = evaluate_replies(recipe, read_agent_rows([test_file]), candidates, output, say)
+        trained_names = [candidate.name for candidate in candidates[1:]]
+        comparison = evaluate_replies(
+            recipe, read_agent_rows([test_file]), candidates, output, say, mean_of=trained_names
+        )
     except OmniSenseError as error:
         click.echo(error, err=True)
         sys.exit(2)

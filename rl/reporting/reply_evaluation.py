@@ -25,7 +25,7 @@ from omnisense.rl.reporting.results import Comparison, SystemScore
 from omnisense.rl.rewards.replies import audit
 from omnisense.rl.trainers.prompt_prefetch import load_prompt
 
-_SHOWN = 40  # replies on the page
+_SHOWN = 40  # inputs on the page, at least, where there are as many
 
 
 class FirstDraft(NamedTuple):
@@ -54,7 +54,12 @@ class _WrittenDrafts(BaseModel):
 
 
 def evaluate_replies(
-    recipe: Recipe, rows: Sequence[AgentRow], candidates: Sequence[Candidate], folder: Path, on_progress: OnProgress
+    recipe: Recipe,
+    rows: Sequence[AgentRow],
+    candidates: Sequence[Candidate],
+    folder: Path,
+    on_progress: OnProgress,
+    mean_of: Sequence[str] = (),
 ) -> Comparison:
     """Let every candidate write one draft for each row, as the agent asks for it, and check the drafts.
 
@@ -66,6 +71,7 @@ def evaluate_replies(
         candidates: the base model first, then in the order of training.
         folder: of the run; ``evaluation/NAME.json`` and ``comparison/replies.md`` are written into it.
         on_progress: receives a line for each candidate.
+        mean_of: candidates whose mean is compared too: one training with several seeds.
 
     Returns:
         The share of drafts without a fault, each candidate against the first.
@@ -89,15 +95,14 @@ def evaluate_replies(
         passed[name] = {row.id: float(not draft.faults) for row, draft in zip(rows, found, strict=True)}
         systems.append(score_of(name, passed[name], tasks))
         lines.append(_summary(systems[-1], found, list(zip(targets, written, strict=True))))
-    (folder / "comparison").mkdir(parents=True, exist_ok=True)
-    page = "\n".join([*lines, "", *_page(targets, drafts)])
-    write_atomically(folder / "comparison" / "replies.md", page)
+    if mean_of:
+        passed["mean"] = {row.id: sum(passed[name][row.id] for name in mean_of) / len(mean_of) for row in rows}
     base = candidates[0].name
-    return Comparison(
-        questions=len(rows),
-        systems=systems,
-        pairs=[pair_of(base, passed[base], name, values, groups) for name, values in passed.items() if name != base],
-    )
+    pairs = [pair_of(base, passed[base], name, values, groups) for name, values in passed.items() if name != base]
+    (folder / "comparison").mkdir(parents=True, exist_ok=True)
+    page = "\n".join([*lines, "", *(f"- {pair.describe()}" for pair in pairs), "", *_page(targets, drafts)])
+    write_atomically(folder / "comparison" / "replies.md", page)
+    return Comparison(questions=len(rows), systems=systems, pairs=pairs)
 
 
 def _written(
@@ -179,9 +184,10 @@ def _summary(system: SystemScore, drafts: Sequence[FirstDraft], rows: Sequence[t
 
 
 def _page(targets: Sequence[ReplyTarget], drafts: dict[str, list[FirstDraft]]) -> list[str]:
-    """Return what was heard, and each candidate's draft with its faults, for the first inputs."""
+    """Return what was heard, and each candidate's draft with its faults, for inputs at equal distances."""
     lines: list[str] = []
-    for i, goal in enumerate(targets[:_SHOWN]):
+    for i in range(0, len(targets), max(1, len(targets) // _SHOWN)):
+        goal = targets[i]
         lines += [f"**{_plain(goal.heard)}** ({goal.emotion}; {goal.strategy})", ""]
         for name, found in drafts.items():
             verdict = "; ".join(found[i].faults) or "no fault"

@@ -109,6 +109,22 @@ def test_drafts_are_written_once_for_a_temperature_and_a_seed(tmp_path, evaluate
     assert "Delete" in str(caught.value)
 
 
+def test_the_mean_of_several_seeds_is_compared_too(tmp_path, monkeypatch):
+    written = {"a": " You should get a cat.", "b": " It is hard to see the garden empty.", "": " You should get a cat."}
+    monkeypatch.setattr(
+        reply_evaluation, "load_policy", lambda _, adapter, batch_size: ScriptedPolicy([written[adapter or ""]])
+    )
+    seeds = [Candidate("base", "scripted"), Candidate("seed 0", "scripted", "a"), Candidate("seed 1", "scripted", "b")]
+    recipe = read_recipe("smollm2-reply-sft", [], "reply-sft")
+    found = reply_evaluation.evaluate_replies(
+        recipe, [row(i) for i in range(100)], seeds, tmp_path, print, mean_of=["seed 0", "seed 1"]
+    )
+    assert {pair.second: pair.difference.mean for pair in found.pairs} == {"seed 0": 0, "seed 1": 1, "mean": 0.5}
+    page = (tmp_path / "comparison/replies.md").read_text()
+    assert "- mean against base: +0.500" in page
+    assert page.count("- seed 1: ") == 50  # of every second input
+
+
 @pytest.mark.parametrize("text", ['[{"reply": "a", "faults": [], "score": 1}]', '[{"id": "r0", "written": "a"}]', "{"])
 def test_drafts_of_an_older_version_are_named(tmp_path, evaluate, text):
     file = tmp_path / "evaluation/base.json"
