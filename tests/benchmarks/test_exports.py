@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -19,6 +20,7 @@ from tests.benchmarks.conftest import NUMBER, SEVERAL, YES_NO, row, write_benchm
 
 SHAPES = ["{}", "({})", "The answer is {}.", "<think>hm, A?</think><answer>{}</answer>", "I am not sure", "{} or B",
           "**{}**", '{{"answer": "{}"}}', "Not A, but {}", "Answer: {}\n\nA is wrong", ""]  # fmt: skip
+REPLIES = Path(__file__).parents[1] / "reasoning" / "answers" / "replies.jsonl"
 
 
 @pytest.fixture
@@ -119,6 +121,20 @@ def test_exported_tasks_score_every_kind_of_question_as_we_do(run_cli, data, nam
         reply = rng.choice(SHAPES).format(rng.choice([doc["gold"], rng.choice(docs)["gold"], "A, D", "7.50", "yes"]))
         ours = score(reply, Question(doc["question"], doc["kind"], tuple(doc["options"]), doc["form"]), doc["gold"])
         assert utils.score(reply, doc) == (ours.value, ours.answer.value, ours.reason)
+
+
+def test_the_exported_scorer_reads_the_replies_of_many_authors_as_we_do(run_cli, mixed, tmp_path):
+    """The replies by which the strict scorer is tested, in many styles and several languages."""
+    out = tmp_path / "task"
+    assert run_cli("export", "lmms-eval", "humansense", "--data", mixed, "--output", out).returncode == 0
+    utils = read_utils(out)
+    replies = [json.loads(line) for line in REPLIES.read_text().splitlines()]
+    assert len(replies) >= 1000
+    for one in replies:
+        options, form = one.get("options") or [], one.get("form", "")
+        doc = {"question": "?", "kind": one["kind"], "options": options, "form": form, "gold": one["gold"]}
+        ours = score(one["reply"], Question("?", one["kind"], tuple(options), form), one["gold"])
+        assert utils.score(one["reply"], doc) == (ours.value, ours.answer.value, ours.reason), one["reply"]
 
 
 @pytest.fixture
