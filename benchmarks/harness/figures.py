@@ -99,11 +99,15 @@ class Attempts(TypedDict):
 
 
 class Cost(TypedDict):
-    """Means over answered questions; None where nothing was counted. Media are what reached the model."""
+    """Means over answered questions; None where nothing was counted.
+
+    ``media_s``: seconds of the clips that were given or perceived; ``frames`` and ``audio_s`` reached the model.
+    """
 
     prompt_tokens: float | None
     reply_tokens: float | None
     seconds: float
+    media_s: float
     frames: float
     audio_s: float
 

@@ -115,7 +115,7 @@ class Record:
         probabilities: of the answers, where the system chose among them.
         prompt: SHA-256 (12 digits) of the text of the prompt.
         frames: how many frames reached the model, ``times_s`` when (s); ``audio_s`` seconds of audio that reached it.
-        length_s: of the clip (s), as far as the data says.
+        length_s: of the clips that were given (s); where none was, as far as the data says.
         parser: version of the answer parser.
         notes: what was not as requested.
         seconds: the share of the batch's time.

@@ -177,6 +177,7 @@ def _cost(answered: Sequence[Record]) -> Cost:
         "prompt_tokens": mean(r.prompt_tokens for r in answered),
         "reply_tokens": mean(r.reply_tokens for r in answered),
         "seconds": mean(r.seconds for r in answered) or 0.0,
+        "media_s": mean(r.length_s if r.media else 0.0 for r in answered) or 0.0,
         "frames": mean(r.frames for r in answered) or 0.0,
         "audio_s": mean(r.audio_s for r in answered) or 0.0,
     }

@@ -26,7 +26,7 @@ from omnisense.reasoning.answers.parser import PARSER_VERSION, parse
 from omnisense.reasoning.answers.question import Question
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.load import load_policy
-from omnisense.reasoning.policies.messages import Message, Part, media_of
+from omnisense.reasoning.policies.messages import Message, Part, clip_of, media_of
 
 _log = logging.getLogger(__name__)
 _LONGEST_GROUP = 200  # characters; a longer one is the text of a dialogue, of which a record keeps an id
@@ -151,7 +151,7 @@ class Worker:
         sample, usage = prepared.sample, prepared.media_usage
         value, answer, reason = score(reply.text, sample.question, sample.gold)
         return Record(
-            **_sample_fields(sample) | {"length_s": round(sample.length_s or usage.audio_s, 2)},
+            **_sample_fields(sample) | {"length_s": round(_shown_s(prepared) or sample.length_s, 2)},
             status="answered",
             reply=reply.text,
             thinking=answer.thinking,
@@ -237,6 +237,13 @@ def _media(prepared: Prepared) -> tuple[dict[str, Any], ...]:
     """Return the media of the prompt, then those that were perceived for it."""
     given = [_shown(part) for part in media_of(prepared.messages)]
     return (*given, *(_shown(part) | {"perceived": True} for part in prepared.perceived))
+
+
+def _shown_s(prepared: Prepared) -> float:
+    """Return the length (s) of the clips that were perceived or given, the same file once; 0 for pictures and texts."""
+    parts = prepared.perceived or media_of(prepared.messages)
+    lengths_s = {(p["path"], p.get("start_s")): clip_of(p).duration_s for p in parts if p["type"] in ("video", "audio")}
+    return sum(lengths_s.values())
 
 
 def _shown(part: Part) -> dict[str, Any]:
