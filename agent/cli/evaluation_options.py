@@ -151,16 +151,17 @@ def suite_option(option: SuiteOption) -> Decorator:
     if option.type == "flag":
         return click.option(flag, option.name, is_flag=True, help=option.help)
     types = {"text": click.STRING, "folder": FOLDER, "path": PATH, "choice": click.Choice(option.choices)}
+    # From click 8.3 on a default of None counts as given, so that a required option would not be asked for.
+    default = {} if option.default is None else {"default": option.default, "show_default": True}
     return click.option(
         flag,
         option.name,
         type=types[option.type],
         metavar=option.metavar,
-        default=option.default,
-        show_default=option.default is not None,
         required=option.required,
         multiple=option.multiple,
         help=option.help,
+        **default,
     )
 
 

@@ -71,6 +71,12 @@ def test_a_file_that_holds_no_questions_is_said(run_cli, copy, name, contents, s
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_the_data_have_to_be_named(run_cli, name):
+    ran = run_cli("eval", name, "--validate")
+    assert (ran.returncode, "Missing option '--data'" in ran.stderr) == (2, True), ran.stderr
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_data_of_another_benchmark_are_refused(run_cli, data, name):
     for other in (*FILES, "think/Daily-Omni", "think/WorldSense"):
         if name in other.lower() or other == "herm":
