@@ -42,6 +42,7 @@ _MODULES = {
     "word_families": "omnisense.reasoning.answers.word_families",
     "inflected": "omnisense.reasoning.answers.inflected",
     "parse_values": "omnisense.reasoning.answers.parse_values",
+    "option_counts": "omnisense.reasoning.answers.option_counts",
     "parse_yes_no": "omnisense.reasoning.answers.parse_yes_no",
     "parse_letters": "omnisense.reasoning.answers.parse_letters",
     "parse_several": "omnisense.reasoning.answers.parse_several",

@@ -35,7 +35,7 @@ _CONCLUSION = re.compile(
 _DECIDES = re.compile(
     r"\b(?:so|therefore|thus|hence|overall|ultimately|finally|consequently|in\s+(?:conclusion|summary|short|the\s+end)|on\s+balance|all\s+in\s+all"
     r"|taken\s+together|altogether|(?:which|that|this)\s+(?:makes|leaves|means|points|tells|suggests)|tells?\s+me|better|best|closest|closer|strongest|stronger|rather|tips?|tipped"
-    r"|lean(?:s|ing|ed)?|toward|towards|settle\w*|convince\w*|decid\w+|decisive|wins?|supported\s+by|belongs?\s+to|dominat\w+|prevail\w*|stands\s+out|outweighs?|definitely|has\s+to\s+be|must\s+be"
+    r"|lean(?:s|ing|ed)?|toward|towards|settle\w*|convince\w*|decid\w+|decisive|wins?|supported\s+by|comes?\s+from|winner|in\s+favou?r|makes\b|belongs?\s+to|dominat\w+|prevail\w*|stands\s+out|outweighs?|definitely|has\s+to\s+be|must\s+be"
     r"|(?:more|most)\s+\w+|the\s+most\b|comes?\s+first|makes\s+(?:more|the\s+most)\s+sense|leaves|leaving|final"
     r"|daher|deshalb|somit|eher|insgesamt|letztlich|damit|am\s+(?:ehesten|besten|meisten|wahrscheinlichsten)|bleibt|donc|plutôt|davantage|finalement|mieux"
     r"|por\s+(?:lo\s+)?tanto|así\s+que|más\s+bien|en\s+definitiva|finalmente|mejor|más\s+probable|portanto|logo|mais\s+provável|melhor|quindi|dunque|piuttosto|meglio)\b"
@@ -88,8 +88,8 @@ def weighed(marked: str) -> Reading:
         if not (held := held_letters(sentence)):
             continue
         if len(held) > 1:
-            clauses = _CLAUSE_END.split(sentence)
-            held = set().union(*(held_letters(clause) for clause in clauses if _DECIDES.search(clause)))
+            decisive = (held_letters(c) for c in reversed(_CLAUSE_END.split(sentence)) if _DECIDES.search(c))
+            held = next((letters for letters in decisive if letters), set())
         if len(held) == 1 and _DECIDES.search(sentence):
             return Reading(held.pop(), "what it decides for in the end")
         break

@@ -5,6 +5,7 @@ The patterns are for texts with marks in place of the options (:mod:`omnisense.r
 
 from __future__ import annotations
 
+import functools
 import re
 
 from omnisense.reasoning.answers.option_marks import MARK, letters_in
@@ -31,7 +32,7 @@ _REFUSES = re.compile(
     r"|\bwho\s+knows\b|\bno\s+idea\b|\b(?:video|clip|audio|file|image)\s+(?:is|was|seems|appears)\s+(?:to\s+be\s+)?(?:blank|missing|empty|corrupt\w*|silent)"
     r"|\b(?:not|n't|isn't|without)\s+(?:\w+\s+){0,4}?enough\s+(?:\w+\s+)?(?:information|evidence|context|details?|cues?|data|to\s+go\s+on)\b|\b(?:not|n't)\s+(?:let|allow|permit|enable)\b"
     r"|\b(?:won't|will\s+not|rather\s+not|not\s+going\s+to)\s+(?:guess|speculate|say|answer|judge|choose|pick|label|diagnose|comment|give|make)\b"
-    r"|\bnot\s+sure\b|\b(?:hard|difficult|impossible)\s+to\s+(?:say|tell|determine)\b|\b(?:it's|is)\s+unclear\b"
+    r"|\btoo\s+\w+\s+to\s+(?:tell|see|hear|make|judge|say)\b|\bnot\s+sure\b|\b(?:hard|difficult|impossible)\s+to\s+(?:say|tell|determine)\b|\b(?:it's|is)\s+unclear\b"
     r"|\bkann\b[^.\n]{0,40}\bnicht\b|\bno\s+puedo\b|\bne\s+peux\s+pas\b|\btut\s+mir\s+leid\b|\blo\s+siento\b|\bdésolée?\b"
     r"|无法|不能|看不到|抱歉|很难|不确定",
     re.IGNORECASE,
@@ -63,6 +64,9 @@ _BETWEEN = re.compile(
     rf"\b(?:between|zwischen|entre|tra|fra)\s+(?:the\s+)?{MARK}\s+(?:and|or|und|et|y|e|o)\s+(?:the\s+)?{MARK}\s*,?|{MARK}\s?[和与或]\s?{MARK}\s?(?:之间|中间|当中)",
     re.IGNORECASE,
 )
+_CHANGE = re.compile(
+    rf"\b(?:go(?:es)?|going|went|shift\w*|chang\w+|mov\w+|turn\w*)\s+from\s+{MARK}\s+(?:in)?to\s+{MARK}", re.IGNORECASE
+)
 # "Happy? No. Sad? Definitely."
 _ASKED = re.compile(
     rf"({MARK})\s*\?\s*(?:(no(?:pe)?\b(?!\s+doubt)|not\s+(?:really|at\s+all|quite)|unlikely|hardly|nein|non)|(?:yes|yep|yeah|definitely|absolutely|certainly|exactly|indeed|ja|oui|sí)\b)",
@@ -82,8 +86,8 @@ _WRONG_ONES = re.compile(
 # "she doesn't nod (B), point (C) or wave (D)"
 _WORDS_OF_ITEM = r"[\s,(]*(?:(?!is\b|are\b|was\b|but\b|so\b|it\b|fits?\b|because\b|and\b)[\w']+\s+){0,4}\(?"
 _DENIED_LIST = re.compile(
-    rf"(?:n't|\b(?:not|never|nobody|no\s+one|without|neither|nicht|kein\w*|ni))\b[^.!?;:,\n\ue000-\ue119]{{0,60}}(?P<list>{MARK}"
-    rf"(?:\)?,{_WORDS_OF_ITEM}{MARK}){{0,6}}\)?,?\s+(?:or|nor|oder|ni|o|ou){_WORDS_OF_ITEM}{MARK})",
+    rf"(?:n't|\b(?:not|never|weder|nobody|no\s+one|at\s+no\s+(?:time|point|moment)|no\s+(?:signs?|traces?|evidence)\s+of|without|neither|nicht|kein\w*|ni))\b[^.!?;:,\n\ue000-\ue119]{{0,60}}(?P<list>{MARK}"
+    rf"(?:\)?,{_WORDS_OF_ITEM}{MARK}){{0,6}}\)?,?\s+(?:or|nor|oder|noch|ni|o|ou){_WORDS_OF_ITEM}{MARK})",
     re.IGNORECASE,
 )
 # "C. angry: she shouts. This is the best match"
@@ -125,6 +129,7 @@ def settle(marked: str) -> str:
     marked = _DENIED_LIST.sub(_deny_each, _WRONG_ONES.sub("\n", marked))
     marked = _THIS_ONE.sub(lambda match: _last_named(marked[: match.start()]) or match[0], marked)
     marked = _NOT_ONLY.sub("both ", _ANYTHING_BUT.sub("not", marked))
+    marked = _CHANGE.sub(" changes ", marked)
     marked = _ASKED.sub(lambda match: f"not {match[1]}" if match[2] else f"{match[1]} is right", marked)
     return _BETWEEN.sub(",", _FORCED.sub("I choose ", marked))
 
@@ -143,6 +148,7 @@ def _last_named(before: str) -> str:
     return f"{marks[-1]} " if marks else ""
 
 
+@functools.lru_cache(maxsize=16)  # a reply is asked for it several times
 def refuses(text: str) -> bool:
     """Whether a reply says that it cannot answer."""
     return bool(_REFUSES.search(text))

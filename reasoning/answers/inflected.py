@@ -47,6 +47,7 @@ class _Wording(NamedTuple):
 
     place: int
     stems: frozenset[str]
+    order: tuple[str, ...]
     words: frozenset[str]
     is_negated: bool
 
@@ -122,9 +123,14 @@ def _wordings(options: tuple[str, ...]) -> tuple[tuple[_Wording, ...], dict[str,
     wordings = []
     for place, (words, stems) in enumerate(zip(texts, content, strict=True)):
         own = frozenset(stems.values()) - in_all
-        if not own or any(own == frozenset(s.values()) - in_all for at, s in enumerate(content) if at != place):
+        alike = [s for at, s in enumerate(content) if at != place and own == frozenset(s.values()) - in_all]
+        # two with the same stems are told apart by their order: "the man hugs the woman", and the other way round
+        order = tuple(stem for stem in stems.values() if stem in own)
+        if not own or any(order == tuple(stem for stem in s.values() if stem in own) for s in alike):
             continue
-        wordings.append(_Wording(place, own, frozenset(words), not _NEGATIONS.isdisjoint(words)))
+        wordings.append(
+            _Wording(place, own, order if alike else (), frozenset(words), not _NEGATIONS.isdisjoint(words))
+        )
         for word, stem in stems.items():
             if stem in own:
                 spelled.setdefault(word[0], {})[_without_ending(word)] = stem
@@ -149,7 +155,7 @@ def _said(sentence: re.Match[str], spelled: dict[str, dict[str, str]]) -> list[_
         start, end = sentence.start() + match.start(), sentence.start() + match.end()
         if word in _NEGATIONS:
             found.append(_Said(at, start, end, ""))
-        elif (word not in _SMALL_WORDS or word in _WHO) and (stem := _known(word, spelled)):
+        elif (stem := _known(word, spelled)) and (word not in _SMALL_WORDS or stem == _stem(word)):
             found.append(_Said(at, start, end, stem))
     return found if any(said.stem for said in found) else []
 
@@ -187,6 +193,7 @@ def _spans_of(wording: _Wording, said: list[_Said], count: int, text: str) -> li
         inside = [word for word in said if not word.stem and start.at < word.at < end.at]
         before = [word for word in said if not word.stem and word.at < start.at]
         is_told = bool(inside or before) if wording.is_negated else not inside
+        is_told &= not wording.order or wording.order == tuple(word.stem for word in run)
         if not is_told or end.at - start.at >= len(run) + _WIDEST:
             continue
         after = end.end

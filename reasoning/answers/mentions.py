@@ -6,11 +6,11 @@ import re
 
 from omnisense.reasoning.answers.normalize import fold_words
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, mark_of, option_texts
-from omnisense.reasoning.answers.statements import denies_next, is_conceded, is_conditional, is_denied
+from omnisense.reasoning.answers.statements import denies_next, is_conceded, is_conditional, is_denied, runs
 
 NOTHING = "no option is named"
 LEADING_LIST = re.compile(
-    rf"(?:both\s+)?{MARK}(?:(?:[ ,/&+]|\.(?! )|\b(?:and|or|plus|und|oder|et|ou|y|o|e)\b|和|或){{1,6}}{MARK}"
+    rf"(?:both\s+)?{MARK}(?:(?:\s?(?:[,/&+]|\.(?! )|\b(?:and|or|plus|und|oder|et|ou|y|o|e)\b|和|或)\s?){{1,3}}{MARK}"
     rf"|[,;.]?\s?{MARK}(?! \w))+",
     re.IGNORECASE,
 )
@@ -61,8 +61,9 @@ def mentioned_letters(marked: str) -> str:
             or marked[match.end() : match.end() + 1] == "?"
         )
     ]
-    held = [(start, end) for start, end in places if not is_conceded(marked, start, end)]
-    return "".join(sorted({letter_of(marked[start]) for start, _ in held or places}))
+    conceded = [run.span() for run in runs(marked) if is_conceded(marked, *run.span())]
+    held = [start for start, _ in places if not any(first <= start < last for first, last in conceded)]
+    return "".join(sorted({letter_of(marked[at]) for at in held or (start for start, _ in places)}))
 
 
 def contained_options(text: str, known: tuple[str, ...]) -> str:

@@ -15,7 +15,7 @@ class Reading(NamedTuple):
     how: str
 
 
-_QUOTES = str.maketrans("’‘“”„", '\'\'"""')
+_QUOTES = str.maketrans("’‘“”„✔✖", '\'\'"""✓✗', "\ufe0f")  # and ticks, without the mark that makes them emoji
 _LATEX = re.compile(r"\\(?:boxed|text(?:bf|rm|it)?|math(?:bf|rm|it|sf)|bold|underline)\s*\{([^{}]*)\}")
 _MARKUP = re.compile(r"\$+|\\[()\[\]]|[*`#【】]|</?[a-z]+>")
 _STRUCK = re.compile(r"~~[^~\n]+~~")

@@ -29,7 +29,7 @@ MARK = "[\ue000-\ue019\ue100-\ue119]"
 WITH_TEXT = "[\ue100-\ue119]"
 # what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
 AFTER_LETTER_A = (
-    rf"(?=\s+(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
+    rf"(?=\s+(?:(?:to|bis|through)\s+)?(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s+\d\.\d|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
     r"|\s+(?:obviously|clearly|definitely|probably|likely|certainly|surely|imo|i\s+think|i\s+guess|for\s+sure|only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
     r"|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
@@ -65,10 +65,12 @@ _NUMBERED = re.compile(
 )
 _NUMBER_WORDS = "one two three four five six".split()
 _CLEFT = re.compile(r"\bit(?:'s|\s+is)\s+(the\s+\w+)\s+who\s+", re.IGNORECASE)  # "it is the woman who talks"
+_OF_THEM = re.compile(r"\b(neither|both|none)\s+of\s+(?:them|the\s+two|these)\b", re.IGNORECASE)
 _LONGER = 15  # characters
 # words of courtesy that may be an option's text
 _COURTESY = re.compile(
-    r"\b(?:happy|glad|pleased|delighted|sad|sorry)\s+to\s+(?:say|help|hear|see|assist|answer|try|report|explain|describe)\b|\b(?:happy|glad)\s+to\b|\bi(?:'m|\s+am)\s+(?:so\s+|very\s+|really\s+)?(?:afraid|sorry|not\s+sure|confident|certain|sure)\b|\A\W*sorry\b",
+    r"\b(?:happy|glad|pleased|delighted|sad|sorry)\s+to\s+(?:say|help|hear|see|assist|answer|try|report|explain|describe)\b|\b(?:i'm|am|be)\s+(?:\w+\s+){0,2}(?:happy|glad)\s+to\b|\bi(?:'m|\s+am)\s+(?:so\s+|very\s+|really\s+)?(?:afraid|sorry|not\s+sure|confident|certain|sure)\b|\A\W*sorry\b"
+    r"|\b(?:that's|all|you're)\s+right\b|\bright\s+(?:before|after|away|now|there|here|at|when|as)\b",
     re.IGNORECASE,
 )
 _NAMED_MARK = re.compile(rf"(?i:{_OPTION_WORD}){OPEN}{{0,3}}({MARK}){CLOSE}{{0,3}}")
@@ -80,12 +82,12 @@ _ITEM = r"(?:option|alternative|choice|statement|label|answer|possibility|item|c
 _ON_THE_LIST = rf"\s+(?:on|in|of)\s+(?:the|these|those)\s+(?:list\w*|(?:\w+\s+)?{_ITEM}s?|two|three|four|five)\b"
 _ORDINAL_OPTION = re.compile(
     rf"{_ORDINAL}\s+(?:(?:answer\s+)?(?:option|alternative|choice|statement|label|possibility|description)\b|(?:one|item){_ON_THE_LIST})"
-    rf"(?!\s+(?:left|remaining|standing))|\A\W*the\s+({'|'.join(_ORDINALS)})\s+one(?=\W)",
+    rf"(?!\s+(?:left|remaining|standing))|\A\W*(?:the\s+)?({'|'.join(_ORDINALS)})\s+(?:one|option|choice)(?=\W)",
     re.IGNORECASE,
 )
 # "the most probable label is the first": what is counted is named somewhere before
 _OF_OPTIONS = re.compile(
-    rf"\b(?:{_ITEM}s?|list|(?:go\s+(?:with|for)|choose|pick|select)\s+the|of\s+the\s+(?:two|three|four|five|six)|(?:the|these|those)\s+(?:two|three|four|five|six)\s+(?:\w+\s+)?\w+)\b|\A\W*the\s+\w+\s+one\b",
+    rf"\b(?:{_ITEM}s?|list|(?:go\s+(?:with|for)|choose|pick|select)\s+the|(?:guess|pick|choice|vote)\s+(?:is|would\s+be)|of\s+the\s+(?:two|three|four|five|six)|(?:the|these|those)\s+(?:two|three|four|five|six)\s+(?:\w+\s+)?\w+)\b|\A\W*(?:the\s+\w+\s+one|\w+\s+(?:option|choice))\b",
     re.IGNORECASE,
 )
 _ORDINAL_AFTER = re.compile(
@@ -132,7 +134,7 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
     for option in texts:
         text = mark_with_letter(text, option, chr(_WITH_TEXT + option.place))
     for option in texts:  # "Both A and B" is an option, and names no other
-        if option.names_letters:
+        if option.names_letters or _OTHER_LETTERS.search(option.parts[0]):
             text = _mark_alone(text, [option])
     text = _OTHER_LETTERS.sub(r"\1", text)
     text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
@@ -210,7 +212,7 @@ def option_cores(options: tuple[str, ...]) -> tuple[str, ...]:
 def mark_texts(marked: str, options: tuple[str, ...]) -> str:
     """Return a marked text with marks for the options that it names by their text alone, too."""
     texts = texts_of(options)
-    marked = _CLEFT.sub(r"\1 ", marked)
+    marked = _OF_THEM.sub(r"\1", _CLEFT.sub(r"\1 ", marked))
     if _COURTESY.search(marked):  # of the words of courtesy, only those of a longer text are an option's
         longer = [option for option in texts if option.length > _LONGER]
         marked = _COURTESY.sub(" ", _mark_alone(marked, longer))
@@ -219,7 +221,7 @@ def mark_texts(marked: str, options: tuple[str, ...]) -> str:
 
 # "both the man and the woman"
 _PAIR = re.compile(
-    rf"(?:\b(both|neither)\s+|({WITH_TEXT})\s+)?(?:the\s+)?({MARK})\s+(?:and|nor|or|&)\s+(?:the\s+)?({MARK})"
+    rf"(?:\b(both|neither)\s+|({WITH_TEXT})\s+)?(?:the\s+)?({MARK})\s+(?:and|nor|or|&)\s+(?:also\s+)?(?:the\s+)?({MARK})"
     r"(?=(\s+(?:\w+\s+)?both\b)?)",
     re.IGNORECASE,
 )
@@ -265,9 +267,19 @@ def _pairs(options: tuple[str, ...]) -> dict[tuple[str, str], int]:
             found[(letters[1] or "both", rest)] = place
             if letters[1] != "neither":
                 found[("", rest)] = place  # "the mother and the father" are both
+        elif (named := _texts_named(text, texts)) and place not in words:
+            found[("both", named)] = found[("", named)] = place
         elif place in words and len(rest) == 2:
             found[(words[place], rest)] = place
     return found
+
+
+def _texts_named(text: str, texts: tuple[str, ...]) -> str:
+    """Return the letters of the two other options whose texts an option joins: "proud and ashamed"."""
+    first, _, second = text.removeprefix("both ").partition(" and ")
+    if first in texts and second in texts:
+        return "".join(sorted(chr(65 + texts.index(part)) for part in (first, second)))
+    return ""
 
 
 def _mark_alone(text: str, texts: Sequence[OptionText]) -> str:

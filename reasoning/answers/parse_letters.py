@@ -8,7 +8,6 @@ What the letters do not settle is read once more with the options' texts taken f
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Container
 
@@ -32,6 +31,7 @@ from omnisense.reasoning.answers.mentions import (
     mentioned_letters,
 )
 from omnisense.reasoning.answers.normalize import Reading, single_spaced
+from omnisense.reasoning.answers.option_counts import counted_option
 from omnisense.reasoning.answers.option_marks import (
     AFTER_LETTER_A,
     MARK,
@@ -45,7 +45,6 @@ from omnisense.reasoning.answers.option_marks import (
     option_cores,
     option_texts,
 )
-from omnisense.reasoning.answers.parse_values import read_number
 from omnisense.reasoning.answers.parse_yes_no import read_yes_no
 from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, is_cut_off
 from omnisense.reasoning.answers.statements import (
@@ -61,7 +60,7 @@ from omnisense.reasoning.answers.verdicts import LIKELY, all_but, grades, says_o
 
 _ONE_WITH_TEXT = re.compile(rf"[^\w\ue000-\ue119]*{WITH_TEXT}[^\w✗✘❌×\ue000-\ue119]*")
 _LEADING = re.compile(
-    rf"(?:({WITH_TEXT})|({MARK})(?:\s*[^\w\s'?\ue000-\ue119]|\s*\n|\s*$|\s+(?:because|since|as|given|due|for)\b))",
+    rf"(?:({WITH_TEXT})(?!\s(?!(?:because|since|as|given|due|for|with|and|but|i)\b)[a-z])|({MARK})(?:\s*[^\w\s'?\ue000-\ue119]|\s*\n|\s*$|\s+(?:because|since|as|given|due|for)\b))",
     re.IGNORECASE,
 )
 _LEADING_NO = re.compile(rf"{MARK}\W{{1,5}}no\b\W{{0,5}}{MARK}", re.IGNORECASE)  # "A. No, B"
@@ -72,7 +71,7 @@ _LISTED = re.compile(
 )
 # "from most to least likely: B, C, A", "B > C > A"
 _RANKED = re.compile(
-    rf"(?:\bmost\s+to\s+(?:the\s+)?least\b[^.:\n]{{0,30}}:|(?<![>≻\ue000-\ue119])\s*(?={MARK}(?:\s*[>≻]+\s*{MARK})+))\s*({MARK})",
+    rf"(?:\b(?:most\s+to\s+(?:the\s+)?least|best\s+to\s+(?:the\s+)?worst|highest\s+to\s+(?:the\s+)?lowest)\b[^.:\n]{{0,30}}:|(?<![>≻\ue000-\ue119])\s*(?={MARK}(?:\s*[>≻]+\s*{MARK})+))\s*({MARK})",
     re.IGNORECASE,
 )
 _LEADING_TEXT = re.compile(rf"[^\w\n\ue000-\ue119]*({WITH_TEXT})[^\w\n\ue000-\ue119]{{0,3}}(?:\n|$|(?<=[.!]))")
@@ -123,7 +122,9 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
     if (reading := _committed(marked, options, by_text=False)).how:
         return reading
     by_text = settle(mark_pairs(drop_copied_options(mark_texts(marked, options), options), options))
-    worded = settle(mark_pairs(drop_copied_options(mark_wordings(by_text, options), options), options))
+    worded = mark_wordings(by_text, options)
+    if worded != by_text:
+        worded = settle(mark_pairs(drop_copied_options(worded, options), options))
     for view in dict.fromkeys((by_text, worded)):
         if view != marked and (reading := _committed(view, options, by_text=True)).how:
             return reading
@@ -150,7 +151,7 @@ _YES_OR_NO_FIRST = re.compile(r"\W*(?:yes|no)\b", re.IGNORECASE)
 
 def _by_value(text: str, options: tuple[str, ...], denied: Container[str] = ()) -> Reading:
     """Read a reply that gives a number where the options are numbers, or says yes where one begins with it."""
-    if counted := _counted(text, options):
+    if counted := counted_option(text, options):
         return Reading(counted, "the option's number")
     opening = {chr(65 + i): text.split(" ", 1)[0] for i, text in enumerate(option_texts(options))}
     if {"yes", "no"} <= set(opening.values()) and (said := read_yes_no(text).value):
@@ -158,23 +159,6 @@ def _by_value(text: str, options: tuple[str, ...], denied: Container[str] = ()) 
         if len(fitting) == 1:
             return Reading(fitting[0], "the option's yes or no")
     return Reading("", NOTHING)
-
-
-def _counted(text: str, options: tuple[str, ...]) -> str:
-    """Return the letter of the option that is the number in a reply; empty where not all are numbers."""
-    values = _counts(options)
-    value = read_number(text).value if values else ""
-    return chr(65 + values.index(value)) if value in values else ""
-
-
-@functools.lru_cache(maxsize=1024)
-def _counts(options: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the options' numbers; empty where they are not all numbers, each its own."""
-    texts = option_texts(options)
-    if not all(0 < len(text.split()) < 3 for text in texts):
-        return ()
-    values = tuple(read_number(text).value for text in texts)
-    return values if all(values) and len(set(values)) == len(values) else ()
 
 
 def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:

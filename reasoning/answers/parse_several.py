@@ -28,10 +28,10 @@ from omnisense.reasoning.answers.option_marks import (
     mark_texts,
 )
 from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, is_cut_off
-from omnisense.reasoning.answers.statements import Stated, denied_letters, is_denied, stated
-from omnisense.reasoning.answers.verdicts import all_but, says_others_hold, verdicts
+from omnisense.reasoning.answers.statements import Stated, denied_letters, held_letters, is_denied, stated
+from omnisense.reasoning.answers.verdicts import all_but, says_others_hold, scores, verdicts
 
-_THROUGH = re.compile(rf"({MARK}) ?(?:through|thru|–|-) ?({MARK})", re.IGNORECASE)
+_THROUGH = re.compile(rf"({MARK}) ?(?:through|thru|to|bis|à|至|到|–|-) ?({MARK})", re.IGNORECASE)
 _MAYBE = re.compile(rf"(?:\b(?:possibly|maybe|perhaps)\W{{1,3}}|(?:可能|也许|或许)[是为很]?\s?){MARK}", re.IGNORECASE)
 _BARE_CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
 _CHOICE_OF_TWO = re.compile(
@@ -41,7 +41,12 @@ _REVISED_LIST = re.compile(
     rf"(?:\W|\b(?:no|so|make|that|it|it's|is|rather)\b){{0,8}}{MARK}(?:(?:[\s,&]|\band\b){{1,6}}{MARK})*\W*\Z",
     re.IGNORECASE,
 )
-_ALL = re.compile(r"\W*all(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*", re.IGNORECASE)
+_ALL = re.compile(
+    r"\W*(?:all|each|every(?:\s?one)?)(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*",
+    re.IGNORECASE,
+)
+_LIST_END = re.compile(r"[.!?;:(\n–—]")
+_GOES_ON = re.compile(r"\s?(?:[,&+]|(?:and|for|plus|as|und|et|y)\b)", re.IGNORECASE)
 _ALL_HOLD = re.compile(
     r"(?:\A|[.!?:\n]\s?)\W*all(?:\s+(?:of\s+)?(?:the|these|those|them|above|listed|given|\d|two|three|four|five|six|options?|choices?|statements?"
     r"|answers?|cues?|gestures?|emotions?))*"
@@ -80,7 +85,9 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
     if takes_back:
         return Reading("", "it takes its answer back")
     if (listed := LEADING_LIST.match(marked)) and not _MAYBE.search(marked):
-        return Reading(letters_in(listed[0]), "a list of letters")
+        rest = _LIST_END.split(marked[listed.end() :], maxsplit=1)[0]
+        more = held_letters(rest) if _GOES_ON.match(rest) else ()
+        return Reading("".join(sorted({*letters_in(listed[0]), *more})), "a list of letters")
     return _all_mentions(drop_questions(marked), drop_questions(worded))
 
 
@@ -93,11 +100,17 @@ def _committed_to_several(asked: str, count: int) -> Reading:
     statements = [s for s in statements if s.is_final] or statements
     if explicit := [s for s in statements if s.strength == 2]:
         return _joined(explicit)
+    if (shares := scores(asked, count)) and len(shares) == count:
+        half = 0.5 if max(shares.values()) <= 1 else 50
+        likely = "".join(sorted(letter for letter, share in shares.items() if share >= half))
+        return Reading(likely, "the likely ones" if likely else "none is likely")
     if kept := all_but(marked, count):
         return Reading("".join(sorted(kept[0])), "all but some")
     if judged := verdicts(asked):
         right = "".join(sorted(letter for letter, is_right in judged.items() if is_right))
         return Reading(right, "a list of verdicts" if right else "no verdict of right")
+    if LEADING_LIST.match(marked):
+        return Reading("", "")
     if statements:
         return _joined(statements)
     if says_others_hold(marked) and (denied := denied_letters(marked)):

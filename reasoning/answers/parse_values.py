@@ -37,7 +37,7 @@ _NUMBER = re.compile(
 # numbers that count nothing: one of them, this one, one can see; one of several, after their number; times of a clock;
 # the number of a frame or a list's item; the length of a clip
 _COUNTS_NOTHING = re.compile(
-    r"\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
+    r"\b(?:although|though|while)\b[^.,;!?\n]{0,80},|\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
     r"|\bone\s+(?:of|can|could|by|another|would|might|more)\b"
     r"|\bthere(?:'s|\s+is)\s+one\s+(?:on|in|at|with|to|near|behind|beside|more)\b|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
     r"|\b\d{1,2}(?::\d{2}){1,2}\b"
@@ -163,6 +163,14 @@ def _sum(match: re.Match[str]) -> str:
 def _sums(text: str) -> set[str]:
     """Return the sums of the additions that a text writes out."""
     return {str(sum(map(int, re.findall(r"\d+", match[0])))) for match in _ADDITION.finditer(text)}
+
+
+def numbers_in_digits(text: str) -> str:
+    """Return a text with its number words as digits: "more than 3" for "more than three"."""
+    return _WORD_ALONE.sub(lambda match: _WORDS[match[0].lower()], _TEN_AND_UNIT.sub(_sum, text))
+
+
+_WORD_ALONE = re.compile(rf"\b{_WORD}\b", re.IGNORECASE)
 
 
 def _sum_of_others(counted: list[str]) -> set[str]:

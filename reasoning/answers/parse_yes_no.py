@@ -16,7 +16,7 @@ _YES = (
     r"\b(?:yes|yeah|yep|yea|yup|ja|oui|sí|true)\b|是的?|没错|\A有(?=[,。.!])|\A\W*(?:はい|네|예|sim|sì|да|evet|对|对的|correct,?)(?!\w)"
     r"|\A\W*that's\s+(?:right|correct)\b"
     r"|\A\W*(?:affirmative|sure|exactly|absolutely|definitely|certainly|indeed|correct|right|of\s+course|without\s+(?:a\s+)?doubt"
-    r"|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
+    r"|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|i'd\s+say\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:indeed\s+|clearly\s+)?(?:correct|right|accurate|affirmative|the\s+case)\b"
     r"|\b(?:claim|statement|description|assertion)\s+(?:holds|applies|stands)\b"
 )
@@ -24,17 +24,18 @@ _YES = (
 _NO = (
     r"\bno\b(?!\x20+(?!(?:from|because|since|as|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
     rf"|{_UNTRUE}|\b(?:nope|nah|naw|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
-    r"|\A\W*(?:negative|wrong|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
-    r"|of\s+course\s+not|i\s+(?:don't\s+think\s+so|doubt\s+(?:it|that)|(?:would|think)\s+(?:say\s+)?not))(?=\W*\Z|[.,!;:–—])"
+    r"|\A\W*(?:negative|wrong|quite\s+the\s+(?:opposite|contrary)|on\s+the\s+contrary|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
+    r"|of\s+course\s+not|i\s+(?:(?:don't|do\s+not)\s+think\s+so|(?:wouldn't|would\s+not)\s+say\s+so|doubt\s+(?:it|that)|(?:would|think)\s+(?:say\s+)?not))(?=\W*\Z|[.,!;:–—])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:clearly\s+)?(?:wrong|negative|inaccurate)\b"
     r"|\b(?:claim|statement|description|assertion)\b[^.!?\n]{0,40}?\b(?:does\s+not|doesn't)\s+(?:hold|apply|stand)\b"
 )
 _YES_OR_NO = re.compile(rf"(?P<double_no>{_NOT_FALSE})|(?P<no>{_NO})|(?P<yes>{_YES})", re.IGNORECASE)
 _MAY_SUPPOSE = re.compile(r"\b(?:whether|if|ob)\b|是不|是否|不确定", re.IGNORECASE)
-_SUPPOSED = re.compile(r"(?<!answer to )\b(?:whether|if|ob)\b[^.!?;:,\n]*$|是不$|是否$|不确定[^,.。]*$", re.IGNORECASE)
+_ANSWER_IS = re.compile(r"\b(?:the|my)\s+answer\b[^.!?\n]*\bis\s*:?\s*$", re.IGNORECASE)
+_SUPPOSED = re.compile(r"\b(?:whether|if|ob)\b[^.!?;:,\n]*$|是不$|是否$|不确定[^,.。]*$", re.IGNORECASE)
 # "He does." "She is not." "Y"
 _SHORT = re.compile(
-    r"\W*(?:(?:he|she|it|they|we|i|the\s+\w+)\s+(does|do|did|is|are|was|were|has|have|had|can|could|will|would)(\s+not|n't)?|([yn]))\W*",
+    r"\W*(?:(?:indeed,?\s+|certainly\s+)?(?:he|she|it|they|we|i|the\s+\w+)\s+(does|do|did|is|are|was|were|has|have|had|can|could|will|would)(\s+not|n't)?|([yn]))\W*",
     re.IGNORECASE,
 )
 _UNSAID = re.compile(
@@ -83,7 +84,11 @@ def read_yes_no(text: str) -> Reading:
 def _read_told(text: str) -> Reading:
     words = list(_YES_OR_NO.finditer(text))
     if _MAY_SUPPOSE.search(text):
-        words = [m for m in words if not _SUPPOSED.search(text[max(0, m.start() - 90) : m.start()])]
+        words = [
+            m
+            for m in words
+            if _ANSWER_IS.search(before := text[max(0, m.start() - 90) : m.start()]) or not _SUPPOSED.search(before)
+        ]
     words = [m for m in words if not _UNSAID.search(text[max(0, m.start() - _NEAR) : m.start()])]
     words = [m for m in words if not _CONCEDED.search(text[max(0, m.start() - 100) : m.start()])]
     yes, no = [m for m in words if not m["no"]], [m for m in words if m["no"]]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, letters_in
@@ -61,7 +62,7 @@ _RIGHT_ONE_IS = re.compile(
 # "I choose B", "it's B", "the tone suggests B", "so B"
 _CHOOSES = re.compile(
     rf"(?:\b(?:choose|chose|pick|select|go(?:ing)?\s+with|i(?:'d|'ll|\s+would)\s+go|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
-    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|leav(?:es|ing)(?:\s+(?:us|me|only|just|with)){0,3}|suggests?"
+    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|(?:leaves|(?<=,\s)leaving|(?<=,\sthus\s)leaving)(?:\s+(?:us|me|only|just|with)){0,3}|suggests?"
     rf"|indicates?|apuntan?\s+a|indican?|indicano|suggère\w*|indique\w*|exprime\w*|suggerisc\w+|spricht\s+für|sprechen\s+für|deutet\s+auf|deuten\s+auf|c'est|wähle|nehme|bleib(?:t|en)|es\s+ist(?=\s+(?:\w+\s+){{0,3}}{MARK}\s*(?:[.!]|$))|je\s+réponds|elijo|direi|scelgo|escolho|kies"
     rf"|escojo|choisis)\s+:?|应?故?选择?:?\s*){_HEDGE}{_LIST}"
     rf"|\b(?:so|therefore|thus|hence|rather|most\s+(?:likely|probably)|probably|sondern|eher|mais|sino|因此|所以|而是)\s*[,:]?\s*"
@@ -73,7 +74,7 @@ _IS_RIGHT = re.compile(
     rf"{_LIST}[^\w\ue000-\ue119]{{0,3}}(?:\s*\bit\s+is\b|\s*(?:\b(?:is|are|seems|looks|appears|would\s+be|must\s+be|ist|sind|es|son|est|sont)\b|是)\s*"
     rf"(?:(?:to\s+be|the|a|la|el|le|die|most|by\s+far|clearly|also|both|all)\s+){{0,4}}(?:{_RIGHT})"
     rf"|\s*(?:正确|最)|\s+(?:best\s+)?(?:fits?|matches|describes|captures|passt|apply|applies)\b|\s+(?:stands|remains|wins|prevails|holds)(?=\s*(?:[.,;!]|$))|\s+the\s+(?:better|best|correct|right)\b"
-    r"|\s+(?:is|are|would\s+be)\s+(?:my|our)\s+(?:final\s+)?(?:pick|choice|answer|guess|vote|selection)|\s+(?:is|are)\s+the\s+(?:only\s+)?(?:one|option)\s+(?:that|which)\s+(?:remains|is\s+left|fits|matches|makes\s+sense|works|applies)\b|\s+(?:is|are)\s+(?:what|the\s+one)\s+i(?:'d|\s+would|'ll)?\s+(?:choose|pick|go\s+with|select|say)\b"
+    r"|\s+(?:is|are|would\s+be)\s+(?:my|our)\s+(?:final\s+)?(?:pick|choice|answer|guess|vote|selection)|\s+(?:is|are|was)\s+the\s+(?:only\s+)?(?:one|person|speaker)\s+who\b|\s+(?:is|are)\s+the\s+(?:only\s+)?(?:one|option)\s+(?:that|which)\s+(?:remains|is\s+left|fits|matches|makes\s+sense|works|applies)\b|\s+(?:is|are)\s+(?:what|the\s+one)\s+i(?:'d|\s+would|'ll)?\s+(?:choose|pick|go\s+with|select|say)\b"
     r"|\s+wählen\b|\s*(?:です|である|だ|입니다|이다|예요)(?=\W|$))",
     re.IGNORECASE,
 )
@@ -83,7 +84,7 @@ _CONCEDES = re.compile(
     r"|seemed|(?<!\bi\s)(?:may|might|could|would)\s+(?:seem|look|appear|think|say|read|argue|call|expect|pick|choose)|obwohl|zunächst|aunque|bien\s+que"
     r"|(?:my|the|a|an)\s+(?:initial|first|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
     r"|(?:initial|first|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
-    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:says?|said|claims?|claimed|pretends?|insists?)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
+    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
     r"|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
     r"|ersten\s+blick|zuerst|anfangs|würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
     r"|有人|一开始|最初|虽然|尽管|乍一?看|一开始",
@@ -94,9 +95,9 @@ _SUPPOSES = re.compile(
     re.IGNORECASE,
 )
 _NOT = re.compile(
-    r"\b(?:not|never|neither|nor|cannot|without|doubt|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than"
+    r"\b(?:not|never|neither|nor|weder|noch(?=\s*[\"'(]*$)|cannot|without|doubt|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than"
     r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|descart\w+|elimin[aoó]\w*|élimin\w+|écart\w+|exclu\w+|ausgeschlossen|ausschließen|schließe\w*|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
-    r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|nothing(?!\s+but)|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
+    r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|nothing(?!\s+but)|at\s+no\s+(?:time|point|moment)|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
     r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$)|no(?=(?:\s+\w+)?\s*[\"'(]*$)|nobody|no\s+one|none\s+of\s+them|than(?=(?:\s+(?:it|is|a|the))*\s*[\"'(]*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
     re.IGNORECASE,
 )
@@ -223,14 +224,19 @@ def is_conceded(marked: str, start: int, end: int) -> bool:
     return bool(_CONCEDES.search(around) or re.match(r"\W*(?:would|suggests?|requires?)\b", marked[end : end + 20]))
 
 
-_RUN = re.compile(rf"{MARK}(?:{_JOIN}{MARK}){{0,9}}+")
+_RUN = re.compile(rf"{MARK}(?:(?!\s?;){_JOIN}{MARK}){{0,9}}+")
+
+
+def runs(marked: str) -> Iterator[re.Match[str]]:
+    """Return the places where a marked text names an option, or a list of them."""
+    return _RUN.finditer(marked)
 
 
 def denied_letters(marked: str) -> set[str]:
     """Return the letters that a marked text names only to deny them, one by one or in a list."""
     denied: set[str] = set()
     named: set[str] = set()
-    for run in _RUN.finditer(marked):
+    for run in runs(marked):
         in_list = bool(_CONJUNCTION.search(run[0])) and is_denied(marked, run.start(), run.end())
         for place in range(run.start(), run.end()):
             if re.match(MARK, marked[place]):
@@ -244,7 +250,7 @@ _CONJUNCTION = re.compile(r"\b(?:and|or|nor|und|oder|y|o|ni|et|ou)\b|和|或|与
 def held_letters(marked: str) -> set[str]:
     """Return the letters that a marked text names somewhere without setting them aside, alone or in a list."""
     held: set[str] = set()
-    for run in _RUN.finditer(marked):
+    for run in runs(marked):
         if not is_set_aside(marked, run.start(), run.end()):
             held.update(letters_in(run[0]))
     return held
@@ -253,7 +259,7 @@ def held_letters(marked: str) -> set[str]:
 def disowned_letters(marked: str) -> set[str]:
     """Return the letters that a marked text denies or names as what others may say, and holds nowhere."""
     disowned: set[str] = set()
-    for run in _RUN.finditer(marked):
+    for run in runs(marked):
         if is_denied(marked, *run.span()) or _ARGUABLY.search(_since_turn(marked, run.start())):
             disowned.update(letters_in(run[0]))
     return disowned - held_letters(marked)

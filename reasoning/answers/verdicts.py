@@ -10,12 +10,12 @@ import re
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, letters_in
 
 _WRONG = (
-    r"(?:not\s+(?:correct|right|true|supported|present|visible|shown|applicable|a\s+match|quite|likely|this)|incorrect|wrong|false"
+    r"(?:not\s+(?:correct|right|true|supported|present|visible|shown|seen|heard|observed|detected|found|applicable|a\s+match|quite|likely|this)|incorrect|wrong|false"
     r"|no\b(?!\s+doubt)|none\b|absent|unlikely|unsupported|ruled\s+out|excluded|eliminated|rejected|doesn't|does\s+not|isn't|is\s+not|falsch"
     r"|nein\b|non\b|falso|faux|错误?|不正确|不对|不符合|否|[✗✘❌×✕])"
 )
 _RIGHT = (
-    r"(?:correct|right\b|true|yes\b|present|supported|applies|fits|matches|confirmed|selected|richtig|ja\b|oui\b|vrai|sí\b|verdadero"
+    r"(?:correct|right\b|true|yes\b|present|observed|visible|detected|supported|applies|fits|matches|confirmed|selected|richtig|ja\b|oui\b|vrai|sí\b|verdadero"
     r"|正确|对|符合|是|[✓✔✅☑])"
 )
 _OPEN = (

@@ -66,6 +66,96 @@ weep weeps weeping cry cries crying sob sobs sobbing
 
 laugh laughs laughing laughter
 """
+# the forms of a verb, the first one its stem
+_VERBS = """
+go goes going went gone
+
+break breaks breaking broke broken
+
+sleep sleeps sleeping slept
+
+oversleep overslept
+
+lose loses losing lost
+
+take takes taking took taken
+
+see sees seeing saw seen
+
+hear hears hearing heard
+
+forget forgets forgetting forgot forgotten
+
+know knows knowing knew known
+
+meet meets meeting met
+
+run runs running ran
+
+sit sits sitting sat
+
+stand stands standing stood
+
+speak speaks speaking spoke spoken
+
+steal steals stealing stole stolen
+
+tell tells telling told
+
+think thinks thinking thought
+
+write writes writing wrote written
+
+fall falls falling fell fallen
+
+fight fights fighting fought
+
+drive drives driving drove driven
+
+choose chooses choosing chose chosen
+
+begin begins beginning began begun
+
+hide hides hiding hid hidden
+
+hold holds holding held
+
+keep keeps keeping kept
+
+lie lies lying lied
+
+send sends sending sent
+
+shake shakes shaking shook shaken
+
+sing sings singing sang sung
+
+throw throws throwing threw thrown
+
+understand understands understanding understood
+
+bring brings bringing brought
+
+buy buys buying bought
+
+catch catches catching caught
+
+eat eats eating ate eaten
+
+win wins winning won
+
+wear wears wearing wore worn
+
+pay pays paying paid
+
+leave leaves leaving left
+
+say says saying said
+
+come comes coming came
+
+grow grows growing grew grown
+"""
 # of languages that write no spaces; none is a part of an unrelated word
 _UNSPACED_FAMILIES = """
 happy 高兴 开心 快乐 喜悦 嬉しい 嬉し 喜び 기쁨 기쁘 행복
@@ -98,5 +188,5 @@ def _by_word(families: str) -> dict[str, str]:
     return {word: name for word, name in found.items() if name}
 
 
-FAMILY_OF = _by_word(_FAMILIES)
+FAMILY_OF = _by_word(f"{_FAMILIES}\n{_VERBS}")
 UNSPACED_FAMILY_OF = _by_word(_UNSPACED_FAMILIES)
