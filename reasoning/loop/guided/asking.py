@@ -20,7 +20,7 @@ _ELSE = re.compile(r"\b(something|anything) else\b|\b(subject|topic)\b|\btalk ab
 _HOW_TO_TELL = re.compile(
     r"\bhow (do|can|should|would) i (tell|ask|talk to|speak to|bring|say|confront|break it to)\b", re.IGNORECASE
 )
-_SAID = re.compile(r"(?<!n't )(?<!not )\bi said (?:that )?(?P<it>i\b[^,.!?]+)", re.IGNORECASE)
+_SAID = re.compile(r"(?<!n't )(?<!not )\bi said (?:that )?(?P<it>[^,.!?]+)", re.IGNORECASE)
 _MEANT = re.compile(r"\bi meant (?P<it>[^,.!?]+)", re.IGNORECASE)
 _INSTEAD = re.compile(r"(?:no, )?not (?:my|the|his|her|an?) [^,.!?]+[,.] ?(?:but )?(?P<it>[^,.!?]+)", re.IGNORECASE)
 _HELP = (
@@ -33,6 +33,8 @@ _HELP = (
     ("plan", r"\b(plan|organi[sz]e|prepare|list of|pack)\b"),
 )
 _ABOUT_AGENT = (
+    ("friend", r"\b(be|become|are you|you are|you're) my (best )?friend\b"),
+    ("doing", r"\b(what|when) did you (do|have|eat|watch)\b"),
     ("human", r"\b(human|real|person|robot|bot|machine|program|computer|ai|chat ?gpt|alexa|siri|chatbot)\b"),
     (
         "feelings",
@@ -83,7 +85,9 @@ def _joke_request(_: Situation, __: Reading, picker: Picker) -> Composed:
     return Composed(say("joke request", picker), "joke told")
 
 
-def _joke(_: Situation, __: Reading, picker: Picker) -> Composed:
+def _joke(_: Situation, reading: Reading, picker: Picker) -> Composed:
+    if re.fullmatch(r"\W*knock\W+knock\W*", reading.text, re.IGNORECASE):
+        return Composed("Who is there?", "joke begun")
     return Composed(join(say("joke", picker), say("joke", picker, "ask")), "joke heard")
 
 
@@ -125,14 +129,21 @@ def _put_right(text: str, told: str) -> tuple[str, str]:
     Args:
         text: the correction; told: the rest of it, without what only says that something was wrong.
     """
-    if (said := _SAID.search(text)) and (it := restate_about(said["it"])):
-        return f"You said that {it}.", "said"
+    if (said := _SAID.search(text)) and (it := restate_about(said["it"]) or _word(said["it"])):
+        return (
+            f"You said that {it}." if re.match(r"i\b", said["it"], re.IGNORECASE) else f"{upper(it)}, then."
+        ), "said"
     if (meant := _MEANT.search(text)) and (it := restate_about(f"it is {meant['it']}")):
         return f"{upper(it)}, then.", "meant"
     if (instead := _INSTEAD.match(text)) and (it := restate_about(instead["it"])):
         return f"{upper(it)}, then.", "instead"
     restated = restate_about(told.strip(" ,.!"))
     return (f"{upper(restated)}.", "fact") if restated else ("", "")
+
+
+def _word(text: str) -> str:
+    """Return a text of one word; else empty."""
+    return text.strip() if re.fullmatch(r"\s*\w+\s*", text) else ""
 
 
 def _complaint(_: Situation, __: Reading, picker: Picker) -> Composed:

@@ -92,7 +92,7 @@ def find_topics(reading: Reading) -> list[tuple[Topic, dict[str, str]]]:
     for topic in topics():
         match = topic.pattern.search(reading.text.replace("\u2019", "'"))
         opposite = {"positive": "negative", "negative": "positive"}.get(topic.valence)
-        is_result = topic.name == "good result"  # "not cancer" is read as negative, and is not
+        is_result = topic.name in ("good result", "pain gone")  # "not cancer" is read as negative, and is not
         is_wished = topic.valence == "positive" and reading.is_unreal
         is_denied = reading.lean == opposite and not is_result
         if match and not is_wished and not is_denied and (reading.valence != opposite or is_result):

@@ -32,7 +32,8 @@ _GLAD = frozenset("joy excitement gratitude pride relief admiration love amuseme
 _TELLS = frozenset({"telling", "feeling", "third person"})
 _ORDINARY = "ordinary"
 _GOOD_EVENTS = frozenset({"success", "happy event"})
-_CLEAR = 0.7  # probability of an event that is spoken of
+# Probability of an event that is spoken of; where a bad one does not sound bad it must be clearer.
+_CLEAR, _CLEAR_ANYWAY, _SOUNDS_BAD = 0.7, 0.85, 0.03
 _MAX_EVENT_WORDS = 50  # the embedding reads 64 tokens
 _MAX_CLAUSES = 12  # of a long text, the first and the last
 _SEVERAL = 5
@@ -286,15 +287,17 @@ class _Heads:
         acts = self._acts.scores(features[:1])[0]
         emotions = self._emotion.classify_features(sentences, features)
         scores = dict(zip(self._acts.labels, np.round(acts, 3).tolist(), strict=True))
-        told = self._told(features[:1])
+        told = self._told(features[:1], emotions[0].sentiment or 0.0)
         return scores, [emotion.sentiment or 0.0 for emotion in emotions], bool(_GLAD & set(emotions[0].feelings)), told
 
-    def _told(self, features: np.ndarray) -> Told:
+    def _told(self, features: np.ndarray, sentiment: float) -> Told:
         scores = dict(zip(self._events.labels, self._events.scores(features)[0].tolist(), strict=True))
         best = max(scores, key=scores.__getitem__)
         good = sum(scores[name] for name in _GOOD_EVENTS)
         event = best if scores[best] >= _CLEAR and best != _ORDINARY else ""
-        is_bad = event and event not in _GOOD_EVENTS
+        is_bad = bool(event) and event not in _GOOD_EVENTS
+        if is_bad and sentiment >= _SOUNDS_BAD and scores[best] < _CLEAR_ANYWAY:
+            event, is_bad = "", False
         return Told(event, "positive" if good >= _CLEAR else "negative" if is_bad else "neutral")
 
 

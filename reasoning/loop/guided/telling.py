@@ -211,7 +211,7 @@ def _mixed(reading: Reading, picker: Picker) -> Composed | None:
     else:
         return None
     texts = [reading.clauses[i].text for i in ordered]
-    first, second = (restate(text) or (restate_about(text) if len(text.split()) > 2 else "") for text in texts)
+    first, second = (restate(text) or (restate_about(text) if len(text.split()) > 1 else "") for text in texts)
     if not first or not second or (is_one_sided and not all(map(_HAS_SUBJECT.match, (first, second)))):
         return None
     said = picker.pick(section["say"], "say", first=first, second=second, First=upper(first))

@@ -82,6 +82,11 @@ def test_questions_about_a_clip_and_corrections_need_what_they_are_about():
         (("We lost the game. Don't mind me.",), "you lost the game"),
         (("Lovely weather for a picnic, it pours 🙄",), '"Lovely"'),
         (("I love the new team, but the trip takes two hours.",), "you love the new team"),
+        (("It is about the party.", "No, I said June, not July."), "June, then."),
+        (("You are such a kind listener",), "welcome|glad|Any time"),
+        (("Knock, knock!",), "Who is there?"),
+        (("My back does not hurt any more!",), "What can you do again now?|How does that feel?"),
+        (("We won, but she cried.",), "You won|you won"),
         (("What kind of food do you like?",), "I am a program|I have no likes"),
     ],
 )
