@@ -126,7 +126,7 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
             "voice",
             "tone of unheard speakers",
             "speech/emodb",
-            lambda p: voice.in_conditions(data, perception, p, stride=3),
+            lambda p: voice.in_conditions(data, perception, p),
         ),
         _Measure("language", "language", "speech/emodb", lambda p: language.languages(data, p)),
         _Measure("cost", "a minute of talk", "grid", lambda _: cost.minute(perception, _talking_clip(data))),

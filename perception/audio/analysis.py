@@ -26,6 +26,9 @@ from omnisense.perception.types import AudioEvent, AudioStream, Prosody, Span, S
 
 _MIN_PAUSE_S = 0.25  # shorter silences belong to stop consonants
 _UTTERANCE_GAP_S = 0.6  # speech closer than this is one utterance
+# Longest pause over which a speaker's tone is heard as one: sad speech has pauses of 1 to 1.6 s inside a sentence, and
+# sounds calm where they are left out (EmoDB).
+_TONE_PAUSE_S = 2.0
 _FAINT_DB = 30.0  # quieter than the loudest of a turn by more than this is not its speaker
 _MIN_TURN_S = 0.1
 
@@ -174,16 +177,35 @@ def _add_emotion(
     utterances: Sequence[Utterance], chunks: Iterable[AudioChunk], classifier: VoiceEmotionClassifier
 ) -> Iterator[Utterance]:
     """Yield the utterances with vocal emotion; those that are too short or silent without."""
-    remaining = list(utterances)
+    remaining = _join_for_tone(utterances)
     for chunk in chunks:
-        end_s = chunk.start_s + len(chunk.samples) / SAMPLE_RATE_HZ
-        while remaining and remaining[0].start_s < end_s:
-            utterance = remaining.pop(0)
-            first = round((utterance.start_s - chunk.start_s) * SAMPLE_RATE_HZ)
-            length_s = min(utterance.end_s - utterance.start_s, MAX_S)
-            samples = chunk.samples[max(first, 0) : first + round(length_s * SAMPLE_RATE_HZ)]
+        chunk_end_s = chunk.start_s + len(chunk.samples) / SAMPLE_RATE_HZ
+        while remaining and remaining[0][0].start_s < chunk_end_s:
+            joined = remaining.pop(0)
+            start_s, end_s = joined[0].start_s, max(u.end_s for u in joined)
+            first = round((start_s - chunk.start_s) * SAMPLE_RATE_HZ)
+            length = round(min(end_s - start_s, MAX_S) * SAMPLE_RATE_HZ)
+            samples = chunk.samples[max(first, 0) : first + length]
             if len(samples) >= MIN_S * SAMPLE_RATE_HZ and samples.any():
                 scores = tuple(round(float(s), 4) for s in classifier.classify(samples))
-                utterance = replace(utterance, emotion=scores)
-            yield utterance
-    yield from remaining
+                joined = [replace(utterance, emotion=scores) for utterance in joined]
+            yield from joined
+    for joined in remaining:
+        yield from joined
+
+
+def _join_for_tone(utterances: Sequence[Utterance]) -> list[list[Utterance]]:
+    """Return utterances in groups with one tone: what one speaker says with pauses, which are part of how it sounds."""
+    groups: list[list[Utterance]] = []
+    for utterance in utterances:
+        last = groups[-1][-1] if groups else None
+        if (
+            last is not None
+            and last.speaker == utterance.speaker
+            and utterance.start_s - last.end_s < _TONE_PAUSE_S
+            and utterance.end_s - groups[-1][0].start_s <= MAX_S
+        ):
+            groups[-1].append(utterance)
+        else:
+            groups.append([utterance])
+    return groups

@@ -94,12 +94,14 @@ def test_degraded_copies_are_as_long_and_differ():
 
     speech = tone(1.0, hz=200)
     for kind in KINDS:
-        copy = degrade(speech, kind, np.random.default_rng(0))
+        copy = degrade(speech, kind, np.random.default_rng(0), [tone(0.7, hz=300)])
         assert copy.shape == speech.shape
         assert np.isfinite(copy).all()
         assert np.allclose(copy, speech) == (kind == "clean")
     with pytest.raises(ValueError, match="unknown kind"):
         degrade(speech, "echo", np.random.default_rng(0))
+    with pytest.raises(ValueError, match="no recordings of others"):
+        degrade(speech, "voices", np.random.default_rng(0))
 
 
 def test_reliability_is_what_the_scores_promised_against_what_was_right():
