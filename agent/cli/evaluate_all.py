@@ -14,7 +14,8 @@ from omnisense.agent.cli.evaluate import exit_now, run_with_progress
 from omnisense.agent.cli.evaluation_options import FOLDER, common_options
 from omnisense.agent.cli.evaluation_settings import run_settings
 from omnisense.agent.cli.options import print_json, print_text
-from omnisense.errors import InputError
+from omnisense.errors import InputError, PolicyError
+from omnisense.text import escape_markdown
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.suite import Suite
@@ -67,7 +68,7 @@ def _evaluate_one(suite: Suite, folder: Path, output: Path, given: Mapping[str, 
         model = ModelUnderTest(given["policy"] if not given["as_agent"] else None, suite.max_pixels)
         dataset = suite.load(data=folder, model=model, **own)
         interrupted = run_with_progress(settings, dataset)
-    except InputError as error:
+    except (InputError, PolicyError) as error:
         return {"benchmark": suite.name, "problem": error.problem}
     run_folder = settings.folder(dataset)
     if interrupted and not (run_folder / "manifest.json").is_file():
@@ -98,7 +99,7 @@ def as_table(rows: list[dict[str, Any]]) -> str:
     lines = [f"| {' | '.join(_HEAD)} |", f"| {' | '.join(['---'] * len(_HEAD))} |"]
     for row in rows:
         if "problem" in row:
-            lines.append(f"| {row['benchmark']} | {row['problem']} |" + " |" * (len(_HEAD) - 2))
+            lines.append(f"| {row['benchmark']} | {escape_markdown(row['problem'])} |" + " |" * (len(_HEAD) - 2))
             continue
         cells = [str(row[key]) for key in _HEAD[:5]]
         lines.append(f"| {' | '.join([*cells, figure_text(row['strict']), figure_text(row['official'])])} |")

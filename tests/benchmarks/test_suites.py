@@ -1,6 +1,7 @@
 """Every suite from its sample data to a finished report: loading, runs, kill and resume, models, agent, baselines."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -267,6 +268,19 @@ def test_all_suites_in_one_table(run_cli, data, tmp_path):
     assert "no data of herm" in ran.stderr
     listed = run_cli("eval", "--suite-list").stdout
     assert all(name in listed for name in [*NEW, "humansense", "herm", "1197", "Apache-2.0"])
+
+
+def test_a_suite_whose_questions_all_fail_does_not_end_the_others(run_cli, data, tmp_path):
+    for name in ("daily-omni", "worldsense"):
+        shutil.copytree(data / name, tmp_path / "data" / name)
+    for file in (tmp_path / "data" / "daily-omni").rglob("*.mp4"):
+        file.unlink()
+    out = tmp_path / "runs"
+    ran = run_cli("eval", "all", "--data", tmp_path / "data", "--baseline", "random", "--output", out)
+    assert ran.returncode == 1
+    first, second = json.loads((out / "all.json").read_text())
+    assert "the first 12 questions all failed (bad media: there is no" in first["problem"]
+    assert second["answered"] == 6
 
 
 def test_the_same_rows_for_a_seed(data, tmp_path):
