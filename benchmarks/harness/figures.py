@@ -107,7 +107,7 @@ class Cost(TypedDict):
     prompt_tokens: float | None
     reply_tokens: float | None
     seconds: float
-    media_s: float
+    media_s: float | None
     frames: float
     audio_s: float
 

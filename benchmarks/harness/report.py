@@ -121,8 +121,9 @@ def _facts(summary: RunSummary) -> list[str]:
     cost, found = summary["cost"], []
     tokens = [f"{value:.0f} {name} tokens" for name, value in (("prompt", cost["prompt_tokens"]),
               ("reply", cost["reply_tokens"])) if value is not None]  # fmt: skip
-    media = f"{cost['media_s']:.1f} s of clips ({cost['frames']:.1f} frames and {cost['audio_s']:.1f} s of sound seen)"
-    shown = [*tokens, f"{cost['seconds']:.2f} s", media]
+    clips = [] if cost["media_s"] is None else [f"{cost['media_s']:.1f} s of clips"]
+    reached = [f"{cost['frames']:.1f} frames", f"{cost['audio_s']:.1f} s of sound"]
+    shown = [*tokens, f"{cost['seconds']:.2f} s", *clips, *reached]
     one = "question" if _attempts(summary) == 1 else "attempt"
     found.append(f"  Each {one} cost on average {', '.join(shown)}.")
     if summary["minimum_detectable_difference"] is not None:

@@ -177,10 +177,18 @@ def _cost(answered: Sequence[Record]) -> Cost:
         "prompt_tokens": mean(r.prompt_tokens for r in answered),
         "reply_tokens": mean(r.reply_tokens for r in answered),
         "seconds": mean(r.seconds for r in answered) or 0.0,
-        "media_s": mean(r.length_s if r.media else 0.0 for r in answered) or 0.0,
+        "media_s": _media_s(answered),
         "frames": mean(r.frames for r in answered) or 0.0,
         "audio_s": mean(r.audio_s for r in answered) or 0.0,
     }
+
+
+def _media_s(answered: Sequence[Record]) -> float | None:
+    """Return the mean length of clips; None where records of an earlier version do not say how long theirs were."""
+    clips = [r for r in answered if any(medium["type"] in ("video", "audio") for medium in r.media)]
+    if not all(r.length_s for r in clips):
+        return None
+    return sum(r.length_s for r in clips) / max(len(answered), 1)
 
 
 def _attempts(answered: Sequence[Record]) -> Attempts | None:
