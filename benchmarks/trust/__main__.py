@@ -1,10 +1,10 @@
 """The benchmark's command: ``python -m omnisense.benchmarks.trust [--parts ...] [--output trust.md]``.
 
 Parts: ``perception`` (figures of the ``perception.json`` that ``omnisense.benchmarks.perception`` wrote), ``attacks``
-(tests, which need a checkout), ``media`` (damaged files), ``risk`` (the safety gate; it needs the sentence embedding),
-and the slow ones: ``concurrent`` and ``growth`` (conversations), ``chat``, ``writes``, ``perceive``, ``eval``,
+(tests, which need a checkout), ``media`` (damaged files), ``risk`` (as ``omnisense.reasoning.safety`` recorded it), and
+the slow ones: ``concurrent`` and ``growth`` (conversations), ``chat``, ``writes``, ``perceive``, ``eval``,
 ``annotate``, ``pull`` and ``train`` (kills; not on Windows), and ``turns`` (memory). What earlier runs measured stays
-in ``trust.json`` beside the report.
+in ``trust.json`` beside the report; ``train`` can be stopped, and the same command goes on from its folder.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5000)
     parser.add_argument("--postgres", default="", help="address of a database for the part `concurrent`, beside SQLite")
     parser.add_argument("--perception", type=Path, default=_PERCEPTION, help="perception.json")
+    parser.add_argument(
+        "--state", type=Path, default=Path("runs/trust-train"), help="folder of the part `train`, which goes on there"
+    )
     parser.add_argument("--output", type=Path, default=Path("trust.md"))
     given = parser.parse_args()
     kept = given.output.with_suffix(".json")
@@ -73,7 +76,7 @@ def _measure(part: str, given: argparse.Namespace) -> dict[str, Any]:
             "eval": lambda: runs.kill_evaluations(work, given.kills, _say),
             "annotate": lambda: runs.kill_annotations(work, given.kills, _say),
             "pull": lambda: runs.kill_fetches(work, given.kills, _say),
-            "train": lambda: training.kill_training(work, given.kills, _say),
+            "train": lambda: training.kill_training(given.state, given.kills, _say),
             "turns": lambda: losses.many_turns(given.turns, _say),
         }
         return measures[part]()

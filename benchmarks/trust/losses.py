@@ -24,6 +24,7 @@ from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
 
 _LONGEST_S = 1.5  # after which a child is killed, at the latest
+_LOOK_EVERY_S = 0.005
 _REPLY = "I hear you, and it sounds like a lot to hold."
 
 
@@ -145,7 +146,7 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def run_and_kill(run: Callable[[int], None], after_s: float | None) -> Ended:
+def run_and_kill(run: Callable[[int], None], after_s: float | None, ready: Callable[[], bool] = lambda: True) -> Ended:
     """Run something in a fork of this process, kill it after a while, and return what it wrote and how it ended.
 
     What it raises is written to the standard error, and its exit code is 1.
@@ -153,6 +154,7 @@ def run_and_kill(run: Callable[[int], None], after_s: float | None) -> Ended:
     Args:
         run: receives the descriptor.
         after_s: when it is killed, unless it has ended; None to let it end.
+        ready: from when ``after_s`` counts.
     """
     read, write = os.pipe()
     child = os.fork()
@@ -169,7 +171,11 @@ def run_and_kill(run: Callable[[int], None], after_s: float | None) -> Ended:
             os._exit(code)
     os.close(write)
     if after_s is not None:
-        time.sleep(after_s)
+        while not _has_ended(child) and not ready():
+            time.sleep(_LOOK_EVERY_S)
+        until = time.monotonic() + after_s
+        while not _has_ended(child) and time.monotonic() < until:
+            time.sleep(max(0.0, min(_LOOK_EVERY_S, until - time.monotonic())))
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     told = b""
@@ -177,6 +183,10 @@ def run_and_kill(run: Callable[[int], None], after_s: float | None) -> Ended:
         told += piece
     os.close(read)
     return Ended(told.decode(), os.waitstatus_to_exitcode(status))
+
+
+def _has_ended(child: int) -> bool:
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def concurrent_turns(work: Path, workers: int, turns: int, where: str | Path | None = None) -> dict[str, Any]:

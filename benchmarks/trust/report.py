@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from omnisense.benchmarks.trust.risk import SETS, TARGETS
+from omnisense.benchmarks.trust.risk import TARGETS
 from omnisense.version import __version__
 
 
@@ -98,20 +98,19 @@ def _media(found: Mapping[str, Any]) -> str:
 
 
 def _risk(found: Mapping[str, Any]) -> str:
-    sets = [found[name] for name in SETS.values() if name in found]
-    heads = " | ".join(name for name in SETS.values() if name in found)
+    names = dict.fromkeys(name for column in found.values() for name in column)
     rows = "\n".join(
-        f"| {name} | {TARGETS.get(name, '')} | {' | '.join(one[name] for one in sets)} |" for name in sets[0]
+        f"| {name} | {TARGETS.get(name, '')} | {' | '.join(str(one.get(name, '-')) for one in found.values())} |"
+        for name in names
     )
     return (
-        "## The safety gate on unseen sentences\n\nWritten apart from those that it was made from, half of them "
-        "risks and half hard negatives; near copies of sentences that it was made with do not count. The third and "
-        "fourth set are the newest: nothing was fitted on them and no pattern written for them, but the machine's "
-        "share and the threshold were chosen, on other sentences, after figures of these two had been seen. After "
-        "figures of the first two had been seen, patterns were added and sentences to fit on that resemble their "
-        "errors: they flatter the gate. [risk.md](../../reasoning/safety/risk.md) has the rest, the figures before "
-        "each change, and what the gate misses.\n\n"
-        f"| measure | target | {heads} |\n| --- | --- |{' --- |' * len(sets)}\n{rows}\n"
+        "## The safety gate on unseen sentences\n\nThe latest set was written by somebody who had not seen the gate or "
+        "what it was made from, and was read once by the gate that had been made without it; it was learnt from "
+        "afterwards. For each other column the heads were fitted without the sentences of that set; near copies "
+        "of other sentences do not count. Thresholds were chosen on these, and patterns and sentences to fit on were "
+        "added after errors in them had been seen: they flatter the gate. "
+        "[risk.md](../../reasoning/safety/risk.md) has the rest, and what the gate misses.\n\n"
+        f"| measure | target | {' | '.join(found)} |\n| --- | --- |{' --- |' * len(found)}\n{rows}\n"
     )
 
 
@@ -142,9 +141,12 @@ def _growth(found: Mapping[str, Any]) -> str:
 
 def _training(found: Mapping[str, Any]) -> str:
     return (
-        f"## Killed training\n\n{found['kills']} runs of GRPO on a tiny model were killed and started again, until "
-        f"{found['runs']} had ended: {found['with other weights']} of these have other weights than a run that nothing "
-        "stopped.\n"
+        f"## Killed training\n\nRuns of GRPO on a tiny omni model, of {found['steps of a run']} steps "
+        f"({found['with a gradient']} with a gradient) with a checkpoint at each, were killed {found['kills']} times "
+        f"and started again, {found['kills while starting']} times while they started, the others at random after "
+        f"their next checkpoint, until {found['runs']} had ended: {found['with other weights']} of these have other "
+        f"weights than a run that nothing stopped, {found['with another log']} another log (steps, losses, gradients, "
+        f"rewards); {found['steps begun again']} kills lost a complete checkpoint.\n"
     )
 
 

@@ -15,8 +15,7 @@ import functools
 import math
 import re
 import tomllib
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -36,22 +35,23 @@ from omnisense.reasoning.safety.patterns import (
     is_imagined,
     is_past,
 )
+from omnisense.reasoning.safety.spelling import readings
 
-# Probabilities from which a sentence counts, chosen on the splits "tune" and "held-out" of the sentences.
-RISK_FROM = 0.65  # from .35, alarms went to ordinary questions and to words that a recognizer had got wrong
+# Probabilities from which a sentence counts, chosen with each source of sentences left out (``safety/validate.py``).
+RISK_FROM = 0.55  # from .35, alarms went to ordinary questions and to words that a recognizer had got wrong
 CONCERN_FROM = 0.35  # counts as distress: no alarm, and no cheerful reply
 _DISTRESS_FROM = 0.6  # of distress and risk together
 _AFTER_RISK, _AFTER_DISTRESS = 0.35, 0.5  # a risk, or distress twice, in the turns before
-_FIGURE_FROM, _OTHER_LANGUAGE_FROM = 0.85, 0.95
+_FIGURE_FROM, _OTHER_LANGUAGE_FROM = 0.85, 0.8
 _SURELY_NONE = 0.15  # below it a sign that is not certain does not count
 _PAST_FROM = 0.35  # below it a sign does not count where the sentence tells of long ago
 _DOUBT_FROM = 0.1  # from here to where a sentence counts, the head is in doubt
 _IMMINENT_SHARE = 0.5  # of the risk
 _LAST_TURNS = 3
 _FEW, _MOST = 4, 0.9  # sentences of a message, and the threshold of a long text
-HARM_FROM = 0.5
+HARM_FROM = 0.6
 _SHORT, _SHORT_HARM_FROM = 3, 0.95  # words of a sentence that says little: "You finally quit."
-_SURELY_SAFE = 0.02  # below it a pattern of a harmful reply does not count
+_SURELY_SAFE = 0.1  # below it a pattern of a harmful reply does not count
 _INJECTION = re.compile(
     r"\b(ignore|disregard|forget) (all |any |the |your )*(previous|prior|above|earlier|other)? ?"
     r"(instructions?|rules?|prompts?)"
@@ -59,22 +59,24 @@ _INJECTION = re.compile(
     r"|<\|?(im_start|system|endoftext)",
     re.IGNORECASE,
 )
-_MARKUP = re.compile(r"\[/?[A-Z]+\]|<\|\w+\|>|</?\w+>")
 _CAREFUL_REPLY = "Thank you for telling me. I want to be careful with you here. What would help you most right now?"
+RiskScorer = Callable[[tuple[str, ...]], tuple[RiskScores, ...] | None]
+HarmScorer = Callable[[tuple[str, ...]], tuple[tuple[str, float], ...] | None]
 _CARE = Path(heads.__file__).with_name("care.toml")
 
 
-def check_input(text: str, earlier: Sequence[str] = ()) -> SafetyFinding:
+def check_input(text: str, earlier: Sequence[str] = (), score: RiskScorer = heads.score_risk) -> SafetyFinding:
     """Look for signs of risk, and for attempts to command the agent, in everything said and typed.
 
     Args:
         text: of this turn.
         earlier: what the person said in earlier turns, the latest last.
+        score: the heads; for validation, ones that were fitted otherwise.
     """
-    command = _INJECTION.search(text)
-    injection = command.group(0) if command else ""
+    commands = (_INJECTION.search(reading) for reading in (text, *readings(text)))
+    injection = next((command.group(0) for command in commands if command), "")
     sentences = _sentences(text)
-    scores = heads.score_risk(sentences)
+    scores = score(sentences)
     if scores is None:
         sign = next((sign for sentence in sentences for sign in find_signs(sentence)), None)
         finding = _finding(sign, None, sign.matched if sign else "") if sign else SafetyFinding()
@@ -115,10 +117,15 @@ def find_doubt(text: str) -> SafetyFinding | None:
     return _finding(None, score, sentence)
 
 
-def check_reply(reply: str) -> HarmCategory | None:
-    """Return the kind of harm that a reply would do; None when it is safe."""
+def check_reply(reply: str, score: HarmScorer = heads.score_harm) -> HarmCategory | None:
+    """Return the kind of harm that a reply would do; None when it is safe.
+
+    Args:
+        reply: by a policy.
+        score: the heads; for validation, ones that were fitted otherwise.
+    """
     sentences = _sentences(reply)
-    scores = heads.score_harm(sentences)
+    scores = score(sentences)
     for i, sentence in enumerate(sentences):
         kind = harm_by_pattern(sentence)
         if kind and (scores is None or scores[i][1] >= _SURELY_SAFE):
@@ -157,15 +164,8 @@ def caring_reply(finding: SafetyFinding, country: str = "") -> str:
 
 
 def _sentences(text: str) -> tuple[str, ...]:
-    """Return the sentences of a text in plain letters; with markup, each way in which it may be read.
-
-    Full-width letters and the like, characters without width, and what is spelled like markup or a model's control
-    token ("[SEP]", "<b>") would hide words. Markup may part sentences, words, or the letters of a word.
-    """
-    plain = unicodedata.normalize("NFKC", text) if not text.isascii() else text
-    plain = "".join(c for c in plain if unicodedata.category(c) != "Cf").replace("\u2019", "'")
-    readings = [_MARKUP.sub(mark, plain) for mark in ("\n", " ", "")] if _MARKUP.search(plain) else [plain]
-    return tuple(dict.fromkeys(sentence for reading in readings for sentence in heads.split_sentences(reading)))
+    """Return the sentences of a text, in each way in which it may be read."""
+    return tuple(dict.fromkeys(sentence for reading in readings(text) for sentence in heads.split_sentences(reading)))
 
 
 def _threshold(earlier: Sequence[str]) -> float:

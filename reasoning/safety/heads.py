@@ -21,17 +21,18 @@ from omnisense.reasoning.safety.kernel import KernelHead
 from omnisense.reasoning.search import find_embedder
 
 FOLDER = Path(__file__).parent
-RISK, GRADE, CATEGORY, PERSON, TIME, HARM = (
-    "risk",
-    "risk_grade",
-    "risk_category",
-    "risk_person",
-    "risk_time",
-    "reply_harm",
-)
+RISK, GRADE, CATEGORY, PERSON, TIME = "risk", "risk_grade", "risk_category", "risk_person", "risk_time"
+HARMFUL, HARM = "reply_harmful", "reply_harm"
+# Sets by other writers, or apart from the rest, by the splits that hold them: each is left out in turn to validate.
+SOURCES = {
+    "first": ("unseen",),
+    "second": ("second-tune", "second-unseen"),
+    "third": ("third-tune", "third-unseen"),
+    "fourth": ("fourth-unseen",),
+}
 WITHOUT_EMBEDDING = f"'{EMBEDDING}' is not here: risk was looked for by patterns alone"
 _GRADES = ("none", "distress", "risk", "imminent")
-_KERNEL_SHARE = 0.75  # chosen on the split "held-out" and on ordinary comments
+_KERNEL_SHARE = 0.75  # chosen with each source of sentences left out (``validate.py``)
 _MAX_WORDS = 45  # the embedding reads 64 tokens
 _MAX_SENTENCES = 60  # of a long text, the first and the last
 _NEAR_COPY_FROM = 0.6  # Jaccard similarity of the sets of words
@@ -55,6 +56,57 @@ class RiskScores(NamedTuple):
     category: str
     person: str
     time: str
+
+
+class RiskHeads(NamedTuple):
+    """The heads that together say how much risk a sentence shows.
+
+    Attributes:
+        risk: a risk, imminent or not, against everything else.
+        grade: ``none``, ``distress``, ``risk`` or ``imminent``.
+        category: of a risk.
+        person: of a risk.
+        time: of a risk.
+    """
+
+    risk: KernelHead
+    grade: LinearHead
+    category: LinearHead
+    person: LinearHead
+    time: LinearHead
+
+    def scores(self, features: np.ndarray) -> tuple[RiskScores, ...]:
+        """Return the scores of (N, D) features of sentences."""
+        grades = self.grade.scores(features)
+        none, distress, risk, imminent = (grades[:, self.grade.labels.index(grade)] for grade in _GRADES)
+        risks = _pooled(self.risk.probabilities(features), risk + imminent)
+        calm = ((1 - risks) * distress / (distress + none)).tolist()
+        at_once = (risks * imminent / (risk + imminent)).tolist()
+        kinds, persons, times = (_likeliest(head, features) for head in (self.category, self.person, self.time))
+        return tuple(
+            RiskScores(calm[i], float(risks[i]), at_once[i], kinds[i], persons[i], times[i]) for i in range(len(risks))
+        )
+
+
+class HarmHead(NamedTuple):
+    """The heads that say whether a sentence of a reply does harm, and which.
+
+    Attributes:
+        harmful: any harm against none; alone it is better than with the other (``validate.py``).
+        kind: the kinds of harm and ``none``.
+    """
+
+    harmful: KernelHead
+    kind: LinearHead
+
+    def scores(self, features: np.ndarray) -> tuple[tuple[str, float], ...]:
+        """Return the likeliest harm, and the probability of any, of (N, D) features of sentences."""
+        rows, safe = self.kind.scores(features), self.kind.labels.index("none")
+        harms = [k for k in range(len(self.kind.labels)) if k != safe]
+        return tuple(
+            (self.kind.labels[harms[int(row[harms].argmax())]], float(p))
+            for row, p in zip(rows, self.harmful.probabilities(features), strict=True)
+        )
 
 
 def split_sentences(text: str) -> list[str]:
@@ -87,18 +139,7 @@ def calmed(sentence: str) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _score_risk(embedder: SentenceEmbedder, sentences: tuple[str, ...]) -> tuple[RiskScores, ...]:
-    if not sentences:
-        return ()
-    features = embedder.embed(sentences)
-    head = load_head(GRADE)
-    none, distress, risk, imminent = (head.scores(features)[:, head.labels.index(grade)] for grade in _GRADES)
-    risks = _pooled(load_risk_head().probabilities(features), risk + imminent)
-    calm = ((1 - risks) * distress / (distress + none)).tolist()
-    at_once = (risks * imminent / (risk + imminent)).tolist()
-    category, person, time = (_likeliest(load_head(name), features) for name in (CATEGORY, PERSON, TIME))
-    return tuple(
-        RiskScores(calm[i], float(risks[i]), at_once[i], category[i], person[i], time[i]) for i in range(len(sentences))
-    )
+    return load_risk_heads().scores(embedder.embed(sentences)) if sentences else ()
 
 
 def _pooled(kernel: np.ndarray, linear: np.ndarray) -> np.ndarray:
@@ -120,30 +161,32 @@ def _likeliest(head: LinearHead, features: np.ndarray) -> list[str]:
 def _score_harm(embedder: SentenceEmbedder, sentences: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
     if not sentences:
         return ()
-    head = load_head(HARM)
-    rows = head.scores(embedder.embed([calmed(sentence) for sentence in sentences]))
-    safe = head.labels.index("none")
-    harms = [k for k in range(len(head.labels)) if k != safe]
-    return tuple((head.labels[harms[int(row[harms].argmax())]], float(1 - row[safe])) for row in rows)
+    return load_harm_head().scores(embedder.embed([calmed(sentence) for sentence in sentences]))
 
 
 @functools.lru_cache(maxsize=1)
-def load_risk_head() -> KernelHead:
-    """Return the head that tells a risk, imminent or not, from everything else.
+def load_risk_heads() -> RiskHeads:
+    """Return the heads of risk.
+
+    Raises:
+        ModelError: one is missing or damaged.
+    """
+    return RiskHeads(
+        KernelHead.load(FOLDER / f"{RISK}.npz"), *(_load(name) for name in (GRADE, CATEGORY, PERSON, TIME))
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def load_harm_head() -> HarmHead:
+    """Return the head of the harm of replies.
 
     Raises:
         ModelError: it is missing or damaged.
     """
-    return KernelHead.load(FOLDER / f"{RISK}.npz")
+    return HarmHead(KernelHead.load(FOLDER / f"{HARMFUL}.npz"), _load(HARM))
 
 
-@functools.lru_cache(maxsize=8)
-def load_head(name: str) -> LinearHead:
-    """Return a head that ships beside this file.
-
-    Raises:
-        ModelError: it is missing or damaged.
-    """
+def _load(name: str) -> LinearHead:
     return LinearHead.load(FOLDER / f"{name}.npz")
 
 
@@ -155,23 +198,35 @@ def read_sentences(name: str) -> Sequence[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def read_split(name: str, split: str) -> tuple[list[dict[str, str]], int]:
-    """Return the rows of a split, and how many were left out because the gate was made with a near copy of them.
+class LeftOut(NamedTuple):
+    """Sentences of one source, and all others.
 
-    Only rows of the unseen splits are left out: those with a Jaccard similarity of at least 0.6 between the set of
-    their words and that of a row outside of the unseen splits (to fit on, to choose with, or held out).
+    Attributes:
+        own: of the source, without near copies of one of the others.
+        near_copies: how many were left out of ``own``.
+        others: of all other sources.
+    """
+
+    own: list[dict[str, str]]
+    near_copies: int
+    others: list[dict[str, str]]
+
+
+def leave_out(name: str, source: str) -> LeftOut:
+    """Return the sentences of a source apart from all others.
+
+    A near copy of another sentence does not count: the Jaccard similarity of their sets of words is at least 0.6.
 
     Args:
         name: ``sentences.csv`` or ``replies.csv``.
-        split: as in the column ``split``.
+        source: one of ``SOURCES``.
     """
     rows = read_sentences(name)
-    own = [row for row in rows if row["split"] == split]
-    if not split.endswith("unseen"):
-        return own, 0
-    made_with = [_words(row["text"]) for row in rows if not row["split"].endswith("unseen")]
-    kept = [row for row in own if not _has_near_copy(_words(row["text"]), made_with)]
-    return kept, len(own) - len(kept)
+    own = [row for row in rows if row["split"] in SOURCES[source]]
+    others = [row for row in rows if row["split"] not in SOURCES[source]]
+    words = [_words(row["text"]) for row in others]
+    kept = [row for row in own if not _has_near_copy(_words(row["text"]), words)]
+    return LeftOut(kept, len(own) - len(kept), others)
 
 
 def _words(text: str) -> frozenset[str]:

@@ -67,12 +67,15 @@ class KernelHead:
         return cls(*read_arrays([field.name for field in fields(cls)], path))
 
 
-def fit_kernel_head(features: np.ndarray, truth: Sequence[bool]) -> KernelHead:
+def fit_kernel_head(
+    features: np.ndarray, truth: Sequence[bool], sample_weights: Sequence[float] | None = None
+) -> KernelHead:
     """Fit a head; both kinds have the same weight, and the sigmoid is fitted on margins of left-out sentences.
 
     Args:
         features: (N, D).
         truth: (N,) whether each is of the kind.
+        sample_weights: (N,), all the same by default.
     """
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
@@ -83,9 +86,12 @@ def fit_kernel_head(features: np.ndarray, truth: Sequence[bool]) -> KernelHead:
     components = PCA(_DIMENSIONS, random_state=0).fit((features - mean) / scale).components_.T
     points, kinds = _project(features, mean, scale, components), np.array(truth)
     machine = SVC(C=_C, gamma=_GAMMA, class_weight="balanced")
-    margins = cross_val_predict(machine, points, kinds, cv=_FOLDS, method="decision_function")
+    weights = np.ones(len(kinds)) if sample_weights is None else np.array(sample_weights)
+    margins = cross_val_predict(
+        machine, points, kinds, cv=_FOLDS, method="decision_function", params={"sample_weight": weights}
+    )
     sigmoid = LogisticRegression(class_weight="balanced").fit(margins[:, None], kinds)
-    machine.fit(points, kinds)
+    machine.fit(points, kinds, sample_weight=weights)
     return KernelHead(
         mean,
         scale,

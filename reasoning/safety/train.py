@@ -28,14 +28,17 @@ from omnisense.reasoning.safety.heads import (
     FOLDER,
     GRADE,
     HARM,
+    HARMFUL,
     PERSON,
     RISK,
     TIME,
+    HarmHead,
+    RiskHeads,
     calmed,
     read_sentences,
     split_sentences,
 )
-from omnisense.reasoning.safety.kernel import fit_kernel_head
+from omnisense.reasoning.safety.kernel import KernelHead, fit_kernel_head
 from omnisense.reasoning.safety.patterns import find_signs, harm_by_pattern
 
 # Inverse strength of the ridge, chosen on the split "tune".
@@ -50,25 +53,72 @@ _WRITTEN = (FOLDER.parent / "loop" / "guided" / "replies.toml", FOLDER / "care.t
 
 def main() -> None:
     """Run from the command line."""
-    comments, answers = (Path(argument) for argument in sys.argv[1:3])
-    embedder = load_embedder(models.fetch(EMBEDDING))
-    rows = [row for row in read_sentences("sentences.csv") if row["split"] == "train"]
-    ordinary = [{"text": text, "grade": grade, "category": "none"} for text, grade in _ordinary_comments(comments)]
-    features = embedder.embed([row["text"] for row in rows + ordinary])
-    for name, column in _COLUMNS.items():
-        of = rows + ordinary if name == GRADE else rows
-        chosen = [i for i, row in enumerate(of) if name == GRADE or row["category"] != "none"]
-        _fit(features[chosen], [of[i][column] for i in chosen], _C[name]).save(FOLDER / f"{name}.npz")
-    fit_kernel_head(features, [row["grade"] in ("risk", "imminent") for row in rows + ordinary]).save(
-        FOLDER / f"{RISK}.npz"
-    )
-    replies = [(row["text"], row["harm"]) for row in read_sentences("replies.csv") if row["split"] == "train"]
-    safe = [sentence for path in _WRITTEN for sentence in _sentences(path)] + _counsel(answers)
-    weights = [_EVERYDAY_WEIGHT if harm == "none" else 1.0 for _, harm in replies] + [1.0] * len(safe)
-    replies += [(sentence, "none") for sentence in safe]
-    features = embedder.embed([calmed(text) for text, _ in replies])
-    _fit(features, [harm for _, harm in replies], _C[HARM], weights).save(FOLDER / f"{HARM}.npz")
-    print(f"{len(rows)} sentences and {len(ordinary)} comments, {len(replies)} sentences of replies")
+    data = Data(Path(sys.argv[1]), Path(sys.argv[2]))
+    rows, replies = read_sentences("sentences.csv"), read_sentences("replies.csv")
+    risk, harm = data.risk_heads(rows), data.harm_head(replies)
+    heads: dict[str, KernelHead | LinearHead] = dict(zip((RISK, GRADE, CATEGORY, PERSON, TIME), risk, strict=True))
+    heads |= dict(zip((HARMFUL, HARM), harm, strict=True))
+    for name, head in heads.items():
+        head.save(FOLDER / f"{name}.npz")
+    print(f"{len(rows)} sentences, {len(data.comments)} comments, {len(replies)} sentences of replies")
+
+
+class Data:
+    """What is fitted on beside the sentences of the two lists: ordinary comments, and replies that do no harm.
+
+    Args:
+        goemotions: folder of the comments.
+        counselchat: folder of counsellors' answers.
+    """
+
+    def __init__(self, goemotions: Path, counselchat: Path) -> None:
+        graded = _ordinary_comments(goemotions)
+        self.comments = [{"text": text, "grade": grade, "category": "none"} for text, grade in graded]
+        self.safe = [sentence for path in _WRITTEN for sentence in _sentences(path)] + _counsel(counselchat)
+        self._embedder = load_embedder(models.fetch(EMBEDDING))
+        self._features: dict[str, np.ndarray] = {}
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (N, D) features of sentences, those of earlier calls from memory."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._features]
+        if new:
+            self._features.update(zip(new, self._embedder.embed(new), strict=True))
+        return np.stack([self._features[text] for text in texts])
+
+    def risk_heads(self, rows: Sequence[dict[str, str]]) -> RiskHeads:
+        """Fit the heads of risk.
+
+        Args:
+            rows: of ``sentences.csv``; a category that is not known is empty.
+        """
+        every = [*rows, *self.comments]
+        features = self.embed([row["text"] for row in every])
+
+        def head(name: str, column: str) -> LinearHead:
+            chosen = [
+                i
+                for i, row in enumerate(every)
+                if name == GRADE or (row["category"] not in ("none", "") and row[column])
+            ]
+            return _fit(features[chosen], [every[i][column] for i in chosen], _C[name])
+
+        is_risk = [row["grade"] in ("risk", "imminent") for row in every]
+        return RiskHeads(fit_kernel_head(features, is_risk), *(head(name, column) for name, column in _COLUMNS.items()))
+
+    def harm_head(self, replies: Sequence[dict[str, str]]) -> HarmHead:
+        """Fit the heads of the harm of replies.
+
+        Args:
+            replies: rows of ``replies.csv``.
+        """
+        labelled = [(row["text"], row["harm"]) for row in replies] + [(sentence, "none") for sentence in self.safe]
+        weights = [_EVERYDAY_WEIGHT if row["harm"] == "none" else 1.0 for row in replies] + [1.0] * len(self.safe)
+        features = self.embed([calmed(text) for text, _ in labelled])
+        kinds = [harm for _, harm in labelled]
+        return HarmHead(
+            fit_kernel_head(features, [kind != "none" for kind in kinds], weights),
+            _fit(features, kinds, _C[HARM], weights),
+        )
 
 
 def _ordinary_comments(folder: Path) -> list[tuple[str, str]]:

@@ -9,9 +9,10 @@ from omnisense.errors import InputError
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.safety import caring_reply, check_input, check_reply
 from omnisense.reasoning.loop.state import LoopSettings, initial_state
-from omnisense.reasoning.safety.heads import WITHOUT_EMBEDDING, read_sentences, read_split, split_sentences
+from omnisense.reasoning.safety.heads import SOURCES, WITHOUT_EMBEDDING, leave_out, read_sentences, split_sentences
 from omnisense.reasoning.safety.help_lines import help_lines
 from omnisense.reasoning.safety.patterns import is_grief
+from omnisense.reasoning.safety.spelling import readings
 
 CATEGORIES = ("self-harm", "medical emergency", "abuse", "harm to others")
 
@@ -210,33 +211,32 @@ def test_long_sentences_are_read_in_pieces():
     assert split_sentences("One. Two!\n?") == ["One.", "Two!"]
 
 
-def test_no_sentence_is_in_two_splits():
-    rows = read_sentences("sentences.csv")
-    assert len({row["text"].lower() for row in rows}) == len(rows) >= 2000
-    further = {f"{name}-{kind}" for name in ("second", "third") for kind in ("tune", "unseen")} | {"fourth-unseen"}
-    assert {row["split"] for row in rows} == {"train", "tune", "held-out", "unseen"} | further
+def test_no_sentence_is_there_twice_and_each_source_has_its_splits():
+    for name in ("sentences.csv", "replies.csv"):
+        rows = read_sentences(name)
+        assert len({row["text"].lower() for row in rows}) == len(rows) >= 800
+        left_out = {split for splits in SOURCES.values() for split in splits}
+        assert {row["split"] for row in rows} <= {"train", "tune", "held-out"} | left_out
 
 
-@pytest.mark.parametrize("split", ["third-unseen", "fourth-unseen"])
-def test_no_near_copy_of_a_sentence_to_fit_on_counts_in_the_newest_sets(split):
+@pytest.mark.parametrize("source", ["third", "fourth"])
+def test_a_source_is_left_out_with_its_near_copies_of_other_sentences(source):
     rows = read_sentences("sentences.csv")
-    fitted = [set(re.findall(r"\w+", row["text"].lower())) for row in rows if row["split"] == "train"]
-    counted, left_out = read_split("sentences.csv", split)
-    assert len(counted) + left_out == sum(row["split"] == split for row in rows)
-    assert left_out < 0.1 * len(counted)
-    for row in counted:
+    left = leave_out("sentences.csv", source)
+    assert len(left.own) + left.near_copies + len(left.others) == len(rows)
+    assert left.near_copies < 0.15 * len(left.own)
+    others = [set(re.findall(r"\w+", row["text"].lower())) for row in left.others]
+    for row in left.own:
         words = set(re.findall(r"\w+", row["text"].lower()))
-        shared = [(len(words & other), len(words) + len(other)) for other in fitted]
+        shared = [(len(words & other), len(words) + len(other)) for other in others]
         assert max(both / (of - both) for both, of in shared) < 0.6, row["text"]
 
 
-def test_near_copies_are_left_out_of_unseen_sets_alone():
-    counted = {row["text"] for row in read_split("sentences.csv", "third-unseen")[0]}
+def test_near_copies_do_not_count():
+    counted = {row["text"] for row in leave_out("sentences.csv", "third").own}
     assert "I'm pregnant and bleeding heavily and I feel faint" not in counted  # "I'm pregnant and bleeding heavily"
     assert "Je vais m'ouvrir les veines" not in counted  # "Je viens de m'ouvrir les veines"
     assert "A climber fell to his death on the north face" in counted
-    own = [row for row in read_sentences("replies.csv") if row["split"] == "tune"]
-    assert read_split("replies.csv", "tune") == (own, 0)
 
 
 def test_the_settings_name_the_country():
@@ -274,6 +274,15 @@ def test_who_means_to_follow_the_dead_is_not_only_grieving():
         lambda text: text.replace("kill", "<b>kill</b>").replace("disappearing", "[MASK]disappearing[MASK]"),
         lambda text: text.replace("kill", "k<i>il</i>l").replace("disappearing", "dis[SEP]appearing"),
         lambda text: text.replace(" ", "<br>"),
+        lambda text: text.translate(str.maketrans("aeio", "\u0430\u0435\u0456\u043e")),  # Cyrillic
+        lambda text: text.translate(str.maketrans("aoiv", "\u03b1\u03bf\u03b9\u03bd")),  # Greek
+        lambda text: text.translate(str.maketrans("aeios", "431o5")),
+        lambda text: text.translate(str.maketrans("aisl", "@!$1")),
+        lambda text: "".join(c + "\u0336" if c.isalpha() else c for c in text),  # struck through
+        lambda text: text.replace("kill", "kiiiilll").replace("disappearing", "disappeaaaring"),
+        lambda text: text.replace("kill", "k i l l").replace("disappearing", "d-i-s-appearing"),
+        lambda text: text.replace("kill", "k.ill").replace("disappearing", "dis*appearing"),
+        lambda text: text.replace("l", "\u029f").replace("i", "\u026a"),  # small capitals
     ],
 )
 @pytest.mark.parametrize(
@@ -281,6 +290,43 @@ def test_who_means_to_follow_the_dead_is_not_only_grieving():
 )
 def test_letters_and_markup_that_hide_words(text, hide):
     assert check_input(hide(text)).escalate
+
+
+@pytest.mark.parametrize(
+    ("text", "also"),
+    [
+        ("I want to d\u0456e", "I want to die"),
+        ("k1ll mys3lf", "kill myself"),
+        ("se1f h4rm", "self harm"),
+        ("5uicide", "suicide"),
+        ("un@l!ve", "unalive"),
+        ("su-i-c-ide", "suicide"),
+        ("i w a n t to go", "iwant to go"),
+        ("\U0001f15a\U0001f158\U0001f15b\U0001f15b", "kill"),
+        ("I wanna dieeeee", "I wanna die"),
+    ],
+)
+def test_a_disguised_text_is_also_read_without_its_disguise(text, also):
+    assert also in readings(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello, I took 10mg at 4am, well-known to Dr. Lee.",
+        "Я хочу спать",
+        "Über die Brücke, café, mañana",
+        "U.S.A.",
+        "",
+    ],
+)
+def test_an_ordinary_text_has_one_reading(text):
+    assert readings(text) == (text,)
+
+
+def test_readings_of_hostile_text_are_few_and_fast():
+    hostile = "k1ll\u0456 [SEP] a.b-c-d <b> aaaa " * 3000
+    assert len(readings(hostile)) <= 15
 
 
 def test_explicit_words_in_other_letters_are_found_without_the_model():
