@@ -65,18 +65,18 @@ HarmScorer = Callable[[tuple[str, ...]], tuple[tuple[str, float], ...] | None]
 _CARE = Path(heads.__file__).with_name("care.toml")
 
 
-def check_input(text: str, earlier: Sequence[str] = (), score: RiskScorer = heads.score_risk) -> SafetyFinding:
+def check_input(text: str, earlier: Sequence[str] = (), scorer: RiskScorer = heads.score_risk) -> SafetyFinding:
     """Look for signs of risk, and for attempts to command the agent, in everything said and typed.
 
     Args:
         text: of this turn.
         earlier: what the person said in earlier turns, the latest last.
-        score: the heads; for validation, ones that were fitted otherwise.
+        scorer: the heads; for validation, ones that were fitted otherwise.
     """
     commands = (_INJECTION.search(reading) for reading in (text, *readings(text)))
     injection = next((command.group(0) for command in commands if command), "")
     sentences = _sentences(text)
-    scores = score(sentences)
+    scores = scorer(sentences)
     if scores is None:
         sign = next((sign for sentence in sentences for sign in find_signs(sentence)), None)
         finding = _finding(sign, None, sign.matched if sign else "") if sign else SafetyFinding()
@@ -117,15 +117,15 @@ def find_doubt(text: str) -> SafetyFinding | None:
     return _finding(None, score, sentence)
 
 
-def check_reply(reply: str, score: HarmScorer = heads.score_harm) -> HarmCategory | None:
+def check_reply(reply: str, scorer: HarmScorer = heads.score_harm) -> HarmCategory | None:
     """Return the kind of harm that a reply would do; None when it is safe.
 
     Args:
         reply: by a policy.
-        score: the heads; for validation, ones that were fitted otherwise.
+        scorer: the heads; for validation, ones that were fitted otherwise.
     """
     sentences = _sentences(reply)
-    scores = score(sentences)
+    scores = scorer(sentences)
     for i, sentence in enumerate(sentences):
         kind = harm_by_pattern(sentence)
         if kind and (scores is None or scores[i][1] >= _SURELY_SAFE):

@@ -74,7 +74,7 @@ def read_rows(rows: Sequence[Mapping[str, str]], heads: RiskHeads, data: Data) -
     def score(sentences: tuple[str, ...]) -> tuple[RiskScores, ...]:
         return heads.scores(data.embed(sentences)) if sentences else ()
 
-    findings = [safety.check_input(row["text"], score=score) for row in rows]
+    findings = [safety.check_input(row["text"], scorer=score) for row in rows]
     return [Read(row, finding.escalate, finding.grade) for row, finding in zip(rows, findings, strict=True)]
 
 
