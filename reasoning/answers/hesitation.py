@@ -15,7 +15,7 @@ _REVISES = re.compile(
     r"(?:^|[.!?;,:…—–\n-]\s*)(?:(?:but|no|hmm+|oh|and|so|well|oops|sorry)\b[,.!\s]*){0,3}(?:i\s+meant?(?=\s+(?:to\s+(?:say|write|pick|choose)\s+)?[\ue000-\ue119])|wait|actually|correction|scratch\s+that"
     r"|hang\s+on|hold\s+on|on\s+(?:second\s+thoughts?|(?:further\s+)?(?:reflection|review)|(?:a\s+)?(?:closer|second)\s+(?:inspection|look|listen))"
     r"|looking\s+(?:more\s+closely|again)|let\s+me\s+(?:re-?\w+|look\s+again|check\s+again|correct)"
-    r"|i\s+(?:misread|made\s+a\s+mistake)|(?:no|nein|non)\W{1,3}(?:sorry|pardon|entschuldigung)|moment|espera|attends)\b|等等|不对,",
+    r"|i\s+(?:misread|made\s+a\s+mistake)|(?:no|nein|non)\W{1,3}(?:sorry|pardon|entschuldigung)|moment|espera|attends)\b|等等|不对,|(?:\.\.\.|…|—|–)\s*no\b(?=\W{1,3}[\ue000-\ue119])",
     re.IGNORECASE,
 )
 _REVISED_TO = re.compile(
@@ -25,7 +25,7 @@ _REVISED_TO = re.compile(
 _REFUSES = re.compile(
     r"\b(?:i|we)(?:\s+(?:\w+\s+){0,2}|')?(?:can't|cannot|can\s+not|couldn't|don't|do\s+not|m\s+not\s+able|am\s+not\s+able"
     r"|m\s+unable|am\s+unable|won't|would\s+need)\s+(?:\w+\s+){0,3}?(?:see|view|watch|hear|access|process|determine|tell|say|identify"
-    r"|answer|provide|help|assist|have|feel|verify|count|choose|select|pick|decide|judge|assess|infer|settle|give|know|more|to)\b"
+    r"|answer|provide|help|assist|have|feel|verify|count|choose|select|pick|decide|judge|assess|infer|settle|give|know|more|to)\b(?!\s+(?:any|much|signs?)\b)"
     r"|\bunable\s+to\b|\bnot\s+able\s+to\b|\bcannot\s+be\s+determined\b|\b(?:not|isn't|un)\s*available\b"
     r"|\b(?:provide|upload|share|attach)\s+(?:the|a|your)\b|\bno\s+(?:way|video|image|audio|clip)\b|\bas\s+an\s+ai\b"
     r"|\bsorry\b[^.!?\n]{0,20}\b(?:i|but)\b|\bafraid\s+(?:that\b|i\b|not\b)|\b(?:happy|glad)\s+to\s+(?:help|assist|answer)\b"
@@ -90,6 +90,16 @@ _DENIED_LIST = re.compile(
     rf"(?:\)?,{_WORDS_OF_ITEM}{MARK}){{0,6}}\)?,?\s+(?:or|nor|oder|noch|ni|o|ou){_WORDS_OF_ITEM}{MARK})",
     re.IGNORECASE,
 )
+# "exclude B, D and E", "A, B: no"
+_LISTED = rf"(?P<list>{MARK}(?:(?:\s?[,/&]|\s(?:and|or|und|et|y)\b){{1,2}}\s?{MARK}){{1,6}})"
+_EXCLUDED_LIST = re.compile(
+    rf"\b(?:exclud\w*|rul\w+\s+out|eliminat\w*|reject\w*|dismiss\w*|discard\w*|drop\w*|remov\w*|leave\s+out)\s+(?:both\s+)?{_LISTED}",
+    re.IGNORECASE,
+)
+_LIST_IS_WRONG = re.compile(
+    rf"{_LISTED}\s*(?:[:=→–-]|->)\s*(?:no|wrong|false|incorrect|unlikely|✗|❌)(?!\w)", re.IGNORECASE
+)
+_OF_TWO_NAMED = re.compile(r"\bthe\s+(former|latter)\b(?!\s+(?!option|choice|is|fits|one)\w)", re.IGNORECASE)
 # "C. angry: she shouts. This is the best match"
 _THIS_ONE = re.compile(
     r"(?:\b(?:this|it)\b|(?<=[.;,:!?]\s)that\b)(?:\s+(?:one|option|choice|answer))?\s+(?=(?:is|seems|looks|would\s+be)\s+(?:(?:clearly|by\s+far|therefore|thus|probably)\s+)?"
@@ -127,6 +137,8 @@ def settle(marked: str) -> str:
     if not _ANY_MARK.search(marked):
         return marked
     marked = _DENIED_LIST.sub(_deny_each, _WRONG_ONES.sub("\n", marked))
+    marked = _LIST_IS_WRONG.sub(_deny_each, _EXCLUDED_LIST.sub(_deny_each, marked))
+    marked = _OF_TWO_NAMED.sub(lambda match: _one_of_two(marked[: match.start()], match[1]) or match[0], marked)
     marked = _THIS_ONE.sub(lambda match: _last_named(marked[: match.start()]) or match[0], marked)
     marked = _NOT_ONLY.sub("both ", _ANYTHING_BUT.sub("not", marked))
     marked = _CHANGE.sub(" changes ", marked)
@@ -138,8 +150,14 @@ _ANY_MARK = re.compile(MARK)
 
 
 def _deny_each(match: re.Match[str]) -> str:
-    head = match[0][: match.start("list") - match.start()]
+    head = match[0][: match.start("list") - match.start()] or "not "
     return head + ", not ".join(re.findall(MARK, match["list"]))
+
+
+def _one_of_two(before: str, word: str) -> str:
+    """Return the mark that "the former" or "the latter" stands for; empty where not two options are named before."""
+    marks = list(dict.fromkeys(re.findall(MARK, before)))
+    return marks[word.lower() == "latter"] if len(marks) == 2 else ""
 
 
 def _last_named(before: str) -> str:

@@ -18,7 +18,7 @@ _MOST_SHARED = 0.8  # of an option's content words, where not all of them are fo
 _WIDEST = 8  # words of a span that are none of the option's
 _SHORTEST_MISSPELLED = 5  # letters; one edit makes another word of a shorter one ("fear", "fair")
 _SUFFIXES = re.compile(
-    r"(?:fulness|iness|ness|ment|ation|ition|ingly|edly|fully|ing|ied|ed|dom|ity|ful|ously|ous|ly|ies|es|s|y|e|i)$"
+    r"(?:fulness|iness|ness|atious|etic|ment|ation|ition|ion|ingly|edly|fully|ing|ied|ed|dom|ity|ful|ously|ous|ly|ies|es|s|y|e|i)$"
 )
 _SMALL_WORDS = frozenset(
     "a an the he she it they he's she's it's they're his her their its is are was were be been being am to of in "

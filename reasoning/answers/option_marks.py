@@ -70,7 +70,7 @@ _LONGER = 15  # characters
 # words of courtesy that may be an option's text
 _COURTESY = re.compile(
     r"\b(?:happy|glad|pleased|delighted|sad|sorry)\s+to\s+(?:say|help|hear|see|assist|answer|try|report|explain|describe)\b|\b(?:i'm|am|be)\s+(?:\w+\s+){0,2}(?:happy|glad)\s+to\b|\bi(?:'m|\s+am)\s+(?:so\s+|very\s+|really\s+)?(?:afraid|sorry|not\s+sure|confident|certain|sure)\b|\A\W*sorry\b"
-    r"|\b(?:that's|all|you're)\s+right\b|\bright\s+(?:before|after|away|now|there|here|at|when|as)\b",
+    r"|\b(?:no|without(?:\s+an?y?)?)\s+doubt\b(?=\W)|\bi\s+fear\s+(?:i|that|it)\b|\b(?:that's|all|you're)\s+right\b|\bright\s+(?:before|after|away|now|there|here|at|when|as)\b",
     re.IGNORECASE,
 )
 _NAMED_MARK = re.compile(rf"(?i:{_OPTION_WORD}){OPEN}{{0,3}}({MARK}){CLOSE}{{0,3}}")
@@ -222,7 +222,7 @@ def mark_texts(marked: str, options: tuple[str, ...]) -> str:
 # "both the man and the woman"
 _PAIR = re.compile(
     rf"(?:\b(both|neither)\s+|({WITH_TEXT})\s+)?(?:the\s+)?({MARK})\s+(?:and|nor|or|&)\s+(?:also\s+)?(?:the\s+)?({MARK})"
-    r"(?=(\s+(?:\w+\s+)?both\b)?)",
+    rf"(?=(\s+(?:\w+\s+)?both\b)?)(?:\s+({WITH_TEXT}))?",
     re.IGNORECASE,
 )
 _PAIR_OPTIONS = {
@@ -244,8 +244,8 @@ def mark_pairs(marked: str, options: tuple[str, ...]) -> str:
         word = (match[1] or (match[5] and "both") or "").lower()
         named = letters_in(match[3] + match[4])
         place = pairs.get((word, named), -1)
-        if match[2]:
-            own = ord(letter_of(match[2])) - 65
+        if said := match[2] or match[6]:  # "both" is the text of an option itself
+            own = ord(letter_of(said)) - 65
             place = own if (own, named) in {(at, two) for (_, two), at in pairs.items()} else -1
         by_text = ord(match[3]) >= _WITH_TEXT and ord(match[4]) >= _WITH_TEXT
         is_told = place >= 0 and (by_text or _LETTER_PAIR.fullmatch(option_texts(options)[place]))

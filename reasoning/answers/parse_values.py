@@ -37,7 +37,7 @@ _NUMBER = re.compile(
 # numbers that count nothing: one of them, this one, one can see; one of several, after their number; times of a clock;
 # the number of a frame or a list's item; the length of a clip
 _COUNTS_NOTHING = re.compile(
-    r"\b(?:although|though|while)\b[^.,;!?\n]{0,80},|\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
+    r"(?<=\bof\sthe\s)(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\b|\b(?:although|though|while)\b[^.,;!?\n]{0,80},|\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
     r"|\bone\s+(?:of|can|could|by|another|would|might|more)\b"
     r"|\bthere(?:'s|\s+is)\s+one\s+(?:on|in|at|with|to|near|behind|beside|more)\b|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
     r"|\b\d{1,2}(?::\d{2}){1,2}\b"

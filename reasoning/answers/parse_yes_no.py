@@ -43,7 +43,9 @@ _UNSAID = re.compile(
     re.IGNORECASE,
 )
 # "I won't give a yes or a no"
-_YES_AND_NO = re.compile(r"\byes\s+or\s+no\b|\ba\s+(?:clear\s+|definite\s+)?yes\s+or\s+(?:a\s+)?no\b", re.IGNORECASE)
+_YES_AND_NO = re.compile(
+    r"\byes\s+(?:or|and)\s+no\b|\bno-brainer\b|\ba\s+(?:clear\s+|definite\s+)?yes\s+or\s+(?:a\s+)?no\b", re.IGNORECASE
+)
 # "at first glance it looks like a yes", "some would say no"
 _CONCEDED = re.compile(
     r"\b(?:at\s+first|first\s+(?:glance|sight|thought|impression|instinct)|initially|while|although|though|(?:some|one|you|many|people|viewers?)\s+(?:might|may|could|would)"

@@ -30,6 +30,7 @@ _INSTRUCTION = re.compile(
     r"(?:e\.g\.[^\n]{0,40})?|\bexample\s*:[^\n]{0,80}|\be\.g\.[^\n.)]{0,40}",
     re.IGNORECASE,
 )
+_ASKED_FIRST = re.compile(r"\AQ\s?:\s[^\n]{0,300}?\sA\s?:\s")  # "Q: ... A: fearful"
 _SENTENCE = re.compile(r"(?<=[.!?;\n。！？])")
 # "It's B, isn't it?"
 _TAG_QUESTION = re.compile(
@@ -65,7 +66,7 @@ def own_passages(text: str) -> list[str]:
 
 def drop_instructions(text: str) -> str:
     """Return a text without sentences that tell how to answer, which weak models copy; as it is if nothing is left."""
-    kept = _INSTRUCTION.sub(" ", text)
+    kept = _INSTRUCTION.sub(" ", _ASKED_FIRST.sub("", text))
     return kept if re.search(r"\w", kept) else text
 
 

@@ -43,7 +43,7 @@ _LABEL = (
 )
 # "the answer is B"
 _ANSWER_IS = re.compile(
-    rf"(?:(final|overall|corrected|revised|updated|最终)\s*)?(?:{_ANSWER}|(?:^|\n)\W*(?:\w+\s+)?{_LABEL}\b(?=\s*[:=]|\s+is\b)|(?:{_OPTION})(?=\s*(?:\w+\s+){{0,9}}?{_VERB}))"
+    rf"(?:(final|overall|corrected|revised|updated|最终)\s*)?(?:{_ANSWER}|(?:^|\n|(?<=[.!?]\s))(?:on\s+balance|all\s+in\s+all|in\s+the\s+end|in\s+(?:conclusion|sum|summary|short)|overall)(?=\s*[:,])|(?:^|\n)\W*(?:\w+\s+)?{_LABEL}\b(?=\s*[:=]|\s+is\b)|(?:{_OPTION})(?=\s*(?:\w+\s+){{0,9}}?{_VERB}))"
     rf"(?:\s+\d{{1,2}}(?=\s*:))?(?:\s+(?:to|that|for|which|in|with|here|based|given|i|i'm|i'd|we|above|below|left|among)\b[^.;:!?,\n\ue000-\ue119]{{0,60}})?"
     rf"(?:{_IS}){{1,9}}\s*{_HEDGE}{_LIST}",
     re.IGNORECASE,
@@ -66,7 +66,7 @@ _CHOOSES = re.compile(
     rf"|indicates?|apuntan?\s+a|indican?|indicano|suggère\w*|indique\w*|exprime\w*|suggerisc\w+|spricht\s+für|sprechen\s+für|deutet\s+auf|deuten\s+auf|c'est|wähle|nehme|bleib(?:t|en)|es\s+ist(?=\s+(?:\w+\s+){{0,3}}{MARK}\s*(?:[.!]|$))|je\s+réponds|elijo|direi|scelgo|escolho|kies"
     rf"|escojo|choisis)\s+:?|应?故?选择?:?\s*){_HEDGE}{_LIST}"
     rf"|\b(?:so|therefore|thus|hence|rather|most\s+(?:likely|probably)|probably|sondern|eher|mais|sino|因此|所以|而是)\s*[,:]?\s*"
-    rf"(?:(?:选项?|la|le|only|just)\s*)?{_LIST}(?=\s*(?:[.,;!:。]|$))|(?<![\ue000-\ue119])\s(?:=>|⇒|→|->)\s*{_LIST}",
+    rf"(?:(?:选项?|la|le|only|just)\s*)?{_LIST}(?=\s*(?:[.,;!:。]|$))|\bbut\s+(?:really|actually|in\s+fact)\s+(?:an?\s+)?{_LIST}|(?<![\ue000-\ue119])\s(?:=>|⇒|→|->)\s*{_LIST}",
     re.IGNORECASE,
 )
 # "B is the best answer", "B fits best"
@@ -221,7 +221,10 @@ _DENIES_NEXT = re.compile(
 def is_conceded(marked: str, start: int, end: int) -> bool:
     """Whether a clause names an option to set it aside: "at first A seems right", "A would show a smile"."""
     around = clause_before(marked, start) + marked[start:end] + clause_after(marked, end)
-    return bool(_CONCEDES.search(around) or re.match(r"\W*(?:would|suggests?|requires?)\b", marked[end : end + 20]))
+    return bool(
+        _CONCEDES.search(around)
+        or re.match(r"[^\w\n\ue000-\ue119]*(?:would|suggests?|requires?)\b", marked[end : end + 20])
+    )
 
 
 _RUN = re.compile(rf"{MARK}(?:(?!\s?;){_JOIN}{MARK}){{0,9}}+")
