@@ -249,7 +249,9 @@ def _third_person(reading: Reading, picker: Picker) -> Composed | None:
     if not clause or not restated:
         return None
     shown, section = _shown(clause.text), phrases()["third"]
-    is_good = reading.lean == "positive" or (clause.sentiment >= _PLAINLY and shown != {"negative"})
+    is_good = (bool(reading.event) and reading.lean == "positive") or (
+        clause.sentiment >= _PLAINLY and shown != {"negative"}
+    )
     if is_good or ("positive" in shown and clause.sentiment > -_CLEAR):
         tone = "positive"
     else:

@@ -119,6 +119,10 @@ def test_an_event_without_a_topic_gets_its_own_sentences():
     assert find_topics(replace(told, valence="positive")) == []
 
 
+def test_gladness_of_the_person_is_not_told_of_another_clause():
+    assert "lovely" not in reply("My daughter left for Peru. I'm happy for her and the rooms are so empty.")
+
+
 def test_what_would_be_taken_for_harm_is_not_restated():
     text = reply("Here they put the bread in a bag and look past you. I do not know anybody.")
     assert "I want to be careful with you" not in text
