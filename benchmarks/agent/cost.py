@@ -31,7 +31,7 @@ _WARM_UP = "Hello, it is me."
 _CONVERSATIONS = (
     (
         "I start my new job on Monday, at a bakery.",
-        "I am scared that I will mix up the orders and they will laugh at me.",
+        "I am scared that I will mix up the orders. Everybody there knows how it works but me.",
         "Maybe you are right. What could I do on the first day so that I don't forget things?",
     ),
     (
