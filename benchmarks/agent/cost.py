@@ -45,7 +45,7 @@ _REPLY = (
     "sense that it does. You do not have to have it sorted out before you talk about it. If you like, start with "
     "the part that is hardest right now, and we can look at it together: what weighs on you the most?"
 )
-_TURN = ["sadness", "to be heard", "reflect the feeling", _REPLY]
+_TURN = ["sadness", "be heard", "reflect", _REPLY]
 # A 7B model on a laptop, without a prefix cache: reading is far cheaper than writing.
 _READ_PER_S, _WRITTEN_PER_S = 500.0, 15.0
 # Answers one text per line with the seconds of its turn; runs with the package of any commit.
@@ -77,10 +77,10 @@ def scripted_leader() -> Policy:
 def beside_plain_call(policy: Policy, texts: Sequence[str], settings: LoopSettings | None = None) -> Figures:
     """Compare turns of the agent with plain calls of the same policy to the same texts.
 
-    A plain call is a system message of one sentence and the text. What it took is read off while it streams, where its
-    reply is as long as the agent's; that of a shorter one goes on at its own pace. All turns are measured one after the
-    other, then all plain calls: as in a service, a policy that keeps its cache finds the beginning of the prompt in it,
-    for both, and never a text itself, since each is given once.
+    A plain call is a system message of one sentence and the text, at the temperature of the agent. What it took is read
+    off while it streams, where its reply is as long as the agent's; that of a shorter one goes on at its own pace. All
+    turns are measured one after the other, then all plain calls: as in a service, a policy that keeps its cache finds
+    the beginning of the prompt in it, for both, and never a text itself, since each is given once.
 
     Args:
         policy: behind both.
@@ -103,9 +103,10 @@ def _compare(policy: Policy, conversations: Sequence[Sequence[str]], settings: L
     ours: list[list[_Row]] = []
     for at, said in enumerate(conversations):
         ours.append([_turn_row(agent, policy, text, f"measured {at}") for text in said])
-    _plain_rows(policy, [_WARM_UP], [1])
+    temperature = (settings or LoopSettings()).temperature
+    _plain_rows(policy, [_WARM_UP], [1], temperature)
     plain = [
-        _plain_rows(policy, said, [row["chars"] for row in rows])
+        _plain_rows(policy, said, [row["chars"] for row in rows], temperature)
         for said, rows in zip(conversations, ours, strict=True)
     ]
     found: Figures = {}
@@ -126,7 +127,7 @@ def _turn_row(agent: Agent, policy: Policy, text: str, thread: str) -> _Row:
     return _row(usage.read, usage.written, usage.prompts, time.perf_counter() - began, time.process_time() - cpu, reply)
 
 
-def _plain_rows(policy: Policy, said: Sequence[str], chars: Sequence[float]) -> list[_Row]:
+def _plain_rows(policy: Policy, said: Sequence[str], chars: Sequence[float], temperature: float) -> list[_Row]:
     """Return what each plain call of a conversation took until its reply had so many characters."""
     prompt, rows = [message("system", _PLAIN)], []
     for text, length in zip(said, chars, strict=True):
@@ -138,7 +139,7 @@ def _plain_rows(policy: Policy, said: Sequence[str], chars: Sequence[float]) -> 
             so_far = marks[-1][0] if marks else 0.0
             marks.append((so_far + len(piece), time.perf_counter() - began, time.process_time() - cpu))
 
-        [reply] = policy.write([prompt], max_new_tokens=_MAX_REPLY_TOKENS, on_token=mark)
+        [reply] = policy.write([prompt], max_new_tokens=_MAX_REPLY_TOKENS, temperature=temperature, on_token=mark)
         mark("")
         seconds, cpu_seconds = _at(marks, length)
         rows.append(_row(count_tokens([prompt], ()), length / CHARS_PER_TOKEN, 1, seconds, cpu_seconds, reply))

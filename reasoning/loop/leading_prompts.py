@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from omnisense.reasoning.language import NAMES
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.notes import Note
-from omnisense.reasoning.loop.written_turn import Item, short_names
+from omnisense.reasoning.loop.written_turn import Item, short_names, short_needs
 from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.messages import Message, Messages, message
 
@@ -76,15 +76,17 @@ def one_pass_rules(
         tone=persona.tone,
         emotions=", ".join(emotions),
         neutral=neutral,
-        needs=", ".join(needs),
+        needs=", ".join(short_needs(needs)),
         strategies=", ".join(_bracketed(short, name) for short, name in short_names(strategies).items()),
         language=language_name(persona.language) or "their language",
         sentences=persona.max_sentences,
     )
-    written = {name: short for short, name in short_names(strategies).items()}
+    written = {name: short for short, name in [*short_names(strategies).items(), *short_needs(needs).items()]}
     examples = [
         f'The person wrote: "{text}"\n'
-        + json.dumps([emotion + described, need, written[strategy], reply], separators=(",", ":"), ensure_ascii=False)
+        + json.dumps(
+            [emotion + described, written[need], written[strategy], reply], separators=(",", ":"), ensure_ascii=False
+        )
         for text, (emotion, described), need, strategy, reply in _EXAMPLES
         if emotion in emotions and need in needs and strategy in strategies  # of an own set other names are right
     ]

@@ -49,6 +49,7 @@ from omnisense.reasoning.loop.written_turn import (
     is_whole,
     read_turn,
     short_names,
+    short_needs,
     turn_items,
     turn_schema,
 )
@@ -75,7 +76,7 @@ class OnePass:
         emotions, strategies = settings.emotions, settings.strategies
         names = strategies.need_names, strategies.strategy_names
         self._schema = functools.cache(lambda items: turn_schema(items, emotions.names, *names))
-        self._strategies = short_names(strategies.strategy_names)
+        self._needs, self._strategies = short_needs(names[0]), short_names(names[1])
         self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, *names)
 
     def compose(
@@ -243,7 +244,7 @@ class OnePass:
         cites = {*written.cites, *(["typed"] if state["typed"] and not events else [])}
         cited = cite(events, cites, state["looked"]) or felt.evidence
         needs = strategies.need_weights(felt.probabilities, self._settings.emotions)
-        need, need_note = _one_of("need", written.need, needs)
+        need, need_note = _one_of("need", self._needs.get(written.need, written.need), needs)
         stated = self._strategies.get(written.strategy, written.strategy)
         strategy, strategy_note = _one_of("strategy", stated, strategies.strategy_weights(need))
         tone = strategies.tone(felt.value, self._settings.emotions)

@@ -25,7 +25,7 @@ class WrittenTurn(BaseModel):
         context: what the person says or asks for, in a few words; empty for a short message.
         emotion: one of the emotion set.
         described: the feeling in the policy's own words (mixed, ironic, understated), written behind the emotion.
-        need: what would help.
+        need: what would help, by its name or as :func:`short_needs` writes it.
         strategy: the support strategy of the reply, by its name or by its first words (:func:`short_names`).
         cites: ids of the events that all of this rests on.
         reply: what to say to the person.
@@ -90,6 +90,12 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def short_needs(names: Sequence[str]) -> dict[str, str]:
+    """Return needs as they are written: ``be heard`` for ``to be heard``, which saves a token."""
+    short = {name: name.removeprefix("to ") for name in names}
+    return {(name if list(short.values()).count(part) > 1 else part): name for name, part in short.items()}
+
+
 def turn_schema(
     items: Sequence[Item], emotions: Sequence[str], needs: Sequence[str], strategies: Sequence[str]
 ) -> dict[str, Any]:
@@ -97,16 +103,16 @@ def turn_schema(
 
     Args:
         items: what it holds, of :func:`turn_items`.
-        emotions: to choose from; likewise ``needs`` and ``strategies``, which are written by :func:`short_names`.
-        needs: see above.
-        strategies: see above.
+        emotions: to choose from.
+        needs: likewise; they are written by :func:`short_needs`.
+        strategies: likewise; they are written by :func:`short_names`.
     """
     text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
     names = "|".join(re.sub(r"[^\w ]", r"\\\g<0>", name) for name in emotions)
     forms: dict[Item, dict[str, Any]] = {
         "context": text,
         "emotion": {"type": "string", "pattern": f'^({names})(: [^"\\\\\\n]{{1,{_DESCRIBED}}})?$'},
-        "need": {"type": "string", "enum": list(needs)},
+        "need": {"type": "string", "enum": list(short_needs(needs))},
         "strategy": {"type": "string", "enum": list(short_names(strategies))},
         "cites": texts,
         "reply": text,

@@ -13,7 +13,7 @@ from omnisense.reasoning.loop.extensions import Node
 from omnisense.reasoning.loop.leading_prompts import history_messages, notes_to_show
 from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.state import LoopSettings
-from omnisense.reasoning.loop.written_turn import ReplyStreamer, read_turn, turn_items, turn_schema
+from omnisense.reasoning.loop.written_turn import ReplyStreamer, read_turn, short_needs, turn_items, turn_schema
 from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.messages import text_of
 
@@ -46,6 +46,18 @@ def test_one_call_makes_the_whole_turn():
     assert json.loads(response.trace.reply.raw)[-1] == GOOD
 
 
+@pytest.mark.parametrize("need", ["be heard", "to be heard"])
+def test_a_need_is_read_by_its_name_and_as_it_is_written(need):
+    response, policy = respond(turn(need=need))
+    assert response.appraisal.need.value == "to be heard"
+    assert "one of: be heard, comfort" in text_of(policy.calls[0][0])
+    assert '["joy: and sorry for the brother","share joy","validate",' in text_of(policy.calls[0][0])
+
+
+def test_needs_that_are_the_same_without_to_are_written_by_their_names():
+    assert short_needs(["to rest", "rest", "to talk"]) == {"to rest": "to rest", "rest": "rest", "talk": "to talk"}
+
+
 def test_only_a_long_text_or_a_clip_is_summed_up():
     schemas = []
 
@@ -71,6 +83,8 @@ def test_only_a_long_text_or_a_clip_is_summed_up():
         (turn(emotion="sadness: "), False),
         (turn(emotion="melancholy"), False),
         (turn(need="sleep"), False),
+        (turn(need="be heard"), True),
+        (turn(need="to be heard"), False),
         (turn(remember=["their dog is called Rex"]), True),
         (turn(cites=["e1"]), False),
         ('["sadness","comfort"]', False),
