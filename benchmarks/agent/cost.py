@@ -148,13 +148,19 @@ def _plain_rows(policy: Policy, said: Sequence[str], chars: Sequence[float], tem
 
 
 def _at(marks: Sequence[tuple[float, float, float]], length: float) -> tuple[float, float]:
-    """Return the seconds and CPU seconds at which a reply was that long, or would have been at its own pace."""
+    """Return the seconds and CPU seconds at which a reply of that length had ended, or would have at its own pace.
+
+    Args:
+        marks: characters, seconds and CPU seconds at each piece of a reply, and at its end.
+        length: in characters.
+    """
     first, last = marks[0], marks[-1]
-    reached = next((m for m in marks if m[0] >= length), None)
-    if reached is not None or last[0] <= first[0]:
-        return (reached or last)[1:]
-    pace = (length - last[0]) / (last[0] - first[0])
-    return last[1] + pace * (last[1] - first[1]), last[2] + pace * (last[2] - first[2])
+    token = [(last[i] - first[i]) / max(len(marks) - 1, 1) for i in (1, 2)]
+    reached = next((mark for mark in marks[:-1] if mark[0] >= length), None)
+    if reached is not None:  # one more token ends it
+        return reached[1] + token[0], reached[2] + token[1]
+    rest = (length - last[0]) / max(last[0] - first[0], 1.0)
+    return last[1] + rest * (last[1] - first[1]), last[2] + rest * (last[2] - first[2])
 
 
 def _row(read: float, written: float, prompts: int, seconds: float, cpu: float, reply: str) -> _Row:

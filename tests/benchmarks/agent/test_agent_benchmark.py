@@ -299,6 +299,12 @@ def test_a_tiny_model_answers_behind_a_server(tmp_path):
     assert reply == load_policy(str(tmp_path / "tiny_text")).write([PROMPT], max_new_tokens=8)[0]
 
 
+@pytest.mark.parametrize(("length", "seconds"), [(10, 2.0), (20, 3.0), (25, 4.0), (30, 4.0), (40, 5.5)])
+def test_a_plain_call_is_read_off_where_its_reply_is_as_long(length, seconds):
+    marks = [(10.0 * i, float(i), 2.0 * i) for i in (1, 2, 3)] + [(30.0, 4.0, 8.0)]  # a second a piece, one for the end
+    assert cost._at(marks, length) == pytest.approx((seconds, 2 * seconds))
+
+
 def test_a_leading_turn_is_compared_with_a_plain_call():
     found = cost.beside_plain_call(cost.scripted_leader(), ["My dog died yesterday.", "I lost my job and I am afraid."])
     assert found["turns"] == 2
