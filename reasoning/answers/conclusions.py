@@ -33,7 +33,7 @@ _CONCLUSION = re.compile(
 )
 # "the trembling tips it toward B", "it is closer to B": weighs the options and decides
 _DECIDES = re.compile(
-    r"\b(?:so|therefore|thus|hence|overall|ultimately|finally|consequently|in\s+(?:conclusion|summary|short|the\s+end)|on\s+balance|all\s+in\s+all"
+    r"(?:\A\W*|[,;:.!?—–]\s*|\band\s+)so\b|\b(?:therefore|thus|hence|overall|ultimately|finally|consequently|in\s+(?:conclusion|summary|short|the\s+end)|on\s+balance|all\s+in\s+all"
     r"|taken\s+together|altogether|(?:which|that|this)\s+(?:makes|leaves|means|points|tells|suggests)|tells?\s+me|better|best|closest|closer|strongest|stronger|rather|tips?|tipped"
     r"|lean(?:s|ing|ed)?|toward|towards|settle\w*|convince\w*|decid\w+|decisive|wins?|supported\s+by|comes?\s+from|winner|in\s+favou?r|makes\b|belongs?\s+to|dominat\w+|prevail\w*|stands\s+out|outweighs?|definitely|has\s+to\s+be|must\s+be"
     r"|(?:more|most)\s+\w+|the\s+most\b|comes?\s+first|makes\s+(?:more|the\s+most)\s+sense|leaves|leaving|final"

@@ -6,7 +6,7 @@ import re
 
 from omnisense.reasoning.answers.normalize import fold_words
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, mark_of, option_texts
-from omnisense.reasoning.answers.statements import denies_next, is_conceded, is_conditional, is_denied, runs
+from omnisense.reasoning.answers.statements import denies_any, denies_next, is_conceded, is_conditional, is_denied, runs
 
 NOTHING = "no option is named"
 LEADING_LIST = re.compile(
@@ -17,6 +17,7 @@ LEADING_LIST = re.compile(
 _JOINERS = re.compile(
     r"\b(?:and|or|both|only|options?|choices?|letters?|answers?)\b|[\s,;:./&+|()\[\]{}\"'、-]+", re.IGNORECASE
 )
+_MOST_WORDS = 25
 _TICKED = re.compile(r"([✗✘❌×✓✔✅☑])[^\S\n]*([^✗✘❌×✓✔✅☑\n]+)")
 
 
@@ -64,6 +65,27 @@ def mentioned_letters(marked: str) -> str:
     conceded = [run.span() for run in runs(marked) if is_conceded(marked, *run.span())]
     held = [start for start, _ in places if not any(first <= start < last for first, last in conceded)]
     return "".join(sorted({letter_of(marked[at]) for at in held or (start for start, _ in places)}))
+
+
+def option_part(text: str, options: tuple[str, ...]) -> str:
+    """Return the letter of the only option that a short reply gives a long part of; empty where there is none.
+
+    The part is half of the option's words in a row, four at least, that stand in no other option.
+    """
+    words = fold_words(text).split()
+    texts = [option.split() for option in option_texts(options)]
+    if not 3 < len(words) <= _MOST_WORDS or denies_any(words):
+        return ""
+    found = []
+    for place, option in enumerate(texts):
+        length = max(4, (len(option) + 1) // 2)
+        parts = {tuple(option[at : at + length]) for at in range(len(option) - length + 1)}
+        others = {
+            tuple(o[at : at + length]) for i, o in enumerate(texts) if i != place for at in range(len(o) - length + 1)
+        }
+        if any(tuple(words[at : at + length]) in parts - others for at in range(len(words) - length + 1)):
+            found.append(chr(65 + place))
+    return found[0] if len(found) == 1 else ""
 
 
 def contained_options(text: str, known: tuple[str, ...]) -> str:

@@ -86,6 +86,9 @@ def _answer_in(value: object) -> str | None:
         if key is None and value and all(isinstance(v, bool | int | float) for v in value.values()):
             return "\n".join(f"{name}: {verdict}" for name, verdict in value.items())  # a verdict or score for each
         lists = [v for v in value.values() if isinstance(v, list)]
+        numbers = [v for v in value.values() if isinstance(v, int | float) and not isinstance(v, bool)]
+        if key is None and len(numbers) == 1 and any(_COUNT_KEY.match(str(name)) for name in value):
+            return str(numbers[0])
         if key is None and (verdict := _only_verdict(value)) is not None:
             return verdict
         if key is None:
@@ -98,6 +101,7 @@ def _answer_in(value: object) -> str | None:
     return _as_text(value) if isinstance(value, list) else None
 
 
+_COUNT_KEY = re.compile(r"(?:num|number|count|total|how_many)", re.IGNORECASE)
 _SURENESS = re.compile(r"certain|sure|confiden|uncertain", re.IGNORECASE)
 
 

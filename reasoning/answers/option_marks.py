@@ -129,7 +129,7 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
         text: without markup (:func:`~omnisense.reasoning.answers.normalize.plain_text`).
         options: of the question, each with its letter.
     """
-    text = single_spaced(_mark_ordinals(_PRIVATE.sub(" ", text), options))
+    text = single_spaced(_mark_ordinals(_PRIVATE.sub(" ", text), options)).replace("cannot", "can't")
     texts = texts_of(options)
     for option in texts:
         text = mark_with_letter(text, option, chr(_WITH_TEXT + option.place))

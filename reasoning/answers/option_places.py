@@ -54,7 +54,12 @@ def texts_of(options: tuple[str, ...]) -> tuple[OptionText, ...]:
     """Return the words of the options that have any."""
     found = []
     for index, option in enumerate(options[:26]):
-        written = strip_letter(unicodedata.normalize("NFKC", option)).replace("’", "'").strip(' .。"')
+        written = (
+            strip_letter(unicodedata.normalize("NFKC", option))
+            .replace("’", "'")
+            .replace("cannot", "can't")
+            .strip(' .。"')
+        )
         words = " ".join(written.split())
         if words:
             parts = tuple(_IS.split(lower(words)))

@@ -29,6 +29,7 @@ from omnisense.reasoning.answers.mentions import (
     exact_option,
     mark_ticked,
     mentioned_letters,
+    option_part,
 )
 from omnisense.reasoning.answers.normalize import Reading, single_spaced
 from omnisense.reasoning.answers.option_counts import counted_option
@@ -189,7 +190,9 @@ def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
 
 def _abstained(marked: str, options: tuple[str, ...]) -> Reading:
     """Read a reply that holds an option such as "not enough information", or one despite its reservations."""
-    if (abstains := _abstaining(options) & held_letters(marked)) and not scores(marked, len(options)):
+    if (abstains := (_abstaining(options) & set(letters_in(marked))) - denied_letters(marked)) and not scores(
+        marked, len(options)
+    ):
         return Reading(abstains.pop(), "the option that says there is no answer")
     return after_refusal(marked) if refuses(marked) else Reading("", "")
 
@@ -317,4 +320,6 @@ def _only_mention(marked: str, options: tuple[str, ...]) -> Reading:
     if named := letters or texts:
         return Reading("", f"it names {' and '.join(named)}")
     cores = contained_options(marked, option_cores(options))
-    return Reading(cores, "the only option's words in it") if len(cores) == 1 else Reading("", NOTHING)
+    if cores := cores if len(cores) == 1 else option_part(marked, options):
+        return Reading(cores, "the only option's words in it")
+    return Reading("", NOTHING)

@@ -73,7 +73,7 @@ _AFTER_TOTAL = re.compile(r"^\s*(?:\w+\s+)?(?:in\s+total|altogether|in\s+all|ove
 _DENIED = re.compile(r"\b(?:not|isn't|aren't|rather\s+than|instead\s+of|nicht|no)\s+$", re.IGNORECASE)
 _HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly)\s+(?:even\s+)?$", re.IGNORECASE)
 _MEASURE = re.compile(r"\s*-?(?:frames?|seconds?|secs?|s|fps|minutes?|min|years?|%|percent|dB|Hz|ms)\b", re.IGNORECASE)
-_COUNTED = re.compile(r"\s+[^\W\d_]")
+_COUNTED = re.compile(r"\s*[个位人名次张]|\s+[^\W\d_]")
 _NONE = re.compile(
     r"(?:\A|\bthere\s+(?:is|are)\s+|\bi\s+(?:can\s+)?(?:see|hear|count)\s+|\b(?:shows|contains)\s+)no\s+(?!way|sign|reason|evidence|idea|need)\w+",
     re.IGNORECASE,

@@ -22,7 +22,7 @@ from omnisense.reasoning.answers.parse_yes_no import read_yes_no
 from omnisense.reasoning.answers.passages import before_end_of_turn, own_passages
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, VALUE_KINDS, Kind, Question
 
-PARSER_VERSION = 12  # raise it when any reply is parsed differently; every record carries it
+PARSER_VERSION = 13  # raise it when any reply is parsed differently; every record carries it
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,12 @@ _THINK_CLOSE = re.compile(rf"<\s*/\s*{_THINK_TAG}", re.IGNORECASE)
 # the channels of OpenAI's harmony format, with its special tokens or, where decoding dropped them, without
 _FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final\b[^<]{0,80}<\|message\|>|(?<![a-z])assistantfinal(?![a-z])")
 _ANALYSIS_CHANNEL = re.compile(r"<\|channel\|>\s*(?:analysis|commentary)\b[^<]{0,80}<\|message\|>|\Aanalysis(?=[A-Z])")
-_ANSWER = re.compile(r"<\s*answer\s*>(.*?)(?=<\s*/?\s*answer\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_ANSWER = re.compile(r"<\s*answer\s*>(.*?)(?=<\s*/?\s*answer\s*/?\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 # what ends thinking that is never closed
 _FINAL_LINE = re.compile(
-    r"\n\W*final\s+answer\W*[:：][^\n]+\s*\Z|\b(?:so|therefore|thus|hence),?\s+(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer\s+(?:is|must\s+be|should\s+be)\b[^.\n]{1,60}[.!]?\s*\Z",
+    r"\n\W*final\s+answer\W*[:：][^\n]+\s*\Z"
+    r"|\b(?:so|therefore|thus|hence),?\s+(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer\s+(?:is|must\s+be|should\s+be)\b[^.\n]{1,60}[.!]?\s*\Z"
+    r"|(?<=[.!?]\s)(?:the|my)\s+(?:final\s+|correct\s+)?answer\s+is\b[^.\n]{1,60}[.!]\s*\Z",
     re.IGNORECASE,
 )
 _BOXED = re.compile(r"\\boxed\s*\{(?:\s*\\[a-z]{1,12}\s*\{)?([^{}]*)\}")
@@ -101,6 +103,8 @@ _SPECIAL = re.compile(r"<\|[^|<>]*\|>|</?s>|```(?:json)?")
 def _split_reply(reply: str, clean: Callable[[str], str]) -> tuple[str, list[str], str]:
     """Return the thinking, the texts that hold an answer, and where they were found (or why there are none)."""
     thinking, text = _take_thinking(_channels_as_tags(reply))
+    if not text.strip() and (inside := _ANSWER.search(thinking)):  # all of it was taken for thinking
+        text = inside[0]
     text = _SPECIAL.sub(" ", before_end_of_turn(text))
     if closing := _THINK_CLOSE.search(text):  # a chat template may have written the opening tag itself
         thinking, text = f"{thinking}\n{text[: closing.start()]}".strip(), text[closing.end() :]

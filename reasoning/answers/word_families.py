@@ -32,6 +32,10 @@ nervosismo ansioso ansiosa ansiedad ansiedade
 bored boredom uninterested gelangweilt langeweile ennui ennuyé ennuyée aburrido aburrida aburrimiento entediado
 entediada annoiato annoiata
 
+tired tiredness exhausted exhaustion müde müdigkeit fatigué fatiguée cansado cansada
+
+calm calmly calmness ruhig calme tranquilo tranquila
+
 sleepy drowsy drowsiness sleepiness
 
 embarrassed embarrassment embarrassedly verlegen verlegenheit gêné gênée embarras avergonzado avergonzada vergüenza
@@ -171,6 +175,28 @@ surprised 惊讶 吃惊 驚い 驚き 놀라 놀란
 disgusted 厌恶 反感 嫌悪 혐오
 
 nervous 紧张 焦虑 緊張 긴장
+
+lonely 孤独 寂寞
+
+proud 自豪 骄傲
+
+jealous 嫉妒
+
+embarrassed 尴尬
+
+disappointed 失望
+
+grateful 感激
+
+guilty 内疚 愧疚
+
+excited 兴奋 激动
+
+confused 困惑 疑惑
+
+tired 疲惫 疲倦
+
+calm 平静 冷静
 
 bored 无聊 厌倦 退屈 지루
 
