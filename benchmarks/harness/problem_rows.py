@@ -71,7 +71,8 @@ def read_row(row: Row, faults: Faults, folder: Path, task: str, tags: Mapping[st
     """
     named = str(row.get("video") or row.get("path") or "")
     question = faults.attempt(lambda: _question(row), Question(str(row["problem"]), "yes_no"))
-    right = tagged_answer(str(row["solution"])) or str(row["solution"]).strip()
+    solution = row["solution"]
+    right = (tagged_answer(solution) or solution.strip()) if isinstance(solution, str) else solution
     gold = "" if faults else faults.attempt(lambda: gold_of(right, question), "")
     media = faults.attempt_media(lambda: resolve_media(named, folder, ("videos",), ("videos",)), None)
     return Sample(

@@ -25,6 +25,7 @@ from omnisense.benchmarks.harness.question_files import (
     resolve_media,
     unique_id,
 )
+from omnisense.benchmarks.harness.question_rows import asked_text, option_texts
 from omnisense.errors import InputError, MediaError
 from omnisense.perception.media.clip import open_clip
 from omnisense.reasoning.answers import boxes
@@ -157,9 +158,9 @@ def _form(media: str, notation: Notation) -> str:
 
 
 def _parse(row: Row, form: str) -> _Parsed:
-    text, answer, choices = str(row["question"]).strip(), row["answer"], row.get("choices")
-    if not text or not boxes.is_valid_markup(text):
-        raise RowError("no question", "the question is empty" if not text else "a marked box is damaged")
+    text, answer, choices = asked_text(row["question"]), row["answer"], row.get("choices")
+    if not boxes.is_valid_markup(text):
+        raise RowError("no question", "a marked box is damaged")
     text = boxes.fill_markup(text, form)
     if choices:
         return _choice(text, answer, choices)
@@ -180,7 +181,7 @@ def _choice(text: str, answer: Any, choices: Any) -> _Parsed:
         choices = [choices[name] for name in names]
     if not isinstance(choices, Sequence) or isinstance(choices, str) or not 2 <= len(choices) <= _MOST_CHOICES:
         raise RowError("impossible answer", "there are no choices to choose from")
-    question = Question(text, "one", letter_options(map(str, choices)))
+    question = Question(text, "one", letter_options(option_texts(list(choices))))
     if str(answer) not in question.candidates():
         raise RowError("impossible answer", f"the right answer {answer!r} is not among {question.letters}")
     return _Parsed(question, str(answer))

@@ -98,6 +98,9 @@ def test_data_of_another_benchmark_are_refused(run_cli, data, name):
         ("daily-omni", "Answer", {"A": 1}, "is not among ABCD"),
         ("intentbench", "options", None, "there are no options"),
         ("intentbench", "problem", ["?"], "the question is no text"),
+        ("intentbench", "solution", ["A"], "is not among ABCD"),
+        ("herm", "question", 3, "the question is no text"),
+        ("herm", "choices", ["a man", None], "an option is no text"),
         ("omnibench", "answer", ["x"], "is none of the options"),
     ],
 )
