@@ -17,7 +17,7 @@ def pieces(clip, fps=0.0, seconds=None):
     """A clip in chunks of 100 ms, with frames where wanted."""
     sound = clip.audio()
     frames = clip.frames(Sampling(fps=fps)) if fps else None
-    for number in range(int((seconds or clip.duration_s) * 10)):
+    for number in range(int(np.ceil(round((seconds or clip.duration_s) * 10, 4)))):
         start_s = number / 10
         frame = None
         if frames is not None:
@@ -142,12 +142,14 @@ def test_two_voices_are_told_apart_live(perception, shared):
 
 @pytest.mark.shared
 @pytest.mark.slow
-def test_the_end_of_a_call_is_as_for_its_file(shared, perception):
-    path = shared / "speech" / "two_speaker_call" / "sample.wav"
+@pytest.mark.parametrize("recording", ["two_speaker_call/sample.wav", "ami/dev00.flac"])
+def test_the_end_of_a_call_or_a_meeting_is_as_for_its_file(shared, perception, recording):
+    path = shared / "speech" / recording
     *_, last = perceive_stream(pieces(open_clip(path)), perception)
     whole = perception.perceive(path)
     assert words_of(last.percepts) == words_of(whole)
     assert last.percepts.audio.speaker_turns == whole.audio.speaker_turns
+    assert [u.emotion for u in last.percepts.audio.utterances] == [u.emotion for u in whole.audio.utterances]
 
 
 def test_recorded_audio_is_kept_at_its_time_up_to_a_limit():
