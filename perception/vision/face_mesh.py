@@ -19,6 +19,7 @@ MODEL = "face-mesh"
 _MIN_PRESENCE = 0.5
 _MARGIN = 1.5  # of the region over the face, as in the mesh's training
 _EYE_MARGIN = 2.3
+_CUT = 0.15  # of a region's side: a face whose middle lies so near to the left or right edge is cut by it
 _INNER_LIPS = ((13, 14), (82, 87), (312, 317))
 _LIP_CORNERS = (61, 291)
 _FOREHEAD, _CHIN = 10, 152
@@ -60,7 +61,7 @@ class FaceMesh:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._mesh = CropNetwork(folder / "face_landmark.tflite", MODEL, cv2.BORDER_REFLECT)
+        self._mesh = CropNetwork(folder / "face_landmark.tflite", MODEL)
         self._iris = CropNetwork(folder / "iris_landmark.tflite", MODEL)
 
     def estimate(self, image: np.ndarray, region: Region, with_gaze: bool = True) -> FaceMeshResult | None:
@@ -87,7 +88,10 @@ class FaceMesh:
 
     def _fit(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
         """Return points (468, 3) in pixels and the probability that there is a face."""
-        (raw, presence), to_image = self._mesh(image, region)
+        from_edge = min(region.center[0], image.shape[1] - region.center[0])
+        # The mirror image makes a face whole that the edge cuts in half; of others there would be two.
+        border = cv2.BORDER_REFLECT if from_edge < _CUT * region.side else cv2.BORDER_REPLICATE
+        (raw, presence), to_image = self._mesh(image, region, border)
         points: np.ndarray = raw.reshape(-1, 3).astype(np.float64)
         depth = points[:, 2] * region.side / self._mesh.size
         probability = float(1 / (1 + np.exp(-presence.ravel()[0])))

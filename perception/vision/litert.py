@@ -29,14 +29,12 @@ class CropNetwork:
     Args:
         path: the ``.tflite`` file.
         model: its name in the model list, for error messages.
-        border: what lies beyond the image, as in OpenCV: its outermost pixels again, or its mirror image, which makes
-            a face whole that the edge cuts in half.
 
     Raises:
         ModelError: the file does not exist or is no such network.
     """
 
-    def __init__(self, path: Path, model: str, border: int = cv2.BORDER_REPLICATE) -> None:
+    def __init__(self, path: Path, model: str) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         with without_xnnpack_banner():
@@ -49,16 +47,22 @@ class CropNetwork:
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
-        self._border = border
         self.size = int(self._input["shape"][1])
 
-    def __call__(self, image: np.ndarray, region: Region) -> tuple[list[np.ndarray], np.ndarray]:
+    def __call__(
+        self, image: np.ndarray, region: Region, border: int = cv2.BORDER_REPLICATE
+    ) -> tuple[list[np.ndarray], np.ndarray]:
         """Run the network on a region of a (H, W, 3) uint8 RGB image.
+
+        Args:
+            image: which the region may reach out of.
+            region: what the network sees.
+            border: what lies beyond the image, as in OpenCV: its outermost pixels again, or its mirror image.
 
         Returns:
             The network's output tensors, and the affine matrix (2, 3) from pixels of the crop to pixels of the image.
         """
-        crop, to_image = _crop_region(image, region, self.size, self._border)
+        crop, to_image = _crop_region(image, region, self.size, border)
         self._interpreter.set_tensor(self._input["index"], crop.astype(np.float32)[None] / 255)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs], to_image
