@@ -14,11 +14,13 @@ from typing import Any
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.humansense.build import Builder
 from omnisense.benchmarks.humansense.loading import QUESTION_FILES, load
+from omnisense.errors import InputError
 from omnisense.perception.emotion.text import EKMAN
 from omnisense.reasoning.answers.question import strip_letter
 from omnisense.rl.data.converters import SINGLE_CHOICE, convert
 
 _NUMBER = "Question and answer (Arabic numerals)"
+_COMPOSED_OF = "composed_of.txt"  # beside the questions: what the clips were composed of
 _TEXTS_EACH = 300  # of each text set, of which a run takes some
 _FEELINGS = {"anger": "anger", "disgust": "disgust", "fear": "fear", "joy": "joy", "sadness": "sadness",
              "surprise": "surprise", "neutral": "no particular emotion"}  # fmt: skip
@@ -30,16 +32,22 @@ def load_samples(data: Path, folder: Path, limit: int, seed: int = 0) -> list[Sa
 
     Args:
         data: with some or all of ``grid/``, ``faces/``, ``pedestrians/``, ``speech/emodb/`` and ``text/``.
-        folder: where the clips and questions are written; what is there already is used.
+        folder: where the clips and questions are written; what is there already is used if it would be written so
+            now.
         limit: of each task.
         seed: of the clips, of wrong options, and of which questions are taken.
 
     Raises:
-        InputError: none of the sources is there.
+        InputError: none of the sources is there, or the clips in the folder were composed of other pictures or sounds
+            than are read from the sources now.
     """
-    if not any((folder / name).is_file() for name in QUESTION_FILES):
-        Builder(data, folder, seed, _TEXTS_EACH, training_speakers=True).build()
+    builder = Builder(data, folder, seed, _TEXTS_EACH, training_speakers=True)
+    if any((folder / name).is_file() for name in QUESTION_FILES):
+        _refuse_stale(folder, builder.clips_digest())
+    else:
+        builder.build()
         _add_rows(folder / QUESTION_FILES[0], [*_people(folder), *_feelings(data / "text/goemotions"), *_social(data)])
+        (folder / _COMPOSED_OF).write_text(builder.clips_digest() + "\n", "utf-8")
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in load(folder).samples:
         if not sample.why_not():
@@ -49,6 +57,16 @@ def load_samples(data: Path, folder: Path, limit: int, seed: int = 0) -> list[Sa
         for task, samples in sorted(by_task.items())
         for sample in _spread(samples, limit, f"{seed}:{task}")
     ]
+
+
+def _refuse_stale(folder: Path, digest: str) -> None:
+    file = folder / _COMPOSED_OF
+    if (file.read_text("utf-8").strip() if file.is_file() else "") != digest:
+        raise InputError(
+            "its clips were composed of other pictures or sounds than are read from the sources now",
+            "Give another folder as --state, or remove this one and the answers to questions with clips.",
+            folder,
+        )
 
 
 def _task_of(sample: Sample) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import itertools
 import json
 import random
@@ -94,6 +95,19 @@ class Builder:
             if rows:
                 (self._output / name).write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", "utf-8")
         return counts
+
+    def clips_digest(self) -> str:
+        """Return a hash of the pictures and sounds that clips are composed of, as they are read from the sources.
+
+        Clips that were composed when it was another may show something else than their questions say: an earlier
+        version read these pictures half a second early, so that no mouth fitted the voice.
+        """
+        digest = hashlib.sha256()
+        for file, _ in self._grid():
+            clip = open_clip(file)
+            digest.update(clip.frames(Sampling(fps=_FPS, max_pixels=None)).images.tobytes())
+            digest.update(clip.audio().tobytes())
+        return digest.hexdigest()[:16]
 
     # --- questions about clips ---
 
