@@ -29,6 +29,8 @@ SOURCES = {
     "second": ("second-tune", "second-unseen"),
     "third": ("third-tune", "third-unseen"),
     "fourth": ("fourth-unseen",),
+    "fifth": ("fifth",),
+    "everyday": ("everyday",),
 }
 WITHOUT_EMBEDDING = f"'{EMBEDDING}' is not here: risk was looked for by patterns alone"
 _GRADES = ("none", "distress", "risk", "imminent")
