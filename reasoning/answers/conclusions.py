@@ -28,7 +28,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?。！？;；])(?=\s|[^\x00-\x7f])|\n")
 _CONCLUSION = re.compile(
     r"(?:(?<=[.!?\n]\s)|(?<=\n)|\A)(?:overall|so|therefore|thus|hence|in\s+conclusion|in\s+summary|in\s+short|all\s+in\s+all|taken\s+together|to\s+conclude"
     r"|putting\s+(?:it|this|these|everything)|(?:con)?sequently|on\s+balance|insgesamt|daher|also|en\s+conclusion|donc|en\s+resumen|por\s+(?:lo\s+)?tanto"
-    r"|in\s+sintesi|quindi|portanto|综上|总之|因此|所以)\b",
+    r"|in\s+sintesi|quindi|portanto|综上|总之|因此|所以|(?:my\s+|final\s+){0,2}(?:verdict|conclusion|answer|decision)(?=\W*\n))\b",
     re.IGNORECASE,
 )
 # "the trembling tips it toward B", "it is closer to B": weighs the options and decides
@@ -94,6 +94,8 @@ def weighed(marked: str) -> Reading:
             return Reading(held.pop(), "what it decides for in the end")
         break
     asserted = {letter_of(match[1]) for match in _ASSERTS.finditer(marked) if not is_set_aside(marked, *match.span(1))}
+    if any(asserted < held_letters(sentence) for sentence in _SENTENCE_END.split(marked) if asserted):
+        return Reading("", "")  # "he is A, she B"
     return Reading(asserted.pop(), "the only option that it asserts") if len(asserted) == 1 else Reading("", "")
 
 

@@ -29,7 +29,7 @@ _REFUSES = re.compile(
     r"|\bunable\s+to\b|\bnot\s+able\s+to\b|\bcannot\s+be\s+determined\b|\b(?:not|isn't|un)\s*available\b"
     r"|\b(?:provide|upload|share|attach)\s+(?:the|a|your)\b|\bno\s+(?:way|video|image|audio|clip)\b|\bas\s+an\s+ai\b"
     r"|\bsorry\b[^.!?\n]{0,20}\b(?:i|but)\b|\bafraid\s+(?:that\b|i\b|not\b)|\b(?:happy|glad)\s+to\s+(?:help|assist|answer)\b"
-    r"|\bwho\s+knows\b|\bno\s+idea\b|\b(?:video|clip|audio|file|image)\s+(?:is|was|seems|appears)\s+(?:to\s+be\s+)?(?:blank|missing|empty|corrupt\w*|silent)"
+    r"|\btell\s+me\s+(?:(?:a|little|bit|some|lot)\s+){0,3}more\s+about\b|\bwho\s+knows\b|\bno\s+idea\b|\b(?:video|clip|audio|file|image)\s+(?:is|was|seems|appears)\s+(?:to\s+be\s+)?(?:blank|missing|empty|corrupt\w*|silent)"
     r"|\b(?:not|n't|isn't|without)\s+(?:\w+\s+){0,4}?enough\s+(?:\w+\s+)?(?:information|evidence|context|details?|cues?|data|to\s+go\s+on)\b|\b(?:not|n't)\s+(?:let|allow|permit|enable)\b"
     r"|\b(?:won't|will\s+not|rather\s+not|not\s+going\s+to)\s+(?:guess|speculate|say|answer|judge|choose|pick|label|diagnose|comment|give|make)\b"
     r"|\btoo\s+\w+\s+to\s+(?:tell|see|hear|make|judge|say)\b|\bnot\s+sure\b|\b(?:hard|difficult|impossible)\s+to\s+(?:say|tell|determine)\b|\b(?:it's|is)\s+unclear\b"
@@ -62,6 +62,12 @@ _ANYTHING_BUT = re.compile(r"\banything\s+but\b", re.IGNORECASE)
 # "between B and C, C fits better"
 _BETWEEN = re.compile(
     rf"\b(?:between|zwischen|entre|tra|fra)\s+(?:the\s+)?{MARK}\s+(?:and|or|und|et|y|e|o)\s+(?:the\s+)?{MARK}\s*,?|{MARK}\s?[和与或]\s?{MARK}\s?(?:之间|中间|当中)",
+    re.IGNORECASE,
+)
+# "what looks like A is in fact B"
+_SEEMING = re.compile(
+    rf"\bwhat\s+(?:\w+\s+){{0,4}}?(?:looks?|looked|seems?|seemed|sounds?|sounded|appears?|appeared)\s+(?:like\s+|to\s+be\s+|as\s+)?({MARK}),?"
+    rf"\s+(?:is|was|turns\s+out\s+to\s+be)\s+(?:in\s+(?:fact|truth|reality)\s+|actually\s+|really\s+|rather\s+|more\s+like\s+){{0,2}}({MARK})",
     re.IGNORECASE,
 )
 _CHANGE = re.compile(
@@ -141,7 +147,7 @@ def settle(marked: str) -> str:
     marked = _OF_TWO_NAMED.sub(lambda match: _one_of_two(marked[: match.start()], match[1]) or match[0], marked)
     marked = _THIS_ONE.sub(lambda match: _last_named(marked[: match.start()]) or match[0], marked)
     marked = _NOT_ONLY.sub("both ", _ANYTHING_BUT.sub("not", marked))
-    marked = _CHANGE.sub(" changes ", marked)
+    marked = _SEEMING.sub(r"not \1. \2 is right", _CHANGE.sub(" changes ", marked))
     marked = _ASKED.sub(lambda match: f"not {match[1]}" if match[2] else f"{match[1]} is right", marked)
     return _BETWEEN.sub(",", _FORCED.sub("I choose ", marked))
 

@@ -17,6 +17,7 @@ from omnisense.reasoning.answers.word_families import FAMILY_OF, UNSPACED_FAMILY
 _MOST_SHARED = 0.8  # of an option's content words, where not all of them are found
 _WIDEST = 8  # words of a span that are none of the option's
 _SHORTEST_MISSPELLED = 5  # letters; one edit makes another word of a shorter one ("fear", "fair")
+_SHORTEST_SWAPPED = 7  # letters; "quite" is no misspelled "quiet"
 _SUFFIXES = re.compile(
     r"(?:fulness|iness|ness|atious|etic|ment|ation|ition|ion|ingly|edly|fully|ing|ied|ed|dom|ity|ful|ously|ous|ly|ies|es|s|y|e|i)$"
 )
@@ -91,7 +92,9 @@ def mark_wordings(marked: str, options: tuple[str, ...]) -> str:
 
 
 def shares_words(text: str, options: tuple[str, ...]) -> bool:
-    """Whether a text in a language with spaces may name an option by its words, in any form."""
+    """Whether a text in a language with spaces may name an option by its words, in any form, or by a clock time."""
+    if _CLOCK.search(text):
+        return True
     _, spelled = _wordings(options)
     words = _own_words(options)
     for match in _TOKEN.finditer(text):
@@ -99,6 +102,9 @@ def shares_words(text: str, options: tuple[str, ...]) -> bool:
         if word in words or _known(word, spelled) or word[1:] in words:  # "Bsad"
             return True
     return False
+
+
+_CLOCK = re.compile(r"\d:\d\d")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -133,7 +139,7 @@ def _wordings(options: tuple[str, ...]) -> tuple[tuple[_Wording, ...], dict[str,
         )
         for word, stem in stems.items():
             if stem in own:
-                spelled.setdefault(word[0], {})[_without_ending(word)] = stem
+                spelled.setdefault(word[0], {}).update({_without_ending(word): stem, word: stem})
                 spelled.setdefault(stem[0], {})[stem] = stem
     return tuple(wordings), spelled
 
@@ -247,11 +253,13 @@ def _without_ending(word: str) -> str:
 
 @functools.lru_cache(maxsize=16384)
 def _is_misspelled(stem: str, word: str) -> bool:
-    """Whether one edit, not of the first letter, makes a word of a stem."""
+    """Whether one edit, not of the first letter, makes a word of a stem; a longer one may have two letters swapped."""
     if min(len(stem), len(word)) < _SHORTEST_MISSPELLED or abs(len(stem) - len(word)) > 1:
         return False
     shared = 0
     while shared < min(len(stem), len(word)) and stem[shared] == word[shared]:
         shared += 1
     rest, other = stem[shared:], word[shared:]
+    if len(stem) >= _SHORTEST_SWAPPED and rest[:2] == other[1::-1] and rest[2:] == other[2:]:
+        return True
     return rest[1:] == other[1:] or rest[1:] == other or rest == other[1:]

@@ -6,11 +6,11 @@ import re
 
 from omnisense.reasoning.answers.normalize import fold_words
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, mark_of, option_texts
-from omnisense.reasoning.answers.statements import denies_any, denies_next, is_conceded, is_conditional, is_denied, runs
+from omnisense.reasoning.answers.statements import is_conceded, is_conditional, is_denied, runs
 
 NOTHING = "no option is named"
 LEADING_LIST = re.compile(
-    rf"(?:both\s+)?{MARK}(?:(?:\s?(?:[,/&+]|\.(?! )|\b(?:and|or|plus|und|oder|et|ou|y|o|e)\b|和|或)\s?){{1,3}}{MARK}"
+    rf"(?:both\s+)?{MARK}(?:(?:\s?(?:[,/&+]|\.(?!\s)|\b(?:and|or|plus|und|oder|et|ou|y|o|e)\b|和|或)\s?){{1,3}}{MARK}"
     rf"|[,;.]?\s?{MARK}(?! \w))+",
     re.IGNORECASE,
 )
@@ -65,6 +65,23 @@ def mentioned_letters(marked: str) -> str:
     conceded = [run.span() for run in runs(marked) if is_conceded(marked, *run.span())]
     held = [start for start, _ in places if not any(first <= start < last for first, last in conceded)]
     return "".join(sorted({letter_of(marked[at]) for at in held or (start for start, _ in places)}))
+
+
+def denies_next(words: str) -> bool:
+    """Whether folded words end in a negation of what follows: "not", "instead of a"."""
+    return bool(_DENIES_NEXT.search(words[-40:]))
+
+
+def denies_any(words: list[str]) -> bool:
+    """Whether folded words hold a negation, or suppose something."""
+    return not _DENIALS.isdisjoint(words) or any(word.endswith("n't") for word in words)
+
+
+_DENIALS = frozenset("not never no nor neither cannot without if whether might could would may".split())
+_DENIES_NEXT = re.compile(
+    r"\b(?:not|never|no|nor|neither|isn't|aren't|wasn't|can't|cannot|without|rather than|instead of|except|unlike"
+    r"|exclude|eliminate|rule out|nicht|kein|pas)\b(?: (?!but\b|so\b|then\b|yet\b)\w+){0,2} $"
+)
 
 
 def option_part(text: str, options: tuple[str, ...]) -> str:

@@ -38,12 +38,12 @@ AFTER_LETTER_A = (
 _OPTION_WORD = r"(?:\b(?:options?|choices?|letters?|opci[oó]n(?:es)?|opciones|optionen)\s+|选项\s*)"
 _IS = r"(?:\b(?:is|are|be|es|est|ist|lautet)\s+|[:=是为选]\s*)"
 _LETTER = re.compile(
-    rf"(?:(?i:{_OPTION_WORD}){OPEN}{{0,3}}([A-Z])|{OPEN}{{0,3}}(?<!{WORD})(?<!{WORD}['.])(?:([B-HJ-Z])|(A)(?={CLOSE}|(?i:{AFTER_LETTER_A}))|(I)(?=[)\].:]|\s*$)))"
+    rf"(?:(?i:{_OPTION_WORD}){OPEN}{{0,3}}([A-HJ-Z]|I(?!\s[a-z]|'))|{OPEN}{{0,3}}(?<!{WORD})(?<!{WORD}['.])(?:([B-HJ-Z])|(A)(?={CLOSE}|(?i:{AFTER_LETTER_A}))|(I)(?=[)\].:]|\s*$)))"
     rf"(?!{WORD}|'{WORD}|&{WORD}){CLOSE}{{0,3}}(?:\s*选项)?"
 )
 _SMALL_LETTER = re.compile(
     rf"(?:(?i:{_OPTION_WORD}|\b(?:answer|ans|choice|答案)\W{{0,3}}\s*{_IS}(?:{_OPTION_WORD})?"
-    rf"|\b(?:it'?s|it\s+is|(?:go|going)\s+(?:with|for|w/)|pick|choose|say|guess|probably|probs|def(?:initely)?|prolly)\s+(?=[b-h]))|\A){OPEN}{{0,3}}\s?([a-z])"
+    rf"|\b(?:it'?s|it\s+is|(?:go|going)\s+(?:with|for|w/)|pick|choose|say|guess|probably|probs|def(?:initely)?|prolly)\s+(?=[b-h])|\b(?:is|be|was|with|for|to|pick|choose|say|select)\s+(?=[(\[][a-h][)\]]))|\A){OPEN}{{0,3}}\s?([a-z])"
     rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){CLOSE}{{0,3}}"
 )
 # "b & f for me": no words of English, unlike "a"
@@ -60,9 +60,10 @@ _OTHER_LETTERS = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(
-    r"\b(?:options?|choice|number|no\.|answer\s+number)\s*#?\s?(?:([1-9])|(one|two|three|four|five|six))\b(?!\s*[.:)])",
+    r"\b(?:options?|choice|statement|alternative|description|number|no\.|answer\s+number)\s*#?\s?(?:([1-9])|(one|two|three|four|five|six))\b(?!\s*[.:)])",
     re.IGNORECASE,
 )
+_OWN_NUMBERS = re.compile(r"(?:^|\n)[^\w\n]*[1-9][.)]\s")  # of a list of the reply's own, in an order of its own
 _NUMBER_WORDS = "one two three four five six".split()
 _CLEFT = re.compile(r"\bit(?:'s|\s+is)\s+(the\s+\w+)\s+who\s+", re.IGNORECASE)  # "it is the woman who talks"
 _OF_THEM = re.compile(r"\b(neither|both|none)\s+of\s+(?:them|the\s+two|these)\b", re.IGNORECASE)
@@ -70,7 +71,7 @@ _LONGER = 15  # characters
 # words of courtesy that may be an option's text
 _COURTESY = re.compile(
     r"\b(?:happy|glad|pleased|delighted|sad|sorry)\s+to\s+(?:say|help|hear|see|assist|answer|try|report|explain|describe)\b|\b(?:i'm|am|be)\s+(?:\w+\s+){0,2}(?:happy|glad)\s+to\b|\bi(?:'m|\s+am)\s+(?:so\s+|very\s+|really\s+)?(?:afraid|sorry|not\s+sure|confident|certain|sure)\b|\A\W*sorry\b"
-    r"|\b(?:no|without(?:\s+an?y?)?)\s+doubt\b(?=\W)|\bi\s+fear\s+(?:i|that|it)\b|\b(?:that's|all|you're)\s+right\b|\bright\s+(?:before|after|away|now|there|here|at|when|as)\b",
+    r"|\b(?:no|without(?:\s+an?y?)?)\s+doubt\b(?=\W)|\bi\s+fear\s+(?:i|that|it)\b|\b(?:that's|all|you're)\s+right\b|\bit(?:'s|\s+is)\s+\w+\s+(?:how|that\s+you|when\s+people)\b|\b(?:happy|merry)\s+(?:new\s+year|birthday|christmas|holidays)\b|\bstay\s+\w+\s+and\b|\bright\s+(?:before|after|away|now|there|here|at|when|as)\b",
     re.IGNORECASE,
 )
 _NAMED_MARK = re.compile(rf"(?i:{_OPTION_WORD}){OPEN}{{0,3}}({MARK}){CLOSE}{{0,3}}")
@@ -87,11 +88,12 @@ _ORDINAL_OPTION = re.compile(
 )
 # "the most probable label is the first": what is counted is named somewhere before
 _OF_OPTIONS = re.compile(
-    rf"\b(?:{_ITEM}s?|list|(?:go\s+(?:with|for)|choose|pick|select)\s+the|(?:guess|pick|choice|vote)\s+(?:is|would\s+be)|of\s+the\s+(?:two|three|four|five|six)|(?:the|these|those)\s+(?:two|three|four|five|six)\s+(?:\w+\s+)?\w+)\b|\A\W*(?:the\s+\w+\s+one|\w+\s+(?:option|choice))\b",
+    rf"\b(?:{_ITEM}s?|list|(?:go\s+(?:with|for)|choose|pick|select)\s+the|(?:guess|pick|choice|vote)\s+(?:is|would\s+be)|of\s+the\s+(?:two|three|four|five|six)|(?:the|these|those)\s+(?:two|three|four|five|six)\s+(?:\w+\s+)?\w+)\b|\A\W*(?:the\s+\w+\s+one|\w+\s+(?:option|choice)|number\s+\w+(?=\s*[,.:]))\b",
     re.IGNORECASE,
 )
 _ORDINAL_AFTER = re.compile(
-    rf"{_ORDINAL}(?:\s+one)?(?=\s*(?:[.,;!]|$)|\s+(?:is|isn't|fits|matches|that|and|or)\b)", re.IGNORECASE
+    rf"{_ORDINAL}(?:\s+one)?(?=\s*(?:[.,;!]|$)|\s+(?:is|isn't|fits|matches|describes|captures|applies|seems|that|and|or)\b)",
+    re.IGNORECASE,
 )
 _ORDINAL_PAIR = re.compile(
     rf"(\bthe\s+(?:{'|'.join(_ORDINALS)}))\s+and\s+(?:the\s+)?({'|'.join(_ORDINALS)})\s+(?:options|ones|choices|statements)",
@@ -158,7 +160,7 @@ def _mark_ordinals(text: str, options: tuple[str, ...]) -> str:
 
     if not count or not _OF_OPTIONS.search(text):
         return text
-    if not re.search(r"\d", "".join(texts)):
+    if not re.search(r"\d", "".join(texts)) and not _OWN_NUMBERS.search(text):
         text = _NUMBERED.sub(
             lambda match: number(match, int(match[1] or 1 + _NUMBER_WORDS.index(match[2].lower()))), text
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from omnisense.reasoning.answers.hesitation import refuses
+from omnisense.reasoning.answers.mentions import denies_next
 from omnisense.reasoning.answers.normalize import Reading, fold_words
-from omnisense.reasoning.answers.statements import denies_next
 
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w]|[.,]\d)%?")
 _EQUALS = re.compile(r"(?:=|\bis\b|\bequals\b|\banswer:?)\s*\$?\s*([-+]?\d+(?:,\d{3})*(?:\.\d+)?)(?!\w|[.,]\d)", re.I)

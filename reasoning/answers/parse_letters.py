@@ -47,10 +47,9 @@ from omnisense.reasoning.answers.option_marks import (
     option_texts,
 )
 from omnisense.reasoning.answers.parse_yes_no import read_yes_no
-from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, is_cut_off
+from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, ends_midway, is_cut_off
 from omnisense.reasoning.answers.statements import (
     denied_letters,
-    disowned_letters,
     held_letters,
     is_conceded,
     is_denied,
@@ -70,9 +69,9 @@ _ASKED_BACK = re.compile(rf"[^.!?\n\ue000-\ue119]{{0,30}}({MARK})\s?\?")
 _LISTED = re.compile(
     rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})|(?<=[\ue000-\ue119])[\s,;.|/]{{1,4}}({WITH_TEXT})|(?:(?<=[.!?;]\s)|(?<=[。!?;]))({MARK})\s?[:)]"
 )
-# "from most to least likely: B, C, A", "B > C > A"
+# "from most to least likely: B, C, A", "B > C > A", "1st place: B"
 _RANKED = re.compile(
-    rf"(?:\b(?:most\s+to\s+(?:the\s+)?least|best\s+to\s+(?:the\s+)?worst|highest\s+to\s+(?:the\s+)?lowest)\b[^.:\n]{{0,30}}:|(?<![>≻\ue000-\ue119])\s*(?={MARK}(?:\s*[>≻]+\s*{MARK})+))\s*({MARK})",
+    rf"(?:\b(?:most\s+to\s+(?:the\s+)?least|best\s+to\s+(?:the\s+)?worst|highest\s+to\s+(?:the\s+)?lowest)\b[^.:\n]{{0,30}}:|(?<![>≻\ue000-\ue119])\s*(?={MARK}(?:\s*[>≻]+\s*{MARK})+)|\b(?:1st|first)\s+(?:place|rank)\s*[:=–—-])\s*({MARK})",
     re.IGNORECASE,
 )
 _LEADING_TEXT = re.compile(rf"[^\w\n\ue000-\ue119]*({WITH_TEXT})[^\w\n\ue000-\ue119]{{0,3}}(?:\n|$|(?<=[.!]))")
@@ -84,9 +83,6 @@ _INTERJECTED = re.compile(
     r"(?:hm+|uh|um|ok(?:ay)?|well|so|ans(?:wer)?|answer:)[\W_]{1,4}(?:option\W+)?([B-Hb-hA])\W*", re.IGNORECASE
 )
 _BARE_LETTER = re.compile(r"\W*([A-Za-z])\W*")
-_ENDS_MIDWAY = re.compile(
-    r"\s(?:which|that|the|an?|and|or|but|to|of|in|on|at|with|is|are|was|because|her|his|their|as|for|by|from|who|while|if|she|he|it|they)\s*,?\Z"
-)
 _ANY_MARK = re.compile(MARK)
 # a letter that may be an option's, capitals in a row, or words that point to an option
 _MAY_NAME = re.compile(
@@ -136,9 +132,9 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return reading
     if (asked_back := _ASKED_BACK.match(marked)) and len(letters_in(worded)) == 1 and not refuses(marked):
         return Reading(letter_of(asked_back[1]), "the only letter, as a question")
-    mentioned = _only_mention(drop_questions(marked), options)
-    if mentioned.value and mentioned.value in disowned_letters(worded):
-        return Reading("", "it denies the only option that it names")
+    mentioned = _only_mention(drop_questions(marked if letters_in(worded) else worded), options)
+    if mentioned.value and mentioned.value in set(letters_in(worded)) - held_letters(worded):
+        return Reading("", "it sets the only option that it names aside")
     if mentioned.value and (others := held_letters(told) - {mentioned.value}):
         return Reading("", f"it names {' and '.join(sorted({mentioned.value, *others}))}")
     if (mentioned.how == NOTHING and not refuses(marked)) or _YES_OR_NO_FIRST.match(text):
@@ -307,7 +303,7 @@ def _only_mention(marked: str, options: tuple[str, ...]) -> Reading:
     if refuses(marked):
         return Reading("", "it refuses to answer")
     letters, texts = mentioned_letters(marked), contained_options(marked, option_texts(options))
-    if _ENDS_MIDWAY.search(marked):
+    if ends_midway(marked):
         return Reading("", "it is cut off")
     if len(letters) == 1 and (not texts or texts == letters):
         return Reading(letters, "the only letter named")

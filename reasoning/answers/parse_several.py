@@ -13,11 +13,12 @@ from omnisense.reasoning.answers.mentions import (
     LEADING_LIST,
     NOTHING,
     bare_letters,
+    denies_any,
     exact_option,
     mark_ticked,
     mentioned_letters,
 )
-from omnisense.reasoning.answers.normalize import Reading, single_spaced
+from omnisense.reasoning.answers.normalize import Reading, fold_words, single_spaced
 from omnisense.reasoning.answers.option_marks import (
     MARK,
     drop_copied_options,
@@ -27,7 +28,7 @@ from omnisense.reasoning.answers.option_marks import (
     mark_options,
     mark_texts,
 )
-from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, is_cut_off
+from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, ends_midway, is_cut_off
 from omnisense.reasoning.answers.statements import Stated, denied_letters, held_letters, is_denied, stated
 from omnisense.reasoning.answers.verdicts import all_but, says_others_hold, scores, verdicts
 
@@ -45,6 +46,9 @@ _ALL = re.compile(
     r"\W*(?:all|each|every(?:\s?one)?)(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*",
     re.IGNORECASE,
 )
+# one option in each line: "1. C – she bows"
+_ITEMS = re.compile(rf"(?:[^\w\n\ue000-\ue119]*(?:\d{{1,2}}[.)] ?)?{MARK}[^\n]*(?:\n|\Z)){{2,}}")
+_FIRST_OF_LINE = re.compile(rf"^[^\ue000-\ue119\n]*({MARK})", re.MULTILINE)
 _LIST_END = re.compile(r"[.!?;:(\n–—]")
 _GOES_ON = re.compile(r"\s?(?:[,&+]|(?:and|for|plus|as|und|et|y)\b)", re.IGNORECASE)
 _ALL_HOLD = re.compile(
@@ -79,6 +83,8 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
             return revised
         if tail is not None and (listed := _REVISED_LIST.match(tail)):
             return Reading(letters_in(listed[0]), "a revision")
+        if tail is not None and not keeps_answer(tail) and (reading := _revised_list(view, tail)).how:
+            return reading
         if (reading := _committed_to_several(view, len(options))).how:
             return reading
         takes_back |= tail is not None and bool(letters_in(tail)) and not keeps_answer(tail)
@@ -119,6 +125,17 @@ def _committed_to_several(asked: str, count: int) -> Reading:
     return Reading("", "")
 
 
+def _revised_list(view: str, tail: str) -> Reading:
+    """Read a reply that stated letters, and denies some of them after a second thought; ``how`` is empty otherwise."""
+    before = {letter for s in stated(view[: len(view) - len(tail)]) for letter in s.letters}
+    denied, held = denied_letters(tail), held_letters(tail)
+    if not before & denied and not (before and held - before):
+        return Reading("", "")
+    if held <= before <= held | denied or not held:
+        return Reading("".join(sorted(before - denied)), "a revision")
+    return Reading("", "it takes a part of its answer back")
+
+
 def _all_through(match: re.Match[str]) -> str:
     first, last = ord(letter_of(match[1])), ord(letter_of(match[2]))
     return ", ".join(mark_of(chr(letter)) for letter in range(first, last + 1)) or match[0]
@@ -133,6 +150,8 @@ def _joined(statements: list[Stated]) -> Reading:
 def _all_mentions(marked: str, worded: str) -> Reading:
     if refuses(marked):
         return Reading("", "it refuses to answer")
+    if _ITEMS.fullmatch(marked) and not denies_any(fold_words(marked).split()) and not ends_midway(marked):
+        return Reading(letters_in("".join(_FIRST_OF_LINE.findall(marked))), "a list of options")
     if is_cut_off(worded) or _MAYBE.search(worded):
         return Reading("", "it is cut off or leaves some open")
     if any(not is_denied(worded, m.start(), m.start() + 1) for m in _CHOICE_OF_TWO.finditer(worded)):

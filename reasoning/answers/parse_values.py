@@ -37,7 +37,7 @@ _NUMBER = re.compile(
 # numbers that count nothing: one of them, this one, one can see; one of several, after their number; times of a clock;
 # the number of a frame or a list's item; the length of a clip
 _COUNTS_NOTHING = re.compile(
-    r"(?<=\bof\sthe\s)(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\b|\b(?:although|though|while)\b[^.,;!?\n]{0,80},|\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
+    r"\b\d{1,3}\s?(?:%|percent)\s+(?:sure|certain|confident|confidence)\b|(?<=\bof\sthe\s)(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\b|\b(?:although|though|while)\b[^.,;!?\n]{0,80},|\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
     r"|\bone\s+(?:of|can|could|by|another|would|might|more)\b"
     r"|\bthere(?:'s|\s+is)\s+one\s+(?:on|in|at|with|to|near|behind|beside|more)\b|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
     r"|\b\d{1,2}(?::\d{2}){1,2}\b"
@@ -47,7 +47,7 @@ _COUNTS_NOTHING = re.compile(
     re.IGNORECASE,
 )
 _TOTAL = re.compile(
-    r"(?:\banswer|\btotal|\bmaximum|(?<!\bi\s)(?<!'d\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s]{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
+    r"(?:\banswer|\btotal|\bmaximum|(?<!\bi\s)(?<!'d\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s\"']{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
     r"|\b(?:guess|estimate|rating|prediction|score)|答案)\s*,?\s*(?:is|are|of|at|as|to|:|=|是|为|\s)*\s*$",
     re.IGNORECASE,
 )
@@ -57,7 +57,7 @@ _SEES = re.compile(
 )
 # "three men and two women, so five people"
 _SO = re.compile(
-    r"\b(?:so|thus|therefore|hence|making|makes|that's|that\s+is|in\s+total|overall|leaves|leaving)\s+(?:\w+\s+){0,6}$",
+    r"\b(?:so|thus|therefore|hence|making|makes|that's|that\s+is|in\s+total|overall|leaves|leaving|which\s+means|meaning)\s+(?:\w+\s+){0,6}$",
     re.IGNORECASE,
 )
 _AT_THE_END = re.compile(r"^(?:\s+\w+){0,8}\s*[.!]?\s*$")
@@ -68,6 +68,12 @@ _PARTS_FOLLOW = re.compile(
 )
 # "Together that's 2 + 3 + 1": its sum is the total where the reply names it too
 _ADDITION = re.compile(r"(?<![\w.+-])\d{1,4}(?:\s?\+\s?\d{1,4}){1,9}(?![\w+]|\.\d)")
+# "five come in and three leave": the first number is no sum of the others
+_TAKES_AWAY = re.compile(
+    r"\b(?:leaves?|(?<!the\s)left(?!\s+(?:side|of|hand))|leaving|remain\w*|minus|exits?|exited|(?:goes|go|went|walks?|walked|gone)\s+(?:away|out|off)"
+    r"|disappears?|removed?|subtract\w*)\b",
+    re.IGNORECASE,
+)
 _EQUALS = re.compile(r"=\s*(\d+(?:\.\d+)?)(?![\w.]\d)")
 _AFTER_TOTAL = re.compile(r"^\s*(?:\w+\s+)?(?:in\s+total|altogether|in\s+all|overall)\b", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|isn't|aren't|rather\s+than|instead\s+of|nicht|no)\s+$", re.IGNORECASE)
@@ -79,7 +85,7 @@ _NONE = re.compile(
     re.IGNORECASE,
 )
 _SCALE = re.compile(
-    r"\b(?:scale|range)\s+(?:of|from)?\s*-?\d+\s*(?:to|-|–)\s*\+?-?\d+|\b\d+-point\b|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|(?:out\s+)?of\s+(?:5|7|10|100)|out\s+of\s*\d+)\b(?![./,]\d)",
+    r"\b(?:scale|range|skala|échelle|escala|scala)\s+(?:of|from|von|de|da)?\s*-?\d+\s*(?:to|-|–|bis|à|a)\s*\+?-?\d+|\b\d+-point\b|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|(?:out\s+)?of\s+(?:5|7|10|100)|out\s+of\s*\d+)\b(?![./,]\d)",
     re.IGNORECASE,
 )
 _DIGITS_OR_WORD = rf"(?:\d{{1,4}}|{_WORD})"
@@ -133,7 +139,7 @@ def _read_told(text: str) -> Reading:
     stated = {value for value, is_total in found if is_total}
     if len(stated) > 1:
         stated = {_plain(sum_) for sum_ in _EQUALS.findall(kept)} or stated
-    if not stated:
+    if not stated and not _TAKES_AWAY.search(kept):
         stated = _sum_of_others(counted)
     if not stated:
         stated = _sums(kept) & firm

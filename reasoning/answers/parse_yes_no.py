@@ -19,6 +19,7 @@ _YES = (
     r"|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|i'd\s+say\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:indeed\s+|clearly\s+)?(?:correct|right|accurate|affirmative|the\s+case)\b"
     r"|\b(?:claim|statement|description|assertion)\s+(?:holds|applies|stands)\b"
+    r"|\A\W*(?:he|she|it|they|there|this|that|the\s+\w+)\s+(?:is|are|was|were|does|do|did|has|have|can|could|will)\s+indeed\b(?!\s+(?:not|no|never|hardly)\b)"
 )
 # "no" before a noun answers nothing: no doubt, no one, no way to tell
 _NO = (
@@ -26,6 +27,7 @@ _NO = (
     rf"|{_UNTRUE}|\b(?:nope|nah|naw|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
     r"|\A\W*(?:negative|wrong|quite\s+the\s+(?:opposite|contrary)|on\s+the\s+contrary|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
     r"|of\s+course\s+not|i\s+(?:(?:don't|do\s+not)\s+think\s+so|(?:wouldn't|would\s+not)\s+say\s+so|doubt\s+(?:it|that)|(?:would|think)\s+(?:say\s+)?not))(?=\W*\Z|[.,!;:–—])"
+    r"|\A\W*(?:he|she|it|they|there|this|that|the\s+\w+)\s+(?:is|are|was|were|does|do|did|has|have|can|could|will)\s+indeed\s+not\b"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:clearly\s+)?(?:wrong|negative|inaccurate)\b"
     r"|\b(?:claim|statement|description|assertion)\b[^.!?\n]{0,40}?\b(?:does\s+not|doesn't)\s+(?:hold|apply|stand)\b"
 )
@@ -58,6 +60,13 @@ _OWN_WORD = re.compile(
     r"(\banswer\s+(?:\w+\s+){0,3}?(?:with|is|be)|\bi(?:'d|\s+would)\s+say|\banswer:)\s*\"(yes|no)[.,!]?\"",
     re.IGNORECASE,
 )
+# "Yes, of course I can help!", "Sure, let's look": to the request, not to the question
+_COURTESY = re.compile(
+    r"\A\W*(?:yes|yeah|sure|of\s+course|certainly|absolutely|no\s+problem)\b(?:[,!]?\s+(?:sure|of\s+course|certainly|absolutely))*[,!.]?\s*"
+    r"(?:i(?:'d|'ll|\s+can|\s+could|\s+will|\s+would)|happy|glad)\s+(?:be\s+|happy\s+|glad\s+|gladly\s+|certainly\s+|to\s+)*(?:help|assist|try|answer|look|analy[sz]e|explain)\b"
+    r"|\A\W*(?:sure|of\s+course|certainly|absolutely|no\s+problem)\b[,!.]?\s*(?:ask|go\s+ahead|send|share|upload|let's|let\s+me|here(?:'s|\s+is|\s+are))\b",
+    re.IGNORECASE,
+)
 _NEAR = 40  # characters looked at on each side: copies of all of a long text would take quadratic time
 
 
@@ -73,6 +82,7 @@ def read_yes_no(text: str) -> Reading:
         shares = {word: float(share) for word, share in scored.items()}
         best = max(shares, key=shares.__getitem__)
         return Reading(best, "the higher share") if len(set(shares.values())) == 2 else Reading("", "equal shares")
+    text = _COURTESY.sub("", text)
     told = drop_questions(drop_quotes(_OWN_WORD.sub(r"\1 \2", _YES_AND_NO.sub(" ", text))))
     tail = after_revision(told)
     if tail is not None and (revised := _read_told(tail)).value:
@@ -106,7 +116,18 @@ def _read_told(text: str) -> Reading:
         return Reading(alone.pop(), "the one that stands alone")
     if len(alone) == 2 and _opens(text, words):
         return Reading("no" if words[0]["no"] else "yes", "what it begins with")
+    concluded = {bool(m["no"]) for m in words if _CONCLUDED.search(text[max(0, m.start() - 60) : m.start()])}
+    if len(concluded) == 1:
+        return Reading("no" if concluded.pop() else "yes", "what it concludes")
     return Reading("", "both yes and no")
+
+
+# "Overall, I'd say no": the last sentence
+_CONCLUDED = re.compile(
+    r"(?:[.!?]\s|\n)\W*(?:overall|all\s+in\s+all|in\s+(?:conclusion|summary|short|the\s+end)|on\s+balance|taken\s+together|ultimately|to\s+conclude)\b"
+    r"(?:,?\s+(?:i(?:'d|'ll|\s+would)?|say|answer|go\s+with|lean\w*|towards?|the|my|answer|is|a|it's|think)){0,5}\W{1,3}\Z",
+    re.IGNORECASE,
+)
 
 
 def _opens(text: str, words: list[re.Match[str]]) -> bool:

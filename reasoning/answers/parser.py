@@ -91,7 +91,7 @@ _ANALYSIS_CHANNEL = re.compile(r"<\|channel\|>\s*(?:analysis|commentary)\b[^<]{0
 _ANSWER = re.compile(r"<\s*answer\s*>(.*?)(?=<\s*/?\s*answer\s*/?\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 # what ends thinking that is never closed
 _FINAL_LINE = re.compile(
-    r"\n\W*final\s+answer\W*[:：][^\n]+\s*\Z"
+    r"\n\W*final\s+answer\W*[:：][^\n]+\s*\Z|(?:\n|(?<=[.!?]\s))\W{0,3}answer\W{0,3}[:：]\s*\W{0,3}[A-Z](?!\w)[^.\n]{0,60}\.?\W*\Z"
     r"|\b(?:so|therefore|thus|hence),?\s+(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer\s+(?:is|must\s+be|should\s+be)\b[^.\n]{1,60}[.!]?\s*\Z"
     r"|(?<=[.!?]\s)(?:the|my)\s+(?:final\s+|correct\s+)?answer\s+is\b[^.\n]{1,60}[.!]\s*\Z",
     re.IGNORECASE,

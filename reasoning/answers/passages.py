@@ -40,6 +40,9 @@ _TAG_QUESTION = re.compile(
 _AFFIRMED = re.compile(r"\W*(?:yes|yep|exactly|indeed|correct|right)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|«[^«»\n]{1,200}»|„[^„“”\"\n]{1,200}[“”\"]|“[^“”\n]{1,200}”")
 _CUT_OFF = re.compile(r"[^\W\d_]+[,;]?\s*\Z|[,;:(–-]\s*\Z")
+_ENDS_MIDWAY = re.compile(
+    r"\s(?:which|that|the|an?|and|or|but|to|of|in|on|at|with|is|are|was|because|her|his|their|as|for|by|from|who|while|if|she|he|it|they)\s*,?\Z"
+)
 _BREAK = re.compile(r"[.!?。]\s|\n")
 
 
@@ -133,3 +136,8 @@ def _if_any(kept: list[str], text: str) -> str:
 def is_cut_off(text: str) -> bool:
     """Whether a reply of several sentences ends in the middle of one."""
     return bool(_CUT_OFF.search(text[-40:]) and _BREAK.search(text)) and len(text.rpartition("\n")[2].split()) > 3
+
+
+def ends_midway(text: str) -> bool:
+    """Whether a reply ends with a word that must be followed by another one."""
+    return bool(_ENDS_MIDWAY.search(text))

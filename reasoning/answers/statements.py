@@ -54,7 +54,8 @@ _RIGHT_ONE_IS = re.compile(
     rf"(?:is|are|remains)\s*:?\s*{_HEDGE}{_LIST}"
     rf"|\b(?:one|emotion|feeling|label|option|answer|description|person|speaker|man|woman|reason|reply|response|word)\s+(?:that|who|which|whose)"
     rf"\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s(?:is|are|was)\s+{_HEDGE}{_LIST}"
-    rf"|\brichtig\s+(?:ist|sind)\s+{_HEDGE}{_LIST}"
+    rf"|\b(?:ones?|options?|answers?)\s+(?:that\s+)?i(?:'d|'ll|\s+would|\s+will)?\s+(?:tick|pick|choose|select|mark|keep|check|go\s+(?:with|for))\s+(?:is|are|would\s+be)\s*:?\s*{_HEDGE}{_LIST}"
+    rf"|\b(?:richtig|korrekt|zutreffend)\s+(?:ist|sind|wären?)\s+{_HEDGE}{_LIST}"
     rf"|(?:^|[\n|;])\s*(?:correct|right|yes|true|applies|present|selected)\s*[:=]\s*{_LIST}"
     rf"|\b(?:corret[ao]|corretta|correct[ao]|correcte|giusta|certa|juiste|верный|правильный)\s+(?:é|è|es|est|is)\s+{_LIST}",
     re.IGNORECASE,
@@ -82,30 +83,31 @@ _IS_RIGHT = re.compile(
 _CONCEDES = re.compile(
     r"\b(?:while|although|though|even\s+if|at\s+first|initially|first\s+(?:instinct|thought|impression|guess)|tempt(?:ed|ing)"
     r"|seemed|(?<!\bi\s)(?:may|might|could|would)\s+(?:seem|feel|look|appear|think|say|read|argue|call|expect|pick|choose)|obwohl|zunächst|aunque|bien\s+que"
-    r"|(?:my|the|a|an)\s+(?:initial|first|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
-    r"|(?:initial|first|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
-    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
+    r"|(?:my|the|a|an)\s+(?:initial|first(?!\s+choice\s+is)|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
+    r"|(?:initial|first(?!\s+choice\s+is)|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
+    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:was|were)\s+still|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
     r"|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
-    r"|ersten\s+blick|zuerst|anfangs|würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
-    r"|有人|一开始|最初|虽然|尽管|乍一?看|一开始",
+    r"|ersten\s+blick|zuerst|anfangs|(?<!\bich\s)würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
+    r"|\bi\s+(?:hope|wish)\b|\b(?:let's\s+hope|if\s+only|(?:any|some|every)(?:one|body)\s+(?:\w+\s+){0,3}(?:should|would|ought)|(?:tries|tried|trying)\s+to\s+(?:look|appear|seem|sound)|mistake|misread\w*|misinterpret\w*|pitfall|wrong\s+answer|(?:wants?|wanted|tries|trying)\s+\w+\s+to\s+(?:believe|think))\b"
+    r"|\bmy\s+(?:cat|dog|friend|mother|mom|mum|father|dad|boss|neighbou?r|wife|husband|brother|sister|son|daughter|teacher)\b|(?<=[\ue100-\ue119])\s+people\b|有人|一开始|最初|虽然|尽管|乍一?看|一开始",
     re.IGNORECASE,
 )
 _SUPPOSES = re.compile(
-    r"\b(?:whether|if|unless|either|between(?=\s+[\"']?[\ue000-\ue119])|were|could|may|might|falls|wenn|ob|entweder)\b|可能|要么|如果",
+    r"\b(?:whether|if|unless|either|who\s+(?:should|ought)|between(?=\s+[\"']?[\ue000-\ue119])|were|could|may|might|falls|wenn|ob|entweder)\b|可能|要么|如果",
     re.IGNORECASE,
 )
 _NOT = re.compile(
-    r"\b(?:not|never|neither|nor|weder|noch(?=\s*[\"'(]*$)|cannot|without|doubt|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than"
+    r"\b(?:not|never|neither|nor|weder|noch(?=\s*[\"'(]*$)|cannot|without|doubt|disagree\s+with|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than|opposite\s+of"
     r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|descart\w+|elimin[aoó]\w*|élimin\w+|écart\w+|exclu\w+|ausgeschlossen|ausschließen|schließe\w*|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
     r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|nothing(?!\s+but)|at\s+no\s+(?:time|point|moment)|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
     r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$)|no(?=(?:\s+\w+)?\s*[\"'(]*$)|nobody|no\s+one|none\s+of\s+them|than(?=(?:\s+(?:it|is|a|the))*\s*[\"'(]*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
     re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
-    rf"^(?:(?:[\x20,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+)\b)?"
+    rf"^(?:(?:[\x20,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+|gibt\s+es|liegen|there\s+(?:is|are|'s))\b)?"
     r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|\w{2,6}n't\b|n't|not\b|all\s+\w+\s+(?:wrong|incorrect)"
     r"|(?:the\s+)?(?:wrong|incorrect|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated"
-    r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|hardly|nowhere|falsch|nicht|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
+    r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|hardly|nowhere|no\s+(?:\w+\s+)?(?:evidence|signs?|hints?|indications?|support)\b|falsch|nicht|keine?(?!\w)|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
     r"|non\b|niet\b|fout\b|не\b|невер|都?均?(?:可以)?(?:不|排除)|错误|では?な|ではあり|じゃな|[은는이가]\s?아)",
     re.IGNORECASE,
 )
@@ -207,23 +209,6 @@ def is_denied(marked: str, start: int, end: int) -> bool:
     return bool(_NOT.search(clause_before(marked, start)) or _NOT_AFTER.match(marked[end : end + _WINDOW]))
 
 
-def denies_next(words: str) -> bool:
-    """Whether folded words end in a negation of what follows: "not", "instead of a"."""
-    return bool(_DENIES_NEXT.search(words[-40:]))
-
-
-def denies_any(words: list[str]) -> bool:
-    """Whether folded words hold a negation, or suppose something."""
-    return not _DENIALS.isdisjoint(words) or any(word.endswith("n't") for word in words)
-
-
-_DENIALS = frozenset("not never no nor neither cannot without if whether might could would may".split())
-_DENIES_NEXT = re.compile(
-    r"\b(?:not|never|no|nor|neither|isn't|aren't|wasn't|can't|cannot|without|rather than|instead of|except|unlike"
-    r"|exclude|eliminate|rule out|nicht|kein|pas)\b(?: (?!but\b|so\b|then\b|yet\b)\w+){0,2} $"
-)
-
-
 def is_conceded(marked: str, start: int, end: int) -> bool:
     """Whether a clause names an option to set it aside: "at first A seems right", "A would show a smile"."""
     around = clause_before(marked, start) + marked[start:end] + clause_after(marked, end)
@@ -263,15 +248,6 @@ def held_letters(marked: str) -> set[str]:
         if not is_set_aside(marked, run.start(), run.end()):
             held.update(letters_in(run[0]))
     return held
-
-
-def disowned_letters(marked: str) -> set[str]:
-    """Return the letters that a marked text denies or names as what others may say, and holds nowhere."""
-    disowned: set[str] = set()
-    for run in runs(marked):
-        if is_denied(marked, *run.span()) or _ARGUABLY.search(_since_turn(marked, run.start())):
-            disowned.update(letters_in(run[0]))
-    return disowned - held_letters(marked)
 
 
 # "nervous, possibly a bit irritated"
@@ -316,7 +292,8 @@ def _is_withdrawn(marked: str, start: int, end: int, after_names: int) -> bool:
 
 # "one could argue that she tests him, and that's B", "a casual viewer would answer A"
 _ARGUABLY = re.compile(
-    r"\bpeople\s+(?:who|can|often)\b|\b(?:everyone|everybody)\b|\boften\b|\b(?:viewers?|observers?|listeners?|annotators?|bystanders?)\s+(?:could|might|may|would)\b|\b(?:one|you|some(?:one|body)?|people|viewers)\s+(?:could|might|may|would)\s+(?:\w+\s+)?(?:argue|think|say|read|guess|expect|assume)\b",
+    r"\b(?:i|you)(?:'m|'re|\s+(?:am|are|was|were|seem|sound|look|get|must\s+be|would\s+be|might\s+be)|'d\s+be)\s+(?:(?:so|very|really|quite|also|a|bit|little|rather|feeling)\s+){0,2}\Z|\b(?:would|do|don't|could|can)\s+you\s+(?:say|think|mean|agree|call|describe)\b"
+    r"|\bpeople\s+(?:who|can|often)\b(?!\s+(?:speak|talk|sing|appear|are|were|can)\b)|\b(?:everyone|everybody)\b|\boften\b|\b(?:viewers?|observers?|listeners?|annotators?|bystanders?)\s+(?:could|might|may|would)\b|\b(?:one|you|some(?:one|body)?|people|viewers)\s+(?:could|might|may|would)\s+(?:\w+\s+)?(?:argue|think|say|read|guess|expect|assume)\b",
     re.IGNORECASE,
 )
 _TURN = re.compile(r"[.!?\n;]|\b(?:but|however|yet|still)\b", re.IGNORECASE)

@@ -121,14 +121,15 @@ def _item_grade(says: str) -> int | None:
 def scores(marked: str, count: int) -> dict[str, float]:
     """Return the score that a reply gives each of ``count`` options; empty when it does not score each of them once.
 
-    Percentages of all that it names are enough.
+    Percentages of all that it names are enough, and so are those of some where one has more than half.
     """
     marked = _STARS.sub(lambda match: str(match[0].count("★")), marked)
     found = [(match[1], match[2]) for match in _SCORE.finditer(marked)]
     if len(found) < len(letters_in(marked)):
-        found = [(match[2], match[1]) for match in _SCORE_BEFORE.finditer(marked)]
+        found = [(match[2], match[1]) for match in _SCORE_BEFORE.finditer(marked)] or found
     scored = {letter_of(mark): float(number) for mark, number in found}
-    is_whole = len(scored) == count or ("%" in marked and set(scored) == set(letters_in(marked)))
+    is_majority = bool(scored) and max(scored.values()) > 50 and 50 < sum(scored.values()) <= 100
+    is_whole = len(scored) == count or ("%" in marked and (is_majority or set(scored) == set(letters_in(marked))))
     return scored if is_whole and len(found) == len(scored) > 1 else {}
 
 
