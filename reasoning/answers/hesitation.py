@@ -142,16 +142,21 @@ def settle(marked: str) -> str:
     """Return a text with forced choices ("if I had to pick, B") as choices, without the options listed as wrong."""
     if not _ANY_MARK.search(marked):
         return marked
-    marked = _DENIED_LIST.sub(_deny_each, _WRONG_ONES.sub("\n", marked))
-    marked = _LIST_IS_WRONG.sub(_deny_each, _EXCLUDED_LIST.sub(_deny_each, marked))
-    marked = _OF_TWO_NAMED.sub(lambda match: _one_of_two(marked[: match.start()], match[1]) or match[0], marked)
+    marked = _WRONG_ONES.sub("\n", marked)
+    if _TWO_MARKS.search(marked):
+        marked = _EXCLUDED_LIST.sub(_deny_each, _DENIED_LIST.sub(_deny_each, marked))
+        marked = _LIST_IS_WRONG.sub(_deny_each, marked)
+        marked = _OF_TWO_NAMED.sub(lambda match: _one_of_two(marked[: match.start()], match[1]) or match[0], marked)
     marked = _THIS_ONE.sub(lambda match: _last_named(marked[: match.start()]) or match[0], marked)
     marked = _NOT_ONLY.sub("both ", _ANYTHING_BUT.sub("not", marked))
-    marked = _SEEMING.sub(r"not \1. \2 is right", _CHANGE.sub(" changes ", marked))
+    if _TWO_MARKS.search(marked):
+        marked = _SEEMING.sub(r"not \1. \2 is right", _CHANGE.sub(" changes ", marked))
     marked = _ASKED.sub(lambda match: f"not {match[1]}" if match[2] else f"{match[1]} is right", marked)
-    return _BETWEEN.sub(",", _FORCED.sub("I choose ", marked))
+    marked = _FORCED.sub("I choose ", marked)
+    return _BETWEEN.sub(",", marked) if _TWO_MARKS.search(marked) else marked
 
 
+_TWO_MARKS = re.compile(rf"{MARK}[^\ue000-\ue119]*{MARK}")
 _ANY_MARK = re.compile(MARK)
 
 

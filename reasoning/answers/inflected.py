@@ -244,6 +244,7 @@ def _stem(word: str) -> str:
     return FAMILY_OF.get(word) or UNSPACED_FAMILY_OF.get(word) or _without_ending(word)
 
 
+@functools.lru_cache(maxsize=16384)
 def _without_ending(word: str) -> str:
     stem = _SUFFIXES.sub("", word)
     if len(stem) < 3:

@@ -20,7 +20,7 @@ _LATEX = re.compile(r"\\(?:boxed|text(?:bf|rm|it)?|math(?:bf|rm|it|sf)|bold|unde
 _MARKUP = re.compile(r"\$+|\\[()\[\]]|[*`#【】]|</?[a-z]+>")
 _STRUCK = re.compile(r"~~[^~\n]+~~")
 _TICKED, _UNTICKED = re.compile(r"\[[xX✓✔]\]|☑"), re.compile(r"\[ \]|☐")
-_SPACES, _LINE_END = re.compile(r"[^\S\n]+"), re.compile(r"\s*\n\s*")
+_SPACES, _LINE_END = re.compile(r"[^\S\n]{2,}|[^\S\n ]"), re.compile(r"\s*\n\s*")
 _BETWEEN_WORDS = re.compile(r"[^\w']+|(?<!\w)'|'(?!\w)")
 _ANSWER_KEYS = (
     "answer answers final_answer final correct_answer option selected_option selected option_letter choice selection "
@@ -47,7 +47,8 @@ def plain_text(text: str) -> str:
 
 def single_spaced(text: str) -> str:
     """Return a text with one space, or one line's end, for each run of them."""
-    return _LINE_END.sub("\n", _SPACES.sub(" ", text))
+    text = _SPACES.sub(" ", text)
+    return _LINE_END.sub("\n", text) if "\n" in text else text
 
 
 def drop_markup(text: str) -> str:

@@ -46,6 +46,7 @@ _SMALL_LETTER = re.compile(
     rf"|\b(?:it'?s|it\s+is|(?:go|going)\s+(?:with|for|w/)|pick|choose|say|guess|probably|probs|def(?:initely)?|prolly)\s+(?=[b-h])|\b(?:is|be|was|with|for|to|pick|choose|say|select)\s+(?=[(\[][a-h][)\]]))|\A){OPEN}{{0,3}}\s?([a-z])"
     rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){CLOSE}{{0,3}}"
 )
+_MAY_BE_SMALL = re.compile(r"(?<![A-Za-z])[a-z](?=[)\].:,、;}\"'-]|\s*\Z)")
 # "b & f for me": no words of English, unlike "a"
 _ALONE_SMALL = re.compile(
     r"(?<![\w'./-])([b-df-h]|a(?=\s*(?:[+&,/]|and)\s*[b-h](?!\w))|e(?=\s*(?:[,;:.)!]|$)))(?![\w'/-]|\.\w)"
@@ -135,12 +136,14 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
     texts = texts_of(options)
     for option in texts:
         text = mark_with_letter(text, option, chr(_WITH_TEXT + option.place))
-    for option in texts:  # "Both A and B" is an option, and names no other
-        if option.names_letters or _OTHER_LETTERS.search(option.parts[0]):
-            text = _mark_alone(text, [option])
+    if any(option.names_letters for option in texts) or _OTHER_LETTERS.search("\n".join(options)):
+        for option in texts:  # "Both A and B" is an option, and names no other
+            if option.names_letters or _OTHER_LETTERS.search(option.parts[0]):
+                text = _mark_alone(text, [option])
     text = _OTHER_LETTERS.sub(r"\1", text)
     text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
-    text = _SMALL_LETTER.sub(lambda m: _keep_cue(m) + mark_of(m[1].upper()), text)
+    if _MAY_BE_SMALL.search(text):
+        text = _SMALL_LETTER.sub(lambda m: _keep_cue(m) + mark_of(m[1].upper()), text)
     text = _LETTER.sub(lambda m: mark_of(m[1] or m[2] or m[3] or m[4]), text)
     if not _ANY_MARK.search(text):
         text = _ALONE_SMALL.sub(lambda m: mark_of(m[1].upper()) if ord(m[1]) - 97 < len(options) else m[0], text)

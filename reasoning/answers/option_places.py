@@ -28,7 +28,7 @@ _LETTER_BEFORE = re.compile(
 )
 _LETTER_AFTER = re.compile(rf"{CLOSE}{{0,2}}\s?[(\[]([A-Z])[)\]]", re.IGNORECASE)  # "sadness (C)"
 _WORD = re.compile(WORD)
-_SPACE = re.compile(r"\s")
+_OTHER_SPACE = re.compile(r"[^\S ]")
 _IS = re.compile(r"(?<=\w) is ")
 _TWO_LETTERS = re.compile(r"\b[A-Z]\b.*\b[A-Z]\b")
 
@@ -67,12 +67,13 @@ def texts_of(options: tuple[str, ...]) -> tuple[OptionText, ...]:
     return tuple(found)
 
 
+@functools.lru_cache(maxsize=64)  # a reply is searched for each option
 def lower(text: str) -> str:
     """Return a text in lower case with a space for each character of space, every character at its place."""
     lowered = text.lower()
     if len(lowered) != len(text):  # the lower case of one letter, the Turkish İ, has two characters
         lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    return _SPACE.sub(" ", lowered)
+    return _OTHER_SPACE.sub(" ", lowered)
 
 
 def mark_with_letter(text: str, option: OptionText, mark: str) -> str:

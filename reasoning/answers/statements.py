@@ -5,6 +5,7 @@ All patterns are for texts with marks in place of the options (:mod:`omnisense.r
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -115,6 +116,8 @@ _CLAUSE_START = re.compile(
     r"[.!?;:,\n…—–()|。,;]|\b(?:but|so|then|yet|however|therefore|because|sondern|sino|mais|pero)\b|但|因此|所以", re.I
 )
 _MOST_STATEMENTS = 100  # of one form; a reply that repeats itself until it is cut off says no more
+_ANY_MARK = re.compile(MARK)
+_FARTHEST = 400  # characters
 _WINDOW = 160  # characters of a clause that are looked at before a statement
 
 
@@ -137,10 +140,12 @@ class Stated(NamedTuple):
 def stated(marked: str) -> list[Stated]:
     """Return the statements of a text, in its order, that are neither denied, conceded, supposed nor asked."""
     found: list[tuple[int, Stated]] = []
-    if not re.search(MARK, marked):
+    places = [match.start() for match in _ANY_MARK.finditer(marked)]
+    if not places:
         return []
+    near = max(0, places[0] - _FARTHEST), places[-1] + _FARTHEST  # no statement is farther from an option
     for pattern in (_ANSWER_IS, _RIGHT_ONE_IS, _CHOOSES, _IS_RIGHT):
-        for match in itertools.islice(pattern.finditer(marked), _MOST_STATEMENTS):
+        for match in itertools.islice(pattern.finditer(marked, *near), _MOST_STATEMENTS):
             group = match.lastindex or 0
             is_final = pattern is _ANSWER_IS and bool(match[1])
             start, end = match.start(), match.end(group)
@@ -187,6 +192,7 @@ def _end_of_list(marked: str, start: int, end: int) -> int:
     return places[kept - 1] + 1 if 0 < kept < len(places) else end
 
 
+@functools.lru_cache(maxsize=256)  # asked for again by each reading of a reply
 def clause_before(marked: str, at: int) -> str:
     """Return what stands before a place in its clause."""
     before = marked[max(0, at - _WINDOW) : at]
@@ -199,11 +205,13 @@ _CLAUSE_STOP = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=256)
 def clause_after(marked: str, at: int) -> str:
     """Return what stands after a place in its clause."""
     return _CLAUSE_STOP.split(marked[at : at + _WINDOW], maxsplit=1)[0]
 
 
+@functools.lru_cache(maxsize=256)
 def is_denied(marked: str, start: int, end: int) -> bool:
     """Whether a clause denies what stands from ``start`` to ``end``: "not A", "A is wrong", "I doubt that it is A"."""
     return bool(_NOT.search(clause_before(marked, start)) or _NOT_AFTER.match(marked[end : end + _WINDOW]))
