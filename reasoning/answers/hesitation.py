@@ -142,17 +142,23 @@ def settle(marked: str) -> str:
     """Return a text with forced choices ("if I had to pick, B") as choices, without the options listed as wrong."""
     if not _ANY_MARK.search(marked):
         return marked
-    marked = _WRONG_ONES.sub("\n", marked)
+    if ":" in marked or "=" in marked:
+        marked = _WRONG_ONES.sub("\n", marked)
     if _TWO_MARKS.search(marked):
         marked = _EXCLUDED_LIST.sub(_deny_each, _DENIED_LIST.sub(_deny_each, marked))
         marked = _LIST_IS_WRONG.sub(_deny_each, marked)
         marked = _OF_TWO_NAMED.sub(lambda match: _one_of_two(marked[: match.start()], match[1]) or match[0], marked)
     marked = _THIS_ONE.sub(lambda match: _last_named(marked[: match.start()]) or match[0], marked)
-    marked = _NOT_ONLY.sub("both ", _ANYTHING_BUT.sub("not", marked))
+    if "not" in marked.lower() or "不" in marked:
+        marked = _NOT_ONLY.sub("both ", marked)
+    if "nything" in marked.lower():
+        marked = _ANYTHING_BUT.sub("not", marked)
     if _TWO_MARKS.search(marked):
         marked = _SEEMING.sub(r"not \1. \2 is right", _CHANGE.sub(" changes ", marked))
-    marked = _ASKED.sub(lambda match: f"not {match[1]}" if match[2] else f"{match[1]} is right", marked)
-    marked = _FORCED.sub("I choose ", marked)
+    if "?" in marked:
+        marked = _ASKED.sub(lambda match: f"not {match[1]}" if match[2] else f"{match[1]} is right", marked)
+    if "if" in marked.lower():
+        marked = _FORCED.sub("I choose ", marked)
     return _BETWEEN.sub(",", marked) if _TWO_MARKS.search(marked) else marked
 
 

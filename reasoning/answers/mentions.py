@@ -17,6 +17,7 @@ LEADING_LIST = re.compile(
 _JOINERS = re.compile(
     r"\b(?:and|or|both|only|options?|choices?|letters?|answers?)\b|[\s,;:./&+|()\[\]{}\"'、-]+", re.IGNORECASE
 )
+_LONG_WORD = re.compile(r"[^\W\d_]{8}")  # longer than any joiner
 _MOST_WORDS = 25
 _TICKED = re.compile(r"([✗✘❌×✓✔✅☑])[^\S\n]*([^✗✘❌×✓✔✅☑\n]+)")
 
@@ -43,6 +44,8 @@ def exact_option(text: str, options: tuple[str, ...]) -> str:
 
 def bare_letters(text: str) -> str:
     """Return the letters of a reply that holds nothing else: ``AC``, ``a, c``, ``(A) and (C)``; otherwise empty."""
+    if _LONG_WORD.search(text):
+        return ""
     words = _JOINERS.sub(" ", text).split()
     joined = "".join(words)
     alone = all(len(word) == 1 for word in words) or (len(words) == 1 and len(set(joined.lower())) == len(joined) <= 5)

@@ -18,6 +18,7 @@ from omnisense.reasoning.answers.option_places import (
     UNSPACED,
     WORD,
     OptionText,
+    lower,
     mark_alone,
     mark_with_letter,
     texts_of,
@@ -46,6 +47,7 @@ _SMALL_LETTER = re.compile(
     rf"|\b(?:it'?s|it\s+is|(?:go|going)\s+(?:with|for|w/)|pick|choose|say|guess|probably|probs|def(?:initely)?|prolly)\s+(?=[b-h])|\b(?:is|be|was|with|for|to|pick|choose|say|select)\s+(?=[(\[][a-h][)\]]))|\A){OPEN}{{0,3}}\s?([a-z])"
     rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){CLOSE}{{0,3}}"
 )
+_MAY_BE_LETTER = re.compile(rf"(?<!{WORD})[A-Z](?!{WORD})")
 _MAY_BE_SMALL = re.compile(r"(?<![A-Za-z])[a-z](?=[)\].:,、;}\"'-]|\s*\Z)")
 # "b & f for me": no words of English, unlike "a"
 _ALONE_SMALL = re.compile(
@@ -79,6 +81,9 @@ _NAMED_MARK = re.compile(rf"(?i:{_OPTION_WORD}){OPEN}{{0,3}}({MARK}){CLOSE}{{0,3
 _PRIVATE = re.compile(r"[\ue000-\uf8ff]")
 _ORDINALS = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4,
              "sixth": 5, "last": -1, "final": -1}  # fmt: skip
+# what every pattern for a place on the list holds one of
+_PLACE_WORDS = (*_ORDINALS, "former", "latter", "option", "choice", "statement", "alternative", "description", "number",
+                "no.")  # fmt: skip
 _ORDINAL = rf"\bthe\s+(?:very\s+)?({'|'.join(_ORDINALS)})"
 _ITEM = r"(?:option|alternative|choice|statement|label|answer|possibility|item|candidate|description)"
 _ON_THE_LIST = rf"\s+(?:on|in|of)\s+(?:the|these|those)\s+(?:list\w*|(?:\w+\s+)?{_ITEM}s?|two|three|four|five)\b"
@@ -144,7 +149,8 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
     text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
     if _MAY_BE_SMALL.search(text):
         text = _SMALL_LETTER.sub(lambda m: _keep_cue(m) + mark_of(m[1].upper()), text)
-    text = _LETTER.sub(lambda m: mark_of(m[1] or m[2] or m[3] or m[4]), text)
+    if _MAY_BE_LETTER.search(text):
+        text = _LETTER.sub(lambda m: mark_of(m[1] or m[2] or m[3] or m[4]), text)
     if not _ANY_MARK.search(text):
         text = _ALONE_SMALL.sub(lambda m: mark_of(m[1].upper()) if ord(m[1]) - 97 < len(options) else m[0], text)
     return _NAMED_MARK.sub(r"\1", text)
@@ -161,7 +167,8 @@ def _mark_ordinals(text: str, options: tuple[str, ...]) -> str:
         place = _ORDINALS[next(filter(None, match.groups())).lower()]
         return chr(_BARE + place % count) if place < count else match[0]
 
-    if not count or not _OF_OPTIONS.search(text):
+    lowered = lower(text)
+    if not count or not any(word in lowered for word in _PLACE_WORDS) or not _OF_OPTIONS.search(text):
         return text
     if not re.search(r"\d", "".join(texts)) and not _OWN_NUMBERS.search(text):
         text = _NUMBERED.sub(

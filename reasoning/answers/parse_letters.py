@@ -119,12 +119,13 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
     if (reading := _committed(marked, options, by_text=False)).how:
         return reading
     by_text = settle(mark_pairs(drop_copied_options(mark_texts(marked, options), options), options))
+    if by_text != marked and (reading := _committed(by_text, options, by_text=True)).how:
+        return reading
     worded = mark_wordings(by_text, options)
     if worded != by_text:
         worded = settle(mark_pairs(drop_copied_options(worded, options), options))
-    for view in dict.fromkeys((by_text, worded)):
-        if view != marked and (reading := _committed(view, options, by_text=True)).how:
-            return reading
+    if worded not in (marked, by_text) and (reading := _committed(worded, options, by_text=True)).how:
+        return reading
     told = drop_questions(worded)
     if not refuses(told) and (reading := unopposed(told)).how:
         return reading
