@@ -12,7 +12,7 @@ from omnisense.reasoning.answers.option_marks import MARK, letters_in
 
 # "A... wait, no, B"
 _REVISES = re.compile(
-    r"(?:^|[.!?;,:…—–\n-]\s*)(?:(?:but|no|hmm+|oh|and|so|well|oops|sorry)\b[,.!\s]*){0,3}(?:i\s+meant?(?=\s+(?:to\s+(?:say|write|pick|choose)\s+)?[\ue000-\ue119])|wait|actually|correction|scratch\s+that"
+    r"(?:^|[.!?;,:…—–\n-]\s*)(?:(?:but|no|hmm+|oh|and|so|well|oops|sorry)\b[,.!\s]*){0,3}(?:sorry(?=\W{1,3}(?:i\s+meant?\s+)?[\ue000-\ue119])|i\s+meant?(?=\s+(?:to\s+(?:say|write|pick|choose)\s+)?[\ue000-\ue119])|wait|actually|correction|scratch\s+that"
     r"|hang\s+on|hold\s+on|on\s+(?:second\s+thoughts?|(?:further\s+)?(?:reflection|review)|(?:a\s+)?(?:closer|second)\s+(?:inspection|look|listen))"
     r"|looking\s+(?:more\s+closely|again)|let\s+me\s+(?:re-?\w+|look\s+again|check\s+again|correct)"
     r"|i\s+(?:misread|made\s+a\s+mistake)|(?:no|nein|non)\W{1,3}(?:sorry|pardon|entschuldigung)|moment|espera|attends)\b|等等|不对,|(?:\.\.\.|…|—|–)\s*no\b(?=\W{1,3}[\ue000-\ue119])",

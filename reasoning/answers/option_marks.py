@@ -94,7 +94,7 @@ _ORDINAL_OPTION = re.compile(
 )
 # "the most probable label is the first": what is counted is named somewhere before
 _OF_OPTIONS = re.compile(
-    rf"\b(?:{_ITEM}s?|list|(?:go\s+(?:with|for)|choose|pick|select)\s+the|(?:guess|pick|choice|vote)\s+(?:is|would\s+be)|of\s+the\s+(?:two|three|four|five|six)|(?:the|these|those)\s+(?:two|three|four|five|six)\s+(?:\w+\s+)?\w+)\b|\A\W*(?:the\s+\w+\s+one|\w+\s+(?:option|choice)|number\s+\w+(?=\s*[,.:]))\b",
+    rf"\b(?:{_ITEM}s?|list|(?:go\s+(?:with|for)|choose|pick|select|take)\s+the|(?:guess|pick|choice|vote)\s+(?:is|would\s+be)|of\s+the\s+(?:two|three|four|five|six)|(?:the|these|those)\s+(?:two|three|four|five|six)\s+(?:\w+\s+)?\w+)\b|\A\W*(?:the\s+\w+\s+one|\w+\s+(?:option|choice)|number\s+\w+(?=\s*[,.:]))\b",
     re.IGNORECASE,
 )
 _ORDINAL_AFTER = re.compile(

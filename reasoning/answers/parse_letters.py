@@ -134,7 +134,7 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
     if (asked_back := _ASKED_BACK.match(marked)) and len(letters_in(worded)) == 1 and not refuses(marked):
         return Reading(letter_of(asked_back[1]), "the only letter, as a question")
     mentioned = _only_mention(drop_questions(marked if letters_in(worded) else worded), options)
-    if mentioned.value and mentioned.value in set(letters_in(worded)) - held_letters(worded):
+    if mentioned.value and mentioned.value in set(letters_in(worded)) - held_letters(_HEDGED.sub("is", worded)):
         return Reading("", "it sets the only option that it names aside")
     if mentioned.value and (others := held_letters(told) - {mentioned.value}):
         return Reading("", f"it names {' and '.join(sorted({mentioned.value, *others}))}")
@@ -144,6 +144,9 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
     return mentioned
 
 
+_HEDGED = re.compile(
+    r"\b(?:may|might|could)\s+(?:well\s+)?be\b", re.IGNORECASE
+)  # "she might be sad": unsure, but one option
 _YES_OR_NO_FIRST = re.compile(r"\W*(?:yes|no)\b", re.IGNORECASE)
 
 

@@ -39,7 +39,7 @@ _CHOICE_OF_TWO = re.compile(
     rf"{MARK}[^.!?;\n]{{0,40}}(?:\b(?:or|oder|ou|o)\b|或|还是)[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE
 )
 _REVISED_LIST = re.compile(
-    rf"(?:\W|\b(?:no|so|make|that|it|it's|is|rather)\b){{0,8}}{MARK}(?:(?:[\s,&]|\band\b){{1,6}}{MARK})*\W*\Z",
+    rf"(?:\W|\b(?:no|so|make|that|it|it's|is|rather|actually|only|just)\b){{0,8}}{MARK}(?:(?:[\s,&]|\band\b){{1,6}}{MARK})*\W*\Z",
     re.IGNORECASE,
 )
 _ALL = re.compile(

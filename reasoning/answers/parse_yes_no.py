@@ -19,7 +19,7 @@ _YES = (
     r"|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|i'd\s+say\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:indeed\s+|clearly\s+)?(?:correct|right|accurate|affirmative|the\s+case)\b"
     r"|\b(?:claim|statement|description|assertion)\s+(?:holds|applies|stands)\b"
-    r"|\A\W*(?:he|she|it|they|there|this|that|the\s+\w+)\s+(?:is|are|was|were|does|do|did|has|have|can|could|will)\s+indeed\b(?!\s+(?:not|no|never|hardly)\b)"
+    r"|\A\W*(?:he|she|it|they|there|this|that|the\s+\w+)\s+(?:is|are|was|were|does|do|did|has|have|can|could|will),?\s+indeed\b(?!\s+(?:not|no|never|hardly)\b)"
 )
 # "no" before a noun answers nothing: no doubt, no one, no way to tell
 _NO = (
@@ -63,7 +63,7 @@ _OWN_WORD = re.compile(
 # "Yes, of course I can help!", "Sure, let's look": to the request, not to the question
 _COURTESY = re.compile(
     r"\A\W*(?:yes|yeah|sure|of\s+course|certainly|absolutely|no\s+problem)\b(?:[,!]?\s+(?:sure|of\s+course|certainly|absolutely))*[,!.]?\s*"
-    r"(?:i(?:'d|'ll|\s+can|\s+could|\s+will|\s+would)|happy|glad)\s+(?:be\s+|happy\s+|glad\s+|gladly\s+|certainly\s+|to\s+)*(?:help|assist|try|answer|look|analy[sz]e|explain)\b"
+    r"(?:i(?:'d|'ll|\s+can|\s+could|\s+will|\s+would)|happy|glad)\s+(?:be\s+|happy\s+|glad\s+|gladly\s+|certainly\s+|to\s+)*(?:help|assist|try)\b"
     r"|\A\W*(?:sure|of\s+course|certainly|absolutely|no\s+problem)\b[,!.]?\s*(?:ask|go\s+ahead|send|share|upload|let's|let\s+me|here(?:'s|\s+is|\s+are))\b",
     re.IGNORECASE,
 )

@@ -102,6 +102,8 @@ def test_finds_the_words_of_an_option(options, reply, value):
         ("one", "It's sad that you ask me this.", ""),
         ("one", "The most common mistake is to call this sad.", ""),
         ("one", "The man is angry, the woman sad.", ""),
+        ("one", "She might be sad.", "B"),
+        ("one", "B. Sorry, C.", "C"),
         ("one", "What sounds sad is in fact happy.", "A"),
         ("several", "So it would be happy or sad.", ""),
         ("several", "I pick A and B. Wait, C is there too.", ""),
