@@ -33,7 +33,8 @@ def plain_text(text: str) -> str:
 
     Text that is struck through is dropped, and boxes that are ticked or not become marks.
     """
-    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
     if "~~" in text:
         text = _STRUCK.sub(" ", text)
     if "[" in text or "☐" in text or "☑" in text:

@@ -140,7 +140,8 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
     text = single_spaced(_mark_ordinals(_PRIVATE.sub(" ", text), options)).replace("cannot", "can't")
     texts = texts_of(options)
     for option in texts:
-        text = mark_with_letter(text, option, chr(_WITH_TEXT + option.place))
+        if option.parts[0] in lower(text):
+            text = mark_with_letter(text, option, chr(_WITH_TEXT + option.place))
     if any(option.names_letters for option in texts) or _OTHER_LETTERS.search("\n".join(options)):
         for option in texts:  # "Both A and B" is an option, and names no other
             if option.names_letters or _OTHER_LETTERS.search(option.parts[0]):

@@ -97,11 +97,15 @@ _FINAL_LINE = re.compile(
     re.IGNORECASE,
 )
 _BOXED = re.compile(r"\\boxed\s*\{(?:\s*\\[a-z]{1,12}\s*\{)?([^{}]*)\}")
+_SIGNS = ("<", "\\boxed", "```", "assistantfinal")
 _SPECIAL = re.compile(r"<\|[^|<>]*\|>|</?s>|```(?:json)?")
 
 
 def _split_reply(reply: str, clean: Callable[[str], str]) -> tuple[str, list[str], str]:
     """Return the thinking, the texts that hold an answer, and where they were found (or why there are none)."""
+    if not any(sign in reply for sign in _SIGNS):  # the usual case: no tags, channels or boxes to look for
+        plain = clean(reply)
+        return "", [plain] if plain else [], "" if plain else "the reply is empty"
     thinking, text = _take_thinking(_channels_as_tags(reply))
     if not text.strip() and (inside := _ANSWER.search(thinking)):  # all of it was taken for thinking
         text = inside[0]
