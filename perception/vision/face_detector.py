@@ -86,6 +86,8 @@ class FaceDetector:
         """Return the faces that the left edge of a frame cuts in half: with their mirror image they are whole."""
         height, width = image.shape[:2]
         inside, mirrored = min(round(_EDGE_INSIDE * height), width), min(round(_EDGE_MIRRORED * height), width)
+        if not (inside and mirrored):  # a picture of a few pixels
+            return []
         scale = min(_EDGE_PX / height, 1.0)
         strip = cv2.resize(image[:, :inside], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         beyond = min(round(mirrored * scale), strip.shape[1])

@@ -41,7 +41,7 @@ def test_errors_in_a_finished_run_are_exit_code_1(run_cli, clips, tmp_path):
     assert ran.returncode == 1, ran.stderr
     assert "questions are invalid" in ran.stderr
     assert "--retry-errors asks them again" in ran.stderr
-    assert "bad question: there is no videos/good.mp4" in ran.stdout
+    assert "bad media: there is no videos/good.mp4" in ran.stdout
 
 
 def test_the_run_folder_is_found_again_by_its_settings(run_cli, many, tmp_path, monkeypatch):
