@@ -245,7 +245,7 @@ def test_help_is_shown_at_once_whatever_page_is_open(perception, open_page):
         page.evaluate("location.hash = '#runs'")
         page.locator("#help:not([hidden])").wait_for()
         assert page.locator("#help-text").text_content()
-        assert page.evaluate("document.activeElement.id") == "help"
+        page.wait_for_function("document.activeElement.id === 'help'")  # beside other work it takes a moment
         page.get_by_role("button", name="Close this message").click()
         assert page.locator("#help").is_hidden()
 
