@@ -12,6 +12,7 @@ from omnisense.perception.media.clip import Clip
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import OnStream
 from omnisense.perception.types import STREAMS, AudioStream
+from omnisense.reasoning.answers.multiple_choice import find_choice
 from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue
 from omnisense.reasoning.loop.conversation import ClipReference, Turn
@@ -85,7 +86,12 @@ def release(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
 
 
 def _own_words(state: State) -> str:
-    """Return what the person said themselves: of a clip with several voices nobody knows which is theirs."""
+    """Return what the person said themselves.
+
+    Of a clip with several voices nobody knows which is theirs; a multiple-choice question is about others.
+    """
+    if find_choice(state["typed"]):
+        return ""
     audio = state["percepts"].audio if state["percepts"] else None
     voices = {turn.speaker for turn in audio.speaker_turns} if isinstance(audio, AudioStream) else set()
     return state["typed"] if len(voices) > 1 else f"{spoken_words(state)}\n{state['typed']}"

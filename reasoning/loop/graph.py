@@ -10,6 +10,7 @@ from an opening (:class:`omnisense.reasoning.profile.PolicyProfile` says which i
                          |                                    +-> emotion <-----------+
                          |                                           -> context -> need -> strategy
                          |                                           -> respond <-> reflect --------> release
+                         +-> answer (the message is a multiple-choice question) --------------------> release
                          +-> care (a risk was found)
 """
 
@@ -29,9 +30,11 @@ from langgraph.graph import END, START, StateGraph
 from omnisense.errors import InputError
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.percepts import Percepts
+from omnisense.reasoning.answers.multiple_choice import find_choice
 from omnisense.reasoning.loop import gates
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.appraiser import Appraiser
+from omnisense.reasoning.loop.choice_answer import ChoiceAnswer
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.extensions import Node, SafetyCheck
 from omnisense.reasoning.loop.gates import PerceiveClip
@@ -62,6 +65,7 @@ STAGES = (
     "strategy",
     "respond",
     "reflect",
+    "answer",
     "release",
     "care",
 )
@@ -75,6 +79,7 @@ class _Given(TypedDict):
 
 
 class _Guarded(TypedDict):
+    typed: str
     safety: SafetyFinding
 
 
@@ -176,6 +181,7 @@ def _nodes(
         "strategy": appraiser.strategy,
         "respond": respond_node,
         "reflect": writer.reflect,
+        "answer": ChoiceAnswer(policy, settings, look, read_emotion).node,
         "release": lambda state: gates.release(state, checks),
         "care": lambda state: gates.care(state, settings.country),
     }
@@ -225,7 +231,9 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: Look
         return "perceive" if state["clip"] else "guard"
 
     def after_guard(state: _Guarded) -> str:
-        return "care" if state["safety"].category else "characteristics"
+        if state["safety"].category:
+            return "care"
+        return "answer" if find_choice(state["typed"]) else "characteristics"
 
     def after_characteristics(state: _Perceived) -> str:
         return "look_again" if look.is_needed(state["typed"], state["percepts"]) else first_decision(state)
@@ -243,7 +251,7 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: Look
 
     edges.branch(START, after_start, ["perceive", "guard"])
     edges.add("perceive", "guard")
-    edges.branch("guard", after_guard, ["care", "characteristics"])
+    edges.branch("guard", after_guard, ["care", "answer", "characteristics"])
     edges.branch("characteristics", after_characteristics, ["look_again", "compose", _GUIDED[0]])
     edges.branch("look_again", after_look_again, ["compose", _GUIDED[0]])
     for before, after in itertools.pairwise((*_GUIDED, "reflect")):
@@ -251,6 +259,7 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: Look
     edges.add("compose", "review")
     edges.branch("review", after_review, ["compose", _GUIDED[0], "release"])
     edges.branch("reflect", after_reflect, ["respond", "release"])
+    edges.add("answer", "release")
     edges.add("release", END)
     edges.add("care", END)
 

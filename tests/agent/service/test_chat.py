@@ -63,6 +63,21 @@ def test_stream_tells_the_stages_on_request(service):
     assert told[-1] == {"type": "finished"}
 
 
+def test_multiple_choice_is_answered_in_the_form_asked_for(start):
+    agent = scripted_agent(policy=ScriptedPolicy(choices=[1]))
+    asked = "What does she feel?\nA. joy\nB. anger\n"
+    forms = {
+        f"{asked}Answer with the option's letter from the given choices directly.": "B",
+        f"{asked}The last line of your response should be of the following format: 'ANSWER: $LETTER'": "ANSWER: B",
+    }
+    with start(agent) as service:
+        for text, reply in forms.items():
+            messages = [{"role": "user", "content": text}]
+            done = service.client().chat.completions.create(model="omnisense", messages=messages)
+            assert done.choices[0].message.content == reply
+            assert done.omnisense["trace"]["reply"]["written_by"] == "policy"
+
+
 def test_messages_are_the_conversation_without_a_thread(service):
     messages = [
         {"role": "user", "content": "My dog is called Bruno."},
