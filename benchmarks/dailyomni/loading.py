@@ -10,12 +10,11 @@ from omnisense.benchmarks.harness.question_files import resolve_media
 from omnisense.benchmarks.harness.question_rows import (
     Faults,
     Row,
-    asked_text,
     build_dataset,
+    choice_question,
     content_id,
     find_file,
     gold_of,
-    lettered_options,
     list_rows,
 )
 from omnisense.benchmarks.harness.suite import ModelUnderTest
@@ -55,8 +54,11 @@ def load(data: str | Path, model: ModelUnderTest | None = None) -> Dataset:
 
 def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
     video, text = str(row["video_id"]), str(row["Question"]).strip()
-    question = faults.attempt(lambda: _question(row), Question(text, "one"))
-    gold = "" if faults else faults.attempt(lambda: gold_of(row["Answer"], question), "")
+    question, gold = faults.attempt_question(
+        lambda: choice_question(row["Question"], row["Choice"]),
+        lambda q: gold_of(row["Answer"], q),
+        Question(text, "one"),
+    )
     named = f"{video}/{video}_video.mp4"
     media = faults.attempt_media(lambda: resolve_media(named, folder, (), ("Videos", "videos")), None)
     tags = {name: (str(row[key]),) for key, name in _BREAKDOWNS.items() if row.get(key)}
@@ -74,7 +76,3 @@ def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
         row={"Answer": row["Answer"], "video_id": video},
         tags=tags,
     )
-
-
-def _question(row: Row) -> Question:
-    return Question(asked_text(row["Question"]), "one", lettered_options(row["Choice"]))

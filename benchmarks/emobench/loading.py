@@ -81,8 +81,9 @@ def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
     emotion_set: EmotionSet = row["set"]
     text, right = _said(row, "human").replace("<video>", "").strip(), _said(row, "gpt").strip()
     named = str(row.get("video") or "")
-    question = faults.attempt(lambda: _question(text, emotion_set, row["labels"]), Question(text, "yes_no"))
-    gold = "" if faults else faults.attempt(lambda: _gold(right, question), "")
+    question, gold = faults.attempt_question(
+        lambda: _question(text, emotion_set, row["labels"]), lambda q: _gold(right, q), Question(text, "yes_no")
+    )
     media = faults.attempt_media(lambda: resolve_media(named, folder, _MEDIA_FOLDERS, _MEDIA_FOLDERS), None)
     return Sample(
         id=content_id(row["file"], row.get("id"), named, text),

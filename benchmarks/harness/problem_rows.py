@@ -70,10 +70,11 @@ def read_row(row: Row, faults: Faults, folder: Path, task: str, tags: Mapping[st
         tags: its breakdowns.
     """
     named = str(row.get("video") or row.get("path") or "")
-    question = faults.attempt(lambda: _question(row), Question(str(row["problem"]), "yes_no"))
     solution = row["solution"]
     right = (tagged_answer(solution) or solution.strip()) if isinstance(solution, str) else solution
-    gold = "" if faults else faults.attempt(lambda: gold_of(right, question), "")
+    question, gold = faults.attempt_question(
+        lambda: _question(row), lambda q: gold_of(right, q), Question(str(row["problem"]), "yes_no")
+    )
     media = faults.attempt_media(lambda: resolve_media(named, folder, ("videos",), ("videos",)), None)
     return Sample(
         id=content_id(named, row["problem"], row["problem_type"], row.get("options")),

@@ -53,6 +53,19 @@ class Faults(list[RowError]):
             self.append(fault)
             return otherwise
 
+    def attempt_question(
+        self, read: Callable[[], Question], right: Callable[[Question], str], otherwise: Question
+    ) -> tuple[Question, str]:
+        """Return a row's question and its right answer; a row with a fault has no right answer.
+
+        Args:
+            read: returns the question.
+            right: returns its right answer in canonical form.
+            otherwise: stands for a question that cannot be asked.
+        """
+        question = self.attempt(read, otherwise)
+        return question, "" if self else self.attempt(lambda: right(question), "")
+
     def __str__(self) -> str:
         return "; ".join(map(str, self))
 
@@ -212,6 +225,15 @@ def lettered_options(options: Any) -> tuple[str, ...]:
                      enumerate(zip(texts, named, strict=True)))  # fmt: skip
     heads = ", ".join(text[:2] for text in texts)
     raise RowError("impossible answer", f"the options are not lettered from A on ({heads})")
+
+
+def choice_question(text: Any, options: Any) -> Question:
+    """Return a question with one right option.
+
+    Raises:
+        RowError: it is empty or no text, or its options are not lettered from A on.
+    """
+    return Question(asked_text(text), "one", lettered_options(options))
 
 
 def asked_text(value: Any) -> str:

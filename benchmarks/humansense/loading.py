@@ -90,8 +90,9 @@ def _read_row(row: Row, place: str, faults: Faults, folder: Path, windows: Windo
     asked = row["questions"]
     task = task_of(str(asked.get("task_type", "")))
     named, is_sound = str(row.get("video_path") or row.get("audio_path") or ""), place.startswith(_SOUND_FILES)
-    question = faults.attempt(lambda: _question(asked), Question(str(asked.get("question", "")), "one"))
-    gold = "" if faults else faults.attempt(lambda: _gold(asked, question), "")
+    question, gold = faults.attempt_question(
+        lambda: _question(asked), lambda q: _gold(asked, q), Question(str(asked.get("question", "")), "one")
+    )
     media = faults.attempt_media(
         lambda: _media(named, folder, is_sound), _Media(None, "audio" if is_sound else "video")
     )

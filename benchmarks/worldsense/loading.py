@@ -12,12 +12,11 @@ from omnisense.benchmarks.harness.question_files import RowError, resolve_media
 from omnisense.benchmarks.harness.question_rows import (
     Faults,
     Row,
-    asked_text,
     build_dataset,
+    choice_question,
     content_id,
     find_file,
     gold_of,
-    lettered_options,
     list_rows,
     read_json,
 )
@@ -83,8 +82,11 @@ def _problem_row(row: Row, faults: Faults, file: Path) -> Sample:
 
 def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
     video, text = str(row["video"]), str(row["question"]).strip()
-    question = faults.attempt(lambda: _question(row), Question(text, "one"))
-    gold = "" if faults else faults.attempt(lambda: gold_of(row["answer"], question), "")
+    question, gold = faults.attempt_question(
+        lambda: choice_question(row["question"], row["candidates"]),
+        lambda q: gold_of(row["answer"], q),
+        Question(text, "one"),
+    )
     media = faults.attempt_media(lambda: resolve_media(f"videos/{video}.mp4", folder, ("videos",)), None)
     return Sample(
         id=content_id(video, text, row["candidates"], row.get("task_type")),
@@ -118,7 +120,3 @@ def _subtitles(video: str, folder: Path) -> str | None:
         return resolve_media(f"subtitles/{video}.srt", folder, ("subtitles",))
     except RowError:
         return None
-
-
-def _question(row: Row) -> Question:
-    return Question(asked_text(row["question"]), "one", lettered_options(row["candidates"]))
