@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from omnisense.reasoning.answers.hesitation import ends_undecided, refuses
+from omnisense.reasoning.answers.hesitation import ends_undecided, refuses, wavers
 from omnisense.reasoning.answers.normalize import Reading
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, letters_in
 from omnisense.reasoning.answers.passages import is_cut_off
@@ -35,7 +35,7 @@ _CONCLUSION = re.compile(
 _DECIDES = re.compile(
     r"(?:\A\W*|[,;:.!?—–]\s*|\band\s+)so\b|\b(?:therefore|thus|hence|overall|ultimately|finally|consequently|in\s+(?:conclusion|summary|short|the\s+end)|on\s+balance|all\s+in\s+all"
     r"|taken\s+together|altogether|(?:which|that|this)\s+(?:makes|leaves|means|points|tells|suggests)|tells?\s+me|better|best|closest|closer|strongest|stronger|rather|tips?|tipped"
-    r"|lean(?:s|ing|ed)?|toward|towards|settle\w*|convince\w*|decid\w+|decisive|wins?|supported\s+by|comes?\s+from|winner|in\s+favou?r|makes\b|belongs?\s+to|dominat\w+|prevail\w*|stands\s+out|outweighs?|definitely|has\s+to\s+be|must\s+be"
+    r"|lean(?:s|ing|ed)?|toward|towards|settle\w*|convince\w*|decid\w+|decisive|wins?|what\s+remains|what(?:'s|\s+is)\s+left|supported\s+by|comes?\s+from|winner|in\s+favou?r|makes\b|belongs?\s+to|dominat\w+|prevail\w*|stands\s+out|outweighs?|definitely|has\s+to\s+be|must\s+be"
     r"|(?:more|most)\s+\w+|the\s+most\b|comes?\s+first|makes\s+(?:more|the\s+most)\s+sense|leaves|leaving|final"
     r"|daher|deshalb|somit|eher|insgesamt|letztlich|damit|am\s+(?:ehesten|besten|meisten|wahrscheinlichsten)|bleibt|donc|plutôt|davantage|finalement|mieux"
     r"|por\s+(?:lo\s+)?tanto|así\s+que|más\s+bien|en\s+definitiva|finalmente|mejor|más\s+probable|portanto|logo|mais\s+provável|melhor|quindi|dunque|piuttosto|meglio)\b"
@@ -48,6 +48,19 @@ _DECIDES = re.compile(
 _ASSERTS = re.compile(
     rf"(?<!\bcan\s)(?<!would\s)\b(?:is|are|was|were|be|seems?|looks?|sounds?|feels?|felt|shows?|expresses|conveys|displays)\s+(?:(?:to|be|like|really|very|quite|so|clearly|most|likely|probably"
     rf"|the|an?|genuine|genuinely|truly|actually)\s+){{0,4}}({MARK})(?=\s*(?:[.,;!:\n–—]|$))",
+    re.IGNORECASE,
+)
+
+
+_CONCESSIVE = re.compile(
+    r"\W*(?:(?:even\s+)?though|although|while|whilst|whereas|even\s+if|despite|obwohl|auch\s+wenn|aunque|bien\s+que|虽然|尽管)\b",
+    re.IGNORECASE,
+)
+
+
+# "Nobody is speaking: the man reads", "The woman, whereas the man is silent"
+_OPENING = re.compile(
+    rf"\A[^.!?:;\n\ue000-\ue119]{{0,40}}({MARK})[^.!?,:;\n\ue000-\ue119]{{0,40}}(?::\s|,?\s+(?:whereas|while|whilst|unlike)\b)",
     re.IGNORECASE,
 )
 
@@ -67,13 +80,17 @@ def closing_letter(marked: str) -> Reading:
 
 def unopposed(marked: str) -> Reading:
     """Return the only option that a marked text names without setting it aside, or the one that it closes with."""
-    if is_cut_off(marked) or ends_undecided(marked):
+    if is_cut_off(marked) or wavers(marked):
         return Reading("", "")
     if last := _LAST_SENTENCE.search(marked):
         return Reading(letter_of(last[1]), "an option as the last sentence")
     held = held_letters(_CONCLUSION.split(marked)[-1]) if _CONCLUSION.search(marked) else set()
     if len(held) == 1:
         return Reading(held.pop(), "a conclusion")
+    if (opening := _OPENING.match(marked)) and not is_set_aside(marked, *opening.span(1)):
+        rest = marked[opening.end() :]
+        if len(held_letters(opening[0])) == 1 and not _DECIDES.search(rest):
+            return Reading(letter_of(opening[1]), "the option that it opens with")
     held = firmly_held(marked)
     if len(held) == 1:
         return Reading(held.pop(), "the only option that it does not set aside")
@@ -87,10 +104,11 @@ def weighed(marked: str) -> Reading:
     for sentence in reversed(_SENTENCE_END.split(marked)):
         if not (held := held_letters(sentence)):
             continue
+        concedes = bool(_CONCESSIVE.match(sentence))  # its main clause comes last
         if len(held) > 1:
-            decisive = (held_letters(c) for c in reversed(_CLAUSE_END.split(sentence)) if _DECIDES.search(c))
-            held = next((letters for letters in decisive if letters), set())
-        if len(held) == 1 and _DECIDES.search(sentence):
+            clauses = [c for c in reversed(_CLAUSE_END.split(sentence)) if concedes or _DECIDES.search(c)]
+            held = next((letters for letters in map(held_letters, clauses) if letters), set())
+        if len(held) == 1 and (concedes or _DECIDES.search(sentence)):
             return Reading(held.pop(), "what it decides for in the end")
         break
     asserted = {letter_of(match[1]) for match in _ASSERTS.finditer(marked) if not is_set_aside(marked, *match.span(1))}

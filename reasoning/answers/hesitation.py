@@ -23,12 +23,12 @@ _REVISED_TO = re.compile(
 )
 # "I'm afraid I can't view videos"
 _REFUSES = re.compile(
-    r"\b(?:i|we)(?:\s+(?:\w+\s+){0,2}|')?(?:can't|cannot|can\s+not|couldn't|don't|do\s+not|m\s+not\s+able|am\s+not\s+able"
+    r"\b(?:i|we)(?:\s+(?:\w+\s+){0,2}|')?(?:can't|cannot|can\s+not|couldn't|(?:don't|do\s+not)(?!\s+(?:\w+\s+)?(?:see|hear|count|identify)\b(?!\s+(?:(?:the|any|a|your|anything)\s+)?(?:video|clip|image|audio|media|file|attach\w*|content|sound|speech)s?\b))|m\s+not\s+able|am\s+not\s+able"
     r"|m\s+unable|am\s+unable|won't|would\s+need)\s+(?:\w+\s+){0,3}?(?:see|view|watch|hear|access|process|determine|tell|say|identify"
     r"|answer|provide|help|assist|have|feel|verify|count|choose|select|pick|decide|judge|assess|infer|settle|give|know|more|to)\b(?!\s+(?:any|much|signs?)\b)"
     r"|\bunable\s+to\b|\bnot\s+able\s+to\b|\bcannot\s+be\s+determined\b|\b(?:not|isn't|un)\s*available\b"
-    r"|\b(?:provide|upload|share|attach)\s+(?:the|a|your)\b|\bno\s+(?:way|video|image|audio|clip)\b|\bas\s+an\s+ai\b"
-    r"|\bsorry\b[^.!?\n]{0,20}\b(?:i|but)\b|\bafraid\s+(?:that\b|i\b|not\b)|\b(?:happy|glad)\s+to\s+(?:help|assist|answer)\b"
+    r"|\b(?:provide|upload|share|attach)\s+(?:the|a|your)\b|\bno\s+(?:way\s+(?:to|of)|video|image|audio|clip)\b|\bas\s+an\s+ai\b"
+    r"|\bsorry\b[^.!?\n]{0,20}\b(?:i|but)\b|\bafraid\s+(?:that\b|i\b|not\b)|\b(?:happy|glad)\s+to\s+(?:help|assist|answer|look|watch|take\s+a\s+look|analy[sz]e)\b|\bi(?:'d|\s+would)\s+(?:first\s+)?need\s+(?:the|to\s+(?:see|hear|watch|know))\b|\b(?:could|can|would)\s+you\s+(?:please\s+)?(?:upload|share|send|provide|describe|tell)\b"
     r"|\btell\s+me\s+(?:(?:a|little|bit|some|lot)\s+){0,3}more\s+about\b|\bwho\s+knows\b|\bno\s+idea\b|\b(?:video|clip|audio|file|image)\s+(?:is|was|seems|appears)\s+(?:to\s+be\s+)?(?:blank|missing|empty|corrupt\w*|silent)"
     r"|\b(?:not|n't|isn't|without)\s+(?:\w+\s+){0,4}?enough\s+(?:\w+\s+)?(?:information|evidence|context|details?|cues?|data|to\s+go\s+on)\b|\b(?:not|n't)\s+(?:let|allow|permit|enable)\b"
     r"|\b(?:won't|will\s+not|rather\s+not|not\s+going\s+to)\s+(?:guess|speculate|say|answer|judge|choose|pick|label|diagnose|comment|give|make)\b"
@@ -40,7 +40,7 @@ _REFUSES = re.compile(
 # "I can't settle on one", "it's a toss-up"
 _UNDECIDED = re.compile(
     r"\b(?:can't|cannot|can\s+not|couldn't|unable\s+to|no\s+way\s+to|impossible\s+to)\s+(?:\w+\s+)?(?:settle|decide|choose|pick|tell\s+which|say\s+which|commit)\b"
-    r"|\btoss-?up\b|\bwho\s+knows\b|\bno\s+idea\b|\bdepend(?:s|ing)\s+on\b|\bequally\s+(?:likely|plausible|possible|well|probable)\b|\bboth\b[^.\n]{0,40}\b(?:plausible|possible)\b"
+    r"|\b(?:just|equally|every\s+bit)\s+as\s+(?:plausible|likely|possible|well)\b|\broom\s+for\s+interpretation\b|\bopen\s+to\s+interpretation\b|\bcase\s+for\s+(?:both|either|each)\b|\bgo\s+either\s+way\b|\b(?:hard|tricky|tough)\s+to\s+(?:call|choose|decide)\b|\btoss-?up\b|\bwho\s+knows\b|\bno\s+idea\b|\bdepend(?:s|ing)\s+on\b|\bequally\s+(?:likely|plausible|possible|well|probable)\b|\bboth\b[^.\n]{0,40}\b(?:plausible|possible)\b"
     r"|无法(?:判断|确定|区分)|都有可能",
     re.IGNORECASE,
 )
@@ -70,6 +70,8 @@ _SEEMING = re.compile(
     rf"\s+(?:is|was|turns\s+out\s+to\s+be)\s+(?:in\s+(?:fact|truth|reality)\s+|actually\s+|really\s+|rather\s+|more\s+like\s+){{0,2}}({MARK})",
     re.IGNORECASE,
 )
+_SO_IS = re.compile(rf"\bso\s+(?:is|are|does|do|did|was)\s+({MARK})", re.IGNORECASE)  # "A is right and so is C"
+_NEITHER_IS = re.compile(rf"\bn?either\s+(?:is|are|does|do|did|was)\s+({MARK})", re.IGNORECASE)
 _CHANGE = re.compile(
     rf"\b(?:go(?:es)?|going|went|shift\w*|chang\w+|mov\w+|turn\w*)\s+from\s+{MARK}\s+(?:in)?to\s+{MARK}", re.IGNORECASE
 )
@@ -121,6 +123,11 @@ def ends_undecided(marked: str) -> bool:
     return len(set(letters_in(marked))) > 1 and bool(_UNDECIDED.search(marked[places[-1] :]))
 
 
+def wavers(marked: str) -> bool:
+    """Whether a reply that names several options says anywhere that it cannot decide between them."""
+    return len(letters_in(marked)) > 1 and bool(_UNDECIDED.search(marked))
+
+
 def keeps_answer(tail: str) -> bool:
     """Whether a second thought ends with the first answer."""
     return bool(_KEEPS.search(tail))
@@ -155,6 +162,8 @@ def settle(marked: str) -> str:
         marked = _ANYTHING_BUT.sub("not", marked)
     if _TWO_MARKS.search(marked):
         marked = _SEEMING.sub(r"not \1. \2 is right", _CHANGE.sub(" changes ", marked))
+    if "so " in marked or "either" in marked:
+        marked = _NEITHER_IS.sub(r"not \1", _SO_IS.sub(r"\1 is right", marked))
     if "?" in marked:
         marked = _ASKED.sub(lambda match: f"not {match[1]}" if match[2] else f"{match[1]} is right", marked)
     if "if" in marked.lower():

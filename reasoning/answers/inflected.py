@@ -19,7 +19,7 @@ _WIDEST = 8  # words of a span that are none of the option's
 _SHORTEST_MISSPELLED = 5  # letters; one edit makes another word of a shorter one ("fear", "fair")
 _SHORTEST_SWAPPED = 7  # letters; "quite" is no misspelled "quiet"
 _SUFFIXES = re.compile(
-    r"(?:fulness|iness|ness|atious|etic|ment|ation|ition|ion|ingly|edly|fully|ing|ied|ed|dom|ity|ful|ously|ous|ly|ies|es|s|y|e|i)$"
+    r"(?:fulness|iness|ness|atious|etic|ment|iously|ious|ation|ition|ion|ingly|edly|fully|ing|ied|ed|dom|ity|ful|ously|ous|ly|ies|es|s|y|e|i)$"
 )
 _SMALL_WORDS = frozenset(
     "a an the he she it they he's she's it's they're his her their its is are was were be been being am to of in "
@@ -83,12 +83,75 @@ def mark_wordings(marked: str, options: tuple[str, ...]) -> str:
     for sentence in _SENTENCE.finditer(marked):
         if said := _said(sentence, spelled):
             spans += _spans(said, wordings, marked)
+    return _with_marks(marked, sorted(spans, key=lambda span: (span.start, -span.shared)))
+
+
+class _Key(NamedTuple):
+    """The stems that only the option at ``place`` has, the first of them, and whether it denies them."""
+
+    place: int
+    stems: frozenset[str]
+    first: str
+    is_negated: bool
+
+
+def mark_keywords(marked: str, options: tuple[str, ...]) -> str:
+    """Return a marked text with marks for the options that a sentence says a telling part of, too.
+
+    That is the first word that no other option has ("proud" of "The teacher is proud of the boy"), or two of such words
+    that are half of them.
+
+    Args:
+        marked: with marks for those that it names by their letter, text or wording.
+        options: of the question, each with its letter.
+    """
+    _, spelled = _wordings(options)
+    spans = []
+    for sentence in _SENTENCE.finditer(marked):
+        if said := _said(sentence, spelled):
+            spans += [span for key in _keys(options) for span in _key_spans(key, said)]
+    return _with_marks(marked, sorted(spans))
+
+
+def _key_spans(key: _Key, said: list[_Said]) -> list[_Span]:
+    """Return where a sentence says the telling part of an option, with the negation that belongs to it."""
+    hits = [word for word in said if word.stem in key.stems]
+    stems = {word.stem for word in hits}
+    if key.first not in stems and not (len(stems) > 1 and 2 * len(stems) >= len(key.stems)):
+        return []
+    first = next((word for word in hits if word.stem == key.first), hits[0])
+    start, end = first.start, first.end
+    if key.is_negated:
+        before = [word.start for word in said if not word.stem and word.at < first.at]
+        inside = any(not word.stem and first.at < word.at < hits[-1].at for word in said)
+        if not before and not inside:
+            return []
+        start, end = (before[-1], end) if before else (start, hits[-1].end)
+    return [_Span(start, end, len(stems), key.place)]
+
+
+def _with_marks(marked: str, spans: list[_Span]) -> str:
+    """Return a marked text with marks at the spans that hold none, the first of those that overlap."""
     pieces, last = [], 0
-    for span in sorted(spans, key=lambda span: (span.start, -span.shared)):
+    for span in spans:
         if span.start >= last and not _MARK.search(marked, span.start, span.end):
             pieces += [marked[last : span.start], mark_with_text(span.place)]
             last = span.end
     return "".join([*pieces, marked[last:]])
+
+
+@functools.lru_cache(maxsize=1024)
+def _keys(options: tuple[str, ...]) -> tuple[_Key, ...]:
+    """Return the telling words of the options that have any."""
+    texts = [_YES_OR_NO_FIRST.sub("", option).split() for option in option_texts(options)]
+    content = [[_stem(word) for word in words if word not in _SMALL_WORDS | _NEGATIONS] for words in texts]
+    keys = []
+    for place, (words, stems) in enumerate(zip(texts, content, strict=True)):
+        others = {stem for at, other in enumerate(content) if at != place for stem in other}
+        own = [stem for stem in stems if stem not in others]
+        if own:
+            keys.append(_Key(place, frozenset(own), own[0], not _NEGATIONS.isdisjoint(words)))
+    return tuple(keys)
 
 
 def shares_words(text: str, options: tuple[str, ...]) -> bool:
@@ -241,6 +304,7 @@ _CORE = re.compile(r"[\u3400-\u9fff]{2,6}")
 @functools.lru_cache(maxsize=16384)
 def _stem(word: str) -> str:
     """Return the word's family, or the word without its ending."""
+    word = word.removesuffix("'s")
     return FAMILY_OF.get(word) or UNSPACED_FAMILY_OF.get(word) or _without_ending(word)
 
 

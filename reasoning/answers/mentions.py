@@ -10,7 +10,7 @@ from omnisense.reasoning.answers.statements import is_conceded, is_conditional, 
 
 NOTHING = "no option is named"
 LEADING_LIST = re.compile(
-    rf"(?:both\s+)?{MARK}(?:(?:\s?(?:[,/&+]|\.(?!\s)|\b(?:and|or|plus|und|oder|et|ou|y|o|e)\b|和|或)\s?){{1,3}}{MARK}"
+    rf"(?:both\s+)?{MARK}(?:(?:\s?(?:[,/&+…]|\.{{3}}|\.(?!\s)|\b(?:and|or|plus|und|oder|et|ou|y|o|e)\b|和|或)\s?){{1,3}}{MARK}"
     rf"|[,;.]?\s?{MARK}(?! \w))+",
     re.IGNORECASE,
 )

@@ -33,7 +33,7 @@ AFTER_LETTER_A = (
     rf"(?=\s+(?:(?:to|bis|through)\s+)?(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s+\d\.\d|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
     r"|\s+(?:obviously|clearly|definitely|probably|likely|certainly|surely|imo|i\s+think|i\s+guess|for\s+sure|only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
-    r"|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
+    r"|yes|no|yep|nope|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
     r"|ist|passt|am|und|oder|wäre|es|y|o|est|et|ou)\b)"
 )
 _OPTION_WORD = r"(?:\b(?:options?|choices?|letters?|opci[oó]n(?:es)?|opciones|optionen)\s+|选项\s*)"
@@ -54,7 +54,7 @@ _ALONE_SMALL = re.compile(
     r"(?<![\w'./-])([b-df-h]|a(?=\s*(?:[+&,/]|and)\s*[b-h](?!\w))|e(?=\s*(?:[,;:.)!]|$)))(?![\w'/-]|\.\w)"
 )
 _ANY_MARK = re.compile(MARK)
-_LETTERS_IN_A_ROW = re.compile(rf"(?i:{_IS})(?-i:([A-H]{{2,6}}))(?!{WORD})")
+_LETTERS_IN_A_ROW = re.compile(rf"(?:(?i:{_IS})|\A)(?-i:([A-H]{{2,6}}))(?!{WORD}|\s+[A-Z]{{2}})")
 
 
 # letters that name something else: "vitamin C", "plan B"

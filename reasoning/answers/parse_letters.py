@@ -20,7 +20,7 @@ from omnisense.reasoning.answers.hesitation import (
     revised_letter,
     settle,
 )
-from omnisense.reasoning.answers.inflected import mark_wordings, shares_words
+from omnisense.reasoning.answers.inflected import mark_keywords, mark_wordings, shares_words
 from omnisense.reasoning.answers.mentions import (
     LEADING_LIST,
     NOTHING,
@@ -90,7 +90,10 @@ _MAY_NAME = re.compile(
     r"|(?i:\b(?:option|alternative|choice|statement|label|item|list|(?:first|last|second|third|fourth|fifth|sixth|former|latter|all|both|neither"
     r"|none|number|no\.)\b))"
 )
-_EXPLAINS = re.compile(r"\b(?:explanation|reason(?:ing|s)?|because|since|here's\s+why|why)\b|原因|解释", re.IGNORECASE)
+_EXPLAINS = re.compile(
+    r"(?:\n|(?<=[.!?]\s))[^\n\ue000-\ue119]*\b(?:explanation|reason(?:ing|s)?|because|since|here's\s+why|why)\b|\b(?:because|since|why|reasons?):?\s*\n|原因|解释",
+    re.IGNORECASE,
+)
 
 
 def read_one(text: str, options: tuple[str, ...]) -> Reading:
@@ -131,6 +134,8 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return reading
     if (reading := weighed(worded)).how or (refuses(worded) and (reading := after_refusal(worded)).how):
         return reading
+    if (keyed := mark_keywords(worded, options)) != worded and (reading := _by_keywords(keyed)).how:
+        return reading
     if (asked_back := _ASKED_BACK.match(marked)) and len(letters_in(worded)) == 1 and not refuses(marked):
         return Reading(letter_of(asked_back[1]), "the only letter, as a question")
     mentioned = _only_mention(drop_questions(marked if letters_in(worded) else worded), options)
@@ -142,6 +147,14 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         read = _by_value(text, options, denied_letters(worded))
         return read if read.value else mentioned
     return mentioned
+
+
+def _by_keywords(keyed: str) -> Reading:
+    """Read a reply by the telling words of the options."""
+    if refuses(keyed):
+        return Reading("", "")
+    reading = unopposed(drop_questions(keyed))
+    return reading if reading.how else weighed(keyed)
 
 
 _HEDGED = re.compile(

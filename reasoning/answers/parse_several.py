@@ -6,9 +6,10 @@ The order of precedence is that of :mod:`omnisense.reasoning.answers.parse_lette
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 from omnisense.reasoning.answers.hesitation import after_revision, keeps_answer, refuses, settle
-from omnisense.reasoning.answers.inflected import mark_wordings
+from omnisense.reasoning.answers.inflected import mark_keywords, mark_wordings
 from omnisense.reasoning.answers.mentions import (
     LEADING_LIST,
     NOTHING,
@@ -43,12 +44,16 @@ _REVISED_LIST = re.compile(
     re.IGNORECASE,
 )
 _ALL = re.compile(
-    r"\W*(?:all|each|every(?:\s?one)?)(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*",
+    r"\W*(?:all|each|every(?:\s?one|\s+single\s+one)?)(?:\W+(?:of|four|the|above|options?|choices?|are|correct|them|these))*\W*",
     re.IGNORECASE,
 )
 # one option in each line: "1. C – she bows"
 _ITEMS = re.compile(rf"(?:[^\w\n\ue000-\ue119]*(?:\d{{1,2}}[.)] ?)?{MARK}[^\n]*(?:\n|\Z)){{2,}}")
 _FIRST_OF_LINE = re.compile(rf"^[^\ue000-\ue119\n]*({MARK})", re.MULTILINE)
+# "She does all five.", "Every single one of them happens."
+_ALL_IN_ALL = re.compile(
+    r"\ball\s+(?:of\s+(?:them|these|those|the)|two|three|four|five|six)\b|\bevery(?:\s+single)?\s+one\b", re.IGNORECASE
+)
 _LIST_END = re.compile(r"[.!?;:(\n–—]")
 _GOES_ON = re.compile(r"\s?(?:[,&+]|(?:and|for|plus|as|und|et|y)\b)", re.IGNORECASE)
 _ALL_HOLD = re.compile(
@@ -90,11 +95,13 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
         takes_back |= tail is not None and bool(letters_in(tail)) and not keeps_answer(tail)
     if takes_back:
         return Reading("", "it takes its answer back")
-    if (listed := LEADING_LIST.match(marked)) and not _MAYBE.search(marked):
+    if (listed := LEADING_LIST.match(marked)) and is_denied(marked, *listed.span()):
+        return _rest(denied_letters(marked), letters_in(worded), len(options))
+    if listed and not _MAYBE.search(marked):
         rest = _LIST_END.split(marked[listed.end() :], maxsplit=1)[0]
         more = held_letters(rest) if _GOES_ON.match(rest) else ()
         return Reading("".join(sorted({*letters_in(listed[0]), *more})), "a list of letters")
-    return _all_mentions(drop_questions(marked), drop_questions(worded))
+    return _all_mentions(drop_questions(marked), drop_questions(mark_keywords(worded, options)), len(options))
 
 
 def _committed_to_several(asked: str, count: int) -> Reading:
@@ -120,9 +127,15 @@ def _committed_to_several(asked: str, count: int) -> Reading:
     if statements:
         return _joined(statements)
     if says_others_hold(marked) and (denied := denied_letters(marked)):
-        rest = {chr(65 + i) for i in range(count)} - denied
-        return Reading("".join(sorted(rest)), "all but some")
+        return _rest(denied, letters_in(marked), count, says_others_hold(marked))
     return Reading("", "")
+
+
+def _rest(denied: Container[str], named: str, count: int, others: int = 0) -> Reading:
+    """Read a reply that denies some options, and of which the others hold if it names none of them beside."""
+    rest = "".join(letter for letter in map(chr, range(65, 65 + count)) if letter not in denied)
+    is_told = rest and (not set(rest) & set(named) or others) and others in (0, -1, len(rest))
+    return Reading(rest, "all but some") if is_told else Reading("", "it leaves open which of the others hold")
 
 
 def _revised_list(view: str, tail: str) -> Reading:
@@ -147,7 +160,10 @@ def _joined(statements: list[Stated]) -> Reading:
     return Reading("".join(sorted({letter for s in statements for letter in s.letters})), "a statement")
 
 
-def _all_mentions(marked: str, worded: str) -> Reading:
+_SHORT = 80  # characters
+
+
+def _all_mentions(marked: str, worded: str, count: int) -> Reading:
     if refuses(marked):
         return Reading("", "it refuses to answer")
     if _ITEMS.fullmatch(marked) and not denies_any(fold_words(marked).split()) and not ends_midway(marked):
@@ -160,4 +176,11 @@ def _all_mentions(marked: str, worded: str) -> Reading:
         return Reading(letters, "the letters named")
     if letters := mentioned_letters(worded):
         return Reading(letters, "options' texts in it")
+    if (
+        not letters_in(worded)
+        and len(worded) < _SHORT
+        and _ALL_IN_ALL.search(worded)
+        and not denies_any(fold_words(worded).split())
+    ):
+        return Reading("".join(chr(65 + i) for i in range(count)), "all of them")
     return Reading("", NOTHING)

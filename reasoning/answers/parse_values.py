@@ -38,6 +38,7 @@ _NUMBER = re.compile(
 # the number of a frame or a list's item; the length of a clip
 _COUNTS_NOTHING = re.compile(
     r"\b\d{1,3}\s?(?:%|percent)\s+(?:sure|certain|confident|confidence)\b|(?<=\bof\sthe\s)(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\b|\b(?:although|though|while)\b[^.,;!?\n]{0,80},|\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
+    r"|(?<=\w,\s)(?:\d+|two|three|four|five|six)\s+of\s+(?:whom|which|them|these|those)\b|\b(?:some|others|people|viewers|one|you)\s+(?:may|might|could|would)\b[^.;!?\n]*|其中\s*(?:\d+|[一二三四五六七八九两])\s*[个位人名]"
     r"|\bone\s+(?:of|can|could|by|another|would|might|more)\b"
     r"|\bthere(?:'s|\s+is)\s+one\s+(?:on|in|at|with|to|near|behind|beside|more)\b|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
     r"|\b\d{1,2}(?::\d{2}){1,2}\b"
@@ -48,7 +49,7 @@ _COUNTS_NOTHING = re.compile(
 )
 _TOTAL = re.compile(
     r"(?:\banswer|\btotal|\bmaximum|(?<!\bi\s)(?<!'d\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s\"']{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
-    r"|\b(?:guess|estimate|rating|prediction|score)|答案)\s*,?\s*(?:is|are|of|at|as|to|:|=|是|为|\s)*\s*$",
+    r"|\b(?:guess|estimate|rating|prediction|score)|答案|一共有?|总共有?|共有?)\s*,?\s*(?:is|are|of|at|as|to|:|=|是|为|\s)*\s*$",
     re.IGNORECASE,
 )
 # "There are four people: two women, a man and a child"
@@ -58,6 +59,11 @@ _SEES = re.compile(
 # "three men and two women, so five people"
 _SO = re.compile(
     r"\b(?:so|thus|therefore|hence|making|makes|that's|that\s+is|in\s+total|overall|leaves|leaving|which\s+means|meaning)\s+(?:\w+\s+){0,6}$",
+    re.IGNORECASE,
+)
+# "The 3 kids plus their mother: 4."
+_CLOSES = re.compile(
+    r"\w\W*(?:[:=]|[.!?;]\s(?:so|thus|hence|therefore|total),?|,\s(?:so|thus|hence|therefore)|\b(?:which|that)\s+(?:gives|makes|equals)|\bthere\s+are|[;,]\s*by\s+the\s+end\s+there\s+are)\s*\Z",
     re.IGNORECASE,
 )
 _AT_THE_END = re.compile(r"^(?:\s+\w+){0,8}\s*[.!]?\s*$")
@@ -194,6 +200,7 @@ def _is_total(before: str, after: str) -> bool:
         or _AFTER_TOTAL.match(after)
         or (_SEES.search(before) and (_BREAKDOWN.match(after) or _PARTS_FOLLOW.match(after)))
         or (not before.strip() and _BREAKDOWN.match(after))
+        or (_CLOSES.search(before) and re.fullmatch(r"(?:\s\w+){0,2}\W*", after))
         or (_SO.search(before) and _AT_THE_END.match(after))
     )
 

@@ -16,19 +16,21 @@ _YES = (
     r"\b(?:yes|yeah|yep|yea|yup|ja|oui|sí|true)\b|是的?|没错|\A有(?=[,。.!])|\A\W*(?:はい|네|예|sim|sì|да|evet|对|对的|correct,?)(?!\w)"
     r"|\A\W*that's\s+(?:right|correct)\b"
     r"|\A\W*(?:(?:oh|well|hm+|ah)\W+)?(?:affirmative|sure|exactly|absolutely|definitely|certainly|indeed|correct|right|of\s+course|without\s+(?:a\s+)?doubt"
-    r"|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|i'd\s+say\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
+    r"|you\s+bet(?:\s+(?:he|she|it|they)\s+\w+)?|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|i'd\s+say\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
+    r"|\b(?:without\s+(?:a\s+|any\s+)?(?:question|doubt)|no\s+(?:doubt|question)(?:\s+about\s+(?:it|that))?)(?=\W*\Z|[.!])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:indeed\s+|clearly\s+)?(?:correct|right|accurate|affirmative|the\s+case)\b"
     r"|\b(?:claim|statement|description|assertion)\s+(?:holds|applies|stands)\b"
     r"|\A\W*(?:he|she|it|they|there|this|that|the\s+\w+)\s+(?:is|are|was|were|does|do|did|has|have|can|could|will),?\s+indeed\b(?!\s+(?:not|no|never|hardly)\b)"
 )
 # "no" before a noun answers nothing: no doubt, no one, no way to tell
 _NO = (
-    r"\bno\b(?!\x20+(?!(?:from|because|since|as|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
+    r"\bno\b(?!\x20+(?!(?:from|because|since|as|on|again|way(?=\W*\Z|[.,!])|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
     rf"|{_UNTRUE}|\b(?:nope|nah|naw|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
     r"|\A\W*(?:negative|wrong|quite\s+the\s+(?:opposite|contrary)|on\s+the\s+contrary|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
     r"|of\s+course\s+not|i\s+(?:(?:don't|do\s+not)\s+think\s+so|(?:wouldn't|would\s+not)\s+say\s+so|doubt\s+(?:it|that)|(?:would|think)\s+(?:say\s+)?not))(?=\W*\Z|[.,!;:–—])"
     r"|\A\W*(?:he|she|it|they|there|this|that|the\s+\w+)\s+(?:is|are|was|were|does|do|did|has|have|can|could|will)\s+indeed\s+not\b"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:clearly\s+)?(?:wrong|negative|inaccurate)\b"
+    r"|\b(?:claim|statement|description|assertion)\b[^.!?\n]{0,60}?\b(?:not|n't)\s+(?:supported|backed|borne)\b|\A\W*(?:far\s+from\s+it|not\s+that\s+i|i\s+(?:disagree|beg\s+to\s+differ)|(?:that|this|it)(?:'s|\s+is)\s+not\s+(?:what|how|the)|not\s+in\s+the\s+(?:least|slightest)|by\s+no\s+means|anything\s+but)\b"
     r"|\b(?:claim|statement|description|assertion)\b[^.!?\n]{0,40}?\b(?:does\s+not|doesn't)\s+(?:hold|apply|stand)\b"
 )
 _YES_OR_NO = re.compile(rf"(?P<double_no>{_NOT_FALSE})|(?P<no>{_NO})|(?P<yes>{_YES})", re.IGNORECASE)
@@ -51,7 +53,7 @@ _YES_AND_NO = re.compile(
 # "at first glance it looks like a yes", "some would say no"
 _CONCEDED = re.compile(
     r"\b(?:at\s+first|first\s+(?:glance|sight|thought|impression|instinct)|initially|while|although|though|(?:some|one|you|many|people|viewers?)\s+(?:might|may|could|would)"
-    r"|(?:may|might|could)\s+(?:seem|look|suggest|think)|tempt\w+|auf\s+den\s+ersten\s+blick|zunächst|au\s+début|a\s+primera\s+vista)\b[^.!?;,\n]{0,60}$|(?:乍看|一开始|最初)[^,。]{0,20}$",
+    r"|(?:may|might|could)\s+(?:seem|look|suggest|think)|tempt\w+|i(?:'d|\s+had|\s+would\s+have)?\s+expected|about\s+to|auf\s+den\s+ersten\s+blick|zunächst|au\s+début|a\s+primera\s+vista)\b[^.!?;,\n]{0,60}$|(?:乍看|一开始|最初)[^,。]{0,20}$",
     re.IGNORECASE,
 )
 _SCORED = re.compile(r"\b(yes|no)\W{1,4}(\d{1,3}(?:\.\d+)?)\s?%")
@@ -112,6 +114,9 @@ def _read_told(text: str) -> Reading:
     if not yes:
         return Reading("", _NEITHER)
     # Both occur: "Yes, there is no smile" says yes; "Yes. No." and "yes or no" say nothing.
+    last = words[-1]
+    if _FINAL_WORD.match(text, last.end()) and _FINAL_START.search(text[max(0, last.start() - _NEAR) : last.start()]):
+        return Reading("no" if last["no"] else "yes", "what it ends with")
     if len(alone) == 1:
         return Reading(alone.pop(), "the one that stands alone")
     if len(alone) == 2 and _opens(text, words):
@@ -122,6 +127,11 @@ def _read_told(text: str) -> Reading:
     return Reading("", "both yes and no")
 
 
+# "He smiles, but he means no. No.": a sentence of its own at the end, after more than the other word
+_FINAL_WORD = re.compile(r"[\s\"')]*[.!]?\s*\Z")
+_FINAL_START = re.compile(
+    r"\w{3,} [^.!?\n]*\w{3,}[.!?\n]\s*(?:so,?\s+|therefore,?\s+|thus,?\s+|hence:?\s+|conclusion:\s+)?\Z", re.IGNORECASE
+)
 # "Overall, I'd say no": the last sentence
 _CONCLUDED = re.compile(
     r"(?:[.!?]\s|\n)\W*(?:overall|all\s+in\s+all|in\s+(?:conclusion|summary|short|the\s+end)|on\s+balance|taken\s+together|ultimately|to\s+conclude)\b"

@@ -56,7 +56,7 @@ _LEFT = (
 )
 _ONE_LEFT = re.compile(_LEFT, re.IGNORECASE)
 _OTHERS = re.compile(
-    r"\b(?:the\s+)?(?:others?|rest|remaining)\b(?:\s+\w+){0,2}\s+(?:yes|are|is|do|does|all|apply|applies|hold|can\s+be)\b(?!\s*(?:not|n't))",
+    r"\b(?:the\s+)?(?:others?|rest|remaining)\b(?:\s+(one|two|three|four|five))?(?:\s+\w+){0,2}\s+(?:yes|are|is|do|does|all|apply|applies|hold|can\s+be)\b(?!\s*(?:not|n't))",
     re.IGNORECASE,
 )
 _SOME = rf"({MARK}(?:(?:[\s,;/&]|\band\b|\bor\b|\bnor\b|\bthe\b){{1,6}}{MARK}){{0,8}})"
@@ -153,6 +153,10 @@ _ANY_MARK = re.compile(MARK)
 _SENTENCES = re.compile(r"[.!?\n。]")
 
 
-def says_others_hold(marked: str) -> bool:
-    """Whether a reply says that the options it has not named are right."""
-    return bool(_OTHERS.search(marked))
+def says_others_hold(marked: str) -> int:
+    """Return how many options a reply says are right without naming them; 0 for none, -1 for an unknown number."""
+    match = _OTHERS.search(marked)
+    return 0 if match is None else _COUNTS.get(str(match[1]).lower(), -1)
+
+
+_COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
