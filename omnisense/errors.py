@@ -6,6 +6,9 @@ bug.
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -53,3 +56,17 @@ class StorageError(OmniSenseError):
 
 class ConflictError(OmniSenseError):
     """Another turn of the same conversation is running, or has overtaken this one; nothing was recorded."""
+
+
+@contextlib.contextmanager
+def exit_on_error() -> Iterator[None]:
+    """End a ``python -m`` command as ``omnisense`` ends: an error in one line on standard error, and exit code 2.
+
+    Raises:
+        SystemExit: an :class:`OmniSenseError` was raised within.
+    """
+    try:
+        yield
+    except OmniSenseError as error:
+        print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)

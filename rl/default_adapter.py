@@ -20,25 +20,24 @@ other sets. Every fifth training comment is left out, too: on these thresholds a
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import click
 
-from omnisense.errors import InputError, OmniSenseError
+from omnisense.errors import InputError, exit_on_error
 from omnisense.files import write_atomically
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
 from omnisense.reasoning.policies.choice_adapter import OPTIONS_FILE, write_options
 from omnisense.reasoning.policies.load import load_policy
-from omnisense.rl.data.agent_rows import AgentRow, read_agent_rows, write_agent_rows
+from omnisense.rl.adapter_run import train_seed
+from omnisense.rl.data.agent_rows import AgentRow, read_agent_rows, read_or_make, write_agent_rows
 from omnisense.rl.data.agent_sources import record
-from omnisense.rl.data.converters import convert
+from omnisense.rl.data.converters import convert, find_files, read_lines
 from omnisense.rl.data.split import is_held_out
 from omnisense.rl.progress import OnProgress
 from omnisense.rl.reporting.evaluate import Candidate
@@ -72,31 +71,23 @@ def prepare(data: Path, folder: Path, on_progress: OnProgress) -> tuple[Path, Pa
     parts: dict[str, tuple[list[AgentRow], list[AgentRow]]] = {}  # of the training side, and held out
     for name in _QUESTIONS:
         train_side, test_side = (partial(_questions, name, data / name, folder, side, on_progress) for side in (0, 1))
-        parts[name] = _once(folder, f"{name}-train", train_side), _once(folder, f"{name}-test", test_side)
+        parts[name] = read_or_make(folder, f"{name}-train", train_side), read_or_make(folder, f"{name}-test", test_side)
     on_progress("recording what the agent decides about comments")
     comments = data / _COMMENTS
     wanted, judged = round(TRAIN["comments"] * 1.1), round(TEST["comments"] * 1.1)
-    asked = _once(folder, "comments-train", lambda: record(comments, wanted, _SEED, on_progress))
-    held_out = _once(
-        folder, "comments-test", lambda: record(next(comments.glob("dev.tsv*")), judged, _SEED, on_progress)
+    asked = read_or_make(folder, "comments-train", lambda: record(comments, wanted, _SEED, on_progress))
+    held_out = read_or_make(
+        folder, "comments-test", lambda: record(_comments(comments, "dev"), judged, _SEED, on_progress)
     )
     parts["comments"] = _labelled(asked), _labelled(held_out)
     kept = [*_by_decision(asked, ("need", "strategy")), *_take({name: part for name, (part, _) in parts.items()}, KEPT)]
     on_progress("asking the model without an adapter")
-    reference = _once(folder, "kept", lambda: _with_reference(kept))
+    reference = read_or_make(folder, "kept", lambda: _with_reference(kept))
     rows = [*_take({"comments": parts["comments"][0]}, TRAIN), *reference]
     random.Random(_SEED).shuffle(rows)
     write_agent_rows(_take({name: part for name, (_, part) in parts.items()}, TEST), test)
     write_agent_rows(rows, train)
     return train, test
-
-
-def _once(folder: Path, name: str, make: Callable[[], list[AgentRow]]) -> list[AgentRow]:
-    """Return a part of the rows: as it was written by an earlier call that was interrupted, or made and written now."""
-    file = folder / "parts" / f"{name}.jsonl"
-    if not file.is_file():
-        write_agent_rows(make(), file)
-    return read_agent_rows([file])
 
 
 def _by_decision(rows: Sequence[AgentRow], decisions: Sequence[str]) -> list[AgentRow]:
@@ -135,15 +126,22 @@ def _comment_sides(folder: Path) -> dict[str, bool | None]:
     """Return by comment whether it is held out; None for those that are used for neither."""
     sides: dict[str, bool | None] = {}
     for name in ("train", "dev"):
-        for number, line in enumerate(_lines(next(folder.glob(f"{name}.tsv*")))):
+        for number, line in enumerate(read_lines(_comments(folder, name))):
             unused = name == "train" and number % _STRIDE == 0
             sides[line.rstrip("\n").split("\t")[2]] = None if unused else name == "dev"
     return sides
 
 
-def _lines(file: Path) -> Iterator[str]:
-    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
-        yield from lines
+def _comments(folder: Path, name: str) -> Path:
+    """Return one of the files of comments.
+
+    Raises:
+        InputError: it is not there.
+    """
+    try:
+        return find_files(folder, f"{name}.tsv")[0]
+    except FileNotFoundError as error:
+        raise InputError(f"there is no {name}.tsv", "Give a folder with GoEmotions as published.", folder) from error
 
 
 def _labelled(rows: Sequence[AgentRow]) -> list[AgentRow]:
@@ -201,28 +199,19 @@ def main(data: Path, output: Path, seed: int, exported: Path | None, overrides: 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    try:
-        train_file, test_file = prepare(data, output / "rows", say)
-        from omnisense.rl.recipe import read_recipe
+    with exit_on_error():
+        rows = prepare(data, output / "rows", say)
         from omnisense.rl.reporting.choice_evaluation import evaluate_choices
-        from omnisense.rl.train import train
 
-        files = [f"data.files=[{train_file}]", f"data.test_files=[{test_file}]", f"seed={seed}"]
-        recipe, run = (
-            read_recipe(RECIPE, [*files, "evaluation.run=false", *overrides], "choice"),
-            output / f"seed-{seed}",
-        )
-        final = Path(str(train(recipe, run, say).candidate.adapter))
+        recipe, trained = train_seed(RECIPE, "choice", rows, output, seed, overrides, say)
+        final = Path(str(trained.adapter))
         write_options(final, EmotionSet().names)
-        candidates = [Candidate("base", DEFAULT_POLICY), Candidate("trained", DEFAULT_POLICY, str(final))]
         comparison, _ = evaluate_choices(
-            read_agent_rows([test_file]), candidates, run, recipe.evaluation.batch_size, say
-        )
+            read_agent_rows([rows[1]]), [Candidate("base", DEFAULT_POLICY), trained], final.parent,
+            recipe.evaluation.batch_size, say,
+        )  # fmt: skip
         if exported is not None:
             export(final, exported)
-    except OmniSenseError as error:
-        click.echo(error, err=True)
-        sys.exit(2)
     for pair in comparison.pairs:
         click.echo(pair.describe())
 

@@ -12,51 +12,54 @@ The adapter does not ship: ``rl/results/smollm2_reply/replies.md`` says what it 
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from omnisense.errors import OmniSenseError
+from omnisense.errors import exit_on_error
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
+from omnisense.rl.adapter_run import train_seed
 from omnisense.rl.data.agent_rows import read_agent_rows
 from omnisense.rl.data.reply_examples import prepare_replies
 from omnisense.rl.reporting.evaluate import Candidate
 
 RECIPE = "smollm2-reply-sft"
+_SAMPLED_WITH = 0  # the seed of the drafts that are compared, whatever that of training
+
+
+def _numbers(_context: Any, _parameter: Any, text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError as error:
+        raise click.BadParameter("give whole numbers, with commas between them") from error
 
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("output", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--seeds", default="0,1,2", show_default=True, help="Of training, with commas between them.")
+@click.option(
+    "--seeds", default="0,1,2", show_default=True, callback=_numbers, help="Of training, with commas between them."
+)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-def main(data: Path, output: Path, seeds: str, overrides: tuple[str, ...]) -> None:
+def main(data: Path, output: Path, seeds: list[int], overrides: tuple[str, ...]) -> None:
     """Train and evaluate the adapter with every seed; see the module."""
 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    try:
-        train_file, test_file = prepare_replies(data, output / "rows", say)
-        from omnisense.rl.recipe import read_recipe
+    with exit_on_error():
+        rows = prepare_replies(data, output / "rows", say)
         from omnisense.rl.reporting.reply_evaluation import evaluate_replies
-        from omnisense.rl.train import train
 
-        files = [f"data.files=[{train_file}]", f"data.test_files=[{test_file}]", "evaluation.run=false"]
         candidates = [Candidate("base", DEFAULT_POLICY)]
-        for seed in seeds.split(","):
-            recipe = read_recipe(RECIPE, [*files, f"seed={seed}", *overrides], "reply-sft")
-            trained = train(recipe, output / f"seed-{seed}", say).candidate
-            candidates.append(Candidate(f"seed {seed}", DEFAULT_POLICY, trained.adapter))
-        recipe = read_recipe(RECIPE, files, "reply-sft")  # drafts of all are sampled with one seed
-        trained_names = [candidate.name for candidate in candidates[1:]]
+        for seed in seeds:
+            recipe, trained = train_seed(RECIPE, "reply-sft", rows, output, seed, overrides, say)
+            candidates.append(trained._replace(name=f"seed {seed}"))
         comparison = evaluate_replies(
-            recipe, read_agent_rows([test_file]), candidates, output, say, mean_of=trained_names
-        )
-    except OmniSenseError as error:
-        click.echo(error, err=True)
-        sys.exit(2)
+            recipe.model_copy(update={"seed": _SAMPLED_WITH}), read_agent_rows([rows[1]]), candidates, output, say,
+            mean_of=[candidate.name for candidate in candidates[1:]],
+        )  # fmt: skip
     for pair in comparison.pairs:
         click.echo(pair.describe())
 

@@ -4,7 +4,7 @@ measured beside it. JSON, one object a line; ``omnisense train data agent`` writ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -124,3 +124,20 @@ def write_agent_rows(rows: Iterable[AgentRow], file: Path) -> None:
         write_atomically(file, text)
     except OSError as error:
         raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", file) from error
+
+
+def read_or_make(folder: Path, name: str, make: Callable[[], Iterable[AgentRow]]) -> list[AgentRow]:
+    """Return a part of the rows that a command records: as an earlier call wrote it, or made and written now.
+
+    Args:
+        folder: of the command's rows; the part is ``parts/NAME.jsonl`` in it.
+        name: of the part.
+        make: records the part's rows.
+
+    Raises:
+        InputError: the file cannot be read or written.
+    """
+    file = folder / "parts" / f"{name}.jsonl"
+    if not file.is_file():
+        write_agent_rows(make(), file)
+    return read_agent_rows([file])

@@ -12,13 +12,13 @@ import csv
 import itertools
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from omnisense.errors import InputError
 from omnisense.perception.emotion.tables import read_goemotions, read_words
-from omnisense.rl.data.agent_rows import AgentRow, read_agent_rows, write_agent_rows
+from omnisense.rl.data.agent_rows import AgentRow, read_or_make, write_agent_rows
 from omnisense.rl.data.agent_sources import record
 from omnisense.rl.data.converters import find_files, read_lines
 from omnisense.rl.data.record import Recorder, Utterance
@@ -57,20 +57,12 @@ def prepare_replies(data: Path, folder: Path, on_progress: OnProgress) -> tuple[
     train, test = folder / "train.jsonl", folder / "test.jsonl"
     if not (train.is_file() and test.is_file()):
         examples = read_examples()
-        asked = _once(folder, "asked", lambda: _record_examples(data, {g for g, _ in examples}, on_progress))
-        questions = _once(folder, "questions", lambda: _record_questions(data, on_progress))
-        comments = _once(folder, "comments", lambda: _record_comments(data, on_progress))
+        asked = read_or_make(folder, "asked", lambda: _record_examples(data, {g for g, _ in examples}, on_progress))
+        questions = read_or_make(folder, "questions", lambda: _record_questions(data, on_progress))
+        comments = read_or_make(folder, "comments", lambda: _record_comments(data, on_progress))
         write_agent_rows([*questions, *comments], test)
         write_agent_rows(_with_replies(asked, examples, on_progress), train)
     return train, test
-
-
-def _once(folder: Path, name: str, make: Callable[[], list[AgentRow]]) -> list[AgentRow]:
-    """Return a part of the rows: as an earlier call wrote it, or made and written now."""
-    file = folder / "parts" / f"{name}.jsonl"
-    if not file.is_file():
-        write_agent_rows(make(), file)
-    return read_agent_rows([file])
 
 
 def _with_replies(

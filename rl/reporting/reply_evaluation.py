@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,13 +69,14 @@ def evaluate_replies(
     Args:
         recipe: its ``evaluation.batch_size`` and ``seed`` are used.
         rows: held out.
-        candidates: the base model first, then in the order of training.
+        candidates: the base model first, then in the order of training, or one for each seed of ``mean_of``.
         folder: of the run; ``evaluation/NAME.json`` and ``comparison/replies.md`` are written into it.
         on_progress: receives a line for each candidate.
         mean_of: candidates whose mean is compared too: one training with several seeds.
 
     Returns:
-        The share of drafts without a fault, each candidate against the first.
+        The share of drafts without a fault, each candidate against the first, and against the one before it unless
+        they are seeds.
 
     Raises:
         InputError: a candidate's file is damaged, or its drafts were written at another temperature or seed.
@@ -97,8 +99,11 @@ def evaluate_replies(
         lines.append(_summary(systems[-1], found, list(zip(targets, written, strict=True))))
     if mean_of:
         passed["mean"] = {row.id: sum(passed[name][row.id] for name in mean_of) / len(mean_of) for row in rows}
-    base = candidates[0].name
-    pairs = [pair_of(base, passed[base], name, values, groups) for name, values in passed.items() if name != base]
+    base, *others = passed
+    compared = [(base, name) for name in others]
+    if not mean_of:  # each training started from the candidate before
+        compared += itertools.pairwise(others)
+    pairs = [pair_of(first, passed[first], second, passed[second], groups) for first, second in compared]
     (folder / "comparison").mkdir(parents=True, exist_ok=True)
     page = "\n".join([*lines, "", *(f"- {pair.describe()}" for pair in pairs), "", *_page(targets, drafts)])
     write_atomically(folder / "comparison" / "replies.md", page)

@@ -9,7 +9,6 @@ same figures are written beside PAGE as JSON.
 from __future__ import annotations
 
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import click
 
 from omnisense.benchmarks.harness.statistics import compare
-from omnisense.errors import InputError, OmniSenseError
+from omnisense.errors import InputError, exit_on_error
 from omnisense.files import write_atomically
 from omnisense.rl.data.agent_rows import AgentRow, read_agent_rows
 from omnisense.rl.reporting.choice_evaluation import JudgedChoices, judge, read_opinions
@@ -139,7 +138,7 @@ def _shown(found: Mapping[str, Any]) -> str:
 @click.option("--command", required=True, help="That made the adapters.")
 def main(output: Path, page: Path, command: str) -> None:
     """Write the page; see the module."""
-    try:
+    with exit_on_error():
         rows = read_agent_rows([output / "rows" / "test.jsonl"])
         folders = sorted(folder for folder in output.glob("seed-*") if (folder / "evaluation/trained.jsonl").is_file())
         if not folders:
@@ -155,9 +154,6 @@ def main(output: Path, page: Path, command: str) -> None:
         measured = measure_seeds(rows, base, seeds)
         write_atomically(page, render_seeds(measured, command))
         write_atomically(page.with_suffix(".json"), json.dumps(measured, indent=1) + "\n")
-    except OmniSenseError as error:
-        click.echo(error, err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -125,6 +125,19 @@ def test_the_mean_of_several_seeds_is_compared_too(tmp_path, monkeypatch):
     assert page.count("- seed 1: ") == 50  # of every second input
 
 
+def test_training_that_goes_on_from_an_adapter_is_compared_with_it(tmp_path, monkeypatch):
+    written = {"b": " It is hard to see the garden empty.", "a": " You should get a cat.", "": " You should get a cat."}
+    monkeypatch.setattr(
+        reply_evaluation, "load_policy", lambda _, adapter, batch_size: ScriptedPolicy([written[adapter or ""]])
+    )
+    order = [Candidate("base", "scripted"), Candidate("start", "scripted", "b"), Candidate("trained", "scripted", "a")]
+    recipe = read_recipe("smollm2-reply", [], "reply")
+    found = reply_evaluation.evaluate_replies(recipe, [row(0), row(1)], order, tmp_path, print)
+    differences = {(pair.first, pair.second): pair.difference.mean for pair in found.pairs}
+    assert differences == {("base", "start"): 1, ("base", "trained"): 0, ("start", "trained"): -1}
+    assert "- trained against start: -1.000" in (tmp_path / "comparison/replies.md").read_text()
+
+
 @pytest.mark.parametrize("text", ['[{"reply": "a", "faults": [], "score": 1}]', '[{"id": "r0", "written": "a"}]', "{"])
 def test_drafts_of_an_older_version_are_named(tmp_path, evaluate, text):
     file = tmp_path / "evaluation/base.json"
