@@ -52,6 +52,11 @@ _ASSERTS = re.compile(
 )
 
 
+# "I'm fairly confident in B", "My money is on B"
+_OWN_VOICE = re.compile(
+    r"\W*(?:(?:so|and|but|then|now|yes|ok(?:ay)?)\W+){0,2}(?:i|i'm|i'd|i'll|i've|my|mine|for\s+me|to\s+me|in\s+my)\b",
+    re.IGNORECASE,
+)
 _CONCESSIVE = re.compile(
     r"\W*(?:(?:even\s+)?though|although|while|whilst|whereas|even\s+if|despite|obwohl|auch\s+wenn|aunque|bien\s+que|虽然|尽管)\b",
     re.IGNORECASE,
@@ -108,7 +113,7 @@ def weighed(marked: str) -> Reading:
         if len(held) > 1:
             clauses = [c for c in reversed(_CLAUSE_END.split(sentence)) if concedes or _DECIDES.search(c)]
             held = next((letters for letters in map(held_letters, clauses) if letters), set())
-        if len(held) == 1 and (concedes or _DECIDES.search(sentence)):
+        if len(held) == 1 and (concedes or _DECIDES.search(sentence) or _OWN_VOICE.match(sentence)):
             return Reading(held.pop(), "what it decides for in the end")
         break
     asserted = {letter_of(match[1]) for match in _ASSERTS.finditer(marked) if not is_set_aside(marked, *match.span(1))}

@@ -31,7 +31,7 @@ _REFUSES = re.compile(
     r"|\bsorry\b[^.!?\n]{0,20}\b(?:i|but)\b|\bafraid\s+(?:that\b|i\b|not\b)|\b(?:happy|glad)\s+to\s+(?:help|assist|answer|look|watch|take\s+a\s+look|analy[sz]e)\b|\bi(?:'d|\s+would)\s+(?:first\s+)?need\s+(?:the|to\s+(?:see|hear|watch|know))\b|\b(?:could|can|would)\s+you\s+(?:please\s+)?(?:upload|share|send|provide|describe|tell)\b"
     r"|\btell\s+me\s+(?:(?:a|little|bit|some|lot)\s+){0,3}more\s+about\b|\bwho\s+knows\b|\bno\s+idea\b|\b(?:video|clip|audio|file|image)\s+(?:is|was|seems|appears)\s+(?:to\s+be\s+)?(?:blank|missing|empty|corrupt\w*|silent)"
     r"|\b(?:not|n't|isn't|without)\s+(?:\w+\s+){0,4}?enough\s+(?:\w+\s+)?(?:information|evidence|context|details?|cues?|data|to\s+go\s+on)\b|\b(?:not|n't)\s+(?:let|allow|permit|enable)\b"
-    r"|\b(?:won't|will\s+not|rather\s+not|not\s+going\s+to)\s+(?:guess|speculate|say|answer|judge|choose|pick|label|diagnose|comment|give|make)\b"
+    r"|\b(?:won't|will\s+not|rather\s+not|prefer\s+not\s+to|not\s+going\s+to)\s+(?:guess|speculate|say|answer|judge|choose|pick|label|diagnose|comment|give|make)\b"
     r"|\btoo\s+\w+\s+to\s+(?:tell|see|hear|make|judge|say)\b|\bnot\s+sure\b|\b(?:hard|difficult|impossible)\s+to\s+(?:say|tell|determine)\b|\b(?:it's|is)\s+unclear\b"
     r"|\bkann\b[^.\n]{0,40}\bnicht\b|\bno\s+puedo\b|\bne\s+peux\s+pas\b|\btut\s+mir\s+leid\b|\blo\s+siento\b|\bdésolée?\b"
     r"|无法|不能|看不到|抱歉|很难|不确定",
@@ -42,6 +42,11 @@ _UNDECIDED = re.compile(
     r"\b(?:can't|cannot|can\s+not|couldn't|unable\s+to|no\s+way\s+to|impossible\s+to)\s+(?:\w+\s+)?(?:settle|decide|choose|pick|tell\s+which|say\s+which|commit)\b"
     r"|\b(?:just|equally|every\s+bit)\s+as\s+(?:plausible|likely|possible|well)\b|\broom\s+for\s+interpretation\b|\bopen\s+to\s+interpretation\b|\bcase\s+for\s+(?:both|either|each)\b|\bgo\s+either\s+way\b|\b(?:hard|tricky|tough)\s+to\s+(?:call|choose|decide)\b|\btoss-?up\b|\bwho\s+knows\b|\bno\s+idea\b|\bdepend(?:s|ing)\s+on\b|\bequally\s+(?:likely|plausible|possible|well|probable)\b|\bboth\b[^.\n]{0,40}\b(?:plausible|possible)\b"
     r"|无法(?:判断|确定|区分)|都有可能",
+    re.IGNORECASE,
+)
+# "so I won't single one of them out"
+_FIRST_PERSON_NOT = re.compile(
+    r"\b(?:i|we)(?:\s+(?:really|honestly|just|simply))?\s+(?:can't|can\s?not|couldn't|won't|will\s+not|wouldn't|don't\s+(?:know|want|dare|feel|think\s+(?:i|we|one)\b)|refuse|decline|hesitate|am\s+(?:not|un)|prefer\s+not)|\bi'm\s+(?:not|un)",
     re.IGNORECASE,
 )
 # "I therefore keep my answer"
@@ -64,6 +69,7 @@ _BETWEEN = re.compile(
     rf"\b(?:between|zwischen|entre|tra|fra)\s+(?:the\s+)?{MARK}\s+(?:and|or|und|et|y|e|o)\s+(?:the\s+)?{MARK}\s*,?|{MARK}\s?[和与或]\s?{MARK}\s?(?:之间|中间|当中)",
     re.IGNORECASE,
 )
+_MAY_BE_BETWEEN = re.compile(r"etween|wischen|ntre|\b[tf]ra\b|[和与或]", re.IGNORECASE)
 # "what looks like A is in fact B"
 _SEEMING = re.compile(
     rf"\bwhat\s+(?:\w+\s+){{0,4}}?(?:looks?|looked|seems?|seemed|sounds?|sounded|appears?|appeared)\s+(?:like\s+|to\s+be\s+|as\s+)?({MARK}),?"
@@ -72,6 +78,11 @@ _SEEMING = re.compile(
 )
 _SO_IS = re.compile(rf"\bso\s+(?:is|are|does|do|did|was)\s+({MARK})", re.IGNORECASE)  # "A is right and so is C"
 _NEITHER_IS = re.compile(rf"\bn?either\s+(?:is|are|does|do|did|was)\s+({MARK})", re.IGNORECASE)
+# "less A than B", "not so much A as B"
+_LESS_THAN = re.compile(
+    rf"\b(?:less|not\s+(?:so\s+much|as\s+much|as))\s+(?:an?\s+|of\s+an?\s+)?({MARK})\s+(?:than|as)\s+(?:an?\s+|of\s+an?\s+)?({MARK})",
+    re.IGNORECASE,
+)
 _CHANGE = re.compile(
     rf"\b(?:go(?:es)?|going|went|shift\w*|chang\w+|mov\w+|turn\w*)\s+from\s+{MARK}\s+(?:in)?to\s+{MARK}", re.IGNORECASE
 )
@@ -120,7 +131,9 @@ _THIS_ONE = re.compile(
 def ends_undecided(marked: str) -> bool:
     """Whether a reply says, after the last option that it names, that it cannot decide between them."""
     places = [match.end() for match in re.finditer(MARK, marked)]
-    return len(set(letters_in(marked))) > 1 and bool(_UNDECIDED.search(marked[places[-1] :]))
+    return len(set(letters_in(marked))) > 1 and bool(
+        _UNDECIDED.search(marked[places[-1] :]) or _FIRST_PERSON_NOT.search(marked, places[-1])
+    )
 
 
 def wavers(marked: str) -> bool:
@@ -161,14 +174,15 @@ def settle(marked: str) -> str:
     if "nything" in marked.lower():
         marked = _ANYTHING_BUT.sub("not", marked)
     if _TWO_MARKS.search(marked):
+        marked = _LESS_THAN.sub(r"not \1. \2 is right", marked)
         marked = _SEEMING.sub(r"not \1. \2 is right", _CHANGE.sub(" changes ", marked))
     if "so " in marked or "either" in marked:
         marked = _NEITHER_IS.sub(r"not \1", _SO_IS.sub(r"\1 is right", marked))
     if "?" in marked:
-        marked = _ASKED.sub(lambda match: f"not {match[1]}" if match[2] else f"{match[1]} is right", marked)
+        marked = _ASKED.sub(lambda match: f"not {match[1]};" if match[2] else f"{match[1]} is right", marked)
     if "if" in marked.lower():
         marked = _FORCED.sub("I choose ", marked)
-    return _BETWEEN.sub(",", marked) if _TWO_MARKS.search(marked) else marked
+    return _BETWEEN.sub(",", marked) if _MAY_BE_BETWEEN.search(marked) and _TWO_MARKS.search(marked) else marked
 
 
 _TWO_MARKS = re.compile(rf"{MARK}[^\ue000-\ue119]*{MARK}")

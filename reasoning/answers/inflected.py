@@ -235,7 +235,14 @@ def _known(word: str, spelled: dict[str, dict[str, str]]) -> str:
     if stem[0] in spelled and stem in spelled[stem[0]]:
         return spelled[stem[0]][stem]
     own = _without_ending(word)
-    return next((to for known, to in spelled.get(word[0], {}).items() if _is_misspelled(known, own)), "")
+    return next(
+        (
+            to
+            for known, to in spelled.get(word[0], {}).items()
+            if _is_misspelled(known, own) or _is_misspelled(known, word)
+        ),
+        "",
+    )
 
 
 def _spans(said: list[_Said], wordings: Iterable[_Wording], text: str) -> list[_Span]:

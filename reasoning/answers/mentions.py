@@ -19,7 +19,7 @@ _JOINERS = re.compile(
 )
 _LONG_WORD = re.compile(r"[^\W\d_]{8}")  # longer than any joiner
 _MOST_WORDS = 25
-_TICKED = re.compile(r"([✗✘❌×✓✔✅☑])[^\S\n]*([^✗✘❌×✓✔✅☑\n]+)")
+_TICKED = re.compile(r"(?:^|(?<=[\n,;|•–-])|(?<=[\n,;|•–-]\s))([✗✘❌×✓✔✅☑])[^\S\n]*([^✗✘❌×✓✔✅☑\n]+)")
 
 
 def mark_ticked(marked: str, options: tuple[str, ...]) -> str:

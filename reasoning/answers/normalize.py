@@ -21,6 +21,17 @@ _MARKUP = re.compile(r"\$+|\\[()\[\]]|[*`#【】]|</?[a-z]+>")
 _STRUCK = re.compile(r"~~[^~\n]+~~")
 _TICKED, _UNTICKED = re.compile(r"\[[xX✓✔]\]|☑"), re.compile(r"\[ \]|☐")
 _SPACES, _LINE_END = re.compile(r"[^\S\n]{2,}|[^\S\n ]"), re.compile(r"\s*\n\s*")
+_UNUSUAL_SPACES = (
+    "  ",
+    "\t",
+    "\r",
+    "\f",
+    "\v",
+    "\x1c",
+    "\x1d",
+    "\x1e",
+    "\x1f",
+)  # every ASCII character of space but two
 _BETWEEN_WORDS = re.compile(r"[^\w']+|(?<!\w)'|'(?!\w)")
 _ANSWER_KEYS = (
     "answer answers final_answer final correct_answer option selected_option selected option_letter choice selection "
@@ -48,7 +59,8 @@ def plain_text(text: str) -> str:
 
 def single_spaced(text: str) -> str:
     """Return a text with one space, or one line's end, for each run of them."""
-    text = _SPACES.sub(" ", text)
+    if not text.isascii() or any(space in text for space in _UNUSUAL_SPACES):  # faster than a search for each of them
+        text = _SPACES.sub(" ", text)
     return _LINE_END.sub("\n", text) if "\n" in text else text
 
 
@@ -85,7 +97,9 @@ def _answer_in(value: object) -> str | None:
     """Return the answer in a JSON value; None when no key of it says that it is one."""
     if isinstance(value, dict):
         key = next((key for key in value if str(key).lower().replace(" ", "_") in _ANSWER_KEYS), None)
-        if key is None and value and all(isinstance(v, bool | int | float) for v in value.values()):
+        if key is None and len(value) == 1 and isinstance(only := next(iter(value.values())), dict):
+            return _answer_in(only)
+        if key is None and value and all(isinstance(v, bool | int | float) or _is_verdict(v) for v in value.values()):
             return "\n".join(f"{name}: {verdict}" for name, verdict in value.items())  # a verdict or score for each
         lists = [v for v in value.values() if isinstance(v, list)]
         numbers = [v for v in value.values() if isinstance(v, int | float) and not isinstance(v, bool)]
@@ -113,6 +127,10 @@ def _only_verdict(value: dict[str, object]) -> str | None:
         v for name, v in value.items() if str(v).strip(" .").lower() in _YES_OR_NO and not _SURENESS.search(name)
     ]
     return str(verdicts[0]) if len(verdicts) == 1 else None
+
+
+def _is_verdict(value: object) -> bool:
+    return isinstance(value, str) and value.strip(" .").lower() in _YES_OR_NO
 
 
 _YES_OR_NO = ("yes", "no", "true", "false")

@@ -31,7 +31,7 @@ WITH_TEXT = "[\ue100-\ue119]"
 # what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
 AFTER_LETTER_A = (
     rf"(?=\s+(?:(?:to|bis|through)\s+)?(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s+\d\.\d|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
-    r"|\s+(?:obviously|clearly|definitely|probably|likely|certainly|surely|imo|i\s+think|i\s+guess|for\s+sure|only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
+    r"|\s+(?:obviously|clearly|definitely|probably|likely|certainly|surely|imo|to\s+me|i\s+think|i\s+guess|for\s+sure|only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
     r"|yes|no|yep|nope|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
     r"|ist|passt|am|und|oder|wäre|es|y|o|est|et|ou)\b)"
@@ -67,6 +67,8 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 _OWN_NUMBERS = re.compile(r"(?:^|\n)[^\w\n]*[1-9][.)]\s")  # of a list of the reply's own, in an order of its own
+_CAPITALS = re.compile(r"[A-H]{2}")
+_OPTION_WORDS = ("option", "choice", "letter", "opci", "选项")  # one of them is in whatever _OPTION_WORD finds
 _NUMBER_WORDS = "one two three four five six".split()
 _CLEFT = re.compile(r"\bit(?:'s|\s+is)\s+(the\s+\w+)\s+who\s+", re.IGNORECASE)  # "it is the woman who talks"
 _OF_THEM = re.compile(r"\b(neither|both|none)\s+of\s+(?:them|the\s+two|these)\b", re.IGNORECASE)
@@ -142,19 +144,27 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
     for option in texts:
         if option.parts[0] in lower(text):
             text = mark_with_letter(text, option, chr(_WITH_TEXT + option.place))
-    if any(option.names_letters for option in texts) or _OTHER_LETTERS.search("\n".join(options)):
-        for option in texts:  # "Both A and B" is an option, and names no other
-            if option.names_letters or _OTHER_LETTERS.search(option.parts[0]):
-                text = _mark_alone(text, [option])
+    for option in _with_letters(options):  # "Both A and B" is an option, and names no other
+        text = _mark_alone(text, [option])
     text = _OTHER_LETTERS.sub(r"\1", text)
-    text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
+    if _CAPITALS.search(text):
+        text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
     if _MAY_BE_SMALL.search(text):
         text = _SMALL_LETTER.sub(lambda m: _keep_cue(m) + mark_of(m[1].upper()), text)
     if _MAY_BE_LETTER.search(text):
         text = _LETTER.sub(lambda m: mark_of(m[1] or m[2] or m[3] or m[4]), text)
-    if not _ANY_MARK.search(text):
+    if not _ANY_MARK.search(text.lstrip()[1:]):
         text = _ALONE_SMALL.sub(lambda m: mark_of(m[1].upper()) if ord(m[1]) - 97 < len(options) else m[0], text)
-    return _NAMED_MARK.sub(r"\1", text)
+    return _NAMED_MARK.sub(r"\1", text) if any(word in lower(text) for word in _OPTION_WORDS) else text
+
+
+@functools.lru_cache(maxsize=1024)
+def _with_letters(options: tuple[str, ...]) -> tuple[OptionText, ...]:
+    """Return the options whose own text holds letters: "Both A and B", "vitamin C"."""
+    texts = texts_of(options)
+    if not any(option.names_letters for option in texts) and not _OTHER_LETTERS.search("\n".join(options)):
+        return ()
+    return tuple(option for option in texts if option.names_letters or _OTHER_LETTERS.search(option.parts[0]))
 
 
 def _mark_ordinals(text: str, options: tuple[str, ...]) -> str:

@@ -167,12 +167,16 @@ def _by_value(text: str, options: tuple[str, ...], denied: Container[str] = ()) 
     """Read a reply that gives a number where the options are numbers, or says yes where one begins with it."""
     if counted := counted_option(text, options):
         return Reading(counted, "the option's number")
-    opening = {chr(65 + i): text.split(" ", 1)[0] for i, text in enumerate(option_texts(options))}
+    words = (text.split(" ", 1)[0] for text in option_texts(options))
+    opening = {chr(65 + i): _AS_YES_OR_NO.get(word, word) for i, word in enumerate(words)}
     if {"yes", "no"} <= set(opening.values()) and (said := read_yes_no(text).value):
         fitting = [letter for letter, word in opening.items() if word == said and letter not in denied]
         if len(fitting) == 1:
             return Reading(fitting[0], "the option's yes or no")
     return Reading("", NOTHING)
+
+
+_AS_YES_OR_NO = {"true": "yes", "false": "no"}
 
 
 def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:

@@ -34,6 +34,8 @@ from omnisense.reasoning.answers.statements import Stated, denied_letters, held_
 from omnisense.reasoning.answers.verdicts import all_but, says_others_hold, scores, verdicts
 
 _THROUGH = re.compile(rf"({MARK}) ?(?:through|thru|to|bis|à|至|到|–|-) ?({MARK})", re.IGNORECASE)
+# "Of A to E, only A and B": what is chosen from
+_CHOSEN_FROM = re.compile(rf"\b(?:of|from|among)\s+{MARK}\s?(?:through|to|-|–)\s?{MARK}\s?,", re.IGNORECASE)
 _MAYBE = re.compile(rf"(?:\b(?:possibly|maybe|perhaps)\W{{1,3}}|(?:可能|也许|或许)[是为很]?\s?){MARK}", re.IGNORECASE)
 _BARE_CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
 _CHOICE_OF_TWO = re.compile(
@@ -56,6 +58,8 @@ _ALL_IN_ALL = re.compile(
 )
 _LIST_END = re.compile(r"[.!?;:(\n–—]")
 _GOES_ON = re.compile(r"\s?(?:[,&+]|(?:and|for|plus|as|und|et|y)\b)", re.IGNORECASE)
+_GOES_ON_AT_END = re.compile(r"\w\s*(?:[,&+]|\band)\s*\Z", re.IGNORECASE)
+_EXCLUDES = re.compile(r"\b(?:exclud\w*|rul\w+\s+out|eliminat\w*|leave\s+out)\b", re.IGNORECASE)
 _ALL_HOLD = re.compile(
     r"(?:\A|[.!?:\n]\s?)\W*all(?:\s+(?:of\s+)?(?:the|these|those|them|above|listed|given|\d|two|three|four|five|six|options?|choices?|statements?"
     r"|answers?|cues?|gestures?|emotions?))*"
@@ -69,7 +73,7 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
     """Read the letters that a reply gives, in alphabetical order; arguments as for :func:`read_one`."""
     if exact := exact_option(text, options):
         return Reading(exact, "the option's text")
-    if spelled := bare_letters(text):
+    if (spelled := bare_letters(text)) and not _GOES_ON_AT_END.search(text):
         return (
             Reading("", "a choice between letters") if _BARE_CHOICE.search(text) else Reading(spelled, "bare letters")
         )
@@ -78,7 +82,7 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
     marked = drop_copied_options(
         mark_options(drop_speech(drop_instructions(text), options), options), options, _SELECT_FROM
     )
-    marked = single_spaced(settle(mark_ticked(_THROUGH.sub(_all_through, marked), options)))
+    marked = single_spaced(settle(mark_ticked(_THROUGH.sub(_all_through, _CHOSEN_FROM.sub("", marked)), options)))
     by_text = settle(mark_texts(marked, options))
     worded = settle(mark_wordings(by_text, options))
     takes_back = False
@@ -168,7 +172,7 @@ def _all_mentions(marked: str, worded: str, count: int) -> Reading:
         return Reading("", "it refuses to answer")
     if _ITEMS.fullmatch(marked) and not denies_any(fold_words(marked).split()) and not ends_midway(marked):
         return Reading(letters_in("".join(_FIRST_OF_LINE.findall(marked))), "a list of options")
-    if is_cut_off(worded) or _MAYBE.search(worded):
+    if is_cut_off(worded) or ends_midway(worded) or _MAYBE.search(worded):
         return Reading("", "it is cut off or leaves some open")
     if any(not is_denied(worded, m.start(), m.start() + 1) for m in _CHOICE_OF_TWO.finditer(worded)):
         return Reading("", "a choice between letters")
@@ -183,4 +187,6 @@ def _all_mentions(marked: str, worded: str, count: int) -> Reading:
         and not denies_any(fold_words(worded).split())
     ):
         return Reading("".join(chr(65 + i) for i in range(count)), "all of them")
+    if (denied := denied_letters(worded)) and denied == set(letters_in(worded)) and _EXCLUDES.search(worded):
+        return _rest(denied, letters_in(worded), count)
     return Reading("", NOTHING)

@@ -48,8 +48,8 @@ _COUNTS_NOTHING = re.compile(
     re.IGNORECASE,
 )
 _TOTAL = re.compile(
-    r"(?:\banswer|\btotal|\bmaximum|(?<!\bi\s)(?<!'d\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s\"']{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
-    r"|\b(?:guess|estimate|rating|prediction|score)|答案|一共有?|总共有?|共有?)\s*,?\s*(?:is|are|of|at|as|to|:|=|是|为|\s)*\s*$",
+    r"(?:\banswer|(?<!\w\sin\s)\btotal|\bmaximum|(?<!\bi\s)(?<!'d\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s\"']{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
+    r"|\b(?:guess|estimate|rating|prediction|score)|答案|一共有?|总共有?|共有?)\s*,?\s*(?:is|are|of|at|as|to|:|=|\||是|为|\s)*\s*$",
     re.IGNORECASE,
 )
 # "There are four people: two women, a man and a child"
@@ -58,7 +58,7 @@ _SEES = re.compile(
 )
 # "three men and two women, so five people"
 _SO = re.compile(
-    r"\b(?:so|thus|therefore|hence|making|makes|that's|that\s+is|in\s+total|overall|leaves|leaving|which\s+means|meaning)\s+(?:\w+\s+){0,6}$",
+    r"\b(?:so|thus|therefore|hence|making|makes?|adds?\s+up\s+to|sums?\s+(?:up\s+)?to|that's|that\s+is|in\s+total|overall|leaves|leaving|which\s+means|meaning)\s+(?:\w+\s+){0,6}$",
     re.IGNORECASE,
 )
 # "The 3 kids plus their mother: 4."
@@ -91,7 +91,7 @@ _NONE = re.compile(
     re.IGNORECASE,
 )
 _SCALE = re.compile(
-    r"\b(?:scale|range|skala|échelle|escala|scala)\s+(?:of|from|von|de|da)?\s*-?\d+\s*(?:to|-|–|bis|à|a)\s*\+?-?\d+|\b\d+-point\b|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|(?:out\s+)?of\s+(?:5|7|10|100)|out\s+of\s*\d+)\b(?![./,]\d)",
+    r"\b(?:scale|range|skala|échelle|escala|scala)\s+(?:of|from|von|de|da)?\s*-?\d+\s*(?:to|-|–|bis|à|a)\s*\+?-?\d+|\b\d+-point\b|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|(?:(?:points?|stars?)\s+)?(?:out\s+)?of\s+(?:5|7|10|100)|(?:(?:points?|stars?)\s+)?out\s+of\s*\d+)\b(?![./,]\d)",
     re.IGNORECASE,
 )
 _DIGITS_OR_WORD = rf"(?:\d{{1,4}}|{_WORD})"
@@ -99,7 +99,7 @@ _RANGE = re.compile(
     rf"(?<![\w.,/-]){_DIGITS_OR_WORD}\s*(?:[-–—~]|\b(?:to|or|bis|a|à)\b|到|至|或)\s*{_DIGITS_OR_WORD}(?!\w*[.,]\d)"
     rf"|\bbetween\s+{_DIGITS_OR_WORD}\s+and\s+{_DIGITS_OR_WORD}\b"
     rf"|\b(?:may|might|could)\s+be\s+{_DIGITS_OR_WORD}\b"
-    rf"|\b(?:at\s+(?:least|most)|(?:more|less|fewer)\s+than|over|up\s+to|mindestens|au\s+moins|al\s+menos)\s+{_DIGITS_OR_WORD}\b"
+    rf"|\b(?:at\s+(?:least|most)|(?:more|less|fewer)\s+than|over|(?<!add\s)(?<!adds\s)(?<!sums\s)(?<!sum\s)up\s+to|mindestens|au\s+moins|al\s+menos)\s+{_DIGITS_OR_WORD}\b"
     rf"|(?:至少|超过|不到)\s*(?:\d{{1,4}}|{_CHINESE_NUMBER})|{_CHINESE_NUMBER}\s*[到至或、-]\s*{_CHINESE_NUMBER}",
     re.IGNORECASE,
 )
@@ -129,7 +129,7 @@ def read_number(text: str) -> Reading:
 
 
 def _read_told(text: str) -> Reading:
-    compound = _TEN_AND_UNIT.sub(_sum, _SCALE.sub(" ", text))
+    compound = _HALF_A_DOZEN.sub("six", _TEN_AND_UNIT.sub(_sum, _SCALE.sub(" ", text)))
     kept = _COUNTS_NOTHING.sub(lambda m: " " * len(m[0]), compound)
     kept, ranges = _RANGE.subn(" ", kept)
     found, firm, counted = [], set(), []
@@ -165,6 +165,7 @@ def _read_told(text: str) -> Reading:
 
 
 _TEN_AND_UNIT = re.compile(rf"\b({'|'.join(_TENS)})[\s-]({'|'.join(_UNITS[1:10])})\b", re.IGNORECASE)
+_HALF_A_DOZEN = re.compile(r"\bhalf\s+a\s+dozen\b", re.IGNORECASE)
 _IS_PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 
 

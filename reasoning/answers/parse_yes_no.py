@@ -13,9 +13,9 @@ _CLAIM = r"(?:claim|statement|description|assertion|assumption|hypothesis|that|t
 _UNTRUE = r"(?:\b(?:not|never)|n't)\s+(?:\w+\s+)?(?:true|correct|right|the\s+case)\b|\b(?:untrue|incorrect)\b"
 _NOT_FALSE = r"(?:\bnot|n't)\s+(?:be\s+)?(?:false|untrue|incorrect|wrong)\b"
 _YES = (
-    r"\b(?:yes|yeah|yep|yea|yup|ja|oui|sí|true)\b|是的?|没错|\A有(?=[,。.!])|\A\W*(?:はい|네|예|sim|sì|да|evet|对|对的|correct,?)(?!\w)"
+    r"\b(?:yes+(?!-)|ye|yeah+|yep+|yea|yup+|ja|oui|sí|true)\b|是的?|没错|\A有(?=[,。.!])|\A\W*(?:はい|네|예|sim|sì|да|evet|对|对的|correct,?)(?!\w)"
     r"|\A\W*that's\s+(?:right|correct)\b"
-    r"|\A\W*(?:(?:oh|well|hm+|ah)\W+)?(?:affirmative|sure|exactly|absolutely|definitely|certainly|indeed|correct|right|of\s+course|without\s+(?:a\s+)?doubt"
+    r"|\A\W*(?:(?:oh|well|hm+|ah)\W+)?(?:affirmative|sure|exactly|agreed|sure\s+(?:he|she|it|they)\s+\w+|sure\s+(?:looks|seems|sounds)\s+like\s+(?:it|that)|(?:most|very|quite)\s+(?:likely|probably)|absolutely|definitely|certainly|indeed|correct|right|of\s+course|without\s+(?:a\s+)?doubt"
     r"|you\s+bet(?:\s+(?:he|she|it|they)\s+\w+)?|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|i'd\s+say\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
     r"|\b(?:without\s+(?:a\s+|any\s+)?(?:question|doubt)|no\s+(?:doubt|question)(?:\s+about\s+(?:it|that))?)(?=\W*\Z|[.!])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:indeed\s+|clearly\s+)?(?:correct|right|accurate|affirmative|the\s+case)\b"
@@ -25,8 +25,8 @@ _YES = (
 # "no" before a noun answers nothing: no doubt, no one, no way to tell
 _NO = (
     r"\bno\b(?!\x20+(?!(?:from|because|since|as|on|again|way(?=\W*\Z|[.,!])|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
-    rf"|{_UNTRUE}|\b(?:nope|nah|naw|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
-    r"|\A\W*(?:negative|wrong|quite\s+the\s+(?:opposite|contrary)|on\s+the\s+contrary|(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
+    rf"|{_UNTRUE}|\b(?:noo+|nope+|nah+|naw|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
+    r"|\A\W*(?:negative|wrong|quite\s+the\s+(?:opposite|contrary)|on\s+the\s+contrary|never|i'm\s+afraid\s+not|i\s+think\s+not|(?:he|she|it|they)\s+never\s+(?:does|did|do|is|was|has)|(?:(?:most|very)\s+)?(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
     r"|of\s+course\s+not|i\s+(?:(?:don't|do\s+not)\s+think\s+so|(?:wouldn't|would\s+not)\s+say\s+so|doubt\s+(?:it|that)|(?:would|think)\s+(?:say\s+)?not))(?=\W*\Z|[.,!;:–—])"
     r"|\A\W*(?:he|she|it|they|there|this|that|the\s+\w+)\s+(?:is|are|was|were|does|do|did|has|have|can|could|will)\s+indeed\s+not\b"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:clearly\s+)?(?:wrong|negative|inaccurate)\b"
@@ -53,7 +53,7 @@ _YES_AND_NO = re.compile(
 # "at first glance it looks like a yes", "some would say no"
 _CONCEDED = re.compile(
     r"\b(?:at\s+first|first\s+(?:glance|sight|thought|impression|instinct)|initially|while|although|though|(?:some|one|you|many|people|viewers?)\s+(?:might|may|could|would)"
-    r"|(?:may|might|could)\s+(?:seem|look|suggest|think)|tempt\w+|i(?:'d|\s+had|\s+would\s+have)?\s+expected|about\s+to|auf\s+den\s+ersten\s+blick|zunächst|au\s+début|a\s+primera\s+vista)\b[^.!?;,\n]{0,60}$|(?:乍看|一开始|最初)[^,。]{0,20}$",
+    r"|(?:may|might|could)\s+(?:seem|look|suggest|think)|tempt\w+|(?:looked|seemed|sounded|felt)\s+like|i(?:'d|\s+had|\s+would\s+have)?\s+expected|about\s+to|auf\s+den\s+ersten\s+blick|zunächst|au\s+début|a\s+primera\s+vista)\b[^.!?;,\n]{0,60}$|(?:乍看|一开始|最初)[^,。]{0,20}$",
     re.IGNORECASE,
 )
 _SCORED = re.compile(r"\b(yes|no)\W{1,4}(\d{1,3}(?:\.\d+)?)\s?%")
@@ -68,6 +68,9 @@ _COURTESY = re.compile(
     r"(?:i(?:'d|'ll|\s+can|\s+could|\s+will|\s+would)|happy|glad)\s+(?:be\s+|happy\s+|glad\s+|gladly\s+|certainly\s+|to\s+)*(?:help|assist|try)\b"
     r"|\A\W*(?:sure|of\s+course|certainly|absolutely|no\s+problem)\b[,!.]?\s*(?:ask|go\s+ahead|send|share|upload|let's|let\s+me|here(?:'s|\s+is|\s+are))\b",
     re.IGNORECASE,
+)
+_MORE_THAN = re.compile(
+    r"\b(?:more(?:\s+of\s+a)?|rather|closer\s+to)\s+(?:an?\s+)?(yes|no)\s+than\s+(?:an?\s+)?(?:yes|no)\b", re.IGNORECASE
 )
 _NEAR = 40  # characters looked at on each side: copies of all of a long text would take quadratic time
 
@@ -84,7 +87,7 @@ def read_yes_no(text: str) -> Reading:
         shares = {word: float(share) for word, share in scored.items()}
         best = max(shares, key=shares.__getitem__)
         return Reading(best, "the higher share") if len(set(shares.values())) == 2 else Reading("", "equal shares")
-    text = _COURTESY.sub("", text)
+    text = _MORE_THAN.sub(r"\1", _COURTESY.sub("", text))
     told = drop_questions(drop_quotes(_OWN_WORD.sub(r"\1 \2", _YES_AND_NO.sub(" ", text))))
     tail = after_revision(told)
     if tail is not None and (revised := _read_told(tail)).value:
@@ -130,7 +133,8 @@ def _read_told(text: str) -> Reading:
 # "He smiles, but he means no. No.": a sentence of its own at the end, after more than the other word
 _FINAL_WORD = re.compile(r"[\s\"')]*[.!]?\s*\Z")
 _FINAL_START = re.compile(
-    r"\w{3,} [^.!?\n]*\w{3,}[.!?\n]\s*(?:so,?\s+|therefore,?\s+|thus,?\s+|hence:?\s+|conclusion:\s+)?\Z", re.IGNORECASE
+    r"\w{3,} [^.!?\n]*\w{3,}(?:[.!?\n]|,\s+but)\s*(?:so,?\s+|therefore,?\s+|thus,?\s+|hence:?\s+|conclusion:\s+)?\Z",
+    re.IGNORECASE,
 )
 # "Overall, I'd say no": the last sentence
 _CONCLUDED = re.compile(

@@ -41,7 +41,7 @@ _AFFIRMED = re.compile(r"\W*(?:yes|yep|exactly|indeed|correct|right)\b", re.IGNO
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|«[^«»\n]{1,200}»|„[^„“”\"\n]{1,200}[“”\"]|“[^“”\n]{1,200}”")
 _CUT_OFF = re.compile(r"[^\W\d_]+[,;]?\s*\Z|[,;:(–-]\s*\Z")
 _ENDS_MIDWAY = re.compile(
-    r"\s(?:which|that|the|an?|and|or|but|to|of|in|on|at|with|is|are|was|because|her|his|their|as|for|by|from|who|while|if|she|he|it|they)\s*,?\Z"
+    r"\s(?:which|that|the|an?|and|or|but|to|of|in|on|at|with|is|are|was|because|her|his|their|as|for|by|from|who|while|if|she|he|it|they)\s*,?\Z|\w\s?[,(]\s*\Z"
 )
 _BREAK = re.compile(r"[.!?。]\s|\n")
 
@@ -95,6 +95,7 @@ _SPEECH = re.compile(
 )
 
 
+_OPENS_QUOTE = re.compile(r"(?<!\w)'")
 # '"I am so happy", she says'
 _SPOKEN = re.compile(
     r"(?:\"[^\"\n]{1,200}\"|«[^«»\n]{1,200}»)(?=,?\s(?:\w+\s+){1,3}(?:say|said|ask|answer|repl(?:y|ie)|shout|yell|whisper|sing|scream|cr(?:y|ie)|mutter|exclaim|murmur)\w{0,4}\b)"
@@ -108,7 +109,7 @@ def drop_speech(text: str, options: tuple[str, ...] = ()) -> str:
         text: without markup.
         options: of the question; a quotation that is one of them, and no single word, stays.
     """
-    if not any(quote in text for quote in "\"'«"):
+    if not any(quote in text for quote in '"«') and not _OPENS_QUOTE.search(text):
         return text
     sayings = {option for option in option_texts(options) if " " in option}
 

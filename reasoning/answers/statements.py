@@ -20,7 +20,7 @@ _HEDGE = (
 )
 _JOIN = (
     r"(?:[\s,;/&、]|\b(?:and|or|und|oder|y|o|et|ou|maybe|possibly|perhaps|also|then|plus|simply|just|even|as\s+well\s+as)\b"
-    r"|和|或者?|还是|与|以及){1,6}"
+    r"|和|或者?|还是|与|以及|と){1,6}"
 )
 _LIST = rf"({MARK}(?:(?:{_JOIN})?{MARK}){{0,9}}+)"
 _VERB = r"(?:\b(?:is|are|was|would\s+be|should\s+be|must\s+be|include|ist|sind|es|son|est|sont|é|è)\b|[是为は])"
@@ -86,7 +86,7 @@ _CONCEDES = re.compile(
     r"|seemed|(?<!\bi\s)(?:may|might|could|would)\s+(?:seem|feel|look|appear|think|say|read|argue|call|expect|pick|choose)|obwohl|zunächst|aunque|bien\s+que"
     r"|(?:my|the|a|an)\s+(?:initial|first(?!\s+choice\s+is)|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
     r"|(?:initial|first(?!\s+choice\s+is)|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
-    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
+    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
     r"|nur\s+(?:bei|wenn|falls)|only\s+(?:if|when)|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
     r"|ersten\s+blick|zuerst|anfangs|(?<!\bich\s)würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
     r"|\bi\s+(?:hope|wish)\b|\b(?:let's\s+hope|if\s+only|(?:any|some|every)(?:one|body)\s+(?:\w+\s+){0,3}(?:should|would|ought)|(?:tries|tried|trying)\s+to\s+(?:look|appear|seem|sound)|mistake|misread\w*|misinterpret\w*|pitfall|wrong\s+answer|(?:wants?|wanted|tries|trying)\s+\w+\s+to\s+(?:believe|think))\b"
@@ -107,7 +107,7 @@ _NOT = re.compile(
 _NOT_AFTER = re.compile(
     rf"^(?:'s(?:\s\w+){{1,2}})?(?:(?:[\x20,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+|gibt\s+es|liegen|there\s+(?:is|are|'s))\b)?"
     r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|\w{2,6}n't\b|n't|not\b|never\b|all\s+\w+\s+(?:wrong|incorrect)"
-    r"|(?:the\s+)?(?:wrong|incorrect|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated"
+    r"|(?:the\s+)?(?:wrong|incorrect|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated|(?:\w+\s+)?(?:true|right|correct|plausible|possible|fair|tempting|close|accurate|reasonable),?\s+but\s+(?:too|not|only|it|that|less|vague|in\w+|un\w+)\b"
     r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|hardly|nowhere|no\s+(?:\w+\s+)?(?:evidence|signs?|hints?|indications?|support)\b|falsch|nicht|keine?(?!\w)|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
     r"|non\b|niet\b|fout\b|не\b|невер|都?均?(?:可以)?(?:不|排除)|错误|では?な|ではあり|じゃな|[은는이가]\s?아)",
     re.IGNORECASE,
@@ -186,6 +186,8 @@ _OWN_CLAUSE = re.compile(
 
 def _end_of_list(marked: str, start: int, end: int) -> int:
     """Return where a list of options ends that a statement closes with, without the ones that begin the next clause."""
+    if (cut := marked.rfind(";", start, end)) > start and re.match(r"\s+[a-z]", marked[end : end + 3]):
+        end = cut  # "A and B; E only happens later"
     places = [start + match.start() for match in re.finditer(MARK, marked[start:end])]
     clause = _OWN_CLAUSE.match(marked[end : end + 20])
     kept = len(places) - (0 if clause is None else 2 if clause[1] else 1)
@@ -255,6 +257,9 @@ def held_letters(marked: str) -> set[str]:
     for run in runs(marked):
         if not is_set_aside(marked, run.start(), run.end()):
             held.update(letters_in(run[0]))
+        elif len(run[0]) > 1 and not _CONJUNCTION.search(marked, run.start(), run.end() + 4):  # "not A, B"
+            places = (run.start() + match.start() for match in _ANY_MARK.finditer(run[0]))
+            held.update(letter_of(marked[at]) for at in places if not is_set_aside(marked, at, at + 1))
     return held
 
 

@@ -47,7 +47,7 @@ _SCORE = re.compile(rf"({MARK})[\s:=(|–—\"')]{{0,6}}(\d{{1,3}}(?:\.\d+)?)(?!
 _STARS = re.compile("★+☆*")
 # "80% C, 20% B", "70% sure that it's C"
 _SCORE_BEFORE = re.compile(
-    rf"(\d{{1,3}}(?:\.\d+)?)\s?(?:%|percent)\s*(?:\b(?:sure|certain|confident|confidence|likely|likelihood|probability|chance|for|of|in|on|that|it's|it|is|the)\b\s*){{0,5}}:?\s*({MARK})",
+    rf"(\d{{1,3}}(?:\.\d+)?)\s?(?:%|percent)\s*(?:\b(?:sure|certain|confident|confidence|likely|likelihood|probability|chance|for|of|in|on|that|it's|it|is|the|he's|she's|they're|he|she|they|are)\b\s*){{0,5}}:?\s*({MARK})",
     re.IGNORECASE,
 )
 _LEFT = (

@@ -66,9 +66,73 @@ disappointed disappointment enttäuscht enttäuschung déçu déçue déception 
 
 apologise apologize apology apologises apologizes apologising apologizing apologetic
 
-weep weeps weeping cry cries crying sob sobs sobbing
+weep weeps weeping cry cries crying cried sob sobs sobbing sobbed tears tearful
 
-laugh laughs laughing laughter
+laugh laughs laughing laughed laughter chuckle chuckles chuckling chuckled giggle giggles giggling giggled
+
+offended offence offense insulted
+
+envious envy envies
+
+suspicious suspicion suspiciously distrust distrusts distrustful mistrust mistrusts mistrustful
+
+contempt contemptuous disdain disdainful scorn scornful
+
+ashamed shame
+
+regretful regret regrets remorse remorseful
+
+hopeful hope hopes optimistic optimism
+
+desperate desperation despair despairing
+
+frustrated frustration frustrating
+
+impatient impatience impatiently
+
+curious curiosity intrigued
+
+homesick homesickness
+
+affectionate affection tenderness tender lovingly
+
+hug hugs hugging hugged embrace embraces embracing embraced
+
+shout shouts shouting shouted yell yells yelling yelled scream screams screaming screamed
+
+comfort comforts comforting comforted console consoles consoling consoled soothe soothes soothing
+
+argue argues arguing argued argument quarrel quarrels quarrelling quarreling quarreled quarrelled
+
+reconcile reconciles reconciling reconciled reconciliation
+
+joke jokes joking joked kidding jest jesting
+
+tease teases teasing teased
+
+mock mocks mocking mocked mockery ridicule ridicules ridiculing ridiculed
+
+praise praises praising praised compliment compliments complimenting complimented
+
+pretend pretends pretending pretended feign feigns feigning feigned fake fakes faking faked
+
+leave leaves leaving depart departs departing departed
+
+late delayed
+
+mother mom mum mommy mummy
+
+father dad daddy
+
+child kid
+
+children kids
+
+doctor physician
+
+lady woman
+
+wallet purse
 """
 # the forms of a verb, the first one its stem
 _VERBS = """
