@@ -264,15 +264,20 @@ class Perception:
 
     # --- joining the streams --------------------------------------------------------------------------------
 
-    def add_text_emotion(self, transcript: Transcript) -> Transcript:
-        """Return the transcript with the emotion of its segments, or with a note on why there is none."""
+    def add_text_emotion(self, transcript: Transcript, *, spoken: bool = False) -> Transcript:
+        """Return the transcript with the emotion of its segments, or with a note on why there is none.
+
+        Args:
+            transcript: of speech, or of a written text.
+            spoken: whether it is of speech, of which less is taken for a feeling.
+        """
         if not transcript.segments:
             return transcript
         classifier = self.registry.get("text_emotion")
         reason = self.registry.unavailable_reason("text_emotion")
         if classifier is not None:
             try:
-                return add_text_emotion(transcript, classifier)
+                return add_text_emotion(transcript, classifier, spoken=spoken)
             except Exception as error:  # a classifier of the user's choice may fail; the transcript is still good
                 _log.warning("the text emotion model failed", exc_info=True)
                 reason = f"the text emotion model failed ({type(error).__name__}: {error})"
@@ -304,7 +309,7 @@ class Perception:
         if isinstance(transcript, Transcript):
             # Emotion comes after the speakers: a sentence that two of them share is split.
             turns = audio.speaker_turns if isinstance(audio, AudioStream) else ()
-            transcript = self.add_text_emotion(assign_speakers(transcript, turns))
+            transcript = self.add_text_emotion(assign_speakers(transcript, turns), spoken=True)
         return visual, audio, transcript, segments
 
     def _provenance(

@@ -21,14 +21,28 @@ import click
 
 from omnisense.benchmarks.perception import cost, diarization, emotion, faces, language, pose, transcription, voice
 from omnisense.benchmarks.perception.garments import garments
+from omnisense.benchmarks.perception.live_end import live_against_file
 from omnisense.benchmarks.perception.neutral_faces import neutral_faces
 from omnisense.benchmarks.perception.progress import Progress, source_version
+from omnisense.perception.emotion.reliability import reliability_table
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.version import __version__
 
 _DIR = click.Path(path_type=Path, file_okay=False, exists=True)
-_PARTS = ("transcription", "diarization", "faces", "pose", "emotion", "voice", "language", "cost", "live", "long")
+_PARTS = (
+    "transcription",
+    "diarization",
+    "faces",
+    "pose",
+    "emotion",
+    "voice",
+    "language",
+    "cost",
+    "live",
+    "ended",
+    "long",
+)
 Figures = dict[str, Any]  # by name; as they are written to perception.json
 
 
@@ -120,8 +134,8 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
         _Measure("pose", "garments and views, COCO", "people_images", lambda _: garments(images)),
         _Measure("pose", "hands at the face", "faces", lambda _: pose.hands(data, perception)),
         _Measure("emotion", "vocal emotion", "speech/emodb", lambda _: emotion.voice(speech / "emodb")),
-        _Measure("emotion", "text emotion", "text/goemotions", lambda _: emotion.text_heads(goemotions)),
-        _Measure("emotion", "text emotion, dialogue", "text/meld", lambda _: emotion.dialogue(data / "text" / "meld")),
+        _Measure("text", "text emotion", "text/goemotions", lambda _: emotion.text_heads(goemotions)),
+        _Measure("text", "text emotion, dialogue", "text/meld", lambda _: emotion.dialogue(data / "text" / "meld")),
         _Measure(
             "voice",
             "tone of unheard speakers",
@@ -131,6 +145,9 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
         _Measure("language", "language", "speech/emodb", lambda p: language.languages(data, p)),
         _Measure("cost", "a minute of talk", "grid", lambda _: cost.minute(perception, _talking_clip(data))),
         _Measure("live", "live words", "speech/two_speaker_call", lambda _: cost.live(_recordings(speech), perception)),
+        _Measure(
+            "ended", "ended live stream against file", "speech/ami", lambda _: live_against_file(speech, perception)
+        ),
         _Measure("long", "long files", "grid", lambda _: cost.long_files(_talking_clip(data), minutes)),
     ]
     if asd_model:
@@ -161,20 +178,25 @@ def _manifest(perception: Perception) -> dict[str, Any]:
 
 
 def as_table(found: dict[str, Any], manifest: dict[str, Any]) -> str:
-    """Return the figures as a Markdown table with a row each."""
+    """Return the figures as a Markdown table with a row each, and reliability diagrams as tables of their own."""
     lines = [
         f"Measured on {manifest['machine']}, by `{manifest['command']}`.",
         "",
         "| what | figure | value |",
         "| --- | --- | --- |",
     ]
+    diagrams = []
     for name, figures in found.items():
         for key, value in figures.items():
-            if key != "took s":
+            if isinstance(value, dict) and "bins" in value:
+                lines.append(f"| {name} | calibration error | {value['ece']} |")
+                diagrams += [f"## Reliability: {name}", "", reliability_table(value), ""]
+            elif key != "took s":
                 lines.append(f"| {name} | {key} | {_cell(value)} |")
     models = ", ".join(f"{role}: {name}" for role, name in manifest["models"].items())
     packages = ", ".join(f"{name} {number}" for name, number in manifest["packages"].items())
-    return "\n".join([*lines, "", f"Models: {models}.", "", f"Packages: {packages}.", ""])
+    intro = ["How often what has the highest score is right, by that score.", ""] if diagrams else []
+    return "\n".join([*lines, "", *intro, *diagrams, f"Models: {models}.", "", f"Packages: {packages}.", ""])
 
 
 def _cell(value: Any) -> str:

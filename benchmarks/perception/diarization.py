@@ -11,6 +11,7 @@ from omnisense.benchmarks.perception.conversations import TUNED_ON, Conversation
 from omnisense.benchmarks.perception.progress import Progress
 from omnisense.perception.emotion.tables import read_labels
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.perception.types import AudioStream, SpeakerTurn
@@ -27,14 +28,14 @@ PUBLISHED_AMI = {"headset mix": 0.188, "one distant microphone": 0.224}
 
 def call(folder: Path, perception: Perception) -> dict[str, Any]:
     """Return the error rates on the two-speaker call."""
-    return _error_rates(folder / "sample.wav", folder / "sample.rttm", "sample", perception)
+    return error_rates(perception.perceive(folder / "sample.wav"), folder / "sample.rttm", "sample")
 
 
 def ami(folder: Path, perception: Perception) -> dict[str, Any]:
     """Return the error rates on two excerpts of meetings, and on both together."""
     parts = {
-        "dev00": _error_rates(folder / "dev00.flac", folder / "debug.development.rttm", "dev00", perception),
-        "trn01": _error_rates(folder / "trn01.flac", folder / "debug.train.rttm", "trn01", perception),
+        "dev00": error_rates(perception.perceive(folder / "dev00.flac"), folder / "debug.development.rttm", "dev00"),
+        "trn01": error_rates(perception.perceive(folder / "trn01.flac"), folder / "debug.train.rttm", "trn01"),
     }
     speech_s = sum(p["speech s"] for p in parts.values())
     pooled = sum(p["der"] * p["speech s"] for p in parts.values()) / speech_s
@@ -107,13 +108,19 @@ def _annotation(turns: Iterable[SpeakerTurn]) -> Annotation:
     return annotation
 
 
-def _error_rates(recording: Path, rttm: Path, uri: str, perception: Perception) -> dict[str, Any]:
+def error_rates(percepts: Percepts, rttm: Path, uri: str) -> dict[str, Any]:
+    """Return the diarization error rates with and without a collar, how many voices were found, and seconds of speech.
+
+    Args:
+        percepts: of the recording.
+        rttm: file with who speaks when.
+        uri: the recording's name in it.
+    """
     from pyannote.core import Segment, Timeline
     from pyannote.metrics.diarization import DiarizationErrorRate
 
     lines = [fields for line in rttm.read_text().splitlines() if (fields := line.split())[1] == uri]
     truth = _annotation(SpeakerTurn(float(f[3]), float(f[3]) + float(f[4]), f[7]) for f in lines)
-    percepts = perception.perceive(recording)
     assert isinstance(percepts.audio, AudioStream), percepts.missing()
     found = _annotation(percepts.audio.speaker_turns)
     whole = Timeline([Segment(0.0, percepts.audio.duration_s)])

@@ -14,8 +14,9 @@ import numpy as np
 from omnisense import models
 from omnisense.errors import InputError
 from omnisense.perception.emotion import text
+from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.emotion.tables import read_goemotions
-from omnisense.perception.emotion.text_heads import SHIPPED, SHIPPED_GROUPS, TextHeads
+from omnisense.perception.emotion.text_heads import SHIPPED, SHIPPED_GROUPS, SHIPPED_SPOKEN, TextHeads
 from omnisense.perception.emotion.train_text import Lines, dialogue_figures, text_figures
 from omnisense.perception.emotion.train_voice import train_voice
 
@@ -45,7 +46,7 @@ def text_heads(goemotions: Path) -> dict[str, Any]:
 
 
 def dialogue(meld: Path) -> dict[str, Any]:
-    """Return how well the shipped heads read the development dialogues of MELD, on which nothing was fitted.
+    """Return how well the shipped heads for speech read the development dialogues of MELD, on which nothing was fitted.
 
     Raises:
         InputError: the file cannot be read.
@@ -61,7 +62,9 @@ def dialogue(meld: Path) -> dict[str, Any]:
         np.array([int(row["Dialogue_ID"]) for row in rows]),
     )
     features = text.SentenceEmbedder(models.fetch(text.EMBEDDING)).embed(lines.sentences)
-    found = dialogue_figures(TextHeads.load(), lines, features, np.ones(len(rows), bool))
+    found = dialogue_figures(
+        TextHeads.load(), lines, features, np.ones(len(rows), bool), LinearHead.load(shipped=SHIPPED_SPOKEN)
+    )
     return {
         "lines": found["n"],
         "macro-F1 of 7": found["macro_f1"],

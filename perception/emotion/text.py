@@ -18,7 +18,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from omnisense.errors import ModelError
-from omnisense.perception.emotion.text_heads import FEELING_SHARE, SHIPPED, TextHeads
+from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.emotion.text_heads import (
+    FEELING_SHARE,
+    SHIPPED,
+    SHIPPED_SPOKEN,
+    SPOKEN_FEELING_SHARE,
+    TextHeads,
+)
 from omnisense.perception.speech.languages import language_name
 from omnisense.perception.types import Transcript
 
@@ -61,15 +68,21 @@ class TextEmotionClassifier(Protocol):
     name: str
     languages: frozenset[str] | None  # codes of those that it reads; None where that is not known
 
-    def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
-        """Return one result per sentence."""
+    def classify(self, sentences: Sequence[str], *, spoken: bool = False) -> list[TextEmotion]:
+        """Return one result per sentence, of sentences that were all spoken, or all written."""
 
 
-def add_text_emotion(transcript: Transcript, classifier: TextEmotionClassifier) -> Transcript:
-    """Return the transcript with the emotion of its segments in languages that the classifier reads."""
+def add_text_emotion(transcript: Transcript, classifier: TextEmotionClassifier, *, spoken: bool = False) -> Transcript:
+    """Return the transcript with the emotion of its segments in languages that the classifier reads.
+
+    Args:
+        transcript: of speech, or of a written text.
+        classifier: that reads its segments.
+        spoken: whether it is of speech.
+    """
     known = classifier.languages
     read = [s for s in transcript.segments if known is None or s.language is None or s.language in known]
-    found = {id(s): e for s, e in zip(read, classifier.classify([s.text for s in read]), strict=True)}
+    found = {id(s): e for s, e in zip(read, classifier.classify([s.text for s in read], spoken=spoken), strict=True)}
     segments = tuple(
         replace(
             segment,
@@ -187,7 +200,7 @@ def _load_embedder(folder: Path) -> SentenceEmbedder:
 
 
 class ShippedTextClassifier:
-    """The heads that ship with OmniSense; ``text_emotion.md`` beside them is their model card.
+    """The heads that ship with OmniSense; ``text_emotion.md`` and ``text_emotion_spoken.md`` are their model cards.
 
     Scores are of Ekman's emotions and ``neutral``, one sigmoid each; feelings are of GoEmotions' 28 labels.
 
@@ -202,33 +215,37 @@ class ShippedTextClassifier:
 
     def __init__(self, folder: Path) -> None:
         self._embedder, self._heads = load_embedder(folder), TextHeads.load()
+        self._spoken = LinearHead.load(shipped=SHIPPED_SPOKEN)
         self.labels = self._heads.groups.labels
 
-    def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
-        """Return one result per sentence."""
-        return self.classify_features(sentences, self._embedder.embed(sentences)) if sentences else []
+    def classify(self, sentences: Sequence[str], *, spoken: bool = False) -> list[TextEmotion]:
+        """Return one result per sentence; another head reads those that were spoken."""
+        return self.classify_features(sentences, self._embedder.embed(sentences), spoken) if sentences else []
 
-    def classify_features(self, sentences: Sequence[str], features: np.ndarray) -> list[TextEmotion]:
+    def classify_features(
+        self, sentences: Sequence[str], features: np.ndarray, spoken: bool = False
+    ) -> list[TextEmotion]:
         """Return one result per sentence, with its features (N, 2688) as :meth:`SentenceEmbedder.embed` gives them."""
-        fine, groups = self._heads.scores(sentences, features)
+        fine, groups = self._heads.scores(sentences, features, self._spoken if spoken else None)
         labels = self._heads.labels
         return [
-            TextEmotion(group, feelings_of(self._heads, row, group), _sentiment(labels, row))
+            TextEmotion(group, feelings_of(self._heads, row, group, spoken), _sentiment(labels, row))
             for row, group in zip(fine, groups, strict=True)
         ]
 
 
-def feelings_of(heads: TextHeads, scores: np.ndarray, groups: np.ndarray) -> tuple[str, ...]:
+def feelings_of(heads: TextHeads, scores: np.ndarray, groups: np.ndarray, spoken: bool = False) -> tuple[str, ...]:
     """Return the labels over their thresholds, the most probable first, without those whose group is improbable.
 
     Args:
         heads: which gave the scores.
         scores: (28,) of the labels.
         groups: (7,) of Ekman's emotions and neutral.
+        spoken: whether the sentence was.
     """
     over = _labels_over(heads.labels, scores, heads.thresholds)
     of_group = dict(zip(heads.groups.labels, groups.tolist(), strict=True))
-    least = FEELING_SHARE * of_group["neutral"]
+    least = (SPOKEN_FEELING_SHARE if spoken else FEELING_SHARE) * of_group["neutral"]
     return tuple(label for label in over if label == "neutral" or of_group[_GROUP_OF[label]] >= least)
 
 
@@ -261,8 +278,8 @@ class HuggingFaceTextClassifier:
         self.labels, self.name = tuple(str(names[k]).lower() for k in range(len(names))), name
         self._is_multi_label = self._model.config.problem_type == "multi_label_classification"
 
-    def classify(self, sentences: Sequence[str]) -> list[TextEmotion]:
-        """Return one result per sentence."""
+    def classify(self, sentences: Sequence[str], *, spoken: bool = False) -> list[TextEmotion]:
+        """Return one result per sentence; the model reads speech as it does writing."""
         import torch
 
         found = []

@@ -16,6 +16,7 @@ def text_card(figures: dict[str, Any]) -> str:
 Two linear heads with one sigmoid a label, whose logits add up: one on features of a sentence embedding,
 all-MiniLM-L6-v2 (`emotion/text.py`), one on the words and pairs of words (TF-IDF, 6,000 terms). A third reads their
 logits, the length and the punctuation of the sentence, and gives the groups. {figures["bytes"] / 1000:.0f} kB together.
+For what is spoken, `text_emotion_spoken.npz` gives the groups instead; it has its own card.
 
 - **Classes**: the 27 emotions of GoEmotions and neutral; Ekman's six and neutral, as GoEmotions groups them.
 - **Data**: GoEmotions (Demszky et al., "GoEmotions: A Dataset of Fine-Grained Emotions", ACL 2020; Apache-2.0):

@@ -3,7 +3,8 @@
 The logits of a head on the sentence embedding and of one on the words (TF-IDF) add up: the words alone are nearly as
 good as the embedding, and err elsewhere. Both have a column for each of GoEmotions' 28 labels and of Ekman's groups. A
 small head reads these logits, the length and the punctuation, and gives the scores of the groups; it has seen dialogues
-too, where most of what is said is neutral.
+too, where most of what is said is neutral. What is spoken is read by another such head, which has seen everyday talk
+and reads the embedding too (``text_emotion_spoken.md``).
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.emotion.terms import TermHead
 
 SHIPPED, SHIPPED_TERMS, SHIPPED_GROUPS = "text_emotion", "text_emotion_terms", "text_emotion_ekman"
+SHIPPED_SPOKEN = "text_emotion_spoken"
 # A feeling counts only where its group of emotions has this share of the score of neutral: as small as leaves neutral
 # lines of dialogues (a third of CaSiNo's) without a feeling in two of three cases.
 FEELING_SHARE = 1.0
+SPOKEN_FEELING_SHARE = 1.2  # of speech: as small as leaves five of six of these lines without a feeling
+TOP_LAYER = slice(3 * 384, 4 * 384)  # of the features of the embedding: the mean over the words at its last layer
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,30 @@ class TextHeads:
         embedding, terms, groups = (folder / f"{name}.npz" for name in (SHIPPED, SHIPPED_TERMS, SHIPPED_GROUPS))
         return cls(LinearHead.load(embedding), TermHead.load(terms), LinearHead.load(groups))
 
-    def scores(self, sentences: Sequence[str], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the scores of the 28 labels (N, 28) and of the groups (N, 7), one sigmoid each.
+    def logits(self, sentences: Sequence[str], features: np.ndarray) -> np.ndarray:
+        """Return what the two large heads say together, (N, 35).
 
         Args:
             sentences: N of them.
             features: (N, 2688) of the embedding.
         """
-        logits = self.embedding.logits(features) + self.terms.logits(sentences)
+        logits: np.ndarray = self.embedding.logits(features) + self.terms.logits(sentences)
+        return logits
+
+    def scores(
+        self, sentences: Sequence[str], features: np.ndarray, spoken: LinearHead | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores of the 28 labels (N, 28) and of the groups (N, 7), one sigmoid each.
+
+        Args:
+            sentences: N of them.
+            features: (N, 2688) of the embedding.
+            spoken: the head that gives the scores of the groups where the sentences were spoken.
+        """
+        logits = self.logits(sentences, features)
         fine: np.ndarray = (1 + np.tanh(logits[:, : len(self.labels)] / 2)) / 2  # the sigmoid, without overflow
+        if spoken:
+            return fine, spoken.scores(spoken_features(sentences, logits, features))
         return fine, self.groups.scores(group_features(sentences, logits))
 
 
@@ -81,3 +100,8 @@ def group_features(sentences: Sequence[str], logits: np.ndarray) -> np.ndarray:
         (np.log(len(sentence.split()) + 1), sentence.rstrip().endswith("?"), "!" in sentence) for sentence in sentences
     ]
     return np.hstack([logits, np.array(manner, dtype=np.float32).reshape(len(manner), 3)])
+
+
+def spoken_features(sentences: Sequence[str], logits: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Return what the head for speech reads (N, 422): what the head of the groups does, and the embedding (N, 384)."""
+    return np.hstack([group_features(sentences, logits), features[:, TOP_LAYER]])

@@ -29,11 +29,11 @@ from omnisense.perception.emotion.text_heads import (
 )
 
 _EPOCHS, _BATCH, _RATE, _DECAY = 12, 512, 3e-3, 1.0  # of the head on the embedding
-_HELD_OUT_STRIDE = 5  # every fifth training text is held out from the two large heads
-_CALIBRATION_STRIDE = 4  # every fourth of these is held out from the head of the groups too
+HELD_OUT_STRIDE = 5  # every fifth training text is held out from the two large heads
+CALIBRATION_STRIDE = 4  # every fourth of these is held out from the head of the groups too
 _TERMS, _LEAST_TEXTS, _TERM_C = 6000, 3, 3.0
 _GROUP_C, _BALANCE = 0.02, 0.5  # of the head of the groups: rare emotions weigh more, by this power of their rarity
-_THIRDS = 3  # of CaSiNo's dialogues: to fit on, to choose and calibrate with, to judge by
+THIRDS = 3  # of CaSiNo's dialogues: to fit on, to choose and calibrate with, to judge by
 _EMOTICON = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]|:\\)|:\\(")
 _SAYS = {"🙂": "joy", ":)": "joy", "☹": "sadness", ":(": "sadness", "😮": "surprise", "😡": "anger"}
 _WARM = {"small-talk", "showing-empathy", "vouch-fair", "promote-coordination"}  # strategies that may carry a feeling
@@ -75,7 +75,7 @@ def train_text(goemotions: Path, casino: Path, output: Path) -> dict[str, Any]:
     lines = read_casino(casino)
     embedder = text.SentenceEmbedder(models.fetch(text.EMBEDDING))
     features, line_features = embedder.embed(sentences), embedder.embed(lines.sentences)
-    held = np.arange(len(sentences)) % _HELD_OUT_STRIDE == 0
+    held = np.arange(len(sentences)) % HELD_OUT_STRIDE == 0
     seen = [s for s, is_held in zip(sentences, held, strict=True) if not is_held]
     unseen = [s for s, is_held in zip(sentences, held, strict=True) if is_held]
     columns = (*labels, *(f"any {group}" for group in text.EKMAN))
@@ -90,7 +90,7 @@ def train_text(goemotions: Path, casino: Path, output: Path) -> dict[str, Any]:
         "dev": len(dev),
         "bytes": sum((output / f"{name}.npz").stat().st_size for name in (SHIPPED, SHIPPED_TERMS, SHIPPED_GROUPS)),
         **text_figures(heads, dev, embedder.embed(dev), dev_truth > 0),
-        "dialogue": dialogue_figures(heads, lines, line_features, lines.dialogues % _THIRDS == 2),
+        "dialogue": dialogue_figures(heads, lines, line_features, lines.dialogues % THIRDS == 2),
     }
     (output / f"{SHIPPED}.md").write_text(text_card(figures), "utf-8")
     return figures
@@ -184,7 +184,7 @@ def _calibrated(
     """Return both heads with half the weight, calibrated, and thresholds, by texts that they have not seen."""
     mean = (embedding.logits(features) + terms.logits(sentences)) / 2
     fine = mean.shape[1] - len(text.EKMAN)
-    slope, offset = _platt(mean[:, :fine], truth[:, :fine])
+    slope, offset = platt(mean[:, :fine], truth[:, :fine])
     embedding = replace(embedding, weights=embedding.weights * slope / 2, bias=embedding.bias * slope / 2 + offset)
     terms = replace(terms, weights=terms.weights * slope / 2, bias=terms.bias * slope / 2)
     scores = 1 / (1 + np.exp(-(slope * mean + offset)))
@@ -208,13 +208,13 @@ def _with_groups(
     )
     wanted = truth[:, -len(labels) :]
     line_wanted = lines.emotions[:, None] == np.array(labels)
-    is_fit, third = np.arange(len(comments)) % _CALIBRATION_STRIDE > 0, lines.dialogues % _THIRDS
-    head = _fit_groups(
+    is_fit, third = np.arange(len(comments)) % CALIBRATION_STRIDE > 0, lines.dialogues % THIRDS
+    head = fit_groups(
         np.concatenate([comments[is_fit], said[third == 0]]),
         np.concatenate([wanted[is_fit], line_wanted[third == 0]]),
         labels,
     )
-    slope, offset = _platt(
+    slope, offset = platt(
         head.logits(np.concatenate([comments[~is_fit], said[third == 1]])),
         np.concatenate([wanted[~is_fit], line_wanted[third == 1]]),
     )
@@ -222,12 +222,17 @@ def _with_groups(
     return replace(large, groups=replace(head, thresholds=best_thresholds(head.scores(comments), wanted)))
 
 
-def _fit_groups(features: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> LinearHead:
+def fit_groups(
+    features: np.ndarray, truth: np.ndarray, labels: tuple[str, ...], row_weights: np.ndarray | None = None
+) -> LinearHead:
+    """Fit one sigmoid per label; rare labels weigh more, and rows by ``row_weights`` (N,), if given."""
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
-    share = truth.mean(axis=0)
+    share = np.average(truth, axis=0, weights=row_weights)
     weights = np.where(truth, ((1 - share) / share) ** _BALANCE, 1.0)
+    if row_weights is not None:
+        weights = weights * row_weights[:, None]
     fitted = [
         LogisticRegression(C=_GROUP_C, max_iter=1000).fit(
             (features - mean) / scale, truth[:, k], sample_weight=weights[:, k]
@@ -238,7 +243,7 @@ def _fit_groups(features: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]
     return LinearHead(labels, mean, scale, columns, bias, np.full(len(labels), 0.5))
 
 
-def _platt(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+def platt(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """Return the slope and the offset, one for all labels, that make the highest score a probability (Platt, 1999)."""
     from sklearn.linear_model import LogisticRegression
 
@@ -285,8 +290,10 @@ def text_figures(heads: TextHeads, sentences: Sequence[str], features: np.ndarra
     return figures
 
 
-def dialogue_figures(heads: TextHeads, lines: Lines, features: np.ndarray, chosen: np.ndarray) -> dict[str, Any]:
-    """Return how well lines of dialogues are read, where ``chosen`` (N,) is true.
+def dialogue_figures(
+    heads: TextHeads, lines: Lines, features: np.ndarray, chosen: np.ndarray, spoken: LinearHead | None = None
+) -> dict[str, Any]:
+    """Return how well lines of dialogues are read, where ``chosen`` (N,) is true; by the head ``spoken``, if given.
 
     Returns:
         ``n``, ``macro_f1`` and ``accuracy`` of the likeliest group; ``neutral given a feeling`` and ``others given
@@ -294,10 +301,13 @@ def dialogue_figures(heads: TextHeads, lines: Lines, features: np.ndarray, chose
     """
     sentences = [s for s, is_chosen in zip(lines.sentences, chosen, strict=True) if is_chosen]
     truth, labels = lines.emotions[chosen], np.array(heads.groups.labels)
-    fine, groups = heads.scores(sentences, features[chosen])
+    fine, groups = heads.scores(sentences, features[chosen], spoken)
     top = labels[groups.argmax(axis=1)]
     felt = np.array(
-        [bool(text.feelings_of(heads, *row)[:1] not in ((), ("neutral",))) for row in zip(fine, groups, strict=True)]
+        [
+            bool(text.feelings_of(heads, *row, spoken is not None)[:1] not in ((), ("neutral",)))
+            for row in zip(fine, groups, strict=True)
+        ]
     )
     known = sorted(set(truth))
     f1 = f1_scores(truth[:, None] == np.array(known), top[:, None] == np.array(known))

@@ -86,6 +86,6 @@ def perceive_recording(recorded: RecordedAudio, perception: Perception, segments
         words = registry.get("speech").transcribe(chunks).transcript
         reason = registry.unavailable_reason("foreign_speech") if words.unclear else ""
         words = replace(words, notes=(*words.notes, reason)) if reason else words
-        transcript = perception.add_text_emotion(assign_speakers(words, turns))
+        transcript = perception.add_text_emotion(assign_speakers(words, turns), spoken=True)
     named = tuple(replace(s, speaker=dominant_speaker(turns, s.start_s, s.end_s)) for s in segments)
     return Final(audio, transcript, named)

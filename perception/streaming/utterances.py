@@ -119,7 +119,7 @@ class FinishedUtterances:
             transcript, phones = transcriber.align_recognized(chunk, recognized, with_phones=bool(tracks))
         elif transcriber:
             transcript, phones = transcriber.transcribe([chunk], with_phones=bool(tracks))
-        transcript = self.perception.add_text_emotion(assign_speakers(transcript, stream.speaker_turns))
+        transcript = self.perception.add_text_emotion(assign_speakers(transcript, stream.speaker_turns), spoken=True)
         self.language, self.word_times = transcript.language, transcript.word_times
         self.emotion_labels = transcript.emotion_labels or self.emotion_labels
         self.segments += transcript.segments

@@ -14,13 +14,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from omnisense import models
 from omnisense.errors import OmniSenseError
 from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.emotion.reliability import read_reliability, reliability_table
 from omnisense.perception.emotion.text import EMBEDDING, load_embedder
 from omnisense.reasoning.answers.channels import CHANNEL_HEAD, TIME_HEAD
 
@@ -116,13 +117,14 @@ def main(output: Path = _HERE) -> int:
     embedder = load_embedder(models.fetch(EMBEDDING))
     features = embedder.embed([q.text for q in train])
     unseen_features = {split: embedder.embed([q.text for q in questions]) for split, questions in unseen.items()}
-    figures: dict[str, dict[str, float]] = {}
+    figures: dict[str, dict[str, Any]] = {}
     for name, field in ((CHANNEL_HEAD, "topic"), (TIME_HEAD, "time")):
         truth = np.array([getattr(q, field) for q in train])
         head = _fit(features, truth, train, _INVERSE_REGULARIZATION[field])
         head.save(output / f"{name}.npz")
         shipped = LinearHead.load(output / f"{name}.npz")
-        figures[field] = {"folds": _cross_validate(features, truth, train, field)}
+        score, is_right = _cross_validate(features, truth, train, field)
+        figures[field] = {"folds": float(is_right.mean()), "reliability": read_reliability(score, is_right)}
         for split, questions in unseen.items():
             guess = np.array(shipped.labels)[shipped.scores(unseen_features[split]).argmax(axis=1)]
             figures[field][split] = float((guess == np.array([getattr(q, field) for q in questions])).mean())
@@ -143,20 +145,24 @@ def _fit(features: np.ndarray, truth: np.ndarray, questions: Sequence[Phrased], 
     return LinearHead(tuple(model.classes_.tolist()), mean, scale, model.coef_.T, model.intercept_, np.zeros(0))
 
 
-def _cross_validate(features: np.ndarray, truth: np.ndarray, questions: Sequence[Phrased], field: str) -> float:
-    """Return accuracy on phrasings that the fold's head was not fitted on."""
+def _cross_validate(
+    features: np.ndarray, truth: np.ndarray, questions: Sequence[Phrased], field: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the highest scores (N,) and whether they are right, by heads that were not fitted on the phrasing."""
     numbers = np.array([q.phrasing for q in questions])
     folds = np.random.default_rng(0).permutation(numbers.max() + 1)[numbers] % _FOLDS
-    right = 0
+    score, is_right = np.zeros(len(questions)), np.zeros(len(questions), bool)
     for fold in range(_FOLDS):
         kept = folds != fold
         chosen = [q for q, keep in zip(questions, kept, strict=True) if keep]
         head = _fit(features[kept], truth[kept], chosen, _INVERSE_REGULARIZATION[field])
-        right += int((np.array(head.labels)[head.scores(features[~kept]).argmax(axis=1)] == truth[~kept]).sum())
-    return right / len(questions)
+        scores = head.scores(features[~kept])
+        score[~kept] = scores.max(axis=1)
+        is_right[~kept] = np.array(head.labels)[scores.argmax(axis=1)] == truth[~kept]
+    return score, is_right
 
 
-def _card(figures: dict[str, dict[str, float]], counts: dict[str, int]) -> str:
+def _card(figures: dict[str, dict[str, Any]], counts: dict[str, int]) -> str:
     topic, time = figures["topic"], figures["time"]
     return f"""# Question matching heads (`{CHANNEL_HEAD}.npz`, `{TIME_HEAD}.npz`)
 
@@ -169,6 +175,16 @@ Two multinomial logistic regressions on the sentence features that perception us
 - **Accuracy, phrasings left out in turn** (five folds): channel **{topic["folds"]:.3f}**, time **{time["folds"]:.3f}**.
 - **Accuracy on test**: channel **{topic["test"]:.3f}**, time **{time["test"]:.3f}** (on dev {topic["dev"]:.3f} and
   {time["dev"]:.3f}, which is too high: phrasings like its own were added).
+
+**Reliability**, phrasings left out in turn: how often the top class is right, by its score.
+
+Channel:
+
+{reliability_table(topic["reliability"])}
+
+Time:
+
+{reliability_table(time["reliability"])}
 
 **Limits.** English. Phrasings are one person's: questions of a benchmark may be put differently. A question that asks
 for two things at once ("who speaks, and how?") gets the likelier channel and perhaps the other.

@@ -74,7 +74,7 @@ def test_diarization_error_has_a_collar_on_both_sides(tmp_path):
     def rates(border_s):
         turns = (SpeakerTurn(0.0, border_s, "v1"), SpeakerTurn(border_s, 4.0, "v2"))
         audio = AudioStream(4.0, (), (), (), (), Prosody(), speaker_turns=turns)
-        return diarization._error_rates(tmp_path / "x", tmp_path / "x.rttm", "x", Fixed(make_percepts(audio=audio)))
+        return diarization.error_rates(make_percepts(audio=audio), tmp_path / "x.rttm", "x")
 
     assert rates(2.2)["der, 0.25 s collar"] == 0.0
     assert rates(2.2)["der"] == pytest.approx(0.05)

@@ -177,6 +177,44 @@ def test_sentences_are_read(reader, sentence, emotion, sign):
 
 
 @pytest.mark.models
+@pytest.mark.parametrize(
+    ("line", "emotion"),
+    [
+        ("We could meet at the library on Wednesday.", "neutral"),
+        ("Do you have the number of the plumber?", "neutral"),
+        ("Oh my God, is that really you?!", "surprise"),
+        ("Ew, that is so gross.", "disgust"),
+        ("Give me back my phone right now!", "anger"),
+    ],
+)
+def test_what_is_spoken_is_read_by_another_head(reader, line, emotion):
+    (found,) = reader.classify([line], spoken=True)
+    assert reader.labels[found.scores.argmax()] == emotion
+    assert not np.allclose(found.scores, reader.classify([line])[0].scores, atol=1e-3)
+    if emotion == "neutral":
+        assert found.feelings[:1] in ((), ("neutral",))
+
+
+@pytest.mark.models
+@pytest.mark.shared
+@pytest.mark.slow
+def test_the_speech_of_a_clip_is_read_as_spoken(perception, shared, monkeypatch):
+    asked = []
+
+    class Listening:
+        labels, name, languages = ("x",), "listening", None
+
+        def classify(self, sentences, *, spoken=False):
+            asked.append(spoken)
+            return [text.TextEmotion(np.ones(1), (), None) for _ in sentences]
+
+    monkeypatch.setitem(perception.registry._loaded, "text_emotion", Listening())
+    perception.perceive(shared / "speech" / "jfk" / "jfk.wav")
+    perception.add_text_emotion(Transcript("en", (Segment(0, 0, "typed"),), ""))
+    assert asked == [True, False]
+
+
+@pytest.mark.models
 def test_sentences_do_not_depend_on_their_neighbours(reader):
     sentences = ["I love it.", "No.", "What a long and winding sentence this is, about nothing in particular!", ""]
     together = reader.classify(sentences)
@@ -238,7 +276,7 @@ def test_a_text_model_that_fails_costs_no_words(perception, monkeypatch, caplog)
     class Broken:
         labels, name, languages = ("x",), "broken", None
 
-        def classify(self, sentences):
+        def classify(self, sentences, *, spoken=False):
             raise RuntimeError("too long for it")
 
     monkeypatch.setitem(perception.registry._loaded, "text_emotion", Broken())
