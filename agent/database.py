@@ -21,6 +21,16 @@ from omnisense.errors import InputError, StorageError
 _BUSY_S = 30.0  # how long one transaction waits for other writers, and a turn for a restarting server
 _POLL_S = 0.01  # between tries for a lock that another process holds
 _POOL_SIZE = 10
+# A host that vanished without a word is noticed after 25 s, by the client and by the server, which then gives up its
+# locks: by default that takes hours.
+_CONNECTING: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # ms
+}
+_SESSION = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 _OTHER_FILE = "or give another file with --memory (memory= in Python)"
 _SQLITE_REMEDIES = {
     sqlite3.SQLITE_FULL: ("the disk is full", f"Free some space, {_OTHER_FILE}."),
@@ -216,13 +226,14 @@ class PostgresDatabase:
         self._guard = threading.Lock()
         self._lock_connection: Any = None
         with self._translated():
-            psycopg.connect(url, connect_timeout=10).close()  # the pool would time out without saying why
+            address = {**_CONNECTING, **psycopg.conninfo.conninfo_to_dict(url)}
+            psycopg.connect(**address).close()  # the pool would time out without saying why
             self._pool: Any = psycopg_pool.ConnectionPool(
-                url,
                 min_size=1,
                 max_size=_POOL_SIZE + 1,  # one of them holds the locks
                 timeout=_BUSY_S,
-                kwargs={"autocommit": True},
+                kwargs={**address, "autocommit": True},
+                configure=_configure,
                 check=psycopg_pool.ConnectionPool.check_connection,
                 open=True,
             )
@@ -300,3 +311,9 @@ class PostgresDatabase:
                 f"the conversation database failed ({' '.join(str(error).split())})",
                 "Check the URL, the server and its disk, then try again.",
             ) from error
+
+
+def _configure(connection: Any) -> None:
+    """Let no statement of a new connection wait for ever for a row that another transaction holds."""
+    for name, value in {**_SESSION, "lock_timeout": f"{_BUSY_S * 1000:.0f}"}.items():
+        connection.execute("SELECT set_config(%s, %s, false)", (name, value))

@@ -2,9 +2,10 @@
 
 Parts: ``perception`` (figures of the ``perception.json`` that ``omnisense.benchmarks.perception`` wrote), ``attacks``
 (tests, which need a checkout), ``media`` (damaged files), ``risk`` (as ``omnisense.reasoning.safety`` recorded it), and
-the slow ones: ``concurrent`` and ``growth`` (conversations), ``chat``, ``writes``, ``perceive``, ``eval``,
-``annotate``, ``pull`` and ``train`` (kills; not on Windows), and ``turns`` (memory). What earlier runs measured stays
-in ``trust.json`` beside the report; ``train`` can be stopped, and the same command goes on from its folder.
+the slow ones: ``concurrent`` and ``growth`` (conversations), ``restarts`` (a Postgres server of its own that crashes),
+``chat``, ``writes``, ``perceive``, ``eval``, ``annotate``, ``pull`` and ``train`` (kills; not on Windows), and
+``turns`` (memory). What earlier runs measured stays in ``trust.json`` beside the report; ``train`` can be stopped, and
+the same command goes on from its folder.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from omnisense.benchmarks.trust import attacks, losses, media, risk, runs, training
+from omnisense.benchmarks.trust import attacks, losses, media, postgres, risk, runs, training
 from omnisense.benchmarks.trust.report import render
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
@@ -25,10 +26,9 @@ from omnisense.files import write_atomically
 _PERCEPTION = Path(__file__).resolve().parents[1] / "results" / "perception.json"
 _FAST, _SLOW = (
     ("perception", "attacks", "media", "risk"),
-    ("chat", "concurrent", "growth", "writes", "perceive", "eval", "annotate", "pull", "train", "turns"),
+    ("chat", "concurrent", "restarts", "growth", "writes", "perceive", "eval", "annotate", "pull", "train", "turns"),
 )
-
-
+_TURNS_EACH = 50  # of each of the agents that talk at once
 # Figures that say nothing of people who were not met: speed, and what heads reach on the speakers they were made from.
 _OTHER = ("a minute of talk", "live words", "long files", "vocal emotion")
 
@@ -70,6 +70,7 @@ def _measure(part: str, given: argparse.Namespace) -> dict[str, Any]:
             "risk": risk.measure,
             "chat": lambda: losses.kill_chats(work, given.kills, _say),
             "concurrent": lambda: _concurrent(work, given.postgres),
+            "restarts": lambda: postgres.measure(_TURNS_EACH, given.kills, _say),
             "growth": lambda: losses.growth(work),
             "writes": lambda: losses.kill_writes(work, given.kills, _say),
             "perceive": lambda: losses.kill_perceive(work, given.kills, _say),
@@ -83,8 +84,8 @@ def _measure(part: str, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _concurrent(work: Path, postgres: str) -> dict[str, Any]:
-    found = {"SQLite": losses.concurrent_turns(work, 8, 50)}
-    return {**found, "Postgres": losses.concurrent_turns(work, 8, 50, postgres)} if postgres else found
+    found = {"SQLite": losses.concurrent_turns(work, 8, _TURNS_EACH)}
+    return {**found, "Postgres": losses.concurrent_turns(work, 8, _TURNS_EACH, postgres)} if postgres else found
 
 
 def _unseen(path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def render(found: Mapping[str, Any]) -> str:
         "risk": _risk,
         "chat": _chat,
         "concurrent": _concurrent,
+        "restarts": _restarts,
         "growth": _growth,
         "writes": _writes,
         "perceive": _perceive,
@@ -132,6 +133,20 @@ def _concurrent(found: Mapping[str, Any]) -> str:
         for where, one in found.items()
     ]
     return "## Concurrent turns of one thread\n\n" + "\n".join(lines) + "\n"
+
+
+def _restarts(found: Mapping[str, Any]) -> str:
+    crashes, kills = found["crashes"], found["kills"]
+    other = sum(crashes["turns with another error"].values())
+    return (
+        "## Postgres that crashes, and killed conversations in it\n\nEight agents took "
+        f"{crashes['turns']} turns in one thread, with NUL and half a surrogate pair in each, while the server crashed "
+        f"and started again {crashes['crashes']} times: {crashes['turns that returned']} returned, "
+        f"{crashes['turns with an error that names a remedy']} raised an error that names its remedy, {other} another; "
+        f"of those that returned {crashes['lost']} were lost, and {crashes['doubled']} were doubled. Of "
+        f"{kills['turns that returned']} turns that had returned in {kills['kills']} processes which were killed while "
+        f"they talked, {kills['lost']} were lost and {kills['doubled']} doubled.\n"
+    )
 
 
 def _growth(found: Mapping[str, Any]) -> str:

@@ -1,19 +1,16 @@
 """Conversations in Postgres: a real server of the test's own, on the loopback interface."""
 
 import contextlib
-import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from omnisense import InputError, ScriptedPolicy, StorageError
+from omnisense.testing.postgres_server import find_programs, running_postgres
 from tests.agent.test_agent import KILLED
 from tests.agent.test_memory import GOOD, agent_on, check_old_conversations, heard
 
@@ -21,65 +18,13 @@ pytest.importorskip("psycopg_pool", reason="the Postgres driver is absent: pip i
 OLD_CHECKPOINTS = Path(__file__).parent / "data" / "checkpoints_postgres.sql"
 
 
-class Server:
-    """A Postgres cluster in a folder, stopped and started at will."""
-
-    def __init__(self, programs: Path, folder: Path):
-        self.programs, self.folder = programs, folder
-        # The server refuses to run as root.
-        self.user = "postgres" if os.geteuid() == 0 else None
-        if self.user:
-            shutil.chown(folder, self.user)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.run("initdb", "-D", folder / "data", "-U", "omnisense", "-A", "trust", "--no-sync")
-
-    def run(self, program, *arguments):
-        command = [self.programs / program, *map(str, arguments)]
-        done = subprocess.run(
-            command, user=self.user, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        assert done.returncode == 0, done.stdout.decode()
-
-    def control(self, action, *arguments):
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        log = self.folder / "log"
-        self.run("pg_ctl", "-D", self.folder / "data", "-o", options, "-l", log, "-w", *arguments, action)
-
-    def database(self, name):
-        import psycopg
-
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        return self.url(name)
-
-    def url(self, name):
-        return f"postgresql://omnisense@127.0.0.1:{self.port}/{name}"
-
-
-def find_programs():
-    found = shutil.which("pg_ctl")
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    return Path(found).resolve().parent if found else versions[-1].parent if versions else None
-
-
 @contextlib.contextmanager
 def running_server():
     """A Postgres server in a folder of its own; skips the test where none is installed."""
-    programs = find_programs()
-    if programs is None or not (programs / "initdb").exists():
+    if find_programs() is None:
         pytest.skip("no Postgres server is installed (apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="omnisense-postgres-"))
-    try:
-        server = Server(programs, folder)
-        server.control("start")
-        try:
-            yield server
-        finally:
-            server.control("stop", "-m", "immediate")
-    finally:
-        shutil.rmtree(folder)
+    with running_postgres() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +117,37 @@ def test_a_server_that_is_away_is_said(server, url):
         agent._memory()._database._pool.timeout = 30
         agent.respond(text="Two.", thread_id="t")
         assert heard(agent, "t") == ["One.", "Two."]
+
+
+def test_a_row_that_another_transaction_holds_is_not_awaited_for_ever(url, monkeypatch):
+    import psycopg
+
+    with agent_on(url) as agent:
+        agent.respond(text="One.", thread_id="t")
+    monkeypatch.setattr("omnisense.agent.database._BUSY_S", 0.2)
+    with agent_on(url) as agent, psycopg.connect(url) as other:
+        other.execute("LOCK TABLE omnisense_pending")
+        with pytest.raises(StorageError, match="lock timeout"):
+            agent.respond(text="Two.", thread_id="t")
+        other.rollback()
+        agent.respond(text="Three.", thread_id="t")
+        assert heard(agent, "t") == ["One.", "Three."]
+
+
+def test_vanished_hosts_are_noticed_on_both_sides(url):
+    with agent_on(url) as agent:
+        agent.respond(text="One.", thread_id="t")
+        with agent._memory()._database._pool.connection() as connection:
+            told = connection.info.get_parameters()
+            assert {name: told[name] for name in ("keepalives_idle", "tcp_user_timeout")} == {
+                "keepalives_idle": "10",
+                "tcp_user_timeout": "25000",
+            }
+            assert connection.execute("SHOW tcp_keepalives_idle").fetchone() == ("10",)
+    with agent_on(f"{url}?keepalives_idle=77") as agent:  # the user's own
+        agent.history("t")
+        with agent._memory()._database._pool.connection() as connection:
+            assert connection.info.get_parameters()["keepalives_idle"] == "77"
 
 
 def test_texts_that_no_encoding_holds(url):

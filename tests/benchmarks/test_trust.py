@@ -45,7 +45,7 @@ def test_the_report_has_what_was_measured_and_says_what_was_not():
     )
     assert "3 processes were killed" in report
     assert "| tone | clean, uar: 0.8 |" in report
-    others = "attacks, media, risk, chat, concurrent, growth, perceive, eval, annotate, pull, train, turns"
+    others = "attacks, media, risk, chat, concurrent, restarts, growth, perceive, eval, annotate, pull, train, turns"
     assert f"Not measured in this run: {others}." in report
 
 
