@@ -8,7 +8,10 @@ import os
 import platform
 import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+
+from omnisense.errors import StorageError
 
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # process ids are of one machine
 _LEFTOVER = re.compile(rf"(?:\..*\.|omnisense-){_HOST}-(?P<process>\d+)-.*")
@@ -72,6 +75,26 @@ def write_atomically(path: Path, content: str | bytes, *, private: bool = False)
     except BaseException:  # Ctrl-C too
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def reporting_storage(path: Path) -> Iterator[None]:
+    """Run a block that writes files; a disk that is full, read-only or gone becomes an error with a remedy.
+
+    Args:
+        path: the file or folder that is written.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"it cannot be written ({error.strerror or error})",
+            "Free some space, or name another folder, then run the same command again.",
+            path,
+        ) from error
 
 
 def temporary_prefix() -> str:

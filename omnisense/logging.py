@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -95,6 +95,18 @@ def configure_logging(level: str | None = None, json_lines: bool | None = None) 
     logging.captureWarnings(True)
 
 
+class _LogFile(logging.FileHandler):
+    """A log file on a disk that may be full: what the log accompanies says so, and must not fail because of the log."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def log_to_file(path: Path) -> Iterator[None]:
     """Also write the log, from INFO on, to a file such as ``run.log`` of a run folder.
@@ -128,7 +140,7 @@ def log_to_file(path: Path) -> Iterator[None]:
 def add_log_file(path: Path) -> logging.Handler:
     """Add a log file for the rest of the process, as worker processes do; see :func:`log_to_file`."""
     try:
-        handler = logging.FileHandler(path, encoding="utf-8")  # appends, so that several processes can share it
+        handler = _LogFile(path, encoding="utf-8")  # appends, so that several processes can share it
     except OSError as error:
         raise InputError(f"the log cannot be written ({error.strerror})", "Name another --output.", path) from error
     level, _ = _from_environment()

@@ -5,6 +5,8 @@ Exit codes: 0 success, 1 some items failed or a bug, 2 bad input, 130 interrupte
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import os
 import platform
@@ -33,6 +35,8 @@ from omnisense.logging import LEVELS, configure_logging
 from omnisense.version import __version__
 
 _log = logging.getLogger("omnisense.agent.cli.main")  # __name__ is "__main__" under python -m
+
+_DISK_FAULTS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -97,10 +101,23 @@ def main() -> None:
         click.echo("interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:  # the reader, `head` for instance, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception:
+        _discard_output()
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
+            _log.debug("the command failed", exc_info=True)
+            where = error.filename or "the output"
+            remedy = "Free some space or write to another disk, then run the same command again."
+            print_text(f"omnisense: {where}: it cannot be written ({error.strerror}). {remedy}", err=True)
+            _discard_output()
+            sys.exit(2)
         _log.exception("unexpected error: this is a bug in OmniSense, please report it with this traceback")
         sys.exit(1)
+
+
+def _discard_output() -> None:
+    """Throw away what is left to be printed, which would fail again when the process ends."""
+    with contextlib.suppress(OSError, ValueError):  # it is no file, or closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

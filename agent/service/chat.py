@@ -65,6 +65,7 @@ async def complete(
     appraisal with the events that it cites, the safety finding, the events of the clip's timeline, and the trace. A
     turn that has begun runs to its end, even if the client leaves; in a thread it is then in the history.
     """
+    service.stored_name(owner, body.omnisense.thread_id)
     asked = await asyncio.to_thread(
         turn_request,
         body,

@@ -86,10 +86,11 @@ class ClipStore:
         """Write the body of a request to a file, and check that it is a clip within the limits.
 
         Raises:
-            ServiceError: it is over a limit.
+            ServiceError: it is over a limit, or the owner's clips are.
             MediaError: it is no clip.
             StorageError: it cannot be written.
         """
+        self._check_room(owner)
         clip_id = uuid.uuid4().hex
         folder = self._folder(owner, clip_id)
         try:
@@ -100,21 +101,29 @@ class ClipStore:
                 async for chunk in body:
                     file.write(chunk)
             clip = await asyncio.to_thread(open_within_limits, folder / "media", self._settings, self._perception.open)
+            size = (folder / "media").stat().st_size
+            name = name.replace("\\", "/").rpartition("/")[2][:200] or "clip"
+            known = UploadedClip(
+                clip_id, name, clip.kind, round(clip.duration_s, 3), clip.width, clip.height, size, time.time()
+            )
+            self._save(owner, known)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise StorageError(f"the upload cannot be kept ({error.strerror})", "Check the server's disk.") from error
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        size = (folder / "media").stat().st_size
-        name = name.replace("\\", "/").rpartition("/")[2][:200] or "clip"
-        known = UploadedClip(
-            clip_id, name, clip.kind, round(clip.duration_s, 3), clip.width, clip.height, size, time.time()
-        )
         with self._guard:
             self._perceiving[owner, clip_id] = known
-        self._save(owner, known)
         return known
+
+    def _check_room(self, owner: str) -> None:
+        """Check that the clips of an owner are not over the limit together."""
+        kept, limit = sum(clip.size_bytes for clip in self.list(owner)) / 2**20, self._settings.max_uploads_mb
+        if kept >= limit:
+            raise ServiceError(
+                413, f"clips of {kept:.0f} MiB are kept, and {limit:g} MiB are allowed: delete some", "uploads_full"
+            )
 
     def perceive(self, owner: str, uploaded: UploadedClip) -> None:
         """Perceive a clip, and keep its percepts beside it; what goes wrong is its ``error``."""
@@ -137,7 +146,8 @@ class ClipStore:
         finally:
             with self._guard:
                 self._perceiving.pop((owner, uploaded.id), None)
-            self._save(owner, uploaded)
+            with contextlib.suppress(OSError):  # then it counts as not perceived after a while
+                self._save(owner, uploaded)
 
     def keep_alive(self) -> None:
         """Tell other servers that this one still perceives its clips; to be called every :data:`KEEP_ALIVE_S`."""

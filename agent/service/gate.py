@@ -16,6 +16,7 @@ from omnisense.agent.service.settings import ServiceSettings
 
 UPLOAD_PATH = "/v1/clips"
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _MIB = 1024 * 1024
 # The page's own files and nothing else; media that the page made (blob:) and pictures in data URLs.
 _HEADERS = {
@@ -69,11 +70,11 @@ class Gate:
         if _name_of(host) not in self._hosts:
             return ServiceError(403, "this host name is not served; name it with --allow-host", "host_not_allowed")
         origin = headers.get("origin")
-        own = urlsplit(origin).netloc == host if origin else headers.get("sec-fetch-site") != "cross-site"
+        own = _netloc_of(origin) == host if origin else headers.get("sec-fetch-site") != "cross-site"
         if not own and origin not in self._settings.allowed_origins:
             return ServiceError(403, "pages of this origin are not allowed; see --allow-origin", "origin_not_allowed")
         length = headers.get("content-length", "0")
-        if scope["type"] == "http" and (not length.isdigit() or int(length) > self._body_limit(scope)):
+        if scope["type"] == "http" and (not length.isdecimal() or int(length) > self._body_limit(scope)):
             return _too_large(self._body_limit(scope))
         return None
 
@@ -101,7 +102,8 @@ class Gate:
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 route = getattr(scope.get("route"), "path", "other")  # never the path itself: it may hold names
-                self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+                method = scope["method"] if scope["method"] in _METHODS else "other"  # a client's own would fill memory
+                self._metrics.requests.labels(method, route, str(status)).inc()
                 self._metrics.request_seconds.labels(route).observe(time.perf_counter() - began)
 
         return finish
@@ -124,6 +126,14 @@ def _limited(receive: Receive, limit: int) -> Receive:
 
 def _too_large(limit: int) -> ServiceError:
     return ServiceError(413, f"the body is larger than {limit / _MIB:g} MiB", "body_too_large")
+
+
+def _netloc_of(origin: str) -> str:
+    """Return the host and port of an Origin header; empty where it has none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _name_of(host: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from urllib.parse import unquote_to_bytes
 
 from omnisense.agent.service import remote_media
 from omnisense.agent.service.errors import ServiceError
@@ -67,9 +66,9 @@ def open_within_limits(source: ClipSource, settings: ServiceSettings, open_clip:
 
 def _data_of(url: str) -> bytes:
     head, comma, data = url.removeprefix("data:").partition(",")
-    if not comma:
-        raise ServiceError(400, "a data URL has a comma before its data", "media_url")
-    return _decoded(data) if head.endswith(";base64") else unquote_to_bytes(data)
+    if not comma or not head.endswith(";base64"):
+        raise ServiceError(400, "the data URL of a clip has ;base64, before its data", "media_url")
+    return _decoded(data)
 
 
 def _decoded(data: str) -> bytes:

@@ -37,6 +37,7 @@ _POLICY_VIOLATION, _GOING_AWAY, _INTERNAL_ERROR = 1008, 1001, 1011
 _FAILED = "an internal error; the server's log has its traceback"
 _CLOSE_S = 1.0
 _FULL_S = 10.0  # Retry-After where all sessions are taken
+_MAX_WAITING_CHARS = 100_000  # of texts that are not answered yet; a turn takes no more either
 _MAX_FRAME_PIXELS = 1280 * 720  # larger camera frames are scaled down
 _log = logging.getLogger(__name__)
 router = APIRouter()
@@ -221,8 +222,9 @@ class Connection:
         client.check_model(config)
         settings = client.live_settings(config, self._live_settings)
         thread_id = (config.omnisense or {}).get("thread_id", self._thread_id)
-        if thread_id is not None and not (isinstance(thread_id, str) and 0 < len(thread_id) <= 256):
+        if thread_id is not None and not isinstance(thread_id, str):
             raise ServiceError(400, "a thread's name is a text", "invalid_value", "omnisense.thread_id")
+        self._service.stored_name(self.owner, thread_id)
         speaks = self._service.voice.sample_rate > 0 and config.output_modalities != ["text"]
         if config.output_modalities is None:
             speaks = self._translator.speaks
@@ -261,6 +263,11 @@ class Connection:
             await asyncio.sleep(ahead_s)
 
     async def _add_item(self, session: LiveSession, item: client.Item) -> None:
+        texts = [part.text for part in item.content if part.type == "input_text"]
+        if sum(map(len, (*self._texts, *texts))) > _MAX_WAITING_CHARS:
+            raise ServiceError(
+                400, f"more than {_MAX_WAITING_CHARS} characters wait for response.create", "too_long", "item.content"
+            )
         shown: list[dict[str, Any]] = []
         for part in item.content:
             if part.type == "input_text":
@@ -278,7 +285,6 @@ class Connection:
             "status": "completed",
             "content": shown,
         }
-        texts = [part.text for part in item.content if part.type == "input_text"]
         if texts:
             if not self._texts:
                 self._translator.add_typed(str(values["id"]))

@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 from omnisense.agent.service.errors import ServiceError
@@ -14,6 +15,8 @@ from omnisense.agent.service.errors import ServiceError
 _TIMEOUT_S, _MAX_S = 10.0, 60.0
 _MAX_REDIRECTS = 3
 _CHUNK = 65_536
+# Whose last 32 bits are an IPv4 address: compatible, translated (SIIT and NAT64).
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
 
 
 def fetch(url: str, max_bytes: int) -> bytes:
@@ -100,10 +103,17 @@ def _public_address(host: str, port: int) -> str:
         raise _refused("the host of the media is unknown") from error
     for address in found:
         known = ipaddress.ip_address(address.partition("%")[0])
-        mapped = getattr(known, "ipv4_mapped", None) or known
-        if not mapped.is_global or mapped.is_multicast:
+        if any(not one.is_global or one.is_multicast for one in (known, *_within(known))):
             raise _refused("media are not fetched from private addresses")
     return sorted(found)[0]
+
+
+def _within(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """Yield the IPv4 addresses to which gateways may translate an IPv6 address (RFC 4291, 6052, 2765, 3056, 4380)."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _TRANSLATED):
+            yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        yield from filter(None, (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())))
 
 
 def _refused(message: str) -> ServiceError:

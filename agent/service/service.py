@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from omnisense.agent.events import AgentEvent, Finished
 from omnisense.agent.live.recognizing import Ears
 from omnisense.agent.response import Response
 from omnisense.agent.service.clip_store import ClipStore
+from omnisense.agent.service.errors import ServiceError
 from omnisense.agent.service.escalations import Escalations
 from omnisense.agent.service.limits import RateLimit, TurnQueue
 from omnisense.agent.service.metrics import Metrics
@@ -28,6 +30,7 @@ from omnisense.perception.media.clip import Clip
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.search import find_embedder
 
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,256}")
 _SEPARATOR = "\x1f"  # between owner and thread; no name of an owner can hold it
 _log = logging.getLogger(__name__)
 
@@ -186,7 +189,18 @@ class Service:
     # --- threads, by owner ----------------------------------------------------------------------------------
 
     def stored_name(self, owner: str, thread_id: str | None) -> str | None:
-        """Return the name under which an owner's thread is stored: owners do not see each other's."""
+        """Return the name under which an owner's thread is stored: owners do not see each other's.
+
+        Raises:
+            ServiceError: 400, the name has control characters or half a surrogate pair, which no URL can hold.
+        """
+        if thread_id is not None and not _NAME.fullmatch(thread_id):
+            raise ServiceError(
+                400,
+                "a thread's name has 1 to 256 characters, none of them a control character",
+                "invalid_value",
+                "omnisense.thread_id",
+            )
         return f"{owner}{_SEPARATOR}{thread_id}" if owner and thread_id is not None else thread_id
 
     def threads(self, owner: str) -> list[tuple[str, ThreadSummary]]:

@@ -27,6 +27,7 @@ class ServiceSettings(BaseModel):
         allow_remote_media: whether media parts may be http(s) URLs. Private addresses are never fetched.
         max_body_mb: of a request with JSON, in MiB; media in data URLs count by their base64 text.
         max_upload_mb: of an uploaded clip, in MiB.
+        max_uploads_mb: of all clips of one key that are kept at the same time, in MiB.
         max_clip_s: duration of a clip.
         max_pixels: width times height of a frame.
         max_turns: turns and perceptions that run at the same time.
@@ -55,6 +56,7 @@ class ServiceSettings(BaseModel):
     allow_remote_media: bool = False
     max_body_mb: float = Field(default=32.0, gt=0)
     max_upload_mb: float = Field(default=512.0, gt=0)
+    max_uploads_mb: float = Field(default=20_480.0, gt=0)
     max_clip_s: float = Field(default=3600.0, gt=0)
     max_pixels: int = Field(default=7680 * 4320, gt=0)
     max_turns: int = Field(default=4, ge=1)

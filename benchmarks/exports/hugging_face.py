@@ -13,7 +13,7 @@ import yaml
 from omnisense.benchmarks.harness.figures import Figure, RunSummary
 from omnisense.benchmarks.harness.records import Record
 from omnisense.errors import InputError
-from omnisense.files import write_atomically
+from omnisense.files import reporting_storage, write_atomically
 
 _AS_JSON = ("error", "tags", "row", "probabilities", "messages", "media", "calls", "model_args")
 
@@ -31,20 +31,24 @@ def export_hf(
         output: the folder.
 
     Raises:
-        InputError: there are no records, or the folder cannot be written.
+        InputError: there are no records.
+        StorageError: the folder cannot be written.
     """
     from datasets import Dataset
 
     if not records:
         raise InputError("the run has no records", "Run it first.", output)
     rows = [_row(record) for record in records]
-    try:
-        (output / "data").mkdir(parents=True, exist_ok=True)
-        Dataset.from_list(rows).to_parquet(str(output / "data" / "test.parquet"))
-    except OSError as error:
-        raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", output) from error
-    digest = hashlib.sha256((output / "data" / "test.parquet").read_bytes()).hexdigest()[:12]
-    write_atomically(output / "README.md", _card(manifest, summary, report, digest))
+    table = output / "data" / "test.parquet"
+    with reporting_storage(output):
+        table.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Dataset.from_list(rows).to_parquet(str(table))
+        except BaseException:  # a part of a table is none
+            table.unlink(missing_ok=True)
+            raise
+        digest = hashlib.sha256(table.read_bytes()).hexdigest()[:12]
+        write_atomically(output / "README.md", _card(manifest, summary, report, digest))
     return output
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from omnisense.benchmarks.harness.figures import RunSummary
 from omnisense.benchmarks.harness.records import Record
 from omnisense.errors import InputError
-from omnisense.files import write_atomically
+from omnisense.files import reporting_storage, write_atomically
 
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]+")
 _LOG_VERSION = 2  # of inspect_ai's EvalLog
 
 
@@ -24,7 +26,8 @@ def export_inspect(manifest: Mapping[str, Any], records: Sequence[Record], summa
         output: the folder.
 
     Raises:
-        InputError: there are no records, or the folder cannot be written.
+        InputError: there are no records.
+        StorageError: the folder cannot be written.
     """
     if not records:
         raise InputError("the run has no records", "Run it first.", output)
@@ -40,14 +43,11 @@ def export_inspect(manifest: Mapping[str, Any], records: Sequence[Record], summa
         "stats": {"started_at": started, "completed_at": started, "model_usage": _usage(system, records)},
         "samples": [_sample(record, system) for record in records],
     }
-    try:
+    name = _NOT_IN_NAMES.sub("-", f"{started}_{suite}_{digest[:12]}.json")  # the manifest may be a stranger's
+    with reporting_storage(output):
         output.mkdir(parents=True, exist_ok=True)
-        stamp = started.replace(":", "-")
-        path = output / f"{stamp}_{suite}_{digest[:12]}.json"
-        write_atomically(path, json.dumps(log, ensure_ascii=False))
-    except OSError as error:
-        raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", output) from error
-    return path
+        write_atomically(output / name, json.dumps(log, ensure_ascii=False))
+    return output / name
 
 
 def _eval(

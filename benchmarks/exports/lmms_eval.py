@@ -17,7 +17,7 @@ import yaml
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
 from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings
 from omnisense.errors import InputError
-from omnisense.files import write_atomically
+from omnisense.files import reporting_storage, write_atomically
 from omnisense.reasoning.answers.question import UNSCORED_KINDS
 from omnisense.reasoning.policies.families import BoxUnit
 from omnisense.reasoning.policies.messages import media_of, text_of
@@ -140,23 +140,22 @@ def export_lmms_eval(
         max_new_tokens: of a reply.
 
     Raises:
-        InputError: no question can be asked, or the folder cannot be written.
+        InputError: no question can be asked.
+        StorageError: the folder cannot be written.
     """
     task = f"omnisense_{dataset.suite.replace('-', '_')}"
     samples = [s for s in dataset.samples if _can_be_asked(s, prompting)]
     if not samples:
         raise InputError("not one of its questions can be asked", "Run --validate for the reasons.", dataset.root)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", output) from error
     builder = PromptBuilder(prompting)
     rows = "".join(json.dumps(_row(sample, builder), ensure_ascii=False) + "\n" for sample in samples)
-    write_atomically(output / "data.jsonl", rows)
-    sources = json.dumps(scorer_sources())
-    write_atomically(output / "utils.py", _UTILS.format(task=task, sources=sources, package=_PACKAGE))
-    settings = _settings(task, (output / "data.jsonl").resolve(), max_new_tokens)
-    write_atomically(output / f"{task}.yaml", settings)
+    utils = _UTILS.format(task=task, sources=json.dumps(scorer_sources()), package=_PACKAGE)
+    with reporting_storage(output):
+        output.mkdir(parents=True, exist_ok=True)
+        write_atomically(output / "data.jsonl", rows)
+        write_atomically(output / "utils.py", utils)
+        settings = _settings(task, (output / "data.jsonl").resolve(), max_new_tokens)
+        write_atomically(output / f"{task}.yaml", settings)
     return ExportedTask(output / f"{task}.yaml", len(samples), len(dataset.samples) - len(samples))
 
 

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from omnisense.benchmarks.harness.records import Outcome, read_record_file
 from omnisense.errors import InputError
-from omnisense.files import write_atomically
+from omnisense.files import reporting_storage, write_atomically
 
 
 class RunFolder:
@@ -111,6 +111,7 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 
     Raises:
         InputError: the folder holds a run with another ``identity``.
+        StorageError: it cannot be written.
     """
     if (folder / "manifest.json").is_file():
         found = read_manifest(folder)
@@ -123,7 +124,8 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
                 folder,
             )
         manifest = manifest | {"started": found["started"]}
-    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    with reporting_storage(folder):
+        write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -31,6 +31,11 @@ ATTACKS = {
     "file names that FFmpeg takes for protocols, pipes, playlists": ["perception/media/test_bad_input.py"],
     "files that declare more than they hold, pictures of gigabytes": ["perception/media/test_limits.py"],
     "decoders that hang, crash or fill memory": ["perception/media/test_isolation.py"],
+    "clients of the service: malformed, hostile or too much": [
+        "agent/service/test_attacks.py",
+        "agent/service/test_security.py",
+    ],
+    "disks that are full": ["agent/cli/test_full_disk.py"],
     "what a forgotten conversation or clip leaves on disk": ["agent/test_forgetting.py"],
 }
 
@@ -46,7 +51,16 @@ def measure(say: Callable[[str], None]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, files in ATTACKS.items():
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{file}" for file in files)],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "--runslow",
+                "-p",
+                "no:cacheprovider",
+                *(f"tests/{file}" for file in files),
+            ],
             cwd=_REPOSITORY,
             capture_output=True,
             text=True,

@@ -18,7 +18,7 @@ from typing import Any
 import ijson
 import numpy as np
 
-from omnisense.errors import InputError
+from omnisense.errors import InputError, StorageError
 from omnisense.perception.geometry import clip_xywh
 from omnisense.perception.images.scene import KEYPOINTS, MIN_SIDE_PX, BoxPx, Joint, Person, Scene, SceneObject
 from omnisense.perception.media.clip import open_clip
@@ -130,6 +130,7 @@ def write_index(folder: Path, index: Path) -> None:
 
     Raises:
         InputError: there is no ``instances.json``, or a file is not in COCO's format.
+        StorageError: the index cannot be written.
     """
     if index.is_file():
         return
@@ -138,6 +139,11 @@ def write_index(folder: Path, index: Path) -> None:
     connection = sqlite3.connect(temporary)
     try:
         _fill_index(connection, folder)
+    except sqlite3.OperationalError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"the index of the annotations cannot be written ({error})", "Free some space, then run this again.", index
+        ) from error
     finally:
         connection.close()
     temporary.replace(index)

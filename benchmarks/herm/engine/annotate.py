@@ -38,7 +38,7 @@ from omnisense.benchmarks.herm.engine.questions import build_question_rows, is_i
 from omnisense.benchmarks.herm.engine.training import build_training_rows
 from omnisense.benchmarks.herm.engine.viewer import write_viewer
 from omnisense.errors import InputError
-from omnisense.files import write_atomically
+from omnisense.files import reporting_storage, write_atomically
 from omnisense.logging import log_to_file
 from omnisense.perception.images.coco import CAPTIONS, JOINTS, write_index
 
@@ -72,7 +72,8 @@ def annotate(
         on_progress: receives the result of each image when it is done.
 
     Raises:
-        InputError: there are no images, the settings do not fit the folder, or the disk is full.
+        InputError: there are no images, or the settings do not fit the folder.
+        StorageError: the output cannot be written; what was annotated before is kept.
         ModelError: a model cannot be loaded.
     """
     found = _list_images(images)
@@ -96,7 +97,8 @@ def annotate(
                     on_progress(result)
             finally:
                 executor.close()
-        summary = _finish(output, images.name, found, settings, writer)
+        with reporting_storage(output):
+            summary = _finish(output, images.name, found, settings, writer)
         _log.info("annotated %d people in %d images", summary.counts.people, summary.counts.images)
         return summary
 

@@ -13,6 +13,7 @@ import pytest
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.reasoning.answers.parser import PARSER_VERSION
+from omnisense.reasoning.policies.scripted import ScriptedPolicy
 from tests.agent.service.browser import NEEDS_CHROMIUM, wait
 from tests.agent.service.conftest import running, scripted_agent
 from tests.agent.service.test_resources import record
@@ -122,6 +123,45 @@ def test_where_channels_disagree_the_lane_has_a_mark(start, open_page, make_medi
         assert mark.locator("rect").get_attribute("fill") == "var(--conflict)"
         mark.click()
         assert said in page.locator("#clip-detail").text_content()
+
+
+def test_nothing_that_others_wrote_is_part_of_the_page(start, open_page, make_media, tmp_path):
+    """Names, words that were heard, replies and records with markup are shown as they are."""
+    bad = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script><a href='javascript:hacked=1'>x</a>"
+    run = tmp_path / "runs" / "r"
+    run.mkdir(parents=True)
+    manifest = {"identity": {"suite": bad}, "system": bad, "started": bad, "selection": {"questions": 1}}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    messages = ({"role": "user", "text": bad},)
+    shown = record(1, strict=1.0, parser=PARSER_VERSION, question=bad, thinking=bad, messages=messages, task=bad)
+    (run / "records.jsonl").write_text(shown.to_line())
+    agent = scripted_agent(
+        policy=ScriptedPolicy([bad]), perception=Perception(PerceptionSettings(streams=("visual",)), cache=False)
+    )
+    clip = make_media("a.mp4", audio_s=None)
+    with start(agent, uploads=tmp_path / "uploads", runs=tmp_path / "runs") as service:
+        page = open_page(service, "#clip")
+        part = {"start_s": 0.2, "end_s": 1.8, "label": bad, "confidence": None, "event": bad}
+        event = {"id": bad, "start_s": 0.2, "end_s": 1.8, "text": bad, "channel": bad}
+
+        def heard(route):
+            view = route.fetch().json()
+            view["lanes"] += [{"kind": kind, "who": bad, "parts": [part]} for kind in ("speech", "conflict", bad)]
+            route.fulfill(json=view | {"events": [*view["events"], event]})
+
+        page.route("**/timeline", heard)
+        page.set_input_files("#clip-file", {"name": f"{bad}.mp4", "mimeType": bad, "buffer": clip.read_bytes()})
+        page.locator("#clip-view").wait_for()
+        page.locator("#clip-lanes svg .part").last.click()
+        assert "onerror" in page.locator("#clip-detail").text_content()
+        page.fill("#clip-text", bad)
+        page.get_by_role("button", name="Reply").click()
+        page.locator("#clip-reply .answer").wait_for()
+        page.evaluate("location.hash = '#runs'")
+        page.get_by_role("button", name="onerror").first.click()
+        page.locator("#runs-record").get_by_text("onerror").first.wait_for()
+        assert page.evaluate("window.hacked") is None
+        assert page.locator("img[src=x], a[href^=javascript]").count() == 0
 
 
 def test_the_api_is_documented_on_a_page_of_its_own(service, open_page):
