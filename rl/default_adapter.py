@@ -14,7 +14,8 @@ probabilities that the model without an adapter gives. That alone does not keep 
 choices among emotions only (:mod:`omnisense.reasoning.policies.choice_adapter`).
 
 Held out are the comments of GoEmotions' dev file, and a quarter of the videos, stories, dialogues and questions of the
-other sets. Every fifth training comment is left out, too: on these thresholds and profiles are fitted.
+other sets; a training comment with the text of a held-out one is left out. Every fifth training comment is left out,
+too: on these thresholds and profiles are fitted.
 ``rl/results/agent_choices.md`` says what is gained.
 """
 
@@ -80,6 +81,7 @@ def prepare(data: Path, folder: Path, on_progress: OnProgress) -> tuple[Path, Pa
         folder, "comments-test", lambda: record(_comments(comments, "dev"), judged, _SEED, on_progress)
     )
     parts["comments"] = _labelled(asked), _labelled(held_out)
+    parts = {name: (_apart(seen, judged_by), judged_by) for name, (seen, judged_by) in parts.items()}
     kept = [*_by_decision(asked, ("need", "strategy")), *_take({name: part for name, (part, _) in parts.items()}, KEPT)]
     on_progress("asking the model without an adapter")
     reference = read_or_make(folder, "kept", lambda: _with_reference(kept))
@@ -88,6 +90,12 @@ def prepare(data: Path, folder: Path, on_progress: OnProgress) -> tuple[Path, Pa
     write_agent_rows(_take({name: part for name, (_, part) in parts.items()}, TEST), test)
     write_agent_rows(rows, train)
     return train, test
+
+
+def _apart(rows: Sequence[AgentRow], held_out: Sequence[AgentRow]) -> list[AgentRow]:
+    """Return the rows to train on whose prompts are not held out too: short comments were written more than once."""
+    prompts = {row.prompt for row in held_out}
+    return [row for row in rows if row.prompt not in prompts]
 
 
 def _by_decision(rows: Sequence[AgentRow], decisions: Sequence[str]) -> list[AgentRow]:

@@ -73,10 +73,23 @@ def test_what_was_recorded_before_an_interruption_is_not_recorded_again(tmp_path
     }
 
 
+def test_a_comment_that_was_written_twice_is_not_trained_on_where_it_is_held_out():
+    twice, once = row("train-1", "emotion"), row("train-2", "emotion")
+    held_out = row("dev-7", "emotion").model_copy(update={"prompt": twice.prompt})
+    assert default_adapter._apart([twice, once], [held_out]) == [once]
+
+
 def row(name, decision):
     labelled = [] if decision in ("need", "strategy") else ["a"]
     return AgentRow(
-        id=name, group=name, task="t", decision=decision, verb="choose", prompt="[]", options=["a", "b"], gold=labelled
+        id=name,
+        group=name,
+        task="t",
+        decision=decision,
+        verb="choose",
+        prompt=f'["{name}"]',
+        options=["a", "b"],
+        gold=labelled,
     )
 
 
