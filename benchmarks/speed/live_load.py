@@ -28,6 +28,7 @@ from omnisense.agent.live.scenario import voiced
 from omnisense.agent.live.session import LiveSession
 from omnisense.agent.voice.base import Voice, VoiceStyle
 from omnisense.agent.voice.hibari import HibariVoice
+from omnisense.benchmarks.speed.memory import resident_mb
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.pipeline import Perception
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
@@ -128,7 +129,7 @@ def _measure(agent: Agent, voice: Voice, count: int, seconds: float, rest_s: flo
         thread.start()
     memory_mb = []
     while any(thread.is_alive() for thread in threads[count:]):
-        memory_mb.append(_memory_mb())
+        memory_mb.append(round(resident_mb(), 1))
         time.sleep(_SAMPLE_S)
     for person in people:
         person.session.close()
@@ -148,11 +149,6 @@ def _measure(agent: Agent, voice: Voice, count: int, seconds: float, rest_s: flo
         "memory_mb": memory_mb,
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
-
-
-def _memory_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
 
 
 def as_table(report: dict[str, Any]) -> str:

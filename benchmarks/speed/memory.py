@@ -24,6 +24,12 @@ def peak_mb() -> float:
     return peak / 1024**2 if sys.platform == "darwin" else peak / 1024
 
 
+def resident_mb() -> float:
+    """Return this process's resident size now, in MiB (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
 def in_new_process(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a module-level function in a new process, which has none of this one's memory."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:

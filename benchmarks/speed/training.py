@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import random
-import resource
 import statistics
 import tempfile
 import time
@@ -24,15 +23,13 @@ from typing import Any
 import click
 import numpy as np
 
-from omnisense.benchmarks.speed.memory import in_new_process, peak_mb
+from omnisense.benchmarks.speed.memory import in_new_process, peak_mb, resident_mb
 from omnisense.perception.media.clip import SAMPLE_RATE_HZ
 from omnisense.perception.media.encode import write_clip
 from omnisense.perception.media.sampling import Sampling
 
 _STEPS, _WARM = 6, 2
-_TOKENS = 64
-_COMPLETIONS = 8
-_CLIPS = 4
+_CLIPS, _COMPLETIONS, _TOKENS = 4, 8, 64
 _GROUP_REPLY = 48  # tokens of a completion where a prompt is shared
 _VOCABULARY, _ROWS, _PROMPT, _REPLY = 152_064, 4, 1500, 64
 
@@ -314,7 +311,7 @@ def _group_scorer(model: Path, clip: str, work: Path) -> Callable[[bool], tuple[
 def _group_mb(model: str, clip: str, work: str, share: bool) -> float:
     """Peak memory above the model of one forward and backward over a group, in megabytes."""
     score = _group_scorer(Path(model), clip, Path(work))
-    before = _resident_mb()
+    before = resident_mb()
     score(share)
     return peak_mb() - before
 
@@ -339,7 +336,7 @@ def _scoring_mb(way: str) -> float:
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
     ids = torch.randint(0, _VOCABULARY, (_ROWS, _PROMPT + _REPLY))
-    before = _resident_mb()
+    before = resident_mb()
     if way == "no head":
         model.model(ids, use_cache=False).last_hidden_state[:, -_REPLY:].sum().backward()
     else:
@@ -347,11 +344,6 @@ def _scoring_mb(way: str) -> float:
         scored = model(ids, shift_labels=ids[:, -_REPLY:], last_positions=_REPLY, fused_lm_head=True)
         scored.log_probs.sum().backward()
     return peak_mb() - before
-
-
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 if __name__ == "__main__":
