@@ -83,10 +83,16 @@ def report_spec_for(folders: Sequence[Path]) -> ReportSpec:
     from omnisense.benchmarks.harness.run_folder import read_manifest
 
     manifests = [read_manifest(folder) for folder in folders]
-    names = {str(manifest["identity"].get("suite")) for manifest in manifests}
+    names = {str(manifest["identity"]["suite"]) for manifest in manifests}
     if len(names) > 1:
         raise InputError(f"the runs are of different benchmarks ({', '.join(sorted(names))})",
                          "Compare runs of the same one.", folders[-1])  # fmt: skip
     tasks = {record.task for folder in folders for record in read_records(folder)}
-    groups = {name: codes for manifest in manifests for name, codes in manifest["data"].get("groups", {}).items()}
-    return get_suite(names.pop()).report_spec(tasks, groups)
+    groups = {name: codes for manifest in manifests for name, codes in manifest["data"]["groups"].items()}
+    try:
+        suite = get_suite(names.pop())
+    except InputError as error:
+        raise InputError(
+            f"its manifest.json is of an unknown benchmark: {error.problem}", error.remedy, folders[0]
+        ) from error
+    return suite.report_spec(tasks, groups)

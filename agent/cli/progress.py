@@ -44,7 +44,8 @@ class EvaluationProgress:
         """Show what will be done."""
         answered = len(plan.chosen) - len(plan.pending)
         more = f", {answered} already answered" if answered else ""
-        self._console.print(f"{len(plan.chosen)} questions{more}; run folder {plan.folder}", soft_wrap=True)
+        what = "questions" if all(sample.attempt == 1 for sample in plan.chosen) else "attempts at questions"
+        self._console.print(f"{len(plan.chosen)} {what}{more}; run folder {plan.folder}", soft_wrap=True)
         self._pending = len(plan.pending)
         self._task = self._bar.add_task("loading", total=self._pending, rate="")
 

@@ -37,7 +37,7 @@ def export_hf(
     from datasets import Dataset
 
     if not records:
-        raise InputError("the run has no records", "Run it first.", output)
+        raise InputError("the run has no records", "Run it first.")
     rows = [_row(record) for record in records]
     table = output / "data" / "test.parquet"
     with reporting_storage(output):
@@ -104,9 +104,15 @@ def add_to_card(card: Path, name: str, summaries: Sequence[RunSummary]) -> None:
     """Put evaluation results into a model card; its other metadata and its text stay.
 
     Raises:
-        InputError: the card's metadata cannot be read.
+        InputError: the card or its metadata cannot be read or written, or a run has no answers.
     """
-    text = card.read_text("utf-8") if card.is_file() else f"# {name}\n"
+    for summary in summaries:
+        if summary["strict"]["micro"]["mean"] is None:
+            raise InputError(f"the run of {summary['system']} has no answers", "Run it first.")
+    try:
+        text = card.read_text("utf-8") if card.exists() else f"# {name}\n"
+    except (OSError, ValueError) as error:
+        raise InputError(f"it cannot be read as a text ({error})", "Name the README.md of a model.", card) from error
     head: dict[str, Any] = {}
     if text.startswith("---\n"):
         block, _, text = text[4:].partition("\n---")
@@ -114,6 +120,11 @@ def add_to_card(card: Path, name: str, summaries: Sequence[RunSummary]) -> None:
             head = yaml.safe_load(block) or {}
         except yaml.YAMLError as error:
             raise InputError("its metadata cannot be read", "Fix the block between ---.", card) from error
+        if not isinstance(head, dict):
+            raise InputError("its metadata are no mapping", "Fix the block between ---.", card)
         text = text.lstrip("\n")
     head |= model_index(name, [(s["benchmark"], s["strict"]["micro"]) for s in summaries])
-    write_atomically(card, f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n\n{text}")
+    try:
+        write_atomically(card, f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n\n{text}")
+    except OSError as error:
+        raise InputError(f"it cannot be written ({error.strerror})", "Name another file.", card) from error

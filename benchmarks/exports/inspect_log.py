@@ -30,7 +30,7 @@ def export_inspect(manifest: Mapping[str, Any], records: Sequence[Record], summa
         StorageError: the folder cannot be written.
     """
     if not records:
-        raise InputError("the run has no records", "Run it first.", output)
+        raise InputError("the run has no records", "Run it first.")
     suite, system = str(manifest["identity"]["suite"]), summary["system"]
     started = str(manifest["started"]).replace("Z", "+00:00")
     digest = hashlib.sha256(json.dumps(manifest["identity"], sort_keys=True).encode()).hexdigest()

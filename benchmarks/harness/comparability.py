@@ -32,7 +32,9 @@ def compared_settings(manifest: Mapping[str, Any], protocol: PublishedProtocol |
         _compared("data", "official" if manifest["data"].get("is_official") else "not the official set", "official"),
         _compared("prompt wording", "the agent's" if is_agent else wording, protocol.prompts),
         _compared("thinking", asked["think"], protocol.think),
-        _compared("frames", frames_rule(sampling) if asked["media"] else "none", protocol.frames),
+        _compared("frames", frames_rule(sampling), protocol.frames)
+        if asked["media"]
+        else _compared("frames", "none", protocol.frames or "given"),
         _compared("pixels per frame, at most", sampling["max_pixels"], protocol.max_pixels),
         _compared("sound", asked["audio"], asked["audio"] if protocol.audio == "either" else protocol.audio),
     ]

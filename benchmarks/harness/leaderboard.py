@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TypedDict
 
 from omnisense.benchmarks.harness.figures import Figure, RunSummary, figure_text
-from omnisense.files import write_atomically
+from omnisense.benchmarks.harness.run_folder import write_reports
 from omnisense.text import escape_markdown
 
-_HEAD = ("system", "strict", "official", "questions", "errors", "not read", "prompt tokens", "seconds",
-         "differs from the published protocol in")  # fmt: skip
+_HEAD = ("system", "strict", "official", "questions", "errors", "not read", "prompt tokens a question",
+         "seconds a question", "differs from the published protocol in")  # fmt: skip
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:0 auto;padding:24px;color:#222}"
     "table{border-collapse:collapse;font-size:13px}th,td{padding:3px 9px;text-align:left;border-bottom:1px solid #ddd}"
@@ -66,15 +66,20 @@ def write_leaderboard(runs: Sequence[tuple[Path, RunSummary]], output: Path) -> 
     Args:
         runs: folders and figures.
         output: the folder to write into.
+
+    Raises:
+        InputError: it cannot be written.
     """
     boards: dict[str, list[Entry]] = {}
     for folder, summary in runs:
         boards.setdefault(summary["benchmark"], []).append(entry_of(folder, summary))
     boards = {name: sorted(rows, key=lambda row: -(row["strict"]["mean"] or 0.0)) for name, rows in boards.items()}
-    output.mkdir(parents=True, exist_ok=True)
-    write_atomically(output / "leaderboard.json", json.dumps(boards, indent=1, ensure_ascii=False) + "\n")
-    write_atomically(output / "leaderboard.md", as_markdown(boards))
-    write_atomically(output / "leaderboard.html", _as_html(boards, output))
+    texts = {
+        "leaderboard.json": json.dumps(boards, indent=1, ensure_ascii=False) + "\n",
+        "leaderboard.md": as_markdown(boards),
+        "leaderboard.html": _as_html(boards, output),
+    }
+    write_reports(output, texts)
     return boards
 
 
@@ -99,7 +104,7 @@ def _cells(row: Entry) -> list[str]:
         str(row["not_read"]),
         "–" if tokens is None else f"{tokens:.0f}",
         f"{row['seconds']:.2f}",
-        ", ".join(row["differs"]) or "–",
+        "; ".join(row["differs"]) or "–",
     ]
 
 

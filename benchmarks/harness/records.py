@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from omnisense.errors import InputError, MediaError, ModelError, OmniSenseError, PolicyError
 from omnisense.reasoning.answers.question import Kind
@@ -19,6 +19,7 @@ SCHEMA_VERSION: Literal[3] = 3
 _READABLE = (2, SCHEMA_VERSION)  # records of version 2 lack what can be audited, and nothing else
 _MAX_MESSAGE, _MAX_TRACEBACK = 500, 20_000  # characters that a record keeps
 Status = Literal["answered", "error"]
+Share = Annotated[float, Field(ge=0, le=1)]
 ErrorKind = Literal[
     "bad question",
     "bad media",
@@ -118,7 +119,8 @@ class Record:
         length_s: of the clips that were given (s); where none was, as far as the data says.
         parser: version of the answer parser.
         notes: what was not as requested.
-        seconds: the share of the batch's time.
+        seconds: that it took to prepare the question (to decode and perceive its media), and its share of the time in
+            which the batch was answered; in records of version 0.2 the share alone.
         error: why there is no reply; None when there is one.
         source: file and row of the data that the question was read from; ``group``, ``tags`` and ``row`` as in
             :class:`.dataset.Sample`.
@@ -148,9 +150,9 @@ class Record:
     thinking: str = ""
     answer: str = ""
     how: str = ""
-    strict: float = 0.0
+    strict: Share = 0.0
     reason: str = ""
-    official: float | None = None
+    official: Share | None = None
     probabilities: dict[str, float] | None = None
     prompt: str = ""
     frames: int = 0
@@ -195,6 +197,8 @@ class Record:
         Raises:
             InputError: it is of another schema version, or its values are not a record's.
         """
+        if not isinstance(values, Mapping):
+            raise InputError("it is not a record (no object)", "Remove it; run again.")
         version = values.get("schema_version", 1)
         if version not in _READABLE:
             raise InputError(

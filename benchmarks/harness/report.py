@@ -19,9 +19,9 @@ from omnisense.benchmarks.harness.figures import (
     figure_text,
 )
 from omnisense.benchmarks.harness.records import Record
+from omnisense.benchmarks.harness.run_folder import write_reports
 from omnisense.benchmarks.harness.suite import ReportSpec
 from omnisense.benchmarks.harness.summary import compare_runs, load_run, summarize
-from omnisense.files import write_atomically
 from omnisense.text import escape_markdown
 
 _PUBLISHED_ON_RADAR = ("Qwen2.5-Omni-7B", "GPT-4o", "InternVL3-8B")
@@ -31,13 +31,16 @@ def write_report(folder: Path, spec: ReportSpec) -> RunSummary:
     """Write the reports of one run into its folder, and return the contents of ``report.json``.
 
     Raises:
-        InputError: it is not a run folder, or a record is damaged.
+        InputError: it is not a run folder, a record is damaged, or the folder cannot be written.
     """
     manifest, records = load_run(folder)
     summary = summarize(manifest, records, spec)
-    write_atomically(folder / "report.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
-    write_atomically(folder / "report.md", as_markdown([summary], spec, []))
-    write_atomically(folder / "report.html", _as_html([summary], spec, [], manifest, records, folder))
+    texts = {
+        "report.json": json.dumps(summary, indent=1, ensure_ascii=False) + "\n",
+        "report.md": as_markdown([summary], spec, []),
+        "report.html": _as_html([summary], spec, [], manifest, records, folder),
+    }
+    write_reports(folder, texts)
     return summary
 
 
@@ -45,7 +48,7 @@ def write_comparison(folders: Sequence[Path], spec: ReportSpec, output: Path) ->
     """Write ``comparison.json``, ``.md`` and ``.html`` of several runs, each against the first.
 
     Raises:
-        InputError: one is not a run folder.
+        InputError: one is not a run folder, or ``output`` cannot be written.
     """
     loaded = [load_run(folder) for folder in folders]
     names = _distinct([manifest["system"] for manifest, _ in loaded])
@@ -54,11 +57,13 @@ def write_comparison(folders: Sequence[Path], spec: ReportSpec, output: Path) ->
         for name, (manifest, records) in zip(names, loaded, strict=True)
     ]
     pairs = compare_runs([(name, records) for name, (_, records) in zip(names, loaded, strict=True)])
-    output.mkdir(parents=True, exist_ok=True)
     found: RunsComparison = {"runs": summaries, "comparisons": pairs}
-    write_atomically(output / "comparison.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    write_atomically(output / "comparison.md", as_markdown(summaries, spec, pairs))
-    write_atomically(output / "comparison.html", _as_html(summaries, spec, pairs, {}, [], output))
+    texts = {
+        "comparison.json": json.dumps(found, indent=1, ensure_ascii=False) + "\n",
+        "comparison.md": as_markdown(summaries, spec, pairs),
+        "comparison.html": _as_html(summaries, spec, pairs, {}, [], output),
+    }
+    write_reports(output, texts)
     return found
 
 
@@ -148,7 +153,7 @@ def _comparability_lines(summaries: Sequence[RunSummary]) -> list[str]:
             continue
         lines += ["", _row([f"{s['system']} and the published figures", "here", "published", ""]), _row(["---"] * 4)]
         for c in s["comparability"]:
-            verdict = "same" if c["same"] else "not stated" if c["same"] is None else "differs"
+            verdict = "same" if c["same"] else "–" if c["same"] is None else "differs"
             lines.append(_row([c["name"], c["here"], c["published"], verdict]))
     return lines
 
@@ -332,5 +337,5 @@ def _embedded(records: Sequence[Record], folder: Path) -> str:
         row = record.to_dict()
         row["strip"] = f"frames/{record.id}.jpg" if (folder / "frames" / f"{record.id}.jpg").is_file() else ""
         kept = ("strict", "official")  # where nought is not nothing
-        rows.append({k: v for k, v in row.items() if v is not None and (v not in ("", (), 0) or k in kept)})
+        rows.append({k: v for k, v in row.items() if v is not None and (v not in ("", (), 0, {}) or k in kept)})
     return json.dumps(rows, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", " ").replace("\u2029", " ")

@@ -8,15 +8,48 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from omnisense.benchmarks.harness.records import Outcome, read_record_file
 from omnisense.errors import InputError
 from omnisense.files import reporting_storage, write_atomically
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class _Identity(_Part):
+    suite: str
+    system: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Data(_Part):
+    path: str = ""
+    questions: int = 0
+    groups: dict[str, list[str]] = Field(default_factory=dict)
+    is_official: bool = False
+
+
+class _Selection(_Part):
+    questions: int
+    not_asked: dict[str, int] = Field(default_factory=dict)
+
+
+class _Manifest(_Part):
+    """What is read of a manifest; what is not in one of an earlier version has a default."""
+
+    identity: _Identity
+    system: str
+    data: _Data = Field(default_factory=_Data)
+    selection: _Selection
+    started: str
+    omnisense: str = ""
 
 
 class RunFolder:
@@ -138,9 +171,28 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError("it is not a run folder", "Give the folder of a run.", folder) from error
-    if not isinstance(manifest, dict) or "identity" not in manifest:
-        raise InputError("its manifest.json is not a run's", "Give the folder of a run.", folder)
-    return manifest
+    try:
+        return _Manifest.model_validate(manifest).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "as a whole"
+        said = first["msg"].partition(" or instance of")[0]
+        raise InputError(f"its manifest.json is not a run's ({where}: {said})", "Give the folder of a run.",
+                         folder) from error  # fmt: skip
+
+
+def write_reports(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files of a report, by name, into a folder, which is created if it does not exist.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_atomically(folder / name, text)
+    except OSError as error:
+        raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", folder) from error
 
 
 def cut_torn_line(file: Path) -> None:

@@ -90,7 +90,9 @@ class Worker:
         """Return the outcome of each sample of a batch, in its order."""
         outcomes: dict[str, Outcome] = {}
         prepared: list[Prepared] = []
+        took: list[float] = []
         for sample in batch:
+            began = time.perf_counter()
             if problem := sample.why_not(self._shows_media):
                 fault = InputError(problem, "Fix the data.")
                 kind: ErrorKind = "bad question" if sample.problem else "bad media"
@@ -100,13 +102,15 @@ class Worker:
                 prepared.append(self.system.prepare(sample))
             except Exception as error:  # whatever is wrong with one clip must not cost the others
                 outcomes[sample.id] = Outcome(error_record(sample, error))
+            else:
+                took.append(time.perf_counter() - began)
         with self._answering:
             began = time.perf_counter()
             replies = self._answer(prepared)
+            share = (time.perf_counter() - began) / max(len(prepared), 1)
             extracted = self._extract(prepared, replies) if self._judge else {}
-            seconds = (time.perf_counter() - began) / max(len(prepared), 1)
-        for p, reply in zip(prepared, replies, strict=True):
-            outcomes[p.sample.id] = self._outcome(p, reply, seconds, extracted.get(p.sample.id, ""))
+        for p, reply, seconds in zip(prepared, replies, took, strict=True):
+            outcomes[p.sample.id] = self._outcome(p, reply, seconds + share, extracted.get(p.sample.id, ""))
         return [outcomes[sample.id] for sample in batch]
 
     def _answer(self, batch: list[Prepared]) -> list[Reply | _Failure]:

@@ -183,7 +183,14 @@ def record(number, task="FR", **changes):
 def test_runs_are_listed_filtered_and_read_while_they_are_written(start, tmp_path):
     run = tmp_path / "mine" / "omni"
     run.mkdir(parents=True)
-    manifest = {"identity": {"suite": "humansense"}, "system": "omni", "started": "2026", "selection": {"questions": 4}}
+    manifest = {
+        "identity": {"suite": "humansense", "system": {"kind": "policy"}},
+        "system": "omni",
+        "data": {"path": "data", "questions": 4, "groups": {}, "is_official": False},
+        "selection": {"questions": 4, "not_asked": {}},
+        "started": "2026",
+        "omnisense": "0.2.0",
+    }
     (run / "manifest.json").write_text(json.dumps(manifest))
     records = [
         record(1, strict=1.0, parser=PARSER_VERSION),
