@@ -45,7 +45,7 @@ _REPLY = (
     "sense that it does. You do not have to have it sorted out before you talk about it. If you like, start with "
     "the part that is hardest right now, and we can look at it together: what weighs on you the most?"
 )
-_TURN = ["sadness", "be heard", "reflect", _REPLY]
+_TURN = ["sadness", "reflect", _REPLY]
 # A 7B model on a laptop, without a prefix cache: reading is far cheaper than writing.
 _READ_PER_S, _WRITTEN_PER_S = 500.0, 15.0
 # Answers one text per line with the seconds of its turn; runs with the package of any commit.

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop import checks, emotion
-from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion, Need, Strategy
+from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion, EvidenceSpan, Need, Strategy
 from omnisense.reasoning.loop.appraiser import cite, emotion_appraisal, measured_emotion
 from omnisense.reasoning.loop.conversation import recall
 from omnisense.reasoning.loop.extensions import SafetyCheck
@@ -77,7 +77,7 @@ class OnePass:
         names = strategies.need_names, strategies.strategy_names
         self._schema = functools.cache(lambda items: turn_schema(items, emotions.names, *names))
         self._needs, self._strategies = short_needs(names[0]), short_names(names[1])
-        self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, *names)
+        self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, names[1])
 
     def compose(
         self,
@@ -218,7 +218,7 @@ class OnePass:
             evidence += f"\nWhat they told you earlier:\n{known}"
         if recalled:
             evidence += f"\nEarlier in this conversation they said: {quote(recalled)}"
-        request = turn_request(language := self._language(state), items)
+        request = turn_request(language := self._language(state), items, self._settings.strategies.need_names)
         # Before a plain message the request is part of what a cache holds; small models need what is special behind it.
         is_plain = language in ("", "en") and "cites" not in items
         return f"{request}\n{evidence}" if is_plain else f"{evidence}\n{request}"
@@ -239,15 +239,11 @@ class OnePass:
 
     def _appraise(self, state: State, written: WrittenTurn) -> State:
         """Return the appraisals that were written, completed by what was measured."""
-        events, strategies = events_of(state), self._settings.strategies
+        events = events_of(state)
         felt = self._emotion(state, written)
         cites = {*written.cites, *(["typed"] if state["typed"] and not events else [])}
         cited = cite(events, cites, state["looked"]) or felt.evidence
-        needs = strategies.need_weights(felt.probabilities, self._settings.emotions)
-        need, need_note = _one_of("need", self._needs.get(written.need, written.need), needs)
-        stated = self._strategies.get(written.strategy, written.strategy)
-        strategy, strategy_note = _one_of("strategy", stated, strategies.strategy_weights(need))
-        tone = strategies.tone(felt.value, self._settings.emotions)
+        need, strategy = self._need_and_strategy(state, felt, written, cited)
         possible = possible_contexts(state["percepts"], events, state["typed"])
         return {
             "emotion": felt,
@@ -259,8 +255,29 @@ class OnePass:
                 summary=written.context,
                 recalled=recall(state["turns"], state["typed"], state["facts"]),
             ),
-            "need": Need(need, f"for {felt.value}", 0.0 if need_note else _CONFIDENCE, cited, note=need_note),
-            "strategy": Strategy(
+            "need": need,
+            "strategy": strategy,
+        }
+
+    def _need_and_strategy(
+        self, state: State, felt: Emotion, written: WrittenTurn, cited: tuple[EvidenceSpan, ...]
+    ) -> tuple[Need, Strategy]:
+        """Return what would help and how to support: as written; the need of a short message follows from the rest."""
+        strategies, emotions = self._settings.strategies, self._settings.emotions
+        weights = strategies.need_weights(felt.probabilities, emotions)
+        stated_need = self._needs.get(written.need, written.need)
+        stated = self._strategies.get(written.strategy, written.strategy)
+        detail, note, sure = f"for {felt.value}", "", _CONFIDENCE
+        if not stated_need and stated in strategies.strategy_names:
+            need, sure = strategies.need_of(stated, weights)
+            detail += ", by the strategy"
+        else:
+            need, note = _one_of("need", stated_need, weights)
+        strategy, strategy_note = _one_of("strategy", stated, strategies.strategy_weights(need))
+        tone = strategies.tone(felt.value, emotions)
+        return (
+            Need(need, detail, 0.0 if note else round(sure, 3), cited, note=note),
+            Strategy(
                 strategy,
                 f"showing {tone}" if tone else "",
                 0.0 if strategy_note else _CONFIDENCE,
@@ -268,7 +285,7 @@ class OnePass:
                 tone=tone,
                 note=strategy_note,
             ),
-        }
+        )
 
     def _emotion(self, state: State, written: WrittenTurn) -> Emotion:
         """Return the written emotion pooled with the measured channels."""

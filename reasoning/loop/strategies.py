@@ -156,6 +156,22 @@ class StrategySet:
         _add(weights, _rows(felt, self.emotion_strategies, emotions or EmotionSet()), 1.0)
         return weights
 
+    def need_of(self, strategy: StrategyName, needs: Mapping[NeedName, float]) -> tuple[NeedName, float]:
+        """Return the need that a strategy answers, and its probability.
+
+        By Bayes' rule, with ``needs`` as the prior and the share of the strategy in a need's row as the likelihood.
+
+        Args:
+            strategy: as chosen.
+            needs: the weight of each need (:meth:`need_weights`).
+        """
+        weights = {}
+        for need, weight in needs.items():
+            row = self.strategy_weights(need)
+            weights[need] = weight * row[strategy] / sum(row.values())
+        best = max(weights, key=weights.__getitem__)
+        return best, weights[best] / sum(weights.values())
+
     def tone(self, emotion: EmotionValue, emotions: EmotionSet) -> str:
         """Return which feeling the reply shows; empty where the table has none."""
         return next(iter(_rows(emotion, self.tones, emotions)), "")

@@ -23,9 +23,9 @@ GOOD = "Three hours is very little sleep. No wonder everything feels heavy today
 SHORT, LONG = turn_items(cites=False, context=False), turn_items(cites=False, context=True)
 
 
-def turn(reply=GOOD, emotion="sadness: worn out", need="comfort", strategy="validate", **more):
-    """What a leading policy writes to a short message; with ``context``, ``cites`` or ``remember`` if given."""
-    values = {"emotion": emotion, "need": need, "strategy": strategy, "reply": reply, **more}
+def turn(reply=GOOD, emotion="sadness: worn out", strategy="validate", **more):
+    """What a leading policy writes to a short message; with ``context``, ``need``, ``cites`` ... if given."""
+    values = {"emotion": emotion, "strategy": strategy, "reply": reply, **more}
     return json.dumps([values[item] for item in turn_items(cites=True, context=True) if item in values])
 
 
@@ -40,18 +40,38 @@ def test_one_call_makes_the_whole_turn():
     assert len(policy.calls) == 1
     assert response.response == GOOD
     assert (appraisal.emotion.value, appraisal.emotion.described) == ("sadness", "worn out")
-    assert (appraisal.need.value, appraisal.strategy.value) == ("comfort", "validate")
+    assert (appraisal.need.value, appraisal.strategy.value) == ("to be heard", "validate")
+    assert "by the strategy" in appraisal.need.detail
     assert [span.id for span in appraisal.strategy.evidence] == ["typed"]
     assert response.trace.reply.written_by == "policy"
     assert json.loads(response.trace.reply.raw)[-1] == GOOD
 
 
+@pytest.mark.parametrize(
+    ("emotion", "strategy", "need"),
+    [
+        ("sadness", "reassure", "comfort"),
+        ("anger", "give space", "space"),
+        ("joy", "share the joy", "to share joy"),
+        ("joy", "encourage", "encouragement"),
+        ("neutral", "offer information", "information"),
+    ],
+)
+def test_the_need_of_a_short_message_follows_from_its_strategy(emotion, strategy, need):
+    response, _ = respond(turn(emotion=emotion, strategy=strategy), text="I was at the station.")
+    assert response.appraisal.need.value == need
+    assert 0 < response.appraisal.need.confidence < 1
+
+
+LONG_TEXT = "and then " * 40
+
+
 @pytest.mark.parametrize("need", ["be heard", "to be heard"])
 def test_a_need_is_read_by_its_name_and_as_it_is_written(need):
-    response, policy = respond(turn(need=need))
-    assert response.appraisal.need.value == "to be heard"
-    assert "one of: be heard, comfort" in text_of(policy.calls[0][0])
-    assert '["joy: and sorry for the brother","share joy","validate",' in text_of(policy.calls[0][0])
+    response, policy = respond(turn(need=need, context="they waited"), text=LONG_TEXT)
+    assert (response.appraisal.need.value, response.appraisal.need.confidence) == ("to be heard", 0.85)
+    assert "one of: be heard, comfort" in text_of(policy.calls[0][-1])
+    assert '["joy: and sorry for the brother","validate",' in text_of(policy.calls[0][0])
 
 
 def test_needs_that_are_the_same_without_to_are_written_by_their_names():
@@ -66,11 +86,11 @@ def test_only_a_long_text_or_a_clip_is_summed_up():
             schemas.append(settings.get("schema"))
             return super().write(prompts, **settings)
 
-    for text, more in (("I slept three hours.", {}), ("and then " * 40, {"context": "they slept badly"})):
+    for text, more in (("I slept three hours.", {}), (LONG_TEXT, {"context": "they slept badly", "need": "comfort"})):
         policy = Policy([turn(**more)])
         response = Agent(policy, memory=None).respond(text=text)
         assert ("in at most eight words" in text_of(policy.calls[0][-1])) == bool(more)
-    assert [len(schema["prefixItems"]) for schema in schemas] == [5, 6]
+    assert [len(schema["prefixItems"]) for schema in schemas] == [4, 6]
     assert response.appraisal.context.summary == "they slept badly"
 
 
@@ -82,12 +102,13 @@ def test_only_a_long_text_or_a_clip_is_summed_up():
         (turn(emotion="sadness"), True),
         (turn(emotion="sadness: "), False),
         (turn(emotion="melancholy"), False),
-        (turn(need="sleep"), False),
-        (turn(need="be heard"), True),
-        (turn(need="to be heard"), False),
+        (turn(need="comfort"), False),
+        (turn(strategy="sleep"), False),
+        (turn(strategy="reflect"), True),
+        (turn(strategy="reflect the feeling"), False),
         (turn(remember=["their dog is called Rex"]), True),
         (turn(cites=["e1"]), False),
-        ('["sadness","comfort"]', False),
+        ('["sadness","validate"]', False),
     ],
 )
 def test_the_schema_allows_what_the_rules_ask_for(text, fits):
@@ -97,6 +118,16 @@ def test_the_schema_allows_what_the_rules_ask_for(text, fits):
     names = settings.strategies.need_names, settings.strategies.strategy_names
     schema = turn_schema(SHORT, settings.emotions.names, *names)
     assert Draft202012Validator(schema).is_valid(json.loads(text)) == fits
+
+
+@pytest.mark.parametrize(("need", "fits"), [("be heard", True), ("to be heard", False), ("sleep", False)])
+def test_the_schema_of_a_long_text_has_a_need(need, fits):
+    from jsonschema import Draft202012Validator
+
+    settings = LoopSettings()
+    names = settings.strategies.need_names, settings.strategies.strategy_names
+    schema = turn_schema(LONG, settings.emotions.names, *names)
+    assert Draft202012Validator(schema).is_valid(json.loads(turn(need=need, context="they waited"))) == fits
 
 
 def test_a_leading_policy_decides_the_emotion_against_a_weak_measurement():
@@ -148,7 +179,8 @@ def test_a_plain_text_is_the_reply_and_the_appraisal_is_what_was_measured():
 
 
 def test_wrong_fields_are_noted_and_the_others_kept():
-    response, _ = respond(turn(remember=["Tom", 5], emotion="melancholy", need="sleep"))
+    written = turn(remember=["Tom", 5], emotion="melancholy", need="sleep", context="they waited")
+    response, _ = respond(written, text=LONG_TEXT)
     assert response.response == GOOD
     assert response.appraisal.emotion.policy_choice is None
     assert "'sleep'" in response.appraisal.need.note
