@@ -20,19 +20,23 @@ _WORDS = {
         just like get got please thanks thank hello hi who when where there all out about if as by or up go""",
     "de": """ich bin ist nicht das der die und ein eine einen wir ihr sie mein meine mich mir dich dir habe hat war wie
         warum heute sehr auch noch aber doch mit für auf von zu im dem den es geht kann will wieder nur schon bitte
-        danke hallo immer gerade bei gestern weil wenn keine kein du er vater mutter""",
+        danke hallo immer gerade bei gestern weil wenn keine kein du er vater mutter ganze alle woche tag jahr haus
+        arbeit nichts jetzt morgen nacht ohne endlich seit diese dieser""",
     "es": """el la los las un una y es son está estoy estás que qué por para con no mi mis me te se lo muy pero como
         cómo yo tú él ella nosotros hoy cuando porque gracias hola tengo tiene hace más todo bien mal del al fue soy
-        eres ha he siempre nunca quiero puedo donde ayer""",
+        eres ha he siempre nunca quiero puedo donde ayer toda todos todas esta este semana día año casa trabajo nada
+        porque está también ahora mañana noche desde hasta sin solo sobre mucho mucha""",
     "fr": """le la les un une des et est suis es sont que qui pour avec pas ne je tu il elle nous vous mon ma mes ton ta
         me te se très mais comme au aux du dans sur ce cette c'est j'ai n'est aujourd'hui merci bonjour depuis
-        pourquoi quand tout bien plus fait ça oui hier m'a j'ai il l'a""",
+        pourquoi quand tout bien plus fait ça oui hier m'a j'ai il l'a toute tous semaine jour année maison travail
+        rien maintenant demain nuit sans enfin cette""",
     "it": """il lo la gli le un una e è sono sei che chi per con non mi ti si mio mia miei tuo oggi molto ma come perché
         ho hai ha abbiamo della del di da nel grazie ciao sto sta sempre mai anche più quando dove bene questo stai ieri
-        riesco voglio posso va""",
+        riesco voglio posso va tutta tutti settimana giorno anno casa lavoro niente perché adesso domani notte senza""",
     "pt": """o os as um uma e é são estou está que por para com não meu minha meus me te se muito mas como eu você ele
         ela nós hoje quando porque obrigado obrigada olá tenho tem mais tudo bem do da dos das ao à foi sou sempre
-        nunca quero posso saudades em no na meu ontem hoje""",
+        nunca quero posso saudades em no na meu ontem hoje toda todos semana dia ano casa trabalho nada agora amanhã
+        noite sem esta este desde""",
     "nl": """ik ben is niet het de en een wij jij zij mijn me je heb heeft was hoe waarom vandaag heel ook nog maar met
         voor op van te dat dit er geen wel naar als omdat dank hallo altijd bij kan wil weer zo hij ze jullie""",
     "sv": """jag är inte det den och en ett vi du han hon min mitt mig dig har hade var hur varför idag mycket också men
@@ -58,7 +62,8 @@ _SCRIPTS = {
 _LETTERS = {"de": "äöüß", "es": "ñ¿¡áíóú", "fr": "çèêàœé", "pt": "ãõç", "pl": "ąęłśżźćńó", "tr": "ğışçöü", "sv": "åäö"}
 # These occur in English too: as names, loans, slips, or as words of its own.
 _SHARED = frozenset(
-    "a al as da das de den die do du e el en er es i in is la le me mi ma no o on os se si so son te to un".split()
+    "a al as da das de den die do du e el en er es i in is la le me mi ma no o on os se si so son te to un sin"
+    " solo tag".split()
 )
 
 

@@ -20,7 +20,7 @@ _WORDS: dict[EmotionName, str] = {
         grief grieving heartbroken broken hurt hurts hurting depressed hopeless empty miserable sorry disappointed
         failed fail rejected goodbye worthless devastated upset tired exhausted""",
     "anger": """angry mad furious annoyed annoying hate hated rage unfair liar lied betrayed ignored insulted rude
-        outraged frustrated frustrating fed sick stupid""",
+        outraged frustrated frustrating fed sick stupid livid fuming seething enraged irate""",
     "fear": """afraid scared fear frightened terrified anxious worried worry worries nervous panic panicking threat
         threatened dangerous danger uncertain insecure dread stress stressed stressful overwhelmed""",
     "disgust": "disgusting disgusted gross revolting vile nasty sickening yuck filthy",

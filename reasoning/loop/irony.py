@@ -25,11 +25,13 @@ _PHRASES = re.compile(
     rf"|(?:just |great|perfect|lovely|nice|wonderful|what) ?timing|just (?:{_PRAISE})(?=[,.:;!?]|$)|lucky (?:me|us)"
     r"|living the dream|my favou?rite (?:thing|part)(?: (?:of|about) [\w ]{1,60}?(?=[,.:;!?]|$| is\b| was\b))?"
     r"|thanks for nothing)\b"
+    r"|\b(?:because|exactly) (?P<meant>what (?:i|we) (?:really |just )?(?:needed|wanted)) (?:was|is)\b"
     r"|\b(?P<thanks>thanks a (?:lot|bunch|million)(?:, \w+(?=[.!?…]*\s*$))?)\b"
     rf"|(?P<what>\bwhat an? (?:\w+ )?(?:surprise|shock|joy|treat|pleasure|{_PRAISE})\b(?: (?:way|start|end|day|week"
     r"|year|evening|morning|to|of|the|a|my|this|finish|begin|spend)\b)*)"
     r"|\bhow (?P<how>kind|nice|lovely|thoughtful|generous|sweet|considerate|wonderful|typical)(?: of \w+ to)?\b"
-    r"|(?P<love>\b(?:i|we) (?:just |really |absolutely |simply |do |so )*(?:love|adore|enjoy)(?: it)?(?= (?:when|how"
+    r"|(?P<love>(?:\b(?:i|we)|^) ?(?:just |really |absolutely |simply |do |so )*(?:love|adore|enjoy)(?: it)?"
+    r"(?= (?:when|how"
     r"|being|having|getting|to be|that)\b))|(?P<wait>\b(?:can't|cannot|can hardly) wait (?:for|to)\b)"
     r"|\bso (?P<glad>glad|happy|pleased|lucky|excited|grateful)(?: that)? (?:i|we) (?:get|have|got) to\b"
     r"|(?P<nothing>\bnothing (?:like|beats)\b)",
@@ -44,6 +46,10 @@ _STRONG = "|".join(
     (
         r"(?<!\bi )(?<!\bwe )(?<!finally )(?<!just )cancel(?:s|l?ed|l?ing)?\b",
         r"cancel (?:on|last|five)|delay(?:ed|s)\b",
+        r"(?:second|third|fourth|fifth|sixth|seventh) (?:night|day|morning|evening|week|weekend|time|month)"
+        r" (?:in a row|running)"
+        r"(?!.*\b(?:without|no|sober|clean|won|sun\w*|perfect|free|off)\b)",
+        r"(?:printer|laptop|phone|computer|battery|car|wi-?fi|server|app) (?:dies|quits|crashes|freezes|gives up)",
         r"delet(?:ed|es|ing)\b|(?:is|was|went|are) down again|not coming|cancelled on (?:me|us)",
         rf"(?:lost|lose|losing|forgot|forgets?|forgetting) (?:about )?(?:my|our|me|us)\b(?! {_RIDDANCE})",
         r"forgot (?:the|to)\b",
@@ -99,7 +105,7 @@ _DULL = (
 )
 _TROUBLE = re.compile(
     rf"(?<!\w)(?:{_STRONG})"
-    rf"|^(?:(?:i|we|oh|and|just|yet|even) )*(?:another|more) (?:\w+ )?{_DULL}"
+    rf"|^(?:(?:i|we|oh|and|just|yet|even|sure|of|course|because)[ ,]+)*(?:another|more) (?:\w+ )?{_DULL}"
     rf"|^(?:it'?s |it is )?(?:\w+ )?(?:{_DULL}|raining|pouring)(?: \w+)? again\b|^{_DULL}\W*$",
     re.IGNORECASE,
 )

@@ -88,19 +88,20 @@ def first_words(text: str, count: int = 24) -> str:
 def split_clauses(text: str) -> list[str]:
     """Return the clauses of a text's statements, without words that only lead into them; questions are left out."""
     sentences = re.split(r"(?<=[.!?])\s+|;", text.replace("\u2019", "'").strip())
-    clauses: list[str] = []
+    clauses = []
     for sentence in sentences:
-        if sentence.rstrip().endswith("?"):
-            continue
-        whole = re.sub(r"[.!]+$", "", sentence.strip())
-        clauses += _BETWEEN_CLAUSES.split(whole)
-    stripped = []
-    for clause in clauses:
+        if not sentence.rstrip().endswith("?"):
+            clauses += _clauses_of(re.sub(r"[.!]+$", "", sentence.strip()))
+    return clauses
+
+
+def _clauses_of(sentence: str) -> list[str]:
+    """Return the clauses of one sentence."""
+    joined: list[str] = []
+    for clause in _BETWEEN_CLAUSES.split(sentence):
         while (shorter := _LEADING_WORDS.sub("", clause)) != clause:
             clause = shorter
-        stripped.append(clause.strip(" ,.!"))
-    joined: list[str] = []
-    for clause in stripped:
+        clause = clause.strip(" ,.!")
         if joined and _BARE_SUBJECT.search(joined[-1]):
             clause = f"{joined.pop()} and {clause}"  # "my husband and I are arguing" is one clause
         joined.append(clause)
@@ -114,8 +115,8 @@ def to_second_person(clause: str) -> str:
     for i, word in enumerate(words):
         bare, tail = re.fullmatch(r"(.*?)([,.]*)", word).groups()  # type: ignore[union-attr]
         low = bare.lower()
-        if low == "was" and i and words[i - 1].lower() == "i":
-            changed.append("were" + tail)
+        if low in ("was", "wasn't") and i and words[i - 1].lower() == "i":
+            changed.append(low.replace("was", "were") + tail)
         elif low in _SECOND_PERSON:
             changed.append(_SECOND_PERSON[low] + tail)
         else:

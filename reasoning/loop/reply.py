@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from omnisense.reasoning.loop import checks, prompts
+from omnisense.reasoning.loop import checks, prompts, safety
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue
 from omnisense.reasoning.loop.guided.compose import compose_reply
+from omnisense.reasoning.loop.guided.phrases import not_written, split_sentences
 from omnisense.reasoning.loop.guided.situation import situation_of
 from omnisense.reasoning.loop.observations import seen_emotions
 from omnisense.reasoning.loop.paraphrase import content_words
@@ -89,8 +90,10 @@ class ReplyWriter:
         composed = compose_reply(situation, picker)
         own = self._settings.strategies.closings.get(state["strategy"].value)
         text = f"{composed.opening} {own}" if own and composed.opening else composed.text
+        opening = _without_harm(composed.opening)
+        text = _without_harm(text) or text
         notes = [note for note in (situation.note, composed.note) if note]
-        draft = Draft(text, "template", shape=composed.shape, opening=composed.opening)
+        draft = Draft(text, "template", shape=composed.shape, opening=opening)
         return draft, (*state["notes"], *notes)
 
 
@@ -119,6 +122,18 @@ def known_words(heard: str, opening: str) -> frozenset[str]:
 def complete_reply(opening: str, written: str) -> str:
     """Return the reply that a guided policy's continuation of an opening makes."""
     return f"{opening} {_first_sentence(written)}".strip()
+
+
+def _without_harm(composed: str) -> str:
+    """Return a composed reply without sentences that restate something and would be replaced as harm.
+
+    Out of its context a clause of the person's own may read as such: "you stop drinking".
+    """
+    harmful = {sentence for sentence in not_written(composed) if safety.check_reply(sentence)}
+    kept = [sentence for sentence in split_sentences(composed) if sentence not in harmful]
+    if harmful and len(kept) == 1 and kept[0].endswith("?"):
+        kept.insert(0, "Thank you for telling me.")
+    return " ".join(kept) if harmful else composed
 
 
 def _first_sentence(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from omnisense.reasoning.loop.guided.act import ActName
 from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, say, upper
@@ -23,16 +24,22 @@ _HOW_TO_TELL = re.compile(
 _SAID = re.compile(r"(?<!n't )(?<!not )\bi said (?:that )?(?P<it>[^,.!?]+)", re.IGNORECASE)
 _MEANT = re.compile(r"\bi meant (?P<it>[^,.!?]+)", re.IGNORECASE)
 _INSTEAD = re.compile(r"(?:no, )?not (?:my|the|his|her|an?) [^,.!?]+[,.] ?(?:but )?(?P<it>[^,.!?]+)", re.IGNORECASE)
+_NOW_FEELS = re.compile(
+    r"\bi(?:'m| am| feel) (?!not\b)(?:(?:just|only|so|very|really|a bit|quite) )*(?P<now>[a-z]+)", re.IGNORECASE
+)
 _HELP = (
     ("act", r"\b(remind|alarm|book (me|a|us)|order|send|set (an?|the)|play|schedule|buy)\b"),
     ("translate", r"\btranslat\w+\b|\bin (french|german|spanish|italian|chinese|japanese)\b"),
     ("error", r"\b(\w*error|exception|traceback|code|program|script|bug)\b"),
-    ("stain", r"\b(stain|wine|ink|grease|carpet|blood out)\b"),
+    ("stain", r"\b(stains?|wine|ink|grease|carpet|blood out|wax|tablecloth|rust|mou?ld|chewing gum|smell)\b"),
+    ("speech", r"\b(speech|toast|eulogy|vows)\b"),
+    ("ideas", r"\b(ideas?|recommend\w*|suggest\w*)\b"),
     ("verse", r"\b(poems?|songs?|lyrics|story|rap)\b"),
     ("write", r"\b(write|proofread|message|e-?mail|letter|card)\b"),
     ("plan", r"\b(plan|organi[sz]e|prepare|list of|pack)\b"),
 )
 _ABOUT_AGENT = (
+    ("remembers", r"\b(remember|forget|recall|keep) (me|this|that|us|any of this|what i)\b"),
     ("friend", r"\b(be|become|are you|you are|you're) my (best )?friend\b"),
     ("doing", r"\b(what|when) did you (do|have|eat|watch)\b"),
     ("human", r"\b(human|real|person|robot|bot|machine|program|computer|ai|chat ?gpt|alexa|siri|chatbot)\b"),
@@ -81,7 +88,11 @@ def _apology(_: Situation, __: Reading, picker: Picker) -> Composed:
     return Composed(say("apology", picker), "apology")
 
 
-def _joke_request(_: Situation, __: Reading, picker: Picker) -> Composed:
+def _joke_request(_: Situation, reading: Reading, picker: Picker) -> Composed:
+    about = re.search(r"\babout (?P<it>(?:the |an? )?[\w-]+)(?: please)?\W*$", reading.text, re.IGNORECASE)
+    if about:
+        none = picker.pick(phrases()["joke request"]["none"], "none", it=about["it"])
+        return Composed(join(none, say("joke request", picker)), "joke told: another")
     return Composed(say("joke request", picker), "joke told")
 
 
@@ -114,7 +125,7 @@ def _correction(situation: Situation, reading: Reading, picker: Picker) -> Compo
         text,
     )
     told = re.sub(r"(?i)^\s*(that'?s|it'?s) not [^,.]*[,.]\s*", "", told)
-    feels = re.search(r"(?i)\bi(?:'m| am| feel) (?!not\b)(?P<now>[a-z]+)", re.sub(r"(?i)i'?m not \w+", "", told))
+    feels = _NOW_FEELS.search(re.sub(r"(?i)i'?m not \w+", "", told))
     if feels and not _SAID.search(text) and not _MEANT.search(text):
         return Composed(join(sorry, f"So you feel {feels['now']}.", "What is the worst of it?"), "correction: feeling")
     put_right, about = _put_right(text, told)
@@ -247,4 +258,6 @@ def answer_act(situation: Situation, reading: Reading, picker: Picker) -> Compos
         return plain(situation, reading, picker)
     if reading.manner in ("ironic", "open") and reading.act.name in ("small talk", "thanks", "answer", "joke"):
         return told(situation, reading, picker)  # "Thanks a lot, now it is broken" thanks nobody
+    if reading.act.name in ("fact", "clip") and any(topic.of_children for topic, _ in find_topics(reading)):
+        return told(situation, replace(reading, is_child=True), picker)  # "are there monsters under my bed?"
     return _BY_ACT.get(reading.act.name, told)(situation, reading, picker)

@@ -9,6 +9,8 @@ import unicodedata
 _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u2190-\u21ff\U000e0020-\U000e007f\u200d\ufe0f\u20e3]+"
 )
+# After "is" or "so", and before more words, an emoji stands for a word.
+_INLINE = re.compile(rf"(?:(?<=\b(?:is|am|so|re))|(?<=\bwas))\s*{_EMOJI.pattern}\s*(?=[a-z])")
 # Unicode names say what is drawn; these say what it stands for.
 _MEANINGS = {
     "loudly crying face": "crying",
@@ -39,6 +41,8 @@ _MEANINGS = {
     "slightly smiling face": "smiling",
     "white heavy check mark": "done",
     "flexed biceps": "strong",
+    "skull": "exhausting",
+    "skull and crossbones": "exhausting",
 }
 
 
@@ -50,6 +54,11 @@ def emoji_words(text: str) -> str:
         if name and unicodedata.category(character) == "So" and "modifier" not in name:
             names.append(_MEANINGS.get(name, name.removesuffix(" sign").removesuffix(" face")))
     return ", ".join(dict.fromkeys(names))
+
+
+def with_inline_words(text: str) -> str:
+    """Return a text whose emoji that stand for a word are that word: ``work was exhausting today``."""
+    return _INLINE.sub(lambda found: f" {emoji_words(found[0])} ", text)
 
 
 def without_emoji(text: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from omnisense.reasoning.loop.appraisal import Emotion
-from omnisense.reasoning.loop.guided.phrases import Picker, phrases
+from omnisense.reasoning.loop.guided.phrases import Picker, phrases, split_sentences
 from omnisense.reasoning.loop.guided.reading import Reading
 from omnisense.reasoning.loop.guided.scenes import Scene
 from omnisense.reasoning.persona import Persona
@@ -95,10 +94,3 @@ def limit(text: str, sentences: int) -> str:
 def say(section: str, picker: Picker, key: str = "say") -> str:
     """Return a sentence of a section."""
     return picker.pick(phrases()[section][key], f"{section} {key}")
-
-
-def split_sentences(text: str) -> list[str]:
-    """Return the sentences of a reply; what is quoted is not split."""
-    masked = re.sub(r'"[^"]{2,}"', lambda quote: f'"{"_" * (len(quote[0]) - 3)}{quote[0][-2]}"', text)
-    ends = [match.end() for match in re.finditer(r'[.!?]"?\s+(?=[A-Z"])', masked)]
-    return [text[start:end].strip() for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from omnisense.reasoning.loop.guided.reading import Reading
+from omnisense.reasoning.loop.paraphrase import to_second_person
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Topic:
         feeling: the one that goes with it; empty where it may be any.
         is_light: whether it is nothing grave, and asks for no reaction.
         of_children: whether children speak so.
+        is_event: whether it is a kind of event, which tells less than a topic.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Topic:
     feeling: str = ""
     is_light: bool = False
     of_children: bool = False
+    is_event: bool = False
 
 
 _NOWHERE = r"(?!)"  # matches nothing
@@ -78,6 +81,7 @@ def _topics(section: str) -> tuple[Topic, ...]:
             feeling=row.get("feeling", ""),
             is_light=row.get("light", False),
             of_children=row.get("of_children", False),
+            is_event=section == "event",
         )
         for row in phrases()[section]
     )
@@ -96,12 +100,38 @@ def find_topics(reading: Reading) -> list[tuple[Topic, dict[str, str]]]:
         is_wished = topic.valence == "positive" and reading.is_unreal
         is_denied = reading.lean == opposite and not is_result
         if match and not is_wished and not is_denied and (reading.valence != opposite or is_result):
-            filled = {key.rstrip("0123456789"): value for key, value in match.groupdict().items() if value}
+            groups = match.groupdict().items()
+            filled = {key.rstrip("0123456789"): to_second_person(value) for key, value in groups if value}
             found.append((topic, filled))
     event = events().get(reading.event)
     if event and all(topic.valence == "any" for topic, _ in found) and {event.valence, reading.valence} != _OPPOSED:
         found.insert(0, (event, {}))
     return found
+
+
+@functools.lru_cache(maxsize=1)
+def _written() -> frozenset[str]:
+    """Return the sentences of ``replies.toml`` that hold nothing to fill in."""
+
+    def texts(value: Any) -> list[str]:
+        if isinstance(value, str):
+            return [value]
+        values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return [text for one in values for text in texts(one)]
+
+    return frozenset(sentence for text in texts(phrases()) if "{" not in text for sentence in split_sentences(text))
+
+
+def not_written(reply: str) -> list[str]:
+    """Return the sentences of a composed reply that restate something: the others were written by people."""
+    return [sentence for sentence in split_sentences(reply) if sentence not in _written()]
+
+
+def split_sentences(text: str) -> list[str]:
+    """Return the sentences of a reply; what is quoted is not split."""
+    masked = re.sub(r'"[^"]{2,}"', lambda quote: f'"{"_" * (len(quote[0]) - 3)}{quote[0][-2]}"', text)
+    ends = [match.end() for match in re.finditer(r'[.!?]"?\s+(?=[A-Z"])', masked)]
+    return [text[start:end].strip() for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]
 
 
 class Picker:

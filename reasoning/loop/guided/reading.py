@@ -20,7 +20,7 @@ from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop import irony
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act
-from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only, without_emoji
+from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only, with_inline_words, without_emoji
 from omnisense.reasoning.loop.paraphrase import split_clauses
 
 Valence = Literal["positive", "negative", "neutral"]
@@ -43,7 +43,8 @@ _COUNTERFACTUAL = re.compile(
 )
 _FINE = re.compile(
     r"\b(?:it'?s|i'?m|that'?s|everything(?:'?s| is)|we'?re|it is|i am) (?:all |just |really |totally )?"
-    r"(?P<word>fine|ok|okay|alright|all right|no big deal|nothing|not a big deal|used to it)\b|\bno worries\b",
+    r"(?P<word>fine|ok|okay|alright|all right|no big deal|nothing|not a big deal|used to it)\b"
+    r"|\b(?P<bare>no worries|no big deal|never mind|doesn't matter)\b",
     re.IGNORECASE,
 )
 _WAVED_OFF = re.compile(
@@ -51,6 +52,8 @@ _WAVED_OFF = re.compile(
     r"|not the end of the world)\b",
     re.IGNORECASE,
 )
+# What an emoji stands for (``emoji.py``) that makes words without a feeling bad ones.
+_BAD = frozenset("crying heartbroken furious angry exhausted exhausting sad disappointed terrified afraid".split())
 _WRY = frozenset({"not really fine", "face with rolling eyes", "unamused"})  # emoji that take praise back
 _PRAISE = re.compile(
     r"\b(great|wonderful|fantastic|lovely|perfect|nice|brilliant|awesome|amazing|love|fun|good)\b", re.I
@@ -69,20 +72,21 @@ FEELS_GOOD = re.compile(
     r"(great|good|better|happy|glad|proud)\b(?! (enough|at|for nothing))",
     re.IGNORECASE,
 )
-_RELATIONS = (
+RELATIONS = (
     "brother sister mother mom mum father dad son daughter husband wife partner boyfriend girlfriend friend boss "
     "grandma grandmother grandpa grandfather aunt uncle cousin neighbour neighbor roommate flatmate colleague "
-    "co-worker coworker supervisor teacher child kid baby team niece nephew classmate"
+    "co-worker coworker supervisor teacher child kid baby team niece nephew classmate parents children kids grandson"
+    " granddaughter grandchildren grandparents family"
 ).split()
 _THIRD = re.compile(
     rf"^(?:my|our|a)(?: (?:best|little|big|older|younger|dear|new|old|poor|good))?(?: [a-z]+)??"
-    rf" (?P<relation>{'|'.join(_RELATIONS)})\b(?!'s)(?! of mine's)",
+    rf" (?P<relation>{'|'.join(RELATIONS)})\b(?!'s)(?! of mine's)",
     re.IGNORECASE,
 )
-_NAMED = re.compile(rf"\b(?:my|our)(?: [a-z]+)?? (?P<relation>{'|'.join(_RELATIONS)})\b", re.IGNORECASE)
+_NAMED = re.compile(rf"\b(?:my|our)(?: [a-z]+)?? (?P<relation>{'|'.join(RELATIONS)})\b", re.IGNORECASE)
 _TO_SELF = re.compile(r"\b(i|i'm|me|my|mine|myself|us|our)\b", re.IGNORECASE)
-_FEMALE = set("sister mother mom mum daughter wife girlfriend grandma grandmother aunt niece".split())
-_MALE = set("brother father dad son husband boyfriend grandpa grandfather uncle nephew".split())
+_FEMALE = set("sister mother mom mum daughter wife girlfriend grandma grandmother granddaughter aunt niece".split())
+_MALE = set("brother father dad son husband boyfriend grandpa grandfather grandson uncle nephew".split())
 
 
 class Clause(NamedTuple):
@@ -154,7 +158,7 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         has_clip: whether a clip came with them.
         has_history: whether earlier turns of the conversation are known.
     """
-    plain = without_emoji(text)
+    plain = without_emoji(with_inline_words(text))
     words = f"{plain} {emoji_words(text)}".strip()
     language = detect_language(plain)
     said = [clause for clause in split_clauses(plain) if re.search(r"\w", clause)]
@@ -178,6 +182,8 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     elif told.lean == "neutral" and FEELS_GOOD.search(plain):
         told = told._replace(lean="positive")
     valence = _valence(plain, sentiments[0] if is_glad else min(sentiments[0], 0.0), clauses, manner)
+    if valence == "neutral" and _BAD & set(emoji_words(text).split(", ")):
+        valence = "negative"
     valence = _leaning(valence, told.lean, bool(_COUNTERFACTUAL.search(plain)))
     return Reading(
         text=words,
@@ -254,7 +260,7 @@ def _manner(
     fine = None if _NOT_FINE.search(text) else _FINE.search(text)
     others = [c for c in clauses if not _FINE.search(c.text)]
     if fine and (not others or max(c.sentiment for c in others) < _POSITIVE):
-        return "understated", fine["word"] or "fine"
+        return "understated", fine["word"] or fine["bare"] or "fine"
     waved = _WAVED_OFF.search(text.replace("\u2019", "'"))
     if (
         waved

@@ -33,7 +33,7 @@ _FEELINGS = {
 _STATE = re.compile(
     r"^i(?:'m| am)(?= (?:(?:so|very|really|too|quite|still|a bit|a little) )*"
     rf"(?:{'|'.join([*_FEELINGS['positive'], *_FEELINGS['negative']])}"
-    r"|upset|mad|furious|frustrated|tired|stressed|overwhelmed|hurt|depressed|disappointed|jealous|embarrassed|confused)\b"
+    r"|upset|mad|furious|livid|fuming|enraged|frustrated|tired|stressed|overwhelmed|hurt|depressed|disappointed|jealous|embarrassed|confused)\b"
     r"(?! (?:i|so|not)\b))",
     re.IGNORECASE,
 )

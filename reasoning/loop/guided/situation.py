@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.guided.parts import Situation
 from omnisense.reasoning.loop.guided.phrases import Picker
-from omnisense.reasoning.loop.guided.reading import Reading, read
+from omnisense.reasoning.loop.guided.reading import Reading, Valence, read
 from omnisense.reasoning.loop.guided.restating import named
 from omnisense.reasoning.loop.guided.scenes import describe
 from omnisense.reasoning.loop.guided.tone import avoided_in, register_of
@@ -28,7 +29,7 @@ def situation_of(state: State, settings: LoopSettings) -> tuple[Situation, Picke
         read(words, has_clip=state["clip"] is not None and bool(typed), has_history=bool(turns)) if words else None
     )
     if reading and state["safety"].grade == "distress":
-        reading = replace(reading, valence="negative")  # nothing cheerful is said, whatever a sentence sounds like
+        reading = replace(reading, valence=_in_distress(reading, state["emotion"].value))
     percepts, clip = state["percepts"], state["clip"]
     is_image = clip is not None and clip.kind == "image"
     scene = describe(percepts, state["emotion"], _whose(reading, bool(typed)), is_image) if percepts else None
@@ -53,6 +54,17 @@ def situation_of(state: State, settings: LoopSettings) -> tuple[Situation, Picke
     )
     avoid = avoided_in(situation.register)
     return situation, Picker(f"{settings.seed}|{len(turns)}|{words}", [turn.reply for turn in turns], avoid)
+
+
+def _in_distress(reading: Reading, emotion: str) -> Valence:
+    """Return the valence of words in which the safety gate found distress, which everyday strain and change count as.
+
+    Words that may hint at a risk get nothing cheerful, whatever they sound like. Others stay glad where they are.
+    """
+    if reading.valence == "negative" or safety.find_doubt(reading.text) is not None:
+        return "negative"
+    is_glad = reading.valence == "positive" or reading.lean == "positive" or emotion == "joy"
+    return reading.valence if is_glad else "negative"
 
 
 def _whose(reading: Reading | None, typed: bool) -> str:

@@ -10,18 +10,29 @@ import re
 from collections.abc import Mapping, Sequence
 
 from omnisense.reasoning.loop.appraisal import Emotion
+from omnisense.reasoning.loop.guided.followups import follow_ups
 from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, Topic, find_topics, phrases, topics
-from omnisense.reasoning.loop.guided.reading import FEELS_GOOD, Clause, Reading, begins_with_relation
+from omnisense.reasoning.loop.guided.reading import FEELS_GOOD, RELATIONS, Clause, Reading, begins_with_relation
 from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, restate, restate_about
 from omnisense.reasoning.loop.safety import check_reply
 
 _NEGATIVE_EMOTIONS = frozenset({"sadness", "anger", "fear", "disgust"})
 _LONG_WORDS, _LONG_CLAUSE = 80, 6
-_FEW_CLAUSES = 4
+_FEW_CLAUSES, _LEAST = 4, 3
+# Of a long text, a clause that says little by itself: it points to another one, or is about the writing.
+_DANGLING = re.compile(r"\b(it|which|this|that|they|he|she)\b|\b(writing|know what|tell you)\b", re.IGNORECASE)
 _SURE = 0.6  # confidence from which a joy that no clause shows plainly is spoken of
 _LOSSES = frozenset({"bereavement", "loss of a pet", "loss of a pregnancy or child"})
+_LOSS_OF_OTHERS = re.compile(
+    r"\b(?:her|his|their) (?:[a-z]+ ){1,2}?(?:just |has |had )*(?:died|passed away)\b"
+    r"|\b(?:death|funeral) of (?:her|his|their)\b|\blost (?:her|his|their) (?:\w+ )?"
+    rf"(?:{'|'.join(RELATIONS)})\b",
+    re.IGNORECASE,
+)
 _SOMEBODY = re.compile(r"\b(he|she|they|him|her|them|his|their|who|you|somebody|someone|people)\b", re.IGNORECASE)
+_STATE = re.compile(r"^i(?:'m| am|'ve been| have been| feel|'ve felt| keep| can't| cannot)\b", re.IGNORECASE)
+_WEEPS = re.compile(r"\b(cried|crying|cry|tears|sobb\w+)\b(?! (?:of joy|with joy|laughing))", re.IGNORECASE)
 _BUT = re.compile(r"\b(but|though|although|yet)\b", re.IGNORECASE)
 _HAS_SUBJECT = re.compile(
     r"^(you|your|you're|you've|it|it's|the|he|she|they|there|this|that|nobody|everybody|\w+'s)\b", re.I
@@ -43,7 +54,9 @@ def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     if mixed:
         return mixed
     is_long = len(reading.text.split()) > _LONG_WORDS
-    is_loss = any(topic.name in _LOSSES for topic, _ in find_topics(reading))
+    is_loss = any(topic.name in _LOSSES for topic, _ in find_topics(reading)) and not _LOSS_OF_OTHERS.search(
+        reading.text
+    )
     if reading.act.name == "third person" and not (reading.is_child or is_long or is_loss):
         about = _third_person(reading, picker)
         if about:
@@ -72,7 +85,7 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
         "restate": picker.pick(frames, "restate", you=restated, Mirror=upper(restated)) if restated else "",
         "interpret": picker.pick(topic.say, "say", **filled) if topic else "",
         "validate": picker.pick(sentences["say"], "validate"),
-        "ask": picker.pick(topic.ask, "ask", **filled) if topic else picker.pick(_asks(sentences, reading), "ask"),
+        "ask": picker.pick(_asks(topic, filled, sentences["ask"], reading, is_bad), "ask"),
     }
     name = named(reading.text)
     hello = picker.pick(phrases()["name"]["say"], "name", name=name) if name else ""
@@ -93,10 +106,25 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     return Composed(text, f"{shape}: {tone}", may_continue=True)
 
 
-def _asks(sentences: Mapping[str, Sequence[str]], reading: Reading) -> list[str]:
-    """Return the questions of a feeling; those about other people only where the words are about some."""
+def _asks(
+    topic: Topic | None, filled: Mapping[str, str], of_feeling: Sequence[str], reading: Reading, is_bad: bool
+) -> list[str]:
+    """Return the questions to choose from: the topic's, about the concrete thing that is told, or the feeling's.
+
+    Of the feeling's, those about other people are for words about some, and "since when" is for a state.
+    """
+    concrete = [] if topic and not topic.is_event else follow_ups(reading.clauses, is_bad)
+    if concrete:
+        return concrete
+    if topic:
+        return [ask.format(**filled) for ask in topic.ask]
     is_about_people = bool(reading.relation or _SOMEBODY.search(reading.text))
-    return [ask for ask in sentences["ask"] if is_about_people or " them " not in ask]
+    is_state = any(_STATE.search(clause.text) for clause in reading.clauses)
+    return [
+        ask
+        for ask in of_feeling
+        if (is_about_people or " them " not in ask) and (is_state or not ask.startswith("Since when"))
+    ]
 
 
 def _shapes(topic: Topic | None, restates: bool, feeling: str) -> tuple[str, ...]:
@@ -143,11 +171,15 @@ def _best_restated(reading: Reading, is_bad: bool) -> tuple[str, float]:
     """Return the clause that says most, turned to "you", with its sentiment: with a feeling, or the first."""
     is_long = len(reading.text.split()) > _LONG_WORDS
     sign = -1 if is_bad else 1
-    restated = [restate(c.text) or _restate_effect(c.text, len(reading.clauses)) for c in reading.clauses]
+    restated = [
+        restate(c.text) or ("" if is_long else _restate_effect(c.text, len(reading.clauses))) for c in reading.clauses
+    ]
+    if not any(restated) and not is_long:
+        restated = [restate_about(c.text) if len(c.text.split()) > _LEAST else "" for c in reading.clauses]
     options = [
         (sign * c.sentiment if is_long else float(abs(c.sentiment) > _CLEAR), -i, text, c.sentiment)
         for i, (c, text) in enumerate(zip(reading.clauses, restated, strict=True))
-        if text and (not is_long or len(text.split()) >= _LONG_CLAUSE)
+        if text and (not is_long or (len(text.split()) >= _LONG_CLAUSE and not _DANGLING.search(text)))
     ]
     for _, _, text, sentiment in sorted(options, reverse=True):
         if check_reply(f"{upper(text)}.") is None:  # out of its context it may read as harm, and would be replaced
@@ -203,6 +235,7 @@ def _mixed(reading: Reading, picker: Picker) -> Composed | None:
         return Composed(join(about, upper(said), ask), "mixed: two feelings named")
     sides = [_side(clause) for clause in reading.clauses]
     is_contrast = bool(_CONTRAST.search(reading.text)) or all(_shown(clause.text) for clause in reading.clauses)
+    is_contrast |= bool(FEELS_GOOD.search(reading.text) and _WEEPS.search(reading.text))
     is_one_sided = not (len(sides) <= _FEW_CLAUSES and is_contrast and {-1, 1} <= set(sides))
     if not is_one_sided:
         ordered = sorted((sides.index(1), sides.index(-1)))
@@ -235,6 +268,8 @@ def _side(clause: Clause) -> int:
         return 1 if shown == {"positive"} else -1
     if FEELS_GOOD.search(clause.text):
         return 1
+    if _WEEPS.search(clause.text):
+        return -1
     return 1 if clause.sentiment >= _PLAINLY else -1 if clause.sentiment <= -_CLEAR else 0
 
 
@@ -246,11 +281,11 @@ def _shown(text: str) -> set[str]:
 def _third_person(reading: Reading, picker: Picker) -> Composed | None:
     clause = next((c for c in reading.clauses if re.search(rf"\b{reading.relation}", c.text, re.IGNORECASE)), None)
     restated = restate_about(clause.text) if clause else ""
-    if not clause or not restated:
+    if not clause or not restated or len(clause.text.split()) < _LEAST + 1:
         return None
     shown, section = _shown(clause.text), phrases()["third"]
     is_good = (bool(reading.event) and reading.lean == "positive") or (
-        clause.sentiment >= _PLAINLY and shown != {"negative"}
+        (clause.sentiment >= _PLAINLY or reading.valence == "positive") and shown != {"negative"}
     )
     if is_good or ("positive" in shown and clause.sentiment > -_CLEAR):
         tone = "positive"

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from omnisense.reasoning.loop.guided.parts import Composed, Register, Situation, join, split_sentences
-from omnisense.reasoning.loop.guided.phrases import Picker, phrases
+from omnisense.reasoning.loop.guided.parts import Composed, Register, Situation, join
+from omnisense.reasoning.loop.guided.phrases import Picker, phrases, split_sentences
 
 # The first that a word of the tone names counts: "warm and formal" is formal.
 _NAMED: tuple[tuple[Register, str], ...] = (

@@ -12,8 +12,8 @@ from omnisense.reasoning.loop.appraisal import Emotion
 from omnisense.reasoning.loop.guided.act import ACTS, HEAD
 from omnisense.reasoning.loop.guided.compose import compose_reply
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only
-from omnisense.reasoning.loop.guided.parts import Composed, Situation, split_sentences
-from omnisense.reasoning.loop.guided.phrases import Picker, find_topics, phrases, topics
+from omnisense.reasoning.loop.guided.parts import Composed, Situation
+from omnisense.reasoning.loop.guided.phrases import Picker, find_topics, phrases, split_sentences, topics
 from omnisense.reasoning.loop.guided.reading import read
 from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, restate, restate_about
 from omnisense.reasoning.loop.guided.scenes import Scene
@@ -88,6 +88,19 @@ def test_questions_about_a_clip_and_corrections_need_what_they_are_about():
         (("My back does not hurt any more!",), "What can you do again now?|How does that feel?"),
         (("We won, but she cried.",), "You won|you won"),
         (("What kind of food do you like?",), "I am a program|I have no likes"),
+        (("Will you forget me?",), "machine that I run on"),
+        (("Tell me a joke about bears",), "bears"),
+        (("The party is off.", "I'm not sad, I'm just hungry."), "So you feel hungry."),
+        (("We were told to wait. Never mind.",), "you were told to wait|You were told to wait"),
+        (("Love it when the printer dies before lunch.",), '"Love it"'),
+        (("I'm happy for them and I cried in the car.",), "you feel happy for them"),
+        (("Help me with a toast for my boss",), "you know them|one true story"),
+        (("Are there ghosts in the attic?",), "dark|night"),
+        (("I have joined a choir in town.",), "a choir"),
+        (("Our train to Oslo goes at noon.",), "Oslo"),
+        (("The lamp in the hall is finally up.",), "the lamp in the hall"),
+        (("She threw my letters away. My own aunt.",), "threw your letters away"),
+        (("The queue was 💀 today",), "exhausting"),
     ],
 )
 def test_replies_fit_what_is_asked_and_told(turns, said):
@@ -110,6 +123,20 @@ def test_kinds_of_events_are_read_where_they_are_clear(text, event, valence):
     found = read(text, has_clip=False, has_history=False)
     assert found.event in (event, "")  # in doubt nothing is said of it
     assert found.valence in (valence, "neutral")
+
+
+@pytest.mark.models
+def test_written_sentences_are_no_harm_and_a_clause_that_reads_as_harm_is_left_out():
+    answered = answer("I've decided to stop drinking for a while.")
+    assert answered.safety.reply_replaced is None
+    assert "decide" in answered.response
+
+
+@pytest.mark.models
+def test_glad_words_stay_glad_where_the_gate_finds_strain_and_no_hint_of_a_risk():
+    assert "good news" in reply("The scan was clear! I can breathe again.").lower() or "relief" in reply(
+        "The scan was clear! I can breathe again."
+    )
 
 
 def test_an_event_without_a_topic_gets_its_own_sentences():
@@ -302,7 +329,7 @@ def test_a_tone_is_read_from_its_words(tone, register):
 
 
 def test_every_sentence_can_be_filled():
-    filled = {"pet": "cat"}
+    filled = {"pet": "cat", "who": "your cat"}
     for topic in topics():
         for sentence in (*topic.say, *topic.ask, topic.idea, *topic.child_say, *topic.child_ask):
             sentence.format(**filled)
