@@ -225,8 +225,12 @@ class PolicySystem:
         prompt = self._policy.prepare(asked.messages)
         wanted = self._prompts.settings.templates is not None
         notes = ("no template for this kind: our prompt",) if wanted and asked.ours else ()
+        lacks_transcript = self._prompts.settings.transcript != "none" and sample.uses_audio and not asked.transcript
+        if lacks_transcript:
+            notes = (*notes, "there is no transcript of this clip")
         if not takes_media and self._prompts.settings.media:
-            notes = (*notes, "the transcript alone: the model does not take the clip")
+            given = "the transcript" if asked.transcript else "the question"
+            notes = (*notes, f"{given} alone: the model does not take the clip")
         tokens = self._counter.prompt_tokens(prompt) if self._counter else None
         return Prepared(
             sample, prompt, prompt.media_usage, asked.prompt_sha, notes, asked.messages, asked.transcript, tokens

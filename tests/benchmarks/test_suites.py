@@ -224,6 +224,20 @@ def test_subtitles_at_the_sampled_frames_stand_for_the_sound(data):
     assert PromptBuilder(text_only(both)).build(first).transcript == ""
 
 
+def test_a_clip_without_a_transcript_is_said(data, tmp_path):
+    settings = RunSettings(
+        get_suite("worldsense"),
+        SystemSettings(policy="scripted"),
+        PromptSettings(transcript="data", sampling=Sampling(rule="count", count=2)),
+        output=tmp_path / "run",
+    )
+    _, records = finished(settings, load(data, "worldsense"))
+    given = {record.group: record.transcript for record in records}
+    assert sorted(map(bool, given.values())) == [False, True]
+    for record in records:
+        assert (record.notes == ("there is no transcript of this clip",)) is (record.transcript == "")
+
+
 @pytest.mark.parametrize(
     ("image", "sound", "types", "said"),
     [
@@ -253,7 +267,11 @@ def test_a_text_model_is_given_transcripts_in_place_of_clips(data, tmp_path, tin
     assert report["counts"]["answered"] == 6
     assert any("fly to space" in record.transcript for record in records)
     assert all(record.media == () for record in records)
-    assert set(report["notes"]) == {"the transcript alone: the model does not take the clip"}
+    assert report["notes"] == {
+        "the transcript alone: the model does not take the clip": 3,
+        "there is no transcript of this clip": 3,
+        "the question alone: the model does not take the clip": 3,
+    }
 
 
 def test_all_suites_in_one_table(run_cli, data, tmp_path):
