@@ -70,6 +70,9 @@ _OPENING = re.compile(
 )
 
 
+_LABELLED = re.compile(rf"{MARK}\s?:")
+
+
 def closing_letter(marked: str) -> Reading:
     """Return the letter on the last line, after a label or as the last sentence; ``how`` is empty where none is."""
     if (several := _LAST_LINES.search(marked)) and len(letters_in(several[0])) > 1:
@@ -94,7 +97,7 @@ def unopposed(marked: str) -> Reading:
         return Reading(held.pop(), "a conclusion")
     if (opening := _OPENING.match(marked)) and not is_set_aside(marked, *opening.span(1)):
         rest = marked[opening.end() :]
-        if len(held_letters(opening[0])) == 1 and not _DECIDES.search(rest):
+        if len(held_letters(opening[0])) == 1 and not _LABELLED.search(rest) and not _DECIDES.search(rest):
             return Reading(letter_of(opening[1]), "the option that it opens with")
     held = firmly_held(marked)
     if len(held) == 1:

@@ -79,6 +79,9 @@ _SEEMING = re.compile(
 _SO_IS = re.compile(rf"\bso\s+(?:is|are|does|do|did|was)\s+({MARK})", re.IGNORECASE)  # "A is right and so is C"
 _NEITHER_IS = re.compile(rf"\bn?either\s+(?:is|are|does|do|did|was)\s+({MARK})", re.IGNORECASE)
 # "less A than B", "not so much A as B"
+_SWITCHES = re.compile(
+    rf"\bswitch\w*\s+(?:my\s+\w+\s+)?from\s+{MARK}\s+to\s+(?={MARK})|{MARK}\s?(?:→|->)\s?(?={MARK})", re.IGNORECASE
+)
 _LESS_THAN = re.compile(
     rf"\b(?:less|not\s+(?:so\s+much|as\s+much|as))\s+(?:an?\s+|of\s+an?\s+)?({MARK})\s+(?:than|as)\s+(?:an?\s+|of\s+an?\s+)?({MARK})",
     re.IGNORECASE,
@@ -165,6 +168,7 @@ def settle(marked: str) -> str:
     if ":" in marked or "=" in marked:
         marked = _WRONG_ONES.sub("\n", marked)
     if _TWO_MARKS.search(marked):
+        marked = _SWITCHES.sub("I choose ", marked)
         marked = _EXCLUDED_LIST.sub(_deny_each, _DENIED_LIST.sub(_deny_each, marked))
         marked = _LIST_IS_WRONG.sub(_deny_each, marked)
         marked = _OF_TWO_NAMED.sub(lambda match: _one_of_two(marked[: match.start()], match[1]) or match[0], marked)

@@ -97,8 +97,11 @@ def _answer_in(value: object) -> str | None:
     """Return the answer in a JSON value; None when no key of it says that it is one."""
     if isinstance(value, dict):
         key = next((key for key in value if str(key).lower().replace(" ", "_") in _ANSWER_KEYS), None)
-        if key is None and len(value) == 1 and isinstance(only := next(iter(value.values())), dict):
+        only = next(iter(value.values())) if key is None and len(value) == 1 else None
+        if isinstance(only, dict):
             return _answer_in(only)
+        if isinstance(only, str) and len(only) <= _SHORT:
+            return only
         if key is None and value and all(isinstance(v, bool | int | float) or _is_verdict(v) for v in value.values()):
             return "\n".join(f"{name}: {verdict}" for name, verdict in value.items())  # a verdict or score for each
         lists = [v for v in value.values() if isinstance(v, list)]
@@ -117,6 +120,7 @@ def _answer_in(value: object) -> str | None:
     return _as_text(value) if isinstance(value, list) else None
 
 
+_SHORT = 40  # characters of an answer under a key of any name
 _COUNT_KEY = re.compile(r"(?:num|number|count|total|how_many)", re.IGNORECASE)
 _SURENESS = re.compile(r"certain|sure|confiden|uncertain", re.IGNORECASE)
 

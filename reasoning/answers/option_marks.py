@@ -90,13 +90,13 @@ _ORDINAL = rf"\bthe\s+(?:very\s+)?({'|'.join(_ORDINALS)})"
 _ITEM = r"(?:option|alternative|choice|statement|label|answer|possibility|item|candidate|description)"
 _ON_THE_LIST = rf"\s+(?:on|in|of)\s+(?:the|these|those)\s+(?:list\w*|(?:\w+\s+)?{_ITEM}s?|two|three|four|five)\b"
 _ORDINAL_OPTION = re.compile(
-    rf"{_ORDINAL}\s+(?:(?:answer\s+)?(?:option|alternative|choice|statement|label|possibility|description)\b|(?:one|item){_ON_THE_LIST})"
+    rf"{_ORDINAL}\s+(?:(?:answer\s+)?(?:option|alternative|choice|statement|label|possibility|description)\b|(?:one|item)(?:{_ON_THE_LIST}|(?=\s+(?:wins|fits|matches|is\s+(?:right|correct|the\s+(?:best|right|correct|most)))\b)))"
     rf"(?!\s+(?:left|remaining|standing))|\A\W*(?:the\s+)?({'|'.join(_ORDINALS)})\s+(?:one|option|choice)(?=\W)",
     re.IGNORECASE,
 )
 # "the most probable label is the first": what is counted is named somewhere before
 _OF_OPTIONS = re.compile(
-    rf"\b(?:{_ITEM}s?|list|(?:go\s+(?:with|for)|choose|pick|select|take)\s+the|(?:guess|pick|choice|vote)\s+(?:is|would\s+be)|of\s+the\s+(?:two|three|four|five|six)|(?:the|these|those)\s+(?:two|three|four|five|six)\s+(?:\w+\s+)?\w+)\b|\A\W*(?:the\s+\w+\s+one|\w+\s+(?:option|choice)|number\s+\w+(?=\s*[,.:]))\b",
+    rf"\b(?:{_ITEM}s?|list|one\s+(?:wins|fits|matches|is\s+(?:right|correct|the))|(?:go\s+(?:with|for)|choose|pick|select|take)\s+the|(?:guess|pick|choice|vote)\s+(?:is|would\s+be)|of\s+the\s+(?:two|three|four|five|six)|(?:the|these|those)\s+(?:two|three|four|five|six)\s+(?:\w+\s+)?\w+)\b|\A\W*(?:the\s+\w+\s+one|\w+\s+(?:option|choice)|number\s+\w+(?=\s*[,.:]))\b",
     re.IGNORECASE,
 )
 _ORDINAL_AFTER = re.compile(
@@ -235,11 +235,42 @@ def option_cores(options: tuple[str, ...]) -> tuple[str, ...]:
 def mark_texts(marked: str, options: tuple[str, ...]) -> str:
     """Return a marked text with marks for the options that it names by their text alone, too."""
     texts = texts_of(options)
-    marked = _OF_THEM.sub(r"\1", _CLEFT.sub(r"\1 ", marked))
+    marked = _OF_THEM.sub(r"\1", _CLEFT.sub(r"\1 ", _mark_clefts(marked, texts)))
     if _COURTESY.search(marked):  # of the words of courtesy, only those of a longer text are an option's
         longer = [option for option in texts if option.length > _LONGER]
         marked = _COURTESY.sub(" ", _mark_alone(marked, longer))
-    return _mark_alone(marked, texts)
+    marked = _mark_alone(marked, texts)
+    words = _both_or_neither(options)
+    if not words:
+        return marked
+    return _ALONE_OF_TWO.sub(lambda match: words.get(match[1].lower(), match[1]) + match[0][len(match[1]) :], marked)
+
+
+# "so both.", "Both of them do."
+_ALONE_OF_TWO = re.compile(
+    r"\b(both|neither)(?=(?:\s+of\s+(?:them|the\s+two))?\s*(?:[.,;!\n]|$|\s(?:do|does|are|is|were|was|did|have|has)\b))", re.IGNORECASE
+)
+
+
+@functools.lru_cache(maxsize=1024)
+def _both_or_neither(options: tuple[str, ...]) -> dict[str, str]:
+    """Return the marks of the only options that begin with "both" and with "neither"."""
+    places: dict[str, list[int]] = {"both": [], "neither": []}
+    for place, text in enumerate(option_texts(options)):
+        if (word := text.partition(" ")[0]) in places:
+            places[word].append(place)
+    return {word: mark_with_text(at[0]) for word, at in places.items() if len(at) == 1}
+
+
+def _mark_clefts(marked: str, texts: Sequence[OptionText]) -> str:
+    """Return a marked text where "it is the man who" names an option if "the man" is one."""
+    whole = [option for option in texts if len(option.parts) == 1]
+    return _CLEFT.sub(
+        lambda match: (
+            f"it is {mark}, who " if (mark := _mark_alone(match[1], whole)) != match[1] and len(mark) == 1 else match[0]
+        ),
+        marked,
+    )
 
 
 # "both the man and the woman"

@@ -71,7 +71,7 @@ _LISTED = re.compile(
 )
 # "from most to least likely: B, C, A", "B > C > A", "1st place: B"
 _RANKED = re.compile(
-    rf"(?:\b(?:most\s+to\s+(?:the\s+)?least|best\s+to\s+(?:the\s+)?worst|highest\s+to\s+(?:the\s+)?lowest)\b[^.:\n]{{0,30}}:|(?<![>≻\ue000-\ue119])\s*(?={MARK}(?:\s*[>≻]+\s*{MARK})+)|\b(?:1st|first)\s+(?:place|rank)\s*[:=–—-])\s*({MARK})",
+    rf"(?:\b(?:most\s+to\s+(?:the\s+)?least|best\s+to\s+(?:the\s+)?worst|highest\s+to\s+(?:the\s+)?lowest)\b[^.:\n]{{0,30}}:|(?<![>≻\ue000-\ue119])\s*(?={MARK}(?:\s*[>≻]+\s*{MARK})+)|\b(?:1st|first)(?:\s+(?:place|rank|choice))?\s*[:=–—-]|\brank\w*[^:.\n\ue000-\ue119]{{0,40}}:\s*(?:1\s?[.)]?)?)\s*({MARK})",
     re.IGNORECASE,
 )
 _LEADING_TEXT = re.compile(rf"[^\w\n\ue000-\ue119]*({WITH_TEXT})[^\w\n\ue000-\ue119]{{0,3}}(?:\n|$|(?<=[.!]))")

@@ -128,7 +128,7 @@ def _committed_to_several(asked: str, count: int) -> Reading:
         return Reading(right, "a list of verdicts" if right else "no verdict of right")
     if LEADING_LIST.match(marked):
         return Reading("", "")
-    if statements:
+    if statements and not (refuses(marked) and not any(s.strength for s in statements)):
         return _joined(statements)
     if says_others_hold(marked) and (denied := denied_letters(marked)):
         return _rest(denied, letters_in(marked), count, says_others_hold(marked))

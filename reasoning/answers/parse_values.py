@@ -37,7 +37,7 @@ _NUMBER = re.compile(
 # numbers that count nothing: one of them, this one, one can see; one of several, after their number; times of a clock;
 # the number of a frame or a list's item; the length of a clip
 _COUNTS_NOTHING = re.compile(
-    r"\b\d{1,3}\s?(?:%|percent)\s+(?:sure|certain|confident|confidence)\b|(?<=\bof\sthe\s)(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\b|\b(?:although|though|while)\b[^.,;!?\n]{0,80},|\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
+    r"\b\d{1,3}\s?(?:%|percent)\s+(?:sure|certain|confident|confidence)\b|(?:\A|(?<=[.!?]\s))(?:out\s+)?of\s+(?:the\s+|these\s+)?(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\s+\w+|(?<=\bof\sthe\s)(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\b|\b(?:although|though|while)\b[^.,;!?\n]{0,80},|\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
     r"|(?<=\w,\s)(?:\d+|two|three|four|five|six)\s+of\s+(?:whom|which|them|these|those)\b|\b(?:some|others|people|viewers|one|you)\s+(?:may|might|could|would)\b[^.;!?\n]*|其中\s*(?:\d+|[一二三四五六七八九两])\s*[个位人名]"
     r"|\bone\s+(?:of|can|could|by|another|would|might|more)\b"
     r"|\bthere(?:'s|\s+is)\s+one\s+(?:on|in|at|with|to|near|behind|beside|more)\b|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"

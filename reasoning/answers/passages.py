@@ -31,7 +31,7 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 _ASKED_FIRST = re.compile(r"\AQ\s?:\s[^\n]{0,300}?\sA\s?:\s")  # "Q: ... A: fearful"
-_SENTENCE = re.compile(r"(?<=[.!?;\n。！？])")
+_SENTENCE = re.compile(r"(?<=[.!?;\n。！？\u2600-\u27bf\U0001f300-\U0001faff])")
 # "It's B, isn't it?"
 _TAG_QUESTION = re.compile(
     r",\s*(?:\w+n't\s+(?:it|he|she|they|that)|right|correct|no|oder|nicht\s+wahr|non|n'est-ce\s+pas|verdad|né|vero)\s*\?",
@@ -41,7 +41,7 @@ _AFFIRMED = re.compile(r"\W*(?:yes|yep|exactly|indeed|correct|right)\b", re.IGNO
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|«[^«»\n]{1,200}»|„[^„“”\"\n]{1,200}[“”\"]|“[^“”\n]{1,200}”")
 _CUT_OFF = re.compile(r"[^\W\d_]+[,;]?\s*\Z|[,;:(–-]\s*\Z")
 _ENDS_MIDWAY = re.compile(
-    r"\s(?:which|that|the|an?|and|or|but|to|of|in|on|at|with|is|are|was|because|her|his|their|as|for|by|from|who|while|if|she|he|it|they)\s*,?\Z|\w\s?[,(]\s*\Z"
+    r"\s(?:which|(?<!all\s)that|the|an?|and|or|but|to|of|in|on|at|with|is|are|was|because|and\s+then|his|their|as|for|by|from|who|while|if|she|he|it|they)\s*,?\Z|\w\s?[,(]\s*\Z"
 )
 _BREAK = re.compile(r"[.!?。]\s|\n")
 

@@ -35,7 +35,7 @@ _ANSWER = (
 )
 _OPTION = r"(?:choice|option|selection|opción)s?\b|选项"  # a colon after it may only open the list of them
 _RIGHT = (
-    r"(?:correct|right|true|answers?|best|strongest|closest|likely|suitable|appropriate|accurate|fitting|better|richtig|korrekt|correct[ao]s?|"
+    r"(?:(?<=most\s)(?:plausible|probable|convincing|consistent|reasonable|precise|natural|supported)|correct|right|true|answers?|best|strongest|closest|likely|suitable|appropriate|accurate|fitting|better|richtig|korrekt|correct[ao]s?|"
     r"bonne|juste)\b|正确|对|最"
 )
 _LABEL = (
@@ -64,7 +64,7 @@ _RIGHT_ONE_IS = re.compile(
 # "I choose B", "it's B", "the tone suggests B", "so B"
 _CHOOSES = re.compile(
     rf"(?:\b(?:choose|chose|pick|select|go(?:ing)?\s+with|i(?:'d|'ll|\s+would)\s+go|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
-    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|i(?:'d|\s+would)(?=\s+[\ue100-\ue119])|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|(?:leaves|(?<=,\s)leaving|(?<=,\sthus\s)leaving)(?:\s+(?:us|me|only|just|with)){0,3}|suggests?"
+    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|i\s+(?:think|believe|guess|suppose|reckon)(?:\s+that)?(?:\s+it(?:'s|\s+is|\s+was))?|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|i(?:'d|\s+would)(?=\s+[\ue100-\ue119])|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|(?:leaves|(?<=,\s)leaving|(?<=,\sthus\s)leaving)(?:\s+(?:us|me|only|just|with)){0,3}|suggests?"
     rf"|indicates?|apuntan?\s+a|indican?|indicano|suggère\w*|indique\w*|exprime\w*|suggerisc\w+|spricht\s+für|sprechen\s+für|deutet\s+auf|deuten\s+auf|c'est|wähle|nehme|bleib(?:t|en)|es\s+ist(?=\s+(?:\w+\s+){{0,3}}{MARK}\s*(?:[.!]|$))|je\s+réponds|elijo|direi|scelgo|escolho|kies"
     rf"|escojo|choisis)\s+:?|应?故?选择?:?\s*){_HEDGE}{_LIST}"
     rf"|\b(?:so|therefore|thus|hence|rather|most\s+(?:likely|probably)|probably|sondern|eher|mais|sino|因此|所以|而是)\s*[,:]?\s*"
@@ -107,7 +107,7 @@ _NOT = re.compile(
 _NOT_AFTER = re.compile(
     rf"^(?:'s(?:\s\w+){{1,2}})?(?:(?:[\x20,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+|gibt\s+es|liegen|there\s+(?:is|are|'s))\b)?"
     r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|\w{2,6}n't\b|n't|not\b|never\b|all\s+\w+\s+(?:wrong|incorrect)"
-    r"|(?:the\s+)?(?:wrong|incorrect|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated|(?:\w+\s+)?(?:true|right|correct|plausible|possible|fair|tempting|close|accurate|reasonable),?\s+but\s+(?:too|not|only|it|that|less|vague|in\w+|un\w+)\b"
+    r"|(?:the\s+)?(?:wrong|incorrect|less|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated|(?:\w+\s+)?(?:true|right|correct|plausible|possible|fair|tempting|close|accurate|reasonable),?\s+but\s+(?:too|not|only|it|that|less|vague|in\w+|un\w+)\b"
     r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|hardly|nowhere|no\s+(?:\w+\s+)?(?:evidence|signs?|hints?|indications?|support)\b|falsch|nicht|keine?(?!\w)|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
     r"|non\b|niet\b|fout\b|не\b|невер|都?均?(?:可以)?(?:不|排除)|错误|では?な|ではあり|じゃな|[은는이가]\s?아)",
     re.IGNORECASE,
@@ -300,7 +300,10 @@ def _is_withdrawn(marked: str, start: int, end: int, after_names: int) -> bool:
         return True
     if _SUPPOSES.search(before + marked[start:after_names]) or is_conditional(marked, start, after_names):
         return True
-    return bool(re.match(r"\s*\?", marked[after_names : after_names + 3]))
+    return bool(
+        _ASKED_OR_IF.match(marked[after_names : after_names + 10])
+        or _TOLD_TO_CHOOSE.search(marked[max(0, start - 3) : end + 30])
+    )
 
 
 # "one could argue that she tests him, and that's B", "a casual viewer would answer A"
@@ -318,6 +321,11 @@ def _since_turn(marked: str, at: int) -> str:
     return _TURN.split(marked[max(0, at - _WINDOW) : at])[-1]
 
 
+_ASKED_OR_IF = re.compile(r"\s*\?")
+_TOLD_TO_CHOOSE = re.compile(
+    rf"(?:\A|[.!?\n,;]\s)(?:pick|choose|select|tick|go\s+(?:with|for))\s+{MARK}\s+(?:if|when|unless)\s+(?!i\b|forced|you\s+ask)",
+    re.IGNORECASE,
+)
 _WOULD = re.compile(r"(?:\bwould|'d)\b")
 _IF_NEXT = re.compile(
     r"\s*(?:would\s[^.!?,\n\ue000-\ue119]{0,60})?,?\s*(?:only\s+)?if\s+(?:he|she|it|they|the\w*|his|her)\b",

@@ -37,13 +37,15 @@ _TICK_BEFORE = re.compile(rf"(?:([✗✘❌×✕])|[✓✔✅☑])\s*({MARK})")
 _ITEM = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119✗✘❌×✕✓✔✅☑]*(?:\d{{1,2}}[.)]\s*)?({MARK})")
 _ITEM_SAYS = re.compile(rf"[^\w✗✘❌×✕✓✔✅☑]{{0,8}}{_GRADE}", re.IGNORECASE)
 # "| C. angry | shouts | high |", "angry – he shouts → likely"
-_ITEM_CLOSES = re.compile(rf"(?:[|→=:(–—-]|->)\s*{_GRADE}(?:\s+(?:match|fit|likelihood))?[\s|).]*\Z", re.IGNORECASE)
+_ITEM_CLOSES = re.compile(rf"(?:[|→=:(–—-]|->|(?=[✗✘❌×✕✓✔✅☑]))\s*{_GRADE}(?:\s+(?:match|fit|likelihood))?[\s|).]*\Z", re.IGNORECASE)
 _ITEM_ENDS = re.compile(
     r"(?:(leave\s+(?:it|this|that)\s+out|drop|discard|reject|rule\s+(?:it|this)?\s*out)|(keep|include))\b[^.!?\n]{0,20}[.!]?\s*\Z",
     re.IGNORECASE,
 )
 _NO_WORDS = re.compile(r"[\s|–—-]*")
-_SCORE = re.compile(rf"({MARK})[\s:=(|–—\"')]{{0,6}}(\d{{1,3}}(?:\.\d+)?)(?![\w:]|\.\d)\s*(?:%|percent)?")
+_SCORE = re.compile(
+    rf"({MARK})(?:\s(?:at|with|is))?[\s:=(|–—~≈\"')]{{0,6}}(\d{{1,3}}(?:\.\d+)?)(?![\w:]|\.\d)\s*(?:%|percent)?"
+)
 _STARS = re.compile("★+☆*")
 # "80% C, 20% B", "70% sure that it's C"
 _SCORE_BEFORE = re.compile(
