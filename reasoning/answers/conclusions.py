@@ -77,7 +77,7 @@ def closing_letter(marked: str) -> Reading:
     """Return the letter on the last line, after a label or as the last sentence; ``how`` is empty where none is."""
     if (several := _LAST_LINES.search(marked)) and len(letters_in(several[0])) > 1:
         return Reading("", f"several letters where one is asked for ({letters_in(several[0])})")
-    if last := _LAST_LINE.search(marked):
+    if (last := _LAST_LINE.search(marked)) and not _goes_on_with(marked[: last.start()], letter_of(last[1])):
         return Reading(letter_of(last[1]), "a letter on the last line")
     if (last := _LAST_LABEL.search(marked)) and not is_denied(marked, last.start(2), last.end(2)):
         return Reading(letter_of(last[2]), "a letter on the last line")
@@ -86,10 +86,32 @@ def closing_letter(marked: str) -> Reading:
     return Reading("", "")
 
 
+_ITEM = re.compile(rf"^[^\w\n\ue000-\ue119]*(?:\d{{1,2}}[.)]\s*)?({MARK})[^\n]*(?:\n|\Z)", re.MULTILINE)
+_GOES_THROUGH = re.compile(
+    r"\b(?:each|every|one\s+by\s+one|in\s+turn|one\s+at\s+a\s+time|step\s+by\s+step|go(?:ing)?\s+through|the\s+options)\b[^.\n]*:?\s*\Z",
+    re.IGNORECASE,
+)
+
+
+def _without_items(marked: str) -> str:
+    """Return a marked text without the items of a list of options, of which each says something of one."""
+    items = {letter_of(item[1]) for item in _ITEM.finditer(marked)}
+    first = _ITEM.search(marked)
+    is_list = len(items) > 1 or (first is not None and _GOES_THROUGH.search(marked[: first.start()]))
+    return _ITEM.sub("\n", marked) if is_list else marked
+
+
+def _goes_on_with(before: str, letter: str) -> bool:
+    """Whether a letter alone on the last line is the next item of a list that breaks off there."""
+    items = _ITEM.findall(before)
+    return letter_of(items[-1]) == chr(ord(letter) - 1) if items else bool(_GOES_THROUGH.search(before))
+
+
 def unopposed(marked: str) -> Reading:
     """Return the only option that a marked text names without setting it aside, or the one that it closes with."""
     if is_cut_off(marked) or wavers(marked):
         return Reading("", "")
+    marked = _without_items(marked)
     if last := _LAST_SENTENCE.search(marked):
         return Reading(letter_of(last[1]), "an option as the last sentence")
     held = held_letters(_CONCLUSION.split(marked)[-1]) if _CONCLUSION.search(marked) else set()
@@ -109,6 +131,7 @@ def weighed(marked: str) -> Reading:
     """Return the one option that the last sentence to hold any decides for; ``how`` is empty where none does."""
     if is_cut_off(marked) or ends_undecided(marked) or refuses(marked):
         return Reading("", "")
+    marked = _without_items(marked)
     for sentence in reversed(_SENTENCE_END.split(marked)):
         if not (held := held_letters(sentence)):
             continue

@@ -63,7 +63,7 @@ _OTHER_LETTERS = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(
-    r"\b(?:options?|choice|statement|alternative|description|number|no\.|answer\s+number)\s*#?\s?(?:([1-9])|(one|two|three|four|five|six))\b(?!\s*[.:)])",
+    r"\b(?:options?|choice|statement|alternative|description|number|no\.|answer\s+number)\s*#?\s?(?:([1-9])|(one|two|three|four|five|six))\b(?!\s*[.:)]|\s(?:by|at|after)\b)",
     re.IGNORECASE,
 )
 _OWN_NUMBERS = re.compile(r"(?:^|\n)[^\w\n]*[1-9][.)]\s")  # of a list of the reply's own, in an order of its own
@@ -221,17 +221,6 @@ def option_texts(options: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(fold_words(strip_letter(unicodedata.normalize("NFKC", option))) for option in options)
 
 
-_OPENING = re.compile(r"(?:because|(?:they|he|she|it|there|both)(?: (?:is|are|was|were))?|it's|to) ")
-_CORE_WORDS = 3  # fewer say too little to be taken for the option
-
-
-@functools.lru_cache(maxsize=1024)
-def option_cores(options: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the folded texts without an opening like "because" or "they are"; empty where that is not enough."""
-    cores = [_OPENING.sub("", text, count=1) if _OPENING.match(text) else text for text in option_texts(options)]
-    return tuple(core if len(core.split()) >= _CORE_WORDS and cores.count(core) == 1 else "" for core in cores)
-
-
 def mark_texts(marked: str, options: tuple[str, ...]) -> str:
     """Return a marked text with marks for the options that it names by their text alone, too."""
     texts = texts_of(options)
@@ -248,7 +237,8 @@ def mark_texts(marked: str, options: tuple[str, ...]) -> str:
 
 # "so both.", "Both of them do."
 _ALONE_OF_TWO = re.compile(
-    r"\b(both|neither)(?=(?:\s+of\s+(?:them|the\s+two))?\s*(?:[.,;!\n]|$|\s(?:do|does|are|is|were|was|did|have|has)\b))", re.IGNORECASE
+    r"\b(both|neither)(?=(?:\s+of\s+(?:them|the\s+two))?\s*(?:[.,;!\n]|$|\s(?:do|does|are|is|were|was|did|have|has)\b))",
+    re.IGNORECASE,
 )
 
 

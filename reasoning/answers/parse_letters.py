@@ -43,7 +43,6 @@ from omnisense.reasoning.answers.option_marks import (
     mark_options,
     mark_pairs,
     mark_texts,
-    option_cores,
     option_texts,
 )
 from omnisense.reasoning.answers.parse_yes_no import read_yes_no
@@ -56,7 +55,7 @@ from omnisense.reasoning.answers.statements import (
     is_set_aside,
     stated,
 )
-from omnisense.reasoning.answers.verdicts import LIKELY, all_but, grades, says_one_is_left, scores
+from omnisense.reasoning.answers.verdicts import LIKELY, all_but, grades, is_doubted, says_one_is_left, scores
 
 _ONE_WITH_TEXT = re.compile(rf"[^\w\ue000-\ue119]*{WITH_TEXT}[^\w✗✘❌×\ue000-\ue119]*")
 _LEADING = re.compile(
@@ -298,6 +297,8 @@ def _leading_letter(marked: str, options: tuple[str, ...]) -> Reading:
     lead = _LEADING.match(marked)
     if lead is None or is_conceded(marked, lead.start(), lead.start() + 1):
         return Reading("", "")
+    if is_doubted(marked):
+        return Reading("", "")
     letter, rest = letter_of(lead[0][0]), marked[1:]
     says = exact_option(rest, options) or exact_option(rest.partition("\n")[0], options)
     if says and says != letter:
@@ -336,7 +337,6 @@ def _only_mention(marked: str, options: tuple[str, ...]) -> Reading:
         return Reading("", f"it names {letters} and the text of {texts}")
     if named := letters or texts:
         return Reading("", f"it names {' and '.join(named)}")
-    cores = contained_options(marked, option_cores(options))
-    if cores := cores if len(cores) == 1 else option_part(marked, options):
-        return Reading(cores, "the only option's words in it")
+    if part := option_part(marked, options):
+        return Reading(part, "a part of the only option's words")
     return Reading("", NOTHING)

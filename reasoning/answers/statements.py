@@ -86,9 +86,12 @@ _CONCEDES = re.compile(
     r"|seemed|(?<!\bi\s)(?:may|might|could|would)\s+(?:seem|feel|look|appear|think|say|read|argue|call|expect|pick|choose)|obwohl|zunächst|aunque|bien\s+que"
     r"|(?:my|the|a|an)\s+(?:initial|first(?!\s+choice\s+is)|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
     r"|(?:initial|first(?!\s+choice\s+is)|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
-    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
+    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|at\s+this\s+point|(?:that|this|which)\s+would\s+(?:be|mean|suggest)(?=\s+(?:\w+\s+)?[\ue000-\ue119])|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
     r"|nur\s+(?:bei|wenn|falls)|only\s+(?:if|when)|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
     r"|ersten\s+blick|zuerst|anfangs|(?<!\bich\s)würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
+    # "jealousy can hurt", "to be sad, one has to": of the feeling itself
+    r"|\A\W*[\ue000-\ue119]\s+(?:comes?\s+from|means|refers\s+to|usually|often|tends?\s+to|can\s+(?!(?:\w+ly\s+)?be\b)|is\s+an?\s+(?:\w+\s+)?(?:emotion|feeling|longing|state|term|word|concept)\b)"
+    r"|\A\W*(?:in\s+order\s+)?to\s+(?:be|feel|count\s+as|qualify\s+as)\s+[\ue000-\ue119]\s*\Z"
     r"|\bi\s+(?:hope|wish)\b|\b(?:let's\s+hope|if\s+only|(?:any|some|every)(?:one|body)\s+(?:\w+\s+){0,3}(?:should|would|ought)|(?:tries|tried|trying)\s+to\s+(?:look|appear|seem|sound)|mistake|misread\w*|misinterpret\w*|pitfall|wrong\s+answer|(?:wants?|wanted|tries|trying)\s+\w+\s+to\s+(?:believe|think))\b"
     r"|\bmy\s+(?:cat|dog|friend|mother|mom|mum|father|dad|boss|neighbou?r|wife|husband|brother|sister|son|daughter|teacher)\b|(?<=[\ue100-\ue119])\s+people\b|有人|一开始|最初|虽然|尽管|乍一?看|一开始",
     re.IGNORECASE,
@@ -101,14 +104,14 @@ _NOT = re.compile(
     r"\b(?:not|never|neither|nor|weder|noch(?=\s*[\"'(]*$)|cannot|without|doubt|disagree\s+with|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than|opposite\s+of"
     r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|descart\w+|elimin[aoó](?!t)\w*|élimin\w+|écart\w+|exclu\w+|ausgeschlossen|ausschließen|schließe\w*|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
     r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|nothing(?!\s+but)|at\s+no\s+(?:time|point|moment)|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
-    r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$)|no(?=(?:\s+\w+)?\s*[\"'(]*$)|nobody|no\s+one|none\s+of\s+them|than(?=(?:\s+(?:it|is|a|the))*\s*[\"'(]*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
+    r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$)|no(?=(?:\s+\w+)?\s*[\"'(]*$)|nobody|no\s+one|none\s+of(?!\s+the\s+other)|no\s+(?:\w+\s+){1,6}(?:that|which)(?:\s+(?:would|could|might|may|can))?(?=\s*$)|than(?=(?:\s+(?:it|is|a|the))*\s*[\"'(]*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
     re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
     rf"^(?:'s(?:\s\w+){{1,2}})?(?:(?:[\x20,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+|gibt\s+es|liegen|there\s+(?:is|are|'s))\b)?"
     r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|\w{2,6}n't\b|n't|not\b|never\b|all\s+\w+\s+(?:wrong|incorrect)"
     r"|(?:the\s+)?(?:wrong|incorrect|less|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated|(?:\w+\s+)?(?:true|right|correct|plausible|possible|fair|tempting|close|accurate|reasonable),?\s+but\s+(?:too|not|only|it|that|less|vague|in\w+|un\w+)\b"
-    r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|hardly|nowhere|no\s+(?:\w+\s+)?(?:evidence|signs?|hints?|indications?|support)\b|falsch|nicht|keine?(?!\w)|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
+    r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|makes?\s+(?:no|little)\s+sense|hardly|nowhere|no\s+(?:\w+\s+)?(?:evidence|signs?|hints?|indications?|support)\b|falsch|nicht|keine?(?!\w)|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
     r"|non\b|niet\b|fout\b|не\b|невер|都?均?(?:可以)?(?:不|排除)|错误|では?な|ではあり|じゃな|[은는이가]\s?아)",
     re.IGNORECASE,
 )
@@ -119,6 +122,11 @@ _MOST_STATEMENTS = 100  # of one form; a reply that repeats itself until it is c
 _ANY_MARK = re.compile(MARK)
 _FARTHEST = 400  # characters
 _WINDOW = 160  # characters of a clause that are looked at before a statement
+
+
+_LISTS_THEM = re.compile(
+    r"\b(?:the|possible|given|available|your)\s+(?:\w+\s+)?(?:options|choices)\s*(?:are|:)\s*\Z", re.IGNORECASE
+)
 
 
 class Stated(NamedTuple):
@@ -147,6 +155,8 @@ def stated(marked: str) -> list[Stated]:
     for pattern in (_ANSWER_IS, _RIGHT_ONE_IS, _CHOOSES, _IS_RIGHT):
         for match in itertools.islice(pattern.finditer(marked, *near), _MOST_STATEMENTS):
             group = match.lastindex or 0
+            if _LISTS_THEM.search(marked, max(0, match.start(group) - 30), match.start(group)):
+                continue
             is_final = pattern is _ANSWER_IS and bool(match[1])
             start, end = match.start(), match.end(group)
             if pattern is not _IS_RIGHT:
@@ -286,7 +296,8 @@ def is_set_aside(marked: str, start: int, end: int) -> bool:
     """Whether a clause names an option to deny, concede or suppose it."""
     if is_denied(marked, start, end) or is_conceded(marked, start, end):
         return True
-    if _ARGUABLY.search(_since_turn(marked, start)):
+    since = _since_turn(marked, start)
+    if _ARGUABLY.search(since) or _MAYBE_OR.search(since):
         return True
     return bool(_SUPPOSES.search(clause_before(marked, start) + marked[start:end] + clause_after(marked, end)))
 
@@ -313,6 +324,9 @@ _ARGUABLY = re.compile(
     r"|\bpeople\s+(?:who|can|often)\b(?!\s+(?:speak|talk|sing|appear|are|were|can)\b)|\b(?:everyone|everybody)\b|\boften\b|\b(?:viewers?|observers?|listeners?|annotators?|bystanders?)\s+(?:could|might|may|would)\b|\b(?:one|you|some(?:one|body)?|people|viewers)\s+(?:could|might|may|would)\s+(?:\w+\s+)?(?:argue|think|say|read|guess|expect|assume)\b",
     re.IGNORECASE,
 )
+_MAYBE_OR = re.compile(
+    rf"\b(?:could|might|may)\b(?:\s+\w+){{0,3}}\s+{MARK}[^.!?\n]*\bor\s+(?:[\w']+\s+){{0,2}}\Z", re.IGNORECASE
+)  # "it could be A, or B"
 _TURN = re.compile(r"[.!?\n;]|\b(?:but|however|yet|still)\b", re.IGNORECASE)
 
 

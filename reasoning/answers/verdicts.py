@@ -37,7 +37,9 @@ _TICK_BEFORE = re.compile(rf"(?:([✗✘❌×✕])|[✓✔✅☑])\s*({MARK})")
 _ITEM = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119✗✘❌×✕✓✔✅☑]*(?:\d{{1,2}}[.)]\s*)?({MARK})")
 _ITEM_SAYS = re.compile(rf"[^\w✗✘❌×✕✓✔✅☑]{{0,8}}{_GRADE}", re.IGNORECASE)
 # "| C. angry | shouts | high |", "angry – he shouts → likely"
-_ITEM_CLOSES = re.compile(rf"(?:[|→=:(–—-]|->|(?=[✗✘❌×✕✓✔✅☑]))\s*{_GRADE}(?:\s+(?:match|fit|likelihood))?[\s|).]*\Z", re.IGNORECASE)
+_ITEM_CLOSES = re.compile(
+    rf"(?:[|→=:(–—-]|->|(?=[✗✘❌×✕✓✔✅☑]))\s*{_GRADE}(?:\s+(?:match|fit|likelihood))?[\s|).]*\Z", re.IGNORECASE
+)
 _ITEM_ENDS = re.compile(
     r"(?:(leave\s+(?:it|this|that)\s+out|drop|discard|reject|rule\s+(?:it|this)?\s*out)|(keep|include))\b[^.!?\n]{0,20}[.!]?\s*\Z",
     re.IGNORECASE,
@@ -91,6 +93,12 @@ def grades(marked: str) -> dict[str, int]:
         if judged.setdefault(letter, grade) != grade:
             return {}
     return judged if len(judged) > 1 and set(judged) == set(letters_in(marked)) else _item_grades(marked)
+
+
+def is_doubted(marked: str) -> bool:
+    """Whether a marked text begins with an option and a verdict on it that is no yes: "A. happy - incorrect"."""
+    found = _VERDICT.match(marked)
+    return found is not None and _grade(found) <= OPEN
 
 
 def _item_grades(marked: str) -> dict[str, int]:
