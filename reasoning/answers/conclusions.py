@@ -93,7 +93,7 @@ _GOES_THROUGH = re.compile(
 )
 
 
-def _without_items(marked: str) -> str:
+def without_items(marked: str) -> str:
     """Return a marked text without the items of a list of options, of which each says something of one."""
     items = {letter_of(item[1]) for item in _ITEM.finditer(marked)}
     first = _ITEM.search(marked)
@@ -111,7 +111,7 @@ def unopposed(marked: str) -> Reading:
     """Return the only option that a marked text names without setting it aside, or the one that it closes with."""
     if is_cut_off(marked) or wavers(marked):
         return Reading("", "")
-    marked = _without_items(marked)
+    marked = without_items(marked)
     if last := _LAST_SENTENCE.search(marked):
         return Reading(letter_of(last[1]), "an option as the last sentence")
     held = held_letters(_CONCLUSION.split(marked)[-1]) if _CONCLUSION.search(marked) else set()
@@ -131,7 +131,7 @@ def weighed(marked: str) -> Reading:
     """Return the one option that the last sentence to hold any decides for; ``how`` is empty where none does."""
     if is_cut_off(marked) or ends_undecided(marked) or refuses(marked):
         return Reading("", "")
-    marked = _without_items(marked)
+    marked = without_items(marked)
     for sentence in reversed(_SENTENCE_END.split(marked)):
         if not (held := held_letters(sentence)):
             continue

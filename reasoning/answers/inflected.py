@@ -109,17 +109,27 @@ def mark_keywords(marked: str, options: tuple[str, ...]) -> str:
     spans = []
     for sentence in _SENTENCE.finditer(marked):
         if said := _said(sentence, spelled):
-            spans += [span for key in _keys(options) for span in _key_spans(key, said)]
+            spans += [span for key in _keys(options) for span in _key_spans(key, said, marked, sentence.start())]
     return _with_marks(marked, sorted(spans))
 
 
-def _key_spans(key: _Key, said: list[_Said]) -> list[_Span]:
+# "she is proud", "her pride", "Proud.": where one word of several is enough
+_TELLS_OF = re.compile(
+    r"(?:\b(?:is|are|was|were|be|been|feels?|felt|feeling|looks?|looked|seems?|seemed|sounds?|appears?|becomes?|became"
+    r"|wants?|tries|trying|to|because|her|his|their|for|of|with|as|ist|est|está)|'(?:s|re|m))\s+(?:\w+\s+){0,2}\Z|\A\W*\Z",
+    re.IGNORECASE,
+)
+
+
+def _key_spans(key: _Key, said: list[_Said], marked: str, begin: int) -> list[_Span]:
     """Return where a sentence says the telling part of an option, with the negation that belongs to it."""
     hits = [word for word in said if word.stem in key.stems]
     stems = {word.stem for word in hits}
     if key.first not in stems and not (len(stems) > 1 and 2 * len(stems) >= len(key.stems)):
         return []
     first = next((word for word in hits if word.stem == key.first), hits[0])
+    if len(stems) == 1 < len(key.stems) and not _TELLS_OF.search(marked[begin : first.start]):
+        return []
     start, end = first.start, first.end
     if key.is_negated:
         before = [word.start for word in said if not word.stem and word.at < first.at]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from omnisense.reasoning.answers.conclusions import after_refusal, closing_letter, unopposed, weighed
+from omnisense.reasoning.answers.conclusions import after_refusal, closing_letter, unopposed, weighed, without_items
 from omnisense.reasoning.answers.hesitation import (
     after_revision,
     ends_undecided,
@@ -324,6 +324,8 @@ def _named_beside(marked: str, letter: str) -> str:
 def _only_mention(marked: str, options: tuple[str, ...]) -> Reading:
     if refuses(marked):
         return Reading("", "it refuses to answer")
+    if _ANY_MARK.search(marked) and not _ANY_MARK.search(without_items(marked)):
+        return Reading("", "it goes through the options")
     letters, texts = mentioned_letters(marked), contained_options(marked, option_texts(options))
     if ends_midway(marked):
         return Reading("", "it is cut off")

@@ -85,12 +85,12 @@ _CONCEDES = re.compile(
     r"\b(?:while|although|though|even\s+if|at\s+first|initially|first\s+(?:instinct|thought|impression|guess)|tempt(?:ed|ing)"
     r"|seemed|(?<!\bi\s)(?:may|might|could|would)\s+(?:seem|feel|look|appear|think|say|read|argue|call|expect|pick|choose)|obwohl|zunächst|aunque|bien\s+que"
     r"|(?:my|the|a|an)\s+(?:initial|first(?!\s+choice\s+is)|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
-    r"|(?:initial|first(?!\s+choice\s+is)|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
-    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|at\s+this\s+point|(?:that|this|which)\s+would\s+(?:be|mean|suggest)(?=\s+(?:\w+\s+)?[\ue000-\ue119])|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
+    r"|(?:initial|first(?!\s+choice\s+is)|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick|instinct|reaction)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
+    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|at\s+this\s+point|i(?:'d|\s+would)\s+(?:normally|usually|otherwise|initially)|(?:that|this|which)\s+would\s+(?:be|mean|suggest)(?=\s+(?:\w+\s+)?[\ue000-\ue119])|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
     r"|nur\s+(?:bei|wenn|falls)|only\s+(?:if|when)|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
     r"|ersten\s+blick|zuerst|anfangs|(?<!\bich\s)würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
     # "jealousy can hurt", "to be sad, one has to": of the feeling itself
-    r"|\A\W*[\ue000-\ue119]\s+(?:comes?\s+from|means|refers\s+to|usually|often|tends?\s+to|can\s+(?!(?:\w+ly\s+)?be\b)|is\s+an?\s+(?:\w+\s+)?(?:emotion|feeling|longing|state|term|word|concept)\b)"
+    r"|\A\W*(?:\w+\s+){0,2}[\ue000-\ue119]\s+(?:\w+\s+)?(?:comes?\s+from|means|refers\s+to|usually|normally|typically|generally|often|tends?\s+to|can\s+(?!(?:\w+ly\s+)?be\b)|is\s+an?\s+(?:\w+\s+)?(?:emotion|feeling|longing|state|term|word|concept)\b)"
     r"|\A\W*(?:in\s+order\s+)?to\s+(?:be|feel|count\s+as|qualify\s+as)\s+[\ue000-\ue119]\s*\Z"
     r"|\bi\s+(?:hope|wish)\b|\b(?:let's\s+hope|if\s+only|(?:any|some|every)(?:one|body)\s+(?:\w+\s+){0,3}(?:should|would|ought)|(?:tries|tried|trying)\s+to\s+(?:look|appear|seem|sound)|mistake|misread\w*|misinterpret\w*|pitfall|wrong\s+answer|(?:wants?|wanted|tries|trying)\s+\w+\s+to\s+(?:believe|think))\b"
     r"|\bmy\s+(?:cat|dog|friend|mother|mom|mum|father|dad|boss|neighbou?r|wife|husband|brother|sister|son|daughter|teacher)\b|(?<=[\ue100-\ue119])\s+people\b|有人|一开始|最初|虽然|尽管|乍一?看|一开始",
@@ -109,8 +109,8 @@ _NOT = re.compile(
 )
 _NOT_AFTER = re.compile(
     rf"^(?:'s(?:\s\w+){{1,2}})?(?:(?:[\x20,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+|gibt\s+es|liegen|there\s+(?:is|are|'s))\b)?"
-    r"(?:\s+(?:all|both|also|thus|therefore|then|clearly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|\w{2,6}n't\b|n't|not\b|never\b|all\s+\w+\s+(?:wrong|incorrect)"
-    r"|(?:the\s+)?(?:wrong|incorrect|less|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated|(?:\w+\s+)?(?:true|right|correct|plausible|possible|fair|tempting|close|accurate|reasonable),?\s+but\s+(?:too|not|only|it|that|less|vague|in\w+|un\w+)\b"
+    r"(?:\s+(?:all|both|also|already|thus|therefore|then|\w+ly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|\w{2,6}n't\b|n't|not\b|never\b|all\s+\w+\s+(?:wrong|incorrect)"
+    r"|(?:the\s+)?(?:wrong|incorrect|less|least|worst)(?!\s*[:=])|false(?!\s*[:=])|out\b|aus\b|unlikely|ruled|excluded|eliminated|(?:\w+\s+)?(?:true|right|correct|plausible|possible|fair|tempting|close|accurate|reasonable|expected),?\s+but\s+(?:too|not|never|only|it|that|less|vague|in\w+|un\w+)\b"
     r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|makes?\s+(?:no|little)\s+sense|hardly|nowhere|no\s+(?:\w+\s+)?(?:evidence|signs?|hints?|indications?|support)\b|falsch|nicht|keine?(?!\w)|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
     r"|non\b|niet\b|fout\b|не\b|невер|都?均?(?:可以)?(?:不|排除)|错误|では?な|ではあり|じゃな|[은는이가]\s?아)",
     re.IGNORECASE,
@@ -294,7 +294,7 @@ def firmly_held(marked: str) -> set[str]:
 
 def is_set_aside(marked: str, start: int, end: int) -> bool:
     """Whether a clause names an option to deny, concede or suppose it."""
-    if is_denied(marked, start, end) or is_conceded(marked, start, end):
+    if is_denied(marked, start, end) or is_conceded(marked, start, end) or is_conditional(marked, start, end):
         return True
     since = _since_turn(marked, start)
     if _ARGUABLY.search(since) or _MAYBE_OR.search(since):
@@ -319,7 +319,7 @@ def _is_withdrawn(marked: str, start: int, end: int, after_names: int) -> bool:
 
 # "one could argue that she tests him, and that's B", "a casual viewer would answer A"
 _ARGUABLY = re.compile(
-    r"\b(?:people|others?|viewers?|listeners?|observers?|readers?|annotators?|raters?|reviewers?|critics?|colleagues?|friends?|novices?|beginners?|laypersons?|laypeople|strangers?|students?|audiences?|humans?|models?|someone|somebody)\s+(?:(?:\w+ly|will|would|who\s+\w+|often|may|might|could|tend\s+to|have|has|had)\s+){0,3}(?:choose|chose|chosen|pick(?:s|ed)?|say|said|think|thought|reads?|call(?:s|ed)?|label(?:s|l?ed)?|go(?:es)?\s+(?:for|with)|sees?|saw|interpret\w*|answer\w*|vote\w*|mark(?:s|ed)?|took|take|argue\w*|guess\w*|assum\w+|describe\w*|classif\w+|suggest\w*)\b"
+    r"\b(?:people|others?|viewers?|listeners?|observers?|readers?|annotators?|raters?|reviewers?|critics?|colleagues?|friends?|novices?|beginners?|laypersons?|laypeople|strangers?|students?|audiences?|humans?|models?|someone|somebody)\s+(?:(?:\w+ly|will|would|who\s+\w+|often|may|might|could|tend\s+to|have|has|had)\s+){0,3}(?:choose|chose|chosen|pick(?:s|ed)?|say|said|think|thought|reads?|call(?:s|ed)?|label(?:s|l?ed)?|go(?:es)?\s+(?:for|with)|sees?|saw|interpret\w*|answer\w*|wrote|written|suspect\w*|vote\w*|mark(?:s|ed)?|took|take|argue\w*|guess\w*|assum\w+|describe\w*|classif\w+|suggest\w*)\b"
     r"|\bothers?\s+as\b|\b(?:i|you)(?:'m|'re|\s+(?:am|are|was|were|seem|sound|look|get|must\s+be|would\s+be|might\s+be)|'d\s+be)\s+(?:(?:so|very|really|quite|also|a|bit|little|rather|feeling)\s+){0,2}\Z|\b(?:would|do|don't|could|can)\s+you\s+(?:say|think|mean|agree|call|describe)\b"
     r"|\bpeople\s+(?:who|can|often)\b(?!\s+(?:speak|talk|sing|appear|are|were|can)\b)|\b(?:everyone|everybody)\b|\boften\b|\b(?:viewers?|observers?|listeners?|annotators?|bystanders?)\s+(?:could|might|may|would)\b|\b(?:one|you|some(?:one|body)?|people|viewers)\s+(?:could|might|may|would)\s+(?:\w+\s+)?(?:argue|think|say|read|guess|expect|assume)\b",
     re.IGNORECASE,
