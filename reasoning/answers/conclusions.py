@@ -88,7 +88,7 @@ def closing_letter(marked: str) -> Reading:
 
 _ITEM = re.compile(rf"^[^\w\n\ue000-\ue119]*(?:\d{{1,2}}[.)]\s*)?({MARK})[^\n]*(?:\n|\Z)", re.MULTILINE)
 _GOES_THROUGH = re.compile(
-    r"\b(?:each|every|one\s+by\s+one|in\s+turn|one\s+at\s+a\s+time|step\s+by\s+step|go(?:ing)?\s+through|the\s+options)\b[^.\n]*:?\s*\Z",
+    r"\b(?:each|every|one\s+by\s+one|in\s+turn|one\s+at\s+a\s+time|step\s+by\s+step|go(?:ing)?\s+through|the\s+options|options\s*:|\|\s*-{2,}[\s|:-]*)[^.\n]*:?\s*\Z",
     re.IGNORECASE,
 )
 

@@ -6,7 +6,8 @@ import re
 
 from omnisense.reasoning.answers.normalize import fold_words
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, mark_of, option_texts
-from omnisense.reasoning.answers.statements import is_conceded, is_conditional, is_denied, runs
+from omnisense.reasoning.answers.statements import is_conceded, is_denied, runs
+from omnisense.reasoning.answers.suppositions import is_conditional
 
 NOTHING = "no option is named"
 LEADING_LIST = re.compile(

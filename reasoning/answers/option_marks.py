@@ -32,7 +32,7 @@ WITH_TEXT = "[\ue100-\ue119]"
 AFTER_LETTER_A = (
     rf"(?=\s+(?:(?:to|bis|through)\s+)?(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s+\d\.\d|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
     r"|\s+(?:obviously|clearly|definitely|probably|likely|certainly|surely|imo|to\s+me|i\s+think|i\s+guess|for\s+sure|only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
-    r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|may|might|could|can|cannot|can't|must|should|has"
+    r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|applies|apply|holds|happens|occurs|counts|stands|remains|works|may|might|could|can|cannot|can't|must|should|has"
     r"|yes|no|yep|nope|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
     r"|ist|passt|am|und|oder|wäre|es|y|o|est|et|ou)\b)"
 )

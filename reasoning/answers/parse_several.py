@@ -54,7 +54,7 @@ _ITEMS = re.compile(rf"(?:[^\w\n\ue000-\ue119]*(?:\d{{1,2}}[.)] ?)?{MARK}[^\n]*(
 _FIRST_OF_LINE = re.compile(rf"^[^\ue000-\ue119\n]*({MARK})", re.MULTILINE)
 # "She does all five.", "Every single one of them happens."
 _ALL_IN_ALL = re.compile(
-    r"\ball\s+(?:of\s+(?:them|these|those|the)|two|three|four|five|six)\b|\bevery(?:\s+single)?\s+one\b", re.IGNORECASE
+    r"\ball\s+(?:of\s+(?:them|these|those)|two|three|four|five|six)\b|\bevery(?:\s+single)?\s+one\b", re.IGNORECASE
 )
 _LIST_END = re.compile(r"[.!?;:(\n–—]")
 _GOES_ON = re.compile(r"\s?(?:[,&+]|(?:and|for|plus|as|und|et|y)\b)", re.IGNORECASE)
@@ -164,6 +164,16 @@ def _joined(statements: list[Stated]) -> Reading:
     return Reading("".join(sorted({letter for s in statements for letter in s.letters})), "a statement")
 
 
+def _held_items(marked: str) -> tuple[str, str] | None:
+    """Return the options of a list that denies some, and those that it does not deny; None if it is no such list."""
+    items = {letter_of(item[1]): item[2] for item in _ITEM.finditer(marked)}
+    denied = {letter for letter, says in items.items() if denies_any(fold_words(says).split())}
+    if not denied or set(letters_in(marked)) != set(items):
+        return None
+    return "".join(sorted(items)), "".join(sorted(items.keys() - denied))
+
+
+_ITEM = re.compile(rf"^[^\w\n\ue000-\ue119]*(?:\d{{1,2}}[.)] ?)?({MARK})([^\n]*)", re.MULTILINE)
 _SHORT = 80  # characters
 
 
@@ -172,6 +182,10 @@ def _all_mentions(marked: str, worded: str, count: int) -> Reading:
         return Reading("", "it refuses to answer")
     if _ITEMS.fullmatch(marked) and not denies_any(fold_words(marked).split()) and not ends_midway(marked):
         return Reading(letters_in("".join(_FIRST_OF_LINE.findall(marked))), "a list of options")
+    if (held := _held_items(marked)) and len(held[0]) == count:
+        return Reading(held[1], "a list of options, some of them denied") if held[1] else Reading("", NOTHING)
+    if held and len(held[0]) > 1:
+        return Reading("", "a list of options that breaks off")
     if is_cut_off(worded) or ends_midway(worded) or _MAYBE.search(worded):
         return Reading("", "it is cut off or leaves some open")
     if any(not is_denied(worded, m.start(), m.start() + 1) for m in _CHOICE_OF_TWO.finditer(worded)):
