@@ -1,9 +1,10 @@
 """The safety gate, before and after the reasoning.
 
 Before: signs of risk in what was said or typed lead to a caring reply that points to help, with an ``escalate`` flag
-for the host application, and no language model is asked. Each sentence is read by a head on the sentence embedding
-(:mod:`omnisense.reasoning.safety.heads`) and by patterns for what is explicit; risk or distress in the turns before
-makes the gate more careful. After: a reply that gives method details, urges harm or advises against help is replaced.
+for the host application, and no language model is asked. Each sentence, and each with the one after it, is read by
+heads on the sentence embedding (:mod:`omnisense.reasoning.safety.heads`) and by patterns for what is explicit; risk or
+distress in the turns before makes the gate more careful. After: a reply that gives method details, urges harm or
+advises against help is replaced.
 
 Where the embedding model is absent only the patterns are left: they find plain statements, no hints, and the finding
 says so. Words in a clip are evidence, never instructions; attempts to command the agent are recorded.
@@ -15,7 +16,7 @@ import functools
 import math
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -38,7 +39,7 @@ from omnisense.reasoning.safety.patterns import (
 from omnisense.reasoning.safety.spelling import readings
 
 # Probabilities from which a sentence counts, chosen with each source of sentences left out (``safety/validate.py``).
-RISK_FROM = 0.55  # from .35, alarms went to ordinary questions and to words that a recognizer had got wrong
+RISK_FROM = 0.7  # lower, alarms went to everyday worries and to words that a recognizer had got wrong
 CONCERN_FROM = 0.35  # counts as distress: no alarm, and no cheerful reply
 _DISTRESS_FROM = 0.6  # of distress and risk together
 _AFTER_RISK, _AFTER_DISTRESS = 0.35, 0.5  # a risk, or distress twice, in the turns before
@@ -49,6 +50,7 @@ _DOUBT_FROM = 0.1  # from here to where a sentence counts, the head is in doubt
 _IMMINENT_SHARE = 0.5  # of the risk
 _LAST_TURNS = 3
 _FEW, _MOST = 4, 0.9  # sentences of a message, and the threshold of a long text
+_LEAST = 1e-9  # of a probability
 HARM_FROM = 0.6
 _SHORT, _SHORT_HARM_FROM = 3, 0.95  # words of a sentence that says little: "You finally quit."
 _SURELY_SAFE = 0.1  # below it a pattern of a harmful reply does not count
@@ -76,17 +78,19 @@ def check_input(text: str, earlier: Sequence[str] = (), scorer: RiskScorer = hea
     commands = (_INJECTION.search(reading) for reading in (text, *readings(text)))
     injection = next((command.group(0) for command in commands if command), "")
     sentences = _sentences(text)
-    scores = scorer(sentences)
+    pairs = _pairs(text)
+    scores = scorer((*sentences, *pairs))
     if scores is None:
         sign = next((sign for sentence in sentences for sign in find_signs(sentence)), None)
         finding = _finding(sign, None, sign.matched if sign else "") if sign else SafetyFinding()
         return _with(finding, injection, heads.WITHOUT_EMBEDDING)
     threshold = max(_threshold(earlier), _threshold_of_many(len(sentences)))
+    together = dict(zip(pairs, scores[len(sentences) :], strict=True))
     found = [
-        (_certainty(sign, score), sentence, sign, score)
-        for sentence, score in zip(sentences, scores, strict=True)
-        for sign in [_counting_sign(sentence, score)]
-        if sign or (score.risk >= _threshold_of(sentence, threshold) and not is_imagined(sentence))
+        (_certainty(sign, score), part, sign, score)
+        for part, score in zip((*sentences, *pairs), scores, strict=True)
+        for sign in [None if part in together else _counting_sign(part, score)]
+        if sign or (_in_context(part, score, together) >= _threshold_of(part, threshold) and not is_imagined(part))
     ]
     if found:
         _, sentence, sign, score = max(found, key=lambda row: row[0])
@@ -94,7 +98,7 @@ def check_input(text: str, earlier: Sequence[str] = (), scorer: RiskScorer = hea
     is_distress = any(
         score.distress + score.risk >= _DISTRESS_FROM
         or (score.risk >= CONCERN_FROM and not is_figure_of_speech(sentence))
-        for sentence, score in zip(sentences, scores, strict=True)
+        for sentence, score in zip(sentences, scores, strict=False)
     )
     return SafetyFinding(injection=injection, grade="distress" if is_distress else "none")
 
@@ -166,6 +170,25 @@ def caring_reply(finding: SafetyFinding, country: str = "") -> str:
 def _sentences(text: str) -> tuple[str, ...]:
     """Return the sentences of a text, in each way in which it may be read."""
     return tuple(dict.fromkeys(sentence for reading in readings(text) for sentence in heads.split_sentences(reading)))
+
+
+def _pairs(text: str) -> tuple[str, ...]:
+    """Return neighbouring sentences together: what neither says may be said by both."""
+    pairs = (pair for reading in readings(text) for pair in heads.neighbours(heads.split_sentences(reading)))
+    return tuple(dict.fromkeys(pairs))
+
+
+def _in_context(part: str, score: RiskScores, together: Mapping[str, RiskScores]) -> float:
+    """Return the probability of a risk of a sentence; in a long text, beside that of the sentences around it.
+
+    It is at the mean of the log-odds of the sentence and of the likelier of the pairs that it is in: what sounds like a
+    risk by itself may be plain in a story.
+    """
+    around = [s.risk for pair, s in together.items() if pair.startswith(f"{part} ") or pair.endswith(f" {part}")]
+    if len(together) < _FEW or not around:
+        return score.risk
+    odds = [math.log(max(p, _LEAST) / max(1 - p, _LEAST)) for p in (score.risk, max(around))]
+    return 1 / (1 + math.exp(-sum(odds) / 2))
 
 
 def _threshold(earlier: Sequence[str]) -> float:

@@ -8,6 +8,7 @@ The embedding is the one of text emotion (all-MiniLM-L6-v2). The heads were fitt
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -120,6 +121,12 @@ def split_sentences(text: str) -> list[str]:
     if len(sentences) > _MAX_SENTENCES:
         sentences = sentences[: _MAX_SENTENCES // 2] + sentences[-_MAX_SENTENCES // 2 :]
     return [sentence for sentence in sentences if re.search(r"\w", sentence)]
+
+
+def neighbours(sentences: Sequence[str]) -> list[str]:
+    """Return each two sentences that follow each other, together, if the embedding reads them whole."""
+    pairs = (f"{first} {second}" for first, second in itertools.pairwise(sentences))
+    return [pair for pair in pairs if len(pair.split()) <= _MAX_WORDS]
 
 
 def score_risk(sentences: tuple[str, ...]) -> tuple[RiskScores, ...] | None:

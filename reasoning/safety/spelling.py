@@ -26,11 +26,11 @@ _BLANKS = dict.fromkeys([0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0])
 _DIGITS = str.maketrans("0134578@$!|+\u20ac", "oieastbasilte")
 _MARKUP = re.compile(r"\[/?[A-Z]+\]|<\|\w+\|>|</?\w+>")
 _LATIN = re.compile(r"[A-Za-z]")
-# A word with digits or signs between its letters, one before three letters, or both after them: "k1ll", "5uicide",
-# "k!11"; no "covid19", no "4am".
+# A word with digits or signs between its letters, a digit before three letters or before others with a sign, a sign
+# before any, or both after them: "k1ll", "5uicide", "1e@ve", "@nd", "k!11"; no "covid19", no "4am".
 _MIXED = re.compile(
-    r"(?<![\w@$])(?:[^\W\d_]+[0134578@$!|+\u20ac]+[^\W\d_]|[0134578@$][^\W\d_]{3}|[^\W\d_]+[@$!|]+[0134578])"
-    r"[\w@$!|+\u20ac]*(?<![!|+])"
+    r"(?<![\w@$])(?:[^\W\d_]+[0134578@$!|+\u20ac]+[^\W\d_]|[0134578][^\W\d_]{3}|[0134578][^\W\d_]+[@$!|]+[^\W\d_]"
+    r"|[@$!][^\W\d_]|[^\W\d_]+[@$!|]+[0134578])[\w@$!|+\u20ac]*(?<![!|+])"
 )
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ ._*\-/\u00b7][^\W\d_]){3,}(?![^\W_])")
 # A word with a sign between letters ("s.uicide") or several hyphens ("su-i-c-ide"); no address, no "self-harm".
