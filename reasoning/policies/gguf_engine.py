@@ -205,6 +205,8 @@ def _parameters(xllamacpp: Any, path: Path, context: int, threads: int | None, k
     parameters.n_ctx = context
     parameters.n_parallel = 1
     parameters.n_ubatch = _UBATCH
+    # On a CPU it reads 7% faster and writes 5% slower, after 500 tokens of a 1.5B model; most of a turn is writing.
+    parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     parameters.cache_ram_mib = _KEPT_PROMPTS_MB
     parameters.api_keys = [key]
     parameters.ui = parameters.warmup = False
