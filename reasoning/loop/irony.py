@@ -46,7 +46,7 @@ _STRONG = "|".join(
     (
         r"(?<!\bi )(?<!\bwe )(?<!finally )(?<!just )cancel(?:s|l?ed|l?ing)?\b",
         r"cancel (?:on|last|five)|delay(?:ed|s)\b",
-        r"(?:second|third|fourth|fifth|sixth|seventh) (?:night|day|morning|evening|week|weekend|time|month)"
+        r"(?:second|third|fourth|fifth|sixth|seventh) (?:night|\w*day|morning|evening|week|weekend|time|month)"
         r" (?:in a row|running)"
         r"(?!.*\b(?:without|no|sober|clean|won|sun\w*|perfect|free|off)\b)",
         r"(?:printer|laptop|phone|computer|battery|car|wi-?fi|server|app) (?:dies|quits|crashes|freezes|gives up)",

@@ -40,7 +40,7 @@ _BETWEEN_CLAUSES = re.compile(
     r"|you|nobody|everybody|everyone)\b)|\s+(?:but|though|although)\s+|\s+and\s+(?=(?:i|i'm|we|my)\b)",
     re.IGNORECASE,
 )
-_BARE_SUBJECT = re.compile(r"(^|\s)(my|our) \w+$", re.IGNORECASE)
+_BARE_SUBJECT = re.compile(r"(^|\s)(my|our) \w+$|^me$", re.IGNORECASE)
 _NAME = re.compile(r"^(my name is|i am called|i'm called)\b", re.IGNORECASE)
 _STOP_WORDS = frozenset(
     """a about all am an and any are as at be because been but by can could did do does don't for from get got had

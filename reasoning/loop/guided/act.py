@@ -50,6 +50,15 @@ _ASKS = re.compile(
     r"\?\s*$|^(what|what'?s|where|when|who|which|why|how|is|are|do|does|did|can|could|should|would|will|am|was|were)\b",
     re.I,
 )
+# Whoever says so corrects something, though nothing of it is known here.
+_CORRECTS = re.compile(
+    r"\bi (never|didn'?t|did not) (say|said|mean)\b.*\bi (said|meant)\b|^(a |just a )?(\w+ )?correction\b",
+    re.IGNORECASE,
+)
+# A question about the world, with a remark behind it.
+_BEGINS_WITH_QUESTION = re.compile(
+    r"(?:what|who|where|when|which|how|why)\b(?!(?:(?!\?).)*\b(?:i|my|me)\b)[^.!?]{20,}\?", re.IGNORECASE
+)
 _WHY = re.compile(r"why\b(?!.*\b(i|me|my)\b)", re.IGNORECASE)
 _OF_CLIP = re.compile(
     r"\b(video|clip|picture|photo|image|recording|see|look|looks|hear|sound|sounds|voice|face|smil\w+|say|said|saying"
@@ -85,7 +94,7 @@ def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_hi
     if has_history and asks_to_recall(text):
         return Act("memory", 1.0, explicit=True)
     for name, pattern in _patterns() if len(text.split()) <= _SHORT_WORDS else ():
-        if pattern.search(text) and not (name == "correction" and not has_history):
+        if pattern.search(text) and (name != "correction" or has_history or _CORRECTS.search(text)):
             return Act(name, 1.0, explicit=True)
     if asks and has_clip:
         return Act("clip", scores.get("clip", 0.0))
@@ -100,7 +109,8 @@ def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_hi
         if _WHY.match(text):  # it asks for a reason, not for help or advice
             return Act("fact", asked["fact"])
         best = max(asked, key=asked.__getitem__) if scores else "fact"
-        told_too = any(not _ASKS.search(clause) for clause in split_clauses(text))
+        is_first = _BEGINS_WITH_QUESTION.match(text)
+        told_too = not is_first and any(not _ASKS.search(clause) for clause in split_clauses(text))
         if asked.get(best, 1.0) < _SURE and told_too:  # "I hate waiting. Why is everyone late?"
             return Act("third person" if about else "telling", asked[best])
         return Act(_name(best), asked.get(best, 0.0))

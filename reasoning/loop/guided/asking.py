@@ -19,7 +19,9 @@ _NOW = re.compile(
 _NIGHT = re.compile(r"\b(good ?night|sleep well|(going|off) to (bed|sleep))\b", re.IGNORECASE)
 _ELSE = re.compile(r"\b(something|anything) else\b|\b(subject|topic)\b|\btalk about (it|this|that)\b", re.IGNORECASE)
 _HOW_TO_TELL = re.compile(
-    r"\bhow (do|can|should|would) i (tell|ask|talk to|speak to|bring|say|confront|break it to)\b", re.IGNORECASE
+    r"\bhow (do|can|should|would) i (tell|ask|talk to|speak to|bring|say|confront|break it to"
+    r"|let (?:him|her|them) know)\b",
+    re.IGNORECASE,
 )
 _SAID = re.compile(r"(?<!n't )(?<!not )\bi said (?:that )?(?P<it>[^,.!?]+)", re.IGNORECASE)
 _MEANT = re.compile(r"\bi meant (?P<it>[^,.!?]+)", re.IGNORECASE)
@@ -28,7 +30,7 @@ _NOW_FEELS = re.compile(
     r"\bi(?:'m| am| feel) (?!not\b)(?:(?:just|only|so|very|really|a bit|quite) )*(?P<now>[a-z]+)", re.IGNORECASE
 )
 _HELP = (
-    ("act", r"\b(remind|alarm|book (me|a|us)|order|send|set (an?|the)|play|schedule|buy)\b"),
+    ("act", r"\b(remind|alarm|book (me|a|us)|order|send|set (an?|the)|play|buy)\b"),
     ("translate", r"\btranslat\w+\b|\bin (french|german|spanish|italian|chinese|japanese)\b"),
     ("error", r"\b(\w*error|exception|traceback|code|program|script|bug)\b"),
     ("stain", r"\b(stains?|wine|ink|grease|carpet|blood out|wax|tablecloth|rust|mou?ld|chewing gum|smell)\b"),
@@ -36,7 +38,7 @@ _HELP = (
     ("ideas", r"\b(ideas?|recommend\w*|suggest\w*)\b"),
     ("verse", r"\b(poems?|songs?|lyrics|story|rap)\b"),
     ("write", r"\b(write|proofread|message|e-?mail|letter|card)\b"),
-    ("plan", r"\b(plan|organi[sz]e|prepare|list of|pack)\b"),
+    ("plan", r"\b(plan|organi[sz]e|prepare|list of|pack|timetable|schedule)\b"),
 )
 _ABOUT_AGENT = (
     ("remembers", r"\b(remember|forget|recall|keep) (me|this|that|us|any of this|what i)\b"),
@@ -45,7 +47,8 @@ _ABOUT_AGENT = (
     ("human", r"\b(human|real|person|robot|bot|machine|program|computer|ai|chat ?gpt|alexa|siri|chatbot)\b"),
     (
         "feelings",
-        r"\b(feel|feelings|emotions|love|soul|pain|sad|happy|lonely|bored|tired|angry|afraid|scared|jealous|hurt|miss)\b",
+        r"\b(feel|feelings|emotions|love|soul|pain|sad|happy|lonely|bored|tired|fed up|angry|afraid|scared"
+        r"|jealous|hurt|miss)\b",
     ),
     ("tastes", r"\b(like|favou?rite|prefer|enjoy)\b"),
     ("age", r"\b(old|age|birthday|born)\b"),
@@ -105,7 +108,11 @@ def _joke(_: Situation, reading: Reading, picker: Picker) -> Composed:
 def _small_talk(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     if reading.valence != "neutral" or any(topic.valence != "any" for topic, _ in find_topics(reading)):
         return plain(situation, reading, picker)
-    if re.search(r"\b(weather|sun(ny)?|rain\w*|snow\w*|outside|hot today|cold today)\b", reading.text, re.IGNORECASE):
+    if re.search(
+        r"\b(weather|sun(ny)?|rain\w*|snow\w*|frost\w*|foggy|outside|hot today|cold today)\b",
+        reading.text,
+        re.IGNORECASE,
+    ):
         key = "weather"
     elif re.search(r"\bwhat (are|have) you\b", reading.text, re.IGNORECASE):
         return Composed(say("small talk", picker, "doing"), "small talk: doing")

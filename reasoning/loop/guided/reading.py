@@ -31,6 +31,7 @@ WITHOUT_EMBEDDING = f"'{EMBEDDING}' is not here: what the person asks for was re
 _GLAD = frozenset("joy excitement gratitude pride relief admiration love amusement".split())
 _TELLS = frozenset({"telling", "feeling", "third person"})
 _ORDINARY = "ordinary"
+_OF_STATES = frozenset({"worry", "strain"})
 _GOOD_EVENTS = frozenset({"success", "happy event"})
 # Probability of an event that is spoken of; where a bad one does not sound bad it must be clearer.
 _CLEAR, _CLEAR_ANYWAY, _SOUNDS_BAD = 0.7, 0.85, 0.03
@@ -179,6 +180,8 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         manner, word = "ironic", praised[0]
     if act.name not in _TELLS or len(words.split()) > _MAX_EVENT_WORDS or manner != "plain":
         told = Told()
+    elif act.name == "feeling" and told.event not in _OF_STATES:
+        told = Told()  # how somebody feels is no event
     elif told.lean == "neutral" and FEELS_GOOD.search(plain):
         told = told._replace(lean="positive")
     valence = _valence(plain, sentiments[0] if is_glad else min(sentiments[0], 0.0), clauses, manner)

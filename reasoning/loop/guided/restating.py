@@ -19,6 +19,7 @@ _UNFIT = re.compile(
     r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to|because|if|that|when|since|with)$",
     re.IGNORECASE,
 )
+_CAPITALS = re.compile(r"\b[A-Z]{4,}\b")  # they shout, and are not shouted back
 _NAME = re.compile(
     r"(?:\b[Mm]y name(?: is|'s)|\bI(?: am|'m) called|^(?:[Hh](?:i|ello|ey)[,!.]? )(?:I'm|I am|it's|this is)"
     r"|\bI'm(?= [A-Z][a-z]+[.!]*$)) (?P<name>[A-Z][\w-]+)"
@@ -67,6 +68,7 @@ def restate_about(clause: str) -> str:
 
 def _mild(clause: str) -> str:
     """Return "I'm sick of it" as "I'm fed up with it": turned to "you", the first reads as an insult."""
+    clause = _CAPITALS.sub(lambda word: word[0].lower(), clause)
     return re.sub(r"\b(I(?:'m| am)(?: \w+)?) sick (?:and tired )?of\b", r"\1 fed up with", clause, flags=re.IGNORECASE)
 
 

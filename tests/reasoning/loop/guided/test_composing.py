@@ -56,6 +56,14 @@ def reply(*turns, **settings):
         ("What do you call a bear without teeth? A gummy bear.", "joke"),
         ("Why do owls hoot", "fact"),
         ("Let's change the subject", "answer"),
+        ("How do I let her know that I have seen it?", "advice"),
+        ("How long does it take to boil rice? My aunt says an hour.", "fact"),
+        ("I hate waiting. Why is everyone late?", "telling"),
+        ("Do you get fed up with us?", "agent"),
+        ("A small correction, if I may: it was May.", "correction"),
+        ("I need a timetable for three subjects", "help"),
+        ("What would you think over before you sign?", "advice"),
+        ("What shall we talk about?", "small talk"),
     ],
 )
 def test_acts_are_read_from_patterns(text, act):
