@@ -12,6 +12,7 @@ from omnisense.reasoning.answers.normalize import Reading
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, letters_in
 from omnisense.reasoning.answers.passages import is_cut_off
 from omnisense.reasoning.answers.statements import firmly_held, held_letters, is_denied, is_set_aside
+from omnisense.reasoning.answers.suppositions import is_conditional
 
 _LAST_LINE = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119]*({MARK})[^\w\n\ue000-\ue119]*$")
 _LAST_LINES = re.compile(
@@ -81,14 +82,14 @@ def closing_letter(marked: str) -> Reading:
         return Reading(letter_of(last[1]), "a letter on the last line")
     if (last := _LAST_LABEL.search(marked)) and not is_denied(marked, last.start(2), last.end(2)):
         return Reading(letter_of(last[2]), "a letter on the last line")
-    if last := _LAST_SENTENCE.search(marked):
+    if (last := _LAST_SENTENCE.search(marked)) and not is_conditional(marked, *last.span(1)):
         return Reading(letter_of(last[1]), "a letter as the last sentence")
     return Reading("", "")
 
 
 _ITEM = re.compile(rf"^[^\w\n\ue000-\ue119]*(?:\d{{1,2}}[.)]\s*)?({MARK})[^\n]*(?:\n|\Z)", re.MULTILINE)
 _GOES_THROUGH = re.compile(
-    r"\b(?:each|every|one\s+by\s+one|in\s+turn|one\s+at\s+a\s+time|step\s+by\s+step|go(?:ing)?\s+through|the\s+options|options\s*:|\|\s*-{2,}[\s|:-]*)[^.\n]*:?\s*\Z",
+    r"\b(?:each|every|one\s+by\s+one|in\s+turn|one\s+at\s+a\s+time|step\s+by\s+step|go(?:ing)?\s+through|the\s+options|options\s*:|\|\s*-{2,}[\s|:-]*)[^.\n]{0,120}:?\s*\Z",
     re.IGNORECASE,
 )
 
@@ -112,7 +113,7 @@ def unopposed(marked: str) -> Reading:
     if is_cut_off(marked) or wavers(marked):
         return Reading("", "")
     marked = without_items(marked)
-    if last := _LAST_SENTENCE.search(marked):
+    if (last := _LAST_SENTENCE.search(marked)) and not is_conditional(marked, *last.span(1)):
         return Reading(letter_of(last[1]), "an option as the last sentence")
     held = held_letters(_CONCLUSION.split(marked)[-1]) if _CONCLUSION.search(marked) else set()
     if len(held) == 1:

@@ -292,7 +292,11 @@ def _revised_letter(marked: str) -> Reading:
 
 def _leading_letter(marked: str, options: tuple[str, ...]) -> Reading:
     """Read a reply that begins with its letter: ``B. sad``, ``(c)``, ``D, because ...``; ``how`` is empty otherwise."""
-    if listed := LEADING_LIST.match(marked) or _LEADING_NO.match(marked):
+    if (listed := LEADING_LIST.match(marked) or _LEADING_NO.match(marked)) and marked[
+        listed.end() : listed.end() + 1
+    ] == "?":
+        return Reading("", "")  # "A or B? A."
+    if listed:
         return Reading("", f"several letters where one is asked for ({letters_in(listed[0])})")
     lead = _LEADING.match(marked)
     if lead is None or is_conceded(marked, lead.start(), lead.start() + 1):

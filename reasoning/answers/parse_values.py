@@ -91,7 +91,7 @@ _NONE = re.compile(
     re.IGNORECASE,
 )
 _SCALE = re.compile(
-    r"\b(?:scale|range|skala|échelle|escala|scala)\s+(?:of|from|von|de|da)?\s*-?\d+\s*(?:to|-|–|bis|à|a)\s*\+?-?\d+|\b\d+-point\b|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|(?:(?:points?|stars?)\s+)?(?:out\s+)?of\s+(?:5|7|10|100)|(?:(?:points?|stars?)\s+)?out\s+of\s*\d+)\b(?![./,]\d)",
+    r"\b(?:scale|range|skala|échelle|escala|scala)\s+(?:of|from|von|de|da)?\s*-?\d+\s*(?:to|-|–|bis|à|a)\s*\+?-?\d+|\b\d+-point\b|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|(?:(?:points?|stars?)\s+)?(?:out\s+)?of\s+(?:5|7|10|100)|(?:(?:points?|stars?)\s+)?out\s+of\s*\d+|of\s+(?:the\s+)?\d+)\b(?![./,]\d)",
     re.IGNORECASE,
 )
 _DIGITS_OR_WORD = rf"(?:\d{{1,4}}|{_WORD})"

@@ -24,7 +24,7 @@ _YES = (
 )
 # "no" before a noun answers nothing: no doubt, no one, no way to tell
 _NO = (
-    r"\bno\b(?!\x20+(?!(?:from|because|since|as|on|again|way(?=\W*\Z|[.,!])|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
+    r"\bno\b(?!\x20+(?!(?:from|because|since|as|on|again|(?:way|chance)(?=\W*\Z|[.,!])|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
     rf"|{_UNTRUE}|\b(?:noo+|nope+|nah+|naw|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
     r"|\A\W*(?:negative|wrong|quite\s+the\s+(?:opposite|contrary)|on\s+the\s+contrary|never|i'm\s+afraid\s+not|i\s+think\s+not|(?:he|she|it|they)\s+never\s+(?:does|did|do|is|was|has)|(?:(?:most|very)\s+)?(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
     r"|of\s+course\s+not|i\s+(?:(?:don't|do\s+not)\s+think\s+so|(?:wouldn't|would\s+not)\s+say\s+so|doubt\s+(?:it|that)|(?:would|think)\s+(?:say\s+)?not))(?=\W*\Z|[.,!;:–—])"
@@ -39,7 +39,7 @@ _ANSWER_IS = re.compile(r"\b(?:the|my)\s+answer\b[^.!?\n]*\bis\s*:?\s*$", re.IGN
 _SUPPOSED = re.compile(r"\b(?:whether|if|ob)\b[^.!?;:,\n]*$|是不$|是否$|不确定[^,.。]*$", re.IGNORECASE)
 # "He does." "She is not." "Y"
 _SHORT = re.compile(
-    r"\W*(?:(?:indeed,?\s+|certainly\s+)?(?:he|she|it|they|we|i|the\s+\w+)\s+(does|do|did|is|are|was|were|has|have|had|can|could|will|would)(\s+not|n't)?|([yn]))\W*",
+    r"\W*(?:(?:indeed,?\s+|certainly\s+|i(?:'d|\s+would)\s+say\s+|i\s+(?:think|believe|guess)\s+)?(?:he|she|it|they|we|i|the\s+\w+)\s+(does|do|did|is|are|was|were|has|have|had|can|could|will|would)(\s+not|n't)?|([yn]))\W*",
     re.IGNORECASE,
 )
 _UNSAID = re.compile(

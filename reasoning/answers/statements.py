@@ -87,11 +87,11 @@ _CONCEDES = re.compile(
     r"|seemed|(?<!\bi\s)(?:may|might|could|would)\s+(?:seem|feel|look|appear|think|say|read|argue|call|expect|pick|choose)|obwohl|zunächst|aunque|bien\s+que"
     r"|(?:my|the|a|an)\s+(?:initial|first(?!\s+choice\s+is)|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
     r"|(?:initial|first(?!\s+choice\s+is)|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick|instinct|reaction)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
-    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|at\s+this\s+point|i(?:'d|\s+would)\s+(?:normally|usually|otherwise|initially)|(?:that|this|which)\s+would\s+(?:be|mean|suggest)(?=\s+(?:\w+\s+)?[\ue000-\ue119])|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
+    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|at\s+this\s+point|(?:was|were)\s+(?:leaning|tending)|i(?:'d|\s+would)\s+(?:normally|usually|otherwise|initially)|(?:that|this|which)\s+would\s+(?:be|mean|suggest)(?=\s+(?:\w+\s+)?[\ue000-\ue119])|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
     r"|nur\s+(?:bei|wenn|falls)|only\s+(?:if|when)|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
     r"|ersten\s+blick|zuerst|anfangs|(?<!\bich\s)würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
     # "jealousy can hurt", "to be sad, one has to": of the feeling itself
-    r"|\A\W*(?:\w+\s+){0,2}[\ue000-\ue119]\s+(?:\w+\s+)?(?:comes?\s+from|means|refers\s+to|usually|normally|typically|generally|often|tends?\s+to|can\s+(?!(?:\w+ly\s+)?be\b)|is\s+an?\s+(?:\w+\s+)?(?:emotion|feeling|longing|state|term|word|concept)\b)"
+    r"|\A\W*(?:\w+\s+){0,2}[\ue000-\ue119]\s+(?:\w+\s+)?(?:comes?\s+from|means|refers\s+to|usually|normally|typically|generally|often|tends?\s+to|can\s+(?!(?:\w+ly\s+)?be\b)|is\s+part\s+of|is\s+an?\s+(?:\w+\s+)?(?:emotion|feeling|longing|state|term|word|concept)\b)"
     r"|\A\W*(?:in\s+order\s+)?to\s+(?:be|feel|count\s+as|qualify\s+as)\s+[\ue000-\ue119]\s*\Z"
     r"|\bi\s+(?:hope|wish)\b|\b(?:let's\s+hope|if\s+only|(?:any|some|every)(?:one|body)\s+(?:\w+\s+){0,3}(?:should|would|ought)|(?:tries|tried|trying)\s+to\s+(?:look|appear|seem|sound)|mistake|misread\w*|misinterpret\w*|pitfall|wrong\s+answer|(?:wants?|wanted|tries|trying)\s+\w+\s+to\s+(?:believe|think))\b"
     r"|\bmy\s+(?:cat|dog|friend|mother|mom|mum|father|dad|boss|neighbou?r|wife|husband|brother|sister|son|daughter|teacher)\b|(?<=[\ue100-\ue119])\s+people\b|有人|一开始|最初|虽然|尽管|乍一?看|一开始",
@@ -126,7 +126,8 @@ _WINDOW = 160  # characters of a clause that are looked at before a statement
 
 
 _LISTS_THEM = re.compile(
-    r"\b(?:the|possible|given|available|your)\s+(?:\w+\s+)?(?:options|choices)\s*(?:are|:)\s*\Z", re.IGNORECASE
+    r"\b(?:(?:the|possible|given|available|your)\s+(?:\w+\s+)?(?:options|choices)|(?:candidate|possible|plausible)\s+answers)\s*(?:are|:)\s*\Z",
+    re.IGNORECASE,
 )
 
 

@@ -48,7 +48,7 @@ _NO_WORDS = re.compile(r"[\s|–—-]*")
 _SCORE = re.compile(
     rf"({MARK})(?:\s(?:at|with|is))?[\s:=(|–—~≈\"')]{{0,6}}(\d{{1,3}}(?:\.\d+)?)(?![\w:]|\.\d)\s*(?:%|percent)?"
 )
-_STARS = re.compile("★+☆*")
+_STARS = re.compile("★+☆*|☆+")
 # "80% C, 20% B", "70% sure that it's C"
 _SCORE_BEFORE = re.compile(
     rf"(\d{{1,3}}(?:\.\d+)?)\s?(?:%|percent)\s*(?:\b(?:sure|certain|confident|confidence|likely|likelihood|probability|chance|for|of|in|on|that|it's|it|is|the|he's|she's|they're|he|she|they|are)\b\s*){{0,5}}:?\s*({MARK})",
