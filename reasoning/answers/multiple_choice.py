@@ -38,6 +38,10 @@ _SAYS_HOW = re.compile(
     r"<answer>|<think>|\bwithout quotes\b|\bnothing else\b",
     re.IGNORECASE,
 )
+_FIRST_PERSON = re.compile(
+    r"\b(?:i|me|my|mine|myself|we|us|our|ich|mir|mich|mein\w*|wir|uns|je|moi|mon|ma|mes|nous|yo|mí|mis?|nos)\b|我",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"(?<=[.!?。？！])\s+|\n+")
 
 
@@ -48,12 +52,19 @@ class AskedChoice:
     Attributes:
         question: its question and options, as measurements and the answer parser take them.
         passage: what it says beside these and the form of the answer: subtitles, a story, a dialogue.
+        stem: all of it but the options.
         form: in which the answer is asked for: the letter alone, a line ``ANSWER: A``, or in ``<answer>`` tags.
     """
 
     question: Question
     passage: str
+    stem: str
     form: Literal["letter", "line", "tags"] = "letter"
+
+    @property
+    def speaks_of_the_writer(self) -> bool:
+        """Whether somebody speaks of themselves in it, so that the options may be about the writer."""
+        return bool(_FIRST_PERSON.search(self.stem))
 
     def written(self, letters: str) -> str:
         """Return an answer in the form that is asked for.
@@ -87,7 +98,7 @@ def find_choice(text: str) -> AskedChoice | None:
     form: Literal["letter", "line", "tags"] = (
         "line" if _ANSWER_LINE.search(around) else "tags" if _ANSWER_TAGS.search(around) else "letter"
     )
-    return AskedChoice(question, passage, form)
+    return AskedChoice(question, passage, around, form)
 
 
 def _last_options(text: str) -> Sequence[re.Match[str]]:

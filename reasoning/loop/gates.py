@@ -19,7 +19,7 @@ from omnisense.reasoning.loop.conversation import ClipReference, Turn
 from omnisense.reasoning.loop.extensions import SafetyCheck
 from omnisense.reasoning.loop.guided.phrases import not_written
 from omnisense.reasoning.loop.notes import find_facts
-from omnisense.reasoning.loop.state import State, heard_words, spoken_words
+from omnisense.reasoning.loop.state import State, heard_words, spoken_words, told_words
 
 PerceiveClip = Callable[[Clip, OnStream | None], Percepts]
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def perceive(state: State, perceive_clip: PerceiveClip, on_stream: OnStream | No
 def guard(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
     """Look for risk in everything said and typed. The turn's time budget starts here, after perception."""
     words = heard_words(state)
-    finding = safety.check_input(words, [turn.heard for turn in state["turns"]])
+    finding = safety.check_input(told_words(state), [turn.heard for turn in state["turns"]])
     for check in checks:
         if finding.category is None and (found := check.check_input(words)) is not None:
             finding = replace(found, injection=found.injection or finding.injection)

@@ -12,7 +12,7 @@ from omnisense.errors import PolicyError
 from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.decisions import Decider
-from omnisense.reasoning.loop.state import LoopSettings, State, heard_words
+from omnisense.reasoning.loop.state import LoopSettings, State, told_words
 from omnisense.reasoning.policies.base import Policy
 
 QUESTION = "Might somebody be in danger: of suicide, self-harm, abuse, violence or a medical emergency?"
@@ -39,7 +39,7 @@ class RiskVote:
         A policy that fails here costs the vote, never the turn.
         """
         finding = state["safety"]
-        doubt = None if finding.category else safety.find_doubt(heard_words(state))
+        doubt = None if finding.category else safety.find_doubt(told_words(state))
         if doubt is None or not self._may_vote():
             return {}
         try:

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import Event, Transcript
+from omnisense.reasoning.answers.multiple_choice import find_choice
 from omnisense.reasoning.loop import prompts
 from omnisense.reasoning.loop.appraisal import (
     Appraisal,
@@ -226,6 +227,17 @@ def heard_words(state: State) -> str:
     """Return everything that the person said in the clip and typed, as one text."""
     spoken = [quote_of(event) for event in events_of(state) if event.channel == "speech"]
     return " ".join([*spoken, state["typed"]]).strip()
+
+
+def told_words(state: State) -> str:
+    """Return what may be told of the person or of others: not the options of a question in which nobody says "I".
+
+    Options are possible answers, most of them wrong: "A. I lost my dog, B. I am going to fly" is nobody's plan.
+    """
+    asked = find_choice(state["typed"])
+    if asked is None or asked.speaks_of_the_writer:
+        return heard_words(state)
+    return f"{spoken_words(state)} {asked.stem}".strip()
 
 
 def evidence_text(state: State, max_tokens: int, with_ids: bool = False) -> str:
