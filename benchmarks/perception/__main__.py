@@ -36,6 +36,7 @@ _PARTS = (
     "faces",
     "pose",
     "emotion",
+    "text",
     "voice",
     "language",
     "cost",

@@ -10,6 +10,7 @@ from omnisense.benchmarks.perception import cost, diarization, faces, transcript
 from omnisense.benchmarks.perception.__main__ import as_table
 from omnisense.benchmarks.perception.compose import KINDS, ComposedClip, Head, plan_clips
 from omnisense.benchmarks.perception.progress import Progress
+from omnisense.perception.emotion.reliability import read_reliability
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.types import (
     AudioStream,
@@ -195,3 +196,13 @@ def test_what_is_not_there_is_left_out(tmp_path, capsys):
     assert result.exit_code == 0, result.output
     assert "grid does not exist" in (tmp_path / "out" / "perception.md").read_text()
     assert json.loads((tmp_path / "out" / "perception.json").read_text())["figures"]["voices, AMI"]
+
+
+def test_reliability_is_shown_as_a_table_of_its_own():
+    manifest = {"machine": "2 cores", "command": "measure", "models": {}, "packages": {}}
+    reliability = read_reliability(np.array([0.55, 0.95]), np.array([False, True]))
+    table = as_table({"faces": {"n": 2, "reliability": reliability}}, manifest)
+    assert f"| faces | calibration error | {reliability['ece']} |" in table
+    assert "## Reliability: faces\n\n| score | n |" in table
+    assert "| 0.9-1.0 | 1 | 0.950 | 1.000 |" in table
+    assert "bins" not in table
