@@ -47,9 +47,15 @@ _log = logging.getLogger(__name__)
 
 
 class Database(Protocol):
-    """What conversations need of a database; safe to use from any thread."""
+    """What conversations need of a database; safe to use from any thread.
 
-    tables_sql: str  # lists the names of the tables
+    Attributes:
+        path: its file; None where it has none of its own.
+        tables_sql: lists the names of the tables.
+    """
+
+    path: Path | None
+    tables_sql: str
 
     def run(self, work: Callable[[Execute], _T], write: bool = False) -> _T:
         """Run ``work`` in one transaction, which is undone if it raises; it may run twice if a connection is lost."""
@@ -86,7 +92,7 @@ class SQLiteDatabase:
     tables_sql = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
+        self.path = path
         self._guard = threading.Lock()
         self._held: dict[str, Any] = {}
         with self._translated():
@@ -123,7 +129,7 @@ class SQLiteDatabase:
 
     def lock(self, name: str, timeout_s: float) -> bool:
         """See :meth:`Database.lock`."""
-        if self._path is None:
+        if self.path is None:
             return True
         from filelock import FileLock, Timeout
 
@@ -140,7 +146,7 @@ class SQLiteDatabase:
 
     def unlock(self, name: str) -> None:
         """See :meth:`Database.unlock`."""
-        if self._path is not None:
+        if self.path is not None:
             self._held.pop(name).release()
 
     def compact(self) -> bool:
@@ -154,7 +160,7 @@ class SQLiteDatabase:
     def _remove_locks(self) -> None:
         from filelock import FileLock, Timeout
 
-        for file in self._lock_folder.glob("*.lock") if self._path is not None else ():
+        for file in self._lock_folder.glob("*.lock") if self.path is not None else ():
             # Whoever opened the file just now may hold it beside the next: what they record is checked for that.
             with contextlib.suppress(Timeout, OSError), FileLock(file, timeout=0):
                 file.unlink()
@@ -166,15 +172,15 @@ class SQLiteDatabase:
 
     @property
     def _lock_folder(self) -> Path:
-        assert self._path is not None
-        return self._path.with_name(f"{self._path.name}.locks")
+        assert self.path is not None
+        return self.path.with_name(f"{self.path.name}.locks")
 
     @contextlib.contextmanager
     def _opening(self) -> Iterator[None]:
         """Let one process at a time switch the file to write-ahead logging: SQLite does not wait for that."""
         name = "\0open"
         if not self.lock(name, _BUSY_S):
-            raise StorageError("other processes keep it locked", "Try again.", self._path)
+            raise StorageError("other processes keep it locked", "Try again.", self.path)
         try:
             yield
         finally:
@@ -188,15 +194,15 @@ class SQLiteDatabase:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             default = f"the conversation database failed ({error})", f"Check the file, {_OTHER_FILE}."
             problem, remedy = _SQLITE_REMEDIES.get(code, default)
-            raise StorageError(f"conversations cannot be kept there: {problem}", remedy, self._path) from error
+            raise StorageError(f"conversations cannot be kept there: {problem}", remedy, self.path) from error
         except UnicodeDecodeError as error:  # names in its schema, or SQLite's message on them
             problem, remedy = _SQLITE_REMEDIES[sqlite3.SQLITE_CORRUPT]
-            raise StorageError(f"conversations cannot be kept there: {problem}", remedy, self._path) from error
+            raise StorageError(f"conversations cannot be kept there: {problem}", remedy, self.path) from error
         except OSError as error:
             raise StorageError(
                 f"conversations cannot be kept there ({error.strerror or error})",
                 f"Make the folder writable and free some space, {_OTHER_FILE}.",
-                self._path,
+                self.path,
             ) from error
 
 
@@ -211,6 +217,7 @@ class PostgresDatabase:
         StorageError: the database cannot be reached.
     """
 
+    path: Path | None = None
     tables_sql = "SELECT tablename FROM pg_tables WHERE schemaname = ANY(current_schemas(false))"
 
     def __init__(self, url: str) -> None:

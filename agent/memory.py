@@ -132,6 +132,7 @@ class ConversationMemory:
         damaged = StorageError(
             f"the conversation {thread_id!r} is damaged",
             "Restore the conversation database from a copy, or use another thread.",
+            self._database.path,
         )
         try:
             rows, pending, told = self._database.run(read)

@@ -169,7 +169,12 @@ def forget_all_percepts() -> int:
 
 
 def _files() -> list[Path]:
-    return sorted(_folder().iterdir()) if _folder().is_dir() else []
+    try:
+        return sorted(_folder().iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise InputError(f"it cannot be read ({error.strerror or error})", "Make it readable.", _folder()) from error
 
 
 def _content(path: Path) -> bytes:

@@ -21,7 +21,7 @@ from omnisense.testing.postgres_server import PostgresServer, running_postgres
 _REPLY = "I hear you, and it sounds like a lot to hold."
 _ODD = "\0 \ud800 \U0001f600"  # what Postgres or UTF-8 cannot hold, and what takes two units in UTF-16
 _KEPT_AS = "\0 \ufffd \U0001f600"
-_RESTART_EVERY_S, _LONGEST_S = 4.0, 2.5
+_CRASHES, _CRASH_EVERY_S, _LONGEST_S = 20, 4.0, 2.5
 _WORKERS, _SEED = 8, 5
 
 
@@ -49,13 +49,14 @@ def measure(turns: int, kills: int, say: Callable[[str], None]) -> dict[str, Any
 def _crash_server(server: PostgresServer, turns: int, say: Callable[[str], None]) -> dict[str, Any]:
     url, ended, crashes = server.database("crashes"), threading.Event(), 0
     raised: Counter[str] = Counter()
+    taken: Counter[int] = Counter()  # by worker
 
     def crash() -> None:
         nonlocal crashes
-        while not ended.wait(_RESTART_EVERY_S):
+        while crashes < _CRASHES and not ended.wait(_CRASH_EVERY_S):
             server.control("restart", "-m", "immediate")
             crashes += 1
-            say(f"{crashes} crashes of the server")
+            say(f"{crashes} crashes of the server, {taken.total()} turns taken")
 
     def talk(worker: int) -> list[str]:
         returned = []
@@ -67,6 +68,7 @@ def _crash_server(server: PostgresServer, turns: int, say: Callable[[str], None]
                     returned.append(text + _KEPT_AS)
                 except Exception as error:
                     raised["said" if isinstance(error, OmniSenseError) else type(error).__name__] += 1
+                taken[worker] += 1
         return returned
 
     began, crashing = time.monotonic(), threading.Thread(target=crash)

@@ -189,6 +189,39 @@ def test_inspect_reads_the_log(run_cli, a_run, tmp_path):
     assert ran.stdout.startswith("success 4 "), ran.stderr
 
 
+def test_the_run_of_a_stranger_writes_nowhere_else_and_adds_no_metadata(run_cli, a_run, tmp_path):
+    manifest = json.loads((a_run / "manifest.json").read_text())
+    bad = "x\n---\nlicense: mit\n---\n<script>alert(1)</script>"
+    for started in ("/../../../evil", str(tmp_path / "evil"), "2026-01-01T00:00:00Z\0"):
+        (a_run / "manifest.json").write_text(json.dumps(manifest | {"started": started, "system": bad}))
+        before = set(tmp_path.rglob("*"))
+        for kind in ("inspect", "hf"):
+            ran = run_cli("export", kind, a_run, "--output", tmp_path / "out" / kind)
+            assert ran.returncode == 0, ran.stderr
+        assert all(path.is_relative_to(tmp_path / "out") for path in set(tmp_path.rglob("*")) - before)
+    text = (tmp_path / "out" / "hf" / "README.md").read_text()
+    head = yaml.safe_load(text.removeprefix("---\n").partition("\n---\n")[0])
+    assert "license" not in head
+    assert "<script>" not in text.partition("\n---\n")[2]
+    card = tmp_path / "card.md"
+    assert run_cli("export", "model-card", a_run, "--card", card, "--name", bad).returncode == 0
+    assert "license" not in yaml.safe_load(card.read_text().split("\n---\n")[0].removeprefix("---\n"))
+
+
+@pytest.mark.parametrize("name", ["system", "data", "selection", "started", "identity"])
+def test_a_damaged_manifest_is_said(run_cli, a_run, tmp_path, name):
+    file = a_run / "manifest.json"
+    manifest = json.loads(file.read_text())
+    for value in (None, [], "x", {}):
+        if not isinstance(value, type(manifest[name])) or value == {}:
+            file.write_text(json.dumps(manifest | {name: value}))
+            for command in (["export", "hf"], ["export", "inspect"], ["report"]):
+                out = ["--output", tmp_path / "out"] if command[0] == "export" else []
+                ran = run_cli(*command, a_run, *out)
+                assert ran.returncode == 2, ran.stderr
+                assert "Traceback" not in ran.stderr
+
+
 def test_results_go_into_a_model_card(run_cli, a_run, tmp_path):
     card = tmp_path / "README.md"
     card.write_text("---\nlicense: apache-2.0\n---\n\n# Mine\n\nText.\n")

@@ -15,7 +15,8 @@ import ctypes, fcntl, json, os, pathlib, socket, struct, sys
 attempts = []
 
 def audit(event, arguments):
-    if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
+    looks_up = event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+    if looks_up and arguments[0] not in ("127.0.0.1", b"127.0.0.1"):  # which is an address, and no name
         attempts.append([event, str(arguments[0])])
         raise OSError(f"{event} under the guard")
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg") and not isinstance(arguments[1], (str, bytes)):
@@ -40,6 +41,7 @@ def unroutable():
     return found + sum(int(l.split()[1]) for l in six.read_text().splitlines() if l.startswith("Ip6OutNoRoutes"))
 
 from omnisense.agent.cli.main import main
+# BEFORE
 codes = []
 for arguments in json.loads(sys.argv[1]):
     sys.argv = ["omnisense", *arguments]
@@ -63,10 +65,13 @@ def run_python(code, *arguments, **environment):
     return subprocess.run(command, capture_output=True, text=True, env=kept | environment, check=False)
 
 
-def run_guarded(commands, tmp_path, **environment):
-    """Run commands offline, in a process that may not connect; the environment requests all telemetry."""
+def run_guarded(commands, tmp_path, before="", **environment):
+    """Run commands offline, in a process that may not connect; the environment requests all telemetry.
+
+    ``before`` is run in that process once the guard is there.
+    """
     ran = run_python(
-        GUARDED,
+        GUARDED.replace("# BEFORE", before),
         json.dumps([[str(word) for word in command] for command in commands]),
         OMNISENSE_OFFLINE="1",
         GUARD_RESULT=str(tmp_path / "found.json"),
@@ -133,6 +138,72 @@ def test_offline_annotation_uses_no_network(tmp_path):
     )
     run_guarded([["annotate", images, "--coco", coco, "--output", tmp_path / "out"]], tmp_path)
     assert (tmp_path / "out" / "viewer.html").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.subprocess
+def test_offline_exports_and_calibration_use_no_network(tmp_path):
+    from omnisense.benchmarks.trust.runs import write_questions
+
+    data, run, rows = write_questions(tmp_path / "data"), tmp_path / "run", tmp_path / "rows.jsonl"
+    labelled = [
+        {"text": f"I am {emotion} {i}", "emotion": emotion} for i in range(10) for emotion in ("joy", "sadness")
+    ]
+    rows.write_text("\n".join(map(json.dumps, labelled)))
+    commands = [["eval", "humansense", "--data", data, "--baseline", "random", "--limit", "4", "--output", run]]
+    commands += [["export", kind, run, "--output", tmp_path / kind] for kind in ("hf", "inspect")]
+    commands += [
+        ["export", "lmms-eval", "humansense", "--data", data, "--text-only", "--output", tmp_path / "task"],
+        ["report", run, "--leaderboard", "--output", tmp_path / "board"],
+        ["calibrate", rows, "--policy", "scripted", "--output", tmp_path / "profile.json"],
+    ]
+    run_guarded(commands, tmp_path)
+    assert (tmp_path / "profile.json").is_file()
+
+
+SERVING = """
+import threading
+import httpx
+from omnisense.agent.cli import main as cli
+from omnisense.agent.service import server
+
+def ask():
+    while not started.wait(0.05):
+        pass
+    body = {"model": "omnisense", "messages": [{"role": "user", "content": "I lost my keys."}]}
+    try:
+        for place in places:
+            posted = {"json": body, "timeout": 120} if "chat" in place else {}
+            statuses.append(httpx.request("POST" if posted else "GET", url[0] + place, **posted).status_code)
+    finally:
+        running[0].should_exit = True
+
+class Told(server.Server):
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        url.append(f"http://127.0.0.1:{self.servers[0].sockets[0].getsockname()[1]}")
+        running.append(self)
+        started.set()
+
+    async def shutdown(self, sockets=None):
+        await super().shutdown(sockets)
+        assert statuses == [200] * len(places), statuses
+
+places = ("/v1/chat/completions", "/healthz", "/", "/docs", "/metrics")
+started, url, running, statuses = threading.Event(), [], [], []
+server.Server = Told
+threading.Thread(target=ask).start()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.models
+@pytest.mark.subprocess
+def test_offline_serving_uses_no_network(tmp_path):
+    """The page, its live conversations and the default policy are tried in ``tests/agent/service/test_offline.py``."""
+    pytest.importorskip("fastapi")
+    command = ["serve", "--port", "0", "--policy", "scripted", "--voice", "none", "--no-store", "--streams", "visual"]
+    run_guarded([command], tmp_path, before=SERVING)
 
 
 @pytest.mark.slow

@@ -183,6 +183,61 @@ def test_a_string_split_over_two_parts_stays_text(encoder):
             assert f"a {string}{string}" in encoder.tokenizer.decode(ids, clean_up_tokenization_spaces=False)
 
 
+MARK = "XQXQ"  # stands for the words of a person until a prompt is encoded
+
+
+@pytest.fixture(scope="module")
+def prompts_with_words(tmp_path_factory):
+    """The prompts in which somebody's words are.
+
+    Those of a leading and of a guided policy, in a thread with notes and earlier turns, with heard words, with tools
+    and what they returned, and those of a benchmark's question with transcripts.
+    """
+    from omnisense import Agent, ScriptedPolicy
+    from omnisense.benchmarks.harness.dataset import Sample
+    from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings
+    from omnisense.perception.percepts import Percepts, Provenance
+    from omnisense.perception.settings import PerceptionSettings
+    from omnisense.perception.types import ClipInfo, Missing, Segment, Transcript, Word
+    from omnisense.reasoning.answers.question import Question
+    from omnisense.reasoning.policies.tool_calls import ToolCall, ToolReply, result_messages
+
+    words = Transcript("en", (Segment(0.0, 2.0, MARK, (Word(MARK, 0.0, 2.0),)),), "none")
+    clip = ClipInfo(f"{MARK}.wav", "audio", 3.0, 0.0, 0, 0, 0.0, "", "pcm", "")
+    heard = Percepts(
+        clip, Missing(MARK), Missing(MARK), words, provenance=Provenance("0", {}, PerceptionSettings(), {})
+    )
+    found = []
+    for guided in (False, True):
+        policy = ScriptedPolicy([MARK])
+        policy.needs_guidance = guided
+        with Agent(policy, memory=tmp_path_factory.mktemp("memory") / "m.sqlite") as agent:
+            for text in (f"My name is {MARK}. {MARK}", f"Do you remember my name? {MARK}"):
+                agent.respond(text=text, thread_id="t")
+            list(agent.answer(heard, MARK, agent.history("t")))
+        found += policy.calls
+    found.append([*found[0], *result_messages(ToolReply(MARK, (ToolCall(MARK, {MARK: MARK}),), (MARK,)), [MARK])])
+    question = Question(f"What does {MARK} feel?", "one", (f"A. {MARK}", "B. joy"))
+    sample = Sample("1", "ER", 1, question, "A", "text", transcript=MARK)
+    for think in (False, True):
+        builder = PromptBuilder(PromptSettings(media=False, transcript="data", think=think))
+        found.append(builder.build(sample, transcript=MARK).messages)
+    return [prompt for prompt in found if MARK in json.dumps(prompt)]
+
+
+def test_no_prompt_of_today_has_a_control_token_of_a_persons_words(encoder, prompts_with_words):
+    assert len(prompts_with_words) >= 8
+    strings = strings_of(encoder)
+
+    def with_words(prompt, words):
+        return json.loads(json.dumps(prompt).replace(MARK, json.dumps(words)[1:-1]))
+
+    for prompt in prompts_with_words:
+        expected = control_in(encoder, ids_of(encoder, with_words(prompt, "x")))
+        assert control_in(encoder, ids_of(encoder, with_words(prompt, "".join(strings)))) == expected
+        assert control_in(encoder, ids_of(encoder, with_words(prompt, "\n".join(strings)))) == expected
+
+
 @pytest.mark.parametrize("name", ["tiny_omni", "tiny_omni3", "tiny_vlm", "tiny_vlm3", "tiny_audio"])
 def test_media_strings_beside_real_media_stay_text(folders, name, clip, tmp_path):
     encoder = encoder_of(folders, name)
