@@ -55,7 +55,7 @@ _ASSERTS = re.compile(
 
 # "I'm fairly confident in B", "My money is on B"
 _OWN_VOICE = re.compile(
-    r"\W*(?:(?:so|and|but|then|now|yes|ok(?:ay)?)\W+){0,2}(?:i|i'm|i'd|i'll|i've|my|mine|for\s+me|to\s+me|in\s+my)\b",
+    r"\W*(?:(?:so|and|but|then|now|yes|ok(?:ay)?)\W+){0,2}(?:i|i'm|i'd|i'll|i've|my|mine|for\s+me|to\s+me|in\s+my|(?:this|these|that|those)\s+(?:is|are))\b",
     re.IGNORECASE,
 )
 _CONCESSIVE = re.compile(

@@ -21,6 +21,7 @@ _REVISES = re.compile(
 _REVISED_TO = re.compile(
     rf"^(?:\W|\b(?:no|wait|actually|so|make|that|it|it's|is|rather)\b){{0,8}}({MARK})(?=\s*(?:[.,;!—–-]|$))", re.I
 )
+_QUOTED = re.compile(r"\"[^\"\n\ue000-\ue119]{1,200}\"")  # which others say
 # "I'm afraid I can't view videos"
 _REFUSES = re.compile(
     r"\b(?:i|we)(?:\s+(?:\w+\s+){0,2}|')?(?:can't|cannot|can\s+not|couldn't|(?:don't|do\s+not)(?!\s+(?:\w+\s+)?(?:see|hear|count|identify)\b(?!\s+(?:(?:the|any|a|your|anything)\s+)?(?:video|clip|image|audio|media|file|attach\w*|content|sound|speech)s?\b))|m\s+not\s+able|am\s+not\s+able"
@@ -151,7 +152,7 @@ def keeps_answer(tail: str) -> bool:
 
 def after_revision(marked: str) -> str | None:
     """Return what follows the last place where a reply revises itself; None when it does not."""
-    places = list(_REVISES.finditer(marked))
+    places = list(_REVISES.finditer(_QUOTED.sub(lambda match: "x" * len(match[0]), marked)))
     return marked[places[-1].end() :] if places else None
 
 

@@ -12,15 +12,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from omnisense.reasoning.answers.option_marks import MARK, mark_with_text, option_texts
-from omnisense.reasoning.answers.word_families import FAMILY_OF, UNSPACED_FAMILY_OF
+from omnisense.reasoning.answers.stems import is_misspelled, stem_of, without_ending
+from omnisense.reasoning.answers.word_families import UNSPACED_FAMILY_OF
 
 _MOST_SHARED = 0.8  # of an option's content words, where not all of them are found
 _WIDEST = 8  # words of a span that are none of the option's
-_SHORTEST_MISSPELLED = 5  # letters; one edit makes another word of a shorter one ("fear", "fair")
-_SHORTEST_SWAPPED = 7  # letters; "quite" is no misspelled "quiet"
-_SUFFIXES = re.compile(
-    r"(?:fulness|iness|ness|atious|etic|ment|iously|ious|ation|ition|ion|ingly|edly|fully|ing|ied|ed|dom|ity|ful|ously|ous|ly|ies|es|s|y|e|i)$"
-)
 _SMALL_WORDS = frozenset(
     "a an the he she it they he's she's it's they're his her their its is are was were be been being am to of in "
     "on at with for by as and or that this there i i'm you person man woman people someone speaker very feels "
@@ -40,7 +36,7 @@ _MARK = re.compile(MARK)
 def content_stems(text: str) -> frozenset[str]:
     """Return the stems of a text's words that are neither mere grammar nor a negation."""
     words = (match[0].lower() for match in _TOKEN.finditer(text))
-    return frozenset(_stem(word) for word in words if word not in _SMALL_WORDS and word not in _NEGATIONS)
+    return frozenset(stem_of(word) for word in words if word not in _SMALL_WORDS and word not in _NEGATIONS)
 
 
 class _Wording(NamedTuple):
@@ -80,10 +76,20 @@ def mark_wordings(marked: str, options: tuple[str, ...]) -> str:
     """
     wordings, spelled = _wordings(options)
     spans = _unspaced(marked, options)
-    for sentence in _SENTENCE.finditer(marked):
-        if said := _said(sentence, spelled):
-            spans += _spans(said, wordings, marked)
+    sentences = [said for sentence in _SENTENCE.finditer(marked) if (said := _said(sentence, spelled))]
+    wordings = _without_parts(wordings, {word.stem for said in sentences for word in said})
+    for said in sentences:
+        spans += _spans(said, wordings, marked)
     return _with_marks(marked, sorted(spans, key=lambda span: (span.start, -span.shared)))
+
+
+def _without_parts(wordings: tuple[_Wording, ...], said: set[str]) -> tuple[_Wording, ...]:
+    """Return the wordings without those that are a part of another one, of which a text says more."""
+    return tuple(
+        wording
+        for wording in wordings
+        if not any(wording.stems < w.stems and len(w.stems & said) > len(wording.stems & said) for w in wordings)
+    )
 
 
 class _Key(NamedTuple):
@@ -154,7 +160,7 @@ def _with_marks(marked: str, spans: list[_Span]) -> str:
 def _keys(options: tuple[str, ...]) -> tuple[_Key, ...]:
     """Return the telling words of the options that have any."""
     texts = [_YES_OR_NO_FIRST.sub("", option).split() for option in option_texts(options)]
-    content = [[_stem(word) for word in words if word not in _SMALL_WORDS | _NEGATIONS] for words in texts]
+    content = [[stem_of(word) for word in words if word not in _SMALL_WORDS | _NEGATIONS] for words in texts]
     keys = []
     for place, (words, stems) in enumerate(zip(texts, content, strict=True)):
         others = {stem for at, other in enumerate(content) if at != place for stem in other}
@@ -212,7 +218,7 @@ def _wordings(options: tuple[str, ...]) -> tuple[tuple[_Wording, ...], dict[str,
         )
         for word, stem in stems.items():
             if stem in own:
-                spelled.setdefault(word[0], {}).update({_without_ending(word): stem, word: stem})
+                spelled.setdefault(word[0], {}).update({without_ending(word): stem, word: stem})
                 spelled.setdefault(stem[0], {})[stem] = stem
     return tuple(wordings), spelled
 
@@ -223,7 +229,7 @@ _YES_OR_NO_FIRST = re.compile(r"(?:yes|no) ")
 
 def _content(texts: list[list[str]], small: frozenset[str]) -> list[dict[str, str]]:
     """Return the stems of the words of each option that are not small."""
-    return [{word: _stem(word) for word in words if word not in small} for words in texts]
+    return [{word: stem_of(word) for word in words if word not in small} for words in texts]
 
 
 def _said(sentence: re.Match[str], spelled: dict[str, dict[str, str]]) -> list[_Said]:
@@ -234,22 +240,22 @@ def _said(sentence: re.Match[str], spelled: dict[str, dict[str, str]]) -> list[_
         start, end = sentence.start() + match.start(), sentence.start() + match.end()
         if word in _NEGATIONS:
             found.append(_Said(at, start, end, ""))
-        elif (stem := _known(word, spelled)) and (word not in _SMALL_WORDS or stem == _stem(word)):
+        elif (stem := _known(word, spelled)) and (word not in _SMALL_WORDS or stem == stem_of(word)):
             found.append(_Said(at, start, end, stem))
     return found if any(said.stem for said in found) else []
 
 
 def _known(word: str, spelled: dict[str, dict[str, str]]) -> str:
     """Return the stem of an option that a word is, or is when one letter of it is corrected; empty when it is none."""
-    stem = _stem(word)
+    stem = stem_of(word)
     if stem[0] in spelled and stem in spelled[stem[0]]:
         return spelled[stem[0]][stem]
-    own = _without_ending(word)
+    own = without_ending(word)
     return next(
         (
             to
             for known, to in spelled.get(word[0], {}).items()
-            if _is_misspelled(known, own) or _is_misspelled(known, word)
+            if is_misspelled(known, own) or is_misspelled(known, word)
         ),
         "",
     )
@@ -316,32 +322,3 @@ def _unspaced_words(options: tuple[str, ...]) -> dict[str, int]:
 # "她在开玩笑" without the pronoun and the words of grammar around it
 _AROUND_CORE = re.compile(r"\A[他她它我你们这那是在很有非常感到觉得]+|[了的吗。]+\Z")
 _CORE = re.compile(r"[\u3400-\u9fff]{2,6}")
-
-
-@functools.lru_cache(maxsize=16384)
-def _stem(word: str) -> str:
-    """Return the word's family, or the word without its ending."""
-    word = word.removesuffix("'s")
-    return FAMILY_OF.get(word) or UNSPACED_FAMILY_OF.get(word) or _without_ending(word)
-
-
-@functools.lru_cache(maxsize=16384)
-def _without_ending(word: str) -> str:
-    stem = _SUFFIXES.sub("", word)
-    if len(stem) < 3:
-        return word
-    return stem[:-1] if len(stem) > 3 and stem[-1] == stem[-2] else stem  # stopp(ed)
-
-
-@functools.lru_cache(maxsize=16384)
-def _is_misspelled(stem: str, word: str) -> bool:
-    """Whether one edit, not of the first letter, makes a word of a stem; a longer one may have two letters swapped."""
-    if min(len(stem), len(word)) < _SHORTEST_MISSPELLED or abs(len(stem) - len(word)) > 1:
-        return False
-    shared = 0
-    while shared < min(len(stem), len(word)) and stem[shared] == word[shared]:
-        shared += 1
-    rest, other = stem[shared:], word[shared:]
-    if len(stem) >= _SHORTEST_SWAPPED and rest[:2] == other[1::-1] and rest[2:] == other[2:]:
-        return True
-    return rest[1:] == other[1:] or rest[1:] == other or rest == other[1:]

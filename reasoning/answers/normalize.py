@@ -35,7 +35,7 @@ _UNUSUAL_SPACES = (
 _BETWEEN_WORDS = re.compile(r"[^\w']+|(?<!\w)'|'(?!\w)")
 _ANSWER_KEYS = (
     "answer answers final_answer final correct_answer option selected_option selected option_letter choice selection "
-    "response prediction letter parameters count label emotion result value"
+    "response prediction letter 选项 答案 选择 回答 parameters count label emotion result value"
 ).split()
 
 
@@ -84,6 +84,8 @@ def _unpack_json(text: str) -> str:
     except (ValueError, RecursionError):
         quoted = _PYTHON_ANSWER.fullmatch(text)  # as Python prints a dictionary
         return quoted[1] if quoted else text
+    if not is_whole and isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        return text  # a box, or a range of time
     answer = _answer_in(value)
     if answer is None:
         return text if not is_whole or not isinstance(value, dict) else ""

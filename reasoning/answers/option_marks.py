@@ -45,10 +45,10 @@ _LETTER = re.compile(
 _SMALL_LETTER = re.compile(
     rf"(?:(?i:{_OPTION_WORD}|\b(?:answer|ans|choice|答案)\W{{0,3}}\s*{_IS}(?:{_OPTION_WORD})?"
     rf"|\b(?:it'?s|it\s+is|(?:go|going)\s+(?:with|for|w/)|pick|choose|say|guess|probably|probs|def(?:initely)?|prolly)\s+(?=[b-h])|\b(?:is|be|was|with|for|to|pick|choose|say|select)\s+(?=[(\[][a-h][)\]]))|\A){OPEN}{{0,3}}\s?([a-z])"
-    rf"(?=[)\].:,、;}}\"'-]|\s*\Z)(?!'{WORD}){CLOSE}{{0,3}}"
+    rf"(?=[)\].:,、;}}\"'-]|\s*\Z|\s[(–—])(?!'{WORD}){CLOSE}{{0,3}}"
 )
 _MAY_BE_LETTER = re.compile(rf"(?<!{WORD})[A-Z](?!{WORD})")
-_MAY_BE_SMALL = re.compile(r"(?<![A-Za-z])[a-z](?=[)\].:,、;}\"'-]|\s*\Z)")
+_MAY_BE_SMALL = re.compile(r"(?<![A-Za-z])[a-z](?=[)\].:,、;}\"'-]|\s*\Z|\s[(–—])")
 # "b & f for me": no words of English, unlike "a"
 _ALONE_SMALL = re.compile(
     r"(?<![\w'./-])([b-df-h]|a(?=\s*(?:[+&,/]|and)\s*[b-h](?!\w))|e(?=\s*(?:[,;:.)!]|$)))(?![\w'/-]|\.\w)"

@@ -9,7 +9,6 @@ What the letters do not settle is read once more with the options' texts taken f
 from __future__ import annotations
 
 import re
-from collections.abc import Container
 
 from omnisense.reasoning.answers.conclusions import after_refusal, closing_letter, unopposed, weighed, without_items
 from omnisense.reasoning.answers.hesitation import (
@@ -32,7 +31,6 @@ from omnisense.reasoning.answers.mentions import (
     option_part,
 )
 from omnisense.reasoning.answers.normalize import Reading, single_spaced
-from omnisense.reasoning.answers.option_counts import counted_option
 from omnisense.reasoning.answers.option_marks import (
     AFTER_LETTER_A,
     MARK,
@@ -45,7 +43,7 @@ from omnisense.reasoning.answers.option_marks import (
     mark_texts,
     option_texts,
 )
-from omnisense.reasoning.answers.parse_yes_no import read_yes_no
+from omnisense.reasoning.answers.option_values import YES_OR_NO_FIRST, by_value, unless_opposite
 from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, ends_midway, is_cut_off
 from omnisense.reasoning.answers.statements import (
     denied_letters,
@@ -107,7 +105,7 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
     if exact := exact_option(text, options):
         return Reading(exact, "the option's text")
     if text.isascii() and not _MAY_NAME.search(text) and not shares_words(text, options):
-        return Reading("", "it refuses to answer") if refuses(text) else _by_value(text, options)
+        return Reading("", "it refuses to answer") if refuses(text) else by_value(text, options)
     text = drop_speech(drop_instructions(text), options)
     marked = drop_copied_options(mark_options(text, options), options)
     marked = mark_pairs(single_spaced(settle(mark_ticked(marked, options))), options)
@@ -130,11 +128,11 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return reading
     told = drop_questions(worded)
     if not refuses(told) and (reading := unopposed(told)).how:
-        return reading
+        return unless_opposite(reading, text, options)
     if (reading := weighed(worded)).how or (refuses(worded) and (reading := after_refusal(worded)).how):
         return reading
     if (keyed := mark_keywords(worded, options)) != worded and (reading := _by_keywords(keyed)).how:
-        return reading
+        return unless_opposite(reading, text, options)
     if (asked_back := _ASKED_BACK.match(marked)) and len(letters_in(worded)) == 1 and not refuses(marked):
         return Reading(letter_of(asked_back[1]), "the only letter, as a question")
     mentioned = _only_mention(drop_questions(marked if letters_in(worded) else worded), options)
@@ -142,8 +140,8 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading("", "it sets the only option that it names aside")
     if mentioned.value and (others := held_letters(told) - {mentioned.value}):
         return Reading("", f"it names {' and '.join(sorted({mentioned.value, *others}))}")
-    if (mentioned.how == NOTHING and not refuses(marked)) or _YES_OR_NO_FIRST.match(text):
-        read = _by_value(text, options, denied_letters(worded))
+    if (mentioned.how == NOTHING and not refuses(marked)) or YES_OR_NO_FIRST.match(text):
+        read = by_value(text, options, denied_letters(worded))
         return read if read.value else mentioned
     return mentioned
 
@@ -159,23 +157,6 @@ def _by_keywords(keyed: str) -> Reading:
 _HEDGED = re.compile(
     r"\b(?:may|might|could)\s+(?:well\s+)?be\b", re.IGNORECASE
 )  # "she might be sad": unsure, but one option
-_YES_OR_NO_FIRST = re.compile(r"\W*(?:yes|no)\b", re.IGNORECASE)
-
-
-def _by_value(text: str, options: tuple[str, ...], denied: Container[str] = ()) -> Reading:
-    """Read a reply that gives a number where the options are numbers, or says yes where one begins with it."""
-    if counted := counted_option(text, options):
-        return Reading(counted, "the option's number")
-    words = (text.split(" ", 1)[0] for text in option_texts(options))
-    opening = {chr(65 + i): _AS_YES_OR_NO.get(word, word) for i, word in enumerate(words)}
-    if {"yes", "no"} <= set(opening.values()) and (said := read_yes_no(text).value):
-        fitting = [letter for letter, word in opening.items() if word == said and letter not in denied]
-        if len(fitting) == 1:
-            return Reading(fitting[0], "the option's yes or no")
-    return Reading("", NOTHING)
-
-
-_AS_YES_OR_NO = {"true": "yes", "false": "no"}
 
 
 def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:

@@ -82,6 +82,7 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
     marked = drop_copied_options(
         mark_options(drop_speech(drop_instructions(text), options), options), options, _SELECT_FROM
     )
+    marked = _LINES.sub(", ", marked)
     marked = single_spaced(settle(mark_ticked(_THROUGH.sub(_all_through, _CHOSEN_FROM.sub("", marked)), options)))
     by_text = settle(mark_texts(marked, options))
     worded = settle(mark_wordings(by_text, options))
@@ -174,6 +175,7 @@ def _held_items(marked: str) -> tuple[str, str] | None:
 
 
 _ITEM = re.compile(rf"^[^\w\n\ue000-\ue119]*(?:\d{{1,2}}[.)] ?)?({MARK})([^\n]*)", re.MULTILINE)
+_LINES = re.compile(rf"\s*\n\s*[-*•]\s*(?={MARK}\s*(?:\n|\Z))")  # of letters alone
 _SHORT = 80  # characters
 
 

@@ -39,7 +39,7 @@ _NUMBER = re.compile(
 _COUNTS_NOTHING = re.compile(
     r"\b\d{1,3}\s?(?:%|percent)\s+(?:sure|certain|confident|confidence)\b|(?:\A|(?<=[.!?]\s))(?:out\s+)?of\s+(?:the\s+|these\s+)?(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\s+\w+|(?<=\bof\sthe\s)(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\b|\b(?:although|though|while)\b[^.,;!?\n]{0,80},|\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
     r"|(?<=\w,\s)(?:\d+|two|three|four|five|six)\s+of\s+(?:whom|which|them|these|those)\b|\b(?:some|others|people|viewers|one|you)\s+(?:may|might|could|would)\b[^.;!?\n]*|其中\s*(?:\d+|[一二三四五六七八九两])\s*[个位人名]"
-    r"|\bone\s+(?:of|can|could|by|another|would|might|more)\b"
+    r"|\bone\s+(?:of|after|can|could|by|another|would|might|more)\b"
     r"|\bthere(?:'s|\s+is)\s+one\s+(?:on|in|at|with|to|near|behind|beside|more)\b|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
     r"|\b\d{1,2}(?::\d{2}){1,2}\b"
     r"|\b(?:frames?|seasons?|episodes?|steps?|scenes?|lines?|figures?|questions?|parts?|year|page|chapter|shot|second|minute|item|cue|camera)\s+\d+"
@@ -85,6 +85,8 @@ _AFTER_TOTAL = re.compile(r"^\s*(?:\w+\s+)?(?:in\s+total|altogether|in\s+all|ove
 _DENIED = re.compile(r"\b(?:not|isn't|aren't|rather\s+than|instead\s+of|nicht|no)\s+$", re.IGNORECASE)
 _HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly)\s+(?:even\s+)?$", re.IGNORECASE)
 _MEASURE = re.compile(r"\s*-?(?:frames?|seconds?|secs?|s|fps|minutes?|min|years?|%|percent|dB|Hz|ms)\b", re.IGNORECASE)
+# "That leaves 4.": at the end
+_LEAVES = re.compile(rf"\bleav(?:es|ing)\s+(?:\w+\s+)?({_WORD}|\d+)(?:\s\w+){{0,2}}\W*\Z", re.IGNORECASE)
 _COUNTED = re.compile(r"\s*[个位人名次张]|\s+[^\W\d_]")
 _NONE = re.compile(
     r"(?:\A|\bthere\s+(?:is|are)\s+|\bi\s+(?:can\s+)?(?:see|hear|count)\s+|\b(?:shows|contains)\s+)no\s+(?!way|sign|reason|evidence|idea|need)\w+",
@@ -143,6 +145,8 @@ def _read_told(text: str) -> Reading:
     if not found and _NONE.search(text):
         found = [("0", False)]  # "There are no people."
     stated = {value for value, is_total in found if is_total}
+    if len(stated) > 1 and (left := _LEAVES.search(kept)) and (number := _NUMBER.fullmatch(left[1])):
+        stated = {_plain(_digits(number))}
     if len(stated) > 1:
         stated = {_plain(sum_) for sum_ in _EQUALS.findall(kept)} or stated
     if not stated and not _TAKES_AWAY.search(kept):

@@ -13,10 +13,10 @@ _CLAIM = r"(?:claim|statement|description|assertion|assumption|hypothesis|that|t
 _UNTRUE = r"(?:\b(?:not|never)|n't)\s+(?:\w+\s+)?(?:true|correct|right|the\s+case)\b|\b(?:untrue|incorrect)\b"
 _NOT_FALSE = r"(?:\bnot|n't)\s+(?:be\s+)?(?:false|untrue|incorrect|wrong)\b"
 _YES = (
-    r"\b(?:yes+(?!-)|ye|yeah+|yep+|yea|yup+|ja|oui|sí|true)\b|是的?|没错|\A有(?=[,。.!])|\A\W*(?:はい|네|예|sim|sì|да|evet|对|对的|correct,?)(?!\w)"
+    r"\b(?:yes+(?!-)|ye|yeah+|yep+|yea|yup+|ja|oui|sí|true)\b|是的?|没错|\A有(?=[,。.!])|\A\W*(?:はい|네|예|tak|sim|sì|да|evet|对|对的|correct,?)(?!\w)"
     r"|\A\W*that's\s+(?:right|correct)\b"
     r"|\A\W*(?:(?:oh|well|hm+|ah)\W+)?(?:affirmative|sure|exactly|agreed|sure\s+(?:he|she|it|they)\s+\w+|sure\s+(?:looks|seems|sounds)\s+like\s+(?:it|that)|(?:most|very|quite)\s+(?:likely|probably)|absolutely|definitely|certainly|indeed|correct|right|of\s+course|without\s+(?:a\s+)?doubt"
-    r"|you\s+bet(?:\s+(?:he|she|it|they)\s+\w+)?|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|i'd\s+say\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
+    r"|(?:a\s+)?(?:100\s?%|hundred\s+percent)|you\s+bet(?:\s+(?:he|she|it|they)\s+\w+)?|i\s+(?:would\s+say|think|believe|guess|suppose)\s+so|i'd\s+say\s+so|it\s+(?:seems|appears|looks)\s+so|very\s+much\s+so)(?=\W*\Z|[.,!;])"
     r"|\b(?:without\s+(?:a\s+|any\s+)?(?:question|doubt)|no\s+(?:doubt|question)(?:\s+about\s+(?:it|that))?)(?=\W*\Z|[.!])"
     rf"|\b{_CLAIM}(?:\s+\w+)?\s+(?:is|would\s+be|seems)\s+(?:indeed\s+|clearly\s+)?(?:correct|right|accurate|affirmative|the\s+case)\b"
     r"|\b(?:claim|statement|description|assertion)\s+(?:holds|applies|stands)\b"
@@ -25,7 +25,7 @@ _YES = (
 # "no" before a noun answers nothing: no doubt, no one, no way to tell
 _NO = (
     r"\bno\b(?!\x20+(?!(?:from|because|since|as|on|again|(?:way|chance)(?=\W*\Z|[.,!])|it|he|she|they|the|this|that|there|we|i|her|his|and|but|or|yes)\b)\w)"
-    rf"|{_UNTRUE}|\b(?:noo+|nope+|nah+|naw|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nee|нет|hayır|不对)(?!\w)"
+    rf"|{_UNTRUE}|\b(?:noo+|nope+|nah+|naw|false|nein|non)\b|不是的?|否|没有(?=[,。.!]|\Z)|(?<!\w)不(?=[,。.!]|\Z)|\A\W*(?:いいえ|아니[요오]|não|nie|nee|нет|hayır|不对)(?!\w)"
     r"|\A\W*(?:negative|wrong|quite\s+the\s+(?:opposite|contrary)|on\s+the\s+contrary|never|i'm\s+afraid\s+not|i\s+think\s+not|(?:he|she|it|they)\s+never\s+(?:does|did|do|is|was|has)|(?:(?:most|very)\s+)?(?:probably|definitely|certainly|absolutely|likely)\s+not|not\s+(?:really|at\s+all|quite)|unlikely|hardly"
     r"|of\s+course\s+not|i\s+(?:(?:don't|do\s+not)\s+think\s+so|(?:wouldn't|would\s+not)\s+say\s+so|doubt\s+(?:it|that)|(?:would|think)\s+(?:say\s+)?not))(?=\W*\Z|[.,!;:–—])"
     r"|\A\W*(?:he|she|it|they|there|this|that|the\s+\w+)\s+(?:is|are|was|were|does|do|did|has|have|can|could|will)\s+indeed\s+not\b"
@@ -46,6 +46,8 @@ _UNSAID = re.compile(
     r"(?:\b(?:he|she|they|(?:the|a)\s+\w+)\s+(?:\w+\s+)?(?:says?|said|answers|answered|replies|replied|nods?|whispers?|shouts?)\W+$|(?:\b(?:not|cannot|never)|n't|\bno\s+reason\s+to)\s+(?:\w+\s+)?(?:say|answer|be)\W+$)",
     re.IGNORECASE,
 )
+# "[00:02] WOMAN: yes"
+_LINE_OF_SPEECH = re.compile(r"\d:\d\d\W{1,3}\w+(?:\s\w+)?:\s*\Z")
 # "I won't give a yes or a no"
 _YES_AND_NO = re.compile(
     r"\byes\s+(?:or|and)\s+no\b|\bno-brainer\b|\ba\s+(?:clear\s+|definite\s+)?yes\s+or\s+(?:a\s+)?no\b", re.IGNORECASE
@@ -56,7 +58,7 @@ _CONCEDED = re.compile(
     r"|(?:may|might|could)\s+(?:seem|look|suggest|think)|tempt\w+|(?:looked|seemed|sounded|felt)\s+like|i(?:'d|\s+had|\s+would\s+have)?\s+expected|about\s+to|auf\s+den\s+ersten\s+blick|zunächst|au\s+début|a\s+primera\s+vista)\b[^.!?;,\n]{0,60}$|(?:乍看|一开始|最初)[^,。]{0,20}$",
     re.IGNORECASE,
 )
-_SCORED = re.compile(r"\b(yes|no)\W{1,4}(\d{1,3}(?:\.\d+)?)\s?%")
+_SCORED = re.compile(r"\b(yes|no)\W{1,5}(\d{1,3}(?:\.\d+)?(?=\s?%)|[01]?\.\d+)")
 # 'I would answer with "no"': its own word, in quotation marks
 _OWN_WORD = re.compile(
     r"(\banswer\s+(?:\w+\s+){0,3}?(?:with|is|be)|\bi(?:'d|\s+would)\s+say|\banswer:)\s*\"(yes|no)[.,!]?\"",
@@ -106,6 +108,7 @@ def _read_told(text: str) -> Reading:
             for m in words
             if _ANSWER_IS.search(before := text[max(0, m.start() - 90) : m.start()]) or not _SUPPOSED.search(before)
         ]
+    words = [m for m in words if not _LINE_OF_SPEECH.search(text[max(0, m.start() - _NEAR) : m.start()])]
     words = [m for m in words if not _UNSAID.search(text[max(0, m.start() - _NEAR) : m.start()])]
     words = [m for m in words if not _CONCEDED.search(text[max(0, m.start() - 100) : m.start()])]
     yes, no = [m for m in words if not m["no"]], [m for m in words if m["no"]]

@@ -22,7 +22,7 @@ from omnisense.reasoning.answers.parse_yes_no import read_yes_no
 from omnisense.reasoning.answers.passages import before_end_of_turn, own_passages
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, VALUE_KINDS, Kind, Question
 
-PARSER_VERSION = 18  # raise it when any reply is parsed differently; every record carries it
+PARSER_VERSION = 19  # raise it when any reply is parsed differently; every record carries it
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ _FINAL_LINE = re.compile(
     re.IGNORECASE,
 )
 _BOXED = re.compile(r"\\boxed\s*\{(?:\s*\\[a-z]{1,12}\s*\{)?([^{}]*)\}")
+_FINAL_BOX = re.compile(r"\b(?:final|corrected|revised)\s+answer\b[^.\n]*\Z", re.IGNORECASE)
 _SIGNS = ("<", "\\boxed", "```", "assistantfinal")
 _SPECIAL = re.compile(r"<\|[^|<>]*\|>|</?s>|```(?:json)?")
 
@@ -120,7 +121,7 @@ def _split_reply(reply: str, clean: Callable[[str], str]) -> tuple[str, list[str
     if _ANSWER.search(text):
         found = [part for part in map(clean, _given_answers(text)) if part]
         return thinking, found, "answer tag: " if found else "the answer tag is empty"
-    if boxed := [part for part in map(clean, _BOXED.findall(text)) if part]:
+    if boxed := [part for box in _last_if_final(text, list(_BOXED.finditer(text))) if (part := clean(box[1]))]:
         return thinking, boxed, "boxed: "
     plain = clean(text)
     return thinking, [plain] if plain else [], "" if plain else "the reply is empty"
@@ -132,6 +133,11 @@ def _given_answers(text: str) -> list[str]:
     between = text[tags[-2].end() : tags[-1].start()] if len(tags) > 1 else ""
     is_revised = after_revision(_TAG.sub("\n", between)) is not None
     return [tag[1] for tag in (tags[-1:] if is_revised else tags)]
+
+
+def _last_if_final(text: str, boxed: list[re.Match[str]]) -> list[re.Match[str]]:
+    """Return the boxes of a text, only the last one where the words before it call it final."""
+    return boxed[-1:] if len(boxed) > 1 and _FINAL_BOX.search(text[: boxed[-1].start()][-40:]) else boxed
 
 
 def _take_thinking(text: str) -> tuple[str, str]:

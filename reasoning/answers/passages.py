@@ -26,7 +26,7 @@ _OFFER = re.compile(
 )
 # 'Answer with the option's letter, e.g. "A"'
 _INSTRUCTION = re.compile(
-    r"\b(?:answer|respond|reply)\s+(?:(?:only|directly|just)\s+)?(?:with|using)\s+(?:only\s+)?(?:the|a|an|one|your)\b[^.\n]{0,200}"
+    r"\b(?:answer|respond|reply)\s+(?:(?:only|directly|just)\s+)?(?:with|using)\s+(?:only\s+)?(?:the|(?-i:a)|an|one|your)\b[^.\n]{0,200}"
     r"(?:e\.g\.[^\n]{0,40})?|\bexample\s*:[^\n]{0,80}|\be\.g\.[^\n.)]{0,40}",
     re.IGNORECASE,
 )

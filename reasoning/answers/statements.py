@@ -65,7 +65,7 @@ _RIGHT_ONE_IS = re.compile(
 # "I choose B", "it's B", "the tone suggests B", "so B"
 _CHOOSES = re.compile(
     rf"(?:\b(?:choose|chose|pick|select|go(?:ing)?\s+with|i(?:'d|'ll|\s+would)\s+go|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
-    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|i\s+(?:think|believe|guess|suppose|reckon)(?:\s+that)?(?:\s+it(?:'s|\s+is|\s+was))?|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|i(?:'d|\s+would)(?=\s+[\ue100-\ue119])|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|(?:leaves|(?<=,\s)leaving|(?<=,\sthus\s)leaving)(?:\s+(?:us|me|only|just|with)){0,3}|suggests?"
+    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|i(?:'d|'ll|\s+would|\s+will)\s+(?:answer|reply|respond|label|put|call|classify|tag|describe|name|guess|bet|submit|enter|write|type)(?:\s+(?:with|on|it|this|that|as|down|for|her|him|them))*|i\s+(?:think|believe|guess|suppose|reckon)(?:\s+that)?(?:\s+it(?:'s|\s+is|\s+was))?|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|i(?:'d|\s+would)(?=\s+[\ue100-\ue119])|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|(?:leaves|(?<=,\s)leaving|(?<=,\sthus\s)leaving)(?:\s+(?:us|me|only|just|with)){0,3}|suggests?"
     rf"|indicates?|apuntan?\s+a|indican?|indicano|suggère\w*|indique\w*|exprime\w*|suggerisc\w+|spricht\s+für|sprechen\s+für|deutet\s+auf|deuten\s+auf|c'est|wähle|nehme|bleib(?:t|en)|es\s+ist(?=\s+(?:\w+\s+){{0,3}}{MARK}\s*(?:[.!]|$))|je\s+réponds|elijo|direi|scelgo|escolho|kies"
     rf"|escojo|choisis)\s+:?|应?故?选择?:?\s*){_HEDGE}{_LIST}"
     rf"|\b(?:so|therefore|thus|hence|rather|most\s+(?:likely|probably)|probably|sondern|eher|mais|sino|因此|所以|而是)\s*[,:]?\s*"
@@ -87,7 +87,7 @@ _CONCEDES = re.compile(
     r"|seemed|(?<!\bi\s)(?:may|might|could|would)\s+(?:seem|feel|look|appear|think|say|read|argue|call|expect|pick|choose)|obwohl|zunächst|aunque|bien\s+que"
     r"|(?:my|the|a|an)\s+(?:initial|first(?!\s+choice\s+is)|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
     r"|(?:initial|first(?!\s+choice\s+is)|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick|instinct|reaction)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
-    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|at\s+this\s+point|(?:was|were)\s+(?:leaning|tending)|i(?:'d|\s+would)\s+(?:normally|usually|otherwise|initially)|(?:that|this|which)\s+would\s+(?:be|mean|suggest)(?=\s+(?:\w+\s+)?[\ue000-\ue119])|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
+    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|at\s+this\s+point|(?:was|were)\s+(?:leaning|tending)|i(?:'d|\s+would)\s+(?:normally|usually|otherwise|initially)|(?:that|this|which)\s+would\s+(?:be|mean|suggest)(?=\s+(?:\w+\s+)?[\ue000-\ue119])|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|(?<!things\s)consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
     r"|nur\s+(?:bei|wenn|falls)|only\s+(?:if|when)|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
     r"|ersten\s+blick|zuerst|anfangs|(?<!\bich\s)würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
     # "jealousy can hurt", "to be sad, one has to": of the feeling itself
@@ -103,7 +103,7 @@ _SUPPOSES = re.compile(
 )
 _NOT = re.compile(
     r"\b(?:not|never|neither|nor|weder|noch(?=\s*[\"'(]*$)|cannot|without|doubt|disagree\s+with|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than|opposite\s+of"
-    r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|removes?|removed|ni(?=\s*[\"'(]*$)|descart\w+|elimin[aoó](?!t)\w*|élimin\w+|écart\w+|exclu\w+|ausgeschlossen|ausschließen|schließe\w*|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
+    r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|removes?|removed|(?:strike|rule|cross|throw|leave)\s+out|ni(?=\s*[\"'(]*$)|descart\w+|elimin[aoó](?!t)\w*|élimin\w+|écart\w+|exclu\w+|ausgeschlossen|ausschließen|schließe\w*|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
     r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|nothing(?!\s+but)|at\s+no\s+(?:time|point|moment)|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
     r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$)|no(?=(?:\s+\w+)?\s*[\"'(]*$)|nobody|no\s+one|none\s+of(?!\s+the\s+other)|no\s+(?:\w+\s+){1,6}(?:that|which)(?:\s+(?:would|could|might|may|can))?(?=\s*$)|than(?=(?:\s+(?:it|is|a|the))*\s*[\"'(]*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
     re.IGNORECASE,
@@ -125,6 +125,9 @@ _FARTHEST = 400  # characters
 _WINDOW = 160  # characters of a clause that are looked at before a statement
 
 
+_EXCLUDES_IT = re.compile(
+    r"\b(?:(?:strike|rule|cross|throw|leave)\s+out|exclude|eliminate|reject|drop|discard|dismiss)\b", re.IGNORECASE
+)
 _LISTS_THEM = re.compile(
     r"\b(?:(?:the|possible|given|available|your)\s+(?:\w+\s+)?(?:options|choices)|(?:candidate|possible|plausible)\s+answers)\s*(?:are|:)\s*\Z",
     re.IGNORECASE,
@@ -158,6 +161,8 @@ def stated(marked: str) -> list[Stated]:
         for match in itertools.islice(pattern.finditer(marked, *near), _MOST_STATEMENTS):
             group = match.lastindex or 0
             if _LISTS_THEM.search(marked, max(0, match.start(group) - 30), match.start(group)):
+                continue
+            if pattern is _RIGHT_ONE_IS and _EXCLUDES_IT.search(match[0]):
                 continue
             is_final = pattern is _ANSWER_IS and bool(match[1])
             start, end = match.start(), match.end(group)
