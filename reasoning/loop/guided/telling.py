@@ -284,8 +284,9 @@ def _third_person(reading: Reading, picker: Picker) -> Composed | None:
     if not clause or not restated or len(clause.text.split()) < _LEAST + 1:
         return None
     shown, section = _shown(clause.text), phrases()["third"]
+    is_glad = reading.valence == "positive" and not re.search(r"\bi\b", reading.text, re.IGNORECASE)
     is_good = (bool(reading.event) and reading.lean == "positive") or (
-        (clause.sentiment >= _PLAINLY or reading.valence == "positive") and shown != {"negative"}
+        (clause.sentiment >= _PLAINLY or is_glad) and shown != {"negative"}
     )
     if is_good or ("positive" in shown and clause.sentiment > -_CLEAR):
         tone = "positive"

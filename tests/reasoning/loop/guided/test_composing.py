@@ -155,6 +155,7 @@ def test_an_event_without_a_topic_gets_its_own_sentences():
 
 
 def test_gladness_of_the_person_is_not_told_of_another_clause():
+    assert "lovely" not in reply("My cousin left today. I'm happy for him and the house is so quiet.")
     assert "lovely" not in reply("My daughter left for Peru. I'm happy for her and the rooms are so empty.")
 
 
