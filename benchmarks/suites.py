@@ -80,9 +80,9 @@ def report_spec_for(folders: Sequence[Path]) -> ReportSpec:
         InputError: one is not the folder of an evaluation, or they are runs of different suites.
     """
     from omnisense.benchmarks.harness.records import read_records
-    from omnisense.benchmarks.harness.run_folder import read_evaluation
+    from omnisense.benchmarks.harness.run_folder import read_manifest
 
-    manifests = [read_evaluation(folder) for folder in folders]
+    manifests = [read_manifest(folder) for folder in folders]
     names = {str(manifest["identity"]["suite"]) for manifest in manifests}
     if len(names) > 1:
         raise InputError(f"the runs are of different benchmarks ({', '.join(sorted(names))})",

@@ -19,17 +19,6 @@ from omnisense.benchmarks.harness.records import Outcome, read_record_file
 from omnisense.errors import InputError
 from omnisense.files import reporting_storage, write_atomically
 
-# What figures and exports read of a manifest.
-_READ: dict[tuple[str, ...], type] = {
-    ("identity", "suite"): str,
-    ("system",): str,
-    ("omnisense",): str,
-    ("started",): str,
-    ("data", "path"): str,
-    ("selection", "questions"): int,
-    ("selection", "not_asked"): object,
-}
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="allow")
@@ -41,7 +30,7 @@ class _Identity(_Part):
 
 
 class _Data(_Part):
-    path: str = ""
+    path: str
     questions: int = 0
     groups: dict[str, list[str]] = Field(default_factory=dict)
     is_official: bool = False
@@ -57,7 +46,7 @@ class _Manifest(_Part):
 
     identity: _Identity
     system: str
-    data: _Data = Field(default_factory=_Data)
+    data: _Data = Field(default_factory=lambda: _Data(path=""))
     selection: _Selection
     started: str
     omnisense: str = ""
@@ -204,26 +193,6 @@ def write_reports(folder: Path, texts: Mapping[str, str]) -> None:
             write_atomically(folder / name, text)
     except OSError as error:
         raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", folder) from error
-
-
-def read_evaluation(folder: Path) -> dict[str, Any]:
-    """Return the manifest of an evaluation, with what figures and exports read of it.
-
-    Raises:
-        InputError: there is none, or it is damaged.
-    """
-    manifest = read_manifest(folder)
-    for names, kind in _READ.items():
-        value: Any = manifest
-        for name in names:
-            value = value.get(name) if isinstance(value, dict) else None
-        if value is None or not isinstance(value, kind):
-            raise InputError(
-                f"its manifest.json is damaged: it has no {'.'.join(names)}",
-                "Run it again into another folder.",
-                folder,
-            )
-    return manifest
 
 
 def cut_torn_line(file: Path) -> None:
