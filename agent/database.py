@@ -21,6 +21,9 @@ from omnisense.errors import InputError, StorageError
 _BUSY_S = 30.0  # how long one transaction waits for other writers, and a turn for a restarting server
 _POLL_S = 0.01  # between tries for a lock that another process holds
 _POOL_SIZE = 10
+_RECONNECT_S = (
+    1.0  # after so long the pool gives a try up, and we begin another: its own come ever later, up to minutes
+)
 # A host that vanished without a word is noticed after 25 s, by the client and by the server, which then gives up its
 # locks: by default that takes hours.
 _CONNECTING: dict[str, Any] = {
@@ -229,6 +232,7 @@ class PostgresDatabase:
                 "the Postgres driver is not installed", "Run `pip install 'omnisense[postgres]'`."
             ) from error
         self._error, self._lost = psycopg.Error, psycopg.OperationalError
+        self._timeout = psycopg_pool.PoolTimeout
         self._no_connection = (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed)
         self._guard = threading.Lock()
         self._lock_connection: Any = None
@@ -239,6 +243,7 @@ class PostgresDatabase:
                 min_size=1,
                 max_size=_POOL_SIZE + 1,  # one of them holds the locks
                 timeout=_BUSY_S,
+                reconnect_timeout=_RECONNECT_S,
                 kwargs={**address, "autocommit": True},
                 configure=_configure,
                 check=psycopg_pool.ConnectionPool.check_connection,
@@ -249,7 +254,7 @@ class PostgresDatabase:
         """See :meth:`Database.run`."""
 
         def attempt() -> _T:
-            with self._pool.connection() as connection, connection.transaction():
+            with self._connection() as connection, connection.transaction():
                 return work(lambda sql, values=(): connection.execute(sql.replace("?", "%s"), values))
 
         with self._translated():
@@ -260,6 +265,25 @@ class PostgresDatabase:
             except self._lost:  # the server was restarted
                 _log.info("a connection to the conversation database was lost; trying again")
                 return attempt()
+
+    def _take(self) -> Any:
+        """Return a connection of the pool, waiting for a server that is being restarted."""
+        waited_s = self._pool.timeout
+        deadline = time.monotonic() + waited_s
+        while True:
+            try:
+                return self._pool.getconn(min(waited_s, 2 * _RECONNECT_S))
+            except self._timeout as error:
+                if time.monotonic() >= deadline:
+                    raise self._timeout(f"no connection within {waited_s:g} s") from error
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Any]:
+        connection = self._take()
+        try:
+            yield connection
+        finally:
+            self._pool.putconn(connection)
 
     def lock(self, name: str, timeout_s: float) -> bool:
         """See :meth:`Database.lock`.
@@ -298,7 +322,7 @@ class PostgresDatabase:
         with self._guard, self._translated():
             for last in (False, True):
                 if self._lock_connection is None:
-                    self._lock_connection = self._pool.getconn()
+                    self._lock_connection = self._take()
                 try:
                     return bool(self._lock_connection.execute(sql, (key,)).fetchone()[0])
                 except self._lost:

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -116,6 +117,22 @@ def test_a_server_that_is_away_is_said(server, url):
             server.control("start")
         agent._memory()._database._pool.timeout = 30
         agent.respond(text="Two.", thread_id="t")
+        assert heard(agent, "t") == ["One.", "Two."]
+
+
+@pytest.mark.slow
+def test_a_server_that_comes_back_late_is_reached_soon(server, url):
+    """The pool's own tries to reconnect come after 1, 2, 4, 8 ... seconds."""
+    with agent_on(url) as agent:
+        agent.respond(text="One.", thread_id="t")
+        server.control("stop", "-m", "immediate")
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(agent.respond, text="Two.", thread_id="t")
+            time.sleep(8)
+            server.control("start")
+            began = time.monotonic()
+            waiting.result()
+        assert time.monotonic() - began < 6
         assert heard(agent, "t") == ["One.", "Two."]
 
 
