@@ -77,7 +77,7 @@ def report_spec_for(folders: Sequence[Path]) -> ReportSpec:
     """Return how the figures of run folders are combined, all of them runs of one suite.
 
     Raises:
-        InputError: one is not the folder of an evaluation, or they are runs of different suites.
+        InputError: one is not a run folder, or they are runs of different suites.
     """
     from omnisense.benchmarks.harness.records import read_records
     from omnisense.benchmarks.harness.run_folder import read_manifest

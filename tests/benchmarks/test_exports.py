@@ -208,7 +208,7 @@ def test_the_run_of_a_stranger_writes_nowhere_else_and_adds_no_metadata(run_cli,
     assert "license" not in yaml.safe_load(card.read_text().split("\n---\n")[0].removeprefix("---\n"))
 
 
-@pytest.mark.parametrize("name", ["system", "data", "selection", "started", "identity"])
+@pytest.mark.parametrize("name", ["system", "selection", "started", "identity"])
 def test_a_damaged_manifest_is_said(run_cli, a_run, tmp_path, name):
     file = a_run / "manifest.json"
     manifest = json.loads(file.read_text())
