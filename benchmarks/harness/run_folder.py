@@ -147,7 +147,7 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
         StorageError: it cannot be written.
     """
     if (folder / "manifest.json").is_file():
-        found = read_manifest(folder)
+        found = _read_json(folder)
         before, now = found["identity"], manifest["identity"]
         differ = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
         if differ:
@@ -168,17 +168,24 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         InputError: there is none, or it is damaged.
     """
     try:
-        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError("it is not a run folder", "Give the folder of a run.", folder) from error
-    try:
-        return _Manifest.model_validate(manifest).model_dump()
+        return _Manifest.model_validate(_read_json(folder)).model_dump()
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "as a whole"
         said = first["msg"].partition(" or instance of")[0]
         raise InputError(f"its manifest.json is not a run's ({where}: {said})", "Give the folder of a run.",
                          folder) from error  # fmt: skip
+
+
+def _read_json(folder: Path) -> dict[str, Any]:
+    """Return the manifest of an evaluation or of a run of annotations."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("it is not a run folder", "Give the folder of a run.", folder) from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("identity"), dict) or "started" not in manifest:
+        raise InputError("its manifest.json is not a run's", "Give the folder of a run.", folder)
+    return manifest
 
 
 def write_reports(folder: Path, texts: Mapping[str, str]) -> None:
