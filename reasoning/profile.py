@@ -77,6 +77,10 @@ class PolicyProfile:
         prior = (_LEADING if self.leads else _GUIDED).get(decision, _OTHER)
         return {**prior, **self.weights.get(decision, {})}
 
+    def weights_without_policy(self, decision: str) -> dict[str, float]:
+        """Return the weight of each source where the policy's choice cannot be read: as beside a guided policy."""
+        return {**_GUIDED.get(decision, _OTHER), **self.weights.get(decision, {}), "policy": 0.0}
+
     def stated_weights(self, decision: str) -> dict[str, float]:
         """Return the weights of a decision that are stated priors, since no labelled example told of their source."""
         seen, weights = self.examples.get(decision), self.weights_of(decision)

@@ -262,7 +262,10 @@ class Answerer:
 
     def _conclude(self, asked: PreparedQuestion, policy: dict[str, float] | None, thinking: str = "") -> GivenAnswer:
         """Return the answer of the pool; none where the policy's cannot be read and nothing was measured."""
-        question, weights = asked.question, self._profile.weights_of("answer")
+        question, weights, notes = asked.question, self._profile.weights_of("answer"), asked.notes
+        if policy is None and weights["policy"]:
+            weights = self._profile.weights_without_policy("answer")
+            notes = (*notes, "the policy's choice could not be read: the answer is what was measured")
         if policy is None and not any(weights.get(m.channel) for m in asked.measurements):
             notes = (*asked.notes, "the policy's choice could not be read")
             return GivenAnswer("", "", thinking, None, asked.measurements, notes)
@@ -270,7 +273,7 @@ class Answerer:
         value = take(question, probabilities)
         shown = {a: round(p, 5) for a, p in probabilities.items()} if question.kind != "several" else None
         text = self._in_form(question, value, thinking)
-        return GivenAnswer(text, value, thinking, shown, asked.measurements, asked.notes)
+        return GivenAnswer(text, value, thinking, shown, asked.measurements, notes)
 
     def _in_form(self, question: Question, value: str, thinking: str) -> str:
         answer = in_form(value, question)

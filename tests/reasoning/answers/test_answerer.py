@@ -146,3 +146,11 @@ def test_a_choice_that_cannot_be_read_is_no_answer_and_leaves_what_was_measured(
     assert given.notes == ("the policy's choice could not be read",)
     measured = Answerer(Unreadable(), GUIDED).answer(QUESTION, full())
     assert measured.value == "A"
+
+
+def test_a_leading_policy_that_names_no_option_leaves_what_was_measured_and_says_so():
+    leads = PolicyProfile("scripted", "prior", True)
+    given = Answerer(Unreadable(["well"]), AnswerSettings(profile=leads)).answer(QUESTION, full())
+    assert given.value == "A"
+    assert "what was measured" in given.notes[-1]
+    assert Answerer(Unreadable(["well"]), AnswerSettings(profile=leads)).answer(QUESTION).value == ""
