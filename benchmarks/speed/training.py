@@ -127,7 +127,7 @@ def shared_scoring(folder: Path, runs: int) -> dict[str, float]:
     """
     from omnisense.testing.tiny_models import tiny_omni
 
-    model, clip = tiny_omni(folder / "sharing", width=128, layers=8), _clip(folder / "shared.mp4", 6, 240, 320)
+    model, clip = tiny_omni(folder / "sharing", width=128, layers=8), _clip(folder / "shared.mp4", 24, 240, 320)
     score = _group_scorer(model, clip, folder)
     seconds: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(runs + 1):

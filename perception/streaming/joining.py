@@ -65,24 +65,27 @@ def join_streams(
         None if isinstance(transcript, Missing) else transcript,
         segments,
     )
-    width, height = (seen.width, seen.height) if seen else (0, 0)
     return Percepts(
-        clip=ClipInfo(
-            path=path,
-            kind="video" if seen else "audio",
-            duration_s=round(end_s, 3),
-            start_s=0.0,
-            width=width,
-            height=height,
-            frame_rate=0.0,
-            video_codec="frames" if seen else "",
-            audio_codec="samples" if finished else "",
-            sha256="",
-        ),
+        clip=_clip(path, seen, has_sound=finished is not None, end_s=end_s),
         visual=visual,
         audio=audio,
         transcript=transcript,
         speaker_segments=segments,
         people=people,
         provenance=Provenance(__version__, perception.registry.versions(), perception.settings),
+    )
+
+
+def _clip(path: str, seen: VisualStream | None, has_sound: bool, end_s: float) -> ClipInfo:
+    return ClipInfo(
+        path=path,
+        kind="video" if seen else "audio",
+        duration_s=round(end_s, 3),
+        start_s=0.0,
+        width=seen.width if seen else 0,
+        height=seen.height if seen else 0,
+        frame_rate=0.0,
+        video_codec="frames" if seen else "",
+        audio_codec="samples" if has_sound else "",
+        sha256="",
     )
