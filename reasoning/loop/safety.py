@@ -39,10 +39,10 @@ from omnisense.reasoning.safety.patterns import (
 from omnisense.reasoning.safety.spelling import readings
 
 # Probabilities from which a sentence counts, chosen with each source of sentences left out (``safety/validate.py``).
-RISK_FROM = 0.7  # lower, alarms went to everyday worries and to words that a recognizer had got wrong
+RISK_FROM = 0.65  # lower, alarms went to everyday worries and to words that a recognizer had got wrong
 CONCERN_FROM = 0.35  # counts as distress: no alarm, and no cheerful reply
 _DISTRESS_FROM = 0.6  # of distress and risk together
-_AFTER_RISK, _AFTER_DISTRESS = 0.35, 0.5  # a risk, or distress twice, in the turns before
+_AFTER_RISK, _AFTER_DISTRESS = 0.25, 0.5  # a risk, or distress twice, in the turns before
 _FIGURE_FROM, _OTHER_LANGUAGE_FROM = 0.85, 0.8
 _SURELY_NONE = 0.15  # below it a sign that is not certain does not count
 _PAST_FROM = 0.35  # below it a sign does not count where the sentence tells of long ago

@@ -51,6 +51,15 @@ class KernelHead:
         result: np.ndarray = (1 + np.tanh((self.sigmoid[0] * margins + self.sigmoid[1]) / 2)) / 2
         return result
 
+    def nearness(self, features: np.ndarray) -> np.ndarray:
+        """Return (N,) cosines of (N, D) features to the nearest support vector of the kind, -1 to 1.
+
+        Where it is low the sentence is like none of the kind that the head was fitted on: its probability is a guess.
+        """
+        points = _project(features, self.mean, self.scale, self.components.astype(np.float32))
+        result: np.ndarray = (points @ self.vectors[self.duals > 0].astype(np.float32).T).max(axis=1)
+        return result
+
     def save(self, path: Path) -> None:
         """Write the head; components and vectors in half precision."""
         arrays = {field.name: getattr(self, field.name).astype(np.float32) for field in fields(self)}

@@ -1,10 +1,11 @@
 """Fit the heads of the safety gate: ``python -m omnisense.reasoning.safety.train GOEMOTIONS COUNSELCHAT``.
 
 GOEMOTIONS is a folder with ``train.tsv.gz`` (text, label numbers, id; Apache-2.0): ordinary comments, against false
-alarms. COUNSELCHAT is one with the CSV of CounselChat (MIT): counsellors' answers, which are safe replies.
-A few minutes on two cores, and the same sentences give the same heads. Risk is told by a support vector machine
-(:mod:`omnisense.reasoning.safety.kernel`). The grade and the harm of replies are multinomial logistic regressions with
-balanced classes; kind, person and time are fitted on the sentences that have them.
+alarms, beside the everyday sentences that other heads of OmniSense are fitted on. COUNSELCHAT is one with the CSV of
+CounselChat (MIT): counsellors' answers, which are safe replies. A few minutes on two cores, and the same sentences give
+the same heads. Risk is told by a support vector machine (:mod:`omnisense.reasoning.safety.kernel`). The grade and the
+harm of replies are multinomial logistic regressions with balanced classes; kind, person and time are fitted on the
+sentences that have them.
 ``python -m omnisense.reasoning.safety.measure`` then measures the whole gate and writes the card.
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from omnisense import models
+from omnisense.perception.emotion import text as text_emotion
 from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.emotion.text import EMBEDDING, load_embedder
 from omnisense.reasoning.safety.heads import (
@@ -47,8 +49,18 @@ _COLUMNS = {GRADE: "grade", CATEGORY: "category", PERSON: "who", TIME: "when"}
 _COMMENTS, _ANSWERS = 3000, 1500  # how many are drawn
 _EVERYDAY_WEIGHT = 3.0  # of the safe replies written for this, which are few beside those of counsellors
 _SAD_LABELS = {9, 12, 14, 16, 19, 24, 25}  # disappointment, embarrassment, fear, grief, nervousness, remorse, sadness
+# Everyday sentences by kind, and the kinds in which nobody is sad, afraid or hurt.
+_LOOP = FOLDER.parent / "loop" / "guided"
+_EVERYDAY = (
+    Path(text_emotion.__file__).with_name("spoken_lines.toml"),
+    _LOOP / "events.toml",
+    _LOOP / "phrasings.toml",
+)
+_UNTROUBLED = {"neutral", "joy", "surprise", "success", "happy event", "ordinary", "fact", "advice", "help", "clip"}
+_UNTROUBLED |= {"agent", "memory", "thanks", "greeting", "goodbye", "joke", "joke request", "correction", "small talk"}
+_UNTROUBLED |= {"answer", "telling"}
 # Sentences of replies that are known to be safe.
-_WRITTEN = (FOLDER.parent / "loop" / "guided" / "replies.toml", FOLDER / "care.toml")
+_WRITTEN = (_LOOP / "replies.toml", FOLDER / "care.toml")
 
 
 def main() -> None:
@@ -72,7 +84,7 @@ class Data:
     """
 
     def __init__(self, goemotions: Path, counselchat: Path) -> None:
-        graded = _ordinary_comments(goemotions)
+        graded = [*_ordinary_comments(goemotions), *_everyday_sentences()]
         self.comments = [{"text": text, "grade": grade, "category": "none"} for text, grade in graded]
         self.safe = [sentence for path in _WRITTEN for sentence in _sentences(path)] + _counsel(counselchat)
         self._embedder = load_embedder(models.fetch(EMBEDDING))
@@ -128,6 +140,18 @@ def _ordinary_comments(folder: Path) -> list[tuple[str, str]]:
     chosen = np.random.default_rng(0).permutation(len(rows))[:_COMMENTS]
     graded = [(text, "distress" if int(label) in _SAD_LABELS else "none") for text, label in (rows[i] for i in chosen)]
     return [(text, grade) for text, grade in graded if not find_signs(text)]
+
+
+def _everyday_sentences() -> list[tuple[str, str]]:
+    """Return everyday sentences with a grade by their kind; those with a sign of risk are left out."""
+    kinds = [kind for path in _EVERYDAY for kind in tomllib.loads(path.read_text("utf-8")).items()]
+    graded = {
+        line: "none" if kind in _UNTROUBLED else "distress"
+        for kind, lines in kinds
+        for line in lines.splitlines()
+        if len(line.split()) > 2 and not find_signs(line)
+    }
+    return list(graded.items())
 
 
 def _counsel(folder: Path) -> list[str]:
