@@ -21,9 +21,8 @@ from omnisense.errors import InputError, StorageError
 _BUSY_S = 30.0  # how long one transaction waits for other writers, and a turn for a restarting server
 _POLL_S = 0.01  # between tries for a lock that another process holds
 _POOL_SIZE = 10
-_RECONNECT_S = (
-    1.0  # after so long the pool gives a try up, and we begin another: its own come ever later, up to minutes
-)
+# After so long the pool gives a try up, and we begin another: its own come ever later, up to minutes.
+_RECONNECT_S = 1.0
 # A host that vanished without a word is noticed after 25 s, by the client and by the server, which then gives up its
 # locks: by default that takes hours.
 _CONNECTING: dict[str, Any] = {
