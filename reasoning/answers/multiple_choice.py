@@ -9,7 +9,7 @@ from typing import Literal
 
 from omnisense.reasoning.answers.question import Question, strip_letter
 
-_OPTION = re.compile(r"^[ \t]*[(\[]?([A-Z])[.):\]、][ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_OPTION = re.compile(r"^[ \t]*[(\[]?([A-Z])[.):\]、][ \t]*(\S.*)$", re.MULTILINE)
 # How such messages say that an answer is to be a letter. A person who asks for advice may list choices too ("What would
 # you do?"), but does not say so.
 _WANTS_LETTER = re.compile(

@@ -128,3 +128,12 @@ def test_risk_is_answered_with_care_in_whatever_form_it_comes(text):
     found = Agent(policy, memory=None).respond(text=text)
     assert found.safety.category
     assert policy.calls == []
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("filler", [" ", " \t", "letter ", "answer with ", ". ", "\n"])
+def test_a_long_message_takes_no_time_that_grows_with_its_square(filler):
+    long = filler * (90_000 // len(filler))
+    found = find_choice(f"What does she feel?\nA. joy{long}x\nB. anger\nAnswer with the option's letter.")
+    assert found is not None
+    assert find_choice(f"{long}\nA. joy") is None
