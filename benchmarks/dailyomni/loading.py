@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from omnisense.benchmarks.dailyomni.suite import TASKS
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
-from omnisense.benchmarks.harness.problem_rows import NEEDS, read_row
+from omnisense.benchmarks.harness.problem_rows import NEEDS, kind_of, read_row
 from omnisense.benchmarks.harness.question_files import resolve_media
 from omnisense.benchmarks.harness.question_rows import (
     Faults,
@@ -46,7 +47,7 @@ def load(data: str | Path, model: ModelUnderTest | None = None) -> Dataset:
 
     def read(row: Row, _: str, faults: Faults) -> Sample:
         if as_problems:
-            return read_row(row, faults, file.parent, str(row.get("Type") or row["problem_type"]), {})
+            return read_row(row, faults, file.parent, _task_of(row) or kind_of(row), {})
         return _read_row(row, faults, file.parent)
 
     return build_dataset("daily-omni", root, [file], rows, read, official_size=SIZE)
@@ -61,18 +62,24 @@ def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
     )
     named = f"{video}/{video}_video.mp4"
     media = faults.attempt_media(lambda: resolve_media(named, folder, (), ("Videos", "videos")), None)
-    tags = {name: (str(row[key]),) for key, name in _BREAKDOWNS.items() if row.get(key)}
+    tags = {name: (str(row[key]).strip(),) for key, name in _BREAKDOWNS.items() if row.get(key)}
     return Sample(
         id=content_id(video, text, row["Choice"], row.get("Type")),
-        task=str(row.get("Type") or "all"),
+        task=_task_of(row) or "all",
         level=0,
         question=question,
         gold=gold,
         modality="video",
         media=media,
-        length_s=_LENGTHS_S.get(str(row.get("video_duration")), 0.0),
+        length_s=_LENGTHS_S.get(str(row.get("video_duration")).strip(), 0.0),
         uses_audio=True,
         group=video,
         row={"Answer": row["Answer"], "video_id": video},
         tags=tags,
     )
+
+
+def _task_of(row: Row) -> str:
+    """Return a row's type in the spelling of the authors' table; empty where it has none."""
+    given = str(row.get("Type") or "").strip()
+    return next((task for task in TASKS if task.casefold() == given.casefold()), given)

@@ -74,7 +74,8 @@ def _said(row: Row, who: str) -> str:
     turns: Any = row.get("conversations")
     if not isinstance(turns, list):
         return ""
-    return next((str(t.get("value") or "") for t in turns if isinstance(t, dict) and t.get("from") == who), "")
+    said = (t.get("value") for t in turns if isinstance(t, dict) and t.get("from") == who)
+    return next(("" if value is None else str(value) for value in said), "")
 
 
 def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:

@@ -25,15 +25,9 @@ from typing import Any
 import numpy as np
 
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.options import lettered_options
 from omnisense.benchmarks.harness.question_files import RowError, resolve_media
-from omnisense.benchmarks.harness.question_rows import (
-    Faults,
-    Row,
-    asked_text,
-    content_id,
-    gold_of,
-    lettered_options,
-)
+from omnisense.benchmarks.harness.question_rows import Faults, Row, asked_text, content_id, gold_of
 from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
 from omnisense.reasoning.answers.question import Kind, Question
@@ -75,7 +69,7 @@ def read_row(row: Row, faults: Faults, folder: Path, task: str, tags: Mapping[st
     question, gold = faults.attempt_question(
         lambda: _question(row), lambda q: gold_of(right, q), Question(str(row["problem"]), "yes_no")
     )
-    media = faults.attempt_media(lambda: resolve_media(named, folder, ("videos",), ("videos",)), None)
+    media = faults.attempt_media(lambda: _video(row, named, folder), None)
     return Sample(
         id=content_id(named, row["problem"], row["problem_type"], row.get("options")),
         task=task,
@@ -87,12 +81,24 @@ def read_row(row: Row, faults: Faults, folder: Path, task: str, tags: Mapping[st
         uses_audio=True,
         group=named,
         row={"problem_type": row["problem_type"], "solution": row["solution"]},
-        tags={**tags, "problem type": (str(row["problem_type"]),)},
+        tags={**tags, "problem type": (kind_of(row),)},
     )
 
 
+def kind_of(row: Row) -> str:
+    """Return the type of a row's problem in the authors' spelling; as it is where the type is unknown."""
+    given = str(row["problem_type"]).strip()
+    return next((known for known in KINDS if known.casefold() == given.casefold()), given)
+
+
+def _video(row: Row, named: str, folder: Path) -> str:
+    if row.get("data_type") not in (None, "", "video"):
+        raise RowError("unknown media", f"the data type {row['data_type']!r} is not video")
+    return resolve_media(named, folder, ("videos", "Videos"), ("videos", "Videos"))
+
+
 def _question(row: Row) -> Question:
-    kind = KINDS.get(str(row["problem_type"]))
+    kind = KINDS.get(kind_of(row))
     if kind is None:
         raise RowError("unknown pattern", f"the problem type {row['problem_type']!r} is unknown")
     text = asked_text(row["problem"])

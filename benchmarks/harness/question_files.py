@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -106,11 +106,6 @@ def _inside(path: PurePosixPath, folder: Path) -> PurePosixPath | None:
         if path.is_relative_to(root.as_posix()):
             return path.relative_to(root.as_posix())
     return None
-
-
-def letter_options(options: Iterable[str]) -> tuple[str, ...]:
-    """Put letters in front of options, A first."""
-    return tuple(f"{chr(65 + i)}. {option}" for i, option in enumerate(options))
 
 
 def unique_id(id: str, taken: Container[str]) -> str:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omnisense.benchmarks.harness.dataset import Dataset, Problem, Sample
+from omnisense.benchmarks.harness.options import lettered_options
 from omnisense.benchmarks.harness.question_files import RowError, load_json, unique_id
 from omnisense.benchmarks.harness.scorer import canonical
 from omnisense.errors import InputError
-from omnisense.reasoning.answers.question import Question, strip_letter
+from omnisense.reasoning.answers.question import Question
 
 Row = dict[str, Any]
 T = TypeVar("T")
-_MOST_OPTIONS = 26
 
 
 class Faults(list[RowError]):
@@ -198,35 +198,6 @@ def content_id(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-def option_texts(options: Any) -> list[str]:
-    """Return the options of a row as texts; numbers are written out.
-
-    Raises:
-        RowError: they are not a list of two to 26 texts or numbers.
-    """
-    if not isinstance(options, list) or not 2 <= len(options) <= _MOST_OPTIONS:
-        raise RowError("impossible answer", "there are no options to choose from")
-    if not all(isinstance(option, str | int | float) for option in options):
-        raise RowError("impossible answer", "an option is no text")
-    return [str(option) for option in options]
-
-
-def lettered_options(options: Any) -> tuple[str, ...]:
-    """Return options with their letters, A first; those without get theirs.
-
-    Raises:
-        RowError: they are not a list of two to 26 texts, or one has another letter than its place says.
-    """
-    texts = [text.strip() for text in option_texts(options)]
-    named = [strip_letter(text) != text and text.lstrip("([")[:1] == chr(65 + i) for i, text in enumerate(texts)]
-    others = any(strip_letter(text) != text and not is_named for text, is_named in zip(texts, named, strict=True))
-    if not (any(named) and others):
-        return tuple(text if is_named else f"{chr(65 + i)}. {text}" for i, (text, is_named) in
-                     enumerate(zip(texts, named, strict=True)))  # fmt: skip
-    heads = ", ".join(text[:2] for text in texts)
-    raise RowError("impossible answer", f"the options are not lettered from A on ({heads})")
-
-
 def choice_question(text: Any, options: Any) -> Question:
     """Return a question with one right option.
 
@@ -256,6 +227,8 @@ def gold_of(answer: Any, question: Question) -> str:
         RowError: it cannot be an answer to the question.
     """
     gold = canonical(str(answer), question) if isinstance(answer, str | int | float) else ""
+    if isinstance(answer, str) and not answer.strip():
+        raise RowError("impossible answer", "the right answer is empty")
     if not gold:
         candidates = () if question.kind == "number" else question.candidates()  # more are right than are guessed among
         among = question.letters or ", ".join(candidates) or "numbers"

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.dataset import Dataset, Problem, Sample
+from omnisense.benchmarks.harness.options import letter_options, option_texts
 from omnisense.benchmarks.harness.question_files import (
     RowError,
-    letter_options,
     load_json,
     resolve_media,
     unique_id,
 )
-from omnisense.benchmarks.harness.question_rows import asked_text, option_texts
+from omnisense.benchmarks.harness.question_rows import asked_text
 from omnisense.errors import InputError, MediaError
 from omnisense.perception.media.clip import open_clip
 from omnisense.reasoning.answers import boxes

@@ -15,13 +15,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.dataset import Dataset, Modality, Problem, Sample
+from omnisense.benchmarks.harness.options import lettered_options
 from omnisense.benchmarks.harness.question_files import OPEN, PATTERNS, RowError, read_rows, resolve_media
-from omnisense.benchmarks.harness.question_rows import Faults, Row, asked_text, build_dataset, gold_of, option_texts
+from omnisense.benchmarks.harness.question_rows import Faults, Row, asked_text, build_dataset, gold_of
 from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.benchmarks.humansense.tasks import TASKS, task_of
 from omnisense.benchmarks.humansense.windows import Windows, stated_length_s
 from omnisense.errors import InputError
-from omnisense.reasoning.answers.question import Kind, Question, strip_letter
+from omnisense.reasoning.answers.question import Kind, Question
 
 QUESTION_FILES = ("HumanSense_VQA.json", "HumanSense_AQA.json")
 TRAINING_FILES = ("merged_video_wo_audio.json", "merged_audio.json", "merged_video_w_audio.json")
@@ -135,19 +136,7 @@ def _question(asked: dict[str, Any]) -> Question:
     text = asked_text(asked.get("question"))
     if kind in ("number", "yes_no", "open"):
         return Question(text, kind)
-    return Question(text, kind, _with_letters(option_texts(asked.get("options"))))
-
-
-def _with_letters(options: list[str]) -> tuple[str, ...]:
-    """Options with their letters in front, A first; small letters become capital ones."""
-    options = [o[:1].upper() + o[1:] if strip_letter(o) != o else o for o in options]
-    texts = [strip_letter(option) for option in options]
-    if all(option[:1] == chr(65 + i) for i, option in enumerate(options) if texts[i] != option):
-        return tuple(
-            option if text != option else f"{chr(65 + i)}. {option}"
-            for i, (option, text) in enumerate(zip(options, texts, strict=True))
-        )
-    raise RowError("impossible answer", f"the options are not lettered from A on ({', '.join(o[:2] for o in options)})")
+    return Question(text, kind, lettered_options(asked.get("options")))
 
 
 def _gold(asked: dict[str, Any], question: Question) -> str:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
-from omnisense.benchmarks.harness.problem_rows import KINDS, NEEDS, read_row
+from omnisense.benchmarks.harness.problem_rows import KINDS, NEEDS, kind_of, read_row
 from omnisense.benchmarks.harness.question_rows import Faults, Row, build_dataset, find_file, list_rows
 from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.benchmarks.harness.text_metrics import check_installed
@@ -26,15 +26,15 @@ def load(data: str | Path, model: ModelUnderTest | None = None) -> Dataset:
     root = Path(data).expanduser()
     file = find_file(root, FILES, "IntentBench's qa.json")
     rows = list_rows(file, NEEDS)
-    if any(KINDS.get(str(row["problem_type"])) == "generated" for _, row in rows):
+    if any(KINDS.get(kind_of(row)) == "generated" for _, row in rows):
         check_installed()
 
     def read(row: Row, _: str, faults: Faults) -> Sample:
-        kind = str(row["problem_type"])
+        kind = kind_of(row)
         tags = {"question word": (_question_word(str(row["problem"])),)} if kind == "multiple choice" else {}
         return read_row(row, faults, file.parent, TASKS.get(kind, kind), tags)
 
-    kinds = {str(row["problem_type"]) for _, row in rows}
+    kinds = {kind_of(row) for _, row in rows}
     return build_dataset("intentbench", root, [file], rows, read, official_from=_SIZE if kinds >= TASKS.keys() else 0)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
-from omnisense.benchmarks.harness.question_files import RowError, letter_options, resolve_media
+from omnisense.benchmarks.harness.options import letter_options
+from omnisense.benchmarks.harness.question_files import RowError, resolve_media
 from omnisense.benchmarks.harness.question_rows import (
     Faults,
     Row,
@@ -105,6 +106,9 @@ def _question(row: Row) -> tuple[Question, str]:
     options = _options(row["options"])
     question = Question(asked_text(row["question"]), "one", letter_options(options))
     right = [i for i, option in enumerate(options) if option == _plain(row["answer"])]
+    if not right:  # then without case and full stops, where that leaves one
+        alike = [i for i, option in enumerate(options) if _folded(option) == _folded(_plain(row["answer"]))]
+        right = alike if len(alike) == 1 else []
     if not right:
         raise RowError("impossible answer", f"the right answer {str(row['answer'])[:80]!r} is none of the options")
     return question, chr(65 + right[0])
@@ -126,3 +130,7 @@ def _options(given: Any) -> list[str]:
 
 def _plain(option: Any) -> str:
     return strip_letter(" ".join(str(option).split())) or str(option).strip()
+
+
+def _folded(text: str) -> str:
+    return text.casefold().rstrip(". ")

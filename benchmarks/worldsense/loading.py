@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omnisense.benchmarks.harness.dataset import Dataset, Sample
-from omnisense.benchmarks.harness.problem_rows import NEEDS, read_row
+from omnisense.benchmarks.harness.problem_rows import NEEDS, kind_of, read_row
 from omnisense.benchmarks.harness.question_files import RowError, resolve_media
 from omnisense.benchmarks.harness.question_rows import (
     Faults,
@@ -47,9 +47,11 @@ def load(data: str | Path, model: ModelUnderTest | None = None) -> Dataset:
     if not isinstance(found, dict) or not found:
         raise InputError("it is neither videos with tasks nor a list of rows", "Give the benchmark's own file.", file)
     rows = list(_tasks(found, file))
+    if not rows:
+        raise InputError("it holds no questions", "Give the benchmark's own file.", file)
     groups: dict[str, dict[str, None]] = {}
     for _, row in rows:
-        groups.setdefault(str(row.get("task_domain") or "other"), {})[str(row.get("task_type") or "other")] = None
+        groups.setdefault(_named(row, "task_domain"), {})[_named(row, "task_type")] = None
     return build_dataset(
         "worldsense",
         root,
@@ -77,7 +79,7 @@ def _tasks(videos: dict[str, Any], file: Path) -> Iterator[tuple[str, Row]]:
 
 
 def _problem_row(row: Row, faults: Faults, file: Path) -> Sample:
-    return read_row(row, faults, file.parent, str(row.get("task_type") or row["problem_type"]), {})
+    return read_row(row, faults, file.parent, str(row.get("task_type") or kind_of(row)).strip(), {})
 
 
 def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
@@ -90,7 +92,7 @@ def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
     media = faults.attempt_media(lambda: resolve_media(f"videos/{video}.mp4", folder, ("videos",)), None)
     return Sample(
         id=content_id(video, text, row["candidates"], row.get("task_type")),
-        task=str(row.get("task_type") or "other"),
+        task=_named(row, "task_type"),
         level=0,
         question=question,
         gold=gold,
@@ -108,6 +110,10 @@ def _read_row(row: Row, faults: Faults, folder: Path) -> Sample:
             "audio class": _texts(row.get("audio_class")) or ("unknown",),
         },
     )
+
+
+def _named(row: Row, key: str) -> str:
+    return str(row.get(key) or "").strip() or "other"
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -164,14 +164,20 @@ def test_all_of_daily_omni_without_its_media(tmp_path):
     rng = random.Random(8)
     types = [name for name, n in TASKS.items() for _ in range(n)]
     said = ["B", "b. because", "Definitely C", "assistant\nD", "(A)", "none", "A "]
+    forms = ["{0}. choice {0}{1}", " {0}.  choice {0}{1}\n", "{0}) choice {0}{1}", "({0}) choice {0}{1}",
+             "{0}.choice {0}{1}", "{0}: choice {0}{1}", "{0} choice {0}{1}", "choice {0}{1}"]  # fmt: skip
     rows = [
-        {"Question": f"Question {i}?", "Choice": [f"{letter}. choice {letter}{i}" for letter in "ABCD"],
-         "Answer": rng.choice("ABCD"), "Explaination": "-", "video_id": f"video_{i % 684}", "Type": types[i],
-         "video_category": "Entertainment", "video_duration": "30s" if i < 647 else "60s",
-         "content_parent_category": "Entertainment", "content_fine_category": "Game Reviews"}
+        {"Question": rng.choice(["Question {}?", " Question {}?\n"]).format(i),
+         "Choice": [forms[i % len(forms)].format(letter, i) for letter in "ABCD"],
+         "Answer": rng.choice("ABCD") + rng.choice(["", " ", "\n"]), "Explaination": "-", "video_id": f"-{i % 684}_x-",
+         "Type": types[i] + rng.choice(["", " "]), "video_category": "Entertainment",
+         "video_duration": "30s" if i < 647 else "60s"}
+        | ({} if i % 3 else {"content_parent_category": "Entertainment", "content_fine_category": "Game Reviews"})
         for i in range(1197)
     ]  # fmt: skip
     rows[5]["Choice"][2] = "a choice without its letter"
+    rows[8]["Choice"][3] = "C. a choice with the letter of another"
+    rows[16]["Choice"].reverse()
     (tmp_path / "qa.json").write_text(json.dumps(rows))
     script = tmp_path / "replies.json"
     script.write_text(json.dumps({"replies": said}))
@@ -180,6 +186,9 @@ def test_all_of_daily_omni_without_its_media(tmp_path):
     assert len(dataset.samples) == 1197
     assert dataset.is_official
     assert not any(sample.why_not(media=False) for sample in dataset.samples)
+    assert Counter(sample.task for sample in dataset.samples) == TASKS
+    assert Counter(sample.tags["video duration"] for sample in dataset.samples) == {("30s",): 647, ("60s",): 550}
+    assert all([o[:1] for o in s.question.options] in (list("ABCD"), ["("] * 4) for s in dataset.samples)
     settings = RunSettings(suite, SystemSettings(policy=f"scripted:{script}"), text_only(PromptSettings()),
                            output=tmp_path / "run")  # fmt: skip
     run(settings, dataset)
