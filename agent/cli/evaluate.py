@@ -177,7 +177,7 @@ def _run_and_report(settings: RunSettings, dataset: Dataset, as_json: bool, log_
     folder = settings.folder(dataset)
     interrupted = run_with_progress(settings, dataset)
     if not (folder / "manifest.json").is_file():  # stopped before anything began
-        exit_now(130)
+        exit_now()
     summary = write_report(folder, report_spec_for([folder]))
     if as_json:
         print_json(summary)
@@ -186,7 +186,7 @@ def _run_and_report(settings: RunSettings, dataset: Dataset, as_json: bool, log_
     print_text(f"written to {folder / 'report.html'}", err=True)
     if interrupted:
         print_text("interrupted; run the same command to continue from here", err=True)
-        exit_now(130)
+        exit_now()
     if log_to:
         log_scores(log_to, folder, summary)
     if summary["counts"]["errors"]:
@@ -194,8 +194,8 @@ def _run_and_report(settings: RunSettings, dataset: Dataset, as_json: bool, log_
         sys.exit(1)
 
 
-def exit_now(code: int) -> None:
-    """Exit without waiting for a batch that is still being computed."""
+def exit_now() -> None:
+    """Exit with the code of an interrupted command, without waiting for a batch that is still being computed."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
+    os._exit(130)

@@ -72,11 +72,11 @@ def _evaluate_one(suite: Suite, folder: Path, output: Path, given: Mapping[str, 
         return {"benchmark": suite.name, "problem": error.problem}
     run_folder = settings.folder(dataset)
     if interrupted and not (run_folder / "manifest.json").is_file():
-        exit_now(130)
+        exit_now()
     summary = write_report(run_folder, report_spec_for([run_folder]))
     if interrupted:
         print_text("interrupted; run the same command to continue from here", err=True)
-        exit_now(130)
+        exit_now()
     if given["log_to"]:
         log_scores(given["log_to"], run_folder, summary)
     counts = summary["counts"]

@@ -6,6 +6,7 @@ import tempfile
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,15 +28,59 @@ from omnisense.errors import InputError
     type=click.Path(path_type=Path),
     help="File with a line NAME KEY for each user. Needed with any --host but this machine's own.",
 )
-@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this Host name too. May be repeated.")
-@click.option("--allow-origin", multiple=True, metavar="URL", help="Accept pages of this origin. May be repeated.")
+@click.option(
+    "--allow-host", "allowed_hosts", multiple=True, metavar="NAME", help="Accept this Host name too. May be repeated."
+)
+@click.option(
+    "--allow-origin",
+    "allowed_origins",
+    multiple=True,
+    metavar="URL",
+    help="Accept pages of this origin. May be repeated.",
+)
 @click.option("--allow-remote-media", is_flag=True, help="Fetch media by http(s) URL from public addresses.")
-@click.option("--max-turns", default=4, show_default=True, metavar="N", help="Turns that run at the same time.")
-@click.option("--max-queue", default=64, show_default=True, metavar="N", help="Turns that wait; more get 429.")
-@click.option("--max-sessions", default=8, show_default=True, metavar="N", help="Live sessions at the same time.")
-@click.option("--max-sessions-per-key", default=8, show_default=True, metavar="N", help="Live sessions of one key.")
+@click.option(
+    "--max-turns",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Turns that run at the same time.",
+)
+@click.option(
+    "--max-queue",
+    default=64,
+    show_default=True,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Turns that wait; more get 429.",
+)
+@click.option(
+    "--max-sessions",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Live sessions at the same time.",
+)
+@click.option(
+    "--max-sessions-per-key",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Live sessions of one key.",
+)
 @click.option("--voice", default="hibari", show_default=True, metavar="NAME", help="Voice of live sessions, or none.")
-@click.option("--rate", default=600.0, show_default=True, metavar="N", help="Requests per minute and key.")
+@click.option(
+    "--rate",
+    "requests_per_minute",
+    default=600.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="Requests per minute and key.",
+)
 @click.option(
     "--runs", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of evaluation runs to show."
 )
@@ -52,27 +97,14 @@ from omnisense.errors import InputError
 @agent_options
 @perception_options
 def serve_command(
-    host: str,
-    port: int,
     api_key_file: Path | None,
-    allow_host: tuple[str, ...],
-    allow_origin: tuple[str, ...],
-    allow_remote_media: bool,
-    max_turns: int,
-    max_queue: int,
-    max_sessions: int,
-    max_sessions_per_key: int,
     voice: str,
-    rate: float,
-    runs: Path | None,
-    escalation_webhook: str | None,
-    escalation_log: Path | None,
-    uploads: Path | None,
     ray_address: str | None,
     replicas: int,
     gpus_per_replica: float,
     agent: AgentOptions,
     perception: PerceptionOptions,
+    **service: Any,
 ) -> None:
     """Serve the agent: a web page at /, OpenAI's chat and realtime interfaces, resources of its own.
 
@@ -94,32 +126,17 @@ def serve_command(
     if ray_address:
         check_memory(agent.memory, not agent.no_store)
     with ExitStack() as stack:
-        if agent.no_store and uploads is None:
-            uploads = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="omnisense-uploads-")))
-        settings = ServiceSettings(
-            host=host,
-            port=port,
-            api_keys=read_api_keys(api_key_file) if api_key_file else {},
-            allowed_hosts=allow_host,
-            allowed_origins=allow_origin,
-            allow_remote_media=allow_remote_media,
-            max_turns=max_turns,
-            max_queue=max_queue,
-            max_sessions=max_sessions,
-            max_sessions_per_key=max_sessions_per_key,
-            requests_per_minute=rate,
-            runs=runs,
-            uploads=uploads,
-            escalation_webhook=escalation_webhook,
-            escalation_log=escalation_log,
-        )
+        if agent.no_store and service["uploads"] is None:
+            service["uploads"] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="omnisense-uploads-")))
+        settings = ServiceSettings(**service, api_keys=read_api_keys(api_key_file) if api_key_file else {})
         settings.check()
         make_agent = partial(load_agent, agent, perception, is_service=True)
         make_voice = partial(load_voice, voice)
+        address = f"http://{settings.host}:{settings.port}"
         if ray_address:
             cluster = RaySettings(ray_address, replicas, gpus_per_replica)
-            ready = partial(print_status, f"serving on http://{host}:{port} with {replicas} replicas (Ctrl-C ends it)")
+            ready = partial(print_status, f"serving on {address} with {replicas} replicas (Ctrl-C ends it)")
             serve_on_ray(make_agent, make_voice, settings, cluster, ready)
             return
         loaded, speaker = make_agent(), make_voice()
-        serve(loaded, settings, speaker, partial(print_status, f"serving on http://{host}:{port} (Ctrl-C ends it)"))
+        serve(loaded, settings, speaker, partial(print_status, f"serving on {address} (Ctrl-C ends it)"))

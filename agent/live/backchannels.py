@@ -59,16 +59,11 @@ _PHRASE = re.compile(rf"\b(?:{'|'.join(map(re.escape, _PHRASES))})\b")
 _NOISE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*")
 
 
-def is_backchannel(words: str) -> bool:
-    """Whether words, as recognized, only signal that somebody follows; no words at all do not.
-
-    "Yeah, but ..." does not: it takes the turn. What recognizers write of noises in brackets counts as a signal.
-    """
-    return bool(words.strip()) and count_turn_words(words) == 0
-
-
 def count_turn_words(words: str) -> int:
-    """Return how many different words take the turn: those that are neither backchannels nor the beginning of one."""
+    """Return how many different words take the turn: those that are neither backchannels nor the beginning of one.
+
+    What recognizers write of noises in brackets counts as a backchannel.
+    """
     text = _NOISE.sub(" ", words.lower().replace("\u2019", "'"))
     text = _once(re.sub(r"[^a-z' ]+", " ", text.replace("-", "")).split())
     if any(phrase.startswith(text) for phrase in (*_PHRASES, *_WORDS)):

@@ -25,17 +25,16 @@ class ListenerFace:
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._events: list[ChannelEvent] = []
-        self._began_s, self._ended_s = 0.0, 0.0
+        self._began_s = 0.0
         self._expressions: dict[str, str] = {}
 
     def begin(self, now_s: float) -> None:
         """A reply begins."""
         self._events = []
-        self._began_s, self._ended_s = now_s, 0.0
+        self._began_s = now_s
 
     def end(self, now_s: float) -> None:
         """It ends."""
-        self._ended_s = now_s
         if not self._began_s or now_s - self._began_s < _MIN_REPLY_S:
             return
         before, during = (

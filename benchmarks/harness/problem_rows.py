@@ -183,19 +183,6 @@ def _f1(given: Sequence[str], right: Sequence[str]) -> float:
     return 2 * precision * recall / (precision + recall) if hits else 0.0
 
 
-def score_replies(rows: Sequence[Mapping[str, Any]], replies: Sequence[str]) -> list[float]:
-    """Return the authors' scores of a run whose order is known, its stale variable included.
-
-    Args:
-        rows: with ``solution`` and ``problem_type``, in the order of the run.
-        replies: one for each.
-    """
-    return [
-        score_answer(tagged_answer(reply) or replies[-1], str(row["solution"]), str(row["problem_type"]))
-        for row, reply in zip(rows, replies, strict=True)
-    ]
-
-
 def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
     """Return the authors' scores over a run; see the module. The order is that of the rows of the data.
 

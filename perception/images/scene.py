@@ -119,15 +119,14 @@ class SceneReader(Protocol):
         ...
 
 
-def load_image(path: Path, max_pixels: int | None = None) -> np.ndarray:
-    """Return an upright image as (H, W, 3) uint8 RGB.
+def load_image(path: Path) -> np.ndarray:
+    """Return an upright image as (H, W, 3) uint8 RGB, in its full size.
 
     Args:
         path: the image file.
-        max_pixels: larger images are scaled down to this number of pixels.
 
     Raises:
         MediaError: the file is missing, damaged, not an image, or too large to decode safely.
     """
-    image: np.ndarray = open_clip(path).frames(Sampling(rule="count", count=1, max_pixels=max_pixels)).images[0]
+    image: np.ndarray = open_clip(path).frames(Sampling(rule="count", count=1, max_pixels=None)).images[0]
     return image

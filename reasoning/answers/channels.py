@@ -44,7 +44,6 @@ _CHANNELS_OF: dict[str, tuple[ChannelName, ...]] = {
     "events": ("events",),
     "none": (),
 }
-TOPICS = tuple(_CHANNELS_OF)
 MIN_RELEVANCE = 0.2  # a channel that the question asks about with a lower probability is left out
 _MIN_TIME_PROBABILITY = 0.5
 _BY_WORDS = 0.8  # relevance of a channel that words name, in a language that the heads do not read
@@ -56,7 +55,7 @@ class QuestionChannels:
     """What a question asks about.
 
     Attributes:
-        topic: the likeliest of ``TOPICS``; ``none`` where nothing that is measured answers the question.
+        topic: the likeliest key of ``_CHANNELS_OF``; ``none`` where nothing that is measured answers the question.
         relevance: by channel, the probability that it bears on the question; those over ``MIN_RELEVANCE``.
         time: the part of the clip that is asked about, or whether a time or a duration is asked for.
         note: why questions are not matched; empty where they are.
@@ -106,7 +105,7 @@ def _match(text: str, folder: Path) -> QuestionChannels:
 
 
 def read_scores(topics: np.ndarray, times: np.ndarray) -> QuestionChannels:
-    """Return what the scores of the two heads say: (len(TOPICS),) and one score per time aspect."""
+    """Return what the scores of the two heads say: (number of topics,) and one score per time aspect."""
     topic_head, time_head = _heads()
     relevance: dict[ChannelName, float] = {}
     for topic, score in zip(topic_head.labels, topics.tolist(), strict=True):

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -65,9 +65,6 @@ class Rollout:
 
     prompt_ids: list[int]
     completions: list[Completion]
-
-
-Verb = Literal["generate", "load_adapter"]
 
 
 def dump(content: dict[str, Any], arrays: Sequence[np.ndarray] = ()) -> bytes:

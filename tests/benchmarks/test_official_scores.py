@@ -117,7 +117,12 @@ def intent_rows():
 
 def test_intentbench():
     rows, replies = intent_rows()
-    ours = problem_rows.score_replies(rows, replies)
+    ours = [
+        problem_rows.score_answer(
+            problem_rows.tagged_answer(reply) or replies[-1], row["solution"], row["problem_type"]
+        )
+        for row, reply in zip(rows, replies, strict=True)
+    ]
     theirs = [
         intent_reference(row["problem_type"], reply, between(row["solution"]), replies[-1])
         for row, reply in zip(rows, replies, strict=True)

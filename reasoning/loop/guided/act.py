@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from omnisense.reasoning.loop.conversation import asks_to_recall
 from omnisense.reasoning.loop.paraphrase import split_clauses
@@ -40,7 +40,6 @@ ActName = Literal[
     "silence",
 ]
 HEAD = Path(__file__).with_name("act.npz")
-ACTS: tuple[ActName, ...] = get_args(ActName)
 QUESTIONS: frozenset[ActName] = frozenset({"fact", "advice", "help", "clip", "agent", "memory"})
 _SURE = 0.5
 _SURELY_A_JOKE = 0.85

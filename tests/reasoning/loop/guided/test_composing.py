@@ -4,12 +4,13 @@ import functools
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from omnisense import Agent, Persona, ScriptedPolicy
 from omnisense.reasoning.loop.appraisal import Emotion
-from omnisense.reasoning.loop.guided.act import ACTS, HEAD
+from omnisense.reasoning.loop.guided.act import HEAD, ActName
 from omnisense.reasoning.loop.guided.compose import compose_reply
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only
 from omnisense.reasoning.loop.guided.parts import Composed, Situation
@@ -351,7 +352,7 @@ def test_every_sentence_can_be_filled():
 def test_acts_are_read_by_the_head_where_no_pattern_shows_them():
     from omnisense.perception.emotion.linear import LinearHead
 
-    assert set(LinearHead.load(HEAD).labels) <= set(ACTS)
+    assert set(LinearHead.load(HEAD).labels) <= set(get_args(ActName))
     said = {
         "I could use a hand with my taxes, is that something for you?": "help",
         "In which year did the wall come down?": "fact",
