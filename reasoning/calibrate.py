@@ -9,10 +9,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from omnisense.errors import InputError
 from omnisense.perception.media.clip import open_clip
@@ -20,15 +18,17 @@ from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings
 from omnisense.reasoning.answers.question import question_text
 from omnisense.reasoning.calibration_rows import CalibrationRow
-from omnisense.reasoning.loop.appraiser import EMOTION_QUESTION, measured_emotion
+from omnisense.reasoning.judged_pool import complete_weights, fit_pool
+from omnisense.reasoning.loop.appraiser import EMOTION_QUESTION, as_meant, measured_emotion, policy_source
 from omnisense.reasoning.loop.decisions import Decider
 from omnisense.reasoning.loop.emotion_set import EmotionSet
+from omnisense.reasoning.loop.one_pass import OnePass
 from omnisense.reasoning.loop.state import LoopSettings, State, initial_state
 from omnisense.reasoning.loop.words import ReadEmotion, read_typed
 from omnisense.reasoning.media import media_parts
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Part, message
-from omnisense.reasoning.pooling import PoolExample, fit_weights, pool_held_out
+from omnisense.reasoning.pooling import POLICY, POLICY_WITHOUT_WORDS, PoolExample
 from omnisense.reasoning.profile import PolicyProfile
 
 _ANSWER_PRIOR = PolicyProfile("", leads=False).weights_of("answer")
@@ -43,11 +43,11 @@ class Perceiver:
     """What rows are perceived with.
 
     Attributes:
-        perceive: turns a clip into percepts.
+        perceive: turns a clip into percepts, with the vocal emotion model that the row names, if it names one.
         read_emotion: adds the emotion of typed sentences.
     """
 
-    perceive: Callable[[Path], Percepts]
+    perceive: Callable[[Path, Path | None], Percepts]
     read_emotion: ReadEmotion | None = None
 
 
@@ -61,8 +61,10 @@ def calibrate(
     """Measure a policy's profile.
 
     The policy leads where it alone is not significantly worse (McNemar's test) than the measured channels without it,
-    over all rows. Its weight in a decision is 0, so that it is not asked, where it adds nothing: where with it the
-    held-out likelihood is not better by a standard error, or fewer decisions are right.
+    over all rows with words that it reads or media that it takes. Of the emotion it is asked as a turn asks it: a
+    policy that leads writes it, another one chooses. Where what one way shows calls for the other, that is measured
+    too, and a policy leads only by what it writes. Its weight in a decision is 0, so that it is not asked, where it
+    adds nothing (:func:`omnisense.reasoning.judged_pool.fit_pool`).
 
     Args:
         policy: to be measured.
@@ -77,64 +79,117 @@ def calibrate(
         PolicyError: the policy failed.
     """
     emotions, say = emotions or EmotionSet(), on_progress or _log.info
-    prior = PolicyProfile(policy.name, leads=not policy.needs_guidance)
-    felt = [row for row in rows if row.question is None]
+    turns = felt_turns(policy, [row for row in rows if row.question is None], perceiver, emotions, say)
     asked = [row for row in rows if row.question is not None]
-    decisions: dict[str, tuple[list[PoolExample], dict[str, float]]] = {}
-    if felt:
-        examples = emotion_examples(policy, felt, perceiver, emotions, say)
-        decisions["emotion"] = examples, complete_weights(prior.weights_of("emotion"), examples)
-    if asked:
-        examples = answer_examples(policy, asked, perceiver, say)
-        decisions["answer"] = examples, complete_weights(_ANSWER_PRIOR, examples)
-    weights: dict[str, dict[str, float]] = {}
-    seen: dict[str, dict[str, int]] = {}
-    accuracy: dict[str, dict[str, float]] = {}
+    answers = answer_examples(policy, asked, perceiver, say) if asked else []
+
+    def measure(leads: bool) -> tuple[PolicyProfile, bool]:
+        return _fitted(policy.name, leads, emotion_examples(policy, turns, leads, emotions, say), answers)
+
+    prior = not policy.needs_guidance
+    profile, is_good = measure(prior)
+    if is_good == prior:
+        return profile
+    if not turns:  # questions are asked alike in both roles
+        return replace(profile, leads=is_good)
+    other, is_good = measure(not prior)
+    return other if prior or is_good else profile
+
+
+def _fitted(name: str, leads: bool, felt: list[PoolExample], answers: list[PoolExample]) -> tuple[PolicyProfile, bool]:
+    """Return the profile in a role, and whether the policy does well enough to lead."""
+    found = PolicyProfile(name, "measured", leads)
     right: list[tuple[bool, bool]] = []
-    for name, (examples, start) in decisions.items():
+    for decision, examples in (("emotion", felt), ("answer", answers)):
+        if not examples:
+            continue
         if len({example.group for example in examples}) < _MIN_GROUPS:
-            raise InputError(f"fewer than {_MIN_GROUPS} groups have a label of '{name}'", "Give more rows or groups.")
-        weights[name], judged = fit_pool(examples, start)
-        seen[name] = dict(sorted(Counter(source for e in examples for source in e.sources).items()))
-        accuracy |= {f"{name} ({task})": found for task, found in judged.by_task().items()}
-        right += list(zip(judged.right("policy"), judged.right("measured"), strict=True))
-    return PolicyProfile(policy.name, "measured", _is_as_good(right), weights, accuracy, examples=seen)
+            raise InputError(
+                f"fewer than {_MIN_GROUPS} groups have a label of '{decision}'", "Give more rows or groups."
+            )
+        start = _ANSWER_PRIOR if decision == "answer" else PolicyProfile("", leads=leads).weights_of(decision)
+        weights, judged = fit_pool(examples, complete_weights(start, examples))
+        seen = dict(sorted(Counter(source for e in examples for source in e.sources).items()))
+        found = replace(
+            found,
+            weights={**found.weights, decision: weights},
+            examples={**found.examples, decision: seen},
+            accuracy={**found.accuracy, **{f"{decision} ({task})": of for task, of in judged.by_task().items()}},
+        )
+        pairs = zip(examples, judged.right(POLICY), judged.right("measured"), strict=True)
+        right += [(own, measured) for e, own, measured in pairs if POLICY_WITHOUT_WORDS not in e.sources]
+    return found, _is_as_good(right) if right else leads
 
 
-def emotion_examples(
+@dataclass(frozen=True)
+class FeltTurn:
+    """A row as a turn sees it.
+
+    Attributes:
+        row: with the emotion.
+        state: what is known before the policy is asked.
+        channels: by name, the reliability and the distribution of what was measured.
+    """
+
+    row: CalibrationRow
+    state: State
+    channels: Mapping[str, tuple[float, Mapping[str, float]]]
+
+
+def felt_turns(
     policy: Policy,
     rows: Sequence[CalibrationRow],
     perceiver: Perceiver,
     emotions: EmotionSet,
     say: Callable[[str], None],
-) -> list[PoolExample]:
-    """Return what the channels and the policy say about the emotion of each row."""
-    decider, states = Decider(policy, LoopSettings(emotions=emotions)), []
-    channels: list[dict[str, tuple[float, Mapping[str, float]]]] = []
+) -> list[FeltTurn]:
+    """Perceive rows with an emotion, and measure the channels of their turns."""
+    turns = []
     for i, row in enumerate(rows):
         if row.emotion not in emotions.names:
             raise InputError(f"'{row.emotion}' is no emotion of the set", f"Choose from {', '.join(emotions.names)}.")
         if i % 50 == 0:
             say(f"measuring {i + 1} of {len(rows)}")
         state = _state(row, perceiver, policy)
-        states.append(state)
         measured = {c.name: (c.reliability, c.probabilities) for c in measured_emotion(state)[0]}
         measured |= {name: (1.0, dict(scores)) for name, scores in row.scores.items()}
-        channels.append({name: (r, emotions.from_measured(p)) for name, (r, p) in measured.items()})
+        channels = {name: (r, emotions.from_measured(p)) for name, (r, p) in measured.items()}
+        turns.append(FeltTurn(row, state, channels))
+    return turns
+
+
+def emotion_examples(
+    policy: Policy, turns: Sequence[FeltTurn], leads: bool, emotions: EmotionSet, say: Callable[[str], None]
+) -> list[PoolExample]:
+    """Return what the channels and the policy say about the emotion of each turn.
+
+    Args:
+        policy: is asked by the functions of a turn.
+        turns: of :func:`felt_turns`.
+        leads: whether it writes the emotion as a leading policy, or chooses it as a guided one.
+        emotions: the set.
+        say: receives a line now and then.
+    """
+    settings = LoopSettings(emotions=emotions, guided=not leads)
+    writer, decider = OnePass(policy, settings), Decider(policy, settings)
     opinions: list[dict[str, float]] = []
-    for at in range(0, len(rows), _BATCH):
-        opinions += decider.opinions(states[at : at + _BATCH], EMOTION_QUESTION, emotions.names)
+    for at in range(0, len(turns), _BATCH):
+        states = [turn.state for turn in turns[at : at + _BATCH]]
+        if leads:
+            opinions += writer.opinions(states)
+        else:
+            opinions += decider.opinions([as_meant(s) for s in states], EMOTION_QUESTION, emotions.names)
         if at % (4 * _BATCH) == 0:
-            say(f"asking about {at + 1} of {len(rows)}")
+            say(f"asking about {at + 1} of {len(turns)}")
     return [
         PoolExample(
-            {**found, **({"policy": (1.0, opinion)} if opinion else {})},
+            {**turn.channels, **({policy_source(turn.state): (1.0, opinion)} if opinion else {})},
             emotions.names,
-            row.emotion,
-            row.group,
-            row.task,
+            turn.row.emotion,
+            turn.row.group,
+            turn.row.task,
         )
-        for row, found, opinion in zip(rows, channels, opinions, strict=True)
+        for turn, opinion in zip(turns, opinions, strict=True)
     ]
 
 
@@ -152,7 +207,7 @@ def answer_examples(
         assert row.question is not None, "only questions come here"
         if i % 50 == 0:
             say(f"asking question {i + 1} of {len(rows)}")
-        percepts = perceiver.perceive(row.clip) if row.clip else None
+        percepts = perceiver.perceive(row.clip, row.voice_emotion_model) if row.clip else None
         asked = [message("user", question_text(row.question, transcript=row.text))]
         media = _media(row, percepts, policy)
         [given] = answerer.answer_all([answerer.prepare(row.question, asked, percepts, media)])
@@ -167,7 +222,7 @@ def answer_examples(
 
 def _state(row: CalibrationRow, perceiver: Perceiver, policy: Policy) -> State:
     state = initial_state(None, row.text)
-    state["percepts"] = perceiver.perceive(row.clip) if row.clip else None
+    state["percepts"] = perceiver.perceive(row.clip, row.voice_emotion_model) if row.clip else None
     state["media"] = _media(row, state["percepts"], policy)
     state["typed_words"] = read_typed(row.text, perceiver.read_emotion) if row.text else None
     return state
@@ -179,65 +234,6 @@ def _media(row: CalibrationRow, percepts: Percepts | None, policy: Policy) -> li
     return media_parts(open_clip(row.clip), percepts, policy.modalities) if row.clip and seen else []
 
 
-# --- fitting and judging ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class JudgedPool:
-    """Examples with their held-out pools.
-
-    Attributes:
-        pooled: with the weights that are kept.
-        measured: without the policy.
-    """
-
-    examples: Sequence[PoolExample]
-    pooled: Sequence[Mapping[str, float]]
-    measured: Sequence[Mapping[str, float]]
-
-    def right(self, source: str) -> list[bool]:
-        """Return of each example whether a source alone (or a pool) is right; one that says nothing is wrong."""
-        if source in ("pooled", "measured"):
-            pools = self.pooled if source == "pooled" else self.measured
-            return [_top(p) == e.answer for e, p in zip(self.examples, pools, strict=True)]
-        return [source in e.sources and _top(e.sources[source][1]) == e.answer for e in self.examples]
-
-    def by_task(self) -> dict[str, dict[str, float]]:
-        """Return by task the number of examples and the accuracy of the pool and of every source alone."""
-        tasks = np.array([example.task for example in self.examples])
-        sources = sorted({name for example in self.examples for name in example.sources})
-        right = {name: np.array(self.right(name)) for name in ("pooled", "measured", *sources)}
-        found = {}
-        for task in sorted(set(tasks)):
-            inside = tasks == task
-            present = {n for e in self.examples if e.task == task for n in e.sources} | {"pooled", "measured"}
-            found[str(task)] = {"n": int(inside.sum())} | {
-                name: round(float(hits[inside].mean()), 3) for name, hits in right.items() if name in present
-            }
-        return found
-
-
-def fit_pool(examples: list[PoolExample], prior: dict[str, float]) -> tuple[dict[str, float], JudgedPool]:
-    """Return the weights of a pool, and the examples with the pools of weights that were fitted on other groups.
-
-    The policy's weight is 0 where it adds nothing: where with it the held-out likelihood is not better by a standard
-    error, or fewer decisions are right.
-
-    Args:
-        examples: of two groups or more.
-        prior: the weight of every source, the ``policy`` among them.
-    """
-    silent = {**prior, "policy": 0.0}
-    measured = pool_held_out(examples, silent, fixed=("policy",))
-    pooled = pool_held_out(examples, prior)
-    judged = JudgedPool(examples, pooled, measured)
-    gain = np.array([np.log(p[e.answer] / m[e.answer]) for e, p, m in zip(examples, pooled, measured, strict=True)])
-    is_likelier = gain.mean() > gain.std() / np.sqrt(len(gain))
-    if is_likelier and sum(judged.right("pooled")) >= sum(judged.right("measured")):
-        return fit_weights(examples, prior), judged
-    return fit_weights(examples, silent, fixed=("policy",)), JudgedPool(examples, measured, measured)
-
-
 def _is_as_good(right: Sequence[tuple[bool, bool]]) -> bool:
     """Return whether the first of two is not significantly worse than the second, on the same examples."""
     from scipy.stats import binomtest
@@ -245,12 +241,3 @@ def _is_as_good(right: Sequence[tuple[bool, bool]]) -> bool:
     won = sum(first and not second for first, second in right)
     lost = sum(second and not first for first, second in right)
     return won >= lost or bool(binomtest(won, won + lost, alternative="less").pvalue >= _SIGNIFICANT)
-
-
-def complete_weights(prior: Mapping[str, float], examples: Sequence[PoolExample]) -> dict[str, float]:
-    """Return the prior weights, with one for every source of the examples."""
-    return dict.fromkeys((n for e in examples for n in e.sources), 0.5) | dict(prior)
-
-
-def _top(probabilities: Mapping[str, float]) -> str:
-    return max(probabilities, key=probabilities.__getitem__)

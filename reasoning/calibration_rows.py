@@ -8,8 +8,9 @@
 
 ``clip`` is relative to the file; a row has a clip, a text, or both. ``group`` names what is held out together (a
 speaker, a dialogue), by default the clip or the row; ``task`` names rows that are judged together, by default ``texts``
-or ``clips``. ``scores`` may give a channel's distribution over the emotions, ``{"tone": {"anger": 0.7, ...}}``, in
-place of what is measured: of a model that has not seen the speaker, for instance. ``kind`` is the kind of a question
+or ``clips``. ``voice_emotion_model`` is a file, relative too, of a model to hear the clip with: one that was not
+trained on the speaker. ``scores`` may give a channel's distribution over the emotions, ``{"face": {"anger": 0.7,
+...}}``, in place of what is measured; the policy is still shown what is perceived. ``kind`` is the kind of a question
 (:class:`omnisense.reasoning.answers.question.Question`), by default ``one``.
 """
 
@@ -24,7 +25,8 @@ from typing import Any
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question
 
-_KEYS = {"text", "clip", "emotion", "question", "options", "kind", "answer", "group", "task", "scores"}
+_KEYS = {"text", "clip", "emotion", "question", "options", "kind", "answer", "group", "task", "scores",
+         "voice_emotion_model"}  # fmt: skip
 _EXAMPLE = 'Write {"text": "...", "emotion": "joy"}, or a clip, or a question with options and answer.'
 
 
@@ -41,6 +43,7 @@ class CalibrationRow:
         group: what is held out together.
         task: rows that are judged together.
         scores: by channel, a distribution over the emotions that replaces what is measured.
+        voice_emotion_model: a file, in place of the one that is perceived with; None without.
     """
 
     text: str
@@ -51,6 +54,7 @@ class CalibrationRow:
     group: str
     task: str
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    voice_emotion_model: Path | None = None
 
 
 def read_rows(path: Path) -> list[CalibrationRow]:
@@ -101,4 +105,5 @@ def _read_row(values: dict[str, Any], folder: Path, place: str) -> CalibrationRo
         group=str(values.get("group") or clip or place),
         task=values.get("task") or ("clips" if clip else "texts"),
         scores=values.get("scores", {}),
+        voice_emotion_model=folder / values["voice_emotion_model"] if values.get("voice_emotion_model") else None,
     )

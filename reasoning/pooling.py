@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 Option = TypeVar("Option", bound=str)
+# What a policy says counts with a weight of its own where it had no words to read, and sees and hears nothing itself:
+# then it can only repeat the notes of what was measured.
+POLICY, POLICY_WITHOUT_WORDS = POLICY_SOURCES = "policy", "policy without words"
 MIN_PROBABILITY = 0.01  # no source rules an option out
 _RIDGE = 1e-3  # how strongly the prior weights pull
 # A weight that was fitted on so many speakers, clips or texts lies half way between the prior and the fit: what holds
@@ -140,20 +143,20 @@ def _log_probabilities(
 
 
 def pool_held_out(
-    examples: Sequence[PoolExample], prior: Mapping[str, float], fixed: Collection[str] = (), folds: int = 5
+    examples: Sequence[PoolExample], fit: Callable[[Sequence[PoolExample]], Mapping[str, float]], folds: int = 5
 ) -> list[dict[str, float]]:
     """Return the pooled probabilities of each example by weights that were fitted on other groups.
 
     Args:
         examples: of two groups or more.
-        prior, fixed: as for :func:`fit_weights`.
+        fit: returns weights, such as :func:`fit_weights` with its other arguments.
         folds: how many parts the groups are split in.
     """
     groups = sorted({example.group for example in examples})
     fold_of = {group: i % min(folds, len(groups)) for i, group in enumerate(groups)}
     found: list[dict[str, float]] = [{} for _ in examples]
     for fold in set(fold_of.values()):
-        weights = fit_weights([e for e in examples if fold_of[e.group] != fold], prior, fixed)
+        weights = fit([e for e in examples if fold_of[e.group] != fold])
         for i, example in enumerate(examples):
             if fold_of[example.group] == fold:
                 found[i] = example.pooled(weights)

@@ -22,6 +22,7 @@ from omnisense.errors import InputError
 from omnisense.files import home_dir
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.model_names import bare_model_name
+from omnisense.reasoning.pooling import POLICY_SOURCES, POLICY_WITHOUT_WORDS
 
 SHIPPED = Path(__file__).with_name("profiles")
 # Stated priors, by decision. A leading policy that is sure moves a decision against any one channel; several channels
@@ -29,11 +30,11 @@ SHIPPED = Path(__file__).with_name("profiles")
 # what usually goes with what stands against it.
 _OTHER = {"prior": 1.0, "policy": 1.0}
 _LEADING: dict[str, dict[str, float]] = {
-    "emotion": {"face": 0.5, "words": 0.5, "tone": 0.3, "arousal": 0.2, "policy": 1.0},
+    "emotion": {"face": 0.5, "words": 0.5, "tone": 0.3, "arousal": 0.2, "policy": 1.0, POLICY_WITHOUT_WORDS: 1.0},
     "answer": {"policy": 1.0},  # it has read what was measured, and decides
 }
 _GUIDED: dict[str, dict[str, float]] = {
-    "emotion": {"face": 0.8, "words": 1.0, "tone": 0.5, "arousal": 0.3, "policy": 0.25},
+    "emotion": {"face": 0.8, "words": 1.0, "tone": 0.5, "arousal": 0.3, "policy": 0.25, POLICY_WITHOUT_WORDS: 0.0},
     "context": {"prior": 1.0, "policy": 0.0},
     "need": {"prior": 1.0, "policy": 0.0},
     "strategy": {"prior": 1.0, "policy": 0.0},
@@ -55,9 +56,12 @@ class PolicyProfile:
         leads: whether the policy writes the whole appraisal and the reply itself, in one pass. Otherwise it chooses
             among options and continues an opening, and the rules made for small models apply to it.
         weights: by decision (``emotion``, ``need``, ``strategy``, ``answer``, ...) the weight of each channel and of
-            the ``policy`` in the log-linear pool. A decision that is absent uses the stated prior.
+            the ``policy`` in the log-linear pool; of the emotion also that of a ``policy without words``, where nobody
+            said or wrote anything that it reads. A decision that is absent uses the stated prior.
         accuracy: by decision and task, the number of examples ``n`` and the held-out accuracy of the decision as it is
-            ``pooled``, of the channels without the policy (``measured``), and of every source alone; empty in a prior.
+            ``pooled``, of the channels without the policy (``measured``), and of every source alone; the
+            ``difference`` of the pool to the best of these, its 95% interval from ``low`` to ``high``, and the ``p`` of
+            McNemar's exact test (:func:`omnisense.reasoning.judged_pool.compare_right`). Empty in a prior.
         description: what it was measured on, and how.
         examples: by decision, how many labelled examples each source took part in. A weight whose source has none is
             the stated prior. So are all of a decision without labels: ``context``, ``need`` and ``strategy``, for which
@@ -79,7 +83,7 @@ class PolicyProfile:
 
     def weights_without_policy(self, decision: str) -> dict[str, float]:
         """Return the weight of each source where the policy's choice cannot be read: as beside a guided policy."""
-        return {**_GUIDED.get(decision, _OTHER), **self.weights.get(decision, {}), "policy": 0.0}
+        return {**_GUIDED.get(decision, _OTHER), **self.weights.get(decision, {}), **dict.fromkeys(POLICY_SOURCES, 0.0)}
 
     def stated_weights(self, decision: str) -> dict[str, float]:
         """Return the weights of a decision that are stated priors, since no labelled example told of their source."""

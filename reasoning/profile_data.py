@@ -1,15 +1,15 @@
 """Write the rows on which the profiles that ship are measured, of sets that are free to train on.
 
-    python -m omnisense.reasoning.profile_data GOEMOTIONS EMODB ROWS.jsonl
-    omnisense calibrate --policy smollm2-135m-instruct ROWS.jsonl \\
+    python -m omnisense.reasoning.profile_data GOEMOTIONS EMODB FOLDER
+    omnisense calibrate --policy smollm2-135m-instruct FOLDER \\
       --output reasoning/profiles/smollm2-135m-instruct_smollm2-135m-agent.json
-    omnisense calibrate --policy smollm2-135m-instruct --adapter none ROWS.jsonl \\
+    omnisense calibrate --policy smollm2-135m-instruct --adapter none FOLDER \\
       --output reasoning/profiles/smollm2-135m-instruct.json
 
 Texts are training comments of GoEmotions that neither the text emotion heads nor the adapter saw (every twentieth), up
-to 45 an emotion. Clips are up to four utterances an emotion of each EmoDB speaker, with tone scores of a head that has
+to 45 an emotion. Clips are up to four utterances an emotion of each EmoDB speaker, perceived with a tone head that has
 not heard the speaker: a quarter as they are, others with white noise at 20 or 10 dB or in a telephone's band, because
-people do not talk to the agent in a studio.
+people do not talk to the agent in a studio. The folder gets the rows, these recordings and the heads.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ import numpy as np
 from omnisense.errors import OmniSenseError
 from omnisense.perception.emotion.tables import membership, read_goemotions, read_labels
 from omnisense.perception.emotion.text import EKMAN
-from omnisense.perception.emotion.train_voice import unseen_voice_scores
-from omnisense.reasoning.loop.words import of_labels
+from omnisense.perception.emotion.train_voice import save_unseen_heads
+from omnisense.perception.media.clip import open_clip
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 
 _HELD_OUT_STRIDE = 20  # as the text emotion heads were trained: 1 in 5, and of these 1 in 4
 _TEXTS, _CLIPS = 45, 4  # an emotion; an emotion and speaker
@@ -64,22 +65,34 @@ def degrade(recording: np.ndarray, number: int) -> np.ndarray:
     return noisy
 
 
-def clip_rows(data: Path, folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield utterances of EmoDB; their paths are relative to ``folder``."""
+def clip_rows(data: Path, folder: Path, heads: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Yield utterances of EmoDB.
+
+    Args:
+        data: folder of EmoDB.
+        folder: of the rows; gets the recordings.
+        heads: folder of tone heads by the speaker whom they have not heard, made where one is missing; by default
+            inside ``folder``.
+    """
+    from scipy.io import wavfile
+
     rows = read_labels(data / "labels.csv")
-    labels, scores = unseen_voice_scores(data, rows, degrade)
+    files = save_unseen_heads(data, rows, heads or folder / "heads")
+    (folder / "clips").mkdir(exist_ok=True)
     taken: dict[tuple[str, str], int] = defaultdict(int)
-    for row, found in zip(rows, scores, strict=True):
+    for number, row in sorted(enumerate(rows), key=lambda entry: entry[1]["speaker"]):  # each head is loaded once
         key = row["speaker"], row["emotion"]
         taken[key] += 1
         if taken[key] <= _CLIPS:
-            tone = {name: round(p, 4) for name, p in of_labels(labels, found.tolist()).items()}
+            clip = Path("clips") / Path(row["file"]).with_suffix(".wav").name
+            recording = degrade(open_clip(data / row["file"]).audio(), number)
+            wavfile.write(folder / clip, SAMPLE_RATE_HZ, recording.astype(np.float32))
             yield {
-                "clip": os.path.relpath(data / row["file"], folder),
+                "clip": clip.as_posix(),
                 "emotion": _EMOTION_OF[row["emotion"]],
                 "group": f"emodb-{row['speaker']}",
                 "task": "utterances",
-                "scores": {"tone": tone},
+                "voice_emotion_model": os.path.relpath(files[row["speaker"]], folder),
             }
 
 
@@ -88,12 +101,14 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 3:
         print(__doc__, file=sys.stderr)
         return 2
-    comments, speech, output = map(Path, arguments)
+    comments, speech, folder = map(Path, arguments)
     try:
-        rows = [*text_rows(comments), *clip_rows(speech, output.parent)]
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [*text_rows(comments), *clip_rows(speech, folder)]
     except OmniSenseError as error:
         print(error, file=sys.stderr)
         return 2
+    output = folder / "rows.jsonl"
     output.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), "utf-8")
     print(f"{len(rows)} rows in {output}")
     return 0

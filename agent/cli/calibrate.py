@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +18,10 @@ from omnisense.agent.cli.options import (
     print_status,
     print_text,
 )
+
+if TYPE_CHECKING:
+    from omnisense.perception.percepts import Percepts
+    from omnisense.perception.pipeline import Perception
 
 
 @click.command("calibrate")
@@ -67,7 +73,15 @@ def calibrate_command(
 
     rows = read_rows(data)
     loaded, pipeline = load_policy(policy, adapter=adapter, on_progress=print_status), perception.load()
-    profile = calibrate(loaded, rows, Perceiver(pipeline.perceive, pipeline.add_text_emotion), on_progress=print_status)
+
+    @functools.lru_cache(maxsize=1)  # rows of one speaker, who has a model, follow each other
+    def hearing_with(model: Path) -> Perception:
+        return replace(perception, voice_emotion_model=str(model)).load()
+
+    def perceive(clip: Path, model: Path | None) -> Percepts:
+        return (hearing_with(model) if model else pipeline).perceive(clip)
+
+    profile = calibrate(loaded, rows, Perceiver(perceive, pipeline.add_text_emotion), on_progress=print_status)
     profile = replace(profile, description=description or f"{len(rows)} rows of {data.name}")
     path = output or home_dir() / "profiles" / profile_file(loaded.name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +97,11 @@ def calibrate_command(
             told = ", ".join(f"{name} {weight:.2f}" for name, weight in stated.items())
             print_text(f"{decision}: stated, not fitted, since no row tells of them: {told}")
     for task, accuracy in profile.accuracy.items():
-        figures = ", ".join(f"{name} {value:.3f}" for name, value in accuracy.items() if name != "n")
+        names = [name for name in accuracy if name not in ("n", "difference", "low", "high", "p")]
+        figures = ", ".join(f"{name} {accuracy[name]:.3f}" for name in names)
         print_text(f"{task}: held-out accuracy of {accuracy['n']:.0f}: {figures}")
+        print_text(
+            f"{task}: the pool against its best channel: {accuracy['difference']:+.3f} "
+            f"({accuracy['low']:+.3f} to {accuracy['high']:+.3f}), p {accuracy['p']:.3f}"
+        )
     print_text(f"the policy {'leads' if profile.leads else 'is guided'}; written to {path}", err=True)

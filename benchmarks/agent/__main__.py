@@ -22,7 +22,7 @@ from typing import Any
 
 import click
 
-from omnisense.benchmarks.agent import cost, omni, questions, replies, report
+from omnisense.benchmarks.agent import cost, omni, pool, questions, replies, report
 from omnisense.benchmarks.agent.policies import DEFAULTS, SERVED, file_name, label_of, loaded
 from omnisense.benchmarks.agent.tasks import load_samples
 from omnisense.benchmarks.agent.voices import unheard_heads
@@ -32,8 +32,8 @@ from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
 from omnisense.version import __version__
 
-_PARTS = ("questions", "cost", "replies")
-_REPLIES, _ANSWERS = "replies", "answers"
+_PARTS = ("questions", "pool", "cost", "replies")
+_REPLIES, _ANSWERS, _POOL, _HEADS = "replies", "answers", "pool", "voice_heads"
 _GUIDED, _LEADS = "is guided", "leads"
 _DIR = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -48,6 +48,7 @@ class Options:
     state: Path
     policies: tuple[str, ...]
     limit: int
+    tasks: tuple[str, ...]
     turns: int
     commit: str
     before: Path | None
@@ -66,6 +67,8 @@ class Options:
 @click.option("--policy", "policies", multiple=True, metavar="NAME", help="As for `omnisense eval`; or one of "
               f"{', '.join(DEFAULTS[1:])}. [default: all of these and {DEFAULTS[0]}]")  # fmt: skip
 @click.option("--limit", default=12, show_default=True, help="Questions of each task.")
+@click.option("--task", "tasks", multiple=True, metavar="NAME", help="Ask only questions of this task, such as "
+              "'best reply'; may be repeated.")  # fmt: skip
 @click.option("--max-seconds", default=float("inf"), help="Start nothing after so long; the next call goes on.")
 @click.option("--turns", default=8, show_default=True, help="Turns whose cost is measured.")
 @click.option("--commit", default="9e1839a", show_default=True, help="The commit that a turn's cost is compared with.")
@@ -78,7 +81,8 @@ def main(parts: tuple[str, ...], output: Path, **given: Any) -> None:
     """Measure the agent beside its bare policy, on the sets in DATA."""
     given["policies"] = given["policies"] or DEFAULTS
     options = Options(**given)
-    measures: dict[str, Callable[[Options], None]] = {"questions": _questions, "cost": _cost, "replies": _replies}
+    measures: dict[str, Callable[[Options], None]] = {"questions": _questions, "pool": _pool, "cost": _cost,
+                                                   "replies": _replies}  # fmt: skip
     for folder in (options.state, output.parent):
         folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -112,7 +116,7 @@ def _refuse_older(options: Options) -> None:
 
 def _questions(options: Options) -> None:
     """Ask every policy; a policy whose questions are all answered is not asked again."""
-    heads = unheard_heads(options.data, options.state / "voice_heads")
+    heads = unheard_heads(options.data, options.state / _HEADS)
     for name in options.policies:
         if options.is_over():
             return
@@ -122,9 +126,30 @@ def _questions(options: Options) -> None:
                 if name == omni.NAME
                 else load_samples(options.data, options.state / "questions", options.limit)
             )
+            samples = [sample for sample in samples if not options.tasks or sample.task in options.tasks]
             file = options.state / _ANSWERS / f"{file_name(label_of(name))}.jsonl"
             progress = _progress(f"{label_of(name)}, questions")
             questions.ask(label_of(name), policy, samples, file, progress, options.is_over, heads)
+
+
+def _pool(options: Options) -> None:
+    """Collect what the sources of an emotion's pool say; rows that are there are not asked about again."""
+    heads = unheard_heads(options.data, options.state / _HEADS)
+    for name in (n for n in options.policies if not n.startswith(SERVED)):
+        if options.is_over():
+            return
+        if name == omni.NAME:
+            samples = omni.omni_samples(options.data, options.state / "omni", 3 * options.limit)
+            rows = {True: pool.question_rows(samples, heads)}
+        else:
+            rows = pool.pool_rows(options.data, options.state / "pool_rows", options.state / _HEADS, options.limit)
+        with loaded(name, options.data, options.state) as policy:
+            file = options.state / _POOL / f"{file_name(label_of(name))}.jsonl"
+            pool.collect(label_of(name), policy, rows, file, _progress(f"{label_of(name)}, pool"), options.is_over)
+
+
+def _sayings(state: Path) -> list[pool.Saying]:
+    return [saying for file in sorted((state / _POOL).glob("*.jsonl")) for saying in pool.read_sayings(file)]
 
 
 def _cost(options: Options) -> None:
@@ -202,6 +227,8 @@ def _write(output: Path, options: Options) -> None:
         lines += ["", "## Questions", "", report.QUESTIONS_NOTE, "", *report.questions_table(answers)]
         lines += report.before_table(_answers(options.before), answers)
         figures["questions"] = [asdict(row) for row in report.differences(answers)]
+    if sayings := _sayings(options.state):
+        lines += ["", "## The pool of the emotion", "", pool.POOL_NOTE, "", *pool.pool_table(sayings)]
     if tables := report.cost_tables(costs):
         lines += ["", "## Cost of a turn", "", report.COST_NOTE, *tables]
     if versions:

@@ -34,12 +34,6 @@ def unheard_heads(data: Path, folder: Path) -> dict[str, Path]:
     emodb = data / "speech" / "emodb"
     if not (emodb / "labels.csv").is_file():
         return {}
-    rows = read_labels(emodb / "labels.csv")
-    files = {speaker: folder / f"{speaker}.npz" for speaker in sorted({row["speaker"] for row in rows})}
-    if not all(file.is_file() for file in files.values()):
-        from omnisense.perception.emotion.train_voice import unseen_voice_heads
+    from omnisense.perception.emotion.train_voice import save_unseen_heads
 
-        folder.mkdir(parents=True, exist_ok=True)
-        for speaker, head in unseen_voice_heads(emodb, rows)[1].items():
-            head.save(files[speaker])
-    return files
+    return save_unseen_heads(emodb, read_labels(emodb / "labels.csv"), folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,29 +95,6 @@ def voice_figures(scores: np.ndarray, truth: np.ndarray, labels: Sequence[str], 
     }
 
 
-def unseen_voice_scores(
-    data: Path, rows: Sequence[dict[str, str]], degraded: Callable[[np.ndarray, int], np.ndarray] | None = None
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return labels (K,) and scores (N, K) of EmoDB's rows, each by a head that has not heard its speaker.
-
-    Args:
-        data: folder of EmoDB.
-        rows: of its ``labels.csv``.
-        degraded: makes the recording that is scored, of one (N,) at 16 kHz and the row's number; by default as it is.
-
-    Raises:
-        MediaError: a file cannot be read.
-    """
-    from omnisense.perception.audio.models import load_pitch_model
-
-    pitch = load_pitch_model()
-    recordings = [open_clip(data / row["file"]).audio() for row in rows]
-    labels, heads = unseen_voice_heads(data, rows)
-    heard = recordings if degraded is None else [degraded(r, i) for i, r in enumerate(recordings)]
-    features = np.stack([voice.voice_features(samples, pitch) for samples in heard])
-    return labels, _scores_by(heads, features, np.array([row["speaker"] for row in rows]))
-
-
 def unseen_voice_heads(data: Path, rows: Sequence[dict[str, str]]) -> tuple[tuple[str, ...], dict[str, LinearHead]]:
     """Return the labels, and for each speaker a head that is trained on all others.
 
@@ -131,6 +108,25 @@ def unseen_voice_heads(data: Path, rows: Sequence[dict[str, str]]) -> tuple[tupl
     truth, speakers = (np.array([row[key] for row in rows]) for key in ("emotion", "speaker"))
     labels = tuple(sorted(set(truth)))
     return labels, _unseen_heads(_training_features(data, rows), truth, speakers, labels)
+
+
+def save_unseen_heads(data: Path, rows: Sequence[dict[str, str]], folder: Path) -> dict[str, Path]:
+    """Return the files of :func:`unseen_voice_heads` by speaker, in a folder; they are made where one is missing.
+
+    Args:
+        data: folder of EmoDB.
+        rows: of its ``labels.csv``.
+        folder: of the files.
+
+    Raises:
+        MediaError: a recording cannot be read.
+    """
+    files = {speaker: folder / f"{speaker}.npz" for speaker in sorted({row["speaker"] for row in rows})}
+    if not all(file.is_file() for file in files.values()):
+        folder.mkdir(parents=True, exist_ok=True)
+        for speaker, head in unseen_voice_heads(data, rows)[1].items():
+            head.save(files[speaker])
+    return files
 
 
 class _Heard(NamedTuple):

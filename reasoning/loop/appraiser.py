@@ -28,8 +28,10 @@ from omnisense.reasoning.loop.state import (
     events_of,
     heard_words,
 )
-from omnisense.reasoning.loop.words import ReadEmotion, meant_words, read_typed
+from omnisense.reasoning.loop.words import ReadEmotion, has_readable_words, meant_words, read_typed
 from omnisense.reasoning.policies.base import Policy
+from omnisense.reasoning.pooling import POLICY, POLICY_WITHOUT_WORDS
+from omnisense.reasoning.profile import PolicyProfile
 
 EMOTION_QUESTION = "What does the person feel now?"
 _RELIABLE_FACE = 0.4
@@ -61,10 +63,9 @@ class Appraiser:
         channels, phases = measured_emotion(state)
         if not channels:
             return {"emotion": Emotion(detail="nobody to read a feeling from")}
-        names = self._settings.emotions
-        said: State = {**state, "typed": meant_words(state["typed"], state["typed_words"])}  # small models miss irony
-        opinion = self._decider.ask(said, "emotion", EMOTION_QUESTION, names.names)
-        weights = self._decider.profile.weights_of("emotion")
+        names, source = self._settings.emotions, policy_source(state)
+        opinion = self._decider.ask(as_meant(state), "emotion", EMOTION_QUESTION, names.names, source)
+        weights = emotion_weights(self._decider.profile, source)
         estimate = emotion.pool(channels, opinion.probabilities, phases, weights, names)
         appraised = emotion_appraisal(state, estimate, names)
         return {
@@ -141,6 +142,26 @@ class Appraiser:
 def measured_emotion(state: State) -> tuple[list[EmotionChannel], list[Phase]]:
     """Return what the channels of this turn say about the emotion, and the phases of the main face."""
     return emotion.measure(state["percepts"], events_of(state), state["typed_words"])
+
+
+def as_meant(state: State) -> State:
+    """Return the state that a guided policy is asked about the emotion in: small models miss irony."""
+    return {**state, "typed": meant_words(state["typed"], state["typed_words"])}
+
+
+def policy_source(state: State) -> str:
+    """Return by what name the policy counts in the pool of this turn's emotion."""
+    percepts = state["percepts"]
+    heard = percepts.transcript if percepts and isinstance(percepts.transcript, Transcript) else None
+    if state["media"] or has_readable_words(heard, state["typed_words"]):
+        return POLICY
+    return POLICY_WITHOUT_WORDS
+
+
+def emotion_weights(profile: PolicyProfile, source: str) -> dict[str, float]:
+    """Return the weights of the emotion's pool, with the policy's as it is by the name of :func:`policy_source`."""
+    weights = profile.weights_of("emotion")
+    return {**weights, POLICY: weights[source]}
 
 
 def feelings_in_words(state: State) -> list[str]:

@@ -23,7 +23,7 @@ from omnisense.reasoning.media import with_media
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.calibration import CalibratedChooser
 from omnisense.reasoning.policies.messages import Messages
-from omnisense.reasoning.pooling import pool_log_linear
+from omnisense.reasoning.pooling import POLICY, pool_log_linear
 from omnisense.reasoning.profile import PolicyProfile
 from omnisense.text import shorten
 
@@ -105,7 +105,9 @@ class Decider:
             note = f"the policy alone would choose '{opinion.choice}'"
         return Decision(value, {o: round(p, 4) for o, p in pooled.items()}, opinion.choice, note, opinion.tokens)
 
-    def ask(self, state: State, name: str, question: str, options: Sequence[Option]) -> Opinion[Option]:
+    def ask(
+        self, state: State, name: str, question: str, options: Sequence[Option], source: str = POLICY
+    ) -> Opinion[Option]:
         """Ask the policy, unless its weight is 0, there is one option, or the budget is spent.
 
         Args:
@@ -113,11 +115,12 @@ class Decider:
             name: of the decision, in the profile.
             question: for the policy.
             options: at least one.
+            source: by what name the profile has the policy's weight.
 
         Raises:
             PolicyError: the policy failed, or gave the wrong number of choices.
         """
-        if len(options) == 1 or not self.profile.weights_of(name)["policy"]:
+        if len(options) == 1 or not self.profile.weights_of(name)[source]:
             return Opinion()
         if is_spent(state, self._settings):
             _log.warning("the budget was spent: '%s' is decided without the policy", question)

@@ -15,7 +15,13 @@ from dataclasses import replace
 from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop import checks, emotion
 from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion, EvidenceSpan, Need, Strategy
-from omnisense.reasoning.loop.appraiser import cite, emotion_appraisal, measured_emotion
+from omnisense.reasoning.loop.appraiser import (
+    cite,
+    emotion_appraisal,
+    emotion_weights,
+    measured_emotion,
+    policy_source,
+)
 from omnisense.reasoning.loop.conversation import recall
 from omnisense.reasoning.loop.extensions import SafetyCheck
 from omnisense.reasoning.loop.leading_prompts import (
@@ -60,6 +66,8 @@ from omnisense.text import quote
 
 # What the appraisal takes beside the reply, at most: with a summary or citations, and without.
 _APPRAISAL_TOKENS, _SHORT_APPRAISAL_TOKENS = 120, 50
+# To the end of the emotion's name, and of what is written before it, at most.
+_EMOTION_TOKENS, _BEFORE_EMOTION_TOKENS = 16, 40
 _KEPT_CHARS = 4_000  # a longer message is not repeated as it was sent
 _SHORT_WORDS = 40  # a typed message up to here needs no summary
 # How probable what a policy writes is taken to be. What models say of their own confidence is hardly informative.
@@ -128,6 +136,27 @@ class OnePass:
         if first:
             update["told"] = tuple(fact.strip() for fact in written.remember if fact.strip())
         return {**update, **self._appraise(state, written)} if first else update
+
+    def opinions(self, states: Sequence[State]) -> list[dict[str, float]]:
+        """Return what the policy writes of the emotion in several first turns, as probabilities.
+
+        Its list is written no further than to the emotion.
+
+        Raises:
+            PolicyError: the policy failed.
+        """
+        found = []
+        for state in states:
+            items = turn_items(cites=self._has_events(state), context=(is_long := self._is_long(state)))
+            [text] = self._policy.write(
+                [self._prompt(state, self._evidence(state, items))],
+                max_new_tokens=(_BEFORE_EMOTION_TOKENS if is_long else 0) + _EMOTION_TOKENS,
+                temperature=self._settings.temperature,
+                seed=self._settings.seed,
+                schema=self._schema(items),
+            )
+            found.append(self._opinion(read_turn(text, items)[0]))
+        return found
 
     def review(self, state: State) -> State:
         """Check every draft and take the best. Without one, the person is told that there is no reply.
@@ -291,17 +320,21 @@ class OnePass:
         """Return the written emotion pooled with the measured channels."""
         names = self._settings.emotions
         channels, phases = measured_emotion(state)
-        stated = written.emotion if written.emotion in names.names else None
-        opinion: dict[str, float] | None = None
-        if stated is not None:
-            rest = (1 - _CONFIDENCE) / (len(names.names) - 1)
-            opinion = {name: _CONFIDENCE if name == stated else rest for name in names.names}
-        elif not channels:
+        stated, opinion = written.emotion if written.emotion in names.names else None, self._opinion(written)
+        if not opinion and not channels:
             return Emotion(detail="nobody to read a feeling from", described=written.described)
-        weights = self._settings.profile_of(self._policy).weights_of("emotion")
+        weights = emotion_weights(self._settings.profile_of(self._policy), policy_source(state))
         felt = emotion_appraisal(state, emotion.pool(channels, opinion, phases, weights, names), names)
         note = f"the policy alone would choose '{stated}'" if stated not in (None, felt.value) else ""
         return replace(felt, policy_choice=stated, described=written.described, note=note)
+
+    def _opinion(self, written: WrittenTurn) -> dict[str, float]:
+        """Return the written emotion as probabilities; empty where none of the set was written."""
+        names = self._settings.emotions.names
+        if written.emotion not in names:
+            return {}
+        rest = (1 - _CONFIDENCE) / (len(names) - 1)
+        return {name: _CONFIDENCE if name == written.emotion else rest for name in names}
 
 
 def _one_of(step: str, written: str, prior: Mapping[str, float]) -> tuple[str, str]:

@@ -48,6 +48,7 @@ _EMOJI: dict[str, str] = {
     **dict.fromkeys("😮😲🤯", " I am so surprised. "),
 }
 _MODEL_LANGUAGE = "en"  # of the shipped heads
+_READABLE = (None, "", _MODEL_LANGUAGE)
 _OPEN = "..."  # words that say nothing of a feeling
 _ASKING = {"curiosity", "confusion"}  # GoEmotions groups these with surprise; a question is not a surprised person
 
@@ -106,6 +107,17 @@ def _as_meant(segment: Segment, praise: Praise | None, by_text: Mapping[str, Seg
     if occasion is None or not irony.is_ironic(praise, occasion.sentiment):
         return segment
     return by_text[praise.rest]
+
+
+def has_readable_words(heard: Transcript | None, typed: Transcript | None) -> bool:
+    """Whether anything was said or written in English, or in a language that does not show.
+
+    Args:
+        heard: of the speech.
+        typed: what was typed, of :func:`read_typed`.
+    """
+    spoken = [s for s in heard.segments if s.language in _READABLE and confidence_of([s])] if heard else []
+    return bool(spoken or (typed and typed.segments and typed.language in _READABLE))
 
 
 def split_text(text: str) -> list[str]:

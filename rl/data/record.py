@@ -28,6 +28,7 @@ from omnisense.reasoning.loop.state import LoopSettings, State, heard_words, ini
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.recording import PolicyCall, RecordingPolicy
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
+from omnisense.reasoning.pooling import POLICY_SOURCES
 from omnisense.reasoning.profile import PolicyProfile
 from omnisense.rl.data.agent_rows import AgentRow, MeasuredChannel
 from omnisense.rl.progress import OnProgress
@@ -80,7 +81,7 @@ class Recorder:
         )
         leads = not self._recorded.needs_guidance
         self._profile = PolicyProfile(
-            inner.name, leads=leads, weights={name: {"policy": 1.0} for name in _EVERY_DECISION}
+            inner.name, leads=leads, weights={name: dict.fromkeys(POLICY_SOURCES, 1.0) for name in _EVERY_DECISION}
         )
         self._neutral: dict[tuple[str, ...], str] = {}
 

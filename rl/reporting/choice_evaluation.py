@@ -17,7 +17,7 @@ from pathlib import Path
 from omnisense.benchmarks.harness.statistics import Accuracies, compare
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
-from omnisense.reasoning.calibrate import complete_weights, fit_pool
+from omnisense.reasoning.judged_pool import complete_weights, fit_pool
 from omnisense.reasoning.policies.base import Choice, Policy
 from omnisense.reasoning.policies.calibration import CalibratedChooser
 from omnisense.reasoning.policies.load import load_policy

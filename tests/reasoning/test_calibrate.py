@@ -10,6 +10,7 @@ import pytest
 from omnisense import Choice, InputError, ScriptedPolicy
 from omnisense.reasoning.calibrate import Perceiver, calibrate
 from omnisense.reasoning.calibration_rows import read_rows
+from omnisense.reasoning.judged_pool import compare_right, fit_pool
 from omnisense.reasoning.loop.appraisal import EMOTIONS
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
 from omnisense.reasoning.pooling import PoolExample, fit_weights, pool_held_out, pool_log_linear
@@ -33,7 +34,8 @@ def test_a_source_weighs_as_much_as_it_is_right():
     assert weights["good"] > weights["poor"] > weights["useless"]
     assert weights["useless"] < 0.15
     assert weights["absent"] == 0.7  # nothing is known of it
-    held_out = pool_held_out(examples, dict.fromkeys(("good", "poor", "useless"), 1.0))
+    prior = dict.fromkeys(("good", "poor", "useless"), 1.0)
+    held_out = pool_held_out(examples, lambda chosen: fit_weights(chosen, prior))
     right = np.mean([max(p, key=p.__getitem__) == e.answer for p, e in zip(held_out, examples, strict=True)])
     good = np.mean([e.sources["good"][1][e.answer] > 0.5 for e in examples])
     assert right >= good - 0.02
@@ -55,12 +57,46 @@ def test_a_pool_without_weights_or_sources_is_uniform():
     assert pool_log_linear({"x": {"a": 1.0}}, {"x": 0.0}, ("a", "b")) == {"a": 0.5, "b": 0.5}
 
 
+def test_the_policy_counts_apart_where_it_has_no_words_to_read():
+    random = np.random.default_rng(0)
+    spoken = [example(random, {"tone": 0.8, "policy without words": 0.0}, f"s{i % 20}") for i in range(200)]
+    written = [example(random, {"words": 0.6, "policy": 0.7}, f"w{i}") for i in range(200)]
+    examples = [replace(e, task="spoken") for e in spoken] + [replace(e, task="written") for e in written]
+    prior = {"tone": 0.5, "words": 1.0, "policy": 0.25, "policy without words": 0.25}
+    weights, judged = fit_pool(examples, prior)
+    assert weights["policy"] > 0.25
+    assert weights["policy without words"] == 0  # it adds nothing to the tone
+    by_task = judged.by_task()
+    assert by_task["spoken"]["pooled"] == by_task["spoken"]["tone"] > by_task["spoken"]["policy"]
+    assert by_task["spoken"] | {"difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0} == by_task["spoken"]
+    assert by_task["written"]["pooled"] > by_task["written"]["words"]
+
+
+def test_a_paired_difference_and_its_interval_agree_with_the_test():
+    same = compare_right([True, False] * 10, [True, False] * 10)
+    assert (same.difference, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
+    few = compare_right([True] * 5 + [False] * 15, [False] * 20)
+    assert (few.difference, few.p) == (0.25, pytest.approx(0.0625))  # 2 * 0.5 ** 5
+    assert few.low < 0 < few.high
+    more = compare_right([True] * 6 + [False] * 14, [False] * 20)
+    assert more.p == pytest.approx(0.03125)
+    assert 0 < more.low < more.difference == 0.3
+    assert compare_right([False] * 6 + [True] * 14, [True] * 20).high < 0
+
+
 class Knowing(ScriptedPolicy):
     """A policy that finds the emotion's name in the text as often as ``reliable`` says, and else guesses."""
 
     def __init__(self, reliable):
         super().__init__()
         self.random, self.reliable = np.random.default_rng(1), reliable
+
+    def write(self, prompts, **settings):
+        known = self.random.random(len(prompts)) < self.reliable
+        texts = [prompt[-1]["content"][0]["text"] for prompt in prompts]
+        named = [next(e for e in EMOTIONS if f"({e})" in text) for text in texts]
+        others = [str(self.random.choice(EMOTIONS)) for _ in prompts]
+        return [f'["{name if knows else other}","' for name, other, knows in zip(named, others, known, strict=True)]
 
     def choose(self, prompts, options, *, max_seconds=None):
         found = []
@@ -84,7 +120,7 @@ def rows(tmp_path):
 
 @pytest.mark.parametrize(("reliable", "leads"), [(0.95, True), (0.0, False)])
 def test_a_policy_leads_if_it_knows_as_much_as_the_channels(rows, reliable, leads):
-    profile = calibrate(Knowing(reliable), rows, Perceiver(lambda path: None))
+    profile = calibrate(Knowing(reliable), rows, Perceiver(lambda path, model: None))
     assert (profile.source, profile.leads) == ("measured", leads)
     assert (profile.weights["emotion"]["policy"] > 0) == leads  # one that adds nothing is not asked
     found = profile.accuracy["emotion (texts)"]
@@ -94,17 +130,17 @@ def test_a_policy_leads_if_it_knows_as_much_as_the_channels(rows, reliable, lead
 
 def test_weights_are_fitted_where_rows_tell_of_their_source_and_stated_elsewhere(rows):
     prior = PolicyProfile("scripted", leads=False)
-    profile = calibrate(Knowing(0.0), rows, Perceiver(lambda path: None))
+    profile = calibrate(Knowing(0.0), rows, Perceiver(lambda path, model: None))
     assert profile.examples["emotion"] == {"policy": 105, "words": 105}
-    assert set(profile.stated_weights("emotion")) == {"face", "tone", "arousal"}
+    assert set(profile.stated_weights("emotion")) == {"face", "tone", "arousal", "policy without words"}
     assert profile.stated_weights("need") == prior.weights_of("need")
     right = {e: {name: 0.9 if name == e else 0.1 / 6 for name in EMOTIONS} for e in EMOTIONS}
     useless = dict.fromkeys(EMOTIONS, 1 / 7)
     seen = [replace(row, scores={"face": right[row.emotion], "arousal": useless}) for row in rows]
-    profile = calibrate(Knowing(0.0), seen, Perceiver(lambda path: None))
+    profile = calibrate(Knowing(0.0), seen, Perceiver(lambda path, model: None))
     weights = profile.weights["emotion"]
     assert profile.examples["emotion"] == {"arousal": 105, "face": 105, "policy": 105, "words": 105}
-    assert set(profile.stated_weights("emotion")) == {"tone"}
+    assert set(profile.stated_weights("emotion")) == {"tone", "policy without words"}
     assert weights["face"] > weights["words"]
     assert profile.accuracy["emotion (texts)"]["pooled"] > 0.95
 
@@ -146,7 +182,7 @@ def test_rows_that_cannot_be_read_are_refused(tmp_path, line):
 
 def test_too_few_rows_and_unknown_emotions_are_refused(rows):
     with pytest.raises(InputError, match="fewer than 10 groups"):
-        calibrate(Knowing(1.0), rows[:5], Perceiver(lambda path: None))
+        calibrate(Knowing(1.0), rows[:5], Perceiver(lambda path, model: None))
     rows[0] = type(rows[0])(**{**rows[0].__dict__, "emotion": "envy"})
     with pytest.raises(InputError, match="'envy' is no emotion"):
-        calibrate(Knowing(1.0), rows, Perceiver(lambda path: None))
+        calibrate(Knowing(1.0), rows, Perceiver(lambda path, model: None))

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from scipy.io import wavfile
 
 from omnisense import ScriptedPolicy, load_policy
-from omnisense.benchmarks.agent import cost, omni, questions, replies, report
+from omnisense.benchmarks.agent import cost, omni, pool, questions, replies, report
 from omnisense.benchmarks.agent.__main__ import main
 from omnisense.benchmarks.agent.counting import counted
 from omnisense.benchmarks.agent.policies import label_of, loaded
@@ -18,6 +18,7 @@ from omnisense.benchmarks.agent.voices import speaker_of
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question
+from omnisense.reasoning.calibration_rows import read_rows
 from omnisense.reasoning.policies.messages import message, text_of
 from tests.perception.test_pipeline import full
 
@@ -180,6 +181,28 @@ def test_no_policy_is_loaded_when_the_time_is_up_or_its_cost_is_known(tmp_path, 
     (tmp_path / "cost.json").write_text(json.dumps(known))
     done = CliRunner().invoke(main, [*arguments, "--part", "cost", "--policy", name])
     assert done.exit_code == 0, done.output
+
+
+def test_a_pool_is_collected_once_and_judged_on_rows_that_it_is_not_fitted_on(tmp_path):
+    texts = {"joy": "I am so happy today", "sadness": "I am so sad today", "anger": "I am so angry today"}
+    lines = [{"text": f"{text} {i}", "emotion": e, "task": "fitted"} for i in range(8) for e, text in texts.items()]
+    rows = {}
+    for fitted in (True, False):
+        own = lines if fitted else [{**line, "text": f"{line['text']}!", "task": "judged"} for line in lines[:9]]
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, own)))
+        rows[fitted] = read_rows(tmp_path / "rows.jsonl")
+    policy, file = ScriptedPolicy(['["joy","']), tmp_path / "pool" / "scripted.jsonl"
+    pool.collect("scripted", policy, {True: rows[True][:16]}, file, lambda *_: None, lambda: False)
+    policy.calls.clear()
+    pool.collect("scripted", policy, rows, file, lambda *_: None, lambda: False)
+    assert len(policy.calls) == 24 + 9 - 16
+    sayings = pool.read_sayings(file)
+    assert [(s.decision, s.leads, s.fitted) for s in sayings] == [("emotion", True, s.fitted) for s in sayings]
+    found = pool.judge_pool(sayings)
+    assert [found[task]["n"] for task in ("fitted", "judged")] == [24, 9]
+    assert found["judged"]["policy"] == pytest.approx(1 / 3, abs=0.001)  # it always says joy
+    assert found["judged"]["pooled"] == found["judged"]["words"] == 1.0
+    assert all("| not worse |" in line for line in pool.pool_table(sayings)[2:])
 
 
 TEMPLATE = "it sounds as if you feel _ : _ . what now ?"

@@ -8,9 +8,11 @@ import pytest
 from omnisense import Agent, InputError, ModelError, ScriptedPolicy
 from omnisense.perception.types import AudioStream, Prosody, Segment, Transcript, Utterance
 from omnisense.reasoning.loop.appraisal import EMOTIONS, EarlierEmotion, EmotionChannel
+from omnisense.reasoning.loop.appraiser import Appraiser, emotion_weights, policy_source
 from omnisense.reasoning.loop.emotion import measure, pool, tone_channel
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.emotion_set import EmotionSet
+from omnisense.reasoning.loop.state import LoopSettings, initial_state
 from omnisense.reasoning.loop.words import of_labels, read_typed, split_text, words_channel
 from omnisense.reasoning.profile import PolicyProfile
 from tests.perception.test_pipeline import full
@@ -236,3 +238,34 @@ def test_cues(text, feelings):
 def test_degrees():
     plain, very, little = (emotion_cues(t)[0].weight for t in ("I am sad", "I am very sad", "I am a little sad"))
     assert little < plain < very
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "source"),
+    [
+        ("en", "", "policy"),
+        ("de", "", "policy without words"),
+        ("de", "I said that I am tired.", "policy"),
+        ("de", "Ich habe heute gar nicht geschlafen.", "policy without words"),
+    ],
+)
+def test_a_guided_policy_is_not_asked_where_it_has_no_words_to_read(language, typed, source):
+    percepts = full()
+    segments = tuple(replace(segment, language=language) for segment in percepts.transcript.segments)
+    percepts = replace(percepts, transcript=replace(percepts.transcript, segments=segments, language=language))
+    state = {**initial_state(None, typed, percepts=percepts), "typed_words": read_typed(typed, None) if typed else None}
+    assert policy_source(state) == source
+    policy = ScriptedPolicy(choices=["anger"])
+    felt = Appraiser(policy, LoopSettings(guided=True)).emotion(state)["emotion"]
+    assert bool(policy.calls) == (source == "policy")
+    assert felt.policy_choice == ("anger" if policy.calls else None)
+    shown = {**state, "media": [{"type": "audio", "audio": "a.wav"}]}  # it hears for itself
+    assert policy_source(shown) == "policy"
+
+
+def test_a_leading_policy_may_weigh_less_where_it_has_no_words_to_read():
+    profile = PolicyProfile("any", weights={"emotion": {"policy": 1.0, "policy without words": 0.2}})
+    assert emotion_weights(profile, "policy")["policy"] == 1.0
+    assert emotion_weights(profile, "policy without words")["policy"] == 0.2
+    older = PolicyProfile("any", weights={"emotion": {"policy": 0.8}})
+    assert emotion_weights(older, "policy without words")["policy"] == LEADING["policy without words"] == 1.0
