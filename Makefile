@@ -9,13 +9,14 @@ MATRIX ?= 3.11 3.12 3.13
 PARALLEL ?= -n 2 --dist loadfile
 FAST := not (models or networks or shared or slow or subprocess)
 
-.PHONY: help install models demo test test-fast test-all test-matrix lint docs speed dist release clean
+.PHONY: help install models demo test test-fast test-all test-harnesses test-matrix lint docs speed dist release clean
 
 help:
 	@echo "make demo       run OmniSense on the demo clip"
 	@echo "make test       run the default tests (some minutes)"
 	@echo "make test-fast  run the tests without models, networks and subprocesses"
 	@echo "make test-all   run the slow tests too"
+	@echo "make test-harnesses  read exports back with lmms-eval and inspect_ai"
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       build the documentation site"
 	@echo "make speed      benchmark perception, agent, evaluation and training against comparable tools"
@@ -51,6 +52,22 @@ test-fast: $(INSTALLED)
 # In one process: slow tests take all cores and much memory by themselves.
 test-all: models
 	$(BIN)/python -m pytest --runslow
+
+# Environments of their own, since these pin other versions. LMMS_EVAL_PYTHON and INSPECT_PYTHON name existing ones.
+LMMS_EVAL_PYTHON ?= build/lmms-eval/bin/python
+INSPECT_PYTHON ?= build/inspect/bin/python
+
+build/lmms-eval/bin/python:
+	$(PYTHON) -m venv build/lmms-eval
+	$@ -m pip install --quiet --disable-pip-version-check lmms-eval
+
+build/inspect/bin/python:
+	$(PYTHON) -m venv build/inspect
+	$@ -m pip install --quiet --disable-pip-version-check inspect_ai
+
+test-harnesses: models $(LMMS_EVAL_PYTHON) $(INSPECT_PYTHON)
+	OMNISENSE_LMMS_EVAL_PYTHON=$(abspath $(LMMS_EVAL_PYTHON)) OMNISENSE_INSPECT_PYTHON=$(abspath $(INSPECT_PYTHON)) \
+	  $(BIN)/python -m pytest --runslow tests/benchmarks/test_exports.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
