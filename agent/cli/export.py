@@ -84,7 +84,7 @@ def inspect_command(run: Path, output: Path) -> Path:
 def hf_command(run: Path, output: Path) -> Path:
     """Write a run as a data set."""
     from omnisense.benchmarks.exports.hugging_face import export_hf
-    from omnisense.benchmarks.harness.report import as_markdown
+    from omnisense.benchmarks.harness.report_markdown import as_markdown
     from omnisense.benchmarks.harness.summary import load_run, summarize
     from omnisense.benchmarks.suites import report_spec_for
 

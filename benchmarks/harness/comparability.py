@@ -29,7 +29,7 @@ def compared_settings(manifest: Mapping[str, Any], protocol: PublishedProtocol |
     wording = "authors" if asked.get("templates") else "data" if protocol.prompts == "data" else "ours"
     is_agent = system["kind"] == "agent"
     found = [
-        _compared("data", "official" if manifest["data"].get("is_official") else "not the official set", "official"),
+        _compared("data", data_text(manifest["data"], manifest["selection"]["questions"]), "official"),
         _compared("prompt wording", "the agent's" if is_agent else wording, protocol.prompts),
         _compared("thinking", asked["think"], protocol.think),
         _compared("frames", frames_rule(sampling), protocol.frames)
@@ -46,6 +46,18 @@ def compared_settings(manifest: Mapping[str, Any], protocol: PublishedProtocol |
         ComparedSetting(name="scorer", here=_SCORER, published="official", same=True),
     ]
     return found
+
+
+def data_text(data: Mapping[str, Any], asked: int) -> str:
+    """Return whether a run is of the official questions, and of all of them.
+
+    Args:
+        data: with ``is_official`` and ``questions``, as in a manifest.
+        asked: how many questions were asked.
+    """
+    total = data.get("questions") or asked
+    of = "" if asked >= total else f", {asked} of {total} questions"
+    return ("official" if data.get("is_official") else "not the official set") + of
 
 
 def frames_rule(sampling: Mapping[str, Any]) -> str:

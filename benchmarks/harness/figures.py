@@ -8,7 +8,9 @@ from typing import TypedDict
 class Figure(TypedDict):
     """A mean over ``n`` questions or tasks with its 95% interval.
 
-    ``mean`` is None where there are none, the interval where they are of one cluster, which tells nothing of its width.
+    ``mean`` is None where there are none, the interval where they are of one cluster, which tells nothing of its width,
+    or all have the same score between 0 and 1. Where all are right, or all wrong, the bounds are the exact binomial
+    ones over clusters.
     """
 
     n: int
@@ -129,12 +131,38 @@ class ComparedSetting(TypedDict):
     same: bool | None
 
 
+class Provenance(TypedDict):
+    """What has to be known to repeat a run, besides its manifest.
+
+    Attributes:
+        data: SHA-256 over the question files and media.
+        in_data: questions of the data; 0 where the run is of a version that did not record it.
+        limit: how many questions were asked for, as many of each task as of the others; None for all.
+        tasks: that were chosen; empty for all.
+        seed: of the choice of questions and of the decoding.
+        model: name and version of the model.
+        omnisense: version with which the run was made; ``parser``: version of the answer parser of these figures.
+        started: UTC.
+    """
+
+    data: str
+    in_data: int
+    limit: int | None
+    tasks: list[str]
+    seed: int | None
+    model: str
+    omnisense: str
+    parser: int
+    started: str
+
+
 class RunSummary(TypedDict):
     """A run's figures: ``report.json``."""
 
     benchmark: str
     system: str
     is_official: bool
+    provenance: Provenance
     counts: Counts
     rates: Rates
     strict: Scores
@@ -156,13 +184,17 @@ class RunSummary(TypedDict):
 
 
 class PairedComparison(TypedDict):
-    """A second run against a first, on the questions that both answered."""
+    """A second run against a first, on the questions that both answered.
+
+    ``p_adjusted``: for the number of runs that are compared with the first (Holm, 1979).
+    """
 
     first: str
     second: str
     questions: int
     difference: Figure
     p_value: float
+    p_adjusted: float
     better: int
     worse: int
     clusters: int

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
+from omnisense.benchmarks.harness.comparability import data_text
 from omnisense.benchmarks.harness.figures import Figure, RunSummary, figure_text
 from omnisense.benchmarks.harness.run_folder import write_reports
 from omnisense.text import escape_markdown
 
-_HEAD = ("system", "strict", "official", "questions", "errors", "not read", "prompt tokens a question",
+_HEAD = ("system", "data", "strict", "official", "questions", "errors", "not read", "prompt tokens a question",
          "seconds a question", "differs from the published protocol in")  # fmt: skip
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:0 auto;padding:24px;color:#222}"
@@ -28,6 +29,7 @@ class Entry(TypedDict):
     run: str
     system: str
     is_official: bool
+    data: str
     strict: Figure
     official: Figure
     questions: int
@@ -46,6 +48,7 @@ def entry_of(folder: Path, summary: RunSummary) -> Entry:
         "run": str(folder),
         "system": summary["system"],
         "is_official": summary["is_official"],
+        "data": _data_of(summary),
         "strict": summary["strict"]["micro"],
         "official": summary["official"]["micro"],
         "questions": counts["answered"] // k,
@@ -58,10 +61,19 @@ def entry_of(folder: Path, summary: RunSummary) -> Entry:
     }
 
 
+def _data_of(summary: RunSummary) -> str:
+    """Return which questions a run is of: runs with another value here do not compare."""
+    made = summary["provenance"]
+    data = {"is_official": summary["is_official"], "questions": made["in_data"]}
+    chosen = [f"tasks {' '.join(made['tasks'])}"] if made["tasks"] else []
+    chosen += [] if made["limit"] is None else [f"seed {made['seed']}"]
+    return ", ".join([data_text(data, summary["counts"]["questions"]), *chosen, f"SHA-256 {made['data'][:8]}"])
+
+
 def write_leaderboard(runs: Sequence[tuple[Path, RunSummary]], output: Path) -> dict[str, list[Entry]]:
     """Write ``leaderboard.json``, ``.md`` and ``.html``; return the entries by benchmark, the best first.
 
-    Runs on different questions do not compare: the number of questions stands beside each.
+    Runs on different questions do not compare: which they are stands beside each.
 
     Args:
         runs: folders and figures.
@@ -90,13 +102,15 @@ def as_markdown(boards: Mapping[str, Sequence[Entry]]) -> str:
         lines += [f"## {escape_markdown(name)}", "", f"| {' | '.join(_HEAD)} |", "| --- " * len(_HEAD) + "|"]
         lines += [f"| {' | '.join(map(escape_markdown, _cells(row)))} |" for row in rows]
         lines.append("")
+    lines += ["95% intervals over clips, people or dialogues. Only runs with the same data compare.", ""]
     return "\n".join(lines)
 
 
 def _cells(row: Entry) -> list[str]:
     tokens = row["prompt_tokens"]
     return [
-        row["system"] + ("" if row["is_official"] else " (not the official set)"),
+        row["system"],
+        row["data"],
         figure_text(row["strict"]),
         figure_text(row["official"]),
         str(row["questions"]) + ("" if row["attempts"] == 1 else f" x {row['attempts']} attempts"),
@@ -117,9 +131,7 @@ def _as_html(boards: Mapping[str, Sequence[Entry]], output: Path) -> str:
         parts.append(f"<h2>{html.escape(name)}</h2><table><tr>{head}</tr>")
         parts += [f"<tr><td>{_linked(row, output)}</td>{_data(_cells(row)[1:])}</tr>" for row in rows]
         parts.append("</table>")
-    parts.append(
-        "<p>95% bootstrap intervals over clips, people or dialogues. Runs compare only on the same questions.</p>"
-    )
+    parts.append("<p>95% intervals over clips, people or dialogues. Only runs with the same data compare.</p>")
     return "\n".join(parts) + "\n"
 
 

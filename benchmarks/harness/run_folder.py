@@ -26,6 +26,7 @@ class _Part(BaseModel):
 
 class _Identity(_Part):
     suite: str
+    data: str = ""
     system: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -38,6 +39,8 @@ class _Data(_Part):
 
 class _Selection(_Part):
     questions: int
+    tasks: list[str] = Field(default_factory=list)
+    limit: int | None = None
     not_asked: dict[str, int] = Field(default_factory=dict)
 
 
@@ -49,6 +52,7 @@ class _Manifest(_Part):
     data: _Data = Field(default_factory=lambda: _Data(path=""))
     selection: _Selection
     started: str
+    model: str = ""
     omnisense: str = ""
 
 

@@ -135,6 +135,25 @@ def _estimate(n: int, mean: float, draws: np.ndarray) -> Estimate:
     return Estimate(n, mean, float(low), float(high))
 
 
+def binomial_bounds(successes: int, n: int) -> tuple[float, float]:
+    """Return the exact 95% bounds of a share (Clopper and Pearson, 1934)."""
+    from scipy.stats import beta
+
+    low = float(beta.ppf(_LEVEL / 2, successes, n - successes + 1)) if successes else 0.0
+    high = float(beta.ppf(1 - _LEVEL / 2, successes + 1, n - successes)) if successes < n else 1.0
+    return low, high
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for how many there are, by Holm's step-down method (1979)."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, least = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = least
+    return adjusted
+
+
 def _quantiles(degrees: int, power: float) -> float:
     """Return how many standard errors a difference has to be for a t-test at 5% to find it with that power."""
     from scipy.stats import t

@@ -17,18 +17,28 @@ from omnisense.benchmarks.harness.figures import (
     Cost,
     Figure,
     PairedComparison,
+    Provenance,
     RunSummary,
     Scores,
 )
 from omnisense.benchmarks.harness.records import Record, read_records
 from omnisense.benchmarks.harness.run_folder import read_manifest
 from omnisense.benchmarks.harness.scorer import score
-from omnisense.benchmarks.harness.statistics import Accuracies, Estimate, bin_scores, calibration_error, compare
+from omnisense.benchmarks.harness.statistics import (
+    Accuracies,
+    Estimate,
+    bin_scores,
+    binomial_bounds,
+    calibration_error,
+    compare,
+    holm,
+)
 from omnisense.benchmarks.harness.suite import OfficialRun, ReportSpec
 from omnisense.reasoning.answers.parser import PARSER_VERSION
 from omnisense.reasoning.answers.question import WRITTEN_KINDS, Question
 
 _LENGTHS_S = (0, 10, 30, 60, 120, 300, 1e9)
+_NO_SPREAD = 1e-9
 _CONFIDENCES = tuple(i / 10 for i in range(11))
 
 
@@ -59,6 +69,7 @@ def summarize(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
         "benchmark": spec.title,
         "system": manifest["system"],
         "is_official": bool(manifest["data"].get("is_official")),
+        "provenance": _provenance(manifest),
         "counts": {
             "questions": manifest["selection"]["questions"],
             "answered": len(answered),
@@ -90,6 +101,21 @@ def summarize(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
         "attempts": _attempts(answered),
         "minimum_detectable_difference": strict.minimum_detectable_difference(),
         "comparability": compared_settings(manifest, spec.protocol),
+    }
+
+
+def _provenance(manifest: Mapping[str, Any]) -> Provenance:
+    identity, selection = manifest["identity"], manifest["selection"]
+    return {
+        "data": identity["data"],
+        "in_data": manifest["data"]["questions"],
+        "limit": selection["limit"],
+        "tasks": selection["tasks"],
+        "seed": identity["system"].get("seed"),
+        "model": manifest["model"],
+        "omnisense": manifest["omnisense"],
+        "parser": PARSER_VERSION,
+        "started": manifest["started"],
     }
 
 
@@ -141,12 +167,15 @@ def compare_runs(runs: Sequence[tuple[str, Sequence[Record]]]) -> list[PairedCom
                 "questions": result.difference.n,
                 "difference": _difference(result.difference),
                 "p_value": result.p_value,
+                "p_adjusted": result.p_value,
                 "better": result.better,
                 "worse": result.worse,
                 "clusters": result.clusters,
                 "minimum_detectable_difference": result.detectable,
             }
         )
+    for pair, adjusted in zip(found, holm([pair["p_value"] for pair in found]), strict=True):
+        pair["p_adjusted"] = adjusted
     return found
 
 
@@ -271,6 +300,9 @@ def _micro(found: Accuracies) -> Figure:
 
 def _figure(estimate: Estimate, clusters: int) -> Figure:
     low, high = (estimate.low, estimate.high) if clusters > 1 else (None, None)
+    if low is not None and high is not None and estimate.mean is not None and high - low < _NO_SPREAD:
+        share = round(estimate.mean, 6)  # all score alike, so that resampling tells nothing of the spread
+        low, high = binomial_bounds(int(share) * clusters, clusters) if share in (0, 1) else (None, None)
     return {"n": estimate.n, "mean": estimate.mean, "low": low, "high": high}
 
 

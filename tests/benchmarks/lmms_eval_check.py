@@ -1,6 +1,6 @@
 """Load exported tasks with lmms-eval's own loader; run by a Python that has lmms-eval, which OmniSense need not be in.
 
-    python lmms_eval_check.py FOLDER TASK [FOLDER TASK ...]
+python lmms_eval_check.py FOLDER TASK [FOLDER TASK ...]
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from omnisense.benchmarks.harness.comparability import data_text
 from omnisense.benchmarks.harness.judge import extract_answers
 from omnisense.benchmarks.harness.prompting import PromptSettings, text_only
 from omnisense.benchmarks.harness.records import read_records
@@ -93,7 +94,10 @@ def test_what_is_comparable_is_said(many, tmp_path):
     assert found["prompt wording"] == ("ours", "authors", False)
     assert found["frames"] == ("humansense", "humansense", True)
     assert found["thinking"] == ("no", "not stated", None)
-    assert found["data"][2] is False
+    assert found["data"] == ("not the official set, 2 of 60 questions", "official", False)
+    assert data_text({"is_official": True, "questions": 60}, 60) == "official"
+    assert data_text({"is_official": True, "questions": 60}, 59) == "official, 59 of 60 questions"
+    assert "--as-published sets prompts" in (tmp_path / "run" / "report.md").read_text()
 
 
 def test_model_arguments_are_checked_and_recorded(run_cli, many, tmp_path):

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from omnisense.benchmarks.harness.report import as_markdown, write_report
+from omnisense.benchmarks.harness.report import write_comparison, write_report
+from omnisense.benchmarks.harness.report_markdown import as_markdown
 from omnisense.benchmarks.harness.run import RunSettings, run
 from omnisense.benchmarks.harness.summary import load_run, summarize
 from omnisense.benchmarks.harness.systems import SystemSettings
@@ -63,6 +64,33 @@ def test_errors_are_neither_right_nor_wrong(clips, tmp_path):
     assert summary["strict"]["micro"]["mean"] == 1.0
     assert list(summary["errors"].values()) == [3]
     assert "missing" in (folder / "report.md").read_text() or "no videos/gone.mp4" in (folder / "report.md").read_text()
+
+
+def test_where_all_are_wrong_the_interval_is_the_exact_one(many, tmp_path):
+    folder = scripted(many, tmp_path / "run", tmp_path, ["none of them"])
+    figure = write_report(folder, spec())["strict"]["micro"]
+    assert (figure["mean"], figure["low"]) == (0, 0)
+    assert figure["high"] == pytest.approx(1 - 0.025 ** (1 / 60))
+
+
+def test_a_run_on_some_of_the_questions_says_so(many, tmp_path):
+    system = SystemSettings(kind="baseline", policy="random")
+    part = run(RunSettings(SUITE, system, output=tmp_path / "part", limit=10, tasks=("LD", "ES")), load(many)).folder
+    whole = evaluate(many, tmp_path / "whole", "longest")
+    more = evaluate(many, tmp_path / "more", "majority")
+    write_report(part, spec())
+    text = (part / "report.md").read_text()
+    assert ("Asked: 10 of the 60 questions of the data of the tasks LD, ES, drawn with as many of each task as of the "
+            "others (seed 0).") in text  # fmt: skip
+    assert "answer parser" in text
+    assert "Asked:" not in as_markdown([write_report(whole, spec())], spec(), [])
+    found = write_comparison([part, whole, more], spec(), tmp_path / "c")
+    assert [pair["questions"] for pair in found["comparisons"]] == [10, 10]
+    assert all(pair["p_adjusted"] >= pair["p_value"] for pair in found["comparisons"])
+    text = (tmp_path / "c" / "comparison.md").read_text()
+    assert "10 / 60 / 60" in text
+    assert "adjusted for 2 comparisons by Holm's method" in text
+    assert "10 / 60 / 60" in (tmp_path / "c" / "comparison.html").read_text()
 
 
 def test_a_reply_cannot_break_the_page(many, tmp_path):

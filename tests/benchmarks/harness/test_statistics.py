@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, bootstrap
 
-from omnisense.benchmarks.harness.statistics import Accuracies, bin_scores, calibration_error, compare
+from omnisense.benchmarks.harness.statistics import (
+    Accuracies,
+    bin_scores,
+    binomial_bounds,
+    calibration_error,
+    compare,
+    holm,
+)
 
 
 def test_means_of_every_kind():
@@ -144,6 +151,19 @@ def test_the_detectable_difference_shrinks_with_size():
     assert Accuracies({"a": [1, 0]}).minimum_detectable_difference() is None  # none would be found with so few
     thirds = Accuracies({"a": [1 / 3] * 6})  # whose mean differs from draw to draw by rounding alone
     assert thirds.minimum_detectable_difference() is None
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 12), (12, 12), (5, 12), (0, 1)])
+def test_bounds_of_a_share_are_the_exact_ones(right, n):
+    expected = binomtest(right, n).proportion_ci(0.95, "exact")
+    assert binomial_bounds(right, n) == pytest.approx((expected.low, expected.high))
+
+
+def test_p_values_are_adjusted_for_their_number():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([0.02]) == [0.02]
+    assert holm([]) == []
 
 
 def test_calibration():
