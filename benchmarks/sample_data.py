@@ -22,7 +22,7 @@ from omnisense.benchmarks.emobench.sets import EMOTIONS, INTENTS, set_of
 from omnisense.errors import InputError
 from omnisense.perception.media.clip import Clip, open_clip
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
-from omnisense.perception.media.encode import write_clip
+from omnisense.perception.media.encode import write_clip, write_wav
 from omnisense.perception.media.sampling import Sampling
 
 DEMO = Path(__file__).resolve().parent.parent / "agent" / "demo.mp4"
@@ -58,14 +58,8 @@ class Media:
 
     def sound(self, file: Path) -> str:
         """Write the sound of another two seconds as a WAV file; return its name."""
-        import wave
-
         file.parent.mkdir(parents=True, exist_ok=True)
-        with wave.open(str(file), "wb") as out:
-            out.setnchannels(1)
-            out.setsampwidth(2)
-            out.setframerate(SAMPLE_RATE_HZ)
-            out.writeframes((np.clip(self._next()[1], -1, 1) * 32767).astype("<i2").tobytes())
+        write_wav(file, self._next()[1])
         return file.name
 
     def image(self, file: Path) -> str:

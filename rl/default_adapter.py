@@ -37,8 +37,9 @@ from omnisense.reasoning.policies.choice_adapter import OPTIONS_FILE, write_opti
 from omnisense.reasoning.policies.load import load_policy
 from omnisense.rl.adapter_run import train_seed
 from omnisense.rl.data.agent_rows import AgentRow, read_agent_rows, read_or_make, write_agent_rows
-from omnisense.rl.data.agent_sources import record
-from omnisense.rl.data.converters import convert, find_files, read_lines
+from omnisense.rl.data.agent_sources import HELD_OUT_STRIDE, record
+from omnisense.rl.data.converters import convert
+from omnisense.rl.data.published import read_lines, require_files
 from omnisense.rl.data.split import is_held_out
 from omnisense.rl.progress import OnProgress
 from omnisense.rl.reporting.evaluate import Candidate
@@ -51,7 +52,7 @@ _QUESTIONS = (_COMMENTS, "siq2", "tombench", "casino", "counselchat")
 TRAIN = {"comments": 1400}
 KEPT = {"need": 60, "strategy": 60, _COMMENTS: 30, "siq2": 40, "tombench": 14, "casino": 8, "counselchat": 8}
 TEST = {"comments": 500, _COMMENTS: 120, "siq2": 120, "tombench": 60, "casino": 40, "counselchat": 40}
-_HELD_OUT, _STRIDE = 0.25, 5
+_HELD_OUT = 0.25  # of the groups of the other sets
 _SEED = 0  # of the rows
 
 
@@ -135,21 +136,14 @@ def _comment_sides(folder: Path) -> dict[str, bool | None]:
     sides: dict[str, bool | None] = {}
     for name in ("train", "dev"):
         for number, line in enumerate(read_lines(_comments(folder, name))):
-            unused = name == "train" and number % _STRIDE == 0
+            unused = name == "train" and number % HELD_OUT_STRIDE == 0
             sides[line.rstrip("\n").split("\t")[2]] = None if unused else name == "dev"
     return sides
 
 
 def _comments(folder: Path, name: str) -> Path:
-    """Return one of the files of comments.
-
-    Raises:
-        InputError: it is not there.
-    """
-    try:
-        return find_files(folder, f"{name}.tsv")[0]
-    except FileNotFoundError as error:
-        raise InputError(f"there is no {name}.tsv", "Give a folder with GoEmotions as published.", folder) from error
+    """Return one of the files of comments."""
+    return require_files(folder, f"{name}.tsv", "GoEmotions")[0]
 
 
 def _labelled(rows: Sequence[AgentRow]) -> list[AgentRow]:

@@ -16,7 +16,7 @@ import click
 import numpy as np
 
 from omnisense.perception.media.clip import SAMPLE_RATE_HZ
-from omnisense.perception.media.encode import write_clip
+from omnisense.perception.media.encode import write_clip, write_wav
 from omnisense.rl.data.converters import SINGLE_CHOICE
 
 _FPS, _SECONDS, _HEIGHT, _WIDTH = 4, 2, 56, 84
@@ -40,7 +40,7 @@ def make_data(folder: Path, seed: int = 0, each: int = _CLIPS_PER_KIND) -> None:
         noise = np.random.default_rng(seed * 1000 + i)
         write_clip(folder / f"videos/mute{i}.mp4", _frames(up, noise), None, _FPS)
         write_clip(folder / f"videos/both{i}.mp4", _frames(up, noise), _audio(up, noise), _FPS)
-        _write_wav(folder / f"audios/sound{i}.wav", _audio(up, noise))
+        write_wav(folder / f"audios/sound{i}.wav", _audio(up, noise))
         clips = {"video": f"videos/mute{i}.mp4", "audio": f"audios/sound{i}.wav", "both": f"videos/both{i}.mp4"}
         for kind, media in clips.items():
             files[kind].append(_row(media, up, f"{kind} {i}"))
@@ -68,16 +68,6 @@ def _audio(high: bool, noise: np.random.Generator) -> np.ndarray:
     t = np.arange(SAMPLE_RATE_HZ * _SECONDS) / SAMPLE_RATE_HZ
     hiss = noise.normal(0, 0.2, t.shape)
     return (hiss if high else 0.3 * np.sin(2 * np.pi * 180 * t) + 0.01 * hiss).astype(np.float32)
-
-
-def _write_wav(path: Path, samples: np.ndarray) -> None:
-    import wave
-
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(SAMPLE_RATE_HZ)
-        out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 @click.command()

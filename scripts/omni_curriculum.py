@@ -16,7 +16,6 @@ from __future__ import annotations
 import csv
 import json
 import random
-import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from omnisense.perception.media.encode import write_clip, write_wav
 from omnisense.rl.data.converters import SINGLE_CHOICE
 
 _RATE_HZ, _FPS, _SECONDS = 16_000, 10, 2
@@ -170,7 +170,7 @@ def _emotion(
 ) -> dict[str, Any]:
     wanted = draw.choice(_EMOTIONS)
     _, _, samples = draw.choice([v for v in voices if v[1] == wanted])
-    _write_wav(folder / f"audios/{name}.wav", samples)
+    write_wav(folder / f"audios/{name}.wav", samples)
     return _row(f"audios/{name}.wav", name, "How does the voice sound?", _EMOTIONS, _EMOTIONS.index(wanted))
 
 
@@ -243,14 +243,4 @@ def _read_voices(folder: Path) -> list[tuple[str, str, np.ndarray]]:
 
 
 def _write_video(path: Path, faces: Sequence[np.ndarray], samples: np.ndarray | None) -> None:
-    from omnisense.perception.media.encode import write_clip
-
     write_clip(path, np.concatenate(faces, axis=2), samples, _FPS)
-
-
-def _write_wav(path: Path, samples: np.ndarray) -> None:
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(_RATE_HZ)
-        out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())

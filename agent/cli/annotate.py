@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from omnisense.agent.cli.options import print_json, print_text
+from omnisense.agent.cli.options import FOLDER, print_json, print_text
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.herm.engine.annotations import AnnotationSummary
 
-_DIR = click.Path(path_type=Path, file_okay=False)
 _UNITS = ["auto", "fractions", "bins", "thousandths", "pixels"]
 
 
 @click.command("annotate")
-@click.argument("images", type=_DIR)
-@click.option("--output", required=True, type=_DIR, metavar="DIR", help="Run folder; repeat the command to resume.")
+@click.argument("images", type=FOLDER)
+@click.option("--output", required=True, type=FOLDER, metavar="DIR", help="Run folder; repeat the command to resume.")
 @click.option("--coco", metavar="DIR", help="Folder with COCO annotations, used instead of models.")
 @click.option("--detector-model", metavar="MODEL", help="Object detector, instead of --coco.")
 @click.option("--pose-model", metavar="MODEL", help="Pose estimator (ViTPose), with --detector-model.")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omnisense.agent.cli.evaluate import exit_now, run_with_progress
-from omnisense.agent.cli.evaluation_options import FOLDER, common_options
+from omnisense.agent.cli.evaluation_options import common_options
 from omnisense.agent.cli.evaluation_settings import run_settings
-from omnisense.agent.cli.options import print_json, print_text
+from omnisense.agent.cli.options import FOLDER, print_json, print_text
 from omnisense.errors import InputError, PolicyError
 from omnisense.text import escape_markdown
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from omnisense.agent.cli.options import ADAPTER
+from omnisense.agent.cli.options import ADAPTER, FOLDER, PATH
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.suite import Suite, SuiteOption
 
 Decorator = Callable[..., Any]
-FOLDER = click.Path(path_type=Path, file_okay=False)
-PATH = click.Path(path_type=Path)
 
 _SYSTEM = (
     click.option(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omnisense.agent.cli.evaluate import SuiteGroup
-from omnisense.agent.cli.evaluation_options import FOLDER, PATH, suite_option
-from omnisense.agent.cli.options import print_text
+from omnisense.agent.cli.evaluation_options import suite_option
+from omnisense.agent.cli.options import FOLDER, PATH, print_text
 
 if TYPE_CHECKING:
     from omnisense.benchmarks.harness.suite import Suite

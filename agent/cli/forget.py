@@ -1,13 +1,14 @@
-"""``omnisense threads`` and ``forget``: what is kept of conversations and clips, and removing it for good."""
+"""``omnisense threads``, ``notes`` and ``forget``: what is kept of conversations and clips, and removing it."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from omnisense.agent.cli.options import JSON, MEMORY, print_json, print_text
+from omnisense.agent.cli.options import JSON, MEMORY, PATH, print_json, print_text
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,9 +42,35 @@ def threads_command(memory: str | None, as_json: bool) -> None:
         print_text("There are no conversations.")
 
 
+@click.command("notes")
+@click.option("--thread", required=True, metavar="ID", help="Conversation whose notes are shown.")
+@click.option("--delete", type=int, metavar="NUMBER", help="Delete the note with this number first.")
+@MEMORY
+@JSON
+def notes_command(thread: str, delete: int | None, memory: str | None, as_json: bool) -> None:
+    """Show what the agent has noted of a person in a conversation, or delete a note.
+
+    \b
+    Examples:
+      omnisense notes --thread ana
+      omnisense notes --thread ana --delete 3
+    """
+    with _open_memory(memory) as agent:
+        if delete is not None:
+            agent.forget_note(thread, delete)
+        notes = agent.notes(thread)
+    if as_json:
+        print_json({"thread_id": thread, "notes": [asdict(note) for note in notes]})
+        return
+    for note in notes:
+        print_text(f"{note.id:3}  turn {note.turn + 1:<4} {note.text}")
+    if not notes:
+        print_text(f"There are no notes in the conversation '{thread}'.")
+
+
 @click.command("forget")
 @click.option("--thread", metavar="ID", help="Remove a conversation, with what is cached of its clips.")
-@click.option("--clip", type=click.Path(path_type=Path), metavar="FILE", help="Remove what is cached of a clip.")
+@click.option("--clip", type=PATH, metavar="FILE", help="Remove what is cached of a clip.")
 @click.option("--all", "everything", is_flag=True, help="Remove all conversations, and what is cached of any clip.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @MEMORY

@@ -19,12 +19,12 @@ from omnisense.agent.cli.calibrate import calibrate_command
 from omnisense.agent.cli.evaluate import eval_group
 from omnisense.agent.cli.evaluate_all import all_command
 from omnisense.agent.cli.export import export_group
-from omnisense.agent.cli.forget import forget_command, threads_command
+from omnisense.agent.cli.forget import forget_command, notes_command, threads_command
 from omnisense.agent.cli.models import models_group
 from omnisense.agent.cli.options import print_text
 from omnisense.agent.cli.perceive import perceive_command
 from omnisense.agent.cli.report import report, score_group
-from omnisense.agent.cli.respond import chat_command, demo_command, notes_command, respond_command
+from omnisense.agent.cli.respond import chat_command, demo_command, respond_command
 from omnisense.agent.cli.schema import schema_command
 from omnisense.agent.cli.serve import serve_command
 from omnisense.agent.cli.talk import talk_command

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from omnisense.perception.pipeline import Isolation, Perception
 
 Command = Callable[..., Any]
+FOLDER = click.Path(path_type=Path, file_okay=False)
+PATH = click.Path(path_type=Path)
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 MEMORY = click.option(

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from omnisense.agent.cli.options import (
+    FOLDER,
     JSON,
+    PATH,
     PerceptionOptions,
     make_console,
     must_open,
@@ -32,10 +34,10 @@ _LIVE_FPS = 10
 
 
 @click.command("perceive")
-@click.argument("clip", type=click.Path(path_type=Path))
+@click.argument("clip", type=PATH)
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="DIR",
     help="Write percepts.json, timeline.txt, transcript.txt and timeline.png there.",
 )

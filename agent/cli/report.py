@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omnisense.agent.cli.evaluate import SuiteGroup
-from omnisense.agent.cli.evaluation_options import FOLDER, PATH
-from omnisense.agent.cli.options import print_json, print_text
+from omnisense.agent.cli.options import FOLDER, PATH, print_json, print_text
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
-"""``omnisense respond``, ``chat`` and ``demo``: turns of the agent; ``notes``: what it has noted in them."""
+"""``omnisense respond``, ``chat`` and ``demo``: turns of the agent."""
 
 from __future__ import annotations
 
 import logging
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import click
 
 from omnisense.agent.cli.options import (
     JSON,
-    MEMORY,
+    PATH,
     POLICY,
     VOICE,
     AgentOptions,
@@ -24,7 +24,6 @@ from omnisense.agent.cli.options import (
     perception_options,
     print_json,
     print_status,
-    print_text,
 )
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.text import strip_control_characters
@@ -42,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 @click.command("respond")
-@click.argument("clip", type=click.Path(path_type=Path), required=False)
+@click.argument("clip", type=PATH, required=False)
 @click.option("--text", metavar="TEXT", help="What the person typed, with or without a clip.")
 @click.option("--thread", metavar="ID", help="Conversation to continue.")
 @click.option(
@@ -87,8 +86,9 @@ def respond_command(
 
 def _speak(response: Response, voice: Voice, path: Path) -> None:
     """Write the reply as speech, at the pace and pitch of its strategy."""
-    from omnisense.agent.voice.base import speak, write_wav
+    from omnisense.agent.voice.base import speak
     from omnisense.agent.voice.styles import style_of
+    from omnisense.perception.media.encode import write_wav
 
     style = style_of(response.appraisal.strategy, response.safety)
     write_wav(path, speak(voice, response.response, style), voice.sample_rate)
@@ -135,36 +135,6 @@ def chat_command(thread: str, agent: AgentOptions, perception: PerceptionOptions
                 console.print(Text(strip_control_characters(str(error)), style="yellow"))
                 continue
             _show_reply(console, response)
-
-
-@click.command("notes")
-@click.option("--thread", required=True, metavar="ID", help="Conversation whose notes are shown.")
-@click.option("--delete", type=int, metavar="NUMBER", help="Delete the note with this number first.")
-@MEMORY
-@JSON
-def notes_command(thread: str, delete: int | None, memory: str | None, as_json: bool) -> None:
-    """Show what the agent has noted of a person in a conversation, or delete a note.
-
-    \b
-    Examples:
-      omnisense notes --thread ana
-      omnisense notes --thread ana --delete 3
-    """
-    from omnisense.agent.agent import Agent
-    from omnisense.reasoning.policies.scripted import ScriptedPolicy
-
-    # No model is needed to read notes.
-    with Agent(ScriptedPolicy(), memory="" if memory is None else memory) as agent:
-        if delete is not None:
-            agent.forget_note(thread, delete)
-        notes = agent.notes(thread)
-    if as_json:
-        print_json({"thread_id": thread, "notes": [asdict(note) for note in notes]})
-        return
-    for note in notes:
-        print_text(f"{note.id:3}  turn {note.turn + 1:<4} {note.text}")
-    if not notes:
-        print_text(f"There are no notes in the conversation '{thread}'.")
 
 
 @click.command("demo")

@@ -11,6 +11,8 @@ from typing import Any
 import click
 
 from omnisense.agent.cli.options import (
+    FOLDER,
+    PATH,
     AgentOptions,
     PerceptionOptions,
     agent_options,
@@ -25,7 +27,7 @@ from omnisense.errors import InputError
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option(
     "--api-key-file",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="File with a line NAME KEY for each user. Needed with any --host but this machine's own.",
 )
 @click.option(
@@ -85,10 +87,10 @@ from omnisense.errors import InputError
     "--runs", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of evaluation runs to show."
 )
 @click.option("--escalation-webhook", metavar="URL", help="Tell this URL of turns that call for a person.")
-@click.option("--escalation-log", type=click.Path(path_type=Path), help="Append such turns to this file.")
+@click.option("--escalation-log", type=PATH, help="Append such turns to this file.")
 @click.option(
     "--uploads",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for uploaded clips, shared by all nodes of a cluster. [default: in the user's data folder]",
 )
 @click.option("--ray", "ray_address", metavar="ADDRESS", help="Serve on a Ray cluster; `local` starts one.")

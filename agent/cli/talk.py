@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omnisense.agent.cli.options import (
+    FOLDER,
+    PATH,
     VOICE,
     AgentOptions,
     PerceptionOptions,
@@ -38,19 +40,17 @@ _AFTER_S = 20.0  # that the agent may take for its last words after a file has e
 
 
 @click.command("talk")
-@click.option(
-    "--input", "source", type=click.Path(path_type=Path), metavar="FILE", help="Hear this file instead of a microphone."
-)
+@click.option("--input", "source", type=PATH, metavar="FILE", help="Hear this file instead of a microphone.")
 @click.option(
     "--scenario",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Run a scripted conversation (YAML) and check it.",
 )
 @click.option("--thread", metavar="ID", help="Conversation to start or continue. [default: one that is not kept]")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="DIR",
     help="Write turns.jsonl with the latencies of each turn, and with --input or --scenario conversation.wav.",
 )
@@ -133,7 +133,7 @@ def _run_scenario(
 
 
 def _show_simulation(simulation: Simulation, output: Path | None, voice: Voice) -> None:
-    from omnisense.agent.voice.base import write_wav
+    from omnisense.perception.media.encode import write_wav
 
     console = make_console()
     for event in simulation.events:

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from omnisense.agent.cli.options import ADAPTER, print_text
+from omnisense.agent.cli.options import ADAPTER, FOLDER, JSON, PATH, print_text
 from omnisense.errors import InputError
 
 if TYPE_CHECKING:
     from omnisense.rl.recipe import Method, Recipe
     from omnisense.rl.reporting.results import CurriculumSummary, RunSummary
 
-_DIR = click.Path(path_type=Path, file_okay=False)
-_OUTPUT = click.option("--output", type=_DIR, metavar="DIR", help="Run folder. [default: runs/train/RECIPE]")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+_OUTPUT = click.option("--output", type=FOLDER, metavar="DIR", help="Run folder. [default: runs/train/RECIPE]")
 _OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 _LOG_TO = click.option(
     "--log-to",
@@ -45,7 +43,7 @@ def train_group() -> None:
 @_OVERRIDES
 @_OUTPUT
 @_LOG_TO
-@_JSON
+@JSON
 def train_grpo(recipe: str, overrides: tuple[str, ...], output: Path | None, log_to: str | None, as_json: bool) -> None:
     """Train with GRPO on questions about text, images, video and audio."""
     _train(recipe, (*overrides, *_tracker(log_to)), output, as_json, "grpo")
@@ -56,7 +54,7 @@ def train_grpo(recipe: str, overrides: tuple[str, ...], output: Path | None, log
 @_OVERRIDES
 @_OUTPUT
 @_LOG_TO
-@_JSON
+@JSON
 def train_sft(recipe: str, overrides: tuple[str, ...], output: Path | None, log_to: str | None, as_json: bool) -> None:
     """Fine-tune on reference completions, for instance as the cold start before GRPO."""
     _train(recipe, (*overrides, *_tracker(log_to)), output, as_json, "sft")
@@ -66,7 +64,7 @@ def train_sft(recipe: str, overrides: tuple[str, ...], output: Path | None, log_
 @_RECIPE
 @_OVERRIDES
 @_OUTPUT
-@_JSON
+@JSON
 def train_choice(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
     """Train to choose what is right where the agent asks its policy, on rows of `train data agent`."""
     _train(recipe, overrides, output, as_json, "choice")
@@ -76,7 +74,7 @@ def train_choice(recipe: str, overrides: tuple[str, ...], output: Path | None, a
 @_RECIPE
 @_OVERRIDES
 @_OUTPUT
-@_JSON
+@JSON
 def train_reply(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
     """Train replies with GRPO, in the agent's own prompts, on rows of `train data agent`."""
     _train(recipe, overrides, output, as_json, "reply")
@@ -86,15 +84,15 @@ def train_reply(recipe: str, overrides: tuple[str, ...], output: Path | None, as
 @_RECIPE
 @_OVERRIDES
 @_OUTPUT
-@_JSON
+@JSON
 def train_reply_sft(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
     """Fine-tune replies on written ones, in the agent's own prompts, on rows of `train data drafts`."""
     _train(recipe, overrides, output, as_json, "reply-sft")
 
 
 @train_group.command("empathy-head")
-@click.option("--epitome", required=True, type=_DIR, metavar="DIR", help="Folder with EPITOME's three files.")
-@click.option("--output", required=True, type=_DIR, metavar="DIR", help="Folder for the heads.")
+@click.option("--epitome", required=True, type=FOLDER, metavar="DIR", help="Folder with EPITOME's three files.")
+@click.option("--output", required=True, type=FOLDER, metavar="DIR", help="Folder for the heads.")
 @click.option("--seed", default=0, show_default=True)
 def train_empathy_head(epitome: Path, output: Path, seed: int) -> None:
     """Fit heads that read empathy from a reply's embedding, for the reward reply_empathy.
@@ -115,7 +113,7 @@ def train_empathy_head(epitome: Path, output: Path, seed: int) -> None:
 @_RECIPE
 @_OVERRIDES
 @_OUTPUT
-@_JSON
+@JSON
 def train_curriculum(recipe: str, overrides: tuple[str, ...], output: Path | None, as_json: bool) -> None:
     """Train a recipe's stages, each starting from the one before, and compare them.
 
@@ -160,8 +158,8 @@ def train_config(name: str) -> None:
 
 @train_group.command("data")
 @click.argument("name", metavar="SET")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option("--output", required=True, type=_DIR, metavar="DIR", help="Folder for the rows.")
+@click.argument("source", type=PATH)
+@click.option("--output", required=True, type=FOLDER, metavar="DIR", help="Folder for the rows.")
 @click.option("--limit", type=click.IntRange(0), default=0, help="Maximum number of rows. [default: all]")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
@@ -202,7 +200,7 @@ def train_data(
 
 
 @train_group.command("calibrate-judge")
-@click.option("--epitome", required=True, type=_DIR, metavar="DIR", help="Folder with EPITOME's three files.")
+@click.option("--epitome", required=True, type=FOLDER, metavar="DIR", help="Folder with EPITOME's three files.")
 @click.option("--policy", required=True, metavar="NAME", help="The judge.")
 @click.option("--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 @click.option("--limit", type=click.IntRange(40), default=600, show_default=True, help="Pairs to judge.")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-
-from omnisense.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -57,23 +53,6 @@ class NoVoice:
     def synthesize(self, text: str, style: VoiceStyle = PLAIN) -> Iterator[np.ndarray]:
         """Yield nothing."""
         yield from ()
-
-
-def write_wav(path: Path, samples: np.ndarray, sample_rate: int) -> None:
-    """Write (N,) or (N, channels) float32 as a WAV file of 16-bit samples.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    data = (np.clip(samples, -1.0, 1.0) * 32767).astype("<i2")
-    try:
-        with path.open("wb") as target, wave.open(target, "wb") as file:
-            file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
-            file.setsampwidth(2)
-            file.setframerate(sample_rate)
-            file.writeframes(data.tobytes())
-    except OSError as error:
-        raise InputError(f"the file cannot be written ({error.strerror})", "Give another path.", path) from error
 
 
 def speak(voice: Voice, text: str, style: VoiceStyle = PLAIN) -> np.ndarray:

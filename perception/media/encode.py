@@ -1,12 +1,15 @@
-"""Encode clips, for benchmarks that are built here and for the demo."""
+"""Write clips and sound files."""
 
 from __future__ import annotations
 
+import io
+import wave
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from omnisense.errors import InputError
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ, file_url
 
 
@@ -50,3 +53,36 @@ def write_clip(
             piece.rate, piece.pts = sample_rate_hz, at
             out.mux(audio.encode(piece))
         out.mux(audio.encode())
+
+
+def wav_bytes(samples: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
+    """Return sound as the content of a WAV file of 16-bit samples.
+
+    Args:
+        samples: (N,) or (N, channels) float32; what is outside -1 to 1 is clipped.
+        sample_rate_hz: of the samples.
+    """
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(sample_rate_hz)
+        file.writeframes((np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+def write_wav(path: Path, samples: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
+    """Write sound as a WAV file of 16-bit samples.
+
+    Args:
+        path: of the file.
+        samples: (N,) or (N, channels) float32; what is outside -1 to 1 is clipped.
+        sample_rate_hz: of the samples.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        path.write_bytes(wav_bytes(samples, sample_rate_hz))
+    except OSError as error:
+        raise InputError(f"the file cannot be written ({error.strerror})", "Give another path.", path) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from omnisense.errors import PolicyError
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.perception.media.encode import wav_bytes
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.policies.media_cache import audio_of, frames_of
 from omnisense.reasoning.policies.messages import MediaUsage, Message, Modality, Part, clip_of, text_of, time_label
@@ -47,7 +48,7 @@ def _blocks(part: Part, modalities: frozenset[Modality], usages: list[MediaUsage
     uses_audio = "audio" in modalities and clip.has_audio and part.get("with_audio", True)
     if part["type"] == "audio" or (part["type"] == "video" and uses_audio):
         samples = audio_of(clip)
-        blocks.append(_media_block("audio", _wav(samples), "audio/wav"))
+        blocks.append(_media_block("audio", wav_bytes(samples), "audio/wav"))
         usages.append(MediaUsage(audio_s=len(samples) / SAMPLE_RATE_HZ))
     return blocks
 
@@ -61,18 +62,6 @@ def _jpeg(image: Any) -> bytes:
 
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
-
-
-def _wav(samples: Any) -> bytes:
-    import wave
-
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes((samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
     return buffer.getvalue()
 
 

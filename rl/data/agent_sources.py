@@ -19,7 +19,7 @@ from omnisense.rl.data.agent_rows import AgentRow
 from omnisense.rl.data.record import Recorder, Utterance
 from omnisense.rl.progress import OnProgress
 
-_HELD_OUT_STRIDE = 5  # every fifth comment is kept for profiles and thresholds: see reasoning/profile_data.py
+HELD_OUT_STRIDE = 5  # every fifth comment is kept for profiles and thresholds: see reasoning/profile_data.py
 
 
 def record(
@@ -72,7 +72,7 @@ def _comments(source: Path, limit: int, draw: random.Random) -> Sequence[Utteran
     name, by_emotion = found[0].name.partition(".")[0], []
     for k, emotion in enumerate(EKMAN):
         fitting = np.flatnonzero(groups[:, k] & (groups.sum(axis=1) == 1)).tolist()
-        numbers = [i for i in fitting if i % _HELD_OUT_STRIDE or not source.is_dir()]
+        numbers = [i for i in fitting if i % HELD_OUT_STRIDE or not source.is_dir()]
         draw.shuffle(numbers)
         by_emotion.append([(emotion, i) for i in numbers])
     ranks = itertools.zip_longest(*by_emotion)  # a comment of each emotion in turn

@@ -8,7 +8,6 @@ license; :data:`CONVERTERS` lists them, and the command prints the one that appl
 from __future__ import annotations
 
 import csv
-import gzip
 import itertools
 import json
 import random
@@ -20,6 +19,7 @@ from omnisense.benchmarks.harness.question_files import OPEN
 from omnisense.errors import InputError
 from omnisense.rl.data.epitome import MECHANISMS, read_pairs
 from omnisense.rl.data.image_converters import IMAGE_CONVERTERS
+from omnisense.rl.data.published import find_files, read_lines
 
 SINGLE_CHOICE = "Multiple-choice question (select one answer choice)"
 _LAST_TURNS = 6
@@ -285,22 +285,3 @@ def _transcript(turns: Any) -> str:
 def _truncate(text: str) -> str:
     """Return the end of a long text, which matters most."""
     return text if len(text) <= _MAX_CHARACTERS else f"... {text[-_MAX_CHARACTERS:]}"
-
-
-def find_files(folder: Path, pattern: str) -> list[Path]:
-    """Return the files of a folder that fit a pattern, compressed or not.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    found = sorted([*folder.glob(pattern), *folder.glob(f"{pattern}.gz")])
-    if not found:
-        raise FileNotFoundError(f"no {pattern}")
-    return found
-
-
-def read_lines(file: Path) -> list[str]:
-    """Return the lines of a file, with their ends; it may be compressed."""
-    data = file.read_bytes()
-    text = gzip.decompress(data) if file.suffix == ".gz" else data
-    return text.decode("utf-8").splitlines(keepends=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnisense.errors import InputError
+from omnisense.rl.data.published import read_lines, require_files
 
 MECHANISMS = {
     "emotional reactions": "Does the reply express warmth, compassion or concern for the person?",
@@ -44,17 +43,8 @@ def read_pairs(folder: Path) -> list[EmpathyPair]:
     """
     pairs: dict[tuple[str, str], EmpathyPair] = {}
     for mechanism, file in FILES.items():
-        for line in csv.DictReader(_read_lines(folder, file)):
+        for line in csv.DictReader(read_lines(require_files(folder, file, "EPITOME")[0])):
             key = (line["sp_id"], line["rp_id"])
             pair = pairs.setdefault(key, EmpathyPair(key[0], line["seeker_post"], line["response_post"], {}))
             pair.levels[mechanism] = int(line["level"])
     return [pair for pair in pairs.values() if pair.levels.keys() == FILES.keys()]
-
-
-def _read_lines(folder: Path, name: str) -> list[str]:
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            data = path.read_bytes()
-            text = gzip.decompress(data) if path.suffix == ".gz" else data
-            return text.decode("utf-8").splitlines(keepends=True)
-    raise InputError(f"there is no {name} (or {name}.gz)", "Give the folder with EPITOME's three files.", folder)

@@ -16,11 +16,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from omnisense.errors import InputError
 from omnisense.perception.emotion.tables import read_goemotions, read_words
 from omnisense.rl.data.agent_rows import AgentRow, read_or_make, write_agent_rows
 from omnisense.rl.data.agent_sources import record
-from omnisense.rl.data.converters import find_files, read_lines
+from omnisense.rl.data.published import read_lines, require_files
 from omnisense.rl.data.record import Recorder, Utterance
 from omnisense.rl.data.reply_rows import ReplyTarget
 from omnisense.rl.progress import OnProgress
@@ -90,10 +89,8 @@ def _record_questions(data: Path, on_progress: OnProgress) -> list[AgentRow]:
 
 
 def _record_comments(data: Path, on_progress: OnProgress) -> list[AgentRow]:
-    found = sorted((data / "goemotions").glob("dev.tsv*"))
-    if not found:
-        raise InputError("there is no dev.tsv", "Give a folder with GoEmotions as published.", data / "goemotions")
-    return _asked(record(found[0], _RECORDED, _SEED, on_progress), HELD_OUT)
+    file = require_files(data / "goemotions", "dev.tsv", "GoEmotions")[0]
+    return _asked(record(file, _RECORDED, _SEED, on_progress), HELD_OUT)
 
 
 def _record(texts: Mapping[str, str], on_progress: OnProgress, limit: int | None = None) -> list[AgentRow]:
@@ -109,17 +106,15 @@ def _asked(rows: Iterable[AgentRow], limit: int | None = None) -> list[AgentRow]
 
 def _comments(folder: Path) -> dict[str, str]:
     """Return the training comments of GoEmotions, by group."""
-    found = sorted(folder.glob("train.tsv*"))
-    if not found:
-        raise InputError("there is no train.tsv", "Give a folder with GoEmotions as published.", folder)
-    texts, _ = read_goemotions(found[0], len(read_words(folder / "labels.txt")))
+    file = require_files(folder, "train.tsv", "GoEmotions")[0]
+    texts, _ = read_goemotions(file, len(read_words(folder / "labels.txt")))
     return {f"train-{number}": text for number, text in enumerate(texts)}
 
 
 def _questions(folder: Path) -> dict[str, str]:
     """Return by group, in order, the first sentences of CounselChat's questions in which people tell of themselves."""
     found: dict[str, str] = {}
-    for file in _question_files(folder):
+    for file in require_files(folder, "*counsel_chat.csv", "CounselChat"):
         for line in csv.DictReader(read_lines(file)):
             found.setdefault(line["questionID"], line["questionText"] or "")
     beginnings = {number: _beginning(text) for number, text in sorted(found.items(), key=lambda item: int(item[0]))}
@@ -128,13 +123,6 @@ def _questions(folder: Path) -> dict[str, str]:
         for number, text in beginnings.items()
         if len(text.split()) >= _MIN_WORDS and _FIRST_PERSON.search(text)
     }
-
-
-def _question_files(folder: Path) -> list[Path]:
-    try:
-        return find_files(folder, "*counsel_chat.csv")
-    except FileNotFoundError as error:
-        raise InputError(str(error), "Give a folder with CounselChat as published.", folder) from error
 
 
 def _beginning(text: str) -> str:

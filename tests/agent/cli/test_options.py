@@ -32,6 +32,22 @@ def test_perception_options_reach_the_settings(monkeypatch):
     assert perception.settings.streams == ("audio", "transcript")
 
 
+def test_the_defaults_of_options_are_those_of_the_settings_and_of_the_agent():
+    from omnisense.agent.service.settings import ServiceSettings
+    from omnisense.perception.settings import PerceptionSettings
+    from omnisense.reasoning.policies.base import DEFAULT_POLICY
+
+    given = cli.commands["serve"].make_context("serve", []).params
+    assert given["policy"] == DEFAULT_POLICY
+    perception, service = PerceptionSettings(), ServiceSettings()
+    assert given["fps"] == perception.sampling.fps
+    assert given["streams"].split(",") == list(perception.streams)
+    for name in ("speech_model", "language", "speaker_model", "num_speakers", "voice_emotion_model", "asd_model"):
+        assert given[name] == getattr(perception, name), name
+    for name in given.keys() & set(ServiceSettings.model_fields):
+        assert given[name] == getattr(service, name), name
+
+
 def test_an_unknown_stream_is_an_error_that_names_the_choices():
     result = CliRunner().invoke(cli, ["respond", "--text", "x", "--policy", "scripted", "--streams", "audio,smell"])
     assert isinstance(result.exception, InputError)

@@ -207,8 +207,9 @@ def test_picture_is_perceived(start, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["input_audio", "audio_url"])
 def test_sound_is_heard_and_the_answer_streamed(start, perception, tmp_path, kind):
-    from omnisense.agent.voice.base import speak, write_wav
+    from omnisense.agent.voice.base import speak
     from omnisense.agent.voice.load import load_voice
+    from omnisense.perception.media.encode import write_wav
 
     voice, sound = load_voice("hibari"), tmp_path / "said.wav"
     write_wav(sound, speak(voice, "I lost my job today."), voice.sample_rate)

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from omnisense.agent.voice.base import NoVoice, VoiceStyle, speak, write_wav
+from omnisense.agent.voice.base import NoVoice, VoiceStyle, speak
 from omnisense.agent.voice.hibari import HibariVoice
 from omnisense.agent.voice.load import load_voice
 from omnisense.agent.voice.openai_speech import SpeechServiceVoice
 from omnisense.agent.voice.played import at_16_khz, played_words
 from omnisense.agent.voice.styles import style_of
 from omnisense.errors import InputError, ModelError
+from omnisense.perception.media.encode import write_wav
 from omnisense.reasoning.loop.appraisal import SafetyFinding, Strategy
 from omnisense.text import split_sentences
 
