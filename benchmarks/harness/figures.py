@@ -157,12 +157,17 @@ class Provenance(TypedDict):
 
 
 class RunSummary(TypedDict):
-    """A run's figures: ``report.json``."""
+    """A run's figures: ``report.json``.
+
+    ``chance``: what a guess among the options of each answered question scores on average; None where an answer is not
+    one of several.
+    """
 
     benchmark: str
     system: str
     is_official: bool
     provenance: Provenance
+    chance: float | None
     counts: Counts
     rates: Rates
     strict: Scores

@@ -157,7 +157,9 @@ def _level_bars(summary: RunSummary) -> list[tuple[str, float, float | None, flo
     found = [(name, e, "tasks") for name, e in strict["groups"].items()]
     found.append(("all questions (micro average)", strict["micro"], "questions"))
     return [
-        (name, e["mean"], e["low"], e["high"], f"({e['n']} {what})") for name, e, what in found if e["mean"] is not None
+        (name, e["mean"], e["low"], e["high"], f"({e['n']} {what if e['n'] > 1 else what[:-1]})")
+        for name, e, what in found
+        if e["mean"] is not None
     ]
 
 

@@ -20,6 +20,8 @@ _PROTOCOL = "--as-published sets prompts, frames, pixels, sound and decoding as 
 def facts(summary: RunSummary) -> list[str]:
     """Return sentences on a run: which questions, what they cost, how large a difference it could show, attempts."""
     found = [text for text in (_selection(summary), *_not_asked(summary)) if text]
+    if summary["chance"] is not None:
+        found.append(f"Guessing among the options is right on {summary['chance']:.3f} of these questions on average.")
     found.append(_cost(summary))
     counts = summary["counts"]
     if summary["minimum_detectable_difference"] is not None:

@@ -140,6 +140,7 @@ class PublishedProtocol:
         prompts: whose wording: ``authors`` (to be read from their checkout with ``--templates``), or ``data`` where the
             questions of the data are the whole prompt.
         think: whether they ask for reasoning before the answer.
+        images: whether questions are about images, not clips, so that no frames are chosen.
         frames: rule of the frames, as ``--frames`` takes it.
         max_pixels: of a frame or image.
         audio: whether sound is given; ``either`` where there are figures with it and without.
@@ -150,6 +151,7 @@ class PublishedProtocol:
 
     prompts: Literal["authors", "data"] | None = None
     think: bool | None = None
+    images: bool = False
     frames: str | None = None
     max_pixels: int | None = None
     audio: bool | Literal["either"] | None = None

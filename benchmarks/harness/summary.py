@@ -70,6 +70,7 @@ def summarize(manifest: Mapping[str, Any], records: Sequence[Record], spec: Repo
         "system": manifest["system"],
         "is_official": bool(manifest["data"].get("is_official")),
         "provenance": _provenance(manifest),
+        "chance": _chance(answered),
         "counts": {
             "questions": manifest["selection"]["questions"],
             "answered": len(answered),
@@ -117,6 +118,11 @@ def _provenance(manifest: Mapping[str, Any]) -> Provenance:
         "parser": PARSER_VERSION,
         "started": manifest["started"],
     }
+
+
+def _chance(answered: Sequence[Record]) -> float | None:
+    numbers = [{"yes_no": 2, "one": len(r.options), "label": len(r.options)}.get(r.kind, 0) for r in answered]
+    return sum(1 / n for n in numbers) / len(numbers) if numbers and all(numbers) else None
 
 
 def _official_run(manifest: Mapping[str, Any], records: Sequence[Record], spec: ReportSpec) -> OfficialRun:

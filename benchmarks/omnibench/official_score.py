@@ -21,6 +21,7 @@ from omnisense.benchmarks.harness.records import Record
 from omnisense.benchmarks.harness.suite import OfficialMetric, OfficialRun
 
 _LETTERS = "ABCD"
+_AS_PUBLISHED = "the image as media, the sound as media"
 _LONG_REPLY = 5  # words; only in longer replies are the options' texts sought
 
 
@@ -80,6 +81,8 @@ def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
     stated = sum(bool(letter) and letter == gold for letter, gold in zip(given, golds, strict=True))
     other = sum(gold != record.gold for gold, record in zip(golds, answered, strict=True))
     n = len(answered)
+    given_as = sorted({f"the image as {r.row.get('image')}, the sound as {r.row.get('sound')}" for r in answered})
+    ablated = [] if given_as == [_AS_PUBLISHED] else given_as
     return OfficialRun(
         {},
         [
@@ -89,6 +92,7 @@ def score_run(records: Sequence[Record], is_complete: bool) -> OfficialRun:
             OfficialMetric("accuracy by the letters that calculate_metrics.py reads from the right answers", stated / n,
                            f"{other} of {n} letters are not the right option's"),
         ],
+        [f"Given were {' and '.join(ablated)}; the published figure is with both as media."] if ablated else [],
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from omnisense.benchmarks.harness.suite import (
     published_averages,
 )
 
-PROTOCOL = PublishedProtocol(prompts="authors", think=False, temperature=0.0)
+PROTOCOL = PublishedProtocol(prompts="authors", think=False, images=True, temperature=0.0)
 
 
 def report_spec(tasks: Iterable[str], groups: Mapping[str, Sequence[str]]) -> ReportSpec:

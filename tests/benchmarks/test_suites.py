@@ -176,6 +176,8 @@ def test_the_agent_and_a_text_model_answer(data, name, tmp_path):
     report, records = finished(RunSettings(get_suite(name), agent, output=tmp_path / "agent", limit=2), dataset)
     assert report["counts"]["answered"] == 2
     assert all(record.calls[0]["name"] == "perceive" for record in records)
+    settings = {c["name"]: c["here"] for c in report["comparability"]}
+    assert settings.get("frames", "as the agent perceives") == settings.get("sound", "as the agent perceives")
     # The report plays what was perceived, also where the policy reads text only.
     perceived = [[medium["path"] for medium in record.media if medium.get("perceived")] for record in records]
     assert all(paths and all(Path(path).is_file() for path in paths) for paths in perceived)

@@ -83,6 +83,7 @@ def test_a_run_on_some_of_the_questions_says_so(many, tmp_path):
     assert ("Asked: 10 of the 60 questions of the data of the tasks LD, ES, drawn with as many of each task as of the "
             "others (seed 0).") in text  # fmt: skip
     assert "answer parser" in text
+    assert "Guessing among the options is right on 0.250 of these questions" in text
     assert "Asked:" not in as_markdown([write_report(whole, spec())], spec(), [])
     found = write_comparison([part, whole, more], spec(), tmp_path / "c")
     assert [pair["questions"] for pair in found["comparisons"]] == [10, 10]
