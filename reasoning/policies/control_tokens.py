@@ -5,6 +5,10 @@ replace ``<|IMAGE|>`` by an image wherever it occurs. So before the template is 
 messages are replaced by placeholders that nobody can guess. The rendered prompt is encoded with one existing token in
 the place of each placeholder, and that token is then replaced by the ordinary tokens of the string. A prompt without
 control strings is encoded as the tokenizer or processor does it by itself.
+
+Some tokenizers normalise a text (to lower case, or look-alike characters to one: NFKC) before they look for tokens that
+were added as ``normalized``. A text that holds a control string only then is replaced by its normalised form, which has
+the same tokens, and treated in the same way.
 """
 
 from __future__ import annotations
@@ -59,10 +63,21 @@ class ControlTokens:
         # Computed once, here: a fast tokenizer changes its own state to split special tokens, which other threads see.
         self._ids = {string: self._ordinary_ids(string, ids) for string in self.strings}
         self._encode("")  # changes that state back
+        normalize = _normalizer(tokenizer)
+        found_late = [t.content for t in added if t.normalized and t.content in self._ids] if normalize else []
+        self._normalize = normalize if found_late else None
+        self._named = {s: s for s in self.strings}
+        if normalize:
+            self._named = {form: s for s in found_late if (form := normalize(s))} | self._named
+        longest_first = sorted(self._named, key=len, reverse=True)
+        self._named_pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     def replace(self, texts: Sequence[str]) -> list[str]:
         """Return adjacent texts with placeholders for their control strings, also for one that is spread over two."""
         joined, pieces, taken = "".join(texts), [], 0
+        if (shown := self._hidden(joined)) is not None:
+            replaced = self._named_pattern.sub(lambda found: self._placeholders[self._named[found[0]]], shown)
+            return [replaced, *([""] * (len(texts) - 1))]
         found = [match.span() for match in self._pattern.finditer(joined)]
         for text in texts:
             begin, end = taken, taken + len(text)
@@ -115,13 +130,24 @@ class ControlTokens:
 
     def text_ids(self, text: str) -> list[int]:
         """Return the tokens of a text that no template surrounds; its control strings are ordinary tokens."""
-        if not self._pattern.search(text):
+        pattern = self._pattern
+        if (shown := self._hidden(text)) is not None:
+            text, pattern = shown, self._named_pattern
+        if not pattern.search(text):
             return self._encode(text)
         ids, at = [], 0
-        for found in self._pattern.finditer(text):
-            ids += [*self._encode(text[at : found.start()]), *self._ids[found[0]]]
+        for found in pattern.finditer(text):
+            ids += [*self._encode(text[at : found.start()]), *self._ids[self._named[found[0]]]]
             at = found.end()
         return [*ids, *self._encode(text[at:])]
+
+    def _hidden(self, text: str) -> str | None:
+        """Return a text as the tokenizer normalises it, if only that brings a control string to light; else None."""
+        if self._normalize is None:
+            return None
+        if not self._named_pattern.search(self._normalize(self._pattern.sub(" ", text))):
+            return None
+        return self._normalize(text)
 
     def _occurrences(self, text: str, carrier: str) -> Iterable[str]:
         """Yield, for each carrier in the encoded text, the control string it stands for; empty for a real one."""
@@ -143,6 +169,12 @@ class ControlTokens:
                 *self._encode(string[at:], split_special_tokens=True),
             ]
         return [i for i in ids if i not in control]
+
+
+def _normalizer(tokenizer: Any) -> Callable[[str], str] | None:
+    """Return what a tokenizer does to a text before it looks for tokens; None where it does nothing."""
+    found = getattr(getattr(tokenizer, "backend_tokenizer", None), "normalizer", None)
+    return None if found is None else found.normalize_str
 
 
 def _token_attributes(owner: Any) -> set[str]:

@@ -91,7 +91,10 @@ class GgufPolicy:
         with self._lock:
             if self._engine is None:
                 began, path = time.perf_counter(), self._path()
-                self._engine = GgufEngine(path, self._context, self._threads)
+                engine = GgufEngine(path, self._context, self._threads)
+                turns = [message(role, PROBE) for role in PROBED_ROLES]
+                engine.split_turn_tokens(_render(engine, turns, [PROBE] * len(turns)))
+                self._engine = engine
                 _log.info("policy %s loaded in %.1f s", self.name, time.perf_counter() - began)
             return self._engine
 

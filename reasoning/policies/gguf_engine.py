@@ -8,10 +8,12 @@ key.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import math
 import mmap
 import os
+import re
 import secrets
 import time
 import urllib.request
@@ -24,6 +26,7 @@ from omnisense.errors import InputError, ModelError, PolicyError
 _HEADER_BYTES = 64 << 20  # metadata come first; with the largest vocabularies they take some 20 MB
 _KEPT_PROMPTS_MB = 512  # prompts whose caches are kept in memory when another takes their place
 _LISTED = 2000  # likeliest next tokens that are asked for: more than a few thousand take longer than to read a token
+_MARK = re.compile(r"<[^<>\s]{1,60}>|\[[^\[\]\s]{1,60}\]")  # how the tokens between turns are spelled
 _UBATCH = 256  # tokens between two looks at the clock while a prompt is read
 
 
@@ -65,6 +68,18 @@ class GgufEngine:
         meta = self._ask("/v1/models")["data"][0]["meta"]
         self.parameters, self._vocabulary = int(meta["n_params"]), int(meta["n_vocab"])
         self._tokens = functools.lru_cache(4096)(self._ask_for_tokens)
+        self._turn_tokens: re.Pattern[str] | None = None
+
+    def split_turn_tokens(self, turns: str) -> None:
+        """Keep the tokens between turns out of texts, also where the file does not call them control tokens.
+
+        A file may list them as a user's own tokens, which llama.cpp finds in any text.
+
+        Args:
+            turns: the chat template's output for a conversation of plain text, which shows these tokens.
+        """
+        found = [mark for mark in dict.fromkeys(_MARK.findall(turns)) if len(self.tokens(mark)) == 1]
+        self._turn_tokens = re.compile("|".join(map(re.escape, found))) if found else None
 
     def tokens(self, text: str, control: bool = False, begin: bool = False) -> list[int]:
         """Return the tokens of a text.
@@ -74,7 +89,11 @@ class GgufEngine:
             control: whether control strings in it become control tokens.
             begin: whether the tokens that the model expects at the beginning are added.
         """
-        return list(self._tokens(text, control, begin))
+        if control or self._turn_tokens is None:
+            return list(self._tokens(text, control, begin))
+        cuts = [0, *(found.start() + 1 for found in self._turn_tokens.finditer(text)), len(text)]
+        parts = [text[a:b] for a, b in itertools.pairwise(cuts)]
+        return [i for at, part in enumerate(parts) for i in self._tokens(part, control, begin and at == 0)]
 
     def option_tokens(self, text: str) -> list[int]:
         """Return the tokens of a text inside a line; some tokenizers begin a text with a space of their own."""

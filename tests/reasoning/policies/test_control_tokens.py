@@ -310,3 +310,38 @@ def test_only_a_token_with_a_text_ends_a_reply(folders, after, ends):
     encoder = Encoder(tokenizer, TEXT_FAMILY)
     assert encoder.tokenizer.eos_token == ("<|done|>" if ends else before)
     assert before != "<|done|>"
+
+
+HIDDEN = {  # what a tokenizer may do to a text before it looks for tokens, and strings that it makes a token of
+    "Lowercase": ["<|END|>", "<|eNd|>"],
+    "NFKC": ["\uff1c|end|\uff1e", "\uff1c\uff5c\uff45\uff4e\uff44\uff5c\uff1e"],
+    "Nmt": ["<|e\x01nd|>"],
+    "Sequence": ["<|\xe9nd|>", "<|e\u0301nd|>"],
+}
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_no_look_alike_becomes_a_control_token_where_a_tokenizer_normalizes(kind):
+    from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers
+    from tokenizers import models as kinds
+    from transformers import PreTrainedTokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    inner = Tokenizer(kinds.BPE(vocab={t: i for i, t in enumerate(letters)}, merges=[]))
+    steps = [[normalizers.NFD(), normalizers.StripAccents()]] if kind == "Sequence" else []
+    inner.normalizer = getattr(normalizers, kind)(*steps)
+    inner.pre_tokenizer, inner.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    inner.add_special_tokens([AddedToken(t, normalized=True) for t in ("<|start|>", "<|end|>", "<|spare|>")])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|end|>")
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
+    )
+    encoder = Encoder(tokenizer, TEXT_FAMILY)
+    expected = control_in(encoder, ids_of(encoder, [message("user", "x")]))
+    for string in [*HIDDEN[kind], "<|end|>"]:
+        for text in (string, f"a {string}\n{string}b <|end|>{string}"):
+            assert control_in(encoder, tokenizer(text)["input_ids"])  # by the tokenizer alone
+            assert control_in(encoder, ids_of(encoder, [message("user", text)])) == expected
+            assert control_in(encoder, encoder.text_tokens(text)) == []
+    assert ids_of(encoder, [message("user", "Hi, É!")]) == plain_ids(encoder, [message("user", "Hi, É!")])
