@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from omnisense.errors import InputError
+from omnisense.text import escape_c1, strip_control_characters
 
 LEVELS = ("debug", "info", "warning", "error")
 VARIABLE = "OMNISENSE_LOG"
@@ -39,7 +40,15 @@ class JSONFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return escape_c1(json.dumps(line, ensure_ascii=False))
+
+
+class _TextFormatter(logging.Formatter):
+    """Formats a record as text for a terminal, without control characters of the names and reasons in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See :class:`logging.Formatter`."""
+        return strip_control_characters(super().format(record))
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
@@ -152,7 +161,7 @@ def _attach(handler: logging.Handler, level: str, libraries: int) -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     if number <= logging.INFO:
         libraries = logging.WARNING
-    handler.setFormatter(JSONFormatter() if _from_environment()[1] else logging.Formatter(_FORMAT))
+    handler.setFormatter(JSONFormatter() if _from_environment()[1] else _TextFormatter(_FORMAT))
     handler.addFilter(_Filter(number, libraries))
     logging.getLogger().addHandler(handler)
     ours = logging.getLogger(_OURS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -56,8 +56,13 @@ class Percepts(Streams):
         return self._timeline.render(max_tokens, with_ids)
 
     def to_json(self, indent: int | None = None) -> str:
-        """Return JSON text; :meth:`from_json` gives an equal object back."""
-        return str(_adapter().dump_json(self, indent=indent).decode())
+        """Return JSON text; :meth:`from_json` gives an equal object back.
+
+        Bytes of a file's name that are no UTF-8 become question marks.
+        """
+        path = self.clip.path.encode("utf-8", "replace").decode()
+        plain = self if path == self.clip.path else replace(self, clip=replace(self.clip, path=path))
+        return str(_adapter().dump_json(plain, indent=indent).decode())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready values; :meth:`from_dict` gives an equal object back."""
@@ -81,8 +86,8 @@ class Percepts(Streams):
         return result
 
     def save(self, path: Path) -> None:
-        """Write the JSON atomically: a reader sees the old file or the new one, never half of it."""
-        write_atomically(path, self.to_json())
+        """Write the JSON atomically, readable by its owner only: readers see the old file or the new, never a part."""
+        write_atomically(path, self.to_json(), private=True)
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omnisense.errors import InputError
-from omnisense.text import strip_control_characters
+from omnisense.text import escape_c1, strip_control_characters
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -211,9 +210,7 @@ def load_speaker(name: str) -> Voice:
 
 def print_json(value: Any) -> None:
     """Print a value as one line of JSON on standard output."""
-    line = json.dumps(value, ensure_ascii=False)
-    # JSON itself escapes C0 control characters only; a terminal obeys DEL and C1 too.
-    click.echo(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line))
+    click.echo(escape_c1(json.dumps(value, ensure_ascii=False)))
 
 
 def print_text(text: str, err: bool = False) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from omnisense.text import strip_control_characters
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -45,7 +47,8 @@ class EvaluationProgress:
         answered = len(plan.chosen) - len(plan.pending)
         more = f", {answered} already answered" if answered else ""
         what = "questions" if all(sample.attempt == 1 for sample in plan.chosen) else "attempts at questions"
-        self._console.print(f"{len(plan.chosen)} {what}{more}; run folder {plan.folder}", soft_wrap=True)
+        told = strip_control_characters(f"{len(plan.chosen)} {what}{more}; run folder {plan.folder}")
+        self._console.print(told, soft_wrap=True, markup=False)
         self._pending = len(plan.pending)
         self._task = self._bar.add_task("loading", total=self._pending, rate="")
 

@@ -14,7 +14,7 @@ from omnisense.agent.response import Response
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import AudioStream, Missing, Transcript, VisualStream
 from omnisense.reasoning.loop.appraisal import Characteristics, Context, Emotion, EvidenceSpan, Need, Strategy
-from omnisense.text import strip_control_characters
+from omnisense.text import one_line, strip_control_characters
 
 _CHANNEL_COLORS = {"face": "magenta", "speech": "cyan", "voice": "blue", "person": "green", "scene": "yellow"}
 _APPRAISALS = ("characteristics", "emotion", "context", "need", "strategy")
@@ -128,5 +128,5 @@ def _summarize_stream(stream: VisualStream | AudioStream | Transcript) -> str:
 def transcript_text(percepts: Percepts) -> str:
     """Return the transcript with times, one line per segment, or the reason why there is none."""
     if not isinstance(percepts.transcript, Transcript):
-        return f"no transcript: {percepts.transcript.reason}\n"
-    return "".join(f"[{s.start_s:.2f}-{s.end_s:.2f}] {s.text}\n" for s in percepts.transcript.segments)
+        return f"no transcript: {one_line(percepts.transcript.reason)}\n"
+    return "".join(f"[{s.start_s:.2f}-{s.end_s:.2f}] {one_line(s.text)}\n" for s in percepts.transcript.segments)

@@ -149,7 +149,7 @@ def demo_command(policy: str, perception: PerceptionOptions) -> None:
         as_file(files("omnisense.agent").joinpath("demo.mp4")) as clip,
         load_agent(AgentOptions(policy), perception) as agent,
     ):
-        console.print(f"Demo clip: {clip}\n", highlight=False, soft_wrap=True)
+        console.print(f"Demo clip: {clip}\n", highlight=False, soft_wrap=True, markup=False)
         _respond_and_show(console, agent, must_open(clip), None, None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from omnisense.perception.media.clip import SAMPLE_RATE_HZ, open_clip
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.types import Missing, Span
 from omnisense.perception.vision.expressions import expression_phases
+from omnisense.text import one_line
 
+_NOTE_CHARS = 150  # of a line of a note: about the width of the figure
 _EXPRESSION_COLORS = {
     "happy": "gold",
     "sad": "tab:blue",
@@ -42,14 +45,16 @@ def draw_timeline(percepts: Percepts) -> bytes:
         axis.set_xlim(0, end_s)
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel("seconds")
-    figure.suptitle(f"{Path(percepts.clip.path).name}: {percepts.timeline().heading}", x=0.01, ha="left")
+    title = f"{Path(percepts.clip.path).name}: {percepts.timeline().heading}"
+    figure.suptitle(one_line(title), x=0.01, ha="left", parse_math=False)  # "$x^{$" is no formula here
     picture = io.BytesIO()
     figure.savefig(picture, dpi=110, format="png")
     return picture.getvalue()
 
 
 def _write_note(axis: Any, text: str) -> None:
-    axis.text(0.01, 0.5, text, transform=axis.transAxes, color="0.4", va="center", wrap=True)
+    lines = textwrap.fill(one_line(text), _NOTE_CHARS)  # matplotlib's own wrapping reads formulas in it
+    axis.text(0.01, 0.5, lines, transform=axis.transAxes, color="0.4", va="center", parse_math=False)
     axis.set_yticks([])
 
 
@@ -85,7 +90,7 @@ def _draw_words(axis: Any, percepts: Percepts) -> None:
     for i, word in enumerate(words):
         level = rows - 1 - i % rows
         axis.plot([word.start_s, word.end_s], [level, level], color="tab:cyan", linewidth=3, solid_capstyle="butt")
-        axis.text(word.start_s, level + 0.15, word.text, fontsize=8, clip_on=True)
+        axis.text(word.start_s, level + 0.15, one_line(word.text), fontsize=8, clip_on=True, parse_math=False)
     axis.set_ylim(-0.5, rows)
     axis.set_yticks([])
 
