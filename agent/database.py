@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from omnisense.errors import InputError, StorageError
+from omnisense.files import make_missing_folders
 
 _BUSY_S = 30.0  # how long one transaction waits for other writers, and a turn for a restarting server
 _POLL_S = 0.01  # between tries for a lock that another process holds
@@ -99,7 +100,7 @@ class SQLiteDatabase:
         self._held: dict[str, Any] = {}
         with self._translated():
             if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_missing_folders(path.parent)
                 self._lock_folder.mkdir(mode=0o700, exist_ok=True)
                 if not path.exists():
                     path.touch(mode=0o600)

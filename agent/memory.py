@@ -30,6 +30,7 @@ from omnisense.files import data_dir, home_dir
 from omnisense.perception.cache import forget_percepts
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.notes import Note
+from omnisense.text import parse_json
 
 _SCHEMA = (
     "CREATE TABLE omnisense_turns (thread_id TEXT NOT NULL, position INTEGER NOT NULL, mark TEXT NOT NULL,"
@@ -143,9 +144,9 @@ class ConversationMemory:
                 self._known.pop(thread_id, None)
             return self.load(thread_id)
         try:
-            new = json.loads(f"[{','.join(turn for _, turn in rows[1 if known.turns else 0 :])}]")
+            new = parse_json(f"[{','.join(turn for _, turn in rows[1 if known.turns else 0 :])}]")
             turns = (*known.turns, *map(read_turn, new))
-            conversation = Conversation(turns, read_pending(json.loads(pending[0][0])) if pending else None, told)
+            conversation = Conversation(turns, read_pending(parse_json(pending[0][0])) if pending else None, told)
         except (KeyError, TypeError, ValueError) as error:
             raise damaged from error
         if rows:

@@ -17,6 +17,7 @@ from typing import Any
 
 from omnisense.agent.database import Execute
 from omnisense.errors import StorageError
+from omnisense.files import make_missing_folders
 from omnisense.reasoning.loop.appraisal import EMOTIONS
 
 _TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes", "writes")
@@ -38,7 +39,7 @@ def move_database(old: Path, new: Path) -> None:
     from filelock import FileLock
 
     try:
-        new.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_missing_folders(new.parent)
         if old != new and old.is_file():
             with FileLock(new.with_name(f".{new.name}.moving"), mode=0o600):
                 if new.exists():

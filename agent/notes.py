@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from omnisense.agent.database import Execute
 from omnisense.reasoning.loop.notes import Note, is_name
+from omnisense.text import parse_json
 
 TABLE = "omnisense_notes"
 CREATE = (
@@ -17,9 +18,16 @@ _KEPT = 200  # of one conversation; the oldest make room
 
 
 def read_notes(execute: Execute, thread_id: str) -> tuple[Note, ...]:
-    """Return a conversation's notes, in the order in which they were told."""
+    """Return a conversation's notes, in the order in which they were told.
+
+    Raises:
+        ValueError: a row is damaged.
+    """
     rows = execute(f"SELECT id, turn, note FROM {TABLE} WHERE thread_id = ? ORDER BY id", (thread_id,)).fetchall()
-    return tuple(Note(number, turn, json.loads(note)) for number, turn, note in rows)
+    notes = tuple(Note(number, turn, parse_json(note)) for number, turn, note in rows)
+    if not all(isinstance(note.text, str) and isinstance(note.turn, int) for note in notes):
+        raise ValueError("a note is no text, or its turn no number")
+    return notes
 
 
 def add_notes(execute: Execute, thread_id: str, turn: int, told: Sequence[str]) -> None:

@@ -35,6 +35,8 @@ def read_turn(stored: dict[str, Any]) -> Turn:
     )
     if turn.risk not in _RISKS:
         raise ValueError("an unknown risk")
+    if not isinstance(turn.malformed, int):
+        raise TypeError("a count is no number")
     texts = (turn.heard, turn.typed, turn.reply, turn.emotion, turn.asked, turn.written)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a text is no string")
@@ -43,10 +45,17 @@ def read_turn(stored: dict[str, Any]) -> Turn:
 
 def read_pending(stored: dict[str, Any]) -> PendingTurn:
     """Return a turn that has not ended from its row; raises as :func:`read_turn` does."""
+    if not isinstance(stored["typed"], str):
+        raise TypeError("a text is no string")
     return PendingTurn(stored["typed"], _read_clip(stored["clip"]))
 
 
 def _read_clip(stored: dict[str, Any] | None) -> ClipReference | None:
     if not stored:
         return None
-    return ClipReference(stored["path"], stored["start_s"], stored["end_s"], stored.get("sha256", ""))
+    clip = ClipReference(stored["path"], stored["start_s"], stored["end_s"], stored.get("sha256", ""))
+    if not isinstance(clip.path, str) or not isinstance(clip.sha256, str):
+        raise TypeError("a text is no string")
+    if not all(isinstance(time_s, int | float) for time_s in (clip.start_s, clip.end_s)):
+        raise TypeError("a time is no number")
+    return clip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Any
 
 from omnisense.agent import notes
 from omnisense.agent.database import Execute
+from omnisense.text import parse_json
 
 _TABLES = ("omnisense_turns", "omnisense_pending", notes.TABLE)
 _LAST_TURNS = """
@@ -49,10 +49,10 @@ def list_threads(execute: Execute) -> list[ThreadSummary]:
     pending = dict(execute("SELECT thread_id, length(turn) FROM omnisense_pending").fetchall())
     noted = dict(execute(f"SELECT thread_id, sum(length(note)) FROM {notes.TABLE} GROUP BY thread_id").fetchall())
     found = []
-    for thread_id in sorted({*ended, *pending, *noted}):
+    for thread_id in sorted({*ended, *pending, *noted}, key=str):  # in a damaged file a name may be no text
         turns, size, last = ended.get(thread_id, (0, 0, "{}"))
         size += pending.get(thread_id, 0) + noted.get(thread_id, 0)
-        found.append(ThreadSummary(thread_id, turns, _time_of(last), int(size), thread_id in pending))
+        found.append(ThreadSummary(str(thread_id), turns, _time_of(last), int(size), thread_id in pending))
     return found
 
 
@@ -90,11 +90,14 @@ def _clips_in(row: str) -> Iterator[dict[str, Any]]:
 def _time_of(row: str) -> datetime | None:
     turn = _parse(row)
     ended_at = turn.get("ended_at") if isinstance(turn, dict) else None
-    return datetime.fromtimestamp(ended_at, UTC) if isinstance(ended_at, int | float) else None
+    try:
+        return datetime.fromtimestamp(ended_at, UTC) if isinstance(ended_at, int | float) else None
+    except (OverflowError, ValueError, OSError):  # damaged: no time that there is
+        return None
 
 
 def _parse(row: str) -> Any:
     try:
-        return json.loads(row)
+        return parse_json(row)
     except ValueError:  # damaged: it is listed and deleted all the same
         return None

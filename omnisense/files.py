@@ -43,9 +43,25 @@ def make_private_folder(path: Path) -> None:
     Raises:
         OSError: it cannot be made, or belongs to somebody else.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_missing_folders(path)
     if path.stat().st_mode & 0o077:
         path.chmod(0o700)
+
+
+def make_missing_folders(path: Path) -> None:
+    """Make a folder and those above it that are not there, for their owner only, whatever the umask; others stay.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    for folder in (*reversed(path.absolute().parents), path.absolute()):
+        if not folder.is_dir():  # pathlib's own `parents` leaves the mode of those above to the umask
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def private_opener(name: str, flags: int) -> int:
+    """Return the descriptor of an opened file, as an ``opener`` of ``open``; a new one is its owner's only."""
+    return os.open(name, flags, 0o600)
 
 
 def write_atomically(path: Path, content: str | bytes, *, private: bool = False) -> None:

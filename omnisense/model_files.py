@@ -10,6 +10,7 @@ from typing import Any
 
 from omnisense.errors import ModelError
 from omnisense.files import sha256_of, write_atomically
+from omnisense.text import parse_json
 
 _MANIFEST = "omnisense.json"
 
@@ -37,7 +38,7 @@ def is_complete(folder: Path, listed: Mapping[str, str] | None = None) -> bool:
         ModelError: a file is another one than was fetched.
     """
     try:
-        manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
+        manifest: dict[str, Any] = parse_json((folder / _MANIFEST).read_text())
         files = {name: (folder / name).stat() for name in manifest["bytes"]}
         if any(files[name].st_size != size for name, size in manifest["bytes"].items()):
             return False

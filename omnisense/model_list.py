@@ -93,13 +93,13 @@ def list_models() -> dict[str, ModelSpec]:
         return dict(_shipped())
     try:
         return _shipped() | _specs(tomllib.loads(Path(extra).read_text("utf-8")))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise InputError(
-            f"the model list cannot be read ({error})", "Correct the file, or unset OMNISENSE_MODELS.", extra
-        ) from error
     except (ValidationError, TypeError) as error:
         raise InputError(
             f"the model list has an invalid table: {error}", "Correct it, or unset OMNISENSE_MODELS.", extra
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
+        raise InputError(
+            f"the model list cannot be read ({error})", "Correct the file, or unset OMNISENSE_MODELS.", extra
         ) from error
 
 

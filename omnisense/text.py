@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 # C0 and C1 control characters but tab and newline: ESC and U+009B begin commands to a terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -17,6 +18,11 @@ _MIN_CHARS = 3
 def strip_control_characters(text: str) -> str:
     """Return a text without control characters; tabs and newlines stay."""
     return text if text.isprintable() else _CONTROL.sub("", text)
+
+
+def escape_c1(line: str) -> str:
+    """Return a line of JSON with DEL and C1 characters escaped: JSON escapes C0 only, and terminals obey these too."""
+    return re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 def one_line(text: str) -> str:
@@ -37,10 +43,40 @@ def unquote(text: str) -> str:
     Raises:
         ValueError: it is none.
     """
-    value = json.loads(text, strict=False)
+    value = json.loads(text, strict=False)  # of what quote() returned, which is one string
     if not isinstance(value, str):
         raise ValueError(f"no JSON string: {text[:80]}")
     return value
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, or nested so deeply that Python's parser gives up (some 1,000 levels).
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def parse_yaml(text: str, loader: Any = None) -> Any:
+    """Return the value of a YAML document; tags of Python objects are errors.
+
+    Args:
+        text: the document.
+        loader: a ``yaml.SafeLoader`` of one's own.
+
+    Raises:
+        yaml.YAMLError: it is no YAML, or nested too deeply.
+    """
+    import yaml
+
+    try:
+        return yaml.load(text, loader or yaml.SafeLoader)
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deeply") from error
 
 
 def fence(text: str) -> str:

@@ -16,7 +16,6 @@ trained on the speaker. ``scores`` may give a channel's distribution over the em
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 
 from omnisense.errors import InputError
 from omnisense.reasoning.answers.question import Question
+from omnisense.text import parse_json
 
 _KEYS = {"text", "clip", "emotion", "question", "options", "kind", "answer", "group", "task", "scores",
          "voice_emotion_model"}  # fmt: skip
@@ -74,7 +74,7 @@ def read_rows(path: Path) -> list[CalibrationRow]:
             if not line.strip():
                 continue
             try:
-                rows.append(_read_row(json.loads(line), file.parent, f"{file.name}:{number}"))
+                rows.append(_read_row(parse_json(line), file.parent, f"{file.name}:{number}"))
             except (ValueError, TypeError, AttributeError, InputError) as error:
                 raise InputError(f"line {number} is no row ({error})", _EXAMPLE, file) from error
     if not rows:

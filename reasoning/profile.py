@@ -23,6 +23,7 @@ from omnisense.files import home_dir
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.model_names import bare_model_name
 from omnisense.reasoning.pooling import POLICY_SOURCES, POLICY_WITHOUT_WORDS
+from omnisense.text import parse_json
 
 SHIPPED = Path(__file__).with_name("profiles")
 # Stated priors, by decision. A leading policy that is sure moves a decision against any one channel; several channels
@@ -109,7 +110,7 @@ class PolicyProfile:
             InputError: the file cannot be read, or is no profile.
         """
         try:
-            return cls(**json.loads(Path(path).read_text("utf-8")))
+            return cls(**parse_json(Path(path).read_text("utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise InputError(
                 f"the profile cannot be read ({error})", "Make it again with omnisense calibrate.", path

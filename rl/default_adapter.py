@@ -44,6 +44,7 @@ from omnisense.rl.data.split import is_held_out
 from omnisense.rl.progress import OnProgress
 from omnisense.rl.reporting.evaluate import Candidate
 from omnisense.rl.trainers.prompt_prefetch import load_prompt
+from omnisense.text import parse_json
 
 RECIPE = "smollm2-choice"
 _COMMENTS = "goemotions"
@@ -175,7 +176,7 @@ def export(final: Path, folder: Path) -> None:
     from safetensors.torch import load_file, save
 
     try:
-        config = json.loads((final / "adapter_config.json").read_text("utf-8"))
+        config = parse_json((final / "adapter_config.json").read_text("utf-8"))
         weights = load_file(final / "adapter_model.safetensors")
     except (OSError, ValueError) as error:
         raise InputError(f"there is no adapter ({error})", "Train it first.", final) from error

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from omnisense.errors import InputError
+from omnisense.text import parse_yaml as parse_safe_yaml
 
 _REPLACED_AS_WHOLE = ("rewards", "ratios")
 _HINT = "Run `omnisense train recipes --show NAME` to see how a recipe is laid out."
@@ -55,7 +56,7 @@ def parse_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: the text is not YAML.
     """
-    return yaml.load(text, _CoreSchemaLoader)
+    return parse_safe_yaml(text, _CoreSchemaLoader)
 
 
 def apply_override(values: dict[str, Any], override: str) -> None:

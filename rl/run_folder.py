@@ -16,6 +16,7 @@ from omnisense.rl.data.choice_split import ChoiceSplit
 from omnisense.rl.data.split import Split
 from omnisense.rl.recipe import Recipe
 from omnisense.rl.trainers.distributed import is_main_process
+from omnisense.text import parse_json
 
 _FULL_BELOW_BYTES = 1 << 20
 _NOT_IDENTITY = {
@@ -55,7 +56,7 @@ def write_or_check_recipe(folder: Path, recipe: Recipe, split: Split | ChoiceSpl
     wanted = {"recipe": identity, "data": split.fingerprint}
     path = folder / "recipe.json"
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = parse_json(path.read_text("utf-8"))
     except FileNotFoundError:
         write_atomically(path, json.dumps(wanted, indent=1, ensure_ascii=False) + "\n")
         return

@@ -54,6 +54,7 @@ from omnisense.rl.trainers.prompt_length import estimate_prompt_tokens
 from omnisense.rl.trainers.prompt_prefetch import load_prompt
 from omnisense.rl.trainers.sft import OmniSFTTrainer
 from omnisense.rl.trainers.step_log import StepLogCallback
+from omnisense.text import parse_json
 
 _log = logging.getLogger(__name__)
 _MAX_NAMED = 20
@@ -116,7 +117,7 @@ def train(
         trained = _candidate(recipe, final)
         if not is_main_process():
             return TrainingResult(trained, split, [], None)
-        log = json.loads((final / "log.json").read_text("utf-8"))
+        log = parse_json((final / "log.json").read_text("utf-8"))
         candidates = [Candidate("base", recipe.policy)]
         if recipe.adapter:
             candidates.append(Candidate("start", recipe.policy, recipe.adapter))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from pathlib import Path
 from omnisense.agent.agent import Agent
 from omnisense.agent.live.events import ReplyEnded
 from omnisense.errors import InputError, OmniSenseError
+from omnisense.files import private_opener
 from omnisense.reasoning.loop.conversation import Turn
 
 TURNS_FILE = "turns.jsonl"
@@ -88,7 +90,8 @@ class RunLog:
         path = folder / TURNS_FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8")
+            handle = private_opener(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            self._file = os.fdopen(handle, "a", encoding="utf-8")
         except OSError as error:
             raise InputError(f"the run folder cannot be written ({error.strerror})", "Give another.", folder) from error
         path.chmod(0o600)  # what a person said is for their own eyes

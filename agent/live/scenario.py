@@ -40,6 +40,7 @@ from omnisense.agent.voice.base import Voice, VoiceStyle
 from omnisense.errors import InputError
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
+from omnisense.text import parse_yaml
 
 _MAX_WORD_ERRORS = 0.34  # of a turn's words, as the recognizer of the default size makes them
 _ACTIONS = ("say", "audio", "show", "wait", "wait_for", "type", "end_turn", "interrupt")
@@ -137,7 +138,7 @@ def read_scenario(path: Path) -> Scenario:
     import yaml
 
     try:
-        scenario = Scenario.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        scenario = Scenario.model_validate(parse_yaml(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"the scenario cannot be read ({reason})", "Give a YAML file.", path) from error

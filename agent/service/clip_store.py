@@ -22,12 +22,13 @@ from omnisense.agent.service.errors import ServiceError
 from omnisense.agent.service.media import open_within_limits
 from omnisense.agent.service.settings import ServiceSettings
 from omnisense.errors import OmniSenseError, StorageError
-from omnisense.files import data_dir, make_private_folder, write_atomically
+from omnisense.files import data_dir, make_private_folder, private_opener, write_atomically
 from omnisense.perception.cache import forget_clip
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.types import Missing
+from omnisense.text import parse_json
 
 _ID = re.compile(r"[0-9a-f]{32}")
 KEEP_ALIVE_S = 5.0  # how often a server tells others that it still perceives its clips
@@ -97,7 +98,7 @@ class ClipStore:
             make_private_folder(self._root)
             make_private_folder(folder.parent)
             make_private_folder(folder)
-            with (folder / "media").open("wb") as file:
+            with open(folder / "media", "wb", opener=private_opener) as file:
                 async for chunk in body:
                     file.write(chunk)
             clip = await asyncio.to_thread(open_within_limits, folder / "media", self._settings, self._perception.open)
@@ -240,7 +241,7 @@ def _read(folder: Path) -> UploadedClip | None:
     """Read what is known of a clip; one whose perception a killed server did not end has failed."""
     file = folder / "clip.json"
     try:
-        known = UploadedClip(**json.loads(file.read_text("utf-8")))
+        known = UploadedClip(**parse_json(file.read_text("utf-8")))
         age_s = time.time() - file.stat().st_mtime
     except (OSError, ValueError, TypeError):
         return None

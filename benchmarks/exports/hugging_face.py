@@ -14,6 +14,7 @@ from omnisense.benchmarks.harness.figures import Figure, RunSummary
 from omnisense.benchmarks.harness.records import Record
 from omnisense.errors import InputError
 from omnisense.files import reporting_storage, write_atomically
+from omnisense.text import parse_yaml
 
 _AS_JSON = ("error", "tags", "row", "probabilities", "messages", "media", "calls", "model_args")
 
@@ -117,7 +118,7 @@ def add_to_card(card: Path, name: str, summaries: Sequence[RunSummary]) -> None:
     if text.startswith("---\n"):
         block, _, text = text[4:].partition("\n---")
         try:
-            head = yaml.safe_load(block) or {}
+            head = parse_yaml(block) or {}
         except yaml.YAMLError as error:
             raise InputError("its metadata cannot be read", "Fix the block between ---.", card) from error
         if not isinstance(head, dict):

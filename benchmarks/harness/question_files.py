@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from omnisense.errors import InputError
+from omnisense.text import parse_json
 
 # What rows with ``questions`` call the kinds of questions; the wording is HumanSense's.
 PATTERNS = {
@@ -38,10 +39,7 @@ def load_json(text: str) -> Any:
     Raises:
         ValueError: it is no JSON.
     """
-    try:
-        value = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    value = parse_json(text)
     if "\\ud" not in text.lower():
         return value
     return json.loads(_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)))

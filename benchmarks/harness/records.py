@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from omnisense.errors import InputError, MediaError, ModelError, OmniSenseError, PolicyError
 from omnisense.reasoning.answers.question import Kind
+from omnisense.text import parse_json
 
 SCHEMA_VERSION: Literal[3] = 3
 _READABLE = (2, SCHEMA_VERSION)  # records of version 2 lack what can be audited, and nothing else
@@ -265,7 +266,7 @@ def read_record_file(file: Path) -> list[Record]:
         if not line or number == len(lines):  # after the last newline: nothing, or a torn line
             continue
         try:
-            values = json.loads(line)
+            values = parse_json(line)
         except ValueError as error:
             raise InputError(
                 f"line {number} is not a record ({error})", "Remove the line; its question will be asked again.", file

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from omnisense.benchmarks.harness.records import Outcome, read_record_file
 from omnisense.errors import InputError
 from omnisense.files import reporting_storage, write_atomically
+from omnisense.text import parse_json
 
 
 class _Part(BaseModel):
@@ -184,7 +185,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _read_json(folder: Path) -> dict[str, Any]:
     """Return the manifest of an evaluation or of a run of annotations."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+        manifest = parse_json((folder / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError("it is not a run folder", "Give the folder of a run.", folder) from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("identity"), dict) or "started" not in manifest:

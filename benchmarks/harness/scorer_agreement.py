@@ -10,7 +10,6 @@ is developed on one, and the other is held out.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from omnisense.benchmarks.harness.scorer import score
 from omnisense.files import write_atomically
 from omnisense.reasoning.answers.parser import PARSER_VERSION
 from omnisense.reasoning.answers.question import Kind, Question
+from omnisense.text import parse_json
 
 # What versions of the parser read when they were first run on replies that they were not developed on.
 _FIRST_RUNS = (
@@ -82,7 +82,7 @@ class Agreement(NamedTuple):
 
 def load_replies(path: Path) -> list[LabelledReply]:
     """Load labelled replies from a JSON Lines file."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [parse_json(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     return [_labelled(row) for row in rows]
 
 

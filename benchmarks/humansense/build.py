@@ -35,6 +35,7 @@ from omnisense.perception.fitted_on import training_speakers
 from omnisense.perception.media.clip import SAMPLE_RATE_HZ, open_clip
 from omnisense.perception.media.encode import write_clip
 from omnisense.perception.media.sampling import Sampling
+from omnisense.text import parse_json
 
 _ONE = "Multiple-choice question (select one answer choice)"
 _SEVERAL = "Multiple-choice question (select one or more answer choices)"
@@ -220,7 +221,7 @@ class Builder:
 
     def _tombench(self, folder: Path) -> Iterator[tuple[str, Row]]:
         for file in sorted(folder.glob("*.jsonl.gz")):
-            for line in map(json.loads, _lines(file)):
+            for line in map(parse_json, _lines(file)):
                 options = [str(line[f"OPTION-{letter}"]) for letter in "ABCD" if line.get(f"OPTION-{letter}")]
                 place = "ABCD".find(str(line["答案\nANSWER"]).strip())
                 if 0 <= place < len(options) >= 2 and len(set(options)) == len(options):
@@ -229,7 +230,7 @@ class Builder:
 
     def _casino(self, file: Path) -> Iterator[tuple[str, Row]]:
         likes = ["Extremely like", "Slightly like", "Undecided", "Slightly dislike", "Extremely dislike"]
-        for talk in json.loads("".join(_lines(file))):
+        for talk in parse_json("".join(_lines(file))):
             names = {"mturk_agent_1": "Alex", "mturk_agent_2": "Sam"}
             lines = [f"{names[turn['id']]}: {turn['text']}" for turn in talk["chat_logs"] if turn["id"] in names]
             felt = talk["participant_info"]["mturk_agent_1"]["outcomes"]["opponent_likeness"]
@@ -255,7 +256,7 @@ class Builder:
 
     def _diplomacy(self, file: Path) -> Iterator[tuple[str, Row]]:
         messages: dict[bool, list[str]] = {True: [], False: []}
-        for game in map(json.loads, _lines(file)):
+        for game in map(parse_json, _lines(file)):
             for message, honest in zip(game["messages"], game["sender_labels"], strict=True):
                 if isinstance(honest, bool) and 15 <= len(message.split()) <= 120:
                     messages[honest].append(message)

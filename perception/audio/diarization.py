@@ -33,6 +33,7 @@ from omnisense.perception.audio.segmentation import WINDOW_S, SegmentedWindow, S
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.settings import VOICE_DISTANCE
 from omnisense.perception.types import SpeakerTurn
+from omnisense.text import parse_yaml
 
 _MIN_CLEAN_S = 0.5  # shorter stretches are embedded with what others say over them
 _MIN_EMBEDDABLE_S = 0.2
@@ -239,7 +240,7 @@ def _check_classes(folder: Path) -> None:
     import yaml
 
     try:
-        config = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
+        config = parse_yaml((folder / "config.yaml").read_text("utf-8"))
         names = [config["pipeline"]["name"]]
         names += [made["name"] for made in (config.get("preprocessors") or {}).values() if isinstance(made, dict)]
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:

@@ -22,6 +22,7 @@ from omnisense.errors import InputError, StorageError
 from omnisense.perception.geometry import clip_xywh
 from omnisense.perception.images.scene import KEYPOINTS, MIN_SIDE_PX, BoxPx, Joint, Person, Scene, SceneObject
 from omnisense.perception.media.clip import open_clip
+from omnisense.text import parse_json
 
 INSTANCES, JOINTS, CAPTIONS = "instances.json", "person_keypoints.json", "captions.json"
 _SOURCE = {"people": "COCO boxes", "joints": "COCO keypoints", "captions": "COCO captions"}
@@ -81,7 +82,7 @@ class CocoSceneReader:
         crowds: list[BoxPx] = []
         dropped: dict[str, int] = defaultdict(int)
         for id_, name, crowd, box_text, outline, keypoints in self._index.execute(_BOXES_OF_IMAGE, (image_id,)):
-            box = clip_xywh(json.loads(box_text), width, height, MIN_SIDE_PX)
+            box = clip_xywh(parse_json(box_text), width, height, MIN_SIDE_PX)
             if box is None:
                 dropped[f"{'person' if name == 'person' else 'object'} outside the image or without area"] += 1
             elif name != "person":
@@ -240,10 +241,10 @@ def _parse_joints(keypoints: str | None) -> dict[str, Joint]:
     """Return the annotated joints by name from COCO's flat list x, y, visibility (0 not annotated, 1 occluded)."""
     if not keypoints:
         return {}
-    rows = np.asarray(json.loads(keypoints), dtype=float).reshape(-1, 3)
+    rows = np.asarray(parse_json(keypoints), dtype=float).reshape(-1, 3)
     return {name: Joint(x, y, v == 2) for name, (x, y, v) in zip(KEYPOINTS, rows.tolist(), strict=True) if v > 0}
 
 
 def _parse_polygons(outline: str) -> tuple[np.ndarray, ...]:
-    found = json.loads(outline) if outline else []
+    found = parse_json(outline) if outline else []
     return tuple(np.asarray(polygon, dtype=float).reshape(-1, 2) for polygon in found if len(polygon) >= 6)

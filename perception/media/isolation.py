@@ -31,6 +31,7 @@ from omnisense.perception.media.limits import MediaLimits
 from omnisense.perception.media.sampling import FramePlan
 from omnisense.perception.media.temporary import temporary_media
 from omnisense.perception.media.worker import HEADER, clip_fields
+from omnisense.text import parse_json
 
 _MODULE = "omnisense.perception.media.worker"
 _TYPES = ("uint8", "float32", "float64")
@@ -99,7 +100,7 @@ class _Worker:
         length = HEADER.unpack(header)[0]
         if length > _MAX_HEADER:
             raise self._died(path)
-        values: dict[str, Any] = json.loads(self._read(length, path))
+        values: dict[str, Any] = parse_json(self._read(length, path))
         arrays = []
         for array in values["arrays"]:
             count = math.prod(array["shape"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,6 +10,7 @@ from omnisense.errors import InputError
 from omnisense.perception.media.sampling import Sampling
 from omnisense.reasoning.answers.boxes import BOX_UNITS
 from omnisense.reasoning.policies.families import BoxUnit, family_of
+from omnisense.text import parse_json
 
 
 class Notation(NamedTuple):
@@ -57,7 +57,7 @@ def _processor_resize(folder: Path | None) -> Callable[[int, int], tuple[int, in
     settings: dict[str, Any] = {}
     for name in ("processor_config.json", "preprocessor_config.json"):  # since transformers 5, and before
         if folder is not None and (folder / name).is_file():
-            found = json.loads((folder / name).read_text("utf-8"))
+            found = parse_json((folder / name).read_text("utf-8"))
             settings |= found.get("image_processor", found)
     size = settings.get("size") or {}
     min_pixels = settings.get("min_pixels") or size.get("shortest_edge")

@@ -18,6 +18,7 @@ from omnisense.errors import ModelError
 from omnisense.files import write_atomically
 from omnisense.reasoning.policies.loading import load_adapter
 from omnisense.reasoning.policies.prefix_cache import PrefixCache
+from omnisense.text import parse_json
 
 OPTIONS_FILE = "choices.json"
 _CACHE_BYTES = 32 * 2**20  # its prompts are short
@@ -36,7 +37,7 @@ def read_options(adapter: str | Path) -> tuple[str, ...]:
     if not file.is_file():
         return ()
     try:
-        options = json.loads(file.read_text("utf-8"))["options"]
+        options = parse_json(file.read_text("utf-8"))["options"]
         if not options or not all(isinstance(option, str) for option in options):
             raise ValueError("no list of texts")
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from omnisense.errors import InputError, PolicyError
 from omnisense.reasoning.policies.base import Choice, OnToken
 from omnisense.reasoning.policies.messages import Messages, Modality, PreparedPrompt
+from omnisense.text import parse_json
 
 
 class ScriptedPolicy:
@@ -47,7 +47,7 @@ class ScriptedPolicy:
     def from_file(cls, path: str | Path) -> ScriptedPolicy:
         """Read ``{"replies": [...], "choices": [...], "repeat": true}`` from a JSON file; all keys optional."""
         try:
-            script = json.loads(Path(path).read_text("utf-8"))
+            script = parse_json(Path(path).read_text("utf-8"))
             return cls(**script)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(

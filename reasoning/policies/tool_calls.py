@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Message, Messages, message
-from omnisense.text import fence
+from omnisense.text import fence, parse_json
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 # Models that were trained to call tools write their calls between such marks; a server that does not know the model's
 # form leaves them in the text.
+_DEEPEST = 50  # levels of lists and objects in a call
 _MARKS = re.compile(r"</?tool_call>|```(?:json|tool_call)?|<\|python_tag\|>|\[TOOL_CALLS\]")
 
 
@@ -163,7 +164,7 @@ def check_tool_calls(text: str, calls: Sequence[tuple[str, Any]], tools: Sequenc
 
 def _checked(tool: BaseTool, arguments: Any) -> dict[str, Any]:
     if isinstance(arguments, str):
-        arguments = json.loads(arguments or "{}")
+        arguments = parse_json(arguments or "{}")
     if not isinstance(arguments, Mapping):
         raise ValueError("arguments are an object")
     schema: Any = tool.tool_call_schema
@@ -177,7 +178,10 @@ def _checked(tool: BaseTool, arguments: Any) -> dict[str, Any]:
 
 
 def _pieces(text: str) -> list[Any]:
-    """Split a text into strings and pairs of JSON source and value, in order."""
+    """Split a text into strings and pairs of JSON source and value, in order.
+
+    What follows a value that is nested deeper than any call is text.
+    """
     decoder, pieces, at, begin = json.JSONDecoder(), [], 0, 0
     while match := re.compile(r"[{\[]").search(text, at):
         try:
@@ -185,9 +189,24 @@ def _pieces(text: str) -> list[Any]:
         except ValueError:
             at = match.end()
             continue
+        except RecursionError:
+            break
+        if _is_deeper(value, _DEEPEST):
+            break
         pieces += [text[begin : match.start()], (text[match.start() : end], value)]
         at = begin = end
     return [*pieces, text[begin:]]
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Return whether lists and objects are nested in a JSON value on more levels than that."""
+    level = [value]
+    for _ in range(levels + 1):
+        children = [v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)]
+        level = [child for some in children for child in some]
+        if not level:
+            return False
+    return True
 
 
 def _calls_in(value: Any) -> list[tuple[str, Any]] | None:

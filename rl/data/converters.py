@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from omnisense.errors import InputError
 from omnisense.rl.data.epitome import MECHANISMS, read_pairs
 from omnisense.rl.data.image_converters import IMAGE_CONVERTERS
 from omnisense.rl.data.published import find_files, read_lines
+from omnisense.text import parse_json
 
 SINGLE_CHOICE = "Multiple-choice question (select one answer choice)"
 _LAST_TURNS = 6
@@ -136,7 +136,7 @@ def _esconv_turn(part: str) -> tuple[int, bool, str, str]:
 def siq2(folder: Path, rng: random.Random) -> Iterator[Row]:
     """Social-IQ 2.0: questions about social situations; with their clips if the folder has ``video/``."""
     for file in find_files(folder, "qa_*.json"):
-        for line in map(json.loads, filter(str.strip, read_lines(file))):
+        for line in map(parse_json, filter(str.strip, read_lines(file))):
             options = [str(line[f"a{i}"]) for i in range(4)]
             if "answer_idx" not in line or len(set(options)) < 4:
                 continue
@@ -150,7 +150,7 @@ def siq2(folder: Path, rng: random.Random) -> Iterator[Row]:
 def tombench(folder: Path, rng: random.Random) -> Iterator[Row]:
     """ToMBench (its English half): what a person in a story thinks, feels, wants or means."""
     for file in find_files(folder, "*.jsonl"):
-        for line in map(json.loads, read_lines(file)):
+        for line in map(parse_json, read_lines(file)):
             options = [str(line[f"OPTION-{letter}"]) for letter in "ABCD" if line.get(f"OPTION-{letter}")]
             place = "ABCD".find(str(line["答案\nANSWER"]).strip())
             if not 0 <= place < len(options) or len(options) < 2 or len(set(options)) < len(options):
@@ -179,7 +179,7 @@ def casino(folder: Path, rng: random.Random) -> Iterator[Row]:
     """CaSiNo: how much one negotiator likes the other after their negotiation."""
     likes = ["Extremely like", "Slightly like", "Undecided", "Slightly dislike", "Extremely dislike"]
     for file in find_files(folder, "casino*.json"):
-        for dialogue in json.loads("".join(read_lines(file))):
+        for dialogue in parse_json("".join(read_lines(file))):
             names = {"mturk_agent_1": "Alex", "mturk_agent_2": "Sam"}
             transcript = _transcript(
                 (names[turn["id"]], turn["text"]) for turn in dialogue["chat_logs"] if turn["id"] in names

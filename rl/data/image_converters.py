@@ -6,7 +6,6 @@ is looked up in ``data.images``.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from omnisense.errors import InputError
 from omnisense.perception.geometry import clip_xywh
 from omnisense.perception.images.coco import CAPTIONS, INSTANCES
 from omnisense.perception.images.scene import MIN_SIDE_PX
+from omnisense.text import parse_json
 
 _MIN_AREA = 0.01  # of the image: there are no questions about smaller objects
 _BOXED = re.compile(r"\[\s*[\d.]+\s*,\s*[\d.]+\s*,\s*[\d.]+\s*,\s*[\d.]+\s*\]")
@@ -50,7 +50,7 @@ def convert_images(name: str, folder: Path) -> list[Row]:
 
 def coco_captions(folder: Path) -> Iterator[Row]:
     """COCO captions: describe the image."""
-    found = json.loads((folder / CAPTIONS).read_text("utf-8"))
+    found = parse_json((folder / CAPTIONS).read_text("utf-8"))
     files = {image["id"]: image["file_name"] for image in found["images"]}
     for one in found["annotations"]:
         asked = "Describe the picture in one sentence."
@@ -59,7 +59,7 @@ def coco_captions(folder: Path) -> Iterator[Row]:
 
 def coco_objects(folder: Path) -> Iterator[Row]:
     """COCO objects that are the only one of their category in an image: where are they?"""
-    found = json.loads((folder / INSTANCES).read_text("utf-8"))
+    found = parse_json((folder / INSTANCES).read_text("utf-8"))
     images = {image["id"]: image for image in found["images"]}
     categories = {category["id"]: category["name"] for category in found["categories"]}
     count = Counter((one["image_id"], one["category_id"]) for one in found["annotations"])
@@ -85,7 +85,7 @@ def llava(folder: Path) -> Iterator[Row]:
     if not files:
         raise FileNotFoundError(f"no JSON file in {folder}")
     for file in files:
-        for number, one in enumerate(json.loads(file.read_text("utf-8"))):
+        for number, one in enumerate(parse_json(file.read_text("utf-8"))):
             if not one.get("image"):
                 continue
             turns = [" ".join(turn["value"].replace("<image>", "").split()) for turn in one["conversations"]]

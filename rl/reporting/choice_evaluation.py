@@ -27,6 +27,7 @@ from omnisense.rl.progress import OnProgress
 from omnisense.rl.reporting.evaluate import Candidate
 from omnisense.rl.reporting.results import Comparison, PairedDifference, QuestionCounts, ScoreEstimate, SystemScore
 from omnisense.rl.trainers.prompt_prefetch import load_prompt
+from omnisense.text import parse_json
 
 _MIN_GROUPS = 10  # to fit weights of a pool
 _CHUNK = 32  # rows that are asked between two writes
@@ -136,7 +137,7 @@ def read_opinions(file: Path) -> dict[str, list[float]]:
         return {}
     whole = file.read_text("utf-8").split("\n")[:-1]  # a torn last line is asked again
     try:
-        return {entry["id"]: entry["probabilities"] for entry in map(json.loads, whole)}
+        return {entry["id"]: entry["probabilities"] for entry in map(parse_json, whole)}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"it is damaged ({error})", "Delete it; the rows are asked again.", file) from error
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from omnisense.errors import InputError
+from omnisense.text import parse_json
 
 LEVELS = 3
 FEATURES = LEVELS + 1  # centered log-probabilities, and a constant
@@ -74,7 +75,7 @@ class Calibration:
             InputError: it cannot be read, or was made for another judge.
         """
         try:
-            found = json.loads(path.read_text("utf-8"))
+            found = parse_json(path.read_text("utf-8"))
             weights = {
                 name: np.asarray(rows, np.float64).reshape(FEATURES, LEVELS) for name, rows in found["weights"].items()
             }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from omnisense.compat import refuse_model_code
+from omnisense.text import parse_json
 
 
 class ExactCheckpointMixin:
@@ -35,6 +35,6 @@ def last_complete_checkpoint(folder: Path) -> Path | None:
 
 def _is_complete(checkpoint: Path) -> bool:
     try:  # the trainer's state is written last
-        return "global_step" in json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+        return "global_step" in parse_json((checkpoint / "trainer_state.json").read_text("utf-8"))
     except (OSError, ValueError):
         return False

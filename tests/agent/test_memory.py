@@ -190,7 +190,17 @@ def test_a_damaged_database_is_said(file, first, last):
 
 @pytest.mark.parametrize(
     "row",
-    ["{", "[]", json.dumps({"heard": "x"}), json.dumps(Turn("x", "x", None, "y", risk="envy").__dict__)],
+    [
+        "{",
+        "[]",
+        "[" * 100_000,
+        json.dumps({"heard": "x"}),
+        json.dumps(Turn("x", "x", None, "y", risk="envy").__dict__),
+        json.dumps(Turn("x", "x", None, "y", malformed="x").__dict__),
+        json.dumps(Turn("x", "x", None, "y").__dict__ | {"clip": {"path": 5, "start_s": 0, "end_s": 1}}),
+        json.dumps(Turn("x", "x", None, "y").__dict__ | {"clip": {"path": "x", "start_s": "0", "end_s": 1}}),
+    ],
+    ids=range(8),
 )
 def test_a_damaged_row_is_said(file, row):
     with agent_on(file) as agent:
@@ -202,13 +212,40 @@ def test_a_damaged_row_is_said(file, row):
         assert agent_on(file).history("another") == ()
 
 
-def test_a_damaged_note_is_said(file):
+@pytest.mark.parametrize("change", ["note = '{'", "note = '[[7]]'", "note = 'null'", "turn = 'x'"])
+def test_a_damaged_note_is_said(file, change):
     with agent_on(file) as agent:
         agent.respond(text="My name is Ana.", thread_id="t")
         with sqlite3.connect(file) as connection:
-            connection.execute("UPDATE omnisense_notes SET note = '{'")
+            connection.execute(f"UPDATE omnisense_notes SET {change}")
         with pytest.raises(StorageError, match="is damaged"):
             agent.notes("t")
+
+
+@pytest.mark.parametrize("turn", ['{"typed": 1, "clip": null}', "[" * 100_000, '{"typed": "x", "clip": [1]}'])
+def test_a_damaged_interrupted_turn_is_said_and_can_be_forgotten(file, turn):
+    with agent_on(file) as agent:
+        agent.respond(text="My name is Ana.", thread_id="t")
+        with sqlite3.connect(file) as connection:
+            connection.execute("INSERT INTO omnisense_pending (thread_id, mark, turn) VALUES ('t', 'm', ?)", (turn,))
+        with pytest.raises(StorageError, match="is damaged"):
+            agent.respond(text="Hello.", thread_id="t")
+        agent.forget("t")
+        assert agent.threads() == []
+
+
+def test_threads_with_impossible_names_and_times_are_listed_and_forgotten(file):
+    with agent_on(file) as agent:
+        agent.respond(text="My name is Ana.", thread_id="t")
+        with sqlite3.connect(file) as connection:
+            connection.execute("UPDATE omnisense_turns SET turn = json_set(turn, '$.ended_at', 1e30)")
+            copy = (
+                "INSERT INTO omnisense_turns SELECT ?, position, mark, turn FROM omnisense_turns WHERE thread_id = 't'"
+            )
+            connection.execute(copy, (b"\xff\xfe",))
+        assert [(t.last_at, t.turns) for t in agent.threads()] == [(None, 1), (None, 1)]
+        assert agent.forget_all() == 2
+        assert agent.threads() == []
 
 
 def test_every_damaged_page_is_said(file, tmp_path):

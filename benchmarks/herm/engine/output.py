@@ -16,6 +16,7 @@ from omnisense.benchmarks.harness.run_folder import claim, cut_torn_line, write_
 from omnisense.benchmarks.herm.engine.annotations import ErrorRecord, ImageAnnotation, PersonAnnotation
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
+from omnisense.text import parse_json
 from omnisense.version import __version__
 
 INDEX = "coco.sqlite"  # of the annotations
@@ -157,7 +158,7 @@ def read_lines(file: Path) -> Iterator[dict[str, Any]]:
     with file.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                yield json.loads(line)
+                yield parse_json(line)
             except ValueError as error:
                 raise InputError(
                     f"line {number} is not JSON ({error})", "Start with another --output.", file

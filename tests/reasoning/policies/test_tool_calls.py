@@ -91,3 +91,11 @@ def test_results_go_back_in_the_stated_form():
     assert "no tool 'smell'" in text_of(told)
     assert [said["role"], told["role"]] == ["assistant", "user"]
     assert ask(text_of(said)).calls == reply.calls
+
+
+@pytest.mark.parametrize("depth", [60, 500, 900, 990, 100_000])
+def test_a_reply_of_nested_lists_is_text(depth):
+    for reply in ("[" * depth, "[" * depth + "]" * depth, '{"tool": "look", "arguments": ' + "[" * depth):
+        assert ask(reply) == ToolReply(reply)
+    first = '{"tool": "recall", "arguments": {"query": "x"}}'
+    assert ask(f"{first} {'[' * depth}").calls == (ToolCall("recall", {"query": "x"}),)
