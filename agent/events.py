@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omnisense.agent.response import Response
-from omnisense.perception.pipeline import Stream
+from omnisense.perception.extraction import Stream
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.sentence_gate import CheckedSentence
 from omnisense.reasoning.loop.state import State

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import contextvars
 import copy
 import functools
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-import numpy as np
-
-from omnisense.errors import InputError, OmniSenseError
+from omnisense.errors import InputError
 from omnisense.files import sha256_of
-from omnisense.perception.audio.chunks import AudioChunks
 from omnisense.perception.cache import cache_limits, cache_path, read_percepts, write_percepts
 from omnisense.perception.emotion.text import add_text_emotion
-from omnisense.perception.extractors import Extractor, check_extractors, run_extractor
+from omnisense.perception.extraction import Extraction, OnStream, extract_streams
+from omnisense.perception.extractors import Extractor, check_extractors
 from omnisense.perception.fusion.active_speaker import detect_active_speakers
-from omnisense.perception.fusion.lip_fit import Phone
 from omnisense.perception.fusion.people import summarize_people
 from omnisense.perception.fusion.speakers import assign_speakers
 from omnisense.perception.fusion.voices import correct_voices
@@ -37,24 +32,17 @@ from omnisense.perception.types import (
     AudioStream,
     ClipInfo,
     Missing,
-    OwnChannel,
     SpeakerSegment,
     StreamName,
     Transcript,
     VisualStream,
 )
-from omnisense.perception.vision.landmarks import LandmarkTrack
 from omnisense.version import __version__
 
 __all__ = ["Perception", "PerceptionSettings", "perceive"]
 
-Stream = VisualStream | AudioStream | Transcript | Missing
 Isolation = Literal["none", "process"]
-OnStream = Callable[[str, Stream, float], None]
 _CLOSE_FPS, _CLOSE_PIXELS = 5.0, 960 * 540  # of a window that is looked at again
-_NO_AUDIO = Missing("the file has no audio track")
-_NO_SAMPLES = Missing("the audio track is empty or cannot be decoded")
-_NOT_REQUESTED = Missing("it was not requested")
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T", VisualStream, AudioStream, Transcript)
 
@@ -132,7 +120,7 @@ class Perception:
         if cached:
             return replace(cached, clip=info)
         started = time.perf_counter()
-        extraction = self._extract(clip, on_stream)
+        extraction = extract_streams(clip, self.settings, self.registry, self.extractors, on_stream)
         joining = time.perf_counter()
         visual, audio, transcript, segments = self._join(clip, extraction)
         people = summarize_people(_present(visual), _present(audio), _present(transcript), segments)
@@ -192,76 +180,6 @@ class Perception:
             or any(own.missing and own.missing.temporary for own in percepts.channels)
         )
 
-    # --- extractors -----------------------------------------------------------------------------------------
-
-    def _extract(self, clip: Clip, on_stream: OnStream | None) -> _Extraction:
-        chunks = AudioChunks.of_clip(clip, speech_threshold=self.settings.speech_threshold)
-        extraction = _Extraction()
-
-        def run(name: StreamName, extract: Callable[[], Stream]) -> Stream:
-            if name not in self.settings.streams:
-                return _NOT_REQUESTED
-            started = time.perf_counter()
-            stream = _run_extractor(name, extract)
-            seconds = extraction.seconds[name] = round(time.perf_counter() - started, 3)
-            _log.info("%s stream %s in %.1f s", name, "missing" if isinstance(stream, Missing) else "done", seconds)
-            if on_stream:
-                on_stream(name, stream, seconds)
-            return stream
-
-        extractors: dict[StreamName, Callable[[], Stream]] = {
-            "visual": lambda: self._extract_visual(clip, extraction),
-            "audio": lambda: self._extract_audio(clip, chunks, extraction),
-            "transcript": lambda: self._extract_transcript(clip, chunks, extraction),
-        }
-        with ThreadPoolExecutor(len(STREAMS) + len(self.extractors), thread_name_prefix="perceive") as pool:
-            # In the caller's context: ``on_stream`` may belong to a framework that keeps its own there.
-            futures = {
-                name: pool.submit(contextvars.copy_context().run, run, name, extract)
-                for name, extract in extractors.items()
-            }
-            own = [pool.submit(run_extractor, extractor, clip) for extractor in self.extractors]
-            extraction.channels = tuple(future.result() for future in own)
-            for name, future in futures.items():
-                setattr(extraction, name, future.result())
-        return extraction
-
-    def _extract_visual(self, clip: Clip, extraction: _Extraction) -> Stream:
-        if not clip.has_video:
-            return Missing("the file has no video track")
-        from omnisense.perception.vision.landmarks import track_landmarks
-        from omnisense.perception.vision.tracking import track_faces
-
-        vision = self.registry.vision_models()
-        with self.registry.vision_lock:
-            stream = track_faces(clip, self.settings.sampling, vision.face_detector, vision.expression_classifier)
-            stream = replace(stream, notes=(*stream.notes, *vision.notes))
-            if vision.face_mesh and stream.faces:
-                stream, extraction.landmarks = track_landmarks(clip, stream, vision.face_mesh, vision.body_estimator)
-            return stream
-
-    def _extract_audio(self, clip: Clip, chunks: AudioChunks, extraction: _Extraction) -> Stream:
-        if not clip.has_audio:
-            return _NO_AUDIO
-        from omnisense.perception.audio.analysis import analyze_audio
-
-        with self.registry.audio_lock:
-            analysis = analyze_audio(chunks, self.registry.audio_models())
-        extraction.loudness = (analysis.time_s, analysis.level_db)
-        return analysis.stream if analysis.stream.duration_s else _NO_SAMPLES
-
-    def _extract_transcript(self, clip: Clip, chunks: AudioChunks, extraction: _Extraction) -> Stream:
-        if not clip.has_audio:
-            return _NO_AUDIO
-        if not any(len(chunk.samples) for chunk in chunks):
-            return _NO_SAMPLES
-        with_phones = clip.kind == "video" and "visual" in self.settings.streams
-        transcription = self.registry.get("speech").transcribe(chunks, with_phones=with_phones)
-        extraction.phones = transcription.phones
-        transcript: Transcript = transcription.transcript
-        reason = self.registry.unavailable_reason("foreign_speech") if transcript.unclear else ""
-        return replace(transcript, notes=(*transcript.notes, reason)) if reason else transcript
-
     # --- joining the streams --------------------------------------------------------------------------------
 
     def add_text_emotion(self, transcript: Transcript, *, spoken: bool = False) -> Transcript:
@@ -284,7 +202,7 @@ class Perception:
         return replace(transcript, notes=(*transcript.notes, reason)) if reason else transcript
 
     def _join(
-        self, clip: Clip, extraction: _Extraction
+        self, clip: Clip, extraction: Extraction
     ) -> tuple[VisualStream | Missing, AudioStream | Missing, Transcript | Missing, list[SpeakerSegment]]:
         """Assign faces to speech and speakers to words; return the streams that this changes."""
         visual, audio, transcript = extraction.visual, extraction.audio, extraction.transcript
@@ -327,24 +245,6 @@ class Perception:
         return Provenance(__version__, used, self.settings, seconds)
 
 
-@dataclass
-class _Extraction:
-    """The results of the extractors, with measurements that joining needs and that are too fine to keep.
-
-    Attributes:
-        loudness: times (F,) in seconds and levels (F,) in dB.
-    """
-
-    visual: VisualStream | Missing = _NOT_REQUESTED
-    audio: AudioStream | Missing = _NOT_REQUESTED
-    transcript: Transcript | Missing = _NOT_REQUESTED
-    seconds: dict[str, float] = field(default_factory=dict)
-    landmarks: list[LandmarkTrack] = field(default_factory=list)
-    loudness: tuple[np.ndarray, np.ndarray] = field(default_factory=lambda: (np.zeros(0), np.zeros(0)))
-    phones: list[Phone] = field(default_factory=list)
-    channels: tuple[OwnChannel, ...] = ()
-
-
 def perceive(
     clip: Clip | ClipSource, streams: Collection[str] = STREAMS, cache: bool = True, **settings: Any
 ) -> Percepts:
@@ -370,20 +270,6 @@ def _shared(settings: PerceptionSettings, cache: bool) -> Perception:
 
 def _present(stream: _T | Missing) -> _T | None:
     return None if isinstance(stream, Missing) else stream
-
-
-def _run_extractor(name: str, extract: Callable[[], Stream]) -> Stream:
-    try:
-        return extract()
-    except OmniSenseError as error:
-        _log.warning("no %s stream: %s", name, error, exc_info=_log.isEnabledFor(logging.DEBUG))
-        return Missing(str(error), temporary=True)
-    except ModuleNotFoundError as error:  # an installation without torch, for instance
-        _log.info("no %s stream: %s", name, error)
-        return Missing(f"it needs a package that is not installed: {error.name}", temporary=True)
-    except Exception as error:  # a fault in one extractor must not cost the other streams
-        _log.warning("the %s extractor failed", name, exc_info=True)
-        return Missing(f"the extractor failed ({type(error).__name__}: {error})", temporary=True)
 
 
 def _clip_info(clip: Clip) -> ClipInfo:

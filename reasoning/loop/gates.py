@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from omnisense.errors import MediaError
+from omnisense.perception.extraction import OnStream
 from omnisense.perception.media.clip import Clip
 from omnisense.perception.percepts import Percepts
-from omnisense.perception.pipeline import OnStream
 from omnisense.perception.types import STREAMS, AudioStream
 from omnisense.reasoning.answers.multiple_choice import find_choice
 from omnisense.reasoning.loop import safety

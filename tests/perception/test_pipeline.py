@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from omnisense import InputError, Percepts, perceive
+from omnisense.perception import extraction
 from omnisense.perception.fusion.timeline import describe_prosody
 from omnisense.perception.percepts import Provenance
 from omnisense.perception.pipeline import Perception
@@ -237,7 +238,7 @@ class FullDisk:
 def test_percepts_that_cannot_be_cached_are_returned(own_home, make_media, monkeypatch, caplog):
     perception = Perception(PerceptionSettings(streams=("audio",)))
     monkeypatch.setattr(perception, "_is_cacheable", lambda _: True)
-    monkeypatch.setattr(perception, "_extract_audio", lambda *_: AudioStream(1.0, (), (), (), (), Prosody()))
+    monkeypatch.setattr(extraction, "_extract_audio", lambda *_: AudioStream(1.0, (), (), (), (), Prosody()))
     path = make_media("a.wav", video_s=None, audio_codec="pcm_s16le")
     folder = own_home / "percepts"
     with FullDisk():
