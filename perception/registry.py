@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, get_args
 from omnisense import models
 from omnisense.errors import OmniSenseError
 from omnisense.files import sha256_of
-from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.settings import SHIPPED, PerceptionSettings, Role
 
 if TYPE_CHECKING:  # their libraries take seconds to import
@@ -207,11 +206,12 @@ class ModelRegistry:
 
     def _load_voice_emotion(self, name: str) -> Any:
         from omnisense.perception.emotion.voice import HuggingFaceVoiceClassifier, ShippedVoiceClassifier
+        from omnisense.perception.emotion.voice_head import VoiceHead
 
         if name == SHIPPED:
             return ShippedVoiceClassifier(self.get("pitch"))
         if name.endswith(_HEAD):
-            return ShippedVoiceClassifier(self.get("pitch"), LinearHead.load(Path(name).expanduser()))
+            return ShippedVoiceClassifier(self.get("pitch"), VoiceHead.load(Path(name).expanduser()))
         return HuggingFaceVoiceClassifier(self._fetch(name), name)
 
     def _load_text_emotion(self, name: str) -> Any:

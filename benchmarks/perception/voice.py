@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from omnisense.benchmarks.perception.progress import Progress
 from omnisense.perception.audio.analysis import analyze_audio
 from omnisense.perception.audio.chunks import AudioChunks
 from omnisense.perception.audio.models import AudioModels
-from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.emotion.reliability import read_reliability
 from omnisense.perception.emotion.tables import read_labels
 from omnisense.perception.emotion.train_voice import unseen_voice_heads, voice_figures
 from omnisense.perception.emotion.voice import voice_features
+from omnisense.perception.emotion.voice_head import VoiceHead
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.pipeline import Perception
@@ -62,23 +63,22 @@ def in_conditions(
     return {**figures, "reliability": read_reliability(np.concatenate(top), np.concatenate(right))}
 
 
-def _heads(emodb: Path, rows: Sequence[dict[str, str]], progress: Progress) -> dict[str, LinearHead]:
+def _heads(emodb: Path, rows: Sequence[dict[str, str]], progress: Progress) -> dict[str, VoiceHead]:
     """Return for each speaker a head that has not heard them; a stopped run keeps them, as training takes minutes."""
 
     def train() -> dict[str, Any]:
         return {
-            speaker: [list(head.labels), *(a.tolist() for a in (head.mean, head.scale, head.weights, head.bias))]
+            speaker: [np.asarray(getattr(head, field.name)).tolist() for field in fields(head)]
             for speaker, head in unseen_voice_heads(emodb, rows)[1].items()
         }
 
-    found = {}
-    for speaker, (labels, *arrays) in progress.get("heads", train).items():
-        mean, scale, weights, bias = (np.array(values) for values in arrays)
-        found[speaker] = LinearHead(tuple(labels), mean, scale, weights, bias, np.zeros(0))
-    return found
+    return {
+        speaker: VoiceHead(tuple(labels), *(np.array(values) for values in arrays))
+        for speaker, (labels, *arrays) in progress.get("heads", train).items()
+    }
 
 
-def _scores(rows: Sequence[dict[str, str]], features: Sequence[np.ndarray], heads: dict[str, LinearHead]) -> np.ndarray:
+def _scores(rows: Sequence[dict[str, str]], features: Sequence[np.ndarray], heads: dict[str, VoiceHead]) -> np.ndarray:
     """Return (N, K) scores by the heads that have not heard the speakers; features (M, D) of one row are averaged."""
     scores: np.ndarray = np.stack(
         [

@@ -23,7 +23,8 @@ _SLOPE_DB_PER_OCTAVE = (-6.0, -1.5)
 _SNR_DB = (5.0, 25.0)
 _LOW_EDGE_HZ, _HIGH_EDGE_HZ, _ORDERS = (80.0, 400.0), (2800.0, 6500.0), (2, 12)
 _REVERBERATION_S = (0.15, 1.0)
-_DIRECT_TO_REVERBERANT_DB = (-9.0, 9.0)
+# Direct sound against echoes, from half a meter to beyond two in rooms of homes and offices.
+_DIRECT_TO_REVERBERANT_DB = (-15.0, 5.0)
 _FIRST_REFLECTION_S = 0.004
 _HUM_SHARE = 0.25  # of noises also hum of the mains
 _CALL_HZ = 8000

@@ -45,9 +45,7 @@ class LinearHead:
         if len(self.thresholds):
             independent: np.ndarray = (1 + np.tanh(logits / 2)) / 2  # the sigmoid, without overflow
             return independent
-        exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-        result: np.ndarray = exponents / exponents.sum(axis=1, keepdims=True)
-        return result
+        return softmax(logits)
 
     def save(self, path: Path) -> None:
         """Write the head; the weights in half precision, which halves the file."""
@@ -74,6 +72,13 @@ class LinearHead:
         """
         labels, *arrays = read_arrays(("labels", "mean", "scale", "weights", "bias", "thresholds"), path, shipped)
         return cls(tuple(labels.tolist()), *arrays)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return (N, K) probabilities of (N, K) logits; each row sums to 1."""
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result: np.ndarray = exponents / exponents.sum(axis=1, keepdims=True)
+    return result
 
 
 def read_arrays(names: Sequence[str], path: Path | None = None, shipped: str = "") -> list[np.ndarray]:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from omnisense.errors import ModelError
-from omnisense.perception.emotion.linear import LinearHead
+from omnisense.perception.emotion.voice_head import VoiceHead
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 
 SHIPPED = "voice_emotion"
@@ -47,10 +47,10 @@ class ShippedVoiceClassifier:
         head: another head on the same features.
     """
 
-    def __init__(self, pitch: Any, head: LinearHead | None = None) -> None:
+    def __init__(self, pitch: Any, head: VoiceHead | None = None) -> None:
         import torchaudio  # noqa: F401 (now, and not beside another import when the first utterance is classified)
 
-        self._pitch, self._head = pitch, head or LinearHead.load(shipped=SHIPPED)
+        self._pitch, self._head = pitch, head or VoiceHead.load(shipped=SHIPPED)
         self.labels, self.name = self._head.labels, SHIPPED
 
     def classify(self, samples: np.ndarray) -> np.ndarray:
