@@ -39,6 +39,36 @@ _CONVERSATIONS = (
         "She said that I never help with our mother. That hurt, because I call her every day.",
         "How should I start when I phone her tomorrow?",
     ),
+    (
+        "Our dog has to have an operation on Thursday. He is eleven.",
+        "The vet says that it usually goes well, but I worry about it all day.",
+        "Can you tell me what I should ask the vet before then?",
+    ),
+    (
+        "I passed my driving test today, at the fourth attempt!",
+        "My dad never believed I would. He only said 'about time'.",
+        "Where would you go first, if you had a car?",
+    ),
+    (
+        "Can you help me plan a birthday party for my daughter? She turns six.",
+        "We have a small garden and about fifty euros, and eight children are coming.",
+        "What if it rains?",
+    ),
+    (
+        "My flatmate leaves dirty plates in the sink for days.",
+        "I did tell her. She laughed and said that I am too tidy. It drives me mad.",
+        "Would it be rude to write her a note? Please write one that is friendly.",
+    ),
+    (
+        "My grandfather's funeral was this morning.",
+        "He taught me how to repair clocks. Now they all stand still in his workshop.",
+        "I think I will take one home and try to get it going. Which would you take?",
+    ),
+    (
+        "I can't sleep before exams. Tomorrow is chemistry.",
+        "I know most of it. As soon as I lie down I go through every formula, though.",
+        "Okay, I will put the book away now. What helps people fall asleep?",
+    ),
 )
 _REPLY = (
     "Thank you for telling me this. It sounds like something that stays with you through the day, and it makes "

@@ -8,7 +8,7 @@ things up: the words it may use, one question, no advice, nothing about itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from omnisense.reasoning.language import NAMES, detect_language
@@ -16,9 +16,11 @@ from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue, Fault
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.paraphrase import content_words
+from omnisense.text import split_sentences
 
 _MIN_WORDS, _MAX_WORDS = 4, 70
 _REPEATED_WORDS, _REPEATED_WORDS_LEADING = 4, 8  # so many words twice; a leading policy may come back to a phrase
+_REPEATED_SENTENCE = 5  # words from which a sentence of an earlier reply is not said again
 _COPIED_WORDS = 8  # as many of the person's words in a row, outside quotation marks, are parroting
 _ACKNOWLEDGES = re.compile(
     r"\b(hear|heard|sounds?|sorry|glad|happy for|understand|makes? sense|can see|i see|notice|look(s|ed)?"
@@ -109,6 +111,7 @@ class ReplyContext:
             since small models make things up.
         asks: whether the strategy is to ask, so that the continuation must be a question.
         known: words that the continuation may use besides supportive ones.
+        earlier: the agent's replies so far, whose sentences a leading policy does not say again.
     """
 
     said: str
@@ -120,6 +123,7 @@ class ReplyContext:
     opening: str = ""
     asks: bool = False
     known: frozenset[str] = frozenset()
+    earlier: Sequence[str] = ()
 
 
 def fitting_emotions(value: EmotionValue, others: Collection[EmotionValue] = ()) -> set[EmotionValue]:
@@ -163,6 +167,8 @@ def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
     repeated = _repeated_phrase(text, _REPEATED_WORDS_LEADING if context.leads else _REPEATED_WORDS)
     if repeated:
         faults.append(Fault("repetition", f'"{repeated}" comes twice', 0.5))
+    if context.earlier and (again := _said_before(text, context.earlier)):
+        faults.append(Fault("repetition", f'"{again}" was said in an earlier reply', 0.5))
     if _is_cut_off(text):
         faults.append(Fault("unfinished", "the last sentence does not end", 0.4))
     leak = _LEAKS.search(text)
@@ -223,6 +229,17 @@ def _repeated_phrase(text: str, length: int) -> str:
         seen.add(gram)
     sentences = [s.strip().lower() for s in re.split(r"[.!?]+", text) if len(s.split()) > 1]
     return next((s for i, s in enumerate(sentences) if s in sentences[:i]), "")
+
+
+def _said_before(text: str, earlier: Sequence[str]) -> str:
+    """Return the first sentence of a reply that an earlier one has too; short ones, such as thanks, may come again."""
+    said = {_plain(sentence) for reply in earlier for sentence in split_sentences(reply)}
+    long = (s for s in split_sentences(text) if len(s.split()) >= _REPEATED_SENTENCE)
+    return next((sentence for sentence in long if _plain(sentence) in said), "")
+
+
+def _plain(sentence: str) -> str:
+    return " ".join(re.findall(r"\w+", sentence.lower()))
 
 
 def _advice_faults(text: str) -> list[Fault]:

@@ -154,6 +154,8 @@ _CONTRAST = re.compile(
 )
 # Sentiment of the occasion. It alone is a weak sign: "I lost my fear" has -.4, "another ticket" 0.
 _BAD, _GOOD = -0.4, 0.2
+# What is praised without joy, and comes once more, is none.
+_NO_JOY, _ONCE_MORE = 0.0, re.compile(r"\b(?:again|yet another|as usual|as always|once more)\b", re.IGNORECASE)
 _ENGLISH = ("", "en")  # languages in which the rule looks; empty where nothing shows the language
 
 
@@ -234,7 +236,7 @@ def is_ironic(praise: Praise, sentiment: float | None = None) -> bool:
         return sentiment is None or sentiment < _GOOD
     if sentiment is None or left != occasion or _RELIEF.search(left):
         return False
-    return sentiment <= _BAD
+    return sentiment <= _BAD or (sentiment <= _NO_JOY and bool(_ONCE_MORE.search(left)))
 
 
 def _stripped(words: str) -> str:

@@ -22,7 +22,7 @@ from omnisense.reasoning.loop.appraiser import (
     measured_emotion,
     policy_source,
 )
-from omnisense.reasoning.loop.conversation import recall
+from omnisense.reasoning.loop.conversation import asks_to_recall, recall
 from omnisense.reasoning.loop.extensions import SafetyCheck
 from omnisense.reasoning.loop.leading_prompts import (
     NO_REPLY,
@@ -32,6 +32,7 @@ from omnisense.reasoning.loop.leading_prompts import (
     revision_request,
     turn_request,
 )
+from omnisense.reasoning.loop.mending import mend
 from omnisense.reasoning.loop.notes import notes_text
 from omnisense.reasoning.loop.observations import possible_contexts, seen_emotions
 from omnisense.reasoning.loop.paraphrase import first_words
@@ -72,6 +73,8 @@ _KEPT_CHARS = 4_000  # a longer message is not repeated as it was sent
 _SHORT_WORDS = 40  # a typed message up to here needs no summary
 # How probable what a policy writes is taken to be. What models say of their own confidence is hardly informative.
 _CONFIDENCE = 0.85
+_MENDED = "sentences with a fault were left out of the reply"
+_DANGEROUS = frozenset({"method details", "urging harm"})
 _STEPS_DOWN = "twice the policy wrote no whole list: it is guided for the rest of the conversation"
 _log = logging.getLogger(__name__)
 
@@ -165,7 +168,7 @@ class OnePass:
         guided, and so do those after it.
         """
         context = self._check_context(state, state["emotion"])
-        drafts = tuple(checks.check(draft, context) for draft in state["drafts"])
+        drafts = tuple(self._checked(draft, context, state["typed"]) for draft in state["drafts"])
         in_time = seconds_left(state, self._settings) > 0  # else it was cut off, whatever it can write
         malformed = sum(in_time and draft.score < 1.0 and not is_whole(draft.raw) for draft in drafts)
         if self._settings.is_guided(self._policy, malformed_in({**state, "malformed": malformed})):
@@ -176,7 +179,9 @@ class OnePass:
             best = Draft(NO_REPLY, "template")
             drafts = (*drafts, best)
         update: State = {"drafts": drafts, "malformed": malformed, "best": best, "revisions": state["revisions"] + 1}
-        notes = tuple(fault.reason for fault in best.faults if fault.name == "language")
+        notes = [fault.reason for fault in best.faults if fault.name == "language"]
+        if best.text not in (draft.text for draft in state["drafts"]) and best.written_by == "policy":
+            notes.append(_MENDED)
         return {**update, "notes": (*state["notes"], *notes)} if notes else update
 
     def wants_revision(self, state: Written) -> bool:
@@ -185,14 +190,24 @@ class OnePass:
         settings = self._settings
         return not passed and state["revisions"] <= settings.max_revisions and not is_spent(state, settings)
 
+    def _checked(self, draft: Draft, context: checks.ReplyContext, typed: str) -> Draft:
+        """Return a draft with its faults, or without the sentences that have them; a dangerous one is written again."""
+        checked = checks.check(draft, context)
+        if not checked.faults or _DANGEROUS & {fault.reason for fault in checked.faults}:
+            return checked
+        return mend(checked, lambda reply: checks.find_faults(reply, context), is_asked="?" in typed)
+
     def _check_context(self, state: State, felt: Emotion) -> checks.ReplyContext:
         """Return what a reply is checked against."""
+        typed, turns = state["typed"], state["turns"]
+        is_asked_again = asks_to_recall(typed) or any(turn.typed == typed for turn in turns)
         return checks.ReplyContext(
             heard_words(state),
             (),
             leads=True,
             face_emotions=seen_emotions(state["percepts"], felt),
             language=self._language(state),
+            earlier=() if is_asked_again else [turn.reply for turn in turns],
         )
 
     def _streamer(

@@ -16,6 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 Item = Literal["context", "need", "emotion", "strategy", "cites", "reply", "remember"]
 _LISTS = ("cites", "remember")
 _DESCRIBED = 60  # characters of a feeling in the policy's own words
+_FACTS, _FACT = 3, 100  # facts of one turn, and characters of one; a small model may else go on for ever
+# A quotation mark that is to open a quotation ends a JSON string: no reply ends where none does.
+_WHOLE_REPLY = r"^[\s\S]*[^A-Za-z0-9\s,:;(\[-]$"
 
 
 class WrittenTurn(BaseModel):
@@ -117,8 +120,8 @@ def turn_schema(
         "need": {"type": "string", "enum": list(short_needs(needs))},
         "strategy": {"type": "string", "enum": list(short_names(strategies))},
         "cites": texts,
-        "reply": text,
-        "remember": texts,
+        "reply": {"type": "string", "pattern": _WHOLE_REPLY},
+        "remember": {"type": "array", "items": {"type": "string", "maxLength": _FACT}, "maxItems": _FACTS},
     }
     return {
         "title": "Turn",

@@ -42,6 +42,7 @@ ActName = Literal[
 HEAD = Path(__file__).with_name("act.npz")
 QUESTIONS: frozenset[ActName] = frozenset({"fact", "advice", "help", "clip", "agent", "memory"})
 _SURE = 0.5
+_GUESS = 0.3  # scores of an act below this tell nothing
 _SURELY_A_JOKE = 0.85
 _JOKE_WORDS = 25
 _SHORT_WORDS = 40  # a longer text tells something, whatever forms occur in it
@@ -51,12 +52,16 @@ _ASKS = re.compile(
 )
 # Whoever says so corrects something, though nothing of it is known here.
 _CORRECTS = re.compile(
-    r"\bi (never|didn'?t|did not) (say|said|mean)\b.*\bi (said|meant)\b|^(a |just a )?(\w+ )?correction\b",
+    r"\bi (never|didn'?t|did not) (say|said|mean)\b.*\bi (said|meant)\b|^(a |just a )?(\w+ )?correction\b"
+    r"|\bnot what i (asked|said|meant)\b|\bi asked (about|how|what|why|when|where|who|whether|if|for)\b",
     re.IGNORECASE,
 )
 # A question about the world, with a remark behind it.
 _BEGINS_WITH_QUESTION = re.compile(
     r"(?:what|who|where|when|which|how|why)\b(?!(?:(?!\?).)*\b(?:i|my|me)\b)[^.!?]{20,}\?", re.IGNORECASE
+)
+_ASKS_FIRST = re.compile(
+    r"(?:who|what|where|when|which|how|why)\b(?!(?:(?![,.?!]).)*\b(?:i|my|me)\b)[^,.?!]{10,}[,.]", re.IGNORECASE
 )
 _WHY = re.compile(r"why\b(?!.*\b(i|me|my)\b)", re.IGNORECASE)
 _OF_CLIP = re.compile(
@@ -108,8 +113,10 @@ def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_hi
         if _WHY.match(text):  # it asks for a reason, not for help or advice
             return Act("fact", asked["fact"])
         best = max(asked, key=asked.__getitem__) if scores else "fact"
-        is_first = _BEGINS_WITH_QUESTION.match(text)
+        is_first = _BEGINS_WITH_QUESTION.match(text) or _ASKS_FIRST.match(text)
         told_too = not is_first and any(not _ASKS.search(clause) for clause in split_clauses(text))
+        if is_first and _ASKS_FIRST.match(text) and asked.get(best, 1.0) < _GUESS:
+            return Act("fact", asked["fact"])
         if asked.get(best, 1.0) < _SURE and told_too:  # "I hate waiting. Why is everyone late?"
             return Act("third person" if about else "telling", asked[best])
         return Act(_name(best), asked.get(best, 0.0))

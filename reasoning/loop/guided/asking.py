@@ -10,8 +10,10 @@ from omnisense.reasoning.loop.guided.act import ActName
 from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, say, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, find_topics, phrases
 from omnisense.reasoning.loop.guided.reading import Reading
-from omnisense.reasoning.loop.guided.restating import named, restate_about
+from omnisense.reasoning.loop.guided.restating import has_subject, named, restate, restate_about
+from omnisense.reasoning.loop.guided.rewording import drafted_message, indirect_question, one_way, two_ways
 from omnisense.reasoning.loop.guided.telling import plain, told
+from omnisense.reasoning.loop.paraphrase import to_second_person
 
 _NOW = re.compile(
     r"\b(rain|snow|tomorrow|time is it|what day|date is|right now|weather|today|currently|news)\b", re.IGNORECASE
@@ -23,7 +25,17 @@ _HOW_TO_TELL = re.compile(
     r"|let (?:him|her|them) know)\b",
     re.IGNORECASE,
 )
+_MAY = re.compile(
+    r"\b(?:is|would|will) it (?:be )?(?:\w+ )?"
+    r"(?:ok|okay|all ?right|rude|fine|too (?:soon|late|early|much)|mean|selfish|wrong) (?:to|if i|if we)\b"
+    r"|\b(?:can|may) i (?:ask|say|tell|refuse|cancel|bring|wear|take|leave|invite)\b",
+    re.IGNORECASE,
+)
+_IS_NORMAL = re.compile(
+    r"\bis it (?:weird|normal|wrong|strange|bad|ok|okay)\b|\bam i (?:wrong|crazy|overreacting)\b", re.IGNORECASE
+)
 _SAID = re.compile(r"(?<!n't )(?<!not )\bi said (?:that )?(?P<it>[^,.!?]+)", re.IGNORECASE)
+_ASKED = re.compile(r"(?<!n't )(?<!not )\bi asked (?P<it>[^,.!?]+)", re.IGNORECASE)
 _MEANT = re.compile(r"\bi meant (?P<it>[^,.!?]+)", re.IGNORECASE)
 _INSTEAD = re.compile(r"(?:no, )?not (?:my|the|his|her|an?) [^,.!?]+[,.] ?(?:but )?(?P<it>[^,.!?]+)", re.IGNORECASE)
 _NOW_FEELS = re.compile(
@@ -35,15 +47,20 @@ _HELP = (
     ("error", r"\b(\w*error|exception|traceback|code|program|script|bug)\b"),
     ("stain", r"\b(stains?|wine|ink|grease|carpet|blood out|wax|tablecloth|rust|mou?ld|chewing gum|smell)\b"),
     ("speech", r"\b(speech|toast|eulogy|vows)\b"),
+    ("recipe", r"\brecipes?\b"),
     ("ideas", r"\b(ideas?|recommend\w*|suggest\w*)\b"),
     ("verse", r"\b(poems?|songs?|lyrics|story|rap)\b"),
     ("write", r"\b(write|proofread|message|e-?mail|letter|card)\b"),
-    ("plan", r"\b(plan|organi[sz]e|prepare|list of|pack|timetable|schedule)\b"),
+    ("packing", r"\b(packing|pack)\b"),
+    ("timetable", r"\b(timetable|schedule|revision|routine|study plan)\b"),
+    ("recipe", r"\b(recipes?|cook|dinner|lunch|meal)\b"),
+    ("plan", r"\b(plan|organi[sz]e|prepare|list of|party|trip)\b"),
 )
 _ABOUT_AGENT = (
     ("remembers", r"\b(remember|forget|recall|keep) (me|this|that|us|any of this|what i)\b"),
     ("friend", r"\b(be|become|are you|you are|you're) my (best )?friend\b"),
-    ("doing", r"\b(what|when) did you (do|have|eat|watch)\b"),
+    ("doing", r"\b(what|when) (did|do) you (do|have|eat|watch)\b"),
+    ("invited", r"\b(do|would) you (want|like) to (come|play|see|join|visit|have|try)\b"),
     ("human", r"\b(human|real|person|robot|bot|machine|program|computer|ai|chat ?gpt|alexa|siri|chatbot)\b"),
     (
         "feelings",
@@ -137,7 +154,10 @@ def _correction(situation: Situation, reading: Reading, picker: Picker) -> Compo
         return Composed(join(sorry, f"So you feel {feels['now']}.", "What is the worst of it?"), "correction: feeling")
     put_right, about = _put_right(text, told)
     if put_right:
-        return Composed(join(sorry, put_right, "Tell me more, and I will listen better."), f"correction: {about}")
+        advised = re.search(r"\bhow to (tell|say|ask|bring)\b", text, re.IGNORECASE)
+        tell = picker.pick(phrases()["advice"]["tell"], "tell", them=reading.them, they=reading.they)
+        rest = tell if advised else "Tell me more, and I will listen better."
+        return Composed(join(sorry, put_right, rest), f"correction: {about}")
     return Composed(join(sorry, "How is it, in your own words?"), "correction")
 
 
@@ -151,6 +171,8 @@ def _put_right(text: str, told: str) -> tuple[str, str]:
         return (
             f"You said that {it}." if re.match(r"i\b", said["it"], re.IGNORECASE) else f"{upper(it)}, then."
         ), "said"
+    if asked := _ASKED.search(text):
+        return f"You asked {to_second_person(asked['it'].lower().strip())}.", "asked"
     if (meant := _MEANT.search(text)) and (it := restate_about(f"it is {meant['it']}")):
         return f"{upper(it)}, then.", "meant"
     if (instead := _INSTEAD.match(text)) and (it := restate_about(instead["it"])):
@@ -173,8 +195,12 @@ def _fact(_: Situation, reading: Reading, picker: Picker) -> Composed:
         return Composed(join(say("fact", picker, "unseen"), say("fact", picker, "unseen_ask")), "fact: not shown")
     if worked_out := _work_out(reading.text):
         return Composed(worked_out, "fact: worked out")
-    now = _NOW.search(reading.text)
-    return Composed(say("fact", picker, "now" if now else "say"), "fact: declined")
+    if _NOW.search(reading.text):
+        return Composed(say("fact", picker, "now"), "fact: declined")
+    if asked := indirect_question(reading.text):
+        told = picker.pick(phrases()["fact"]["named"], "fact", asked=asked, Asked=upper(asked))
+        return Composed(told, "fact: declined by name")
+    return Composed(say("fact", picker), "fact: declined")
 
 
 def _work_out(question: str) -> str:
@@ -188,6 +214,9 @@ def _work_out(question: str) -> str:
 
 
 def _help(_: Situation, reading: Reading, picker: Picker) -> Composed:
+    if draft := drafted_message(reading.text):
+        offer = picker.pick(phrases()["help"]["draft"], "draft", draft=draft)
+        return Composed(join(offer, say("help", picker, "draft_ask")), "help: a draft")
     key = next((key for key, pattern in _HELP if re.search(pattern, reading.text, re.IGNORECASE)), "say")
     ask = say("help", picker, "ask_plan") if key == "plan" else ""
     return Composed(join(say("help", picker, key), ask), f"help: {key}")
@@ -196,37 +225,47 @@ def _help(_: Situation, reading: Reading, picker: Picker) -> Composed:
 def _advice(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     section = phrases()["advice"]
     found = find_topics(reading)
-    react = picker.pick(section["react"], "react")
     if _HOW_TO_TELL.search(reading.text):
         said = picker.pick(section["tell"], "tell", them=reading.them, they=reading.they)
+        ask = picker.pick(section["tell_ask"], "ask", them=reading.them)
+        return Composed(join(_question_about(reading, picker), said, ask), "advice: to tell")
+    if ways := two_ways(reading.text):
+        said = picker.pick(section["ways"], "ways", first=ways[0], second=ways[1], First=upper(ways[0]))
+        return Composed(join(said, picker.pick(section["ways_ask"], "ask")), "advice: two ways")
+    if _MAY.search(reading.text):
         return Composed(
-            join(react, said, picker.pick(section["tell_ask"], "ask", them=reading.them)), "advice: to tell"
+            join(picker.pick(section["may"], "may"), picker.pick(section["may_ask"], "ask")), "advice: may I"
         )
-    if re.search(
-        r"\bis it (weird|normal|wrong|strange|bad|ok|okay)\b|\bam i (wrong|crazy|overreacting)\b", reading.text, re.I
-    ):
-        ask = (
-            picker.pick(found[0][0].ask, "ask", **found[0][1])
-            if found
-            else picker.pick(phrases()["feeling"]["negative"]["ask"], "ask")
-        )
+    if _IS_NORMAL.search(reading.text):
+        asks = found[0][0].ask if found else phrases()["feeling"]["negative"]["ask"]
+        ask = picker.pick(asks, "ask", **(found[0][1] if found else {}))
         return Composed(join(picker.pick(section["normal"], "normal"), ask), "advice: is it normal")
     with_idea = [(topic, filled) for topic, filled in found if topic.idea]
-    if with_idea:
+    if with_idea and not one_way(reading.text):
         topic, filled = with_idea[0]
         say = picker.pick(topic.say, "say", **filled)
         return Composed(join(say, topic.idea, picker.pick(topic.ask, "ask", **filled)), "advice: what helps many")
-    return Composed(
-        join(react, picker.pick(section["say"], "say"), picker.pick(section["idea"], "idea")),
-        "advice: a question to think with",
-    )
+    said, idea = picker.pick(section["say"], "say"), picker.pick(section["idea"], "idea")
+    if it := one_way(reading.text):
+        return Composed(join(picker.pick(section["whether"], "whether", it=it), idea), "advice: whether to")
+    return Composed(join(_question_about(reading, picker), said, idea), "advice: a question to think with")
+
+
+def _question_about(reading: Reading, picker: Picker) -> str:
+    """Return the first sentence of a reply to a question for advice: what it is about, in the person's words."""
+    section = phrases()["advice"]
+    restated = (restate(c.text) or restate_about(c.text) for c in reading.clauses if has_subject(c.text))
+    about = next((text for text in restated if text), "")
+    if not about:
+        return picker.pick(section["react"], "react")
+    return picker.pick(section["about"], "about", Mirror=upper(about), you=about)
 
 
 def _agent(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     key = next((key for key, pattern in _ABOUT_AGENT if re.search(pattern, reading.text, re.IGNORECASE)), "other")
     said = picker.pick(phrases()["agent"][key], "agent", name=situation.persona.name)
     limits = " ".join(situation.persona.boundaries) if key == "can" else ""
-    ask = "" if limits or (reading.is_child and key == "human") else say("agent", picker, "ask")
+    ask = "" if limits or key == "invited" or (reading.is_child and key == "human") else say("agent", picker, "ask")
     return Composed(join(said, limits, ask), f"about the agent: {key}")
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from omnisense.reasoning.loop.guided.noun_phrases import is_plural, noun_phrases
 from omnisense.reasoning.loop.guided.reading import RELATIONS, Clause
+
+_NEUTRAL = 0.02  # sentiment up to which a clause has none
 
 
 class _FollowUp(NamedTuple):
@@ -32,6 +35,26 @@ def follow_ups(clauses: Sequence[Clause], is_bad: bool) -> list[str]:
             if found and sentences:
                 filled = {name: _theirs(words) for name, words in found.groupdict().items()}
                 return [sentence.format(**filled) for sentence in sentences]
+    return []
+
+
+def about_things(clauses: Sequence[Clause], is_bad: bool, options: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return questions about the thing that the clause with most feeling names; empty where none is named.
+
+    Args:
+        clauses: of the person's words.
+        is_bad: whether the feeling about it is a bad one.
+        options: questions with {it}, for one thing and for ``several``.
+    """
+    sign = 1 if is_bad else -1
+    fitting = [clause for clause in clauses if sign * clause.sentiment <= _NEUTRAL]
+    for clause in sorted(fitting, key=lambda one: sign * one.sentiment):
+        named = [
+            phrase for phrase in noun_phrases(clause.text, places=False) if phrase.split()[-1].lower() not in RELATIONS
+        ]
+        if named:
+            it = named[0]
+            return [ask.format(it=it) for ask in options["several" if is_plural(it) else "one"]]
     return []
 
 

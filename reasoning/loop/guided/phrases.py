@@ -46,6 +46,7 @@ class Topic:
 
 
 _NOWHERE = r"(?!)"  # matches nothing
+_GLAD, _PLAINLY_BAD = 0.1, -0.2  # sentiment of clauses
 _OPPOSED = {"positive", "negative"}
 
 
@@ -97,6 +98,7 @@ def find_topics(reading: Reading) -> list[tuple[Topic, dict[str, str]]]:
         match = topic.pattern.search(reading.text.replace("\u2019", "'"))
         opposite = {"positive": "negative", "negative": "positive"}.get(topic.valence)
         is_result = topic.name in ("good result", "pain gone")  # "not cancer" is read as negative, and is not
+        is_result |= topic.valence == "positive" and _is_told_plainly(topic, reading)
         is_wished = topic.valence == "positive" and reading.is_unreal
         is_denied = reading.lean == opposite and not is_result
         if match and not is_wished and not is_denied and (reading.valence != opposite or is_result):
@@ -107,6 +109,18 @@ def find_topics(reading: Reading) -> list[tuple[Topic, dict[str, str]]]:
     if event and all(topic.valence == "any" for topic, _ in found) and {event.valence, reading.valence} != _OPPOSED:
         found.insert(0, (event, {}))
     return found
+
+
+def shown_valences(text: str) -> set[str]:
+    """Return the valences of the topics of a text."""
+    return {topic.valence for topic in topics() if topic.pattern.search(text)} - {"any"}
+
+
+def _is_told_plainly(topic: Topic, reading: Reading) -> bool:
+    """Whether a clause that is not bad itself shows a glad topic, and nothing else in the words is plainly bad."""
+    shown = [c.sentiment for c in reading.clauses if topic.pattern.search(c.text.replace("\u2019", "'"))]
+    others = min((c.sentiment for c in reading.clauses), default=0.0)
+    return max(shown, default=-1.0) >= _GLAD and others > _PLAINLY_BAD
 
 
 @functools.lru_cache(maxsize=1)

@@ -21,6 +21,7 @@ from omnisense.reasoning.loop import irony
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only, with_inline_words, without_emoji
+from omnisense.reasoning.loop.guided.shorthand import written_out
 from omnisense.reasoning.loop.paraphrase import split_clauses
 
 Valence = Literal["positive", "negative", "neutral"]
@@ -44,7 +45,7 @@ _COUNTERFACTUAL = re.compile(
 )
 _FINE = re.compile(
     r"\b(?:it'?s|i'?m|that'?s|everything(?:'?s| is)|we'?re|it is|i am) (?:all |just |really |totally )?"
-    r"(?P<word>fine|ok|okay|alright|all right|no big deal|nothing|not a big deal|used to it)\b"
+    r"(?P<word>fine|ok|okay|alright|all right|no big deal|nothing|whatever|not a big deal|used to it)\b"
     r"|\b(?P<bare>no worries|no big deal|never mind|doesn't matter)\b",
     re.IGNORECASE,
 )
@@ -73,11 +74,12 @@ FEELS_GOOD = re.compile(
     r"(great|good|better|happy|glad|proud)\b(?! (enough|at|for nothing))",
     re.IGNORECASE,
 )
+_GLAD_IDIOM = re.compile(r"\b(can't|cannot|couldn't) stop (smiling|grinning|beaming|singing|dancing)\b", re.IGNORECASE)
 RELATIONS = (
     "brother sister mother mom mum father dad son daughter husband wife partner boyfriend girlfriend friend boss "
     "grandma grandmother grandpa grandfather aunt uncle cousin neighbour neighbor roommate flatmate colleague "
     "co-worker coworker supervisor teacher child kid baby team niece nephew classmate parents children kids grandson"
-    " granddaughter grandchildren grandparents family"
+    " granddaughter grandchildren grandparents family gran granny nan nana grandad granddad mate twins twin"
 ).split()
 _THIRD = re.compile(
     rf"^(?:my|our|a)(?: (?:best|little|big|older|younger|dear|new|old|poor|good))?(?: [a-z]+)??"
@@ -86,8 +88,13 @@ _THIRD = re.compile(
 )
 _NAMED = re.compile(rf"\b(?:my|our)(?: [a-z]+)?? (?P<relation>{'|'.join(RELATIONS)})\b", re.IGNORECASE)
 _TO_SELF = re.compile(r"\b(i|i'm|me|my|mine|myself|us|our)\b", re.IGNORECASE)
-_FEMALE = set("sister mother mom mum daughter wife girlfriend grandma grandmother granddaughter aunt niece".split())
-_MALE = set("brother father dad son husband boyfriend grandpa grandfather grandson uncle nephew".split())
+_FEMALE = set(
+    "sister mother mom mum daughter wife girlfriend grandma grandmother granddaughter aunt niece gran granny nan"
+    " nana".split()
+)
+_MALE = set(
+    "brother father dad son husband boyfriend grandpa grandfather grandson uncle nephew grandad granddad".split()
+)
 
 
 class Clause(NamedTuple):
@@ -160,14 +167,17 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         has_history: whether earlier turns of the conversation are known.
     """
     plain = without_emoji(with_inline_words(text))
-    words = f"{plain} {emoji_words(text)}".strip()
     language = detect_language(plain)
+    plain = written_out(plain) if language in ("", "en") else plain
+    words = f"{plain} {emoji_words(text)}".strip()
     said = [clause for clause in split_clauses(plain) if re.search(r"\w", clause)]
     if len(said) > _MAX_CLAUSES:
         said = said[: _MAX_CLAUSES // 2] + said[-_MAX_CLAUSES // 2 :]
     praise = irony.find_praise(plain, language)
     occasion = [praise.occasion] if praise and praise.occasion else []
     scores, sentiments, is_glad, told, note = _score([words, *said, *occasion])
+    if _GLAD_IDIOM.search(plain):
+        sentiments, is_glad = [abs(sentiment) for sentiment in sentiments], True
     clauses = tuple(
         Clause(clause, sentiment) for clause, sentiment in zip(said, sentiments[1 : len(said) + 1], strict=True)
     )

@@ -16,8 +16,38 @@ _UNFIT = re.compile(
     r"|i know|i can't believe|my name)\b"
     r"|^(i|we) would(n't| not)? have to\b"
     r"|^i(?:'m| am) (such )?an? (joke|failure|loser|burden|idiot|mess|disappointment|nobody)\b"
-    r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to|because|if|that|when|since|with)$",
+    r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to|because|if|that|when|since|with|\w+n't|did|does|do)$",
     re.IGNORECASE,
+)
+# A feeling that is named without a subject: "Restless.", "so nervous my hands are shaking".
+_FELT = re.compile(
+    r"^(?P<felt>(?:(?:so|very|really|too|quite|a bit|a little|kind of|pretty|just|still|feeling) )*(?:restless|nervous"
+    r"|anxious|worried|scared|afraid|sad|angry|lonely|tired|exhausted|bored|happy|glad|proud|excited|relieved|jealous"
+    r"|embarrassed|ashamed|guilty|confused|stressed|overwhelmed|hurt|furious|fuming|livid|annoyed|frustrated|grateful"
+    r"|hopeful|hopeless|homesick|heartbroken|gutted|upset|content|calm|peaceful|numb|empty|lost|torn|disappointed|shaken"
+    r"|tense|uneasy|miserable|grumpy|giddy|thrilled|delighted|over the moon|chuffed|knackered|low|down|flat|blue))\b"
+    r"(?=\W*$|,| (?:i|my|that|about|for|because|today|tonight|now|at|with|of)\b)",
+    re.IGNORECASE,
+)
+# A statement that begins with the past of a verb is the person's own: "got the job", "just passed".
+_PAST = (
+    "got went made lost won found had took did came saw told sat ran fell broke spent slept left met bought sold wrote "
+    "woke felt forgot heard gave ate drove put cut hit stood spoke paid read passed finished failed missed"
+).split()
+_IMPLIED = re.compile(
+    rf"^(?P<adverb>(?:just|finally|only|also|then|still|almost|nearly|already|literally) )?(?:{'|'.join(_PAST)}"
+    r"|(?!(?:tired|bored|excited|exhausted|stressed|annoyed|worried|scared|confused|used|supposed|red|bed|need|indeed|feed"
+    r"|seed|speed|\w*eed|hundred|wicked|sacred|naked|bloody|cursed|ted|ned|fred|med|relieved|frustrated|overwhelmed"
+    r"|disappointed|embarrassed|depressed|ashamed|delighted|thrilled|gutted|chuffed|knackered|fed)\b)"
+    r"[a-z]{3,}ed) (?!by\b|of\b)",
+    re.IGNORECASE,
+)
+# What a clause may begin with to be said as a sentence.
+_HAS_SUBJECT = re.compile(
+    r"^(?:i|we|my|our|i'm|i've|i'd|i'll|we're|we've|it|it's|he|she|they|he's|she's|they're|there|there's|the|this|that"
+    r"|his|her|their|an?|nobody|everybody|everyone|no one|somebody|someone|something|nothing|everything|people|one|two"
+    r"|three|four|five|six|some|all|both|half|most|another|every|[A-Z][\w'-]+"
+    r"(?= (?:[a-z]+s|[a-z]+ed|said|told|got|went|was|has|had|is|came|made|left|gave)\b))\b"
 )
 _CAPITALS = re.compile(r"\b[A-Z]{4,}\b")  # they shout, and are not shouted back
 _NAME = re.compile(
@@ -54,6 +84,9 @@ _TWO = re.compile(
 def restate(clause: str) -> str:
     """Return a clause of which the person is the subject as ``you feel lonely``; empty where that does not work."""
     clause = _mild(clause.strip(" ,.!").replace("\u2019", "'"))
+    if felt := _FELT.match(clause):
+        return f"you feel {felt['felt'].lower().removeprefix('feeling ')}"
+    clause = _with_subject(_shortened(clause))
     if not _SUBJECT.match(clause) or not _fits(clause):
         return ""
     plain = re.sub(r"^(i|we) (just|really|only|kind of|sort of) ", r"\1 ", clause, flags=re.IGNORECASE)
@@ -63,11 +96,35 @@ def restate(clause: str) -> str:
 def restate_about(clause: str) -> str:
     """Return a clause about anything (``my brother lost his job``) as ``your brother lost his job``; empty likewise."""
     clause = _mild(clause.strip(" ,.!").replace("\u2019", "'"))
-    return to_second_person(clause) if _fits(clause, least=2) else ""
+    clause = _shortened(clause)
+    return to_second_person(_with_subject(clause)) if _fits(clause, least=2) else ""
+
+
+def _shortened(clause: str) -> str:
+    """Return a clause that is too long up to an "and" or "because", where what stands before it says something."""
+    if len(clause.split()) <= _MAX_WORDS:
+        return clause
+    first = re.split(r",? (?:and|but|because|so|while|when|as)\b", clause, maxsplit=1)[0]
+    return first if len(first.split()) > _MIN_WORDS else clause
+
+
+def has_subject(clause: str) -> bool:
+    """Whether a clause begins as a sentence does: with a subject, or with a verb whose subject is the person."""
+    plain = clause.strip()
+    return bool(_HAS_SUBJECT.match(plain) or _HAS_SUBJECT.match(plain[:1].lower() + plain[1:]) or _IMPLIED.match(plain))
+
+
+def _with_subject(clause: str) -> str:
+    """Return a clause that begins with a verb of the person's with one: ``got the job`` as ``I got the job``."""
+    clause = re.sub(r"^(?:yet|still|anyway|basically|literally),? (?=i\b|we\b|my\b)", "", clause, flags=re.IGNORECASE)
+    if not _IMPLIED.match(clause):
+        return clause
+    return f"I {clause[0].lower()}{clause[1:]}"
 
 
 def _mild(clause: str) -> str:
     """Return "I'm sick of it" as "I'm fed up with it": turned to "you", the first reads as an insult."""
+    clause = clause.lower() if clause.isupper() else clause
     clause = _CAPITALS.sub(lambda word: word[0].lower(), clause)
     return re.sub(r"\b(I(?:'m| am)(?: \w+)?) sick (?:and tired )?of\b", r"\1 fed up with", clause, flags=re.IGNORECASE)
 

@@ -10,14 +10,20 @@ import re
 from collections.abc import Mapping, Sequence
 
 from omnisense.reasoning.loop.appraisal import Emotion
-from omnisense.reasoning.loop.guided.followups import follow_ups
-from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, upper
-from omnisense.reasoning.loop.guided.phrases import Picker, Topic, find_topics, phrases, topics
+from omnisense.reasoning.loop.guided.followups import about_things, follow_ups
+from omnisense.reasoning.loop.guided.noun_phrases import noun_phrases
+from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, listed, upper
+from omnisense.reasoning.loop.guided.phrases import Picker, Topic, find_topics, phrases, shown_valences
 from omnisense.reasoning.loop.guided.reading import FEELS_GOOD, RELATIONS, Clause, Reading, begins_with_relation
-from omnisense.reasoning.loop.guided.restating import named, opposite_feelings, restate, restate_about
+from omnisense.reasoning.loop.guided.restating import has_subject, named, opposite_feelings, restate, restate_about
+from omnisense.reasoning.loop.guided.third_person import WONDERS, third_person, wondered
 from omnisense.reasoning.loop.safety import check_reply
 
 _NEGATIVE_EMOTIONS = frozenset({"sadness", "anger", "fear", "disgust"})
+_GREETS = re.compile(
+    r"(?:h+i+|he+y+|hello+|good (?:morning|evening|afternoon)|(?:morning|evening|afternoon)(?=[.!,]))\b", re.IGNORECASE
+)
+_OF_WRITING = frozenset("text message one tablet phone keyboard story wall".split())
 _LONG_WORDS, _LONG_CLAUSE = 80, 6
 _FEW_CLAUSES, _LEAST = 4, 3
 # Of a long text, a clause that says little by itself: it points to another one, or is about the writing.
@@ -57,8 +63,10 @@ def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     is_loss = any(topic.name in _LOSSES for topic, _ in find_topics(reading)) and not _LOSS_OF_OTHERS.search(
         reading.text
     )
+    if reading.relation and WONDERS.search(reading.text):
+        return wondered(reading, picker)
     if reading.act.name == "third person" and not (reading.is_child or is_long or is_loss):
-        about = _third_person(reading, picker)
+        about = third_person(reading, picker)
         if about:
             return about
     if reading.is_child:
@@ -78,7 +86,7 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     if topic and not topic.is_light and topic.valence == "any" and feeling in ("joy", "pleasant", "neutral"):
         topic = None  # what is said of it is meant for bad days
     is_bad = feeling not in ("joy", "pleasant", "neutral", "surprise")
-    sentences, (restated, sentiment) = phrases()["feeling"][feeling], _best_restated(reading, is_bad)
+    sentences, (restated, sentiment) = phrases()["feeling"][feeling], _best_restated(reading, is_bad, topic)
     frames = phrases()["restate"]["negative" if is_bad and sentiment > -_CLEAR else feeling]
     parts = {
         "react": picker.pick(sentences["react"], "react"),
@@ -88,9 +96,9 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
         "ask": picker.pick(_asks(topic, filled, sentences["ask"], reading, is_bad), "ask"),
     }
     name = named(reading.text)
-    hello = picker.pick(phrases()["name"]["say"], "name", name=name) if name else ""
+    hello = picker.pick(phrases()["name"]["say"], "name", name=name) if name else _greeted(reading)
     if len(reading.text.split()) > _LONG_WORDS:
-        hello = "I have read all of it."
+        hello = _read_all(reading)
         if len(found) > 1:
             parts["validate"] = picker.pick(found[1][0].say, "say more", **found[1][1])
         shape = "restate, interpret, validate, ask"
@@ -118,6 +126,9 @@ def _asks(
         return concrete
     if topic:
         return [ask.format(**filled) for ask in topic.ask]
+    things = about_things(reading.clauses, is_bad, phrases()["things"]["bad" if is_bad else "good"])
+    if things:
+        return things
     is_about_people = bool(reading.relation or _SOMEBODY.search(reading.text))
     is_state = any(_STATE.search(clause.text) for clause in reading.clauses)
     return [
@@ -133,6 +144,8 @@ def _shapes(topic: Topic | None, restates: bool, feeling: str) -> tuple[str, ...
         return ("interpret, ask",)
     if topic and topic.of_children:
         return ("interpret, ask", "react, interpret, ask")
+    if topic and restates and topic.is_event:  # what is said of a kind of event fits many: what is told comes with it
+        return ("restate, interpret, ask", "restate, ask", "react, restate, ask")
     if topic and restates and feeling == "joy":
         return ("react, interpret, ask", "restate, react, ask", "restate, interpret, ask")
     if topic and restates:
@@ -167,29 +180,54 @@ def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
     return "pleasant" if is_pleasant and not reading.is_unreal else "neutral"
 
 
-def _best_restated(reading: Reading, is_bad: bool) -> tuple[str, float]:
-    """Return the clause that says most, turned to "you", with its sentiment: with a feeling, or the first."""
+def _best_restated(reading: Reading, is_bad: bool, topic: Topic | None) -> tuple[str, float]:
+    """Return the clause that says most, turned to "you", with its sentiment.
+
+    It is the one that shows the topic, else one with the feeling, else the first.
+    """
     is_long = len(reading.text.split()) > _LONG_WORDS
     sign = -1 if is_bad else 1
     restated = [
         restate(c.text) or ("" if is_long else _restate_effect(c.text, len(reading.clauses))) for c in reading.clauses
     ]
     if not any(restated) and not is_long:
-        restated = [restate_about(c.text) if len(c.text.split()) > _LEAST else "" for c in reading.clauses]
+        restated = [
+            restate_about(c.text) if len(c.text.split()) > _LEAST and has_subject(c.text) else ""
+            for c in reading.clauses
+        ]
     options = [
-        (sign * c.sentiment if is_long else float(abs(c.sentiment) > _CLEAR), -i, text, c.sentiment)
+        (_shows(topic, c), sign * c.sentiment if is_long else float(sign * c.sentiment > _CLEAR), -i, text, c.sentiment)
         for i, (c, text) in enumerate(zip(reading.clauses, restated, strict=True))
         if text and (not is_long or (len(text.split()) >= _LONG_CLAUSE and not _DANGLING.search(text)))
     ]
-    for _, _, text, sentiment in sorted(options, reverse=True):
+    for *_, text, sentiment in sorted(options, reverse=True):
         if check_reply(f"{upper(text)}.") is None:  # out of its context it may read as harm, and would be replaced
             return text, sentiment
     return "", 0.0
 
 
+def _shows(topic: Topic | None, clause: Clause) -> bool:
+    """Whether a clause shows a glad topic: what is cheered at is said again."""
+    return topic is not None and topic.valence == "positive" and bool(topic.pattern.search(clause.text))
+
+
 def _restate_effect(clause: str, clauses: int) -> str:
     """Return a clause of which the person is not the subject, where it speaks of them or is all that they say."""
-    return restate_about(clause) if clauses == 1 or re.search(r"\b(me|my)\b", clause, re.IGNORECASE) else ""
+    is_theirs = clauses == 1 or re.search(r"\b(me|my|us|our)\b", clause, re.IGNORECASE)
+    return restate_about(clause) if is_theirs and has_subject(clause) else ""
+
+
+def _greeted(reading: Reading) -> str:
+    """Return a greeting for words that begin with one."""
+    return "Hello!" if _GREETS.match(reading.text) and len(reading.text.split()) > _LEAST else ""
+
+
+def _read_all(reading: Reading) -> str:
+    """Return what shows that a long text was read: what it comes back to, in the person's words."""
+    things = [thing for thing in noun_phrases(reading.text) if thing.split()[-1].lower() not in _OF_WRITING]
+    counted = {thing: len(re.findall(rf"\b{re.escape(thing.split()[-1])}\b", reading.text, re.I)) for thing in things}
+    kept = sorted(things, key=lambda thing: (-min(counted[thing], 2), things.index(thing)))[:2]
+    return f"I have read all of it, about {listed(kept)}." if kept else "I have read all of it."
 
 
 def _ironic(reading: Reading, picker: Picker) -> Composed:
@@ -234,7 +272,7 @@ def _mixed(reading: Reading, picker: Picker) -> Composed | None:
         about = f"{upper(restated)}." if restated else ""
         return Composed(join(about, upper(said), ask), "mixed: two feelings named")
     sides = [_side(clause) for clause in reading.clauses]
-    is_contrast = bool(_CONTRAST.search(reading.text)) or all(_shown(clause.text) for clause in reading.clauses)
+    is_contrast = bool(_CONTRAST.search(reading.text)) or all(shown_valences(clause.text) for clause in reading.clauses)
     is_contrast |= bool(FEELS_GOOD.search(reading.text) and _WEEPS.search(reading.text))
     is_one_sided = not (len(sides) <= _FEW_CLAUSES and is_contrast and {-1, 1} <= set(sides))
     if not is_one_sided:
@@ -263,7 +301,7 @@ def _contrasted(reading: Reading, sides: Sequence[int]) -> int:
 
 def _side(clause: Clause) -> int:
     """Return 1 for a clause that is positive by itself, -1 for a negative one, else 0."""
-    shown = _shown(clause.text)
+    shown = shown_valences(clause.text)
     if len(shown) == 1:
         return 1 if shown == {"positive"} else -1
     if FEELS_GOOD.search(clause.text):
@@ -271,33 +309,6 @@ def _side(clause: Clause) -> int:
     if _WEEPS.search(clause.text):
         return -1
     return 1 if clause.sentiment >= _PLAINLY else -1 if clause.sentiment <= -_CLEAR else 0
-
-
-def _shown(text: str) -> set[str]:
-    """Return the valences of the topics of a text."""
-    return {topic.valence for topic in topics() if topic.pattern.search(text)} - {"any"}
-
-
-def _third_person(reading: Reading, picker: Picker) -> Composed | None:
-    clause = next((c for c in reading.clauses if re.search(rf"\b{reading.relation}", c.text, re.IGNORECASE)), None)
-    restated = restate_about(clause.text) if clause else ""
-    if not clause or not restated or len(clause.text.split()) < _LEAST + 1:
-        return None
-    shown, section = _shown(clause.text), phrases()["third"]
-    is_glad = reading.valence == "positive" and not re.search(r"\bi\b", reading.text, re.IGNORECASE)
-    is_good = (bool(reading.event) and reading.lean == "positive") or (
-        (clause.sentiment >= _PLAINLY or is_glad) and shown != {"negative"}
-    )
-    if is_good or ("positive" in shown and clause.sentiment > -_CLEAR):
-        tone = "positive"
-    else:
-        is_bad = reading.lean == "negative" or clause.sentiment <= -_CLEAR or shown == {"negative"}
-        tone = "negative" if is_bad else "neutral"
-    who = {"them": reading.them, "they": reading.they}
-    if tone == "positive":
-        who["them"] = f"your {reading.relation}"
-    said = picker.pick(section[tone], "say", you=restated, Mirror=upper(restated), **who)
-    return Composed(join(said, picker.pick(section[f"{tone}_ask"], "ask", **who)), f"third person: {tone}")
 
 
 def _child(reading: Reading, picker: Picker) -> Composed:
@@ -310,4 +321,6 @@ def _child(reading: Reading, picker: Picker) -> Composed:
         say, ask = topic.child_say, topic.child_ask
     elif topic and topic.of_children:
         say, ask = topic.say, topic.ask
-    return Composed(join(picker.pick(say, "say", **filled), picker.pick(ask, "ask", **filled)), f"child: {tone}")
+    restated = "" if topic else _best_restated(reading, tone == "negative", None)[0]
+    about = f"{upper(restated)}{'!' if tone == 'positive' else '.'}" if restated else ""
+    return Composed(join(about, picker.pick(say, "say", **filled), picker.pick(ask, "ask", **filled)), f"child: {tone}")

@@ -98,7 +98,7 @@ def test_only_a_long_text_or_a_clip_is_summed_up():
     ("text", "fits"),
     [
         (turn(), True),
-        (turn("neutral"), True),
+        (turn("neutral"), False),  # a reply that ends within a sentence
         (turn(emotion="sadness"), True),
         (turn(emotion="sadness: "), False),
         (turn(emotion="melancholy"), False),
@@ -253,7 +253,7 @@ def test_an_own_emotion_set_has_no_examples_of_other_names():
 
 # --- a policy that cannot write the list --------------------------------------------------------------------
 
-CUT_OFF = turn()[:-40]
+CUT_OFF = turn("Three hours is very little sleep and no wonder")[:-12]  # without a whole sentence
 
 
 def had(*replies, texts, **settings):
@@ -306,7 +306,8 @@ def test_a_leading_policy_reads_more_of_the_timeline():
 
 def test_a_prompt_goes_on_where_the_last_one_and_its_list_ended():
     texts = ["My name is Tom and I have slept three hours.", "I am tired.", "And what did I say first?"]
-    _, policy = had(*[turn()] * 3, texts=texts)
+    written = [turn(), turn("Being tired makes all of it heavier."), turn("That you slept three hours.")]
+    _, policy = had(*written, texts=texts)
     first, second, third = policy.calls
     assert second[: len(first)] == first
     assert text_of(second[len(first)]) == turn()

@@ -48,10 +48,15 @@ def test_a_leading_policys_sentences_come_before_the_reply_with_its_strategy() -
     assert isinstance(events[-1], Finished)
 
 
-@pytest.mark.parametrize("bad", ["The timeline says that you frown.", "You should kill yourself."])
-def test_a_sentence_with_a_fault_is_never_handed_on_nor_those_after_it(bad: str) -> None:
-    corrected = f"{GOOD} Would you like to tell me more?"
-    events = events_of(f"{GOOD} {bad} I am here with you. Go on.", corrected)
+@pytest.mark.parametrize(
+    ("bad", "corrected"),
+    [
+        ("The timeline says that you frown.", f"{GOOD} I am here with you. Go on."),  # without that sentence
+        ("You should kill yourself.", f"{GOOD} Would you like to tell me more?"),  # written again
+    ],
+)
+def test_a_sentence_with_a_fault_is_never_handed_on_nor_those_after_it(bad: str, corrected: str) -> None:
+    events = events_of(f"{GOOD} {bad} I am here with you. Go on.", f"{GOOD} Would you like to tell me more?")
     assert sentences(events) == [GOOD]
     last = events[-1]
     assert isinstance(last, Finished)

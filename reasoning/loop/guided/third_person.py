@@ -1,0 +1,55 @@
+"""Replies to what a person tells or asks of somebody of theirs: a friend, a parent, a colleague."""
+
+from __future__ import annotations
+
+import re
+
+from omnisense.reasoning.loop.guided.parts import Composed, join, upper
+from omnisense.reasoning.loop.guided.phrases import Picker, phrases, shown_valences
+from omnisense.reasoning.loop.guided.reading import Reading
+from omnisense.reasoning.loop.guided.restating import has_subject, restate_about
+
+# Whether somebody feels or thinks something is asked, with or without a question mark.
+WONDERS = re.compile(
+    r"\b(?:do|d'?) ?you think (?:he|she|they|it|something|that|this)\b|\bdo you think\W*$"
+    r"|(?:^|[.!?,] )(?:is|does|did|was|has|are|do|could|might) (?:he|she|they)\b"
+    r"|\bwhy (?:is|does|did|was|would|are|do) (?:he|she|they)\b",
+    re.IGNORECASE,
+)
+_LEAST = 4  # words of a clause that says something
+_CLEAR, _PLAINLY = 0.1, 0.2  # sentiment of a clause that carries a feeling, and of one that shows it plainly
+
+
+def third_person(reading: Reading, picker: Picker) -> Composed | None:
+    """Return the reply to what is told of somebody of theirs; None where no clause about them can be said again."""
+    clause = next((c for c in reading.clauses if re.search(rf"\b{reading.relation}", c.text, re.IGNORECASE)), None)
+    restated = restate_about(clause.text) if clause else ""
+    if not clause or not restated or len(clause.text.split()) < _LEAST:
+        return None
+    shown, section = shown_valences(clause.text), phrases()["third"]
+    is_glad = reading.valence == "positive" and not re.search(r"\bi\b", reading.text, re.IGNORECASE)
+    is_good = (bool(reading.event) and reading.lean == "positive") or (
+        (clause.sentiment >= _PLAINLY or is_glad) and shown != {"negative"}
+    )
+    if is_good or ("positive" in shown and clause.sentiment > -_CLEAR):
+        tone = "positive"
+    else:
+        is_bad = reading.lean == "negative" or clause.sentiment <= -_CLEAR or shown == {"negative"}
+        tone = "negative" if is_bad else "neutral"
+    who = {"them": reading.them, "they": reading.they}
+    if tone == "positive":
+        who["them"] = f"your {reading.relation}"
+    said = picker.pick(section[tone], "say", you=restated, Mirror=upper(restated), **who)
+    return Composed(join(said, picker.pick(section[f"{tone}_ask"], "ask", **who)), f"third person: {tone}")
+
+
+def wondered(reading: Reading, picker: Picker) -> Composed:
+    """Return the reply to a question about what somebody of theirs feels or why they do something."""
+    clause = next((c for c in reading.clauses if not WONDERS.search(c.text)), None)
+    restated = restate_about(clause.text) if clause and has_subject(clause.text) else ""
+    section, who = phrases()["wondered"], {"them": reading.them, "they": reading.they, "relation": reading.relation}
+    noticed = (
+        picker.pick(section["noticed"], "noticed", you=restated, Mirror=upper(restated), **who) if restated else ""
+    )
+    said, ask = picker.pick(section["say"], "say", **who), picker.pick(section["ask"], "ask", **who)
+    return Composed(join(noticed, said, ask), "third person: asked")

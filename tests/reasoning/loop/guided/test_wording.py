@@ -1,0 +1,127 @@
+"""What composed replies take from a person's words: shorthand written out, things, questions and requests."""
+
+import pytest
+
+from omnisense.reasoning.loop.guided.followups import about_things
+from omnisense.reasoning.loop.guided.noun_phrases import is_plural, noun_phrases
+from omnisense.reasoning.loop.guided.phrases import phrases
+from omnisense.reasoning.loop.guided.reading import Clause
+from omnisense.reasoning.loop.guided.restating import has_subject, restate, restate_about
+from omnisense.reasoning.loop.guided.rewording import drafted_message, indirect_question, one_way, two_ways
+from omnisense.reasoning.loop.guided.shorthand import written_out
+
+
+@pytest.mark.parametrize(
+    ("typed", "full"),
+    [
+        ("im so tired and i dont know why", "I'm so tired and i don't know why"),
+        ("r u there? idk tbh", "are you there? I don't know"),
+        ("its fine, the dog hurt its paw", "it's fine, the dog hurt its paw"),
+        ("cant wait 4 tmrw", "can't wait 4 tomorrow"),
+        ("Dont ask. The ID and the US are fine", "Don't ask. The ID and the US are fine"),
+        ("ask @ur or tom@u.com", "ask @ur or tom@u.com"),
+        ("ill be there, were late, well done", "ill be there, were late, well done"),
+        ("我今天很累", "我今天很累"),
+    ],
+)  # fmt: skip
+def test_shorthand_is_written_out(typed, full):
+    assert written_out(typed) == full
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("My flatmate leaves dirty plates in the sink", ["your flatmate", "the sink"]),
+        ("The neighbours have cut down our old hedge", ["your old hedge", "The neighbours".lower()]),
+        ("it makes a noise like a kettle", ["the noise"]),
+        ("I had a lot of time for the whole thing", []),
+        ("her new nails, and the engineer's late", ["her new nails", "the engineer"]),
+    ],
+)
+def test_noun_phrases_end_where_the_sentence_goes_on(text, found):
+    assert noun_phrases(text) == found
+    assert "the sink" not in noun_phrases(text, places=False)
+
+
+def test_a_thing_is_asked_about_where_its_clause_has_the_feeling():
+    clauses = [Clause("they got me a cake", 0.2), Clause("I cried in the stockroom", -0.3)]
+    ask = phrases()["things"]
+    assert about_things(clauses, True, ask["bad"]) == []
+    assert about_things(clauses, False, ask["good"])[0] == "Tell me more about the cake."
+    assert is_plural("the stairs")
+    assert not is_plural("the bus")
+
+
+@pytest.mark.parametrize(
+    ("clause", "you"),
+    [
+        ("got the job", "you got the job"),
+        ("so nervous my hands are shaking", "you feel so nervous"),
+        ("Restless", "you feel restless"),
+        ("tired of all this", "you feel tired"),
+        ("my best friend didn't", ""),
+        ("third Saturday in a row I get to spend here", ""),
+    ],
+)
+def test_clauses_without_a_subject(clause, you):
+    assert restate(clause) == you
+
+
+def test_a_long_clause_is_said_again_up_to_its_and():
+    long = "my sister wore my new coat to a party and spilled wine on it and says that I'm overreacting"
+    assert restate_about(long) == "your sister wore your new coat to a party"
+    assert restate_about("SHE SAID YES") == "she said yes"
+    assert has_subject("Nora says so")
+    assert not has_subject("on the ferry, in the rain")
+
+
+@pytest.mark.parametrize(
+    ("question", "clause"),
+    [
+        ("why do owls hoot at night", "why owls hoot at night"),
+        ("How long does it take to Mars? Just curious.", "how long it takes to Mars"),
+        ("What's the difference between jam and jelly?", "the difference between jam and jelly"),
+        ("how come my tea goes cold so fast", "why your tea goes cold so fast"),
+        ("who painted the Night Watch, my aunt asked", "who painted the Night Watch"),
+        ("why is the sky blue?", "why the sky is blue"),
+        ("where can bees sleep?", "where bees can sleep"),
+        ("When did the war end?", ""),
+        ("I am tired.", ""),
+    ],
+)
+def test_a_question_becomes_a_clause_or_nothing(question, clause):
+    assert indirect_question(question) == clause
+
+
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [
+        ("Do I say something or let it go??", ("say something", "let it go")),
+        ("I don't know whether to ring everyone, or wait.", ("ring everyone", "wait")),
+        ("torn between the flat in town and my old room", ("the flat in town", "your old room")),
+        ("Should I go or not?", None),
+        ("Should I go?", None),
+    ],
+)
+def test_two_ways_to_choose_from(text, ways):
+    assert two_ways(text) == ways
+
+
+def test_one_way_to_decide_on():
+    assert one_way("should i text my ex back?? he wrote") == "text your ex back"
+    assert one_way("I have texted my ex") == ""
+
+
+@pytest.mark.parametrize(
+    ("request_", "draft"),
+    [
+        ("can you write my teacher an email that i need two more days",
+         "Dear teacher, I need two more days. Thank you for understanding."),
+        ("Write a note to my neighbour asking him not to park his car here.",
+         "Dear neighbour, could you please not park your car here? I would be very grateful."),
+        ("Write a poem about my cat", ""),
+        ("help me write a message", ""),
+    ],
+)  # fmt: skip
+def test_a_message_is_drafted_where_the_person_says_what_it_is_to_say(request_, draft):
+    assert drafted_message(request_) == draft
