@@ -38,7 +38,7 @@ class EvaluationSettings(BaseModel):
 
 
 class AlarmSettings(BaseModel):
-    """Limits at which a run of GRPO is logged as going astray; it goes on.
+    """Limits beyond which a run of GRPO raises an alarm; the run continues.
 
     Attributes:
         kl: nats a token from the start.

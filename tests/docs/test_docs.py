@@ -2,6 +2,7 @@
 
 import contextlib
 import html
+import importlib.util
 import io
 import re
 import runpy
@@ -11,9 +12,11 @@ import subprocess
 import sys
 import tomllib
 
+import click
 import pytest
 
 import omnisense
+from omnisense.agent.cli.main import cli
 from tests.conftest import REPOSITORY
 
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
@@ -79,6 +82,39 @@ def test_commands_on_a_page_run(page, with_clip, run_cli):
             assert program == "omnisense", f"say why this is not run: {line}"
             done = run_cli(*arguments)
             assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def commands_on(page):
+    """Yield the words of every command that a page names, in blocks, tables and sentences, also of those not run."""
+    text = page.read_text("utf-8").replace("\\\n", " ")
+    found = re.findall(r"`((?:omnisense [a-z]|python -m omnisense)[^`]*)`", text)
+    for block in BLOCK.finditer(text):
+        found += re.findall(r"^((?:omnisense [a-z]|python -m omnisense).*)$", block["code"], re.M)
+    for line in found:
+        yield shlex.split(re.split(r"[;>|]|&&|'\)", line)[0], comments=True)
+
+
+def unknown_words(words):
+    """Yield the commands and options of ``omnisense`` that do not exist."""
+    command, context = cli, click.Context(cli)
+    for word in words:
+        if word.startswith("-"):
+            if word.partition("=")[0] not in {"--help", *(option for p in command.params for option in p.opts)}:
+                yield f"{command.name} {word}"
+        elif isinstance(command, click.Group) and word.islower():
+            command = command.get_command(context, word)
+            if command is None:
+                yield word
+                return
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_command_that_a_page_names_exists(page):
+    for words in commands_on(page):
+        if words[0] == "omnisense":
+            assert list(unknown_words(words[1:])) == [], words
+        else:
+            assert importlib.util.find_spec(words[2]), words
 
 
 @pytest.mark.models
