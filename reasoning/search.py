@@ -171,6 +171,18 @@ def find_embedder() -> SentenceEmbedder | None:
         return None
 
 
+def require_embedder() -> SentenceEmbedder:
+    """Return the sentence embedder.
+
+    Raises:
+        ModelError: its model is absent or, which is logged, cannot be loaded.
+    """
+    embedder = find_embedder()
+    if embedder is None:
+        raise ModelError(f"the model '{EMBEDDING}' is not on this machine", f"Run `omnisense models pull {EMBEDDING}`.")
+    return embedder
+
+
 def _encode(embedder: SentenceEmbedder, texts: Sequence[str]) -> np.ndarray:
     """Return the embeddings (N, 384) of texts, each computed once."""
     distinct = list(dict.fromkeys(texts))

@@ -16,13 +16,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omnisense.errors import InputError, ModelError, OmniSenseError
+from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
-from omnisense.perception.emotion.text import EMBEDDING
 from omnisense.reasoning.loop import safety
 from omnisense.reasoning.safety.heads import FOLDER, read_sentences
 from omnisense.reasoning.safety.validate import VALIDATION, Read, figures
-from omnisense.reasoning.search import find_embedder
+from omnisense.reasoning.search import require_embedder
 
 FIRST_RUNS = FOLDER / "first_runs.json"
 _STYLES = {"es": "spanish", "fr": "french", "de": "german"}
@@ -51,8 +50,7 @@ def measure(file: Path) -> dict[str, Any]:
         InputError: the file cannot be read.
         ModelError: the sentence embedding is not on this machine.
     """
-    if find_embedder() is None:
-        raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
+    require_embedder()
     try:
         rows = [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
         read = [_read(row) for row in rows]

@@ -73,6 +73,11 @@ class AgentRow(BaseModel):
         """Whether it is a choice whose right outcome is known."""
         return self.verb == "choose" and bool(self.gold)
 
+    @property
+    def continues_opening(self) -> bool:
+        """Whether it asks the policy to go on from the opening of a reply."""
+        return self.decision == "reply" and self.verb == "write" and bool(self.context.get("opening"))
+
     def target(self) -> list[float]:
         """Return the distribution over the options to train on: the reference, or the right ones in equal shares."""
         if self.reference:

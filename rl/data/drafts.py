@@ -27,11 +27,6 @@ _AT_LEAST = 3  # drafts that may begin alike, however few are kept
 _PROMPTS_AT_ONCE = 32
 
 
-def askable(rows: Sequence[AgentRow]) -> list[AgentRow]:
-    """Return the rows of replies with an opening, for which drafts can be sampled."""
-    return [row for row in rows if row.decision == "reply" and row.verb == "write" and row.context.get("opening")]
-
-
 def sample_drafts(
     rows: Sequence[AgentRow], policy: Policy, num_attempts: int, seed: int, on_progress: OnProgress
 ) -> list[AgentRow]:
@@ -47,7 +42,7 @@ def sample_drafts(
     Raises:
         PolicyError: the policy failed.
     """
-    asked = askable(rows)
+    asked = [row for row in rows if row.continues_opening]
     passed: list[tuple[AgentRow, list[str]]] = []
     for at in range(0, len(asked), _PROMPTS_AT_ONCE):
         block = asked[at : at + _PROMPTS_AT_ONCE]

@@ -128,11 +128,11 @@ def _sample_drafts(
 ) -> PreparedRows:
     """Write rows of replies with drafts that pass the agent's checks."""
     from omnisense.rl.data.agent_rows import read_agent_rows, write_agent_rows
-    from omnisense.rl.data.drafts import askable, sample_drafts
+    from omnisense.rl.data.drafts import sample_drafts
 
     if not policy:
         raise InputError("drafts need a policy that writes", "Give --policy NAME.")
-    asked = askable(read_agent_rows([source]))
+    asked = [row for row in read_agent_rows([source]) if row.continues_opening]
     random.Random(f"{seed}:drafts").shuffle(asked)
     asked = asked[: limit or None]
     writer = load_policy(policy, adapter=adapter, seed=seed, batch_size=_DRAFTS_AT_ONCE)

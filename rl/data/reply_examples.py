@@ -100,8 +100,7 @@ def _record(texts: Mapping[str, str], on_progress: OnProgress, limit: int | None
 
 def _asked(rows: Iterable[AgentRow], limit: int | None = None) -> list[AgentRow]:
     """Return the rows that ask the policy to go on from an opening, at most so many."""
-    asked = (r for r in rows if r.decision == "reply" and r.verb == "write" and r.context.get("opening"))
-    return list(itertools.islice(asked, limit))
+    return list(itertools.islice((row for row in rows if row.continues_opening), limit))
 
 
 def _comments(folder: Path) -> dict[str, str]:

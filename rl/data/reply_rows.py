@@ -156,11 +156,7 @@ def _replies(files: Sequence[Path]) -> list[AgentRow]:
     """Return the rows of replies, each with the emotion that the data name where they do."""
     rows = read_agent_rows(files)
     gold = {row.group: row.gold for row in rows if row.decision == "emotion"}
-    return [
-        row.model_copy(update={"gold": gold.get(row.group, [])})
-        for row in rows
-        if row.verb == "write" and row.decision == "reply" and row.context.get("opening")
-    ]
+    return [row.model_copy(update={"gold": gold.get(row.group, [])}) for row in rows if row.continues_opening]
 
 
 def _names(text: str) -> list[str]:

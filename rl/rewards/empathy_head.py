@@ -18,9 +18,8 @@ import numpy as np
 
 from omnisense.errors import InputError, ModelError
 from omnisense.perception.emotion.linear import LinearHead
-from omnisense.perception.emotion.text import EMBEDDING
 from omnisense.reasoning.safety.heads import split_sentences
-from omnisense.reasoning.search import find_embedder
+from omnisense.reasoning.search import require_embedder
 from omnisense.rl.data.epitome import MECHANISMS, read_pairs
 from omnisense.rl.progress import OnProgress
 
@@ -89,9 +88,7 @@ def embed_replies(replies: Sequence[str]) -> np.ndarray:
     Raises:
         ModelError: the embedding model is absent.
     """
-    embedder = find_embedder()
-    if embedder is None:
-        raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
+    embedder = require_embedder()
     sentences = [split_sentences(reply) or ["."] for reply in replies]
     rows = embedder.embed([sentence for group in sentences for sentence in group])
     ends = np.cumsum([len(group) for group in sentences])

@@ -19,11 +19,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from omnisense.errors import ModelError
-from omnisense.perception.emotion.text import EMBEDDING
 from omnisense.reasoning.loop.checks import fitting_emotions, score
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
-from omnisense.reasoning.search import find_embedder
+from omnisense.reasoning.search import require_embedder
 from omnisense.rl.data.reply_rows import ReplyTarget
 from omnisense.rl.rewards.empathy_head import EmpathyHeads
 from omnisense.rl.rewards.functions import Completions, LogColumn, LogMetric, completion_text
@@ -197,7 +195,4 @@ def _strategies() -> tuple[list[str], np.ndarray, np.ndarray]:
 
 
 def _encode(texts: Sequence[str]) -> np.ndarray:
-    embedder = find_embedder()
-    if embedder is None:
-        raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
-    return embedder.encode(texts)
+    return require_embedder().encode(texts)
