@@ -22,6 +22,7 @@ from omnisense.agent.cli.options import (
 if TYPE_CHECKING:
     from omnisense.perception.percepts import Percepts
     from omnisense.perception.pipeline import Perception
+    from omnisense.reasoning.profile import PolicyProfile
 
 
 @click.command("calibrate")
@@ -89,6 +90,12 @@ def calibrate_command(
     if as_json:
         print_json(profile.to_dict())
         return
+    _show(profile)
+    print_text(f"the policy {'leads' if profile.leads else 'is guided'}; written to {path}", err=True)
+
+
+def _show(profile: PolicyProfile) -> None:
+    """Print the weights, fitted and stated, and the held-out accuracy of each task."""
     for decision, weights in profile.weights.items():
         stated = profile.stated_weights(decision)
         fitted = [f"{name} {weight:.2f}" for name, weight in weights.items() if name not in stated]
@@ -104,4 +111,3 @@ def calibrate_command(
             f"{task}: the pool against its best channel: {accuracy['difference']:+.3f} "
             f"({accuracy['low']:+.3f} to {accuracy['high']:+.3f}), p {accuracy['p']:.3f}"
         )
-    print_text(f"the policy {'leads' if profile.leads else 'is guided'}; written to {path}", err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from omnisense.rl.progress import OnProgress
 from omnisense.rl.recipe import Recipe
 from omnisense.rl.reporting.choice_evaluation import pair_of, score_of
 from omnisense.rl.reporting.evaluate import Candidate
-from omnisense.rl.reporting.results import Comparison, SystemScore
+from omnisense.rl.reporting.results import Comparison, PairedDifference, SystemScore
 from omnisense.rl.rewards.replies import audit
 from omnisense.rl.trainers.prompt_prefetch import load_prompt
 
@@ -99,15 +99,22 @@ def evaluate_replies(
         lines.append(_summary(systems[-1], found, list(zip(targets, written, strict=True))))
     if mean_of:
         passed["mean"] = {row.id: sum(passed[name][row.id] for name in mean_of) / len(mean_of) for row in rows}
-    base, *others = passed
-    compared = [(base, name) for name in others]
-    if not mean_of:  # each training started from the candidate before
-        compared += itertools.pairwise(others)
-    pairs = [pair_of(first, passed[first], second, passed[second], groups) for first, second in compared]
+    pairs = _compare(passed, groups, are_seeds=bool(mean_of))
     (folder / "comparison").mkdir(parents=True, exist_ok=True)
     page = "\n".join([*lines, "", *(f"- {pair.describe()}" for pair in pairs), "", *_page(targets, drafts)])
     write_atomically(folder / "comparison" / "replies.md", page)
     return Comparison(questions=len(rows), systems=systems, pairs=pairs)
+
+
+def _compare(
+    passed: Mapping[str, Mapping[str, float]], groups: Mapping[str, str], are_seeds: bool
+) -> list[PairedDifference]:
+    """Return each system against the first, and against the one from which its training started."""
+    base, *others = passed
+    compared = [(base, name) for name in others]
+    if not are_seeds:
+        compared += itertools.pairwise(others)
+    return [pair_of(first, passed[first], second, passed[second], groups) for first, second in compared]
 
 
 def _written(
