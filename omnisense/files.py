@@ -1,18 +1,22 @@
-"""Files: the folders for what is kept, atomic writes and checksums."""
+"""Files: the folders for what is kept, lines of text, atomic writes and checksums."""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
+import io
 import os
 import platform
 import re
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from omnisense.errors import StorageError
 
+_GZIP = b"\x1f\x8b"  # how a gzipped file begins (RFC 1952)
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # process ids are of one machine
 _LEFTOVER = re.compile(rf"(?:\..*\.|omnisense-){_HOST}-(?P<process>\d+)-.*")
 
@@ -35,6 +39,21 @@ def data_dir() -> Path:
     import platformdirs
 
     return Path(os.environ.get("OMNISENSE_HOME") or platformdirs.user_data_dir("omnisense"))
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file, which may be gzipped, each with its end.
+
+    Raises:
+        OSError: it cannot be read, or is damaged.
+        UnicodeDecodeError: it is no UTF-8.
+    """
+    data = path.read_bytes()
+    try:
+        text = gzip.decompress(data) if data.startswith(_GZIP) else data
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"it is damaged: {error}") from error
+    return list(io.StringIO(text.decode("utf-8"), newline=""))  # str.splitlines splits at form feeds and the like too
 
 
 def make_private_folder(path: Path) -> None:

@@ -30,7 +30,7 @@ from pathlib import Path
 import click
 
 from omnisense.errors import InputError, exit_on_error
-from omnisense.files import write_atomically
+from omnisense.files import read_lines, write_atomically
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
 from omnisense.reasoning.policies.choice_adapter import OPTIONS_FILE, write_options
@@ -39,7 +39,7 @@ from omnisense.rl.adapter_run import train_seed
 from omnisense.rl.data.agent_rows import AgentRow, read_agent_rows, read_or_make, write_agent_rows
 from omnisense.rl.data.agent_sources import HELD_OUT_STRIDE, record
 from omnisense.rl.data.converters import convert
-from omnisense.rl.data.published import read_lines, require_files
+from omnisense.rl.data.published import require_files
 from omnisense.rl.data.split import is_held_out
 from omnisense.rl.progress import OnProgress
 from omnisense.rl.reporting.evaluate import Candidate

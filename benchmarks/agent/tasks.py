@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 from collections import defaultdict
@@ -15,7 +14,7 @@ from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.humansense.build import Builder
 from omnisense.benchmarks.humansense.loading import QUESTION_FILES, load
 from omnisense.errors import InputError
-from omnisense.perception.emotion.text import EKMAN
+from omnisense.perception.emotion.tables import comments_by_emotion, read_words
 from omnisense.reasoning.answers.question import strip_letter
 from omnisense.rl.data.converters import SINGLE_CHOICE, convert
 
@@ -119,18 +118,10 @@ def _feelings(folder: Path) -> Iterator[Row]:
     """GoEmotions' dev comments with labels of one group: what does the writer feel, out of seven?"""
     if not (folder / "dev.tsv.gz").is_file():
         return
-    labels = (folder / "labels.txt").read_text("utf-8").split()
-    group_of = {label: group for group, members in EKMAN.items() for label in members}
-    by_group: dict[str, list[str]] = defaultdict(list)
-    with gzip.open(folder / "dev.tsv.gz", "rt", encoding="utf-8") as lines:
-        for line in lines:
-            text, marked, _ = line.rstrip("\n").split("\t")
-            groups = {group_of[labels[int(i)]] for i in marked.split(",")}
-            if len(groups) == 1:
-                by_group[groups.pop()].append(text)
+    by_group = comments_by_emotion(folder / "dev.tsv.gz", read_words(folder / "labels.txt"))
     options = [f"{'ABCDEFG'[i]}. {name}" for i, name in enumerate(_FEELINGS.values())]
     for place, group in enumerate(_FEELINGS):
-        for text in by_group[group][: _TEXTS_EACH // len(_FEELINGS)]:
+        for _, text in by_group[group][: _TEXTS_EACH // len(_FEELINGS)]:
             yield {"questions": {"task_type": "Text_Emotion", "question": "What does the writer of this feel?",
                                  "question_pattern": SINGLE_CHOICE, "options": options, "answer": "ABCDEFG"[place],
                                  "asr_en": text}}  # fmt: skip

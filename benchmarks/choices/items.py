@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnisense.perception.emotion.text import EKMAN
+from omnisense.files import read_lines
+from omnisense.perception.emotion.tables import comments_by_emotion, read_words
 from omnisense.reasoning.answers.question import Question, question_text
 from omnisense.reasoning.loop import prompts
 from omnisense.reasoning.loop.appraisal import EMOTIONS
@@ -56,24 +56,17 @@ def load_items(goemotions: Path, tombench: Path, limit: int) -> list[Item]:
 
 
 def _comments(folder: Path, limit: int, rng: random.Random) -> Iterator[Item]:
-    labels = (folder / "labels.txt").read_text("utf-8").split()
-    group = {label: emotion for emotion, fine in EKMAN.items() for label in fine}
-    texts: dict[str, list[str]] = {emotion: [] for emotion in EMOTIONS}
-    with gzip.open(folder / "dev.tsv.gz", "rt", encoding="utf-8") as lines:
-        for line in lines:
-            text, ids, _ = line.rstrip("\n").split("\t")
-            found = {group[labels[int(i)]] for i in ids.split(",")}
-            if len(found) == 1:
-                texts[found.pop()].append(text)
+    comments = comments_by_emotion(folder / "dev.tsv.gz", read_words(folder / "labels.txt"))
     for emotion in EMOTIONS:
-        rng.shuffle(texts[emotion])
-        for i, text in enumerate(texts[emotion][:limit]):
+        texts = [text for _, text in comments[emotion]]
+        rng.shuffle(texts)
+        for i, text in enumerate(texts[:limit]):
             asked = [
                 prompts.decision_prompt(evidence, _FEELING, EMOTIONS)
                 for evidence in (_wrote(text), NOTHING, _wrote(CONTENT_FREE))
             ]
             yield Item("emotion", i % 2 == 1, EMOTIONS, EMOTIONS.index(emotion), *asked)
-        for i, text in enumerate(texts[emotion][limit : limit + limit * 2 // 5]):
+        for i, text in enumerate(texts[limit : limit + limit * 2 // 5]):
             named = emotion if i // 2 % 2 == 0 else rng.choice([e for e in EMOTIONS if e != emotion])
             question = Question(f"What does the person feel?\nIs this right: {named}?", "yes_no")
             asked = [_about(evidence, question) for evidence in (_wrote(text), NOTHING, _wrote(CONTENT_FREE))]
@@ -81,10 +74,7 @@ def _comments(folder: Path, limit: int, rng: random.Random) -> Iterator[Item]:
 
 
 def _stories(folder: Path, limit: int, rng: random.Random) -> Iterator[Item]:
-    rows = []
-    for file in sorted(folder.glob("*.jsonl.gz")):
-        with gzip.open(file, "rt", encoding="utf-8") as lines:
-            rows += [json.loads(line) for line in lines]
+    rows = [json.loads(line) for file in sorted(folder.glob("*.jsonl.gz")) for line in read_lines(file)]
     rng.shuffle(rows)
     for i, row in enumerate(rows[:limit]):
         options = tuple(f"{letter}. {row[f'OPTION-{letter}']}" for letter in "ABCD")

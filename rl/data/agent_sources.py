@@ -7,13 +7,10 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from omnisense.benchmarks.harness.suite import ModelUnderTest
 from omnisense.benchmarks.suites import find_suite
 from omnisense.errors import InputError
-from omnisense.perception.emotion.tables import membership, read_goemotions
-from omnisense.perception.emotion.text import EKMAN
+from omnisense.perception.emotion.tables import comments_by_emotion, read_words
 from omnisense.reasoning.calibration_rows import CalibrationRow, read_rows
 from omnisense.rl.data.agent_rows import AgentRow
 from omnisense.rl.data.record import Recorder, Utterance
@@ -66,15 +63,11 @@ def _comments(source: Path, limit: int, draw: random.Random) -> Sequence[Utteran
     labels = folder / "labels.txt"
     if not found or not labels.is_file():
         raise InputError("there is no train.tsv with a labels.txt", "Give the folder of GoEmotions.", folder)
-    fine = tuple(labels.read_text("utf-8").split())
-    texts, truth = read_goemotions(found[0], len(fine))
-    groups = truth @ membership(fine) > 0
     name, by_emotion = found[0].name.partition(".")[0], []
-    for k, emotion in enumerate(EKMAN):
-        fitting = np.flatnonzero(groups[:, k] & (groups.sum(axis=1) == 1)).tolist()
-        numbers = [i for i in fitting if i % HELD_OUT_STRIDE or not source.is_dir()]
-        draw.shuffle(numbers)
-        by_emotion.append([(emotion, i) for i in numbers])
+    for emotion, comments in comments_by_emotion(found[0], read_words(labels)).items():
+        usable = [(emotion, i, text) for i, text in comments if i % HELD_OUT_STRIDE or not source.is_dir()]
+        draw.shuffle(usable)
+        by_emotion.append(usable)
     ranks = itertools.zip_longest(*by_emotion)  # a comment of each emotion in turn
-    chosen = [pair for rank in ranks for pair in rank if pair is not None][: limit or None]
-    return [Utterance(f"{name}-{i}", texts[i], None, emotion, f"{name}-{i}", "comments") for emotion, i in chosen]
+    chosen = [row for rank in ranks for row in rank if row is not None][: limit or None]
+    return [Utterance(f"{name}-{i}", text, None, emotion, f"{name}-{i}", "comments") for emotion, i, text in chosen]

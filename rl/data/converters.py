@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from omnisense.benchmarks.harness.question_files import OPEN
 from omnisense.errors import InputError
+from omnisense.files import read_lines
 from omnisense.rl.data.epitome import MECHANISMS, read_pairs
 from omnisense.rl.data.image_converters import IMAGE_CONVERTERS
-from omnisense.rl.data.published import find_files, read_lines
+from omnisense.rl.data.published import find_files
 from omnisense.text import parse_json
 
 SINGLE_CHOICE = "Multiple-choice question (select one answer choice)"

@@ -6,7 +6,8 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnisense.rl.data.published import read_lines, require_files
+from omnisense.files import read_lines
+from omnisense.rl.data.published import require_files
 
 MECHANISMS = {
     "emotional reactions": "Does the reply express warmth, compassion or concern for the person?",

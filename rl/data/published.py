@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 from omnisense.errors import InputError
@@ -30,10 +29,3 @@ def require_files(folder: Path, pattern: str, dataset: str) -> list[Path]:
         return find_files(folder, pattern)
     except FileNotFoundError as error:
         raise InputError(f"there is {error}", f"Give the folder with {dataset} as published.", folder) from error
-
-
-def read_lines(file: Path) -> list[str]:
-    """Return the lines of a file, with their ends; it may be gzipped."""
-    data = file.read_bytes()
-    text = gzip.decompress(data) if file.suffix == ".gz" else data
-    return text.decode("utf-8").splitlines(keepends=True)

@@ -16,10 +16,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from omnisense.files import read_lines
 from omnisense.perception.emotion.tables import read_goemotions, read_words
 from omnisense.rl.data.agent_rows import AgentRow, read_or_make, write_agent_rows
 from omnisense.rl.data.agent_sources import record
-from omnisense.rl.data.published import read_lines, require_files
+from omnisense.rl.data.published import require_files
 from omnisense.rl.data.record import Recorder, Utterance
 from omnisense.rl.data.reply_rows import ReplyTarget
 from omnisense.rl.progress import OnProgress

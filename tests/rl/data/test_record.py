@@ -1,9 +1,12 @@
 """Rows that are recorded from the agent hold the prompts that the agent asks."""
 
+import gzip
 import json
 
 import pytest
 
+from omnisense import InputError
+from omnisense.perception.emotion.text import EKMAN
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.policies.messages import text_of
 from omnisense.reasoning.policies.recording import RecordingPolicy
@@ -64,7 +67,7 @@ def test_the_loop_is_recorded_about_texts(tmp_path, recorder):
     kept = next(row for row in rows if row.decision == "need")
     share = 1 / len(kept.options)
     assert kept.model_copy(update={"reference": [share] * len(kept.options)}).target() == [share] * len(kept.options)
-    [reply, _] = [row for row in rows if row.decision == "reply"]
+    reply, *_ = [row for row in rows if row.decision == "reply"]  # none where the whole reply is composed
     assert reply.verb == "write"
     assert reply.context["opening"]
     assert reply.context["heard"]
@@ -89,3 +92,19 @@ def test_questions_are_recorded_as_the_agent_asks_them(tmp_path, recorder):
     assert rows[0].group == "clip7"
     assert "Ana: We won!" in asked(rows[0])
     assert "A. He won." in asked(rows[0])
+
+
+@pytest.mark.parametrize(("name", "pack"), [("train.tsv", bytes), ("train.tsv.gz", gzip.compress)])
+def test_comments_are_recorded_as_they_are_published_or_gzipped(tmp_path, recorder, name, pack):
+    (tmp_path / "labels.txt").write_text("\n".join(label for group in EKMAN.values() for label in group))
+    lines = ["not used: each fifth\t0\ta", "I am\x85furious\t0\tb", "\u201cGreat\u201d\t0,27\tc", "So\t27\td"]
+    (tmp_path / name).write_bytes(pack("\r\n".join([*lines, ""]).encode()))
+    rows = [row for row in record(tmp_path, 0, 0, print, recorder) if row.decision == "emotion"]
+    assert sorted((row.group, *row.gold) for row in rows) == [("train-1", "anger"), ("train-3", "neutral")]
+
+
+def test_damaged_comments_are_named(tmp_path, recorder):
+    (tmp_path / "labels.txt").write_text("joy")
+    (tmp_path / "train.tsv.gz").write_bytes(gzip.compress(b"I am glad\t0\ta\n")[:-9])
+    with pytest.raises(InputError, match=r"train\.tsv\.gz: the texts cannot be read \(it is damaged"):
+        record(tmp_path, 0, 0, print, recorder)
