@@ -97,6 +97,7 @@ class _Measure(NamedTuple):
 
 def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_model: Path | None) -> list[_Measure]:
     grid, face_clips, speech, images = data / "grid", data / "faces", data / "speech", data / "people_images"
+    wordless = Perception(PerceptionSettings(streams=("visual", "audio")), cache=False)  # as of an unknown language
     call, goemotions = speech / "two_speaker_call", data / "text" / "goemotions"
     measures = [
         _Measure("transcription", "words, GRID", "grid", lambda _: transcription.grid(grid, perception)),
@@ -129,6 +130,7 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
             "grid",
             lambda p: faces.active_speaker(grid, perception, p, held_out=False),
         ),
+        _Measure("faces", "who is talking, no words known", "grid", lambda p: faces.active_speaker(grid, wordless, p)),
         _Measure("faces", "expression", "faces", lambda _: faces.expression(face_clips, perception)),
         _Measure("faces", "neutral faces", "grid", lambda _: neutral_faces(grid, perception)),
         _Measure("pose", "joints, COCO", "people_images", lambda _: pose.joints(images, perception)),

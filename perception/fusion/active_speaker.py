@@ -1,13 +1,13 @@
 """Active speaker detection: which visible mouth, if any, produces the speech.
 
 A mouth that does not move does not speak. One that moves is held against what lips should do: they close for p, b and
-m, open wide for "ah", and are rounded for "oo". That comes from the forced alignment of the words (for English) or,
-without one, from the loudness of the speech. How well mouths that speak follow it, and how well others do by chance,
-gives each mouth a likelihood ratio, and Bayes' rule the probability that it speaks: a face that is dubbed, or that
-moves while somebody else is heard, loses to a speaker off screen. Images and audio of a file may be misaligned by a
-constant delay: the speech of the whole clip says how probable each delay is, and what it would explain counts as much
-as that. Evidence on one voice is pooled over the clip. Light-ASD (Liao et al., "A Light Weight Model for Active
-Speaker Detection", CVPR 2023) contributes where its weights are given.
+m, open wide for "ah", are rounded for "oo", and open as speech gets louder. All but the last comes from the forced
+alignment of the words (for English); without one there is the loudness alone. How well mouths that speak follow it,
+and how well others do by chance, gives each mouth a likelihood ratio, and Bayes' rule the probability that it speaks:
+a face that is dubbed, or that moves while somebody else is heard, loses to a speaker off screen. Images and audio of
+a file may be misaligned by a constant delay: the speech of the whole clip says how probable each delay is, and what
+it would explain counts as much as that. Evidence on one voice is pooled over the clip. Light-ASD (Liao et al., "A
+Light Weight Model for Active Speaker Detection", CVPR 2023) contributes where its weights are given.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -46,11 +46,12 @@ _WIDTH_OTHER = 0.5
 _WIDTH_WEIGHT = 0.5  # the width of a mouth follows its phones less closely than its opening
 _SPEED_WEIGHT = 1.0  # when lips open and close is as informative as how far
 _CLOSURE_WEIGHT = 0.5
+_LOUDER_WEIGHT, _LOUDER_ALONE_WEIGHT = 1.0, 2.0
 _CLOSURE_SLACK_S = 0.06  # of forced alignment
 _MARGIN_S = 0.3
-# Fits of mouths that speak and of others: their means, and their variances over one second. Measured on GRID's
-# sentences with their own, others' and shifted voices.
-_WITH_PHONES, _WITH_LOUDNESS = _Fits(0.53, 0.015, 0.1, 0.035), _Fits(0.45, 0.04, 0.2, 0.11)
+# Fits of mouths that speak and of others: their means, and their variances over one second. Measured on four people of
+# GRID with their own, others' and shifted voices.
+_WITH_PHONES, _WITH_LOUDNESS = _Fits(0.51, 0.015, 0.06, 0.036), _Fits(0.39, 0.03, 0.06, 0.061)
 _MOVES = 0.5  # evidence of a mouth that moves during speech, where nothing says what lips should do
 _STILL_PER_S, _STILL_MAX = 3.0, 6.0
 _MIN_MOVEMENT = 0.03  # in face heights per second; lips that speak move by .05 to .25
@@ -66,8 +67,9 @@ class Expectation:
 
     Attributes:
         times_s: (T,) at ``LANDMARK_FPS``, with a margin.
-        opening: (T,) expected opening, in any unit.
-        width: (T,) expected width; None where the phones are unknown.
+        loudness: (T,) in dB, smoothed; constant where it is unknown.
+        opening: (T,) expected opening, in any unit; None where the phones are unknown, as is the width.
+        width: (T,) expected width.
         closures_s: start and end of each phone for which lips must close.
     """
 
@@ -75,8 +77,9 @@ class Expectation:
     end_s: float
     speaker: str
     times_s: np.ndarray
-    opening: np.ndarray
-    width: np.ndarray | None
+    loudness: np.ndarray
+    opening: np.ndarray | None = None
+    width: np.ndarray | None = None
     closures_s: tuple[tuple[float, float], ...] = ()
 
     @property
@@ -125,16 +128,17 @@ def expected_movement(
     times_s = np.arange(turn.start_s - _MARGIN_S, turn.end_s + _MARGIN_S, 1 / LANDMARK_FPS)
     inside = [p for p in phones if p[2] > times_s[0] and p[1] < times_s[-1] and p[0] != "SIL"]
     covered_s = sum(max(min(p[2], turn.end_s) - max(p[1], turn.start_s), 0.0) for p in inside)
-    if covered_s < _MIN_PHONE_COVERAGE * (turn.end_s - turn.start_s):  # lips open with loudness, roughly
-        level_db = np.interp(times_s, *loudness) if len(loudness[0]) else np.zeros(len(times_s))
-        return Expectation(turn.start_s, turn.end_s, turn.speaker, times_s, _smooth(level_db), None)
+    level_db = _smooth(np.interp(times_s, *loudness) if len(loudness[0]) else np.zeros(len(times_s)))
+    heard = Expectation(turn.start_s, turn.end_s, turn.speaker, times_s, level_db)
+    if covered_s < _MIN_PHONE_COVERAGE * (turn.end_s - turn.start_s):
+        return heard
     opening, width = np.full(len(times_s), _OPENING_SILENT), np.full(len(times_s), _WIDTH_OTHER)
     for name, start_s, end_s in inside:
         during = (times_s >= start_s) & (times_s < end_s)
         opening[during] = _OPENING.get(name, _OPENING_OTHER)
         width[during] = _WIDTH.get(name, _WIDTH_OTHER)
     closures_s = tuple((start_s, end_s) for name, start_s, end_s in inside if name in _CLOSED)
-    return Expectation(turn.start_s, turn.end_s, turn.speaker, times_s, _smooth(opening), _smooth(width), closures_s)
+    return replace(heard, opening=_smooth(opening), width=_smooth(width), closures_s=closures_s)
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
@@ -168,7 +172,7 @@ def _log_ratio(speech: Expectation, mouth: LipSeries, delay_s: float) -> float |
     fit = _fit(speech, lips)
     if fit is None:
         return _MOVES
-    fits = _WITH_LOUDNESS if speech.width is None else _WITH_PHONES
+    fits = _WITH_LOUDNESS if speech.opening is None else _WITH_PHONES
     # A fit above that of most speaking mouths speaks no less for the mouth.
     of_right = _log_density(min(fit - fits.right, 0.0), fits.right_variance / speech.duration_s)
     of_wrong = _log_density(fit - fits.wrong, fits.wrong_variance / speech.duration_s)
@@ -188,11 +192,18 @@ def still_log_ratio(seconds: float) -> float:
 def _fit(speech: Expectation, lips: tuple[np.ndarray, np.ndarray]) -> float | None:
     """Return the correlation of lips with the expected movement, -1 to 1; None where it cannot be computed."""
     opening = np.log(lips[0] + 0.004)  # small openings are as informative as wide ones
-    terms = [(1.0, _correlation(opening, speech.opening))]
-    if speech.width is not None:
-        terms.append((_WIDTH_WEIGHT, _correlation(lips[1], speech.width)))
-        terms.append((_SPEED_WEIGHT, _correlation(np.diff(lips[0]), np.diff(speech.opening))))
-        terms.append((_CLOSURE_WEIGHT, _closing(speech, lips[0])))
+    # Lips open as speech gets louder: when it does tells more than how loud it is.
+    speed, louder = np.diff(lips[0]), _correlation(np.diff(lips[0]), np.diff(speech.loudness))
+    if speech.opening is None or speech.width is None:
+        terms = [(1.0, _correlation(opening, speech.loudness)), (_LOUDER_ALONE_WEIGHT, louder)]
+    else:
+        terms = [
+            (1.0, _correlation(opening, speech.opening)),
+            (_WIDTH_WEIGHT, _correlation(lips[1], speech.width)),
+            (_SPEED_WEIGHT, _correlation(speed, np.diff(speech.opening))),
+            (_CLOSURE_WEIGHT, _closing(speech, lips[0])),
+            (_LOUDER_WEIGHT, louder),
+        ]
     known = [(weight, value) for weight, value in terms if value is not None]
     return sum(w * v for w, v in known) / sum(w for w, _ in known) if known else None
 

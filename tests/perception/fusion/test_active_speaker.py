@@ -81,6 +81,8 @@ def test_without_phones_lips_are_held_to_the_loudness():
     mouths = [lips("face-1", OTHER), lips("face-2", SYLLABLES, seed=1)]
     (part,) = detect_active_speakers(mouths, heard(TURN), (times, level_db), [])
     assert part.face == "face-2"
+    (part,) = detect_active_speakers(mouths[:1], heard(TURN), (times, level_db), [])
+    assert (part.face, part.off_screen) == (None, True)  # it moves, but not when speech gets louder
 
 
 def test_nobody_speaks_in_silence():
