@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,13 +15,14 @@ from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
-from omnisense.perception.types import AudioStream, SpeakerTurn
+from omnisense.perception.types import AudioStream, SpeakerTurn, Transcript
 
 if TYPE_CHECKING:  # imports torch
     from pyannote.core import Annotation
 
 COLLAR_S = 0.25
 _CONVERSATIONS = 8
+_SENTENCE_PAUSE_S = 1.0  # from which what follows is another sentence
 # Diarization error rate of pyannote/speaker-diarization-3.1 on AMI's whole test set, without a collar, overlap scored,
 # from its model card.
 PUBLISHED_AMI = {"headset mix": 0.188, "one distant microphone": 0.224}
@@ -131,4 +133,15 @@ def error_rates(percepts: Percepts, rttm: Path, uri: str) -> dict[str, Any]:
         "der": round(rates[1], 3),
         "voices": f"{len(found.labels())} of {len(truth.labels())}",
         "speech s": round(sum(s.duration for s in truth.itersegments()), 1),
+        "sentences of several voices": _shared_sentences(percepts),
     }
+
+
+def _shared_sentences(percepts: Percepts) -> str:
+    """Return how many sentences were given to more than one voice, of how many."""
+    segments = percepts.transcript.segments if isinstance(percepts.transcript, Transcript) else ()
+    parted = [
+        a.speaker != b.speaker and a.text[-1:] not in ".?!" and b.start_s - a.end_s < _SENTENCE_PAUSE_S
+        for a, b in itertools.pairwise(segments)
+    ]
+    return f"{sum(parted)} of {len(segments) - sum(parted)}"

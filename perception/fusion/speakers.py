@@ -11,6 +11,9 @@ from omnisense.perception.types import Segment, SpeakerTurn, Transcript, Word
 
 _NEAR_S = 0.5  # a word this far from any turn still belongs to the nearest
 _STRAY_WORDS = 1  # a lone word of another speaker inside a sentence is an error of the turns' borders
+# So are the first words of a sentence without a pause after them where the speaker before goes on that far and the rest
+# is another's: borders lie late by about half a second.
+_LATE_WORDS, _PAUSE_S = 2, 0.25
 
 
 def assign_speakers(transcript: Transcript, turns: Sequence[SpeakerTurn]) -> Transcript:
@@ -19,7 +22,7 @@ def assign_speakers(transcript: Transcript, turns: Sequence[SpeakerTurn]) -> Tra
         return transcript
     segments: list[Segment] = []
     for segment in transcript.segments:
-        words = _smooth_speakers(_assign_words(segment.words, turns))
+        words = _smooth_speakers(_correct_late_border(_assign_words(segment.words, turns), turns))
         runs = [list(run) for _, run in itertools.groupby(words, key=lambda w: w.speaker)]
         if len(runs) == 1:
             segments.append(replace(segment, words=tuple(words), speaker=words[0].speaker))
@@ -59,6 +62,21 @@ def _candidate_speakers(word: Word, turns: Sequence[SpeakerTurn]) -> list[str]:
         return [speaker for speaker, share in shares.items() if share >= 0.9 * most]
     gap_s, speaker = min((max(t.start_s - word.end_s, word.start_s - t.end_s), t.speaker) for t in turns)
     return [speaker] if gap_s <= _NEAR_S else []
+
+
+def _correct_late_border(words: list[Word], turns: Sequence[SpeakerTurn]) -> list[Word]:
+    """Return a sentence's words with its first ones given to the speaker of the next, where a border seems late."""
+    runs = [list(run) for _, run in itertools.groupby(words, key=lambda w: w.speaker)]
+    if len(runs) < 2 or not len(runs[0]) <= min(_LATE_WORDS, len(runs[1])) or len(runs[0]) + len(runs[1]) < 3:
+        return words
+    (first, second), start_s = runs[:2], words[0].start_s
+    goes_on = any(
+        t.speaker == first[0].speaker and t.start_s < start_s - _NEAR_S and start_s < t.end_s <= second[0].end_s
+        for t in turns
+    )
+    if not goes_on or second[0].start_s - first[-1].end_s >= _PAUSE_S:
+        return words
+    return [replace(word, speaker=second[0].speaker) for word in first] + words[len(first) :]
 
 
 def _smooth_speakers(words: list[Word]) -> list[Word]:

@@ -235,6 +235,17 @@ def test_a_stray_word_stays_with_its_sentence():
     assert [s.speaker for s in assign_speakers(transcript, turns).segments] == ["voice-1"]
 
 
+def test_the_first_words_of_a_sentence_stay_with_it_where_the_turn_before_ends_late():
+    sentence = Segment(2.0, 4.5, "a b c d e", words("a b c d e", 2.0))
+    border = 3.1
+    turns = [SpeakerTurn(0.0, border, "voice-1"), SpeakerTurn(border, 5.0, "voice-2")]
+    late = assign_speakers(Transcript("en", (sentence,), "test"), turns)
+    assert [s.speaker for s in late.segments] == ["voice-2"]
+    turns = [SpeakerTurn(2.0, border, "voice-1"), SpeakerTurn(border, 5.0, "voice-2")]  # who begins to speak with it
+    begun = assign_speakers(Transcript("en", (sentence,), "test"), turns)
+    assert [s.text for s in begun.segments] == ["a b", "c d e"]
+
+
 def test_where_voices_overlap_the_sentence_decides():
     turns = [SpeakerTurn(0.0, 2.0, "voice-1"), SpeakerTurn(1.0, 4.0, "voice-2")]
     transcript = Transcript("en", (Segment(1.0, 4.0, "a b c d e f", words("a b c d e f", 1.0)),), "test")
