@@ -95,8 +95,8 @@ def heads():
 
 def test_composed_clips_are_what_they_say(tmp_path):
     composed = [plan.write(tmp_path) for plan in plan_clips(heads()[:3])]
-    assert len(composed) == 3 * (len(KINDS) + 3)
-    by_kind = {c.kind: c for c in composed[:13]}
+    assert len(composed) == 3 * (len(KINDS) + 4)  # four kinds in two ways each
+    by_kind = {c.kind: c for c in composed[:14]}
     assert set(by_kind) == set(KINDS)
     clip = open_clip(by_kind["one at a time"].path)
     assert (clip.width, clip.height, round(clip.duration_s)) == (64, 32, 4)
