@@ -19,6 +19,12 @@ _MEDIA = {
     "audio_bos_token": "<|audio_bos|>",
     "audio_eos_token": "<|audio_eos|>",
 }
+_VISION = {
+    "image_token": "<|image_pad|>",
+    "video_token": "<|video_pad|>",
+    "vision_bos_token": "<|vision_start|>",
+    "vision_eos_token": "<|vision_end|>",
+}
 _TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
     "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for p in m['content'] %}"
@@ -60,9 +66,16 @@ def _template(bos: str, eos: str, image: str, video: str, audio: str, a: str = "
     return text
 
 
+def _pixels(patch: int) -> dict[str, int]:
+    """Return how frames are cut into patches, of a side of ``patch`` pixels, two frames deep and merged 2 by 2."""
+    return {"min_pixels": 4 * patch**2, "max_pixels": 24 * patch**2, "patch_size": patch, "merge_size": 2,
+            "temporal_patch_size": 2}  # fmt: skip
+
+
 def _save(model: Any, processor: Any, folder: Path, both: tuple[Any, ...] = ()) -> Path:
     import torch
 
+    model.generation_config.eos_token_id = getattr(processor, "tokenizer", processor).eos_token_id
     with torch.no_grad():  # at their initial scale, images and audio hardly change the logits
         for parameter in model.parameters():
             parameter.mul_(3)
@@ -79,7 +92,6 @@ def _save(model: Any, processor: Any, folder: Path, both: tuple[Any, ...] = ()) 
 def _save_omni(model: Any, processor_class: Any, tokenizer: Any, pixels: dict[str, int], folder: Path) -> Path:
     from transformers import Qwen2VLImageProcessor, Qwen2VLVideoProcessor, WhisperFeatureExtractor
 
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
     image, audio = Qwen2VLImageProcessor(**pixels), WhisperFeatureExtractor(feature_size=128)
     media = (
         "<|vision_bos|>",
@@ -104,7 +116,6 @@ def tiny_text(folder: Path) -> Path:
     tokenizer = _tokenizer({})
     tokenizer.chat_template = _template("", "", "", "", "")
     model = Qwen2ForCausalLM(Qwen2Config(**_TEXT, vocab_size=len(tokenizer)))
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
     return _save(model, tokenizer, folder)
 
 
@@ -126,7 +137,7 @@ def tiny_omni(folder: Path, width: int = 32, layers: int = 2) -> Path:
     torch.manual_seed(0)
     tokenizer = _tokenizer(_MEDIA)
     ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _MEDIA.items()}
-    pixels = {"min_pixels": 28 * 28, "max_pixels": 56 * 84, "patch_size": 14, "merge_size": 2, "temporal_patch_size": 2}
+    pixels = _pixels(14)
     heads, inner = width // 16, width * 3 // 2
     config = Qwen2_5OmniThinkerConfig(
         audio_config={"d_model": width, "encoder_layers": 1, "encoder_attention_heads": heads, "encoder_ffn_dim": inner,
@@ -161,7 +172,7 @@ def tiny_omni3(folder: Path) -> Path:
     torch.manual_seed(0)
     tokenizer = _tokenizer(_MEDIA)
     ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _MEDIA.items()}
-    pixels = {"min_pixels": 32 * 32, "max_pixels": 64 * 96, "patch_size": 16, "merge_size": 2, "temporal_patch_size": 2}
+    pixels = _pixels(16)
     config = Qwen3OmniMoeThinkerConfig(
         audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 48,
                       "num_mel_bins": 128, "output_dim": 32, "n_window": 50, "n_window_infer": 200,
@@ -195,11 +206,9 @@ def tiny_vlm(folder: Path) -> Path:
     )
 
     torch.manual_seed(0)
-    media = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>",
-             "vision_bos_token": "<|vision_start|>", "vision_eos_token": "<|vision_end|>"}  # fmt: skip
-    tokenizer = _tokenizer(media)
-    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in media.items()}
-    pixels = {"min_pixels": 28 * 28, "max_pixels": 56 * 84, "patch_size": 14, "merge_size": 2, "temporal_patch_size": 2}
+    tokenizer = _tokenizer(_VISION)
+    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _VISION.items()}
+    pixels = _pixels(14)
     config = Qwen2_5_VLConfig(
         vision_config={"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 14,
                        "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32,
@@ -210,12 +219,9 @@ def tiny_vlm(folder: Path) -> Path:
         vision_start_token_id=ids["vision_bos_token"], vision_end_token_id=ids["vision_eos_token"],
     )  # fmt: skip
     model = Qwen2_5_VLForConditionalGeneration(config)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    processor = Qwen2_5_VLProcessor(
-        Qwen2VLImageProcessor(**pixels), tokenizer, Qwen2VLVideoProcessor(**pixels),
-        chat_template=_template("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>", ""),
-    )  # fmt: skip
-    return _save(model, processor, folder)
+    template = _template("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>", "")
+    image, video = Qwen2VLImageProcessor(**pixels), Qwen2VLVideoProcessor(**pixels)
+    return _save(model, Qwen2_5_VLProcessor(image, tokenizer, video, chat_template=template), folder)
 
 
 def tiny_vlm3(folder: Path) -> Path:
@@ -230,11 +236,9 @@ def tiny_vlm3(folder: Path) -> Path:
     )
 
     torch.manual_seed(0)
-    media = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>",
-             "vision_bos_token": "<|vision_start|>", "vision_eos_token": "<|vision_end|>"}  # fmt: skip
-    tokenizer = _tokenizer(media)
-    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in media.items()}
-    pixels = {"min_pixels": 32 * 32, "max_pixels": 64 * 96, "patch_size": 16, "merge_size": 2, "temporal_patch_size": 2}
+    tokenizer = _tokenizer(_VISION)
+    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _VISION.items()}
+    pixels = _pixels(16)
     config = Qwen3VLConfig(
         vision_config={"depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 16,
                        "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32,
@@ -246,12 +250,9 @@ def tiny_vlm3(folder: Path) -> Path:
         vision_start_token_id=ids["vision_bos_token"], vision_end_token_id=ids["vision_eos_token"],
     )  # fmt: skip
     model = Qwen3VLForConditionalGeneration(config)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    processor = Qwen3VLProcessor(
-        Qwen2VLImageProcessor(**pixels), tokenizer, Qwen3VLVideoProcessor(**pixels),
-        chat_template=_template("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>", ""),
-    )  # fmt: skip
-    return _save(model, processor, folder)
+    template = _template("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>", "")
+    image, video = Qwen2VLImageProcessor(**pixels), Qwen3VLVideoProcessor(**pixels)
+    return _save(model, Qwen3VLProcessor(image, tokenizer, video, chat_template=template), folder)
 
 
 def tiny_smolvlm(folder: Path) -> Path:
@@ -277,7 +278,6 @@ def tiny_smolvlm(folder: Path) -> Path:
         scale_factor=2, image_token_id=tokenizer.convert_tokens_to_ids("<image>"), pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
     model = SmolVLMForConditionalGeneration(config)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
     side: dict[str, Any] = {"max_image_size": {"longest_edge": 32}, "size": {"longest_edge": 32}}
     processor = SmolVLMProcessor(
         SmolVLMImageProcessor(**side, do_image_splitting=False), tokenizer, SmolVLMVideoProcessor(**side),
@@ -306,7 +306,6 @@ def tiny_audio(folder: Path) -> Path:
         audio_token_index=tokenizer.convert_tokens_to_ids("<|AUDIO|>"),
     )  # fmt: skip
     model = Qwen2AudioForConditionalGeneration(config)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
     processor = Qwen2AudioProcessor(
         WhisperFeatureExtractor(feature_size=128), tokenizer,
         chat_template=_template("", "", "", "", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"),
