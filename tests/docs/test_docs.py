@@ -117,6 +117,18 @@ def test_every_command_that_a_page_names_exists(page):
             assert importlib.util.find_spec(words[2]), words
 
 
+def test_the_messages_under_troubleshooting_are_said():
+    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text("utf-8")
+    first_cells = re.findall(r"^\| (`[^|]+) \|", page, re.M)
+    layers = [REPOSITORY / name for name in ("omnisense", "agent", "rl", "benchmarks", "reasoning", "perception")]
+    source = " ".join(file.read_text("utf-8") for layer in layers for file in layer.rglob("*.py"))
+    source = re.sub(r'"\s+f?"|\{[^{}]*\}', "", source)  # one text over several lines, and what is put into it
+    for message in re.findall(r"`([^`]+)`", " ".join(first_cells)):
+        if not message.startswith(("Failed building", "CMAKE_")):  # pip's and CMake's
+            for piece in re.split(r"'[^']*'|\.\.\.|\bN\b", message):
+                assert piece.strip(" ,") in source, message
+
+
 @pytest.mark.models
 @pytest.mark.networks
 @pytest.mark.parametrize(
