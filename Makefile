@@ -53,16 +53,21 @@ test-fast: $(INSTALLED)
 test-all: models
 	$(BIN)/python -m pytest --runslow
 
-# Environments of their own, since these pin other versions. LMMS_EVAL_PYTHON and INSPECT_PYTHON name existing ones.
+# Environments of their own, since these need other versions; LMMS_EVAL_PYTHON and INSPECT_PYTHON name existing ones. That of
+# lmms-eval shares torch and the like with $(VENV), and adds what its loader of tasks imports.
+LMMS_EVAL := lmms-eval chardet DataProperty evaluate loguru mbstrdecoder pathvalidate pytablewriter pytz sqlitedict \
+  tabledata tcolorpy typepy
 LMMS_EVAL_PYTHON ?= build/lmms-eval/bin/python
 INSPECT_PYTHON ?= build/inspect/bin/python
 
-build/lmms-eval/bin/python:
-	$(PYTHON) -m venv build/lmms-eval
-	$@ -m pip install --quiet --disable-pip-version-check lmms-eval
+build/lmms-eval/bin/python: | $(INSTALLED)
+	$(BIN)/python -m venv build/lmms-eval
+	$@ -m pip install --quiet --disable-pip-version-check --no-deps $(LMMS_EVAL)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	  "$$($@ -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth"
 
-build/inspect/bin/python:
-	$(PYTHON) -m venv build/inspect
+build/inspect/bin/python: | $(INSTALLED)
+	$(BIN)/python -m venv build/inspect
 	$@ -m pip install --quiet --disable-pip-version-check inspect_ai
 
 test-harnesses: models $(LMMS_EVAL_PYTHON) $(INSPECT_PYTHON)

@@ -77,7 +77,12 @@ def load(
             groups.setdefault(name, {})[sample.task] = None
     shown = [sample for sample in samples if sample.modality == "image"]
     if shown and all(sample.media is None for sample in shown):
-        raise InputError(f"not one of its {len(shown)} images is in {folder}", "Give their folder as --images.", file)
+        first = str(next(row["image"] for _, row in read_rows(file) if row.get("image")))
+        raise InputError(
+            f"none of the images that it names ({first[:80]}, ...) is in {folder}",
+            "Give as --images the folder that these paths start in.",
+            file,
+        )
     digest = hashlib.sha256(file.read_bytes())
     digest.update(" ".join(sorted({sample.question.form for sample in samples})).encode())
     for media in sorted({i.media for i in samples if i.media}):
