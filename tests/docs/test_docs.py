@@ -85,13 +85,13 @@ def test_commands_on_a_page_run(page, with_clip, run_cli):
 
 
 def commands_on(page):
-    """Yield the words of every command that a page names, in blocks, tables and sentences, also of those not run."""
+    """Yield the words of every command that a page or recipe names, in blocks, tables and sentences, run or not."""
     text = page.read_text("utf-8").replace("\\\n", " ")
-    found = re.findall(r"`((?:omnisense [a-z]|python -m omnisense)[^`]*)`", text)
-    for block in BLOCK.finditer(text):
-        found += re.findall(r"^((?:omnisense [a-z]|python -m omnisense).*)$", block["code"], re.M)
+    found = re.findall(r"[`(]((?:omnisense [a-z]|python -m omnisense)[^`)]*)[`)]", text)
+    for block in [match["code"] for match in BLOCK.finditer(text)] or [text]:
+        found += re.findall(r"(?:^| - |do )((?:omnisense [a-z]|python -m omnisense)[^;\n]*)", block, re.M)
     for line in found:
-        yield shlex.split(re.split(r"[;>|]|&&|'\)", line)[0], comments=True)
+        yield shlex.split(re.split(r"[;>|(]|&&|'\)", line)[0], comments=True)
 
 
 def unknown_words(words):
@@ -108,8 +108,8 @@ def unknown_words(words):
                 return
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_every_command_that_a_page_names_exists(page):
+@pytest.mark.parametrize("page", [*PAGES, *sorted((REPOSITORY / "rl" / "recipes").glob("*.yaml"))], ids=name)
+def test_every_command_that_a_page_or_recipe_names_exists(page):
     for words in commands_on(page):
         if words[0] == "omnisense":
             assert list(unknown_words(words[1:])) == [], words

@@ -20,6 +20,7 @@ from omnisense.rl.curriculum import train_curriculum
 from omnisense.rl.recipe import expand_stages, packaged_recipes, read_recipe
 from omnisense.rl.reporting.curves import summarize_log
 from omnisense.rl.rewards.functions import RewardError
+from omnisense.rl.rewards.registry import build_rewards
 from omnisense.rl.tiny import make_data
 from omnisense.rl.train import train
 from omnisense.rl.trainers.checkpoints import last_complete_checkpoint
@@ -314,10 +315,11 @@ def test_the_packaged_recipes_are_valid_and_name_their_requirements():
     for recipe in found.values():
         assert recipe.description
         assert recipe.requirements
-        for stage in expand_stages(recipe) if recipe.stages else ():
+        for part in [stage.recipe for stage in expand_stages(recipe)] if recipe.stages else [recipe]:
             from omnisense.rl.trainers.config import build_trainer_config
 
-            assert build_trainer_config(stage.recipe, os.devnull).learning_rate < 0.01
+            assert build_trainer_config(part, os.devnull).learning_rate < 0.01
+            assert part.method not in ("grpo", "reply") or build_rewards(part.rewards)[1]
     paper = expand_stages(found["omni-7b"])
     assert [stage.name for stage in paper] == ["video", "audio", "both"]
     assert all(stage.recipe.trainer["beta"] == 0.1 and stage.recipe.trainer["num_generations"] == 8 for stage in paper)
