@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omnisense.benchmarks.harness.agent_system import AgentSystem
+from omnisense.benchmarks.harness.baselines import Baseline
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import LoadTemplates, PromptSettings
-from omnisense.benchmarks.harness.systems import Baseline, PolicySystem, System, SystemSettings
+from omnisense.benchmarks.harness.systems import PolicySystem, System, SystemSettings
 from omnisense.reasoning.policies.load import load_policy
 
 

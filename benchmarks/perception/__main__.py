@@ -96,10 +96,21 @@ class _Measure(NamedTuple):
 
 
 def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_model: Path | None) -> list[_Measure]:
-    grid, face_clips, speech, images = data / "grid", data / "faces", data / "speech", data / "people_images"
-    wordless = Perception(PerceptionSettings(streams=("visual", "audio")), cache=False)  # as of an unknown language
-    call, goemotions = speech / "two_speaker_call", data / "text" / "goemotions"
-    measures = [
+    measures = [*_of_speech(data, perception), *_of_pictures(data, perception), *_of_emotion(data, perception)]
+    measures += _of_cost(data, perception, minutes)
+    if asd_model:
+        with_asd = Perception(PerceptionSettings(asd_model=str(asd_model)), cache=False)
+        name = "who is talking, with Light-ASD"
+        measures.append(
+            _Measure("faces", name, "grid", lambda p: faces.active_speaker(data / "grid", with_asd, p)),
+        )
+    return measures
+
+
+def _of_speech(data: Path, perception: Perception) -> list[_Measure]:
+    grid, speech = data / "grid", data / "speech"
+    call = speech / "two_speaker_call"
+    return [
         _Measure("transcription", "words, GRID", "grid", lambda _: transcription.grid(grid, perception)),
         _Measure(
             "transcription",
@@ -123,6 +134,13 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
             "speech/emodb",
             lambda p: diarization.conversations(speech / "emodb", p, held_out=False),
         ),
+    ]
+
+
+def _of_pictures(data: Path, perception: Perception) -> list[_Measure]:
+    grid, face_clips, images = data / "grid", data / "faces", data / "people_images"
+    wordless = Perception(PerceptionSettings(streams=("visual", "audio")), cache=False)  # as of an unknown language
+    return [
         _Measure("faces", "who is talking", "grid", lambda p: faces.active_speaker(grid, perception, p)),
         _Measure(
             "faces",
@@ -136,6 +154,12 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
         _Measure("pose", "joints, COCO", "people_images", lambda _: pose.joints(images, perception)),
         _Measure("pose", "garments and views, COCO", "people_images", lambda _: garments(images)),
         _Measure("pose", "hands at the face", "faces", lambda _: pose.hands(data, perception)),
+    ]
+
+
+def _of_emotion(data: Path, perception: Perception) -> list[_Measure]:
+    speech, goemotions = data / "speech", data / "text" / "goemotions"
+    return [
         _Measure("emotion", "vocal emotion", "speech/emodb", lambda _: emotion.voice(speech / "emodb")),
         _Measure("text", "text emotion", "text/goemotions", lambda _: emotion.text_heads(goemotions)),
         _Measure("text", "text emotion, dialogue", "text/meld", lambda _: emotion.dialogue(data / "text" / "meld")),
@@ -146,6 +170,12 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
             lambda p: voice.in_conditions(data, perception, p),
         ),
         _Measure("language", "language", "speech/emodb", lambda p: language.languages(data, p)),
+    ]
+
+
+def _of_cost(data: Path, perception: Perception, minutes: tuple[int, ...]) -> list[_Measure]:
+    speech = data / "speech"
+    return [
         _Measure("cost", "a minute of talk", "grid", lambda _: cost.minute(perception, _talking_clip(data))),
         _Measure("live", "live words", "speech/two_speaker_call", lambda _: cost.live(_recordings(speech), perception)),
         _Measure(
@@ -153,11 +183,6 @@ def _measures(data: Path, perception: Perception, minutes: tuple[int, ...], asd_
         ),
         _Measure("long", "long files", "grid", lambda _: cost.long_files(_talking_clip(data), minutes)),
     ]
-    if asd_model:
-        with_asd = Perception(PerceptionSettings(asd_model=str(asd_model)), cache=False)
-        name = "who is talking, with Light-ASD"
-        measures.append(_Measure("faces", name, "grid", lambda p: faces.active_speaker(grid, with_asd, p)))
-    return measures
 
 
 def _talking_clip(data: Path) -> Path:

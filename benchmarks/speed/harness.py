@@ -23,6 +23,7 @@ from typing import Any
 
 import click
 
+from omnisense.benchmarks.harness.baselines import Baseline
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.dispatch import dispatch
 from omnisense.benchmarks.harness.executors import RayExecutor
@@ -30,7 +31,7 @@ from omnisense.benchmarks.harness.prompting import PromptSettings
 from omnisense.benchmarks.harness.report import write_report
 from omnisense.benchmarks.harness.run import RunSettings, run
 from omnisense.benchmarks.harness.scorer import score
-from omnisense.benchmarks.harness.systems import Baseline, Prepared, Reply, SystemSettings
+from omnisense.benchmarks.harness.systems import Prepared, Reply, SystemSettings
 from omnisense.benchmarks.harness.worker import Worker, WorkerSettings
 from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.report_spec import spec

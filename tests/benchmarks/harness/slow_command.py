@@ -2,7 +2,7 @@
 
 import time
 
-from omnisense.benchmarks.harness.systems import Baseline
+from omnisense.benchmarks.harness.baselines import Baseline
 
 _answer = Baseline.answer
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from omnisense.benchmarks.harness.baselines import Baseline
 from omnisense.benchmarks.harness.records import Record, RecordError, read_records
 from omnisense.benchmarks.harness.run import RunSettings, run
-from omnisense.benchmarks.harness.systems import Baseline, SystemSettings
+from omnisense.benchmarks.harness.systems import SystemSettings
 from omnisense.benchmarks.harness.worker import Worker, WorkerSettings
 from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.suite import SUITE

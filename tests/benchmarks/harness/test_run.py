@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from omnisense.benchmarks.harness.baselines import Baseline
 from omnisense.benchmarks.harness.dispatch import dispatch
 from omnisense.benchmarks.harness.executors import ProcessExecutor, RayExecutor
 from omnisense.benchmarks.harness.prompting import PromptSettings
 from omnisense.benchmarks.harness.records import read_records
 from omnisense.benchmarks.harness.run import RunSettings, run
 from omnisense.benchmarks.harness.run_folder import RunFolder, read_manifest
-from omnisense.benchmarks.harness.systems import Baseline, PolicySystem, Reply, SystemSettings
+from omnisense.benchmarks.harness.systems import PolicySystem, Reply, SystemSettings
 from omnisense.benchmarks.harness.worker import Worker, WorkerSettings
 from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.suite import SUITE
@@ -329,7 +330,7 @@ def _children(pid: int) -> list[int]:
 
 def _report(folder: Path) -> dict:
     found = json.loads((folder / "report.json").read_text())
-    del found["seconds"], found["cost"]
+    del found["seconds"], found["cost"], found["provenance"]["started"]
     return found
 
 

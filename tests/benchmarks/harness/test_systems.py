@@ -3,8 +3,9 @@
 import pytest
 
 from omnisense.benchmarks.harness.agent_system import AgentSystem
+from omnisense.benchmarks.harness.baselines import Baseline
 from omnisense.benchmarks.harness.prompting import PromptBuilder, PromptSettings, text_only
-from omnisense.benchmarks.harness.systems import Baseline, PolicySystem, SystemSettings
+from omnisense.benchmarks.harness.systems import PolicySystem, SystemSettings
 from omnisense.benchmarks.humansense.loading import load
 from omnisense.benchmarks.humansense.templates import Templates
 from omnisense.errors import InputError
