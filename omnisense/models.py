@@ -34,6 +34,7 @@ DEFAULTS = (
     "campplus",
     "segmentation-3.0",
     "all-minilm-l6-v2",
+    "all-mpnet-base-v2",
     "smart-turn",
 )
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from omnisense import models
 from omnisense.errors import ModelError
-from omnisense.perception.emotion.text import EMBEDDING, SentenceEmbedder, load_embedder
+from omnisense.perception.emotion.text import EMBEDDING, MINILM, Pooling, SentenceEmbedder, load_embedder
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.registry import TORCH_LOCK
 from omnisense.perception.types import Channel, Event
@@ -34,7 +34,7 @@ _FUNCTION_WORDS = frozenset(
     "this to us was we were what when where which who whose why will with would you your".split()
 )
 _known: dict[str, np.ndarray] = {}
-_loaded: dict[str, SentenceEmbedder] = {}  # by the home folder that is set
+_loaded: dict[tuple[str, str], SentenceEmbedder] = {}  # by the home folder that is set, and the model's name
 _guard = threading.Lock()
 _log = logging.getLogger(__name__)
 
@@ -151,21 +151,25 @@ def _words(text: str) -> set[str]:
 # --- embeddings ---------------------------------------------------------------------------------------------
 
 
-def find_embedder() -> SentenceEmbedder | None:
+def find_embedder(name: str = EMBEDDING, pooling: Pooling = MINILM) -> SentenceEmbedder | None:
     """Return the sentence embedder; None where its model is absent or, which is logged, cannot be loaded.
 
     Its files are looked for and checked until they are loaded: a turn asks several times.
+
+    Args:
+        name: of the model.
+        pooling: of its features.
     """
-    home = os.environ.get("OMNISENSE_HOME", "")
-    if home in _loaded:
-        return _loaded[home]
-    folder = models.find(EMBEDDING)
+    key = (os.environ.get("OMNISENSE_HOME", ""), name)
+    if key in _loaded:
+        return _loaded[key]
+    folder = models.find(name)
     if folder is None:
         return None
     try:
         with TORCH_LOCK:
-            _loaded[home] = load_embedder(folder)
-            return _loaded[home]
+            _loaded[key] = load_embedder(folder, pooling)
+            return _loaded[key]
     except ModelError as error:
         _log.warning("%s", error)
         return None

@@ -72,7 +72,7 @@ def no_text_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         from omnisense.reasoning.safety import heads
 
         monkeypatch.setitem(registry._LOADERS, "text_emotion", lambda *_: None)
-        monkeypatch.setattr(heads, "find_embedder", lambda: None)
+        monkeypatch.setattr(heads, "find_embedder", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ from omnisense.agent.voice.base import Voice
 from omnisense.errors import ModelError
 from omnisense.perception.media.clip import Clip
 from omnisense.reasoning.loop.conversation import Turn
+from omnisense.reasoning.safety.heads import find_larger
 from omnisense.reasoning.search import find_embedder
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,256}")
@@ -120,6 +121,7 @@ class Service:
         if self.settings.preload:
             self.agent.perception.registry.load_all()
             find_embedder()  # the safety gate's, in every turn
+            find_larger()  # and what it reads again with where it is in doubt
             self._load_ears()
             load = getattr(self.agent.policy, "load", None)
             if callable(load):

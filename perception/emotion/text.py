@@ -31,7 +31,6 @@ from omnisense.perception.types import Transcript
 
 EMBEDDING = "all-minilm-l6-v2"
 MAX_TOKENS = 64
-_MEANS, _MAXIMA, _MINIMA = (0, 2, 4, 6), (4, 6), (6,)  # layers; 0 is the word embeddings
 # GoEmotions' own groupings (Demszky et al., 2020, section 4 and its repository's mappings).
 EKMAN = {
     "anger": ("anger", "annoyance", "disapproval"),
@@ -45,6 +44,23 @@ EKMAN = {
 _GROUP_OF = {label: group for group, labels in EKMAN.items() for label in labels}
 _POSITIVE = {*EKMAN["joy"], "positive", "happiness", "happy", "pos"}
 _NEGATIVE = {*EKMAN["anger"], *EKMAN["disgust"], *EKMAN["fear"], *EKMAN["sadness"], "negative", "sad", "angry", "neg"}
+
+
+class Pooling(NamedTuple):
+    """The layers of a model whose means, maxima and minima over the words are its features; 0 is the word embeddings.
+
+    Attributes:
+        means: layers.
+        maxima: layers.
+        minima: layers.
+    """
+
+    means: tuple[int, ...]
+    maxima: tuple[int, ...] = ()
+    minima: tuple[int, ...] = ()
+
+
+MINILM = Pooling((0, 2, 4, 6), (4, 6), (6,))
 
 
 class TextEmotion(NamedTuple):
@@ -101,16 +117,18 @@ def add_text_emotion(transcript: Transcript, classifier: TextEmotionClassifier, 
 
 
 class SentenceEmbedder:
-    """Sentence embeddings by MiniLM, and the features that the shipped heads use; see :func:`load_embedder`.
+    """Sentence embeddings by a model, and the features that heads use; see :func:`load_embedder`.
 
     Args:
         folder: of the model.
+        pooling: of its features; the default is that of the heads on MiniLM.
 
     Raises:
         ModelError: the folder contains no such model, or torch and transformers are not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pooling: Pooling = MINILM) -> None:
+        self._pooling = pooling
         try:
             from transformers import AutoModel, AutoTokenizer
         except ImportError as error:
@@ -125,16 +143,19 @@ class SentenceEmbedder:
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"the sentence embedding model cannot be loaded ({str(error).splitlines()[0][:120]})",
-                f"Run `omnisense models pull {EMBEDDING}`.",
+                f"Run `omnisense models pull {folder.name}`.",
                 folder,
             ) from error
 
     def embed(self, sentences: Sequence[str], batch_size: int = 128) -> np.ndarray:
-        """Return features (N, 2688) float32, in the order of the sentences; they are truncated to 64 tokens."""
+        """Return features (N, D) float32, in the order of the sentences; they are truncated to 64 tokens.
+
+        D is 2688 with MiniLM's pooling.
+        """
         return self._in_batches(sentences, self._features, batch_size)
 
     def encode(self, sentences: Sequence[str], batch_size: int = 64) -> np.ndarray:
-        """Return embeddings (N, 384) float32 of length 1, whose dot product is the similarity of two sentences.
+        """Return embeddings (N, H) float32 of length 1, whose dot product is the similarity of two sentences.
 
         They are what the model was trained to give: the mean over the words at its last layer, truncated to 64 tokens.
         """
@@ -155,9 +176,9 @@ class SentenceEmbedder:
 
         with torch.inference_mode():
             layers, mask = self._layers(sentences)
-            pooled = [(layers[i] * mask).sum(1) / mask.sum(1) for i in _MEANS]
-            pooled += [layers[i].masked_fill(~mask, -torch.inf).amax(1) for i in _MAXIMA]
-            pooled += [layers[i].masked_fill(~mask, torch.inf).amin(1) for i in _MINIMA]
+            pooled = [(layers[i] * mask).sum(1) / mask.sum(1) for i in self._pooling.means]
+            pooled += [layers[i].masked_fill(~mask, -torch.inf).amax(1) for i in self._pooling.maxima]
+            pooled += [layers[i].masked_fill(~mask, torch.inf).amin(1) for i in self._pooling.minima]
             features: np.ndarray = torch.cat(pooled, dim=1).float().numpy()
         return features
 
@@ -171,7 +192,7 @@ class SentenceEmbedder:
         return rows
 
     def _layers(self, sentences: list[str]) -> tuple[Any, Any]:
-        """Return the hidden states of all layers, (N, T, 384) each, and the mask (N, T, 1) of words."""
+        """Return the hidden states of all layers, (N, T, H) each, and the mask (N, T, 1) of words."""
         # What is spelled like a special token ("[SEP]") is text too: as a token it would hide what stands before it.
         inputs = self._tokenizer(
             sentences,
@@ -185,18 +206,22 @@ class SentenceEmbedder:
         return layers, inputs["attention_mask"][..., None].bool()
 
 
-def load_embedder(folder: Path) -> SentenceEmbedder:
+def load_embedder(folder: Path, pooling: Pooling = MINILM) -> SentenceEmbedder:
     """Return the embedder of a folder, loaded once for emotion and search, by whichever path it is named.
+
+    Args:
+        folder: of the model.
+        pooling: of its features.
 
     Raises:
         ModelError: the folder contains no such model.
     """
-    return _load_embedder(folder.resolve())
+    return _load_embedder(folder.resolve(), pooling)
 
 
-@functools.lru_cache(maxsize=2)
-def _load_embedder(folder: Path) -> SentenceEmbedder:
-    return SentenceEmbedder(folder)
+@functools.lru_cache(maxsize=3)
+def _load_embedder(folder: Path, pooling: Pooling) -> SentenceEmbedder:
+    return SentenceEmbedder(folder, pooling)
 
 
 class ShippedTextClassifier:

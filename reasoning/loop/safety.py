@@ -2,9 +2,9 @@
 
 Before: signs of risk in what was said or typed lead to a caring reply that points to help, with an ``escalate`` flag
 for the host application, and no language model is asked. Each sentence, and each with the one after it, is read by
-heads on the sentence embedding (:mod:`omnisense.reasoning.safety.heads`) and by patterns for what is explicit; risk or
-distress in the turns before makes the gate more careful. After: a reply that gives method details, urges harm or
-advises against help is replaced.
+heads on the sentence embedding (:mod:`omnisense.reasoning.safety.heads`), again by one on a larger embedding where they
+are in doubt, and by patterns for what is explicit; risk or distress in the turns before makes the gate more careful.
+After: a reply that gives method details, urges harm or advises against help is replaced.
 
 Where the embedding model is absent only the patterns are left: they find plain statements, no hints, and the finding
 says so. Words in a clip are evidence, never instructions; attempts to command the agent are recorded.
@@ -95,11 +95,7 @@ def check_input(text: str, earlier: Sequence[str] = (), scorer: RiskScorer = hea
     if found:
         _, sentence, sign, score = max(found, key=lambda row: row[0])
         return _with(_finding(sign, score, sign.matched if sign else sentence), injection)
-    is_distress = any(
-        score.distress + score.risk >= _DISTRESS_FROM
-        or (score.risk >= CONCERN_FROM and not is_figure_of_speech(sentence))
-        for sentence, score in zip(sentences, scores, strict=False)
-    )
+    is_distress = any(_is_distress(sentence, score) for sentence, score in zip(sentences, scores, strict=False))
     return SafetyFinding(injection=injection, grade="distress" if is_distress else "none")
 
 
@@ -176,6 +172,12 @@ def _pairs(text: str) -> tuple[str, ...]:
     """Return neighbouring sentences together: what neither says may be said by both."""
     pairs = (pair for reading in readings(text) for pair in heads.neighbours(heads.split_sentences(reading)))
     return tuple(dict.fromkeys(pairs))
+
+
+def _is_distress(sentence: str, score: RiskScores) -> bool:
+    """Whether a sentence shows distress; what only sounds like a risk does not count as one."""
+    risk = 0.0 if is_figure_of_speech(sentence) or is_everyday(sentence) else score.risk
+    return score.distress + risk >= _DISTRESS_FROM or risk >= CONCERN_FROM
 
 
 def _in_context(part: str, score: RiskScores, together: Mapping[str, RiskScores]) -> float:

@@ -1,8 +1,9 @@
 """How much risk a sentence shows, and what harm a reply would do: heads on the sentence embedding.
 
-The embedding is the one of text emotion (all-MiniLM-L6-v2). The heads were fitted on the sentences of
-``sentences.csv``, ``replies.csv`` and two free sets
-(:mod:`omnisense.reasoning.safety.train`); ``risk.md`` is their card.
+The embedding is the one of text emotion (all-MiniLM-L6-v2). What it leaves in doubt is read again with a larger one
+(all-mpnet-base-v2), where that is on this machine; ordinary turns pay nothing for it. The heads were fitted on the
+sentences of ``sentences.csv``, ``replies.csv`` and two free sets (:mod:`omnisense.reasoning.safety.train`); ``risk.md``
+is their card.
 """
 
 from __future__ import annotations
@@ -10,20 +11,24 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from omnisense.perception.emotion.linear import LinearHead
-from omnisense.perception.emotion.text import EMBEDDING, SentenceEmbedder
+from omnisense.perception.emotion.text import EMBEDDING, Pooling, SentenceEmbedder
 from omnisense.reasoning.safety.kernel import KernelHead
 from omnisense.reasoning.search import find_embedder
 
 FOLDER = Path(__file__).parent
+LARGER = "all-mpnet-base-v2"  # 109 million parameters, five times those of the first
+LARGER_POOLING = Pooling((12,))
 RISK, GRADE, CATEGORY, PERSON, TIME = "risk", "risk_grade", "risk_category", "risk_person", "risk_time"
+RISK_AGAIN, HARMFUL_AGAIN = "risk_again", "reply_harmful_again"  # on the larger embedding
 HARMFUL, HARM = "reply_harmful", "reply_harm"
+Larger = Callable[[Sequence[int]], np.ndarray]  # the features, by the larger embedding, of sentences by their index
 # Sets by other writers, or apart from the rest, by the splits that hold them: each is left out in turn to validate.
 SOURCES = {
     "first": ("unseen",),
@@ -31,6 +36,7 @@ SOURCES = {
     "third": ("third-tune", "third-unseen"),
     "fourth": ("fourth-unseen",),
     "fifth": ("fifth",),
+    "sixth": ("sixth",),
     "everyday": ("everyday",),
 }
 WITHOUT_EMBEDDING = f"'{EMBEDDING}' is not here: risk was looked for by patterns alone"
@@ -39,6 +45,10 @@ _KERNEL_SHARE = 0.75  # chosen with each source of sentences left out (``validat
 # Below this nearness to the sentences of risk, the log-odds of a risk fall by so much for each unit: the kernel takes
 # strange sentences for risks. Chosen on the fifth set, left out, and the sixth, which no head was fitted on.
 _NEAR_FROM, _STRANGE = 0.5, 8.0
+# The second reading: of probabilities in between, its weight beside the first, and what is added to the log-odds of
+# both together, so that one threshold serves with it and without it. Chosen with the fourth, fifth, sixth and everyday
+# sources left out, and on everyday talk that no head was fitted on (``risk.md``).
+DOUBT, _AGAIN_SHARE, _AGAIN_BIAS = (0.2, 0.98), 0.5, 0.2
 _MAX_WORDS = 45  # the embedding reads 64 tokens
 _MAX_SENTENCES = 60  # of a long text, the first and the last
 _NEAR_COPY_FROM = 0.6  # Jaccard similarity of the sets of words
@@ -73,6 +83,7 @@ class RiskHeads(NamedTuple):
         category: of a risk.
         person: of a risk.
         time: of a risk.
+        again: as ``risk``, on the larger embedding.
     """
 
     risk: KernelHead
@@ -80,13 +91,20 @@ class RiskHeads(NamedTuple):
     category: LinearHead
     person: LinearHead
     time: LinearHead
+    again: KernelHead
 
-    def scores(self, features: np.ndarray) -> tuple[RiskScores, ...]:
-        """Return the scores of (N, D) features of sentences."""
+    def scores(self, features: np.ndarray, larger: Larger | None = None) -> tuple[RiskScores, ...]:
+        """Return the scores of sentences.
+
+        Args:
+            features: (N, D).
+            larger: for the second reading; without it the first stands.
+        """
         grades = self.grade.scores(features)
         none, distress, risk, imminent = (grades[:, self.grade.labels.index(grade)] for grade in _GRADES)
         pooled = _pooled(self.risk.probabilities(features), risk + imminent)
-        risks = _shifted(pooled, -_STRANGE * np.maximum(0, _NEAR_FROM - self.risk.nearness(features)))
+        first = _shifted(pooled, _strangeness(self.risk, features))
+        risks = _read_again(first, self.again, larger, is_shifted=True)
         calm = ((1 - risks) * distress / (distress + none)).tolist()
         at_once = (risks * imminent / (risk + imminent)).tolist()
         kinds, persons, times = (_likeliest(head, features) for head in (self.category, self.person, self.time))
@@ -101,18 +119,25 @@ class HarmHead(NamedTuple):
     Attributes:
         harmful: any harm against none; alone it is better than with the other (``validate.py``).
         kind: the kinds of harm and ``none``.
+        again: as ``harmful``, on the larger embedding.
     """
 
     harmful: KernelHead
     kind: LinearHead
+    again: KernelHead
 
-    def scores(self, features: np.ndarray) -> tuple[tuple[str, float], ...]:
-        """Return the likeliest harm, and the probability of any, of (N, D) features of sentences."""
+    def scores(self, features: np.ndarray, larger: Larger | None = None) -> tuple[tuple[str, float], ...]:
+        """Return the likeliest harm, and the probability of any, of sentences.
+
+        Args:
+            features: (N, D).
+            larger: for the second reading; without it the first stands.
+        """
+        harmful = _read_again(self.harmful.probabilities(features), self.again, larger)
         rows, safe = self.kind.scores(features), self.kind.labels.index("none")
         harms = [k for k in range(len(self.kind.labels)) if k != safe]
         return tuple(
-            (self.kind.labels[harms[int(row[harms].argmax())]], float(p))
-            for row, p in zip(rows, self.harmful.probabilities(features), strict=True)
+            (self.kind.labels[harms[int(row[harms].argmax())]], float(p)) for row, p in zip(rows, harmful, strict=True)
         )
 
 
@@ -136,13 +161,18 @@ def neighbours(sentences: Sequence[str]) -> list[str]:
 def score_risk(sentences: tuple[str, ...]) -> tuple[RiskScores, ...] | None:
     """Return the scores of sentences; None where the embedding model is absent."""
     embedder = find_embedder()
-    return _score_risk(embedder, sentences) if embedder else None
+    return _score_risk(embedder, find_larger(), sentences) if embedder else None
 
 
 def score_harm(sentences: tuple[str, ...]) -> tuple[tuple[str, float], ...] | None:
     """Return the likeliest harm of each sentence of a reply, with the probability of any harm; None without model."""
     embedder = find_embedder()
-    return _score_harm(embedder, sentences) if embedder else None
+    return _score_harm(embedder, find_larger(), sentences) if embedder else None
+
+
+def find_larger() -> SentenceEmbedder | None:
+    """Return the larger embedder; None where it is absent."""
+    return find_embedder(LARGER, LARGER_POOLING)
 
 
 def calmed(sentence: str) -> str:
@@ -151,8 +181,43 @@ def calmed(sentence: str) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _score_risk(embedder: SentenceEmbedder, sentences: tuple[str, ...]) -> tuple[RiskScores, ...]:
-    return load_risk_heads().scores(embedder.embed(sentences)) if sentences else ()
+def _score_risk(
+    embedder: SentenceEmbedder, larger: SentenceEmbedder | None, sentences: tuple[str, ...]
+) -> tuple[RiskScores, ...]:
+    return load_risk_heads().scores(embedder.embed(sentences), reader(larger, sentences)) if sentences else ()
+
+
+def reader(embedder: SentenceEmbedder | None, sentences: Sequence[str]) -> Larger | None:
+    """Return what a second reading needs of sentences; None without embedder."""
+    return (lambda chosen: embedder.embed([sentences[i] for i in chosen])) if embedder else None
+
+
+def _read_again(
+    probabilities: np.ndarray, head: KernelHead, larger: Larger | None, is_shifted: bool = False
+) -> np.ndarray:
+    """Return probabilities, those in doubt at the weighted mean of the log-odds of both readings.
+
+    Args:
+        probabilities: (N,), of the first reading.
+        head: of the second.
+        larger: for the second; without it the first stands.
+        is_shifted: whether what is like nothing that the head was fitted on loses probability.
+    """
+    doubtful = np.flatnonzero((probabilities >= DOUBT[0]) & (probabilities <= DOUBT[1]))
+    if larger is None or not len(doubtful):
+        return probabilities
+    features = larger(doubtful.tolist())
+    odds = _AGAIN_SHARE * _log_odds(head.probabilities(features)) + _AGAIN_BIAS
+    odds += (1 - _AGAIN_SHARE) * _log_odds(probabilities[doubtful])
+    result = probabilities.copy()
+    result[doubtful] = _sigmoid(odds + _strangeness(head, features) if is_shifted else odds)
+    return result
+
+
+def _strangeness(head: KernelHead, features: np.ndarray) -> np.ndarray:
+    """Return what the log-odds of (N, D) features change by for being unlike all that the head was fitted on."""
+    result: np.ndarray = -_STRANGE * np.maximum(0, _NEAR_FROM - head.nearness(features))
+    return result
 
 
 def _pooled(kernel: np.ndarray, linear: np.ndarray) -> np.ndarray:
@@ -184,10 +249,13 @@ def _likeliest(head: LinearHead, features: np.ndarray) -> list[str]:
 
 
 @functools.lru_cache(maxsize=256)
-def _score_harm(embedder: SentenceEmbedder, sentences: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+def _score_harm(
+    embedder: SentenceEmbedder, larger: SentenceEmbedder | None, sentences: tuple[str, ...]
+) -> tuple[tuple[str, float], ...]:
     if not sentences:
         return ()
-    return load_harm_head().scores(embedder.embed([calmed(sentence) for sentence in sentences]))
+    calm = [calmed(sentence) for sentence in sentences]
+    return load_harm_head().scores(embedder.embed(calm), reader(larger, calm))
 
 
 @functools.lru_cache(maxsize=1)
@@ -197,9 +265,9 @@ def load_risk_heads() -> RiskHeads:
     Raises:
         ModelError: one is missing or damaged.
     """
-    return RiskHeads(
-        KernelHead.load(FOLDER / f"{RISK}.npz"), *(_load(name) for name in (GRADE, CATEGORY, PERSON, TIME))
-    )
+    grade, category, person, time = (_load(name) for name in (GRADE, CATEGORY, PERSON, TIME))
+    risk, again = (KernelHead.load(FOLDER / f"{name}.npz") for name in (RISK, RISK_AGAIN))
+    return RiskHeads(risk, grade, category, person, time, again)
 
 
 @functools.lru_cache(maxsize=1)
@@ -209,7 +277,9 @@ def load_harm_head() -> HarmHead:
     Raises:
         ModelError: it is missing or damaged.
     """
-    return HarmHead(KernelHead.load(FOLDER / f"{HARMFUL}.npz"), _load(HARM))
+    return HarmHead(
+        KernelHead.load(FOLDER / f"{HARMFUL}.npz"), _load(HARM), KernelHead.load(FOLDER / f"{HARMFUL_AGAIN}.npz")
+    )
 
 
 def _load(name: str) -> LinearHead:

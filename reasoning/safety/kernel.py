@@ -92,15 +92,17 @@ def fit_kernel_head(
     from sklearn.svm import SVC
 
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
-    components = PCA(_DIMENSIONS, random_state=0).fit((features - mean) / scale).components_.T
+    solver = "covariance_eigh" if len(features) > features.shape[1] else "auto"
+    components = PCA(_DIMENSIONS, svd_solver=solver, random_state=0).fit((features - mean) / scale).components_.T
     points, kinds = _project(features, mean, scale, components), np.array(truth)
-    machine = SVC(C=_C, gamma=_GAMMA, class_weight="balanced")
+    kernel = np.exp(-2 * _GAMMA * (1 - points @ points.T))  # at once: several times faster than one pair at a time
+    machine = SVC(C=_C, kernel="precomputed", class_weight="balanced")
     weights = np.ones(len(kinds)) if sample_weights is None else np.array(sample_weights)
     margins = cross_val_predict(
-        machine, points, kinds, cv=_FOLDS, method="decision_function", params={"sample_weight": weights}
+        machine, kernel, kinds, cv=_FOLDS, method="decision_function", params={"sample_weight": weights}
     )
     sigmoid = LogisticRegression(class_weight="balanced").fit(margins[:, None], kinds)
-    machine.fit(points, kinds, sample_weight=weights)
+    machine.fit(kernel, kinds, sample_weight=weights)
     return KernelHead(
         mean,
         scale,

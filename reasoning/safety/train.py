@@ -2,10 +2,10 @@
 
 GOEMOTIONS is a folder with ``train.tsv.gz`` (text, label numbers, id; Apache-2.0): ordinary comments, against false
 alarms, beside the everyday sentences that other heads of OmniSense are fitted on. COUNSELCHAT is one with the CSV of
-CounselChat (MIT): counsellors' answers, which are safe replies. A few minutes on two cores, and the same sentences give
-the same heads. Risk is told by a support vector machine (:mod:`omnisense.reasoning.safety.kernel`). The grade and the
-harm of replies are multinomial logistic regressions with balanced classes; kind, person and time are fitted on the
-sentences that have them.
+CounselChat (MIT): counsellors' answers, which are safe replies. Most of the time goes into the larger embedding of
+15,000 sentences; the same sentences give the same heads. Risk and harm are told by support vector machines
+(:mod:`omnisense.reasoning.safety.kernel`), one on each embedding. The grade and the kind of harm are multinomial
+logistic regressions with balanced classes; kind, person and time are fitted on the sentences that have them.
 ``python -m omnisense.reasoning.safety.measure`` then measures the whole gate and writes the card.
 """
 
@@ -24,17 +24,22 @@ import numpy as np
 from omnisense import models
 from omnisense.perception.emotion import text as text_emotion
 from omnisense.perception.emotion.linear import LinearHead
-from omnisense.perception.emotion.text import EMBEDDING, load_embedder
+from omnisense.perception.emotion.text import EMBEDDING, SentenceEmbedder, load_embedder
 from omnisense.reasoning.safety.heads import (
     CATEGORY,
     FOLDER,
     GRADE,
     HARM,
     HARMFUL,
+    HARMFUL_AGAIN,
+    LARGER,
+    LARGER_POOLING,
     PERSON,
     RISK,
+    RISK_AGAIN,
     TIME,
     HarmHead,
+    Larger,
     RiskHeads,
     calmed,
     read_sentences,
@@ -45,7 +50,8 @@ from omnisense.reasoning.safety.patterns import find_signs, harm_by_pattern
 
 # Inverse strength of the ridge, chosen on the split "tune".
 _C = {GRADE: 0.003, CATEGORY: 0.01, PERSON: 0.003, TIME: 0.003, HARM: 0.03}
-_COLUMNS = {GRADE: "grade", CATEGORY: "category", PERSON: "who", TIME: "when"}
+# The truth of the linear heads of a risk, by the head.
+COLUMNS = {GRADE: "grade", CATEGORY: "category", PERSON: "who", TIME: "when"}
 _COMMENTS, _ANSWERS = 3000, 1500  # how many are drawn
 _EVERYDAY_WEIGHT = 3.0  # of the safe replies written for this, which are few beside those of counsellors
 _SAD_LABELS = {9, 12, 14, 16, 19, 24, 25}  # disappointment, embarrassment, fear, grief, nervousness, remorse, sadness
@@ -68,8 +74,9 @@ def main() -> None:
     data = Data(Path(sys.argv[1]), Path(sys.argv[2]))
     rows, replies = read_sentences("sentences.csv"), read_sentences("replies.csv")
     risk, harm = data.risk_heads(rows), data.harm_head(replies)
-    heads: dict[str, KernelHead | LinearHead] = dict(zip((RISK, GRADE, CATEGORY, PERSON, TIME), risk, strict=True))
-    heads |= dict(zip((HARMFUL, HARM), harm, strict=True))
+    names = (RISK, GRADE, CATEGORY, PERSON, TIME, RISK_AGAIN)
+    heads: dict[str, KernelHead | LinearHead] = dict(zip(names, risk, strict=True))
+    heads |= dict(zip((HARMFUL, HARM, HARMFUL_AGAIN), harm, strict=True))
     for name, head in heads.items():
         head.save(FOLDER / f"{name}.npz")
     print(f"{len(rows)} sentences, {len(data.comments)} comments, {len(replies)} sentences of replies")
@@ -87,15 +94,20 @@ class Data:
         graded = [*_ordinary_comments(goemotions), *_everyday_sentences()]
         self.comments = [{"text": text, "grade": grade, "category": "none"} for text, grade in graded]
         self.safe = [sentence for path in _WRITTEN for sentence in _sentences(path)] + _counsel(counselchat)
-        self._embedder = load_embedder(models.fetch(EMBEDDING))
-        self._features: dict[str, np.ndarray] = {}
+        self._first = _Remembered(load_embedder(models.fetch(EMBEDDING)))
+        self._larger = _Remembered(load_embedder(models.fetch(LARGER), LARGER_POOLING))
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Return (N, D) features of sentences, those of earlier calls from memory."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._features]
-        if new:
-            self._features.update(zip(new, self._embedder.embed(new), strict=True))
-        return np.stack([self._features[text] for text in texts])
+        """Return (N, D) features of sentences by the embedding of the first reading."""
+        return self._first.embed(texts)
+
+    def embed_again(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (N, D) features of sentences by the larger embedding of the second reading."""
+        return self._larger.embed(texts)
+
+    def reader(self, texts: Sequence[str]) -> Larger:
+        """Return what a second reading needs of sentences."""
+        return lambda chosen: self.embed_again([texts[i] for i in chosen])
 
     def risk_heads(self, rows: Sequence[dict[str, str]]) -> RiskHeads:
         """Fit the heads of risk.
@@ -115,7 +127,9 @@ class Data:
             return _fit(features[chosen], [every[i][column] for i in chosen], _C[name])
 
         is_risk = [row["grade"] in ("risk", "imminent") for row in every]
-        return RiskHeads(fit_kernel_head(features, is_risk), *(head(name, column) for name, column in _COLUMNS.items()))
+        again = fit_kernel_head(self.embed_again([row["text"] for row in every]), is_risk)
+        grade, category, person, time = (head(name, column) for name, column in COLUMNS.items())
+        return RiskHeads(fit_kernel_head(features, is_risk), grade, category, person, time, again)
 
     def harm_head(self, replies: Sequence[dict[str, str]]) -> HarmHead:
         """Fit the heads of the harm of replies.
@@ -125,12 +139,28 @@ class Data:
         """
         labelled = [(row["text"], row["harm"]) for row in replies] + [(sentence, "none") for sentence in self.safe]
         weights = [_EVERYDAY_WEIGHT if row["harm"] == "none" else 1.0 for row in replies] + [1.0] * len(self.safe)
-        features = self.embed([calmed(text) for text, _ in labelled])
-        kinds = [harm for _, harm in labelled]
+        texts, kinds = [calmed(text) for text, _ in labelled], [harm for _, harm in labelled]
+        features, is_harmful = self.embed(texts), [kind != "none" for kind in kinds]
         return HarmHead(
-            fit_kernel_head(features, [kind != "none" for kind in kinds], weights),
+            fit_kernel_head(features, is_harmful, weights),
             _fit(features, kinds, _C[HARM], weights),
+            fit_kernel_head(self.embed_again(texts), is_harmful, weights),
         )
+
+
+class _Remembered:
+    """An embedder that embeds each sentence once."""
+
+    def __init__(self, embedder: SentenceEmbedder) -> None:
+        self._embedder = embedder
+        self._features: dict[str, np.ndarray] = {}
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (N, D) features."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._features]
+        if new:
+            self._features.update(zip(new, self._embedder.embed(new), strict=True))
+        return np.stack([self._features[text] for text in texts])
 
 
 def _ordinary_comments(folder: Path) -> list[tuple[str, str]]:

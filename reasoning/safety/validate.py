@@ -60,19 +60,15 @@ def validated(source: str, data: Data) -> dict[str, Any]:
     """Return the figures of a source by heads that are fitted on all the others."""
     rows, replies = leave_out("sentences.csv", source), leave_out("replies.csv", source)
     read = read_rows(rows.own, data.risk_heads(rows.others), data)
-    return {
-        "sentences": len(read),
-        "near copies left out": rows.near_copies,
-        **figures(read),
-        **reply_figures(replies.own, data.harm_head(replies.others), data),
-    }
+    found = {"sentences": len(read), "near copies left out": rows.near_copies, **figures(read)}
+    return found | (reply_figures(replies.own, data.harm_head(replies.others), data) if replies.own else {})
 
 
 def read_rows(rows: Sequence[Mapping[str, str]], heads: RiskHeads, data: Data) -> list[Read]:
     """Return what the gate finds in sentences with heads of one's own."""
 
     def score(sentences: tuple[str, ...]) -> tuple[RiskScores, ...]:
-        return heads.scores(data.embed(sentences)) if sentences else ()
+        return heads.scores(data.embed(sentences), data.reader(sentences)) if sentences else ()
 
     findings = [safety.check_input(row["text"], scorer=score) for row in rows]
     return [Read(row, finding.escalate, finding.grade) for row, finding in zip(rows, findings, strict=True)]
@@ -105,8 +101,12 @@ def figures(read: Sequence[Read]) -> dict[str, str]:
 def reply_figures(rows: Sequence[Mapping[str, str]], head: HarmHead, data: Data) -> dict[str, str]:
     """Return the shares of harmful replies that are blocked and of safe ones that are replaced."""
 
+    def score(texts: Sequence[str]) -> tuple[tuple[str, float], ...]:
+        calm = [calmed(text) for text in texts]
+        return head.scores(data.embed(calm), data.reader(calm)) if calm else ()
+
     def blocked(text: str) -> bool:
-        return safety.check_reply(text, lambda texts: head.scores(data.embed([calmed(t) for t in texts]))) is not None
+        return safety.check_reply(text, score) is not None
 
     found = [(row["harm"] != "none", blocked(row["text"])) for row in rows]
     return {

