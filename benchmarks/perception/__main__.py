@@ -24,6 +24,7 @@ from omnisense.benchmarks.perception.garments import garments
 from omnisense.benchmarks.perception.live_end import live_against_file
 from omnisense.benchmarks.perception.neutral_faces import neutral_faces
 from omnisense.benchmarks.perception.progress import Progress, source_version
+from omnisense.benchmarks.perception.shown_faces import shown_faces
 from omnisense.perception.emotion.reliability import reliability_table
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
@@ -150,6 +151,7 @@ def _of_pictures(data: Path, perception: Perception) -> list[_Measure]:
         ),
         _Measure("faces", "who is talking, no words known", "grid", lambda p: faces.active_speaker(grid, wordless, p)),
         _Measure("faces", "expression", "faces", lambda _: faces.expression(face_clips, perception)),
+        _Measure("faces", "faces that show something", "faces", lambda _: shown_faces(face_clips, perception)),
         _Measure("faces", "neutral faces", "grid", lambda _: neutral_faces(grid, perception)),
         _Measure("pose", "joints, COCO", "people_images", lambda _: pose.joints(images, perception)),
         _Measure("pose", "garments and views, COCO", "people_images", lambda _: garments(images)),

@@ -68,6 +68,18 @@ def _read(models: VisionModels, image: np.ndarray) -> tuple[str, float] | None:
     return EXPRESSIONS[int(scores.argmax())], float(scores.max())
 
 
+def called(models: VisionModels, image: np.ndarray) -> list[tuple[float, str]]:
+    """Return where across an image (0 to 1) each face is, and the expression that it is said to have, or ``""``."""
+    if models.expression_classifier is None:
+        return []
+    gray, faces = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), models.face_detector.detect(image)
+    scores = [models.expression_classifier.classify(gray, face.landmarks) for face in faces]
+    return [
+        (float(face.box[0]), _called(EXPRESSIONS[int(own.argmax())], float(own.max())))
+        for face, own in zip(faces, scores, strict=True)
+    ]
+
+
 def _blur(image: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(image, (0, 0), image.shape[1] * _BLUR)
 
