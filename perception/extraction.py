@@ -111,7 +111,7 @@ def _extract_visual(
     vision = registry.vision_models()
     with registry.vision_lock:
         stream = track_faces(clip, settings.sampling, vision.face_detector, vision.expression_classifier)
-        stream = replace(stream, notes=(*stream.notes, *vision.notes))
+        stream = replace(stream, notes=(*stream.notes, *vision.notes), min_expression=settings.min_expression)
         if vision.face_mesh and stream.faces:
             stream, extraction.landmarks = track_landmarks(clip, stream, vision.face_mesh, vision.body_estimator)
         return stream

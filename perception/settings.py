@@ -8,7 +8,7 @@ from typing import Literal
 
 from omnisense.errors import InputError
 from omnisense.perception.media.sampling import Sampling
-from omnisense.perception.types import STREAMS, StreamName
+from omnisense.perception.types import MIN_EXPRESSION, STREAMS, StreamName
 
 Role = Literal[
     "face",
@@ -73,6 +73,8 @@ class PerceptionSettings:
             speech is heard too, and some noise with it.
         min_face: height of a face, in heights of the picture, 0 to 1, under which it is left out: passers-by in the
             background. 0 takes every face that is found.
+        min_expression: mean score, 0 to 1, from which a face is said to show an expression; angry, disgusted, afraid or
+            sad from .15 more. Higher: fewer expressions are told, and fewer wrong ones.
         voice_distance: mean cosine distance, 0 to 2, from which two groups of stretches of speech are two voices.
             Smaller: more voices, and one person who shouts and whispers may become two. Larger: alike voices become
             one.
@@ -105,6 +107,7 @@ class PerceptionSettings:
     max_speakers: int | None = None
     speech_threshold: float = SPEECH_THRESHOLD
     min_face: float = 0.0
+    min_expression: float = MIN_EXPRESSION
     voice_distance: float = VOICE_DISTANCE
     voice_emotion_model: str | None = SHIPPED
     text_emotion_model: str | None = SHIPPED
@@ -119,6 +122,8 @@ class PerceptionSettings:
             raise InputError(f"speech_threshold is {self.speech_threshold}", "Give a number over 0 and under 1.")
         if not 0 <= self.min_face < 1:
             raise InputError(f"min_face is {self.min_face}", "Give a number from 0 to under 1.")
+        if not 0 <= self.min_expression <= 1:
+            raise InputError(f"min_expression is {self.min_expression}", "Give a number from 0 to 1.")
         self._check_speakers()
         if not 0 < self.voice_distance <= 2:
             raise InputError(f"voice_distance is {self.voice_distance}", "Give a number over 0, up to 2.")

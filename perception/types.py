@@ -34,6 +34,7 @@ GestureKind = Literal[
 ]
 
 STREAMS: tuple[StreamName, ...] = get_args(StreamName)
+MIN_EXPRESSION = 0.4  # chosen on neutral faces: see the module of expressions
 CHANNELS: tuple[Channel, ...] = ("face", "speech", "voice", "person", "scene")
 
 
@@ -129,6 +130,7 @@ class VisualStream:
         motion: mean absolute change of gray level since the previous frame, 0 to 1, per frame.
         shot_cuts_s: times of the first frame after each cut.
         expression_labels: the order of the expression scores; empty without an expression model.
+        min_expression: mean score from which an expression is told, as the settings had it.
         notes: models and frames that were left out, with the reason.
     """
 
@@ -140,6 +142,7 @@ class VisualStream:
     shot_cuts_s: tuple[float, ...]
     expression_labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    min_expression: float = MIN_EXPRESSION
 
 
 # --- audio --------------------------------------------------------------------------------------------------

@@ -102,7 +102,8 @@ def _draw_faces(axis: Any, percepts: Percepts) -> None:
         return
     for row, face in enumerate(visual.faces[:6]):
         spans: list[tuple[Span, str, float]] = [
-            (Span(p.start_s, p.end_s), p.expression, p.score) for p in expression_phases(face, visual.expression_labels)
+            (Span(p.start_s, p.end_s), p.expression, p.score)
+            for p in expression_phases(face, visual.expression_labels, visual.min_expression)
         ]
         for span, name, score in spans or [(Span(face.start_s, face.end_s), "face", 1.0)]:
             axis.barh(

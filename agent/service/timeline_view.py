@@ -54,7 +54,7 @@ def _lanes(percepts: Percepts, ids: _EventIds) -> Iterator[dict[str, Any]]:
         yield from _tone(percepts.audio, names)
     if isinstance(percepts.visual, VisualStream):
         for face in percepts.visual.faces:
-            yield from _face(face, faces.get(face.id, face.id), percepts.visual.expression_labels, ids)
+            yield from _face(face, faces.get(face.id, face.id), percepts.visual, ids)
     speaking = [
         _part(s.start_s, s.end_s, faces.get(s.face or "", "off screen" if s.off_screen else "unknown"), s.confidence)
         for s in percepts.speaker_segments
@@ -99,12 +99,12 @@ def _tone(audio: AudioStream, names: dict[str, str]) -> Iterator[dict[str, Any]]
         yield _lane("tone", names.get(speaker, speaker or "somebody"), parts)
 
 
-def _face(face: FaceTrack, name: str, labels: tuple[str, ...], ids: _EventIds) -> Iterator[dict[str, Any]]:
+def _face(face: FaceTrack, name: str, visual: VisualStream, ids: _EventIds) -> Iterator[dict[str, Any]]:
     phases = [
         _part(
             p.start_s, p.end_s, p.expression, p.score, ids.of("face", round(p.start_s, 2), round(p.end_s, 2), face.id)
         )
-        for p in expression_phases(face, labels)
+        for p in expression_phases(face, visual.expression_labels, visual.min_expression)
     ]
     yield _lane("expression", name, phases)
     gestures = [

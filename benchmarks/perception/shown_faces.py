@@ -1,7 +1,7 @@
 """Expression of faces that show one: how often it is named, named wrong, or not named at all.
 
-The truth was read by eye, before anything was measured: ten people in two pictures and four clips, of whom one cries. The
-faces of a clip are of one person, so that these are fewer findings than faces.
+The truth was read by eye, before anything was measured: eight people in two pictures and four clips, of whom one cries.
+All faces of a clip are of one person, so that these are fewer findings than faces.
 """
 
 from __future__ import annotations

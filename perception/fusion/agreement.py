@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from omnisense.perception.types import Agreement, FaceTrack, Segment, Utterance
+from omnisense.perception.types import MIN_EXPRESSION, Agreement, FaceTrack, Segment, Utterance
 from omnisense.perception.vision.expressions import is_clear
 
 CLEAR_TONE = 0.8  # vocal emotion is the least reliable channel: its top class must be this probable
@@ -35,6 +35,7 @@ def find_agreements(
     segments: Sequence[Segment],
     expressions: Sequence[str],
     tones: Sequence[str],
+    min_expression: float = MIN_EXPRESSION,
 ) -> list[Agreement]:
     """Compare a person's channels, sentence by sentence (without a transcript, utterance by utterance).
 
@@ -45,6 +46,7 @@ def find_agreements(
         segments: of the person.
         expressions: labels of the faces' expression scores.
         tones: labels of the utterances' emotion scores.
+        min_expression: as the visual stream has it.
 
     Returns:
         Intervals in which at least two channels are clear.
@@ -52,7 +54,7 @@ def find_agreements(
     found: list[Agreement] = []
     for segment in segments or [Segment(u.start_s, u.end_s, "") for u in utterances]:
         readings = [
-            _read_face(faces, segment, expressions),
+            _read_face(faces, segment, expressions, min_expression),
             _read_voice(utterances, segment, tones),
             _read_words(segment),
         ]
@@ -72,7 +74,9 @@ def _compare(name: str, segment: Segment, readings: Sequence[_Reading]) -> Agree
     return Agreement(segment.start_s, segment.end_s, bool(positive and negative), text)
 
 
-def _read_face(faces: Sequence[FaceTrack], span: Segment, labels: Sequence[str]) -> _Reading | None:
+def _read_face(
+    faces: Sequence[FaceTrack], span: Segment, labels: Sequence[str], min_expression: float
+) -> _Reading | None:
     scores = [
         s
         for face in faces
@@ -85,7 +89,7 @@ def _read_face(faces: Sequence[FaceTrack], span: Segment, labels: Sequence[str])
     mean = np.mean(scores, axis=0)
     top = int(mean.argmax())
     valence = sum(float(v) * _VALENCE.get(label, 0.0) for label, v in zip(labels, mean, strict=True))
-    is_told = abs(valence) >= _CLEAR_VALENCE and is_clear(labels[top], float(mean[top]))
+    is_told = abs(valence) >= _CLEAR_VALENCE and is_clear(labels[top], float(mean[top]), min_expression)
     return _Reading(valence, f"looks {labels[top]}") if is_told else None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from omnisense.perception.fusion.agreement import find_agreements
 from omnisense.perception.types import (
+    MIN_EXPRESSION,
     AudioStream,
     FaceTrack,
     PersonSummary,
@@ -122,6 +123,7 @@ def _summarize(
     spans = _spoken_spans(person, turns, speaker_segments)
     utterances, segments = _speech_of(person, spans, audio, transcript)
     expressions, tones = visual.expression_labels if visual else (), audio.emotion_labels if audio else ()
+    least = visual.min_expression if visual else MIN_EXPRESSION
     return PersonSummary(
         id=f"person-{number}",
         name=name,
@@ -135,7 +137,7 @@ def _summarize(
         arousal=_mean([u.arousal for u in utterances if u.arousal is not None]),
         sentiment=_mean([s.sentiment for s in segments if s.sentiment is not None]),
         gestures=tuple(g for face in person.faces for g in face.gestures),
-        agreements=tuple(find_agreements(name, person.faces, utterances, segments, expressions, tones)),
+        agreements=tuple(find_agreements(name, person.faces, utterances, segments, expressions, tones, least)),
     )
 
 

@@ -162,7 +162,7 @@ def _visual_events(visual: VisualStream, duration_s: float, names: _Names) -> It
         yield _event(cut_s, cut_s, "scene", "", "the picture cuts to another shot", 0.2)
     for face in visual.faces:
         name = names.of_face(face, visual.faces)
-        phases = expression_phases(face, visual.expression_labels)
+        phases = expression_phases(face, visual.expression_labels, visual.min_expression)
         if face.start_s > 0.1 or face.end_s < duration_s - 1.0 or not phases:
             yield _event(face.start_s, face.end_s, "face", face.id, f"{name} is visible", 0.3)
         yield from _expression_events(face, name, phases)
@@ -278,8 +278,9 @@ def _describe_facts(person: PersonSummary, streams: Streams) -> list[str]:
         facts.append("does not speak")
     if person.expression and isinstance(visual, VisualStream):
         top = int(np.argmax(person.expression))
-        if person.expression[top] >= _MOSTLY and is_clear(visual.expression_labels[top], person.expression[top]):
-            facts.append(f"mostly looks {visual.expression_labels[top]}")
+        label, score = visual.expression_labels[top], person.expression[top]
+        if score >= _MOSTLY and is_clear(label, score, visual.min_expression):
+            facts.append(f"mostly looks {label}")
     if person.facing_camera is not None:
         facts.append(
             "faces the camera"

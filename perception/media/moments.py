@@ -62,7 +62,7 @@ def find_moments(streams: Streams) -> list[Moment]:
     if isinstance(visual, VisualStream):
         found += [_onset(cut_s, 0.7) for cut_s in visual.shot_cuts_s]
         for face in visual.faces:
-            found += _face_moments(face, visual.expression_labels, streams.clip.duration_s)
+            found += _face_moments(face, visual, streams.clip.duration_s)
     if isinstance(audio, AudioStream):
         found += _sound_moments(audio)
     return found + [Moment(e.start_s, e.end_s, e.weight) for own in streams.channels for e in own.events]
@@ -72,12 +72,12 @@ def _onset(start_s: float, weight: float, end_s: float | None = None) -> Moment:
     return Moment(start_s, start_s + _ONSET_S if end_s is None else min(end_s, start_s + _ONSET_S), weight)
 
 
-def _face_moments(face: FaceTrack, labels: tuple[str, ...], duration_s: float) -> Iterator[Moment]:
+def _face_moments(face: FaceTrack, visual: VisualStream, duration_s: float) -> Iterator[Moment]:
     if face.start_s > _EDGE_S:
         yield _onset(face.start_s, 0.8)
     if face.end_s < duration_s - _EDGE_S:
         yield _onset(face.end_s, 0.5)
-    phases = expression_phases(face, labels)
+    phases = expression_phases(face, visual.expression_labels, visual.min_expression)
     for before, phase in zip([None, *phases], phases, strict=False):
         if before or phase.expression != "neutral":
             weight = 0.9 if before and phase.expression != "neutral" else 0.5

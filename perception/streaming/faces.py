@@ -128,7 +128,8 @@ class LiveFaceTracker:
         if track.id not in self._visible:
             yield _face_event(track.start_s, time_s, track.id, f"a face appears ({track.id})")
         self._visible[track.id] = time_s
-        phases = expression_phases(track, EXPRESSIONS) if track.expression else []
+        least = self._registry.settings.min_expression
+        phases = expression_phases(track, EXPRESSIONS, least) if track.expression else []
         if phases and phases[-1].end_s - phases[-1].start_s >= _SETTLED_S:
             current = phases[-1]
             if self._reported_expressions.get(track.id) != current.expression:
@@ -193,6 +194,7 @@ class LiveFaceTracker:
             shot_cuts_s=tuple(self._motion.cuts_s),
             expression_labels=EXPRESSIONS if models.expression_classifier else (),
             notes=models.notes,
+            min_expression=self._registry.settings.min_expression,
         )
 
     def _tracks(self, since_s: float = 0.0) -> list[FaceTrack]:

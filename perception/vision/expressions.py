@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from omnisense.perception.types import FaceTrack, Position
+from omnisense.perception.types import MIN_EXPRESSION, FaceTrack, Position
 
 _SMOOTHING_S = 1.5  # scores are averaged over this long: single frames of a talking face mislead
 _MIN_PHASE_S = 1.0
-# Mean score from which an expression is told. Neutral faces get .3 to .45 for sad, afraid or angry where the model errs
-# (talking heads of GRID), sad ones .6 and more: of these, less is no finding.
-_MIN_SCORE, _MIN_NEGATIVE_SCORE = 0.4, 0.55
+# Neutral faces get .3 to .45 for sad, afraid or angry where the model errs (talking heads of GRID), sad ones .6 and
+# more: negative expressions take so much more than others to be told.
+_NEGATIVE_MORE = 0.15
 NEGATIVE = ("angry", "disgust", "fear", "sad")
 
 
@@ -28,10 +28,15 @@ class Phase:
     score: float
 
 
-def expression_phases(face: FaceTrack, labels: tuple[str, ...]) -> list[Phase]:
+def expression_phases(face: FaceTrack, labels: tuple[str, ...], min_expression: float = MIN_EXPRESSION) -> list[Phase]:
     """Return the intervals of one clear expression; one that is shorter than 1 s joins its longer neighbor.
 
     An interval in which no expression is clear (:func:`is_clear`) is left out.
+
+    Args:
+        face: a track.
+        labels: of its expression scores.
+        min_expression: as the visual stream has it.
     """
     if not face.expression:
         return []
@@ -43,7 +48,7 @@ def expression_phases(face: FaceTrack, labels: tuple[str, ...]) -> list[Phase]:
     phases = []
     for first, last, label in runs:
         score = float(scores[first : last + 1, label].mean())
-        if not is_clear(labels[label], score):
+        if not is_clear(labels[label], score, min_expression):
             continue
         end_s = face.end_s if last == len(times) - 1 else float(times[last + 1])
         phases.append(
@@ -59,9 +64,9 @@ def expression_phases(face: FaceTrack, labels: tuple[str, ...]) -> list[Phase]:
     return phases
 
 
-def is_clear(expression: str, score: float) -> bool:
+def is_clear(expression: str, score: float, min_expression: float = MIN_EXPRESSION) -> bool:
     """Return whether a mean score is enough to say that a face shows an expression."""
-    return score >= (_MIN_NEGATIVE_SCORE if expression in NEGATIVE else _MIN_SCORE)
+    return score >= min_expression + (_NEGATIVE_MORE if expression in NEGATIVE else 0.0) - 1e-9
 
 
 def _runs(labels: list[int], min_length: int) -> list[tuple[int, int, int]]:

@@ -39,7 +39,7 @@ def measure_expression(asked: Asked) -> Measurement | None:
     if not isinstance(visual, VisualStream) or not visual.expression_labels:
         return None
     chosen = [f for f in visual.faces if f.id in asked.who] or [f for f in (main_face(visual),) if f]
-    seen = asked.select(o for face in chosen for o in _phases(face, visual.expression_labels))
+    seen = asked.select(o for face in chosen for o in _phases(face, visual))
     return _feeling(asked, "expression", seen, "the face looks", ("face",))
 
 
@@ -93,11 +93,11 @@ def _by_emotion(labels: Sequence[str], scores: Sequence[float]) -> dict[str, flo
     return {name: score / total for name, score in found.items()}
 
 
-def _phases(face: FaceTrack, labels: tuple[str, ...]) -> list[Observation]:
+def _phases(face: FaceTrack, visual: VisualStream) -> list[Observation]:
     """Return a face's phases of one expression, each with the mean scores of its frames."""
-    times, scores = np.array(face.times_s), np.array(face.expression)
+    times, scores, labels = np.array(face.times_s), np.array(face.expression), visual.expression_labels
     found = []
-    for phase in expression_phases(face, labels):
+    for phase in expression_phases(face, labels, visual.min_expression):
         inside = (times >= phase.start_s - 1e-6) & (times < phase.end_s + 1e-6)
         found.append(Observation(phase.start_s, phase.end_s, _by_emotion(labels, scores[inside].mean(axis=0).tolist())))
     return found

@@ -81,7 +81,10 @@ def _measured_s(asked: Asked) -> tuple[float, str] | None:
     feeling = emotion_of(text)
     if "expression" in asked.relevance and feeling and isinstance(visual, VisualStream):
         phases = [
-            p for f in visual.faces if asked.concerns(f.id) for p in expression_phases(f, visual.expression_labels)
+            p
+            for f in visual.faces
+            if asked.concerns(f.id)
+            for p in expression_phases(f, visual.expression_labels, visual.min_expression)
         ]
         return sum(
             p.end_s - p.start_s for p in phases if emotion_of(p.expression) == feeling

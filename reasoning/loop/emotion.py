@@ -90,7 +90,7 @@ def face_channel(visual: VisualStream, events: Sequence[Event]) -> tuple[Emotion
     face = main_face(visual)
     if face is None or not face.expression:
         return None, []
-    phases = expression_phases(face, visual.expression_labels)
+    phases = expression_phases(face, visual.expression_labels, visual.min_expression)
     since_s = min([face.end_s - _PRESENT_S, *(phase.start_s for phase in phases[-1:])])
     now = [s for t, s in zip(face.times_s, face.expression, strict=True) if t >= since_s - 1e-6]
     mean = np.mean(now, axis=0)

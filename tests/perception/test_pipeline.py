@@ -1,6 +1,7 @@
 """Percepts as a whole: JSON, timeline, missing streams, cache."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -132,6 +133,10 @@ def test_an_expression_that_is_not_clear_is_not_told():
     assert (phase.expression, phase.start_s) == ("neutral", pytest.approx(5.0, abs=0.5))
     assert expression_phases(face(expression=[(0.2, 0.45, 0.35)] * 20), LABELS) == []
     assert [p.expression for p in expression_phases(face(expression=[(0.1, 0.6, 0.3)] * 20), LABELS)] == ["sad"]
+    percepts = full()
+    strict = replace(percepts, visual=replace(percepts.visual, min_expression=0.7))  # sad ones take .15 more
+    assert "looks happy (0.90)" in strict.render()
+    assert "looks sad" not in strict.render()
 
 
 def test_manner_needs_a_clear_difference():

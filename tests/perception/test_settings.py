@@ -16,6 +16,7 @@ from omnisense.perception.vision.face_detector import FaceDetector
     [
         ({"speech_threshold": 1.0}, r"speech_threshold is 1\.0"),
         ({"min_face": -0.1}, r"min_face is -0\.1"),
+        ({"min_expression": 1.1}, r"min_expression is 1\.1"),
         ({"max_speakers": 0}, "max_speakers is 0"),
         ({"min_speakers": 3, "max_speakers": 2}, "min_speakers is 3 and max_speakers 2"),
         ({"num_speakers": 2, "max_speakers": 3}, "num_speakers and its limits"),
