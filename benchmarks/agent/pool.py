@@ -159,7 +159,7 @@ def collect(
     done = {saying.id for saying in read_sayings(file)}
     every = [(_id(row), fitted, row) for fitted, part in rows.items() for row in part]
     left = [entry for entry in every if entry[0] not in done]
-    left.sort(key=lambda entry: str(entry[2].voice_emotion_model))  # each head is loaded once
+    left.sort(key=lambda entry: (not entry[1], str(entry[2].voice_emotion_model)))  # each head is loaded once
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as out:
         for at in range(0, len(left), _BATCH):

@@ -64,7 +64,17 @@ def measure_text(
     if shares is None:
         return ()
     reliability = round(_TRUST * relevance * channel.reliability, 3)
-    return (Measurement("text emotion", shares, reliability, channel.reason),)
+    return (Measurement("text emotion", shares, reliability, _reason(question, shares, channel.reason)),)
+
+
+def _reason(question: Question, shares: Mapping[str, float], read: str) -> str:
+    """Return what was measured, in words: of a question with several answers, how far each is carried by the words.
+
+    The one emotion that the words read most like would draw a policy away from the others.
+    """
+    if question.kind != "several":
+        return read
+    return "the words carry " + ", ".join(f"{answer} {share:.2f}" for answer, share in shares.items())
 
 
 def _words_in_question(asked: str, text: str) -> str:
