@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import gzip
 import hashlib
 import json
 import random
@@ -19,12 +18,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from omnisense.benchmarks.agent.voices import speaker_of
 from omnisense.benchmarks.harness.dataset import Sample
-from omnisense.perception.emotion.tables import membership, read_goemotions
-from omnisense.perception.emotion.text import EKMAN
+from omnisense.files import read_lines
+from omnisense.perception.emotion.tables import comments_by_emotion, read_words
 from omnisense.perception.percepts import Percepts
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
@@ -96,21 +93,17 @@ def pool_rows(data: Path, folder: Path, heads: Path, limit: int) -> dict[bool, l
 def _dev_comments(folder: Path) -> Iterator[dict[str, Any]]:
     if not (folder / "dev.tsv.gz").is_file():
         return
-    fine, names = tuple((folder / "labels.txt").read_text("utf-8").split()), list(EKMAN)
-    texts, truth = read_goemotions(folder / "dev.tsv.gz", len(fine))
-    groups = truth @ membership(fine) > 0
-    for i in np.flatnonzero(groups.sum(axis=1) == 1).tolist():
-        yield {"text": texts[i], "emotion": names[int(groups[i].argmax())], "group": f"dev-{i}",
-               "task": "other comments"}  # fmt: skip
+    for emotion, found in comments_by_emotion(folder / "dev.tsv.gz", read_words(folder / "labels.txt")).items():
+        for i, text in found:
+            yield {"text": text, "emotion": emotion, "group": f"dev-{i}", "task": "other comments"}
 
 
 def _dialogue(folder: Path) -> Iterator[dict[str, Any]]:
     if not (folder / "dev_sent_emo.csv.gz").is_file():
         return
-    with gzip.open(folder / "dev_sent_emo.csv.gz", "rt", encoding="utf-8", newline="") as file:
-        for line in csv.DictReader(file):
-            yield {"text": line["Utterance"], "emotion": line["Emotion"], "group": f"meld-{line['Dialogue_ID']}",
-                   "task": "lines of dialogue"}  # fmt: skip
+    for line in csv.DictReader(read_lines(folder / "dev_sent_emo.csv.gz")):
+        yield {"text": line["Utterance"], "emotion": line["Emotion"], "group": f"meld-{line['Dialogue_ID']}",
+               "task": "lines of dialogue"}  # fmt: skip
 
 
 def _taken(rows: Iterable[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
