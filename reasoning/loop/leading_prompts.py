@@ -28,8 +28,8 @@ Write one compact JSON list: ["emotion","strategy","reply"].
 emotion: what they feel now, one of: {emotions}. A plain question or request is {neutral}. Only where the feeling is \
 mixed, ironic or played down, a few words of your own for it follow behind a colon.
 strategy: the support move of your reply, one of: {strategies}. Without the words in brackets.
-reply: what you say to them, as "you", in {language}, in at most {sentences} sentences unless they asked for something \
-that takes more.
+reply: your answer to them, in {language}, in at most {sentences} sentences unless they asked for something \
+that takes more. You speak here, not they: never repeat their "I" or "we" as yours, call them "you".
 Only where they told lasting facts about themselves, a list of these, short, comes last.
 If they asked or requested something, the reply is the answer or the finished text itself, plain and correct, or says \
 that you do not know. If there is a feeling, show that you noticed it and why, without saying their sentence again. If \
@@ -45,10 +45,24 @@ _EXAMPLES = (
         "Eating alone again can feel lonely, even when one makes little of it. I am sorry. What happened tonight?",
     ),
     (
+        "I am scared that I will fail on Friday. Everybody else is ready.",
+        ("fear", ""),
+        "reassure",
+        "It makes sense that you are scared when everybody else seems ready. You still have some days. Which part "
+        "worries you most?",
+    ),
+    (
         "I won, but my brother lost in the first round.",
         ("joy", ": and sorry for the brother"),
         "validate",
         "Congratulations on the win! No wonder the joy is not whole while your brother is out. How is he taking it?",
+    ),
+    (
+        "Our cat is ill. She is fourteen, and we don't know what to do.",
+        ("sadness", ""),
+        "validate",
+        "I am sorry about your cat. Fourteen years is a long time, and not knowing what to do is hard. What did the "
+        "vet say?",
     ),
     (
         "How long do I boil an egg?",

@@ -44,15 +44,18 @@ QUESTIONS: frozenset[ActName] = frozenset({"fact", "advice", "help", "clip", "ag
 _SURE = 0.5
 _GUESS = 0.3  # scores of an act below this tell nothing
 _SURELY_A_JOKE = 0.85
-_JOKE_WORDS = 25
+_LEAST_JOKE, _JOKE_WORDS = 6, 25
 _SHORT_WORDS = 40  # a longer text tells something, whatever forms occur in it
+_WH = r"(?:(?:in|at|on|for|to|from|by) )?(?:what|what's|who|where|when|which|why|how)\b"
 _ASKS = re.compile(
-    r"\?\s*$|^(what|what'?s|where|when|who|which|why|how|is|are|do|does|did|can|could|should|would|will|am|was|were)\b",
-    re.I,
+    rf"\?\s*$|^{_WH}|^(?:whats|is|are|do|does|did|can|could|should|would|will|am|was|were)\b", re.IGNORECASE
 )
 # Whoever says so corrects something, though nothing of it is known here.
 _CORRECTS = re.compile(
     r"\bi (never|didn'?t|did not) (say|said|mean)\b.*\bi (said|meant)\b|^(a |just a )?(\w+ )?correction\b"
+    r"|^(?:actually|no|nope|wait)\b.*\b(?:not|n't)\b (?:me|him|her|us|them|mine|my|the|what)\b"
+    r"|^(?:actually|wait|no)[, ]+(?:it|that) (?:was|is|wasn't|isn't)\b"
+    r"|\byou(?:'ve| have)? (?:got|had|mixed) (?:that|it|this|me|them) (?:\w+ )?(?:wrong|backwards|mixed up|up)\b"
     r"|\bnot what i (asked|said|meant)\b|\bi asked (about|how|what|why|when|where|who|whether|if|for)\b",
     re.IGNORECASE,
 )
@@ -60,9 +63,7 @@ _CORRECTS = re.compile(
 _BEGINS_WITH_QUESTION = re.compile(
     r"(?:what|who|where|when|which|how|why)\b(?!(?:(?!\?).)*\b(?:i|my|me)\b)[^.!?]{20,}\?", re.IGNORECASE
 )
-_ASKS_FIRST = re.compile(
-    r"(?:who|what|where|when|which|how|why)\b(?!(?:(?![,.?!]).)*\b(?:i|my|me)\b)[^,.?!]{10,}[,.]", re.IGNORECASE
-)
+_ASKS_FIRST = re.compile(rf"{_WH}(?!(?:(?![,.?!]).)*\b(?:i|my|me)\b)[^,.?!]{{10,}}[,.?]", re.IGNORECASE)
 _WHY = re.compile(r"why\b(?!.*\b(i|me|my)\b)", re.IGNORECASE)
 _OF_CLIP = re.compile(
     r"\b(video|clip|picture|photo|image|recording|see|look|looks|hear|sound|sounds|voice|face|smil\w+|say|said|saying"
@@ -121,7 +122,7 @@ def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_hi
             return Act("third person" if about else "telling", asked[best])
         return Act(_name(best), asked.get(best, 0.0))
     is_doubtful = confidence < (_SURELY_A_JOKE if best == "joke" else _SURE)
-    is_doubtful |= best == "joke" and len(text.split()) > _JOKE_WORDS
+    is_doubtful |= best == "joke" and not _LEAST_JOKE <= len(text.split()) <= _JOKE_WORDS
     if is_doubtful or best in QUESTIONS or (best == "correction" and not has_history):
         told = {name: scores.get(name, 0.0) for name in ("telling", "feeling", "small talk")}
         best = max(told, key=told.__getitem__) if scores else "telling"

@@ -18,6 +18,7 @@ from omnisense.reasoning.loop.paraphrase import to_second_person
 _NOW = re.compile(
     r"\b(rain|snow|tomorrow|time is it|what day|date is|right now|weather|today|currently|news)\b", re.IGNORECASE
 )
+_LEAST = 2  # more words than these say something
 _NIGHT = re.compile(r"\b(good ?night|sleep well|(going|off) to (bed|sleep))\b", re.IGNORECASE)
 _ELSE = re.compile(r"\b(something|anything) else\b|\b(subject|topic)\b|\btalk about (it|this|that)\b", re.IGNORECASE)
 _HOW_TO_TELL = re.compile(
@@ -31,15 +32,22 @@ _MAY = re.compile(
     r"|\b(?:can|may) i (?:ask|say|tell|refuse|cancel|bring|wear|take|leave|invite)\b",
     re.IGNORECASE,
 )
+_MYSELF = re.compile(r"\b(?:i|i'm|i've)\b", re.IGNORECASE)
 _IS_NORMAL = re.compile(
-    r"\bis it (?:weird|normal|wrong|strange|bad|ok|okay)\b|\bam i (?:wrong|crazy|overreacting)\b", re.IGNORECASE
+    r"\bis (?:it|that|this) (?:weird|normal|wrong|strange|bad|ok|okay)\b|\bam i (?:wrong|crazy|overreacting)\b",
+    re.IGNORECASE,
 )
 _SAID = re.compile(r"(?<!n't )(?<!not )\bi said (?:that )?(?P<it>[^,.!?]+)", re.IGNORECASE)
 _ASKED = re.compile(r"(?<!n't )(?<!not )\bi asked (?P<it>[^,.!?]+)", re.IGNORECASE)
+_WAS = re.compile(
+    r"\b(?:it|that) was (?!not\b|wrong\b)(?P<it>(?:my|our|his|her|the|in|on|at)\b[^,.!?]+)", re.IGNORECASE
+)
 _MEANT = re.compile(r"\bi meant (?P<it>[^,.!?]+)", re.IGNORECASE)
 _INSTEAD = re.compile(r"(?:no, )?not (?:my|the|his|her|an?) [^,.!?]+[,.] ?(?:but )?(?P<it>[^,.!?]+)", re.IGNORECASE)
 _NOW_FEELS = re.compile(
-    r"\bi(?:'m| am| feel) (?!not\b)(?:(?:just|only|so|very|really|a bit|quite) )*(?P<now>[a-z]+)", re.IGNORECASE
+    r"\bi(?:'m| am| feel) (?!(?:not|the|an?|my|in|at|on|with|one|going)\b)"
+    r"(?:(?:just|only|so|very|really|a bit|quite) )*(?P<now>[a-z]+)",
+    re.IGNORECASE,
 )
 _HELP = (
     ("act", r"\b(remind|alarm|book (me|a|us)|order|send|set (an?|the)|play|buy)\b"),
@@ -48,7 +56,8 @@ _HELP = (
     ("stain", r"\b(stains?|wine|ink|grease|carpet|blood out|wax|tablecloth|rust|mou?ld|chewing gum|smell)\b"),
     ("speech", r"\b(speech|toast|eulogy|vows)\b"),
     ("recipe", r"\brecipes?\b"),
-    ("ideas", r"\b(ideas?|recommend\w*|suggest\w*)\b"),
+    ("names", r"\bnames?\b"),
+    ("ideas", r"\b(think of|ideas?|recommend\w*|suggest\w*)\b"),
     ("verse", r"\b(poems?|songs?|lyrics|story|rap)\b"),
     ("write", r"\b(write|proofread|message|e-?mail|letter|card)\b"),
     ("packing", r"\b(packing|pack)\b"),
@@ -61,6 +70,10 @@ _ABOUT_AGENT = (
     ("friend", r"\b(be|become|are you|you are|you're) my (best )?friend\b"),
     ("doing", r"\b(what|when) (did|do) you (do|have|eat|watch)\b"),
     ("invited", r"\b(do|would) you (want|like) to (come|play|see|join|visit|have|try)\b"),
+    (
+        "understands",
+        r"\bunderstand(ing)? (me|us|what|anything|this|any)\b|\bput words together\b|\bthink for yourself\b",
+    ),
     ("human", r"\b(human|real|person|robot|bot|machine|program|computer|ai|chat ?gpt|alexa|siri|chatbot)\b"),
     (
         "feelings",
@@ -123,6 +136,8 @@ def _joke(_: Situation, reading: Reading, picker: Picker) -> Composed:
 
 
 def _small_talk(situation: Situation, reading: Reading, picker: Picker) -> Composed:
+    if re.search(r"\bwhat (are|have) you\b", reading.text, re.IGNORECASE):
+        return Composed(say("small talk", picker, "doing"), "small talk: doing")
     if reading.valence != "neutral" or any(topic.valence != "any" for topic, _ in find_topics(reading)):
         return plain(situation, reading, picker)
     if re.search(
@@ -131,8 +146,6 @@ def _small_talk(situation: Situation, reading: Reading, picker: Picker) -> Compo
         re.IGNORECASE,
     ):
         key = "weather"
-    elif re.search(r"\bwhat (are|have) you\b", reading.text, re.IGNORECASE):
-        return Composed(say("small talk", picker, "doing"), "small talk: doing")
     else:
         key = "say"
     return Composed(join(say("small talk", picker, key), say("small talk", picker, "ask")), f"small talk: {key}")
@@ -144,7 +157,7 @@ def _correction(situation: Situation, reading: Reading, picker: Picker) -> Compo
         return Composed(join(sorry, f"Thank you, {name}.", "What would you like to tell me?"), "correction: name")
     told = re.sub(
         r"(?i)\b(no|nope|actually|sorry)\b[,.]\s*"
-        r"|[^,.!]*\b(meant|said|say|wrong|not what|misunderst\w+)\b[^,.!]*[,.!]?",
+        r"|[^,.!]*\b(meant|said|say|wrong|backwards|mixed up|not what|misunderst\w+)\b[^,.!]*[,.!]?",
         "",
         text,
     )
@@ -173,11 +186,13 @@ def _put_right(text: str, told: str) -> tuple[str, str]:
         ), "said"
     if asked := _ASKED.search(text):
         return f"You asked {to_second_person(asked['it'].lower().strip())}.", "asked"
+    if (was := _WAS.search(text)) and (it := restate_about(f"it was {was['it']}")):
+        return f"{upper(it)}, then.", "was"
     if (meant := _MEANT.search(text)) and (it := restate_about(f"it is {meant['it']}")):
         return f"{upper(it)}, then.", "meant"
     if (instead := _INSTEAD.match(text)) and (it := restate_about(instead["it"])):
         return f"{upper(it)}, then.", "instead"
-    restated = restate_about(told.strip(" ,.!"))
+    restated = restate_about(told.strip(" ,.!")) if len(told.split()) > _LEAST else ""
     return (f"{upper(restated)}.", "fact") if restated else ("", "")
 
 
@@ -239,7 +254,8 @@ def _advice(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     if _IS_NORMAL.search(reading.text):
         asks = found[0][0].ask if found else phrases()["feeling"]["negative"]["ask"]
         ask = picker.pick(asks, "ask", **(found[0][1] if found else {}))
-        return Composed(join(picker.pick(section["normal"], "normal"), ask), "advice: is it normal")
+        of_whom = "normal_other" if reading.relation and not _MYSELF.search(reading.text) else "normal"
+        return Composed(join(picker.pick(section[of_whom], "normal"), ask), "advice: is it normal")
     with_idea = [(topic, filled) for topic, filled in found if topic.idea]
     if with_idea and not one_way(reading.text):
         topic, filled = with_idea[0]

@@ -17,6 +17,7 @@ _MEANINGS = {
     "crying face": "crying",
     "face with tears of joy": "laughing",
     "rolling on the floor laughing": "laughing",
+    "face holding back tears": "touched",
     "broken heart": "heartbroken",
     "party popper": "celebrating",
     "clinking glasses": "celebrating",

@@ -22,7 +22,8 @@ _ENDS = frozenset(
     somehow soon still such than that that's the their them then there these they they're they've this those though
     through till to today together tomorrow tonight too under until up upon us very was wasn't we we're we've were
     weren't what when where whether which while who whose why will with without won't would wouldn't yesterday yet you
-    somebody someone anybody anyone nobody everybody everyone between
+    somebody someone anybody anyone nobody everybody everyone between behind beside along across against among beyond
+    except outside towards within next again since
     you're your yourself""".split()
 )
 _VERBS = frozenset(

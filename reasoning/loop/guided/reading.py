@@ -36,9 +36,11 @@ _OF_STATES = frozenset({"worry", "strain"})
 _GOOD_EVENTS = frozenset({"success", "happy event"})
 # Probability of an event that is spoken of; where a bad one does not sound bad it must be clearer.
 _CLEAR, _CLEAR_ANYWAY, _SOUNDS_BAD = 0.7, 0.85, 0.03
+_LIKELY, _SOUNDS_GOOD = 0.6, 0.08  # a good one that sounds good need not be as clear
 _MAX_EVENT_WORDS = 50  # the embedding reads 64 tokens
 _MAX_CLAUSES = 12  # of a long text, the first and the last
 _SEVERAL = 5
+_SHOUTED = 0.1  # sentiment from which words with several exclamation marks are glad
 _POSITIVE, _NEGATIVE = 0.2, -0.08  # sentiment from which words count as either; a cheerful mistake is the worse one
 _COUNTERFACTUAL = re.compile(
     r"\b(should|could|would) have\b|\bif only\b|\bi wish\b|\balmost\b|\bnearly\b", re.IGNORECASE
@@ -65,12 +67,13 @@ _NOT_FINE = re.compile(
 )
 _SIGH = re.compile(r"^(ugh+|argh+|meh|sigh|damn( it)?|oh no|hm+f)[\s.!]*$", re.IGNORECASE)
 _CHILD = re.compile(
-    r"\b(mommy|mummy|daddy|recess|my teddy|tooth fairy|grown[- ]?ups|(got|get) a (gold )?star"
+    r"\b(can (?:you|u) be my (?:best )?friend|mommy|mummy|daddy|recess|my teddy|tooth fairy|grown[- ]?ups"
+    r"|(got|get) a (gold )?star"
     r"|i ?'?a?m ([3-9]|1[0-2])( years old)?\b(?! ?(%|am|pm|km|kg|minutes|hours)))",
     re.IGNORECASE,
 )
 FEELS_GOOD = re.compile(
-    r"\b(?<!n't )(?<!not )(?<!never )(feel|feeling|am|i'm) (so |really |very |pretty |quite )?"
+    r"\b(?<!n't )(?<!not )(?<!never )(feel|feeling|am|i'm) (?:(?:actually|so|really|very|pretty|quite|just|kind of) )*"
     r"(great|good|better|happy|glad|proud)\b(?! (enough|at|for nothing))",
     re.IGNORECASE,
 )
@@ -195,6 +198,10 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     elif told.lean == "neutral" and FEELS_GOOD.search(plain):
         told = told._replace(lean="positive")
     valence = _valence(plain, sentiments[0] if is_glad else min(sentiments[0], 0.0), clauses, manner)
+    lowest = min((c.sentiment for c in clauses if " " in c.text), default=-1.0)
+    shouts_for_joy = "!!" in text and sentiments[0] >= _SHOUTED and lowest > _NEGATIVE
+    if valence == "neutral" and (shouts_for_joy or FEELS_GOOD.search(plain)) and not _COUNTERFACTUAL.search(plain):
+        valence = "positive"
     if valence == "neutral" and _BAD & set(emoji_words(text).split(", ")):
         valence = "negative"
     valence = _leaning(valence, told.lean, bool(_COUNTERFACTUAL.search(plain)))
@@ -208,7 +215,7 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         word=word,
         relation=relation,
         is_unreal=bool(_COUNTERFACTUAL.search(plain)),
-        is_child=bool(_CHILD.search(plain)),
+        is_child=is_of_a_child(plain),
         is_emoji=is_emoji_only(text),
         event=told.event,
         lean=told.lean,
@@ -238,6 +245,11 @@ def _relation(text: str, clauses: Sequence[str]) -> tuple[str, bool]:
     return (found["relation"].lower() if found else ""), False
 
 
+def is_of_a_child(text: str) -> bool:
+    """Whether a child seems to speak, by their age or by what only children speak of."""
+    return bool(_CHILD.search(text))
+
+
 def begins_with_relation(clause: str) -> bool:
     """Whether a clause begins with one of the person's people: ``my friend is furious with me``."""
     return bool(_THIRD.search(clause))
@@ -247,7 +259,8 @@ def _valence(text: str, whole: float, clauses: Sequence[Clause], manner: Manner)
     """Return the valence; positive only where nothing in the words is negative or only wished for."""
     if manner == "open":
         return "neutral"
-    if manner != "plain" or _SIGH.match(text) or min([whole, *(clause.sentiment for clause in clauses)]) <= _NEGATIVE:
+    told = [clause.sentiment for clause in clauses if " " in clause.text or len(clauses) == 1]
+    if manner != "plain" or _SIGH.match(text) or min([whole, *told]) <= _NEGATIVE:
         return "negative"
     return "positive" if whole >= _POSITIVE and not _COUNTERFACTUAL.search(text) else "neutral"
 
@@ -317,7 +330,8 @@ class _Heads:
         is_bad = bool(event) and event not in _GOOD_EVENTS
         if is_bad and sentiment >= _SOUNDS_BAD and scores[best] < _CLEAR_ANYWAY:
             event, is_bad = "", False
-        return Told(event, "positive" if good >= _CLEAR else "negative" if is_bad else "neutral")
+        is_good = good >= _CLEAR or (good >= _LIKELY and sentiment >= _SOUNDS_GOOD)
+        return Told(event, "positive" if is_good else "negative" if is_bad else "neutral")
 
 
 @functools.lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ _UNFIT = re.compile(
     r"|help|don't|to|for|with|in|at|on|please|let|i guess|i hope|i wonder|i mean"
     r"|i know|i can't believe|my name)\b"
     r"|^(i|we) would(n't| not)? have to\b"
+    r"|^\w+ \w+ (?:it|that|this|one)$"
     r"|^i(?:'m| am) (such )?an? (joke|failure|loser|burden|idiot|mess|disappointment|nobody)\b"
     r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to|because|if|that|when|since|with|\w+n't|did|does|do)$",
     re.IGNORECASE,
@@ -47,7 +48,7 @@ _HAS_SUBJECT = re.compile(
     r"^(?:i|we|my|our|i'm|i've|i'd|i'll|we're|we've|it|it's|he|she|they|he's|she's|they're|there|there's|the|this|that"
     r"|his|her|their|an?|nobody|everybody|everyone|no one|somebody|someone|something|nothing|everything|people|one|two"
     r"|three|four|five|six|some|all|both|half|most|another|every|[A-Z][\w'-]+"
-    r"(?= (?:[a-z]+s|[a-z]+ed|said|told|got|went|was|has|had|is|came|made|left|gave)\b))\b"
+    r"(?= (?:[a-z]{3,}s|[a-z]+ed|said|told|got|went|was|has|had|is|came|made|left|gave)\b))\b"
 )
 _CAPITALS = re.compile(r"\b[A-Z]{4,}\b")  # they shout, and are not shouted back
 _NAME = re.compile(

@@ -29,6 +29,10 @@ _SUBJECT = r"(?P<subject>(?:(?:the|an?|my|our) )?[\w'-]+)"
 _HOW_COME = re.compile(r"^how come (?P<rest>.+)$", re.IGNORECASE)
 _NAMED = re.compile(r"^what(?:'s| is| are| was| were) (?P<it>(?:the|a|an) .+)$", re.IGNORECASE)
 _WITH_DO = re.compile(rf"^{_WH} (?P<do>do|does) {_SUBJECT} (?P<verb>[\w'-]+)\b(?P<rest>.*)$", re.IGNORECASE)
+_YES_OR_NO = re.compile(
+    rf"^(?P<do>do|does|can|could|will) (?!you\b|u\b){_SUBJECT} (?P<verb>[\w'-]+)\b(?P<rest>.*)$", re.IGNORECASE
+)
+_HOW_MANY_IN = re.compile(r"^how many (?P<what>[a-z]+) (?:are )?in (?P<rest>.+)$", re.IGNORECASE)
 _WITH_MODAL = re.compile(rf"^{_WH} (?P<verb>can|could|will|would|should|must) {_SUBJECT} (?P<rest>.+)$", re.IGNORECASE)
 _WITH_BE = re.compile(rf"^(?P<wh>why|how|where|when) (?P<verb>is|are|was|were) {_SUBJECT} (?P<rest>.+)$", re.IGNORECASE)
 _OF_SUBJECT = re.compile(
@@ -44,7 +48,11 @@ _TWO_WAYS = re.compile(
     rf"|\b(?:torn|choose|choosing|decide|deciding) between (?P<e>{_WAY}?) and (?P<f>{_WAY})",
     re.IGNORECASE,
 )
-_ONE_WAY = re.compile(rf"\b(?:should|shall|ought) (?:i|we)(?: to)? (?P<it>{_WAY}?)(?=[?.!,]|$)", re.IGNORECASE)
+_ONE_WAY = re.compile(
+    r"(?<!what )(?<!who )(?<!whom )(?<!how )(?<!where )(?<!when )(?<!why )(?<!which )"
+    rf"\b(?:should|shall|ought) (?:i|we)(?: to)? (?P<it>{_WAY}?)(?=[?.!,]|$)",
+    re.IGNORECASE,
+)
 _MAX_WAY, _NO_WAY = 8, frozenset({"not", "no", "what", "something"})
 _KIND = r"\b(?:e-?mail|note|letter|text|message|line|reply|card)\b"
 _KINDLY = r",?(?: (?:politely|nicely|kindly|briefly),?)?"
@@ -89,6 +97,12 @@ def _as_clause(question: str) -> str:
     if asked := _WITH_DO.match(question):
         verb = asked["verb"] if asked["do"].lower() == "do" else _third_person(asked["verb"])
         return f"{asked['wh']} {asked['subject']} {verb}{asked['rest']}"
+    if asked := _HOW_MANY_IN.match(question):
+        return f"how many {asked['what']} there are in {asked['rest']}"
+    if asked := _YES_OR_NO.match(question):
+        do = asked["do"].lower()
+        verb = _third_person(asked["verb"]) if do == "does" else asked["verb"]
+        return f"whether {asked['subject']} {'' if do in ('do', 'does') else do + ' '}{verb}{asked['rest']}"
     asked = _WITH_MODAL.match(question) or _WITH_BE.match(question)
     if asked and asked["subject"].lower() not in ("there", "this", "that"):
         return f"{asked['wh']} {asked['subject']} {asked['verb']} {asked['rest']}"

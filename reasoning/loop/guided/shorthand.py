@@ -58,6 +58,7 @@ _ABBREVIATIONS = {
     "ty": "thank you",
     "tysm": "thank you so much",
     "acc": "actually",
+    "whatcha": "what are you",
     "gonna": "going to",
     "wanna": "want to",
     "gotta": "have to",

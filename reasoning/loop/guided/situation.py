@@ -59,10 +59,13 @@ def situation_of(state: State, settings: LoopSettings) -> tuple[Situation, Picke
 def _in_distress(reading: Reading, emotion: str) -> Valence:
     """Return the valence of words in which the safety gate found distress, which everyday strain and change count as.
 
-    Words that may hint at a risk get nothing cheerful, whatever they sound like. Others stay glad where they are.
+    Words that may hint at a risk get nothing cheerful, whatever they sound like: glad ones are answered as neutral.
+    Others stay glad where they are.
     """
-    if reading.valence == "negative" or safety.find_doubt(reading.text) is not None:
+    if reading.valence == "negative":
         return "negative"
+    if safety.find_doubt(reading.text) is not None:
+        return "neutral" if reading.valence == "positive" else "negative"
     is_glad = reading.valence == "positive" or reading.lean == "positive" or emotion == "joy"
     return reading.valence if is_glad else "negative"
 

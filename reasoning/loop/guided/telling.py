@@ -8,21 +8,34 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from omnisense.reasoning.loop.appraisal import Emotion
-from omnisense.reasoning.loop.guided.followups import about_things, follow_ups
+from omnisense.reasoning.loop.guided.followups import Tone, about_things, follow_ups
 from omnisense.reasoning.loop.guided.noun_phrases import noun_phrases
 from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, listed, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, Topic, find_topics, phrases, shown_valences
-from omnisense.reasoning.loop.guided.reading import FEELS_GOOD, RELATIONS, Clause, Reading, begins_with_relation
+from omnisense.reasoning.loop.guided.reading import (
+    FEELS_GOOD,
+    RELATIONS,
+    Clause,
+    Reading,
+    begins_with_relation,
+    is_of_a_child,
+)
 from omnisense.reasoning.loop.guided.restating import has_subject, named, opposite_feelings, restate, restate_about
 from omnisense.reasoning.loop.guided.third_person import WONDERS, third_person, wondered
+from omnisense.reasoning.loop.paraphrase import to_second_person
 from omnisense.reasoning.loop.safety import check_reply
 
 _NEGATIVE_EMOTIONS = frozenset({"sadness", "anger", "fear", "disgust"})
+_ELLIPTIC = re.compile(
+    r"^(?:my|our|he|she|they|the|nobody)\b.* (?:didn't|doesn't|isn't|wasn't|hasn't|won't|can't)$", re.I
+)
 _GREETS = re.compile(
     r"(?:h+i+|he+y+|hello+|good (?:morning|evening|afternoon)|(?:morning|evening|afternoon)(?=[.!,]))\b", re.IGNORECASE
 )
+_TONES: dict[str, Tone] = {"joy": "good", "pleasant": "good", "neutral": "neutral", "surprise": "neutral"}
 _OF_WRITING = frozenset("text message one tablet phone keyboard story wall".split())
 _LONG_WORDS, _LONG_CLAUSE = 80, 6
 _FEW_CLAUSES, _LEAST = 4, 3
@@ -44,6 +57,7 @@ _HAS_SUBJECT = re.compile(
     r"^(you|your|you're|you've|it|it's|the|he|she|they|there|this|that|nobody|everybody|\w+'s)\b", re.I
 )
 _CONTRAST = re.compile(r"\b(but|though|although|yet|however|while|at the same time)\b", re.IGNORECASE)
+_SLIGHT = 0.08  # sentiment of a clause that may be chance
 _CLEAR, _PLAINLY = 0.1, 0.2  # sentiment of a clause that carries a feeling, and of one that shows it plainly
 
 
@@ -93,7 +107,7 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
         "restate": picker.pick(frames, "restate", you=restated, Mirror=upper(restated)) if restated else "",
         "interpret": picker.pick(topic.say, "say", **filled) if topic else "",
         "validate": picker.pick(sentences["say"], "validate"),
-        "ask": picker.pick(_asks(topic, filled, sentences["ask"], reading, is_bad), "ask"),
+        "ask": picker.pick(_asks(topic, filled, sentences["ask"], reading, feeling), "ask"),
     }
     name = named(reading.text)
     hello = picker.pick(phrases()["name"]["say"], "name", name=name) if name else _greeted(reading)
@@ -115,18 +129,20 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
 
 
 def _asks(
-    topic: Topic | None, filled: Mapping[str, str], of_feeling: Sequence[str], reading: Reading, is_bad: bool
+    topic: Topic | None, filled: Mapping[str, str], of_feeling: Sequence[str], reading: Reading, feeling: str
 ) -> list[str]:
     """Return the questions to choose from: the topic's, about the concrete thing that is told, or the feeling's.
 
     Of the feeling's, those about other people are for words about some, and "since when" is for a state.
     """
+    tone = _TONES.get(feeling, "bad")
+    is_bad = tone == "bad"
     concrete = [] if topic and not topic.is_event else follow_ups(reading.clauses, is_bad)
     if concrete:
         return concrete
     if topic:
         return [ask.format(**filled) for ask in topic.ask]
-    things = about_things(reading.clauses, is_bad, phrases()["things"]["bad" if is_bad else "good"])
+    things = about_things(reading.clauses, tone, phrases()["things"][tone])
     if things:
         return things
     is_about_people = bool(reading.relation or _SOMEBODY.search(reading.text))
@@ -162,7 +178,7 @@ def _shapes(topic: Topic | None, restates: bool, feeling: str) -> tuple[str, ...
 def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
     """Return the key of the feeling's sentences: cheerful only where the words are positive."""
     valence = topic.valence if topic else "any"
-    is_glad = emotion.value == "joy" and reading.valence == "positive"
+    is_glad = emotion.value in ("joy", "neutral", "surprise") and reading.valence == "positive"
     if valence == "positive" or (is_glad and valence == "any"):
         return "joy"
     lowest = min((clause.sentiment for clause in reading.clauses), default=-1.0)
@@ -175,7 +191,7 @@ def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
             return "negative"  # the feeling that is named may be theirs
         return emotion.value if emotion.value in _NEGATIVE_EMOTIONS else "negative"
     is_pleasant = (
-        emotion.value == "joy" and emotion.confidence >= _SURE and reading.valence == "neutral" and lowest >= 0
+        emotion.value == "joy" and emotion.confidence >= _SURE and reading.valence == "neutral" and lowest > -_SLIGHT
     )
     return "pleasant" if is_pleasant and not reading.is_unreal else "neutral"
 
@@ -187,16 +203,14 @@ def _best_restated(reading: Reading, is_bad: bool, topic: Topic | None) -> tuple
     """
     is_long = len(reading.text.split()) > _LONG_WORDS
     sign = -1 if is_bad else 1
-    restated = [
-        restate(c.text) or ("" if is_long else _restate_effect(c.text, len(reading.clauses))) for c in reading.clauses
-    ]
+    restated = [_restated(reading, c, topic, is_long) for c in reading.clauses]
     if not any(restated) and not is_long:
         restated = [
             restate_about(c.text) if len(c.text.split()) > _LEAST and has_subject(c.text) else ""
             for c in reading.clauses
         ]
     options = [
-        (_shows(topic, c), sign * c.sentiment if is_long else float(sign * c.sentiment > _CLEAR), -i, text, c.sentiment)
+        (_shows(topic, c), sign * c.sentiment if is_long else _weight(c, sign), -i, text, c.sentiment)
         for i, (c, text) in enumerate(zip(reading.clauses, restated, strict=True))
         if text and (not is_long or (len(text.split()) >= _LONG_CLAUSE and not _DANGLING.search(text)))
     ]
@@ -204,6 +218,17 @@ def _best_restated(reading: Reading, is_bad: bool, topic: Topic | None) -> tuple
         if check_reply(f"{upper(text)}.") is None:  # out of its context it may read as harm, and would be replaced
             return text, sentiment
     return "", 0.0
+
+
+def _weight(clause: Clause, sign: int) -> float:
+    """Return how much a clause of a short text says of the feeling."""
+    return float(sign * clause.sentiment > _CLEAR or (sign < 0 and bool(_WEEPS.search(clause.text))))
+
+
+def _restated(reading: Reading, clause: Clause, topic: Topic | None, is_long: bool) -> str:
+    if _shows(topic, clause) and (said := restate_about(clause.text)):
+        return said
+    return restate(clause.text) or ("" if is_long else _restate_effect(clause.text, len(reading.clauses)))
 
 
 def _shows(topic: Topic | None, clause: Clause) -> bool:
@@ -283,6 +308,8 @@ def _mixed(reading: Reading, picker: Picker) -> Composed | None:
         return None
     texts = [reading.clauses[i].text for i in ordered]
     first, second = (restate(text) or (restate_about(text) if len(text.split()) > 1 else "") for text in texts)
+    if first and not second and _ELLIPTIC.search(texts[1]):  # "I got in, but my friend didn't"
+        second = to_second_person(texts[1])
     if not first or not second or (is_one_sided and not all(map(_HAS_SUBJECT.match, (first, second)))):
         return None
     said = picker.pick(section["say"], "say", first=first, second=second, First=upper(first))
@@ -321,6 +348,7 @@ def _child(reading: Reading, picker: Picker) -> Composed:
         say, ask = topic.child_say, topic.child_ask
     elif topic and topic.of_children:
         say, ask = topic.say, topic.ask
-    restated = "" if topic else _best_restated(reading, tone == "negative", None)[0]
+    others = replace(reading, clauses=tuple(c for c in reading.clauses if not is_of_a_child(c.text)))  # not the age
+    restated = "" if topic else _best_restated(others, tone == "negative", None)[0]
     about = f"{upper(restated)}{'!' if tone == 'positive' else '.'}" if restated else ""
     return Composed(join(about, picker.pick(say, "say", **filled), picker.pick(ask, "ask", **filled)), f"child: {tone}")

@@ -46,8 +46,8 @@ def test_noun_phrases_end_where_the_sentence_goes_on(text, found):
 def test_a_thing_is_asked_about_where_its_clause_has_the_feeling():
     clauses = [Clause("they got me a cake", 0.2), Clause("I cried in the stockroom", -0.3)]
     ask = phrases()["things"]
-    assert about_things(clauses, True, ask["bad"]) == []
-    assert about_things(clauses, False, ask["good"])[0] == "Tell me more about the cake."
+    assert about_things(clauses, "bad", ask["bad"]) == []
+    assert about_things(clauses, "good", ask["good"])[0] == "Tell me more about the cake."
     assert is_plural("the stairs")
     assert not is_plural("the bus")
 
