@@ -131,10 +131,12 @@ class Clip(MediaWindow):
         """Return the audio as (N,) float32 mono at 16 kHz, in sync with the frames; empty when no packet decodes.
 
         Raises:
-            MediaError: the file has no audio track.
+            MediaError: the file has no audio track, or lasts for longer than ``MediaLimits.max_duration_s`` by default
+                allows: a file of 300 kB at a sample rate of 1 Hz would fill 10 GB. Read windows of it.
         """
         if not self.has_audio:
             raise MediaError("the file has no audio track", "Give a video or an audio file.", self.path)
+        MediaLimits().check_duration(self.duration_s, self.path)
         return self.read_audio()
 
     def read_frames(self, plan: FramePlan, batch_size: int, in_order: bool = False) -> Iterator[Frames]:
@@ -207,10 +209,10 @@ def _open_image(path: Path, limits: MediaLimits) -> Clip | None:
     Image.init()
     try:
         with Image.open(path, formats=IMAGE_FORMATS) as image:
-            if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # an animation is video
-                return None
             width, height = image.size
             limits.check_picture(width, height, path)
+            if _is_animation(image):  # which is video
+                return None
             if decode.exif_orientation(image) >= 5:  # these swap the sides
                 width, height = height, width
             return Clip(
@@ -231,6 +233,18 @@ def _open_image(path: Path, limits: MediaLimits) -> Clip | None:
         raise
     except Exception as error:  # Pillow's readers raise whatever a damaged header leads to
         raise MediaError(f"the image cannot be read ({decode.error_reason(error)})", REMEDY, path) from error
+
+
+def _is_animation(image: Any) -> bool:
+    """Return whether an open picture has a second frame; Pillow takes the square of their number to count pages."""
+    if image.format == "MPO":  # the same picture in several sizes, or for two eyes
+        return False
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    image.seek(0)
+    return True
 
 
 def _open_av(path: Path, limits: MediaLimits) -> Clip:

@@ -13,7 +13,7 @@ class MediaLimits:
     """Limits of clips. A file beyond one is a MediaError that names the limit.
 
     Attributes:
-        max_duration_s: of a clip, or of the window of one, that is perceived.
+        max_duration_s: of a clip, or of the window of one, that is perceived or whose audio is read.
         max_pixels: of a picture or of a video's frames.
         max_side_px: of their longer side.
         decode_s: seconds that decoding may take beyond the duration of what is decoded; in a worker process only.
@@ -48,7 +48,7 @@ class MediaLimits:
         """Raise MediaError for a clip that is too long."""
         if duration_s > self.max_duration_s:
             raise MediaError(
-                f"it lasts {duration_s / 3600:.1f} h; at most {self.max_duration_s / 3600:g} h are perceived at once",
+                f"it lasts {duration_s / 3600:.1f} h; at most {self.max_duration_s / 3600:g} h are read at once",
                 "Give a window of it (clip[0:3600]), or raise the limit (MediaLimits).",
                 path,
             )

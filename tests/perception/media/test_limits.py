@@ -82,3 +82,39 @@ def test_joined_recordings_of_other_rates_and_layouts_keep_their_sound(make_medi
     loud = [np.sqrt(np.mean(part**2)) for part in np.array_split(samples, 6)]
     assert len(samples) > 5 * 16_000
     assert min(loud) > 0.3 * max(loud)
+
+
+def test_a_low_sample_rate_does_not_fill_memory(tmp_path, make_media):
+    """20 kB at 1 Hz last for hours: their samples at 16 kHz would take gigabytes."""
+    path = make_media("a.wav", video_s=None, audio_s=1.0, rate=16_000, audio_codec="pcm_s16le")
+    data = bytearray(path.read_bytes())
+    data[24:32] = (1).to_bytes(4, "little") + (2).to_bytes(4, "little")  # sample rate, bytes a second
+    at = data.index(b"data")
+    data[at + 8 :] *= 2
+    data[at + 4 : at + 8] = (len(data) - at - 8).to_bytes(4, "little")
+    path.write_bytes(data)
+    clip = open_clip(path)
+    assert clip.duration_s > 6 * 3600
+    with pytest.raises(MediaError, match="at most 6 h are read at once"):
+        clip.audio()
+    assert len(clip[0.0:2.0].audio()) == 32_000
+
+
+def test_pages_and_frames_of_pictures_are_not_counted(tmp_path, monkeypatch):
+    """Pillow reads a TIFF's pages again for each page that it counts: a file of 6 MB took minutes."""
+    from PIL import GifImagePlugin
+
+    def count(self):
+        assert self._n_frames is not None, "the pages are counted"
+        return self._n_frames
+
+    for plugin in (TiffImagePlugin.TiffImageFile, GifImagePlugin.GifImageFile):
+        monkeypatch.setattr(plugin, "n_frames", property(count))
+    pages = [Image.new("RGB", (32, 16), (80 * i, 0, 0)) for i in range(3)]
+    for suffix in ("gif", "tiff", "png"):
+        pages[0].save(tmp_path / f"one.{suffix}")
+        assert open_clip(tmp_path / f"one.{suffix}").kind == "image"
+        pages[0].save(tmp_path / f"all.{suffix}", save_all=True, append_images=pages[1:])
+        clip = open_clip(tmp_path / f"all.{suffix}")
+        assert clip.frames(at_s=[0.0]).images.shape == (1, 16, 32, 3)
+        assert clip.kind == "video"
