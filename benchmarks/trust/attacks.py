@@ -14,7 +14,10 @@ from omnisense.errors import InputError
 _REPOSITORY = Path(__file__).resolve().parents[2]
 # What is attacked, and the tests that do it.
 ATTACKS = {
-    "control tokens in words, options and training rows": ["reasoning/policies/test_control_tokens.py"],
+    "control tokens in words, options and training rows": [
+        "reasoning/policies/test_control_tokens.py",
+        "reasoning/policies/test_gguf.py",
+    ],
     "text that pretends to be another part of a prompt": ["omnisense/test_text.py", "reasoning/loop/test_untrusted.py"],
     "telemetry, tracing and sockets while offline": ["omnisense/test_network.py"],
     "model files that were changed, damaged or cut": ["omnisense/test_models.py"],

@@ -131,8 +131,7 @@ class Clip(MediaWindow):
         """Return the audio as (N,) float32 mono at 16 kHz, in sync with the frames; empty when no packet decodes.
 
         Raises:
-            MediaError: the file has no audio track, or lasts for longer than ``MediaLimits.max_duration_s`` by default
-                allows: a file of 300 kB at a sample rate of 1 Hz would fill 10 GB. Read windows of it.
+            MediaError: the file has no audio track, or over 6 h of sound (300 kB at 1 Hz fill 10 GB): read windows.
         """
         if not self.has_audio:
             raise MediaError("the file has no audio track", "Give a video or an audio file.", self.path)
@@ -211,8 +210,8 @@ def _open_image(path: Path, limits: MediaLimits) -> Clip | None:
         with Image.open(path, formats=IMAGE_FORMATS) as image:
             width, height = image.size
             limits.check_picture(width, height, path)
-            if _is_animation(image):  # which is video
-                return None
+            if _is_animation(image):
+                return None  # it is video
             if decode.exif_orientation(image) >= 5:  # these swap the sides
                 width, height = height, width
             return Clip(
@@ -237,14 +236,12 @@ def _open_image(path: Path, limits: MediaLimits) -> Clip | None:
 
 def _is_animation(image: Any) -> bool:
     """Return whether an open picture has a second frame; Pillow takes the square of their number to count pages."""
-    if image.format == "MPO":  # the same picture in several sizes, or for two eyes
-        return False
     try:
         image.seek(1)
+        image.seek(0)
     except EOFError:
         return False
-    image.seek(0)
-    return True
+    return bool(image.format != "MPO")  # the same picture in several sizes, or for two eyes
 
 
 def _open_av(path: Path, limits: MediaLimits) -> Clip:

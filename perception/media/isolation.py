@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -31,11 +31,14 @@ from omnisense.perception.media.limits import MediaLimits
 from omnisense.perception.media.sampling import FramePlan
 from omnisense.perception.media.temporary import temporary_media
 from omnisense.perception.media.worker import HEADER, clip_fields
+from omnisense.perception.types import MediaKind
 from omnisense.text import parse_json
 
 _MODULE = "omnisense.perception.media.worker"
 _TYPES = ("uint8", "float32", "float64")
 _MAX_HEADER = 1 << 16
+# What follows from an answer that our own program would not write: a crafted file may have taken it over.
+_NO_ANSWER = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 _WATCH_S = 0.05
 # What an interpreter and its libraries need to start; keys and tokens of the caller stay with it.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
@@ -81,7 +84,11 @@ class _Worker:
             self._waited_s += time.monotonic() - self._waiting_since
             self._waiting_since = math.inf
             if "error" in values:
-                raise MediaError(str(values["error"][0]), str(values["error"][1]), path)
+                try:
+                    problem, remedy = values["error"]
+                except _NO_ANSWER as error:
+                    raise self._died(path) from error
+                raise MediaError(str(problem), str(remedy), path)
             if "end" in values:
                 return
             yield values, arrays
@@ -100,15 +107,18 @@ class _Worker:
         length = HEADER.unpack(header)[0]
         if length > _MAX_HEADER:
             raise self._died(path)
-        values: dict[str, Any] = parse_json(self._read(length, path))
+        try:
+            values: dict[str, Any] = parse_json(self._read(length, path))
+            forms = [_form_of(array) for array in values["arrays"]]
+        except _NO_ANSWER as error:
+            raise self._died(path) from error
         arrays = []
-        for array in values["arrays"]:
-            count = math.prod(array["shape"])
-            if array["dtype"] not in _TYPES or not 0 <= count <= self._limits.memory_mb * 1e6:
+        for dtype, shape in forms:
+            count = math.prod(shape)
+            if count > self._limits.memory_mb * 1e6:
                 raise self._died(path)
-            dtype = np.dtype(array["dtype"])
             data = self._read(count * dtype.itemsize, path)
-            arrays.append(np.frombuffer(bytearray(data), dtype).reshape(array["shape"]))
+            arrays.append(np.frombuffer(bytearray(data), dtype).reshape(shape))
         return values, arrays
 
     def _read(self, size: int, path: str) -> bytes:
@@ -141,6 +151,17 @@ class _Worker:
                 self._process.kill()
                 return
             time.sleep(_WATCH_S)
+
+
+def _form_of(array: dict[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Return the type and shape of an array that an answer announces; raises one of _NO_ANSWER where it has none."""
+    if array["dtype"] not in _TYPES or not all(type(side) is int and side >= 0 for side in array["shape"]):
+        raise ValueError("no array")
+    return np.dtype(array["dtype"]), tuple(array["shape"])
+
+
+def _unreadable(path: Path) -> MediaError:
+    return MediaError("the decoder crashed on it (its answer cannot be read)", REMEDY, path)
 
 
 class DecodeWorkers:
@@ -200,12 +221,24 @@ class IsolatedClip(Clip):
         """See :class:`Clip`."""
         asked = {"times_s": plan.times_s.tolist(), "width": plan.width, "height": plan.height}
         asked |= {"batch_size": batch_size, "in_order": in_order, "clip": clip_fields(self)}
-        for values, (times_s, images) in self._workers.ask("frames", self.path, self.duration_s, **asked):
-            yield Frames(times_s, images, str(values["decoder"]), str(values["note"]))
+        for values, arrays in self._workers.ask("frames", self.path, self.duration_s, **asked):
+            try:
+                times_s, images = arrays
+                frames = Frames(times_s, images, str(values["decoder"]), str(values["note"]))
+                if images.ndim != 4 or images.dtype != np.uint8 or times_s.shape != images.shape[:1]:
+                    raise ValueError("no frames")
+            except _NO_ANSWER as error:
+                raise _unreadable(self.path) from error
+            yield frames
 
     def read_audio(self) -> np.ndarray:
         """See :class:`Clip`."""
-        [(_, [samples])] = self._workers.ask("audio", self.path, self.duration_s, clip=clip_fields(self))
+        try:
+            [(_, [samples])] = self._workers.ask("audio", self.path, self.duration_s, clip=clip_fields(self))
+            if samples.ndim != 1 or samples.dtype != np.float32:
+                raise ValueError("no samples")
+        except _NO_ANSWER as error:
+            raise _unreadable(self.path) from error
         return samples
 
 
@@ -231,5 +264,14 @@ def open_isolated(source: ClipSource | Clip, limits: MediaLimits | None = None) 
         return replace(open_isolated(kept.path, limits), _temporary=kept)
     path = Path(source).expanduser()
     check_file(path)
-    [(values, _)] = workers.ask("open", path, limits=asdict(limits))
-    return IsolatedClip(path=path, **values["clip"], _workers=workers)
+    try:
+        [(values, _)] = workers.ask("open", path, limits=asdict(limits))
+        clip = IsolatedClip(path=path, **values["clip"], _workers=workers)
+        numbers = (clip.duration_s, clip.start_s, clip.origin_s, clip.frame_rate, clip.width, clip.height)
+        if not all(math.isfinite(number) for number in numbers) or clip.kind not in get_args(MediaKind):
+            raise ValueError("no clip")
+    except _NO_ANSWER as error:
+        raise _unreadable(path) from error
+    if clip.has_video:
+        limits.check_picture(clip.width, clip.height, path)
+    return clip

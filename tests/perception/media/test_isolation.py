@@ -73,3 +73,49 @@ def test_perception_decodes_elsewhere_on_request_and_keeps_to_its_limits(tmp_pat
     assert clip[2.0:2.5].audio().any()
     del clip
     assert not os.path.exists(path)
+
+
+TAKEN_OVER = """
+import json, struct, sys
+from omnisense.perception.media.worker import HEADER
+OPEN = {"clip": {"kind": "video", "duration_s": 2.0, "has_video": True, "has_audio": True, "width": 32, "height": 16}}
+for line in sys.stdin:
+    opens = json.loads(line)["do"] == "open" and ANSWER[0] != "open"
+    for header in (OPEN | {"arrays": []}, {"end": 1, "arrays": []}) if opens else ANSWER[1]:
+        data = header if isinstance(header, bytes) else json.dumps(header).encode()
+        sys.stdout.buffer.write(HEADER.pack(len(data)) + data)
+        sys.stdout.buffer.flush()
+"""
+FRAMES = {"decoder": "x", "note": "", "arrays": [{"dtype": "float64", "shape": [0]}, {"dtype": "uint8", "shape": [0]}]}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ("open", [b"[" * 60_000]),
+        ("open", [b"7"]),
+        ("open", [{"clip": {"kind": "exe"}, "arrays": []}, {"end": 1, "arrays": []}]),
+        ("open", [{"clip": {"duration_s": None}, "arrays": []}, {"end": 1, "arrays": []}]),
+        ("open", [{"error": [], "arrays": []}]),
+        ("audio", [{"arrays": [{"dtype": "object", "shape": [3]}]}]),
+        ("audio", [{"arrays": [{"dtype": "float32", "shape": [-1, -4]}]}]),
+        ("audio", [{"arrays": [{"dtype": "float32", "shape": [1e9, 1]}]}]),
+        ("audio", [{"arrays": []}, {"end": 1, "arrays": []}]),
+        ("frames", [{"arrays": "x"}]),
+        ("frames", [{"error": [], "arrays": []}]),
+        ("frames", [FRAMES, {"end": 1, "arrays": []}]),
+        ("frames", [{"arrays": [{"dtype": "uint8", "shape": [10**6, 10**6]}]}]),
+    ],
+    ids=range(13),
+)
+def test_a_decoder_that_was_taken_over_gives_an_error(tmp_path, monkeypatch, answer):
+    (tmp_path / "taken_over.py").write_text(f"ANSWER = {answer!r}\n{TAKEN_OVER}")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setattr("omnisense.perception.media.isolation._MODULE", "taken_over")
+
+    def read():
+        clip = open_isolated(DEMO)
+        return clip.audio() if answer[0] == "audio" else clip.frames()
+
+    with pytest.raises(MediaError, match="the decoder crashed on it"):
+        read()
