@@ -15,6 +15,7 @@ from pathlib import Path
 from omnisense.errors import InputError
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.percepts import Percepts
+from omnisense.perception.types import AudioStream
 from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings
 from omnisense.reasoning.answers.question import question_text
 from omnisense.reasoning.calibration_rows import CalibrationRow
@@ -207,7 +208,7 @@ def answer_examples(
         assert row.question is not None, "only questions come here"
         if i % 50 == 0:
             say(f"asking question {i + 1} of {len(rows)}")
-        percepts = perceiver.perceive(row.clip, row.voice_emotion_model) if row.clip else None
+        percepts = _perceive(row, perceiver)
         asked = [message("user", question_text(row.question, transcript=row.text))]
         media = _media(row, percepts, policy)
         [given] = answerer.answer_all([answerer.prepare(row.question, asked, percepts, media)])
@@ -222,10 +223,22 @@ def answer_examples(
 
 def _state(row: CalibrationRow, perceiver: Perceiver, policy: Policy) -> State:
     state = initial_state(None, row.text)
-    state["percepts"] = perceiver.perceive(row.clip, row.voice_emotion_model) if row.clip else None
+    state["percepts"] = _perceive(row, perceiver)
     state["media"] = _media(row, state["percepts"], policy)
     state["typed_words"] = read_typed(row.text, perceiver.read_emotion) if row.text else None
     return state
+
+
+def _perceive(row: CalibrationRow, perceiver: Perceiver) -> Percepts | None:
+    if row.clip is None:
+        return None
+    percepts = perceiver.perceive(row.clip, row.voice_emotion_model)
+    audio = percepts.audio
+    if row.voice_emotion_model and isinstance(audio, AudioStream) and audio.utterances and not audio.emotion_labels:
+        why = "; ".join(audio.notes) or "it gave no emotion"
+        raise InputError(f"the vocal emotion model of a row cannot be used ({why})", "Train it again.",
+                         row.voice_emotion_model)  # fmt: skip
+    return percepts
 
 
 def _media(row: CalibrationRow, percepts: Percepts | None, policy: Policy) -> list[Part]:

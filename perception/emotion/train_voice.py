@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from omnisense.errors import ModelError
 from omnisense.perception.audio.chunks import voice_activity
 from omnisense.perception.emotion import voice
 from omnisense.perception.emotion.degrade import KINDS, degrade
@@ -114,7 +115,9 @@ def unseen_voice_heads(data: Path, rows: Sequence[dict[str, str]]) -> tuple[tupl
 
 
 def save_unseen_heads(data: Path, rows: Sequence[dict[str, str]], folder: Path) -> dict[str, Path]:
-    """Return the files of :func:`unseen_voice_heads` by speaker, in a folder; they are made where one is missing.
+    """Return the files of :func:`unseen_voice_heads` by speaker, in a folder.
+
+    They are made where one is missing, or is of an earlier form of head.
 
     Args:
         data: folder of EmoDB.
@@ -125,11 +128,19 @@ def save_unseen_heads(data: Path, rows: Sequence[dict[str, str]], folder: Path) 
         MediaError: a recording cannot be read.
     """
     files = {speaker: folder / f"{speaker}.npz" for speaker in sorted({row["speaker"] for row in rows})}
-    if not all(file.is_file() for file in files.values()):
+    if not all(_is_readable(file) for file in files.values()):
         folder.mkdir(parents=True, exist_ok=True)
         for speaker, head in unseen_voice_heads(data, rows)[1].items():
             head.save(files[speaker])
     return files
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        VoiceHead.load(file)
+    except ModelError:
+        return False
+    return True
 
 
 class _Heard(NamedTuple):

@@ -14,6 +14,7 @@ from omnisense.reasoning.loop.appraisal import EMOTIONS
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
 from omnisense.reasoning.pooling import PoolExample, fit_weights, pool_held_out, pool_log_linear
 from omnisense.reasoning.profile import SHIPPED, PolicyProfile, profile_file, profile_of
+from tests.perception.test_pipeline import full
 
 
 def example(random, reliabilities, group):
@@ -184,3 +185,18 @@ def test_too_few_rows_and_unknown_emotions_are_refused(rows):
     rows[0] = type(rows[0])(**{**rows[0].__dict__, "emotion": "envy"})
     with pytest.raises(InputError, match="'envy' is no emotion"):
         calibrate(Knowing(1.0), rows, Perceiver(lambda path, model: None))
+
+
+def test_a_vocal_emotion_model_that_cannot_be_used_is_an_error(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"clip": "a.wav", "emotion": "joy", "voice_emotion_model": "heads/ana.npz"}')
+    asked = []
+
+    def perceive(clip, model):
+        asked.append((clip, model))
+        return full()  # without vocal emotion
+
+    with pytest.raises(InputError, match="cannot be used") as raised:
+        calibrate(Knowing(1.0), read_rows(file), Perceiver(perceive))
+    assert asked == [(tmp_path / "a.wav", tmp_path / "heads" / "ana.npz")]
+    assert "ana.npz" in str(raised.value)
