@@ -106,6 +106,10 @@ def test_the_timeline_tells_who_says_what_and_how_people_look():
         "person-3, a voice off screen (voice-3): speaks 1.0 s, 0 words",
     ):
         assert line in text
+    percepts = two_people()
+    first, *others = percepts.people
+    unsure = replace(percepts, people=(replace(first, expression=(0.45, 0.3, 0.25)), *others))
+    assert "mostly looks happy" not in unsure.render()
 
 
 def test_what_matters_comes_first_when_space_is_short():
