@@ -108,9 +108,9 @@ def _risk(found: Mapping[str, Any]) -> str:
         for name in names
     )
     return (
-        "## The safety gate on unseen sentences\n\nThe latest set was written by somebody who had not seen the gate or "
-        "what it was made from, and was read once by the gate that had been made without it. "
-        "For each other column the heads were fitted without the sentences of that set; near copies "
+        "## The safety gate on unseen sentences\n\nThe latest set, and the everyday messages, were written by "
+        "somebody who had not seen the gate or what it was made from, and were read once by the gate that had been "
+        "made without them. For each other column the heads were fitted without the sentences of that set; near copies "
         "of other sentences do not count. Thresholds were chosen on these, and patterns and sentences to fit on were "
         "added after errors in them had been seen: they flatter the gate. "
         "[risk.md](../../reasoning/safety/risk.md) has the rest, and what the gate misses.\n\n"

@@ -14,9 +14,11 @@ TARGETS = {
 def measure() -> dict[str, Any]:
     """Return the gate's figures as ``omnisense.reasoning.safety`` recorded them, by set.
 
-    The latest set when the gate had not seen it, and each source of sentences by heads that were fitted without it.
+    The latest set, and the everyday messages by its author, when the gate had not seen them, and each source of
+    sentences by heads that were fitted without it.
     """
     from omnisense.reasoning.safety.measure import first_runs, left_out
 
-    name, first = list(first_runs().items())[-1]
-    return {f"{name} set, unseen": first, **{f"{source} set, left out": found for source, found in left_out().items()}}
+    latest = reversed(list(first_runs().items())[-2:])
+    unseen = {f"{name} set, unseen": first for name, first in latest}
+    return unseen | {f"{source} set, left out": found for source, found in left_out().items()}

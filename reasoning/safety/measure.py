@@ -3,8 +3,8 @@
 With a file of sentences that the gate was not made with, it is measured on them first. Their figures are kept in
 ``first_runs.json``: they are those of the gate that had not seen them, and are not measured again. Each line of the
 file is JSON: ``text``, ``label`` (none, distress, risk or imminent), ``kind`` (explicit, implied or negative) and
-``language`` (en, es, fr or de). No sentence is printed. What :mod:`omnisense.reasoning.safety.validate` wrote is shown
-beside them.
+``language`` (en, es, fr or de); by default negative, and en. No sentence is printed. What
+:mod:`omnisense.reasoning.safety.validate` wrote is shown beside them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omnisense.errors import InputError, OmniSenseError
+from omnisense.errors import InputError, ModelError, OmniSenseError
 from omnisense.files import write_atomically
+from omnisense.perception.emotion.reliability import reliability_table
+from omnisense.perception.emotion.text import EMBEDDING
 from omnisense.reasoning.loop import safety
-from omnisense.reasoning.safety.heads import FOLDER, read_sentences
-from omnisense.reasoning.safety.validate import VALIDATION, Read, figures
-from omnisense.reasoning.search import require_embedder
+from omnisense.reasoning.safety.heads import DOUBT, FOLDER, read_sentences
+from omnisense.reasoning.safety.validate import VALIDATION, Read, figures, share
+from omnisense.reasoning.search import find_embedder
 
 FIRST_RUNS = FOLDER / "first_runs.json"
 _STYLES = {"es": "spanish", "fr": "french", "de": "german"}
@@ -50,18 +52,20 @@ def measure(file: Path) -> dict[str, Any]:
         InputError: the file cannot be read.
         ModelError: the sentence embedding is not on this machine.
     """
-    require_embedder()
+    if find_embedder() is None:
+        raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
     try:
         rows = [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
         read = [_read(row) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"it has no such sentences ({error!r})", "See `--help` for the format.", file) from error
-    return {"sentences": len(read), **figures(read)}
+    ordinary = share(one.alarm for one in read if one.row["grade"] == "none")
+    return {"sentences": len(read), **figures(read), "ordinary sentences that raise an alarm": ordinary}
 
 
 def _read(row: Mapping[str, str]) -> Read:
     finding = safety.check_input(row["text"])
-    style = _STYLES.get(row["language"], row["kind"])
+    style = _STYLES.get(row.get("language", "en"), row.get("kind", "negative"))
     return Read({"text": row["text"], "grade": row["label"], "style": style}, finding.escalate, finding.grade)
 
 
@@ -81,8 +85,14 @@ def first_runs() -> dict[str, dict[str, Any]]:
 
 def left_out() -> dict[str, dict[str, Any]]:
     """Return the figures of each source by heads that were fitted without it."""
-    found: dict[str, dict[str, Any]] = json.loads(VALIDATION.read_text("utf-8"))
+    found: dict[str, dict[str, Any]] = json.loads(VALIDATION.read_text("utf-8"))["sources"]
     return found
+
+
+def _reliability() -> str:
+    """Return the reliability diagrams of the heads on the sentences of the sources left out, as Markdown tables."""
+    found = json.loads(VALIDATION.read_text("utf-8"))["reliability"]
+    return "\n\n".join(f"`{name}`:\n\n{reliability_table(diagram)}" for name, diagram in found.items())
 
 
 def card() -> str:
@@ -94,10 +104,11 @@ def card() -> str:
         harm_from=safety.HARM_FROM,
         sentences=len(read_sentences("sentences.csv")),
         replies=len(read_sentences("replies.csv")),
+        reliability=_reliability(),
         **_table("unseen", runs),
         **_table("left_out", validated),
-        unseen="Each set as the gate read it that had been made without it; all but the last have been learnt from "
-        "since. With the last in view, the threshold and the distance that lowers a probability were chosen.",
+        doubt_from=DOUBT[0],
+        doubt_to=DOUBT[1],
     )  # fmt: skip
 
 

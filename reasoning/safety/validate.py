@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from omnisense.files import write_atomically
 from omnisense.reasoning.loop import safety
 from omnisense.reasoning.safety.heads import FOLDER, SOURCES, HarmHead, RiskHeads, RiskScores, calmed, leave_out
+from omnisense.reasoning.safety.reliability import Claims, diagrams, harm_claims, risk_claims
 from omnisense.reasoning.safety.train import Data
 
 VALIDATION = FOLDER / "validation.json"
@@ -50,18 +52,28 @@ def main() -> None:
     given = parser.parse_args()
     data = Data(given.goemotions, given.counselchat)
     found: dict[str, Any] = {}
+    claims: dict[str, Claims] = defaultdict(list)
     for source in SOURCES:
-        found[source] = validated(source, data)
+        found[source], claimed = validated(source, data)
+        for head, made in claimed.items():
+            claims[head] += made
         print(source, json.dumps(found[source], indent=1), flush=True)
-    write_atomically(VALIDATION, json.dumps(found, indent=1) + "\n")
+    kept = {"sources": found, "reliability": diagrams(claims)}
+    write_atomically(VALIDATION, json.dumps(kept, indent=1) + "\n")
 
 
-def validated(source: str, data: Data) -> dict[str, Any]:
-    """Return the figures of a source by heads that are fitted on all the others."""
+def validated(source: str, data: Data) -> tuple[dict[str, Any], dict[str, Claims]]:
+    """Return the figures of a source by heads that are fitted on all the others, and what each head claimed."""
     rows, replies = leave_out("sentences.csv", source), leave_out("replies.csv", source)
-    read = read_rows(rows.own, data.risk_heads(rows.others), data)
+    heads = data.risk_heads(rows.others)
+    read = read_rows(rows.own, heads, data)
     found = {"sentences": len(read), "near copies left out": rows.near_copies, **figures(read)}
-    return found | (reply_figures(replies.own, data.harm_head(replies.others), data) if replies.own else {})
+    claims = risk_claims(heads, rows.own, data)
+    if replies.own:
+        harm = data.harm_head(replies.others)
+        found |= reply_figures(replies.own, harm, data)
+        claims |= harm_claims(harm, replies.own, data)
+    return found, claims
 
 
 def read_rows(rows: Sequence[Mapping[str, str]], heads: RiskHeads, data: Data) -> list[Read]:

@@ -14,6 +14,9 @@ from omnisense.reasoning.loop.safety import caring_reply, check_input, check_rep
 from omnisense.reasoning.loop.state import LoopSettings, initial_state
 from omnisense.reasoning.safety import heads
 from omnisense.reasoning.safety.heads import (
+    HARM,
+    HARMFUL,
+    RISK,
     SOURCES,
     WITHOUT_EMBEDDING,
     leave_out,
@@ -23,8 +26,10 @@ from omnisense.reasoning.safety.heads import (
     split_sentences,
 )
 from omnisense.reasoning.safety.help_lines import help_lines
+from omnisense.reasoning.safety.measure import card
 from omnisense.reasoning.safety.patterns import is_grief
 from omnisense.reasoning.safety.spelling import readings
+from omnisense.reasoning.safety.train import COLUMNS
 from omnisense.reasoning.search import find_embedder
 
 INPUTS = Path(benchmarks.__file__).with_name("agent") / "inputs.jsonl"
@@ -161,6 +166,13 @@ def test_without_the_larger_embedding_the_first_reading_stands(monkeypatch):
     found = check_input("I'm such a burden, they'd be relieved if I were gone.")
     assert (found.category, found.escalate, found.note) == ("self-harm", True, "")
     assert check_input("My son moved out today.").escalate is False
+
+
+def test_the_card_shows_the_reliability_of_every_head():
+    text = card()
+    for name in (RISK, *COLUMNS, HARMFUL, HARM):
+        assert f"`{name}`:" in text
+    assert text.count("Expected calibration error") == 7
 
 
 def test_a_worry_about_another_person_is_answered_with_how_to_help():
