@@ -231,7 +231,7 @@ def _rows(count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _instant(folder: Path, count: int) -> RunSettings:
+def _instant(folder: Path) -> RunSettings:
     output = Path(tempfile.mkdtemp(dir=folder))
     return RunSettings(SUITE, SystemSettings(policy="scripted"), output=output)
 
@@ -239,7 +239,7 @@ def _instant(folder: Path, count: int) -> RunSettings:
 def _harness_s(folder: Path, count: int) -> tuple[float, float]:
     """Seconds of a run, and seconds of the processor."""
     dataset = load(_data(folder, count))
-    settings = _instant(folder, count)
+    settings = _instant(folder)
     began, cpu = time.perf_counter(), time.process_time()
     run(settings, dataset)
     return time.perf_counter() - began, time.process_time() - cpu
@@ -248,14 +248,14 @@ def _harness_s(folder: Path, count: int) -> tuple[float, float]:
 def _peak_mb(folder: Path, count: int) -> float:
     """Memory that the run adds to what the questions themselves take."""
     dataset = load(_data(folder, count))
-    settings = _instant(folder, count)
+    settings = _instant(folder)
     before_mb = peak_mb()
     run(settings, dataset)
     return peak_mb() - before_mb
 
 
 def _report_s(folder: Path, count: int) -> float:
-    settings = _instant(folder, count)
+    settings = _instant(folder)
     run(settings, load(_data(folder, count)))
     began = time.perf_counter()
     write_report(settings.output or folder, spec())
