@@ -1,7 +1,7 @@
 """How much risk a sentence shows, and what harm a reply would do: heads on the sentence embedding.
 
 The embedding is the one of text emotion (all-MiniLM-L6-v2). What it leaves in doubt is read again with a larger one
-(all-mpnet-base-v2), where that is on this machine; ordinary turns pay nothing for it. The heads were fitted on the
+(all-mpnet-base-v2), where that is on this machine; other sentences pay nothing for it. The heads were fitted on the
 sentences of ``sentences.csv``, ``replies.csv`` and two free sets (:mod:`omnisense.reasoning.safety.train`); ``risk.md``
 is their card.
 """
