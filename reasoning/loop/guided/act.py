@@ -56,7 +56,8 @@ _CORRECTS = re.compile(
     r"|^(?:actually|no|nope|wait)\b.*\b(?:not|n't)\b (?:me|him|her|us|them|mine|my|the|what)\b"
     r"|^(?:actually|wait|no)[, ]+(?:it|that) (?:was|is|wasn't|isn't)\b"
     r"|\byou(?:'ve| have)? (?:got|had|mixed) (?:that|it|this|me|them) (?:\w+ )?(?:wrong|backwards|mixed up|up)\b"
-    r"|\bnot what i (asked|said|meant)\b|\bi asked (about|how|what|why|when|where|who|whether|if|for)\b",
+    r"|(?:^|[.!,] )i meant\b|\bnot what i (asked|said|meant)\b"
+    r"|\bi asked (about|how|what|why|when|where|who|whether|if|for)\b",
     re.IGNORECASE,
 )
 # A question about the world, with a remark behind it.

@@ -55,7 +55,7 @@ def about_things(clauses: Sequence[Clause], tone: Tone, options: Mapping[str, Se
     for clause in sorted(fitting, key=lambda one: sign * one.sentiment):
         phrases = noun_phrases(clause.text, places=False)
         named = [phrase for phrase in phrases if phrase.split()[-1].lower() not in RELATIONS]
-        if is_bad:  # else it is rather a thing beside the one that the feeling is about
+        if tone != "good":  # else it is rather a thing beside the one that the words are about
             named = [phrase for phrase in named if phrase.startswith("your ") or _is_subject(phrase, clause.text)]
         if named:
             it = named[0]

@@ -21,6 +21,7 @@ from omnisense.reasoning.loop import irony
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only, with_inline_words, without_emoji
+from omnisense.reasoning.loop.guided.restating import begins_as_own
 from omnisense.reasoning.loop.guided.shorthand import written_out
 from omnisense.reasoning.loop.paraphrase import split_clauses
 
@@ -241,6 +242,8 @@ def _relation(text: str, clauses: Sequence[str]) -> tuple[str, bool]:
         subject = _THIRD.search(clause.replace("\u2019", "'"))
         if subject and not _TO_SELF.search(clause[subject.end() :].removeprefix(" of mine")):
             return subject["relation"].lower(), True
+        if begins_as_own(clause):
+            break  # what comes first is about themself
     found = _NAMED.search(text)
     return (found["relation"].lower() if found else ""), False
 

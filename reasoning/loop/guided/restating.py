@@ -115,6 +115,11 @@ def has_subject(clause: str) -> bool:
     return bool(_HAS_SUBJECT.match(plain) or _HAS_SUBJECT.match(plain[:1].lower() + plain[1:]) or _IMPLIED.match(plain))
 
 
+def begins_as_own(clause: str) -> bool:
+    """Whether a clause begins with a verb of the person's own, without a subject: ``passed my test``."""
+    return bool(_IMPLIED.match(clause.strip()))
+
+
 def _with_subject(clause: str) -> str:
     """Return a clause that begins with a verb of the person's with one: ``got the job`` as ``I got the job``."""
     clause = re.sub(r"^(?:yet|still|anyway|basically|literally),? (?=i\b|we\b|my\b)", "", clause, flags=re.IGNORECASE)

@@ -53,7 +53,7 @@ _ONE_WAY = re.compile(
     rf"\b(?:should|shall|ought) (?:i|we)(?: to)? (?P<it>{_WAY}?)(?=[?.!,]|$)",
     re.IGNORECASE,
 )
-_MAX_WAY, _NO_WAY = 8, frozenset({"not", "no", "what", "something"})
+_MAX_WAY, _NO_WAY = 8, re.compile(r"(?:not|no|what|something)$|(?:is|are|am|would|does|do|will) ", re.IGNORECASE)
 _KIND = r"\b(?:e-?mail|note|letter|text|message|line|reply|card)\b"
 _KINDLY = r",?(?: (?:politely|nicely|kindly|briefly),?)?"
 _TELLING = re.compile(
@@ -124,7 +124,7 @@ def two_ways(text: str) -> tuple[str, str] | None:
     if not found:
         return None
     first, second = [way.strip(" ,") for way in found.groups() if way]
-    if max(len(first.split()), len(second.split())) > _MAX_WAY or second.lower() in _NO_WAY:
+    if max(len(first.split()), len(second.split())) > _MAX_WAY or _NO_WAY.match(second):
         return None
     return to_second_person(first), to_second_person(second)
 

@@ -5,7 +5,7 @@ import pytest
 from omnisense.reasoning.loop.guided.followups import about_things
 from omnisense.reasoning.loop.guided.noun_phrases import is_plural, noun_phrases
 from omnisense.reasoning.loop.guided.phrases import phrases
-from omnisense.reasoning.loop.guided.reading import Clause
+from omnisense.reasoning.loop.guided.reading import Clause, read
 from omnisense.reasoning.loop.guided.restating import has_subject, restate, restate_about
 from omnisense.reasoning.loop.guided.rewording import drafted_message, indirect_question, one_way, two_ways
 from omnisense.reasoning.loop.guided.shorthand import written_out
@@ -125,3 +125,24 @@ def test_one_way_to_decide_on():
 )  # fmt: skip
 def test_a_message_is_drafted_where_the_person_says_what_it_is_to_say(request_, draft):
     assert drafted_message(request_) == draft
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("text", "act"),
+    [
+        ("how do i make her like me again", "advice"),
+        ("How do I say no without a quarrel?", "advice"),
+        ("What can I cook with two eggs", "help"),
+        ("Do you actually remember what I told you last week?", "agent"),
+        ("Sorry, that was unclear. I meant the other Cambridge.", "correction"),
+        ("you got that backwards, I'm the one who left", "correction"),
+        ("whatcha up to", "small talk"),
+        ("who painted the Night Watch, my aunt asked and I had no idea", "fact"),
+        ("Why don't skeletons fight? They haven't got the guts!", "joke"),
+        ("You've been a great help this week", "thanks"),
+        ("Passed my test today. My husband baked a cake with a flag on it.", "telling"),
+    ],
+)
+def test_what_is_asked_in_other_words_is_the_same_act(text, act):
+    assert read(text, has_clip=False, has_history=False).act.name == act
