@@ -62,7 +62,7 @@ class CocoSceneReader:
             self._index = sqlite3.connect(":memory:", check_same_thread=False)
             _fill_index(self._index, folder)
         else:
-            self._index = sqlite3.connect(f"file:{index}?mode=ro", uri=True, check_same_thread=False)
+            self._index = sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
         self.missing = tuple(name for name in (JOINTS, CAPTIONS) if not (folder / name).is_file())
 
     def read(self, images: Sequence[Path]) -> list[Scene | Exception]:

@@ -140,6 +140,46 @@ def test_offline_annotation_uses_no_network(tmp_path):
     assert (tmp_path / "out" / "viewer.html").exists()
 
 
+# What else libraries read to find a server; nobody answers at these addresses, which are for documentation (RFC 5737).
+ELSEWHERE = {
+    "HF_ENDPOINT": "http://198.51.100.1",
+    "HF_HUB_OFFLINE": "0",
+    "HF_TOKEN": "none",
+    "HTTPS_PROXY": "http://198.51.100.1:80",
+    "HTTP_PROXY": "http://198.51.100.1:80",
+    "LANGSMITH_ENDPOINT": "http://198.51.100.1",
+    "LANGSMITH_OTEL_ENABLED": "true",
+    "MLFLOW_TRACKING_URI": "http://198.51.100.1",
+    "OPENAI_API_KEY": "none",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://198.51.100.1:4318",
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "TRACELOOP_API_KEY": "none",
+    "TRACELOOP_BASE_URL": "http://198.51.100.1",
+    "WANDB_MODE": "online",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.subprocess
+def test_offline_help_and_local_commands_use_no_network(tmp_path):
+    """Every command's help, and those that need no model, whatever servers the environment names."""
+    from omnisense.agent.cli.main import cli
+    from omnisense.benchmarks.trust.runs import write_questions
+
+    data, run, script = write_questions(tmp_path / "data"), tmp_path / "run", tmp_path / "script.json"
+    script.write_text('{"replies": ["I hear you."]}')
+    scripted = ["--policy", f"scripted:{script}"]
+    commands = [[*name, "--help"] for name in ([], *([command] for command in cli.commands))]
+    commands += [["models", "list"], ["schema"], ["eval", "--suite-list"], ["train", "recipes"]]
+    commands += [["respond", "--text", "Hi, I am Ana.", "--thread", "a", *scripted], ["notes", "--thread", "a"]]
+    commands += [["threads"], ["forget", "--thread", "a", "--yes"], ["chat", "--no-store", *scripted]]
+    commands += [["eval", "humansense", "--data", data, "--validate"]]
+    commands += [["eval", "humansense", "--data", data, *scripted, "--agent", "--limit", "3", "--output", run]]
+    commands += [["report", run]]
+    run_guarded(commands, tmp_path, OMNISENSE_HOME=str(tmp_path / "home"), **ELSEWHERE)
+    assert (run / "report.html").is_file()
+
+
 @pytest.mark.slow
 @pytest.mark.subprocess
 def test_offline_exports_and_calibration_use_no_network(tmp_path):

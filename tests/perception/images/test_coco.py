@@ -54,6 +54,15 @@ def test_a_scene_has_people_objects_and_crowds(folder, on_disk):
     assert reader.missing == ("captions.json",)
 
 
+@pytest.mark.parametrize("name", ["a?mode=rwc", "a#b", "a%41", "a b&c"])
+def test_an_index_lies_in_a_folder_of_any_name(folder, name):
+    """SQLite takes what follows a question mark or a percent sign in an address for something else."""
+    (folder / name).mkdir()
+    write_index(folder, folder / name / "index.sqlite")
+    (scene,) = CocoSceneReader(folder, folder / name / "index.sqlite").read([folder / "a.png"])
+    assert len(scene.people) == 1
+
+
 def test_an_unknown_or_unreadable_image_does_not_stop_the_others(folder):
     Image.new("RGB", (50, 50)).save(folder / "b.png")
     unknown, unreadable, scene = CocoSceneReader(folder).read([folder / "b.png", folder / "none.png", folder / "a.png"])
