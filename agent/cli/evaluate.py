@@ -46,6 +46,14 @@ class SuiteGroup(click.Group):
             return self.commands[cmd_name]
         return self._make(get_suite(cmd_name)) if cmd_name in SUITES else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See :class:`click.Group`; an unknown name is refused with those that there are."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"There is no '{args[0]}'. Choose from {', '.join(self.list_commands(ctx))}.")
+        return super().resolve_command(ctx, args)
+
 
 def _eval_command(suite: Suite) -> click.Command:
     def evaluate(validate: bool, as_json: bool, **given: Any) -> None:

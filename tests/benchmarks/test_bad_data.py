@@ -144,3 +144,11 @@ def test_media_that_are_empty_or_missing_are_named(run_cli, copy, tmp_path):
     ran = run_cli("eval", "worldsense", "--data", path, "--baseline", "random", "--output", tmp_path / "run")
     assert ran.returncode == 1
     assert {record.error.kind for record in read_records(tmp_path / "run")} == {"bad media"}
+
+
+@pytest.mark.parametrize("command", [["eval"], ["export", "lmms-eval"]])
+def test_an_unknown_benchmark_is_refused_with_those_that_there_are(run_cli, command):
+    ran = run_cli(*command, "dailyomni", "--data", "x", COLUMNS="1000")
+    assert ran.returncode == 2
+    assert "There is no 'dailyomni'. Choose from" in ran.stderr
+    assert "daily-omni" in ran.stderr
