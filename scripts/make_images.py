@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PRINTING = (
     ROOT / "docs" / "how_a_reply_is_made.md",
     *(ROOT / "examples" / f"{name}.py" for name in ("companion", "meeting_mood", "annotate_folder", "game_character")),
-    *(ROOT / "examples" / f"{name}.py" for name in ("evaluate_with_budget", "own_reward")),
+    *(ROOT / "examples" / f"{name}.py" for name in ("evaluate_with_budget", "own_reward", "add_benchmark")),
 )
 SAID = "I passed my exam!\nMy name is Ana.\n"  # to an example that listens
 COLUMNS = 88
