@@ -2,7 +2,7 @@
 
 import pytest
 
-from omnisense.reasoning.loop.guided.followups import about_things
+from omnisense.reasoning.loop.guided.followups import about_things, follow_ups
 from omnisense.reasoning.loop.guided.noun_phrases import is_plural, noun_phrases
 from omnisense.reasoning.loop.guided.phrases import phrases
 from omnisense.reasoning.loop.guided.reading import Clause, read
@@ -41,6 +41,11 @@ def test_shorthand_is_written_out(typed, full):
 def test_noun_phrases_end_where_the_sentence_goes_on(text, found):
     assert noun_phrases(text) == found
     assert "the sink" not in noun_phrases(text, places=False)
+
+
+def test_a_name_is_no_thing_to_ask_about():
+    assert follow_ups([Clause("My kettle is Swiss", 0.0)], is_bad=False) == ["Tell me more about your kettle."]
+    assert follow_ups([Clause("My name is Ana", 0.0)], is_bad=False) == []
 
 
 def test_a_thing_is_asked_about_where_its_clause_has_the_feeling():
