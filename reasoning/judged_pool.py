@@ -94,7 +94,8 @@ def fit_pool(examples: Sequence[PoolExample], prior: Mapping[str, float]) -> tup
     """Return the weights of a pool, and the examples with the pools of weights that were fitted on other groups.
 
     The policy's weight is 0 where it adds nothing: where with it the held-out likelihood is not better by a standard
-    error, or fewer decisions are right. This is judged for each of its sources alone, and in each fold anew.
+    error, or fewer decisions are right. This is judged for each of its sources alone, and in each fold anew. Where
+    nothing was measured the policy alone decides, whatever its weight: such examples tell nothing of weights.
 
     Args:
         examples: of two groups or more.
@@ -106,8 +107,14 @@ def fit_pool(examples: Sequence[PoolExample], prior: Mapping[str, float]) -> tup
         return fit_weights(chosen, kept, fixed=[name for name in POLICY_SOURCES if kept.get(name) == 0.0])
 
     silent = dict(prior) | dict.fromkeys(POLICY_SOURCES, 0.0)
-    measured = pool_held_out(examples, functools.partial(fit_weights, prior=silent, fixed=POLICY_SOURCES))
-    return fit(examples), JudgedPool(examples, pool_held_out(examples, fit), measured)
+    pooled = [example.pooled(dict.fromkeys(example.sources, 1.0)) for example in examples]  # of the policy alone
+    measured = [example.pooled(dict.fromkeys(example.sources, 0.0)) for example in examples]  # of nothing
+    places = [i for i, example in enumerate(examples) if set(example.sources) - set(POLICY_SOURCES)]
+    chosen = [examples[i] for i in places]
+    without = pool_held_out(chosen, functools.partial(fit_weights, prior=silent, fixed=POLICY_SOURCES))
+    for i, found, channels in zip(places, pool_held_out(chosen, fit), without, strict=True):
+        pooled[i], measured[i] = found, channels
+    return fit(chosen), JudgedPool(examples, pooled, measured)
 
 
 def _without_idle_policy(examples: Sequence[PoolExample], prior: Mapping[str, float]) -> dict[str, float]:

@@ -72,6 +72,18 @@ def test_the_policy_counts_apart_where_it_has_no_words_to_read():
     assert by_task["written"]["pooled"] > by_task["written"]["words"]
 
 
+def test_where_nothing_was_measured_the_policy_alone_decides_whatever_its_weight():
+    random = np.random.default_rng(0)
+    heard = [example(random, {"tone": 0.9, "policy": 0.0}, f"h{i}") for i in range(60)]
+    unheard = [replace(example(random, {"policy": 0.9}, f"u{i}"), task="unheard") for i in range(30)]
+    weights, judged = fit_pool([*heard, *unheard], {"tone": 0.5, "policy": 0.25})
+    assert weights["policy"] == 0
+    assert weights == fit_pool(heard, {"tone": 0.5, "policy": 0.25})[0]
+    found = judged.by_task()["unheard"]
+    assert found["pooled"] == found["policy"] > 0.8
+    assert fit_pool(unheard, {"tone": 0.5, "policy": 0.25})[0] == {"tone": 0.5, "policy": 0.25}
+
+
 def test_a_paired_difference_and_its_interval_agree_with_the_test():
     same = compare_right([True, False] * 10, [True, False] * 10)
     assert (same.difference, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
