@@ -45,7 +45,7 @@ def is_imagined(sentence: str) -> bool:
 
 
 def is_everyday(sentence: str) -> bool:
-    """Whether a sentence tells of a small injury or of ordinary medicine."""
+    """Whether a sentence tells of a small injury, of ordinary medicine or of giving up a habit."""
     return _is_of("everyday", sentence)
 
 
