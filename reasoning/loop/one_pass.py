@@ -32,7 +32,7 @@ from omnisense.reasoning.loop.leading_prompts import (
     revision_request,
     turn_request,
 )
-from omnisense.reasoning.loop.mending import mend
+from omnisense.reasoning.loop.mending import addressed, mend, with_text
 from omnisense.reasoning.loop.notes import notes_text
 from omnisense.reasoning.loop.observations import possible_contexts, seen_emotions
 from omnisense.reasoning.loop.paraphrase import first_words
@@ -73,7 +73,7 @@ _KEPT_CHARS = 4_000  # a longer message is not repeated as it was sent
 _SHORT_WORDS = 40  # a typed message up to here needs no summary
 # How probable what a policy writes is taken to be. What models say of their own confidence is hardly informative.
 _CONFIDENCE = 0.85
-_MENDED = "sentences with a fault were left out of the reply"
+_MENDED = "the reply was mended: sentences with a fault were left out, or words of the person turned to 'you'"
 _DANGEROUS = frozenset({"method details", "urging harm"})
 _STEPS_DOWN = "twice the policy wrote no whole list: it is guided for the rest of the conversation"
 _log = logging.getLogger(__name__)
@@ -192,7 +192,7 @@ class OnePass:
 
     def _checked(self, draft: Draft, context: checks.ReplyContext, typed: str) -> Draft:
         """Return a draft with its faults, or without the sentences that have them; a dangerous one is written again."""
-        checked = checks.check(draft, context)
+        checked = checks.check(with_text(draft, addressed(draft.text, context.said)), context)
         if not checked.faults or _DANGEROUS & {fault.reason for fault in checked.faults}:
             return checked
         return mend(checked, lambda reply: checks.find_faults(reply, context), is_asked="?" in typed)
@@ -224,7 +224,8 @@ class OnePass:
             return self._appraise(state, read_turn(streamer.text, items)[0])
 
         def passes(reply: str) -> bool:
-            if checks.find_faults(reply, self._check_context(state, appraisal()["emotion"])):
+            context = self._check_context(state, appraisal()["emotion"])
+            if checks.find_faults(reply, context) or addressed(reply, context.said) != reply:
                 return False
             return all(check.check_reply(reply) is None for check in self._safety_checks)
 

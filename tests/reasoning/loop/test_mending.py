@@ -7,7 +7,7 @@ import pytest
 from omnisense import Agent, ScriptedPolicy
 from omnisense.reasoning.loop.appraisal import Draft, Fault
 from omnisense.reasoning.loop.checks import ReplyContext, find_faults
-from omnisense.reasoning.loop.mending import mend
+from omnisense.reasoning.loop.mending import addressed, mend
 from omnisense.reasoning.loop.state import LoopSettings
 
 FIRST = "A fight at dinner is hard to forget. What was said?"
@@ -57,6 +57,24 @@ def test_later_prompts_show_what_the_person_was_told():
         == "Ça fait mal. Il ne l'a pas vu."
     )
     assert mended("One thing is said. One thing is said. And another.", "no list").raw == ""
+
+
+@pytest.mark.parametrize(
+    ("reply", "said", "turned"),
+    [
+        ("I feel flat today. How come?", "I feel flat today. Not sad.", "You feel flat today. How come?"),
+        ("I'm so angry I can't type well.", "im so angry i cant type wel", "You're so angry you can't type well."),
+        ("It is fine, but I worry a lot.", "It is all fine, but I worry a lot.", "It is fine, but you worry a lot."),
+        ("Dear boss, I am ill today.", "Write to my boss that I am ill today.", ""),
+        ("I am sorry that you worry all day.", "I worry all day.", ""),
+        ("I am a program. I hear you.", "Are you a program?", ""),
+        ('You said "I feel flat today".', "I feel flat today.", ""),
+        ("What could I do?", "What could I do?", ""),
+        ("Je suis fatigué et je suis seul.", "Je suis fatigué et je suis seul.", ""),
+    ],
+)  # fmt: skip
+def test_the_persons_own_words_are_said_to_them(reply, said, turned):
+    assert addressed(reply, said) == (turned or reply)
 
 
 def replies(*texts, said):
