@@ -222,7 +222,8 @@ def test_runs_are_listed_filtered_and_read_while_they_are_written(start, tmp_pat
         assert (one["question"], one["outcome"], one["has_frames"]) == ("Question 1?", "right", True)
         assert get("/mine/omni/records/q1/frames").headers["content-type"] == "image/jpeg"
         assert get("/mine/omni/records/q2/frames").status_code == 404
-        assert get("/mine/omni").json() == manifest
+        shown = get("/mine/omni").json()  # with what its file leaves out
+        assert shown == shown | {key: shown[key] | v if isinstance(v, dict) else v for key, v in manifest.items()}
         for outside in ("/..", "/mine", "/%2e%2e/%2e%2e", "/mine/omni/records/..%2f..%2fmanifest.json/frames"):
             assert get(outside).status_code == 404
 
