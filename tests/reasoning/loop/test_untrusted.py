@@ -112,7 +112,7 @@ def test_no_word_of_a_person_or_a_policy_begins_a_line_of_a_later_prompt(tmp_pat
     agent = Agent(policy, memory=tmp_path / "memory.sqlite")
     for text in (bad, f"My name is {bad}", f"Do you remember my name and {bad}"):
         agent.respond(text=text, thread_id="a")
-    list(agent.answer(percepts(bad), "" if guided else bad, agent.history("a")))
+    list(agent.answer(percepts(bad), bad, agent.history("a")))
     agent.close()
     texts = list(own_words(policy.calls))
     assert len(texts) >= 4
