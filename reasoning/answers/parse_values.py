@@ -6,7 +6,6 @@ import re
 
 from omnisense.reasoning.answers.hesitation import after_revision, refuses
 from omnisense.reasoning.answers.normalize import Reading
-from omnisense.reasoning.answers.option_marks import mark_of
 from omnisense.reasoning.answers.passages import drop_questions, is_cut_off
 
 _UNITS = (
@@ -181,23 +180,6 @@ def _sum(match: re.Match[str]) -> str:
 def _sums(text: str) -> set[str]:
     """Return the sums of the additions that a text writes out."""
     return {str(sum(map(int, re.findall(r"\d+", match[0])))) for match in _ADDITION.finditer(text)}
-
-
-def mark_numbers(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return a text with a mark for each number that counts something, the mark of A for the first, and the numbers."""
-    compound = _HALF_A_DOZEN.sub("six", _TEN_AND_UNIT.sub(_sum, _SCALE.sub(" ", text)))
-    values: dict[str, str] = {}
-
-    def mark(match: re.Match[str]) -> str:
-        value = _plain(_digits(match))
-        if not _IS_PLAIN.fullmatch(value) or (value not in values and len(values) == _MOST_NUMBERS):
-            return match[0]
-        return values.setdefault(value, mark_of(chr(65 + len(values))))
-
-    return _NUMBER.sub(mark, _COUNTS_NOTHING.sub(lambda m: " " * len(m[0]), compound)), tuple(values)
-
-
-_MOST_NUMBERS = 20  # that a reply is read for, where it names many
 
 
 def numbers_in_digits(text: str) -> str:

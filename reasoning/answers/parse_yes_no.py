@@ -7,7 +7,6 @@ import re
 from omnisense.reasoning.answers.hesitation import after_revision, refuses
 from omnisense.reasoning.answers.inflected import content_stems
 from omnisense.reasoning.answers.normalize import Reading
-from omnisense.reasoning.answers.option_marks import mark_of
 from omnisense.reasoning.answers.passages import drop_questions, drop_quotes
 
 _CLAIM = r"(?:claim|statement|description|assertion|assumption|hypothesis|that|this|it|answer|premise)"
@@ -99,11 +98,6 @@ def read_yes_no(text: str) -> Reading:
         return Reading("no" if asked[1] else "yes", "a short answer to its own question")
     read = _read_told(told)
     return read if read.how != _NEITHER else _read_claim(text)
-
-
-def mark_yes_no(text: str) -> str:
-    """Return a text with the mark of A for each yes, and that of B for each no."""
-    return _YES_OR_NO.sub(lambda match: mark_of("B" if match["no"] else "A"), text)
 
 
 def _read_told(text: str) -> Reading:

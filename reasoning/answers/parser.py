@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from omnisense.reasoning.answers import boxes
-from omnisense.reasoning.answers.candidate_model import believed, least_margin
 from omnisense.reasoning.answers.hesitation import after_revision
 from omnisense.reasoning.answers.normalize import Reading, drop_markup, plain_text
 from omnisense.reasoning.answers.parse_labels import read_decimal, read_joint, read_label
@@ -54,16 +53,6 @@ def parse(reply: str, kind: Kind, options: Sequence[str] = (), form: str = "") -
 
     Never raises for any text.
     """
-    answer = parse_by_rules(reply, kind, options, form)
-    reading = Reading(answer.value, answer.how)
-    if least_margin(reading, kind) is None or not options:
-        return answer
-    reading = believed(reading, answer_text(reply), kind, tuple(options))
-    return Answer(reading.value, reading.how, answer.thinking)
-
-
-def parse_by_rules(reply: str, kind: Kind, options: Sequence[str] = (), form: str = "") -> Answer:
-    """Parse the answer in a reply without the model of candidates; arguments as for :func:`parse`."""
     if kind in BOX_KINDS:
         reply = reply.replace("<|box_start|>", "<box_start>")  # what follows it is in thousandths
     thinking, answers, where = _split_reply(reply, _CLEAN.get(kind, plain_text))
@@ -77,13 +66,6 @@ def parse_by_rules(reply: str, kind: Kind, options: Sequence[str] = (), form: st
     if len({reading.value for reading in readings}) > 1:
         return Answer("", f"{len(readings)} answers that differ", thinking)
     return Answer(readings[0].value, f"{where}{readings[0].how}", thinking)
-
-
-def answer_text(reply: str) -> str:
-    """Return what of a reply can hold its answer, without markup; empty where nothing can."""
-    answers = _split_reply(reply, plain_text)[1]
-    text = "\n".join(answers)
-    return own[-1] if (own := own_passages(text)) else text
 
 
 def is_think_then_answer(reply: str) -> bool:

@@ -46,7 +46,7 @@ _ITEM_ENDS = re.compile(
 )
 _NO_WORDS = re.compile(r"[\s|–—-]*")
 _SCORE = re.compile(
-    rf"({MARK})(?:\s(?:at|with|is))?[\s:=(|–—~≈\"')]{{0,6}}(\d{{1,3}}(?:\.\d+)?)(?![\w:]|\.\d)\s*(?:%|percent)?"
+    rf"({MARK})(?:\s(?:at|with|is))?[\s:=(|–—~≈\"')-]{{0,6}}(\d{{1,3}}(?:\.\d+)?)(?![\w:]|\.\d)\s*(?:%|percent)?"
 )
 _STARS = re.compile("★+☆*|☆+")
 # "80% C, 20% B", "70% sure that it's C"

@@ -146,6 +146,7 @@ def test_reads_an_option_by_the_words_that_no_other_has(reply, value):
         ("one", "Initial answer: $\\boxed{C}$ The hug rules it out. Final answer: $\\boxed{B}$", "B"),
         ("one", "She could be happy, since she smiles, or surprised, since she gasps.", ""),
         ("one", "It's less anger than grief.", "B"),
+        ("one", "A. happy - 70%\nB. sad - 10%\nC. angry - 5%\nD. surprised - 15%", "A"),
         ("one", "A -> B after a second look", "B"),
         ("one", "Happy? No, sad.", "B"),
         ("one", "I'd put sad at 80%, angry at 15% and happy at 5%.", "B"),
