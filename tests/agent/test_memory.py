@@ -55,9 +55,11 @@ def test_each_turn_sees_those_before_it(file):
             seen.append(len(prompts[0]))
             return super().write(prompts, **settings)
 
-    with agent_on(file, Watching([GOOD])) as agent, ThreadPoolExecutor(4) as pool:
+    replies = ("Thank you, I read it.", "A second one has come.", "Your third is here too.", "That makes four of them.")
+    written = [json.dumps(["neutral", "ask", reply]) for reply in replies]
+    with agent_on(file, Watching(written)) as agent, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda i: agent.respond(text=f"Message {i}.", thread_id="t"), range(4)))
-    assert [messages for messages in seen if messages > 1] == [2, 4, 6, 8]  # prompts of replies hold the turns before
+    assert seen == [2, 4, 6, 8]  # the system's message, two of each turn before, and the person's
 
 
 WRITING = """
