@@ -20,6 +20,11 @@ from tests.conftest import DEMO
 GOOD = "I hear you, and it sounds like a lot to hold."
 
 
+def whole_turn(number):
+    """What a leading policy writes, with a reply unlike that to another number."""
+    return json.dumps(["neutral", "ask", f"Number {number} of what I say."])
+
+
 @pytest.mark.models
 def test_a_clip_goes_in_and_a_response_with_its_evidence_comes_out(perception):
     response = Agent(
@@ -135,8 +140,8 @@ def test_five_turns_remember_the_first_across_processes(tmp_path):
         "I read a book.",
         "Do you remember my dog's name?",
     ]
-    for text in said:
-        policy = ScriptedPolicy([GOOD])
+    for number, text in enumerate(said):
+        policy = ScriptedPolicy([whole_turn(number)])
         with Agent(policy, memory=tmp_path / "m.sqlite") as agent:
             response = agent.respond(text=text, thread_id="ana")
     prompt = policy.calls[-1]
@@ -148,7 +153,7 @@ def test_five_turns_remember_the_first_across_processes(tmp_path):
 
 
 def test_long_conversations_keep_the_first_turn_and_the_latest():
-    policy = ScriptedPolicy([GOOD])
+    policy = ScriptedPolicy([whole_turn(number) for number in range(12)])
     agent = Agent(policy, memory=None)
     for i in range(12):
         agent.respond(text=f"This is turn number {i}.", thread_id="t")
@@ -204,7 +209,7 @@ def test_a_failed_turn_does_not_block_the_thread():
     def reply(_):
         if failing:
             raise PolicyError("the service is down", "Try later.")
-        return GOOD
+        return whole_turn(0)
 
     agent = Agent(ScriptedPolicy(reply), memory=None)
     with pytest.raises(PolicyError):
@@ -213,7 +218,7 @@ def test_a_failed_turn_does_not_block_the_thread():
         agent.respond(text="Hello?", thread_id="t")
     failing = False
     response = agent.respond(text="Are you there?", thread_id="t")
-    assert response.response == GOOD
+    assert response.response == "Number 0 of what I say."
     assert not agent.interrupted("t")
 
 

@@ -11,6 +11,7 @@ from omnisense import Agent, ConflictError, InputError, Perception, ScriptedPoli
 from omnisense.agent.memory import default_memory, open_memory
 from omnisense.agent.rows import PendingTurn
 from omnisense.files import data_dir, home_dir
+from omnisense.perception import extraction
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.perception.types import AudioStream, Prosody
 from omnisense.reasoning.loop.conversation import ClipReference
@@ -32,7 +33,7 @@ def bytes_below(folder):
 def perception(monkeypatch):
     """Hears a tone in every clip, without models."""
     monkeypatch.setattr(Perception, "_is_cacheable", lambda *_: True)
-    monkeypatch.setattr(Perception, "_extract_audio", lambda *_: AudioStream(1.0, (), (), (), (), Prosody()))
+    monkeypatch.setattr(extraction, "_extract_audio", lambda *_: AudioStream(1.0, (), (), (), (), Prosody()))
     return Perception(PerceptionSettings(streams=("audio",)))
 
 

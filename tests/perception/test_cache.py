@@ -9,6 +9,7 @@ import pytest
 
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
+from omnisense.perception import extraction
 from omnisense.perception.cache import forget_all_percepts, forget_clip, forget_percepts
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.pipeline import Perception
@@ -22,7 +23,7 @@ DAY_S = 86_400
 def perceive(monkeypatch):
     """Perceive without models: an audio stream of one second."""
     monkeypatch.setattr(Perception, "_is_cacheable", lambda *_: True)
-    monkeypatch.setattr(Perception, "_extract_audio", lambda *_: AudioStream(1.0, (), (), (), (), Prosody()))
+    monkeypatch.setattr(extraction, "_extract_audio", lambda *_: AudioStream(1.0, (), (), (), (), Prosody()))
 
     def perceive(clip, **settings):
         return Perception(PerceptionSettings(streams=("audio",)), **settings).perceive(clip)
