@@ -41,6 +41,7 @@ FaultName = Literal[
     "long",
     "repetition",
     "unfinished",
+    "announced",
     "questions",
     "advice first",
     "no acknowledgement",

@@ -21,6 +21,7 @@ from omnisense.text import split_sentences
 _MIN_WORDS, _MAX_WORDS = 4, 70
 _REPEATED_WORDS, _REPEATED_WORDS_LEADING = 4, 8  # so many words twice; a leading policy may come back to a phrase
 _REPEATED_SENTENCE = 5  # words from which a sentence of an earlier reply is not said again
+_SHORT_LINE = 5  # words of the last line of a text or list, such as a name, which ends without a mark
 _COPIED_WORDS = 8  # as many of the person's words in a row, outside quotation marks, are parroting
 _ACKNOWLEDGES = re.compile(
     r"\b(hear|heard|sounds?|sorry|glad|happy for|understand|makes? sense|can see|i see|notice|look(s|ed)?"
@@ -32,6 +33,9 @@ _ADVISES = re.compile(
     r"\b(you should|you could|you need to|you must|you ought|you have to|try to|try (a|an|the)\b|why don'?t you"
     r"|have you (considered|tried)|i (suggest|recommend|advise)|my advice|make sure|consider \w+ing|it'?s important)\b",
     re.IGNORECASE,
+)
+_ANNOUNCES = re.compile(
+    r"(?:sure|of course|certainly|okay|ok|yes)?\W*(?:here (?:is|are)|here's|i(?:'ll| will| can)\b)", re.IGNORECASE
 )
 _LEAKS = re.compile(
     r"<\|?(im_start|im_end|system|endoftext|assistant|user)\b|^\s*(assistant|user|system)\s*:|\n\s*(user|human)\s*:"
@@ -112,6 +116,7 @@ class ReplyContext:
         asks: whether the strategy is to ask, so that the continuation must be a question.
         known: words that the continuation may use besides supportive ones.
         earlier: the agent's replies so far, whose sentences a leading policy does not say again.
+        is_text: whether the person asked for a text, list or plan, whose lines may be alike and end without a mark.
     """
 
     said: str
@@ -124,6 +129,7 @@ class ReplyContext:
     asks: bool = False
     known: frozenset[str] = frozenset()
     earlier: Sequence[str] = ()
+    is_text: bool = False
 
 
 def fitting_emotions(value: EmotionValue, others: Collection[EmotionValue] = ()) -> set[EmotionValue]:
@@ -164,13 +170,18 @@ def score(faults: Collection[Fault]) -> float:
 def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
     """Return the faults that any reply may have, whoever wrote it."""
     faults = []
-    repeated = _repeated_phrase(text, _REPEATED_WORDS_LEADING if context.leads else _REPEATED_WORDS)
+    if context.is_text:
+        repeated = _repeated_line(text)
+    else:
+        repeated = _repeated_phrase(text, _REPEATED_WORDS_LEADING if context.leads else _REPEATED_WORDS)
     if repeated:
         faults.append(Fault("repetition", f'"{repeated}" comes twice', 0.5))
     if context.earlier and (again := _said_before(text, context.earlier)):
         faults.append(Fault("repetition", f'"{again}" was said in an earlier reply', 0.5))
-    if _is_cut_off(text):
+    if _is_cut_off(text) and not (context.is_text and _ends_in_short_line(text)):
         faults.append(Fault("unfinished", "the last sentence does not end", 0.4))
+    if context.is_text and _ANNOUNCES.match(text) and not re.search(r":\s|\n", text):
+        faults.append(Fault("announced", "it announces what was asked for and does not write it", 0.5))
     leak = _LEAKS.search(text)
     if leak:
         faults.append(Fault("role", f'"{leak.group(0).strip()}" is of the prompt, not for the person', 0.6))
@@ -190,6 +201,12 @@ def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
 def _is_cut_off(text: str) -> bool:
     """Whether a reply stops within a sentence: it ends in a letter, a digit or a comma. Emoji and brackets end one."""
     return text[-1].isalnum() or text[-1] in ",:;-("
+
+
+def _ends_in_short_line(text: str) -> bool:
+    """Whether the last of several lines is a name or an item of a list."""
+    lines = text.splitlines()
+    return len(lines) > 1 and text[-1].isalnum() and len(lines[-1].split()) <= _SHORT_LINE
 
 
 def _contradicted(text: str, context: ReplyContext) -> str:
@@ -229,6 +246,13 @@ def _repeated_phrase(text: str, length: int) -> str:
         seen.add(gram)
     sentences = [s.strip().lower() for s in re.split(r"[.!?]+", text) if len(s.split()) > 1]
     return next((s for i, s in enumerate(sentences) if s in sentences[:i]), "")
+
+
+def _repeated_line(text: str) -> str:
+    """Return the first long line that comes twice, with its numbers: the days of a plan are alike, a loop is equal."""
+    lines = [line.strip() for line in text.lower().splitlines() if len(line.split()) >= _REPEATED_WORDS_LEADING]
+    sentences = lines if len(lines) > 1 else [s.lower() for s in split_sentences(text)]
+    return next((line for i, line in enumerate(sentences) if line in sentences[:i]), "")
 
 
 def _said_before(text: str, earlier: Sequence[str]) -> str:

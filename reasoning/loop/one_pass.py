@@ -29,6 +29,7 @@ from omnisense.reasoning.loop.leading_prompts import (
     history_messages,
     notes_to_show,
     one_pass_rules,
+    request_reminder,
     revision_request,
     turn_request,
 )
@@ -36,6 +37,7 @@ from omnisense.reasoning.loop.mending import addressed, mend, with_text
 from omnisense.reasoning.loop.notes import notes_text
 from omnisense.reasoning.loop.observations import possible_contexts, seen_emotions
 from omnisense.reasoning.loop.paraphrase import first_words
+from omnisense.reasoning.loop.requests import request_of
 from omnisense.reasoning.loop.sentence_gate import CheckedSentence, SentenceGate
 from omnisense.reasoning.loop.state import (
     LoopSettings,
@@ -70,6 +72,7 @@ _APPRAISAL_TOKENS, _SHORT_APPRAISAL_TOKENS = 120, 50
 # To the end of the emotion's name, and of what is written before it, at most.
 _EMOTION_TOKENS, _BEFORE_EMOTION_TOKENS = 16, 40
 _KEPT_CHARS = 4_000  # a longer message is not repeated as it was sent
+_TEXT_TIMES = 3  # as many tokens as for another reply may be written where a text, a list or a plan is asked for
 _SHORT_WORDS = 40  # a typed message up to here needs no summary
 # How probable what a policy writes is taken to be. What models say of their own confidence is hardly informative.
 _CONFIDENCE = 0.85
@@ -117,7 +120,7 @@ class OnePass:
         first = not state["drafts"]
         text = self._policy.write(
             [prompt],
-            max_new_tokens=settings.max_reply_tokens + (_APPRAISAL_TOKENS if is_long else _SHORT_APPRAISAL_TOKENS),
+            max_new_tokens=self._reply_tokens(state) + (_APPRAISAL_TOKENS if is_long else _SHORT_APPRAISAL_TOKENS),
             temperature=settings.temperature,
             seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
             on_token=self._streamer(state, items, on_token, on_sentence) if on_token and first else None,
@@ -191,11 +194,15 @@ class OnePass:
         return not passed and state["revisions"] <= settings.max_revisions and not is_spent(state, settings)
 
     def _checked(self, draft: Draft, context: checks.ReplyContext, typed: str) -> Draft:
-        """Return a draft with its faults, or without the sentences that have them; a dangerous one is written again."""
+        """Return a draft with its faults, or without the sentences that have them.
+
+        A dangerous one is written again, and so is one that only announces what was asked for.
+        """
         checked = checks.check(with_text(draft, addressed(draft.text, context.said)), context)
-        if not checked.faults or _DANGEROUS & {fault.reason for fault in checked.faults}:
+        is_empty = any(fault.name == "announced" for fault in checked.faults)
+        if not checked.faults or is_empty or _DANGEROUS & {fault.reason for fault in checked.faults}:
             return checked
-        return mend(checked, lambda reply: checks.find_faults(reply, context), is_asked="?" in typed)
+        return mend(checked, lambda reply: checks.find_faults(reply, context), is_asked=bool(request_of(typed)))
 
     def _check_context(self, state: State, felt: Emotion) -> checks.ReplyContext:
         """Return what a reply is checked against."""
@@ -208,6 +215,7 @@ class OnePass:
             face_emotions=seen_emotions(state["percepts"], felt),
             language=self._language(state),
             earlier=() if is_asked_again else [turn.reply for turn in turns],
+            is_text=request_of(typed) == "text",
         )
 
     def _streamer(
@@ -243,6 +251,10 @@ class OnePass:
         streamer = ReplyStreamer(receive, items)
         return streamer
 
+    def _reply_tokens(self, state: State) -> int:
+        """Return how many tokens the reply may take."""
+        return self._settings.max_reply_tokens * (_TEXT_TIMES if request_of(state["typed"]) == "text" else 1)
+
     def _has_events(self, state: State) -> bool:
         return bool(events_of(state) or state["looked"])
 
@@ -266,7 +278,8 @@ class OnePass:
         request = turn_request(language := self._language(state), items, self._settings.strategies.need_names)
         # Before a plain message the request is part of what a cache holds; small models need what is special behind it.
         is_plain = language in ("", "en") and "cites" not in items
-        return f"{request}\n{evidence}" if is_plain else f"{evidence}\n{request}"
+        parts = [request, evidence] if is_plain else [evidence, request]
+        return "\n".join(filter(None, [*parts, request_reminder(request_of(state["typed"]))]))
 
     def _prompt(self, state: State, evidence: str) -> Messages:
         prompt = [
