@@ -50,8 +50,8 @@ def about_things(clauses: Sequence[Clause], tone: Tone, options: Mapping[str, Se
         options: questions with {it}, for ``one`` thing and for ``several``.
     """
     is_bad, is_neutral = tone == "bad", tone == "neutral"
-    sign = 1 if is_bad else -1
-    fitting = [clause for clause in clauses if is_neutral or sign * clause.sentiment <= _NEUTRAL]
+    sign, least = (1, -_NEUTRAL) if is_bad else (-1, _NEUTRAL)  # nothing bad is asked of a thing that was not bad
+    fitting = [clause for clause in clauses if is_neutral or sign * clause.sentiment <= least]
     for clause in sorted(fitting, key=lambda one: sign * one.sentiment):
         phrases = noun_phrases(clause.text, places=False)
         named = [phrase for phrase in phrases if phrase.split()[-1].lower() not in RELATIONS]

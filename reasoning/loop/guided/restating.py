@@ -47,7 +47,8 @@ _IMPLIED = re.compile(
 _HAS_SUBJECT = re.compile(
     r"^(?:i|we|my|our|i'm|i've|i'd|i'll|we're|we've|it|it's|he|she|they|he's|she's|they're|there|there's|the|this|that"
     r"|his|her|their|an?|nobody|everybody|everyone|no one|somebody|someone|something|nothing|everything|people|one|two"
-    r"|three|four|five|six|some|all|both|half|most|another|every|[A-Z][\w'-]+"
+    r"|three|four|five|six|some|all|both|half|most|another|every"
+    r"|(?:today|tomorrow|yesterday|tonight)(?= (?:is|was|would|will|marks?)\b)|[A-Z][\w'-]+"
     r"(?= (?:[a-z]{3,}s|[a-z]+ed|said|told|got|went|was|has|had|is|came|made|left|gave)\b))\b"
 )
 _CAPITALS = re.compile(r"\b[A-Z]{4,}\b")  # they shout, and are not shouted back

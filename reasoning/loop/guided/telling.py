@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from omnisense.reasoning.loop.appraisal import Emotion
 from omnisense.reasoning.loop.guided.followups import Tone, about_things, follow_ups
-from omnisense.reasoning.loop.guided.noun_phrases import noun_phrases
-from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, listed, upper
+from omnisense.reasoning.loop.guided.long_texts import READ, read_about
+from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, Topic, find_topics, phrases, shown_valences
 from omnisense.reasoning.loop.guided.reading import (
     FEELS_GOOD,
@@ -36,7 +36,6 @@ _GREETS = re.compile(
     r"(?:h+i+|he+y+|hello+|good (?:morning|evening|afternoon)|(?:morning|evening|afternoon)(?=[.!,]))\b", re.IGNORECASE
 )
 _TONES: dict[str, Tone] = {"joy": "good", "pleasant": "good", "neutral": "neutral", "surprise": "neutral"}
-_OF_WRITING = frozenset("text message one tablet phone keyboard story wall".split())
 _LONG_WORDS, _LONG_CLAUSE = 80, 6
 _FEW_CLAUSES, _LEAST = 4, 3
 # Of a long text, a clause that says little by itself: it points to another one, or is about the writing.
@@ -112,7 +111,7 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     name = named(reading.text)
     hello = picker.pick(phrases()["name"]["say"], "name", name=name) if name else _greeted(reading)
     if len(reading.text.split()) > _LONG_WORDS:
-        hello = _read_all(reading)
+        hello = READ if _shows(topic, restated) else read_about(reading.text)
         if len(found) > 1:
             parts["validate"] = picker.pick(found[1][0].say, "say more", **found[1][1])
         shape = "restate, interpret, validate, ask"
@@ -167,7 +166,7 @@ def _shapes(topic: Topic | None, restates: bool, feeling: str) -> tuple[str, ...
     if topic and restates:
         return ("restate, interpret, ask", "react, interpret, ask", "restate, interpret", "react, restate, ask")
     if topic:
-        return ("react, interpret, ask", "interpret, ask")
+        return ("react, interpret, ask",)  # without the person's words, nothing else shows that they were heard
     if feeling in ("neutral", "pleasant"):
         return ("restate, ask",) if restates else ("react, ask",)
     if restates:
@@ -199,7 +198,7 @@ def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
 def _best_restated(reading: Reading, is_bad: bool, topic: Topic | None) -> tuple[str, float]:
     """Return the clause that says most, turned to "you", with its sentiment.
 
-    It is the one that shows the topic, else one with the feeling, else the first.
+    It is the one that shows the topic (a glad one, or of a long text), else one with the feeling, else the first.
     """
     is_long = len(reading.text.split()) > _LONG_WORDS
     sign = -1 if is_bad else 1
@@ -210,9 +209,10 @@ def _best_restated(reading: Reading, is_bad: bool, topic: Topic | None) -> tuple
             for c in reading.clauses
         ]
     options = [
-        (_shows(topic, c), sign * c.sentiment if is_long else _weight(c, sign), -i, text, c.sentiment)
+        (is_shown, sign * c.sentiment if is_long else _weight(c, sign), -i, text, c.sentiment)
         for i, (c, text) in enumerate(zip(reading.clauses, restated, strict=True))
-        if text and (not is_long or (len(text.split()) >= _LONG_CLAUSE and not _DANGLING.search(text)))
+        for is_shown in [_shows(topic, c.text) and (is_long or _is_glad(topic))]
+        if text and (not is_long or (len(text.split()) >= _LONG_CLAUSE and (is_shown or not _DANGLING.search(text))))
     ]
     for *_, text, sentiment in sorted(options, reverse=True):
         if check_reply(f"{upper(text)}.") is None:  # out of its context it may read as harm, and would be replaced
@@ -226,14 +226,18 @@ def _weight(clause: Clause, sign: int) -> float:
 
 
 def _restated(reading: Reading, clause: Clause, topic: Topic | None, is_long: bool) -> str:
-    if _shows(topic, clause) and (said := restate_about(clause.text)):
-        return said
+    if _is_glad(topic) and _shows(topic, clause.text) and (said := restate_about(clause.text)):
+        return said  # what is cheered at is said again
     return restate(clause.text) or ("" if is_long else _restate_effect(clause.text, len(reading.clauses)))
 
 
-def _shows(topic: Topic | None, clause: Clause) -> bool:
-    """Whether a clause shows a glad topic: what is cheered at is said again."""
-    return topic is not None and topic.valence == "positive" and bool(topic.pattern.search(clause.text))
+def _is_glad(topic: Topic | None) -> bool:
+    return topic is not None and topic.valence == "positive"
+
+
+def _shows(topic: Topic | None, text: str) -> bool:
+    """Whether a text shows a topic."""
+    return topic is not None and bool(topic.pattern.search(text))
 
 
 def _restate_effect(clause: str, clauses: int) -> str:
@@ -245,14 +249,6 @@ def _restate_effect(clause: str, clauses: int) -> str:
 def _greeted(reading: Reading) -> str:
     """Return a greeting for words that begin with one."""
     return "Hello!" if _GREETS.match(reading.text) and len(reading.text.split()) > _LEAST else ""
-
-
-def _read_all(reading: Reading) -> str:
-    """Return what shows that a long text was read: what it comes back to, in the person's words."""
-    things = [thing for thing in noun_phrases(reading.text) if thing.split()[-1].lower() not in _OF_WRITING]
-    counted = {thing: len(re.findall(rf"\b{re.escape(thing.split()[-1])}\b", reading.text, re.I)) for thing in things}
-    kept = sorted(things, key=lambda thing: (-min(counted[thing], 2), things.index(thing)))[:2]
-    return f"I have read all of it, about {listed(kept)}." if kept else "I have read all of it."
 
 
 def _ironic(reading: Reading, picker: Picker) -> Composed:

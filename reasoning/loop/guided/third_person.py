@@ -8,6 +8,7 @@ from omnisense.reasoning.loop.guided.parts import Composed, join, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, phrases, shown_valences
 from omnisense.reasoning.loop.guided.reading import Reading
 from omnisense.reasoning.loop.guided.restating import has_subject, restate_about
+from omnisense.reasoning.loop.safety import check_reply
 
 # Whether somebody feels or thinks something is asked, with or without a question mark.
 WONDERS = re.compile(
@@ -24,8 +25,8 @@ def third_person(reading: Reading, picker: Picker) -> Composed | None:
     """Return the reply to what is told of somebody of theirs; None where no clause about them can be said again."""
     clause = next((c for c in reading.clauses if re.search(rf"\b{reading.relation}", c.text, re.IGNORECASE)), None)
     restated = restate_about(clause.text) if clause else ""
-    if not clause or not restated or len(clause.text.split()) < _LEAST:
-        return None
+    if not clause or not restated or len(clause.text.split()) < _LEAST or check_reply(f"{upper(restated)}."):
+        return None  # what may be read as harm out of its context would be left out of the reply
     shown, section = shown_valences(clause.text), phrases()["third"]
     is_glad = reading.valence == "positive" and not re.search(r"\bi\b", reading.text, re.IGNORECASE)
     is_good = (bool(reading.event) and reading.lean == "positive") or (
