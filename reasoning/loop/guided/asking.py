@@ -154,7 +154,7 @@ def _small_talk(situation: Situation, reading: Reading, picker: Picker) -> Compo
 def _correction(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     sorry, name, text = say("correction", picker), named(reading.text), reading.text
     if name:
-        return Composed(join(sorry, f"Thank you, {name}.", "What would you like to tell me?"), "correction: name")
+        return Composed(join(sorry, f"{name} it is.", "What would you like to tell me?"), "correction: name")
     told = re.sub(
         r"(?i)\b(no|nope|actually|sorry)\b[,.]\s*"
         r"|[^,.!]*\b(meant|said|say|wrong|backwards|mixed up|not what|misunderst\w+)\b[^,.!]*[,.!]?",

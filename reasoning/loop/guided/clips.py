@@ -9,8 +9,9 @@ from omnisense.reasoning.loop.guided.asking import answer_act
 from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, listed, say, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, find_topics, phrases
 from omnisense.reasoning.loop.guided.reading import Reading
-from omnisense.reasoning.loop.guided.restating import restate
+from omnisense.reasoning.loop.guided.restating import has_subject, restate, restate_about
 from omnisense.reasoning.loop.guided.scenes import Scene
+from omnisense.reasoning.loop.safety import check_reply
 
 _SAD = frozenset("crying sad heartbroken disappointed exhausted afraid terrified furious angry".split())
 _GLAD = frozenset("laughing celebrating happy smiling".split())
@@ -66,8 +67,10 @@ def answer_typed(reading: Reading, scene: Scene, picker: Picker) -> Composed:
         if topic and "{" not in "".join(topic[0].say)
         else phrases()["picture"]["say"][0]
     )
+    restated = next((restate_about(c.text) for c in reading.clauses if has_subject(c.text)), "")
+    about = f"So {restated}." if restated and not topic and check_reply(f"So {restated}.") is None else ""
     ask = picker.pick(phrases()["picture"]["ask"], "ask")
-    return Composed(join(say, looks, limit, ask), "picture or clip with words")
+    return Composed(join(say, about, looks, limit, ask), "picture or clip with words")
 
 
 def _quoted(scene: Scene, picker: Picker) -> str:

@@ -32,7 +32,7 @@ _WITH_DO = re.compile(rf"^{_WH} (?P<do>do|does) {_SUBJECT} (?P<verb>[\w'-]+)\b(?
 _YES_OR_NO = re.compile(
     rf"^(?P<do>do|does|can|could|will) (?!you\b|u\b){_SUBJECT} (?P<verb>[\w'-]+)\b(?P<rest>.*)$", re.IGNORECASE
 )
-_HOW_MANY_IN = re.compile(r"^how many (?P<what>[a-z]+) (?:are )?in (?P<rest>.+)$", re.IGNORECASE)
+_HOW_MANY_IN = re.compile(r"^how many (?P<what>[a-z]+) (?:are (?:there )?)?in (?P<rest>.+)$", re.IGNORECASE)
 _WITH_MODAL = re.compile(rf"^{_WH} (?P<verb>can|could|will|would|should|must) {_SUBJECT} (?P<rest>.+)$", re.IGNORECASE)
 _WITH_BE = re.compile(rf"^(?P<wh>why|how|where|when) (?P<verb>is|are|was|were) {_SUBJECT} (?P<rest>.+)$", re.IGNORECASE)
 _OF_SUBJECT = re.compile(
@@ -50,10 +50,12 @@ _TWO_WAYS = re.compile(
 )
 _ONE_WAY = re.compile(
     r"(?<!what )(?<!who )(?<!whom )(?<!how )(?<!where )(?<!when )(?<!why )(?<!which )"
-    rf"\b(?:should|shall|ought) (?:i|we)(?: to)? (?P<it>{_WAY}?)(?=[?.!,]|$)",
+    rf"\b(?:(?:should|shall|ought) (?:i|we)(?: to)?|(?:do you think|whether) (?:i|we) (?:should|ought to))"
+    rf" (?P<it>{_WAY}?)(?=[?.!,]|$)",
     re.IGNORECASE,
 )
-_MAX_WAY, _NO_WAY = 8, re.compile(r"(?:not|no|what|something)$|(?:is|are|am|would|does|do|will) ", re.IGNORECASE)
+_MAX_WAY, _MAX_ONLY_WAY = 8, 12
+_NO_WAY = re.compile(r"(?:not|no|what|something)$|(?:is|are|am|would|does|do|will) ", re.IGNORECASE)
 _KIND = r"\b(?:e-?mail|note|letter|text|message|line|reply|card)\b"
 _KINDLY = r",?(?: (?:politely|nicely|kindly|briefly),?)?"
 _TELLING = re.compile(
@@ -133,7 +135,7 @@ def one_way(text: str) -> str:
     """Return what a person asks whether to do, in their words: ``text your ex``; empty where they do not ask so."""
     found = _ONE_WAY.search(text.replace("\u2019", "'"))
     way = found["it"].strip(" ,") if found else ""
-    return to_second_person(way) if 2 <= len(way.split()) <= _MAX_WAY else ""
+    return to_second_person(way) if 2 <= len(way.split()) <= _MAX_ONLY_WAY else ""
 
 
 def drafted_message(text: str) -> str:

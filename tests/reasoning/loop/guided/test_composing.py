@@ -425,3 +425,8 @@ def test_what_a_clip_does_not_show_is_not_claimed():
     assert of_scene(SCENE, "Thank you!").shape == "thanks"
     picture = replace(SCENE, is_image=True, faces=0, looks="", people="I see no faces in the picture.", speakers=0)
     assert "only make out faces" in of_scene(picture).text
+
+
+def test_what_is_told_beside_a_picture_is_said_again():
+    assert "So this is your first bicycle." in of_scene(SCENE, "This is my first bicycle.").text
+    assert "So " not in of_scene(SCENE, "Look at my bicycle!").text

@@ -87,6 +87,7 @@ def test_a_long_clause_is_said_again_up_to_its_and():
         ("How long does it take to Mars? Just curious.", "how long it takes to Mars"),
         ("What's the difference between jam and jelly?", "the difference between jam and jelly"),
         ("how come my tea goes cold so fast", "why your tea goes cold so fast"),
+        ("How many bones are there in a hand?", "how many bones there are in a hand"),
         ("who painted the Night Watch, my aunt asked", "who painted the Night Watch"),
         ("why is the sky blue?", "why the sky is blue"),
         ("where can bees sleep?", "where bees can sleep"),
@@ -114,6 +115,9 @@ def test_two_ways_to_choose_from(text, ways):
 
 def test_one_way_to_decide_on():
     assert one_way("should i text my ex back?? he wrote") == "text your ex back"
+    assert one_way("Do you think I should take up the cello again at sixty?") == "take up the cello again at sixty"
+    assert one_way("Should I tell our neighbour that his gate was open all night?").endswith("was open all night")
+    assert one_way("What do you think I should do now?") == ""
     assert one_way("I have texted my ex") == ""
 
 
