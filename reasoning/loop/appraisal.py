@@ -41,7 +41,7 @@ FaultName = Literal[
     "long",
     "repetition",
     "unfinished",
-    "announced",
+    "unanswered",
     "questions",
     "advice first",
     "no acknowledgement",

@@ -16,6 +16,7 @@ from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue, Fault
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.paraphrase import content_words
+from omnisense.reasoning.loop.requests import Request, unanswered
 from omnisense.text import split_sentences
 
 _MIN_WORDS, _MAX_WORDS = 4, 70
@@ -33,9 +34,6 @@ _ADVISES = re.compile(
     r"\b(you should|you could|you need to|you must|you ought|you have to|try to|try (a|an|the)\b|why don'?t you"
     r"|have you (considered|tried)|i (suggest|recommend|advise)|my advice|make sure|consider \w+ing|it'?s important)\b",
     re.IGNORECASE,
-)
-_ANNOUNCES = re.compile(
-    r"(?:sure|of course|certainly|okay|ok|yes)?\W*(?:here (?:is|are)|here's|i(?:'ll| will| can)\b)", re.IGNORECASE
 )
 _LEAKS = re.compile(
     r"<\|?(im_start|im_end|system|endoftext|assistant|user)\b|^\s*(assistant|user|system)\s*:|\n\s*(user|human)\s*:"
@@ -116,7 +114,7 @@ class ReplyContext:
         asks: whether the strategy is to ask, so that the continuation must be a question.
         known: words that the continuation may use besides supportive ones.
         earlier: the agent's replies so far, whose sentences a leading policy does not say again.
-        is_text: whether the person asked for a text, list or plan, whose lines may be alike and end without a mark.
+        request: what the person asked for; the lines of a text or plan may be alike and end without a mark.
     """
 
     said: str
@@ -129,7 +127,7 @@ class ReplyContext:
     asks: bool = False
     known: frozenset[str] = frozenset()
     earlier: Sequence[str] = ()
-    is_text: bool = False
+    request: Request = ""
 
 
 def fitting_emotions(value: EmotionValue, others: Collection[EmotionValue] = ()) -> set[EmotionValue]:
@@ -170,7 +168,7 @@ def score(faults: Collection[Fault]) -> float:
 def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
     """Return the faults that any reply may have, whoever wrote it."""
     faults = []
-    if context.is_text:
+    if context.request == "text":
         repeated = _repeated_line(text)
     else:
         repeated = _repeated_phrase(text, _REPEATED_WORDS_LEADING if context.leads else _REPEATED_WORDS)
@@ -178,10 +176,10 @@ def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
         faults.append(Fault("repetition", f'"{repeated}" comes twice', 0.5))
     if context.earlier and (again := _said_before(text, context.earlier)):
         faults.append(Fault("repetition", f'"{again}" was said in an earlier reply', 0.5))
-    if _is_cut_off(text) and not (context.is_text and _ends_in_short_line(text)):
+    if _is_cut_off(text) and not (context.request == "text" and _ends_in_short_line(text)):
         faults.append(Fault("unfinished", "the last sentence does not end", 0.4))
-    if context.is_text and _ANNOUNCES.match(text) and not re.search(r":\s|\n", text):
-        faults.append(Fault("announced", "it announces what was asked for and does not write it", 0.5))
+    if missing := unanswered(text, context.request):
+        faults.append(Fault("unanswered", missing, 0.5))
     leak = _LEAKS.search(text)
     if leak:
         faults.append(Fault("role", f'"{leak.group(0).strip()}" is of the prompt, not for the person', 0.6))

@@ -16,6 +16,10 @@ from omnisense.reasoning.policies.messages import Message, Messages, message
 # When nothing could be written: true, and not taken for an answer.
 NO_REPLY = "I am sorry, I could not finish my answer. Would you send that again?"
 _BLOCK = 5  # turns
+_PLAIN = (
+    "You are {name}, a {tone} companion, and a program. You talk with a person. Answer them in {language}, in a few "
+    "sentences, {sentences} at most, unless they ask for a text or a plan."
+)
 _REQUEST = "Write the JSON list."
 _WITH_CONTEXT = (
     " Two more come first: what they say or ask for, in at most eight words, and what would help them most, one of: "
@@ -24,8 +28,8 @@ _WITH_CONTEXT = (
 _WITH_CITES = " Another comes before the reply: a list of the ids of the notes that it rests on."
 # Said behind the message: a small model loses a rule that stands far above it, and asks back or consoles instead.
 _TO_DO: dict[Request, str] = {
-    "answer": "They ask you something. Your reply answers it with what you know or would do, and does not ask it back.",
-    "text": "They ask you for a text or a plan. Your reply is that itself, every line of it, ready to use.",
+    "answer": "They ask you something: answer it, do not ask it back.",
+    "text": "They ask you for a text or a plan: your reply is that itself, every line of it, ready to use.",
 }
 _RULES = """\
 You are {name}, a {tone} companion, and a program. You have watched and listened to a person; the notes say what was \
@@ -71,20 +75,6 @@ _EXAMPLES = (
         "vet say?",
     ),
     (
-        "My flatmate says that he doesn't mind moving out, but he slams every door. Is he angry with me?",
-        ("neutral", ""),
-        "offer information",
-        "Perhaps he is more hurt than angry: people often say that they don't mind when they do. I can't know it from "
-        "here, so ask him on a quiet evening what the move is like for him.",
-    ),
-    (
-        "my boss rings me every evening. how do i stop that without trouble",
-        ("anger", ""),
-        "offer information",
-        "No wonder that annoys you. Tell him once, and kindly, until when you can be reached, and that you will ring "
-        "back in the morning. Then let it ring.",
-    ),
-    (
         "How long do I boil an egg?",
         ("neutral", ""),
         "offer information",
@@ -125,6 +115,30 @@ def one_pass_rules(persona: Persona, emotions: Sequence[str], neutral: str, stra
         if emotion in emotions and strategy in strategies  # of an own set other names are right
     ]
     return "\n".join([rules, *persona.boundaries, *examples])
+
+
+def plain_prompt(persona: Persona, language: str, turns: Sequence[Turn], typed: str, known: str) -> Messages:
+    """Return the prompt for an answer alone, without an appraisal, as a plain conversation.
+
+    Args:
+        persona: who answers.
+        language: of the answer; empty for the person's own.
+        turns: the conversation so far.
+        typed: what the person asks.
+        known: what they told earlier, as text; may be empty.
+    """
+    rules = _PLAIN.format(
+        name=persona.name,
+        tone=persona.tone,
+        language=language_name(language) or "their language",
+        sentences=persona.max_sentences,
+    )
+    kept = [(turn.heard or "(said nothing)", turn.reply) for turn in (*turns[:1], *turns[_latest(len(turns)) :])]
+    return [
+        message("system", "\n".join([rules, *persona.boundaries])),
+        *(m for heard, reply in kept for m in (message("user", heard), message("assistant", reply))),
+        message("user", f"{known}\n{typed}".strip()),
+    ]
 
 
 def _bracketed(short: str, name: str) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop import checks, emotion
-from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion, EvidenceSpan, Need, Strategy
+from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion
 from omnisense.reasoning.loop.appraiser import (
     cite,
     emotion_appraisal,
@@ -29,6 +29,7 @@ from omnisense.reasoning.loop.leading_prompts import (
     history_messages,
     notes_to_show,
     one_pass_rules,
+    plain_prompt,
     request_reminder,
     revision_request,
     turn_request,
@@ -37,7 +38,7 @@ from omnisense.reasoning.loop.mending import addressed, mend, with_text
 from omnisense.reasoning.loop.notes import notes_text
 from omnisense.reasoning.loop.observations import possible_contexts, seen_emotions
 from omnisense.reasoning.loop.paraphrase import first_words
-from omnisense.reasoning.loop.requests import request_of
+from omnisense.reasoning.loop.requests import request_of, without_open_item
 from omnisense.reasoning.loop.sentence_gate import CheckedSentence, SentenceGate
 from omnisense.reasoning.loop.state import (
     LoopSettings,
@@ -51,14 +52,13 @@ from omnisense.reasoning.loop.state import (
     malformed_in,
     seconds_left,
 )
+from omnisense.reasoning.loop.written_appraisal import STATED_CONFIDENCE, need_and_strategy
 from omnisense.reasoning.loop.written_turn import (
     Item,
     ReplyStreamer,
     WrittenTurn,
     is_whole,
     read_turn,
-    short_names,
-    short_needs,
     turn_items,
     turn_schema,
 )
@@ -74,8 +74,6 @@ _EMOTION_TOKENS, _BEFORE_EMOTION_TOKENS = 16, 40
 _KEPT_CHARS = 4_000  # a longer message is not repeated as it was sent
 _TEXT_TIMES = 3  # as many tokens as for another reply may be written where a text, a list or a plan is asked for
 _SHORT_WORDS = 40  # a typed message up to here needs no summary
-# How probable what a policy writes is taken to be. What models say of their own confidence is hardly informative.
-_CONFIDENCE = 0.85
 _MENDED = "the reply was mended: sentences with a fault were left out, or words of the person turned to 'you'"
 _DANGEROUS = frozenset({"method details", "urging harm"})
 _STEPS_DOWN = "twice the policy wrote no whole list: it is guided for the rest of the conversation"
@@ -90,7 +88,6 @@ class OnePass:
         emotions, strategies = settings.emotions, settings.strategies
         names = strategies.need_names, strategies.strategy_names
         self._schema = functools.cache(lambda items: turn_schema(items, emotions.names, *names))
-        self._needs, self._strategies = short_needs(names[0]), short_names(names[1])
         self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, names[1])
 
     def compose(
@@ -114,6 +111,9 @@ class OnePass:
             _log.warning("the budget was spent before a reply was written (%d tokens)", state["spent_tokens"])
             note = "the budget was spent before a reply was written"
             return {**self._appraise(state, WrittenTurn()), "notes": (*state["notes"], note)}
+        is_unanswered = any(fault.name == "unanswered" for draft in state["drafts"][-1:] for fault in draft.faults)
+        if is_unanswered and self._is_plain(state):
+            return self._answer(state)
         items = turn_items(cites=self._has_events(state), context=(is_long := self._is_long(state)))
         evidence = self._evidence(state, items)
         prompt = self._prompt(state, evidence)
@@ -142,6 +142,22 @@ class OnePass:
         if first:
             update["told"] = tuple(fact.strip() for fact in written.remember if fact.strip())
         return {**update, **self._appraise(state, written)} if first else update
+
+    def _answer(self, state: State) -> State:
+        """Write the answer alone, where a reply beside the appraisal had none: small models keep to one thing."""
+        settings, draft = self._settings, state["drafts"][-1]
+        known = self._known(state)
+        prompt = plain_prompt(settings.persona, self._language(state), state["turns"], state["typed"], known)
+        [text] = self._policy.write(
+            [prompt],
+            max_new_tokens=self._reply_tokens(state),
+            temperature=settings.temperature,
+            seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
+            max_seconds=seconds_left(state, settings),
+        )
+        answer = replace(with_text(draft, without_open_item(text)), score=0.0, faults=())
+        spent = state["spent_tokens"] + count_tokens([prompt], [text])
+        return {"drafts": (*state["drafts"], answer), "spent_tokens": spent}
 
     def opinions(self, states: Sequence[State]) -> list[dict[str, float]]:
         """Return what the policy writes of the emotion in several first turns, as probabilities.
@@ -196,10 +212,10 @@ class OnePass:
     def _checked(self, draft: Draft, context: checks.ReplyContext, typed: str) -> Draft:
         """Return a draft with its faults, or without the sentences that have them.
 
-        A dangerous one is written again, and so is one that only announces what was asked for.
+        A dangerous one is written again, and so is one without what was asked for.
         """
         checked = checks.check(with_text(draft, addressed(draft.text, context.said)), context)
-        is_empty = any(fault.name == "announced" for fault in checked.faults)
+        is_empty = any(fault.name == "unanswered" for fault in checked.faults)
         if not checked.faults or is_empty or _DANGEROUS & {fault.reason for fault in checked.faults}:
             return checked
         return mend(checked, lambda reply: checks.find_faults(reply, context), is_asked=bool(request_of(typed)))
@@ -215,7 +231,7 @@ class OnePass:
             face_emotions=seen_emotions(state["percepts"], felt),
             language=self._language(state),
             earlier=() if is_asked_again else [turn.reply for turn in turns],
-            is_text=request_of(typed) == "text",
+            request=request_of(typed) if self._is_plain(state) or request_of(typed) == "text" else "",
         )
 
     def _streamer(
@@ -255,6 +271,10 @@ class OnePass:
         """Return how many tokens the reply may take."""
         return self._settings.max_reply_tokens * (_TEXT_TIMES if request_of(state["typed"]) == "text" else 1)
 
+    def _is_plain(self, state: State) -> bool:
+        """Whether the message alone is to be answered: no clip or picture, nothing to look up in the conversation."""
+        return not (self._has_events(state) or state["media"] or asks_to_recall(state["typed"]))
+
     def _has_events(self, state: State) -> bool:
         return bool(events_of(state) or state["looked"])
 
@@ -269,17 +289,20 @@ class OnePass:
     def _evidence(self, state: State, items: tuple[Item, ...]) -> str:
         """Return the text of the last message: what is known in this turn, and the request for the list."""
         evidence = evidence_text(state, self._settings.timeline_tokens_of(self._policy), with_ids=True)
-        recalled = recall(state["turns"], state["typed"], state["facts"])
-        known = notes_text(notes_to_show(state["facts"], len(state["turns"])))
-        if known:
-            evidence += f"\nWhat they told you earlier:\n{known}"
-        if recalled:
-            evidence += f"\nEarlier in this conversation they said: {quote(recalled)}"
+        evidence = "\n".join(filter(None, [evidence, self._known(state)]))
         request = turn_request(language := self._language(state), items, self._settings.strategies.need_names)
         # Before a plain message the request is part of what a cache holds; small models need what is special behind it.
         is_plain = language in ("", "en") and "cites" not in items
         parts = [request, evidence] if is_plain else [evidence, request]
         return "\n".join(filter(None, [*parts, request_reminder(request_of(state["typed"]))]))
+
+    def _known(self, state: State) -> str:
+        """Return what the person told earlier and earlier messages do not show, and what this one asks to recall."""
+        recalled = recall(state["turns"], state["typed"], state["facts"])
+        known = notes_text(notes_to_show(state["facts"], len(state["turns"])))
+        parts = [f"What they told you earlier:\n{known}"] if known else []
+        parts += [f"Earlier in this conversation they said: {quote(recalled)}"] if recalled else []
+        return "\n".join(parts)
 
     def _prompt(self, state: State, evidence: str) -> Messages:
         prompt = [
@@ -297,11 +320,11 @@ class OnePass:
 
     def _appraise(self, state: State, written: WrittenTurn) -> State:
         """Return the appraisals that were written, completed by what was measured."""
-        events = events_of(state)
+        events, settings = events_of(state), self._settings
         felt = self._emotion(state, written)
         cites = {*written.cites, *(["typed"] if state["typed"] and not events else [])}
         cited = cite(events, cites, state["looked"]) or felt.evidence
-        need, strategy = self._need_and_strategy(state, felt, written, cited)
+        need, strategy = need_and_strategy(settings.strategies, settings.emotions, felt, written, cited)
         possible = possible_contexts(state["percepts"], events, state["typed"])
         return {
             "emotion": felt,
@@ -316,34 +339,6 @@ class OnePass:
             "need": need,
             "strategy": strategy,
         }
-
-    def _need_and_strategy(
-        self, state: State, felt: Emotion, written: WrittenTurn, cited: tuple[EvidenceSpan, ...]
-    ) -> tuple[Need, Strategy]:
-        """Return what would help and how to support: as written; the need of a short message follows from the rest."""
-        strategies, emotions = self._settings.strategies, self._settings.emotions
-        weights = strategies.need_weights(felt.probabilities, emotions)
-        stated_need = self._needs.get(written.need, written.need)
-        stated = self._strategies.get(written.strategy, written.strategy)
-        detail, note, sure = f"for {felt.value}", "", _CONFIDENCE
-        if not stated_need and stated in strategies.strategy_names:
-            need, sure = strategies.need_of(stated, weights)
-            detail += ", by the strategy"
-        else:
-            need, note = _one_of("need", stated_need, weights)
-        strategy, strategy_note = _one_of("strategy", stated, strategies.strategy_weights(need))
-        tone = strategies.tone(felt.value, emotions)
-        return (
-            Need(need, detail, 0.0 if note else round(sure, 3), cited, note=note),
-            Strategy(
-                strategy,
-                f"showing {tone}" if tone else "",
-                0.0 if strategy_note else _CONFIDENCE,
-                cited,
-                tone=tone,
-                note=strategy_note,
-            ),
-        )
 
     def _emotion(self, state: State, written: WrittenTurn) -> Emotion:
         """Return the written emotion pooled with the measured channels."""
@@ -362,13 +357,5 @@ class OnePass:
         names = self._settings.emotions.names
         if written.emotion not in names:
             return {}
-        rest = (1 - _CONFIDENCE) / (len(names) - 1)
-        return {name: _CONFIDENCE if name == written.emotion else rest for name in names}
-
-
-def _one_of(step: str, written: str, prior: Mapping[str, float]) -> tuple[str, str]:
-    """Return what was written if it is one of the names, else the prior's likeliest; and a note in that case."""
-    if written in prior:
-        return written, ""
-    note = f"the policy wrote {written!r}, which is no {step}" if written else f"the policy wrote no {step}"
-    return max(prior, key=prior.__getitem__), note
+        rest = (1 - STATED_CONFIDENCE) / (len(names) - 1)
+        return {name: STATED_CONFIDENCE if name == written.emotion else rest for name in names}

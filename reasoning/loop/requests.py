@@ -1,9 +1,11 @@
-"""What a message asks for: an answer, or a text, list or plan that is to be written."""
+"""What a message asks for: an answer, or a text, list or plan that is to be written; and whether a reply has it."""
 
 from __future__ import annotations
 
 import re
 from typing import Literal
+
+from omnisense.text import split_sentences
 
 Request = Literal["", "answer", "text"]
 
@@ -22,7 +24,8 @@ _BETWEEN = r"(?:[\w'-]+ ){0,6}?"  # "me a short, friendly"
 _ASKS_FOR_TEXT = re.compile(
     rf"(?:^|[.!?;,] |\n){_POLITE}(?:help me (?:to )?)?{_MAKE} {_BETWEEN}{_THING}"
     rf"|(?:^|[.!?;,] |\n){_POLITE}(?:help me (?:to )?)?"
-    r"(?:translate|proofread|rephrase|reword|summari[sz]e|rewrite)\b"
+    r"(?:(?:translate|proofread|rephrase|reword|summari[sz]e|rewrite)\b|(?:write|draft) (?:me )?one\b"
+    r"|plan (?:an?|my|our|the)\b)"
     rf"|(?:^|[.!?;,] |\bi(?:'d| would)? )(?:really |just )?(?:need|want|like|love) (?:an? |some )?{_BETWEEN}{_THING}"
     rf"|\b(?:can|could|would|will) (?:you|u) (?:please )?(?:help me (?:to )?)?{_MAKE} {_BETWEEN}{_THING}"
     r"|\b(?:schreib|schreibe|schreiben sie|formulier|formuliere|übersetze?|erstelle?)\b"
@@ -41,6 +44,23 @@ _ASKS = re.compile(
     r"|\b(?:do you|d'you|u) think\W*$|\bany (?:tips|advice|ideas)\b",
     re.IGNORECASE,
 )
+_ANNOUNCES = re.compile(
+    r"(?:sure|of course|certainly|okay|ok|yes)?\W*(?:here (?:is|are)|here's"
+    r"|i(?:'ll| will| can) (?:try|help|write|make|keep|draft|create|suggest)\b)",
+    re.IGNORECASE,
+)
+# Sentences that stand before an answer, or in place of one.
+_NO_ANSWER = re.compile(
+    r"\?$|^(?:i'm|i am) (?:so |very |really )?(?:sorry|glad|happy|here)\b"
+    r"|^i (?:understand|hear|see|don't know|do not know)\b"
+    r"|^(?:it's|it is|that's|that is) (?:\w+ )?(?:great|ok|okay|understandable|natural|normal|interesting|good"
+    r"|wonderful|important|hard|difficult|tough)\b|^(?:it|that|this) (?:must|seems|sounds)\b|\blet me know\b|^thank",
+    re.IGNORECASE,
+)
+_OPEN_ITEM = re.compile(r"\n\s*(?:\d+[.)]|[-*\u2022])\s*\**$")
+_ASKS_BACK = re.compile(
+    r"\b(?:what|how) (?:do|would|are) you (?:think|feel|thinking|feeling)\b|\bdo you think\b", re.IGNORECASE
+)
 
 
 def request_of(typed: str) -> Request:
@@ -57,3 +77,20 @@ def request_of(typed: str) -> Request:
     if _ASKS_FOR_TEXT.search(plain):
         return "text"
     return "answer" if _ASKS.search(plain) else ""
+
+
+def unanswered(reply: str, request: Request) -> str:
+    """Return how a reply leaves out what was asked for; empty where it does not, as far as its form shows."""
+    if request == "text" and _ANNOUNCES.match(reply) and not re.search(r":\s|\n", reply):
+        return "it announces what was asked for and does not write it"
+    sentences = split_sentences(reply)
+    answers = sum(not _NO_ANSWER.search(sentence) for sentence in sentences)
+    asks_back = any(sentence.endswith("?") and _ASKS_BACK.search(sentence) for sentence in sentences)
+    if request == "answer" and sentences[-1:] and sentences[-1].endswith("?") and answers < (2 if asks_back else 1):
+        return "it asks back and does not answer"
+    return ""
+
+
+def without_open_item(reply: str) -> str:
+    """Return a reply without the number or dash of a list's item that it stops at."""
+    return _OPEN_ITEM.sub("", reply.strip())

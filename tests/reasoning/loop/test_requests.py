@@ -7,7 +7,7 @@ import pytest
 from omnisense import Agent, ScriptedPolicy
 from omnisense.reasoning.loop.checks import ReplyContext, find_faults
 from omnisense.reasoning.loop.leading_prompts import request_reminder
-from omnisense.reasoning.loop.requests import request_of
+from omnisense.reasoning.loop.requests import request_of, without_open_item
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.policies.messages import text_of
 
@@ -21,6 +21,8 @@ from omnisense.reasoning.policies.messages import text_of
         "Help me write a speech for my brother's wedding?",
         "Translate this into Polish: the shop is shut on Mondays.",
         "i need a training plan for a 10k in march",
+        "Can you help me plan a barbecue for twelve?",
+        "Would a card be too much? Please write one that is short.",
         "Schreib mir bitte eine kurze Absage an den Verein.",
         "Rédige un petit mot pour ma voisine, s'il te plaît.",
     ],
@@ -98,7 +100,7 @@ def test_a_plan_with_lines_that_are_alike_is_given_whole():
 
 def test_a_loop_is_no_plan_and_a_line_that_breaks_off_no_end():
     def faults(text):
-        return [fault.name for fault in find_faults(text, ReplyContext("", (), leads=True, is_text=True))]
+        return [fault.name for fault in find_faults(text, ReplyContext("", (), leads=True, request="text"))]
 
     line = "Then take a break of five minutes and walk around the house"
     assert faults(f"{line}\n{line}\nRest.") == ["repetition"]
@@ -106,9 +108,57 @@ def test_a_loop_is_no_plan_and_a_line_that_breaks_off_no_end():
     assert faults("Dear Tom,\nplease ring me.\nBest wishes,\nAnna") == []
 
 
-def test_a_text_that_is_only_announced_is_written_again():
+def listed(reply):
+    return json.dumps(["neutral", "validate", reply])
+
+
+def conversation(*written, said):
+    policy = ScriptedPolicy(written, repeat=False)
+    agent = Agent(policy, memory=None)
+    return [agent.respond(text=text, thread_id="t") for text in said], policy
+
+
+def test_a_text_that_is_only_announced_is_written_alone():
     announced = "Sure, here's a revision plan for three days. I'll keep it short. Good luck with your revision!"
-    policy = ScriptedPolicy([json.dumps(["neutral", "offer information", text]) for text in (announced, PLAN)])
-    response = Agent(policy, memory=None).respond(text="I need a revision plan for three days.")
+    [response], policy = conversation(listed(announced), PLAN, said=["I need a revision plan for three days."])
     assert response.response == PLAN
-    assert "does not write it" in text_of(policy.calls[1][-1])
+    assert [m["role"] for m in policy.calls[1]] == ["system", "user"]
+    assert text_of(policy.calls[1][-1]) == "I need a revision plan for three days."
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Do you think that he is angry, or is it something else?",
+        "I'm sorry that this worries you. What happened at supper?",
+        "Suppers can be quiet. What do you think about it?",
+    ],
+)
+def test_a_question_that_is_asked_back_is_answered_alone(reply):
+    answer = "Perhaps he is only tired: ask him tomorrow."
+    written = [listed("That sounds nice."), listed(reply), answer, listed("That is a good plan.")]
+    said = ["My brother ate with us.", "He went quiet at supper. Is he angry?", "I will ask him."]
+    answers, policy = conversation(*written, said=said)
+    assert [a.response for a in answers] == ["That sounds nice.", answer, "That is a good plan."]
+    assert [text_of(m) for m in policy.calls[2]][1:] == [said[0], "That sounds nice.", said[1]]
+    assert json.loads(text_of(policy.calls[3][-2]))[-1] == answer
+    assert answers[1].appraisal.strategy.value == "validate"
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("Perhaps he is only tired. I would ask him. What do you think?", "Is he angry?"),
+        ("That sounds hard. What happened?", "He is angry with me."),
+        ("I do not know that.", "How many people live in Lund?"),
+    ],
+)
+def test_other_replies_are_left_as_they_are(reply, said):
+    answers, policy = conversation(listed(reply), said=[said])
+    assert (answers[0].response, len(policy.calls)) == (reply, 1)
+
+
+@pytest.mark.parametrize("item", ["5. **", "5.", "-", "* "])
+def test_an_item_that_was_not_begun_is_left_out(item):
+    assert without_open_item(f"{PLAN}\n\n{item}") == PLAN
+    assert without_open_item(f"She is {item}") == f"She is {item}".strip()
