@@ -35,6 +35,7 @@ from omnisense.reasoning.profile import PolicyProfile
 _ANSWER_PRIOR = PolicyProfile("", leads=False).weights_of("answer")
 _MIN_GROUPS = 10
 _BATCH = 16
+_ENOUGH = 32  # turns; a policy that writes no readable emotion in as many does not lead
 _SIGNIFICANT = 0.05
 _log = logging.getLogger(__name__)
 
@@ -178,6 +179,10 @@ def emotion_examples(
         states = [turn.state for turn in turns[at : at + _BATCH]]
         if leads:
             opinions += writer.opinions(states)
+            if len(opinions) >= _ENOUGH and not any(opinions):
+                say(f"nothing that it wrote about {len(opinions)} emotions can be read; it is not asked further")
+                opinions += [{}] * (len(turns) - len(opinions))
+                break
         else:
             opinions += decider.opinions([as_meant(s) for s in states], EMOTION_QUESTION, emotions.names)
         if at % (4 * _BATCH) == 0:

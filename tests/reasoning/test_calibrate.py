@@ -140,6 +140,17 @@ def test_a_policy_leads_if_it_knows_as_much_as_the_channels(rows, reliable, lead
     assert found["pooled"] >= max(found["words"], found["policy"]) - 0.05
 
 
+def test_a_policy_whose_emotions_cannot_be_read_is_not_asked_to_the_end_and_does_not_lead(rows):
+    class Rambling(Knowing):
+        def write(self, prompts, **settings):
+            ScriptedPolicy.write(self, prompts, **settings)
+            return ["Well, it depends."] * len(prompts)
+
+    policy = Rambling(0.95)  # by choosing it would lead
+    assert not calibrate(policy, rows, Perceiver(lambda path, model: None)).leads
+    assert len(policy.calls) == 32
+
+
 def test_weights_are_fitted_where_rows_tell_of_their_source_and_stated_elsewhere(rows):
     prior = PolicyProfile("scripted", leads=False)
     profile = calibrate(Knowing(0.0), rows, Perceiver(lambda path, model: None))
