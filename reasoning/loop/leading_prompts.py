@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from omnisense.reasoning.language import NAMES
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.notes import Note
-from omnisense.reasoning.loop.requests import Request
+from omnisense.reasoning.loop.requests import Request, request_of, requested_thing
 from omnisense.reasoning.loop.written_turn import Item, short_names, short_needs
 from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.messages import Message, Messages, message
@@ -29,7 +29,7 @@ _WITH_CITES = " Another comes before the reply: a list of the ids of the notes t
 # Said behind the message: a small model loses a rule that stands far above it, and asks back or consoles instead.
 _TO_DO: dict[Request, str] = {
     "answer": "They ask you something: answer it, do not ask it back.",
-    "text": "They ask you for a text or a plan: your reply is that itself, every line of it, ready to use.",
+    "text": "They ask you for this {thing}: your reply is the {thing} itself, every line of it, ready to use.",
 }
 _RULES = """\
 You are {name}, a {tone} companion, and a program. You have watched and listened to a person; the notes say what was \
@@ -181,9 +181,9 @@ def turn_request(language: str, items: Collection[Item], needs: Sequence[str]) -
     return request if language in ("", "en") else f"{request} Write the reply in {language_name(language)}."
 
 
-def request_reminder(request: Request) -> str:
+def request_reminder(typed: str) -> str:
     """Return what a reply has to do with what the message asks for; empty where nothing is asked."""
-    return _TO_DO.get(request, "")
+    return _TO_DO.get(request_of(typed), "").format(thing=requested_thing(typed))
 
 
 def language_name(language: str) -> str:

@@ -294,7 +294,7 @@ class OnePass:
         # Before a plain message the request is part of what a cache holds; small models need what is special behind it.
         is_plain = language in ("", "en") and "cites" not in items
         parts = [request, evidence] if is_plain else [evidence, request]
-        return "\n".join(filter(None, [*parts, request_reminder(request_of(state["typed"]))]))
+        return "\n".join(filter(None, [*parts, request_reminder(state["typed"])]))
 
     def _known(self, state: State) -> str:
         """Return what the person told earlier and earlier messages do not show, and what this one asks to recall."""

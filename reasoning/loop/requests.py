@@ -79,6 +79,13 @@ def request_of(typed: str) -> Request:
     return "answer" if _ASKS.search(plain) else ""
 
 
+def requested_thing(typed: str) -> str:
+    """Return what is to be written, in the person's word ("note", "timetable"); ``text`` where none is found."""
+    asked = _ASKS_FOR_TEXT.search(typed.replace("\u2019", "'").strip())
+    thing = re.search(rf"\b{_THING}", asked.group(0), re.IGNORECASE) if asked else None
+    return thing.group(0).lower() if thing else "text"
+
+
 def unanswered(reply: str, request: Request) -> str:
     """Return how a reply leaves out what was asked for; empty where it does not, as far as its form shows."""
     if request == "text" and _ANNOUNCES.match(reply) and not re.search(r":\s|\n", reply):

@@ -76,8 +76,10 @@ def asked(text, reply="Six minutes for a soft yolk.", **settings):
 
 
 def test_the_reminder_stands_behind_a_message_that_asks():
-    for text, request in (("How long do I boil an egg?", "answer"), ("Write a note to my landlord.", "text")):
-        assert asked(text)[1].endswith(f"\n{request_reminder(request)}")
+    for text in ("How long do I boil an egg?", "Write a note to my landlord."):
+        assert asked(text)[1].endswith(f"\n{request_reminder(text)}")
+    assert "the note itself" in request_reminder("Could you write a short note to my landlord about a plan?")
+    assert "the text itself" in request_reminder("Translate this: good morning.")
     assert asked("My egg is too hard.")[1].endswith('The person wrote: "My egg is too hard."')
 
 
