@@ -102,7 +102,7 @@ def _noises(data: Path, perception: Perception) -> Iterator[Transcript]:
 
     rng = np.random.default_rng(0)
     silence = rng.standard_normal(round(_NOISES_S * SAMPLE_RATE_HZ)).astype(np.float32) * 1e-3
-    kinds = [degrade(silence, kind, np.random.default_rng(i)) for kind in KINDS for i in range(2)]
+    kinds = [degrade(silence, kind, np.random.default_rng(i)) for kind in KINDS if kind != "voices" for i in range(2)]
     kinds += [
         change(silence, seed) for name, change in conditions(data).items() for seed in range(2) if "voices" not in name
     ]
