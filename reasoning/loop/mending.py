@@ -15,6 +15,7 @@ from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop.appraisal import Draft, Fault
 from omnisense.reasoning.loop.guided.shorthand import written_out
 from omnisense.reasoning.loop.paraphrase import to_second_person
+from omnisense.reasoning.loop.requests import request_of
 from omnisense.text import split_sentences
 
 _LEAST_WORDS, _LEAST_SHARE = 4, 0.3  # of the reply's words; less of it is no answer any more
@@ -23,25 +24,18 @@ _LEAST_WORDS, _LEAST_SHARE = 4, 0.3  # of the reply's words; less of it is no an
 _OWN_WORDS, _OWN_SHARE = 3, 0.8
 _FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|we're|we've|our|us)\b", re.IGNORECASE)
 
-# Whoever asks for a text may want their own words in it.
-_ASKS_FOR_TEXT = re.compile(
-    r"\?|\b(?:write|draft|translat\w+|rephrase|reword|correct|proofread|summari[sz]e|repeat|note|letter|e-?mail|message"
-    r"|text|card|speech|poem|say it|put it|tell (?:him|her|them))\b",
-    re.IGNORECASE,
-)
-
 
 def addressed(reply: str, said: str) -> str:
     """Return a reply in which sentences that the person said of themself are said of them: "I feel flat" is "you".
 
-    Small models say the person's words again as if they were their own.
+    Small models say the person's words again as if they were their own. Whoever asks for a text may want them so.
 
     Args:
         reply: in English; in another language it stays as it is.
         said: the person's words.
     """
     own = re.findall(r"[\w']+", written_out(said).lower())
-    if not own or _ASKS_FOR_TEXT.search(said) or detect_language(reply) not in ("", "en"):
+    if not own or request_of(said) or detect_language(reply) not in ("", "en"):
         return reply
     for sentence in split_sentences(reply):
         words = re.findall(r"[\w']+", sentence.lower().replace("\u2019", "'"))

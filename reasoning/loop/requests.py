@@ -24,7 +24,7 @@ _BETWEEN = r"(?:[\w'-]+ ){0,6}?"  # "me a short, friendly"
 _ASKS_FOR_TEXT = re.compile(
     rf"(?:^|[.!?;,] |\n){_POLITE}(?:help me (?:to )?)?{_MAKE} {_BETWEEN}{_THING}"
     rf"|(?:^|[.!?;,] |\n){_POLITE}(?:help me (?:to )?)?"
-    r"(?:(?:translate|proofread|rephrase|reword|summari[sz]e|rewrite)\b|(?:write|draft) (?:me )?one\b"
+    r"(?:(?:translate|proofread|correct|rephrase|reword|summari[sz]e|rewrite|write to)\b|(?:write|draft) (?:me )?one\b"
     r"|plan (?:an?|my|our|the)\b)"
     rf"|(?:^|[.!?;,] |\bi(?:'d| would)? )(?:really |just )?(?:need|want|like|love) (?:an? |some )?{_BETWEEN}{_THING}"
     rf"|\b(?:can|could|would|will) (?:you|u) (?:please )?(?:help me (?:to )?)?{_MAKE} {_BETWEEN}{_THING}"

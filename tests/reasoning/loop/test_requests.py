@@ -23,6 +23,8 @@ from omnisense.reasoning.policies.messages import text_of
         "i need a training plan for a 10k in march",
         "Can you help me plan a barbecue for twelve?",
         "Would a card be too much? Please write one that is short.",
+        "Write to my boss that I am ill today.",
+        "Correct this: me and him was at the sea",
         "Schreib mir bitte eine kurze Absage an den Verein.",
         "Rédige un petit mot pour ma voisine, s'il te plaît.",
     ],
