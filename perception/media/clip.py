@@ -254,8 +254,7 @@ def _open_av(path: Path, limits: MediaLimits) -> Clip:
                 raise MediaError(*_IS_PLAYLIST, path)
             if demuxers & _TEXT_DEMUXERS:
                 raise MediaError("this is a text file, not a media file", "Give a video, audio file or image.", path)
-            video = next((s for s in container.streams.video if s.codec_context and s.codec_context.width), None)
-            audio = next((s for s in container.streams.audio if s.codec_context and s.codec_context.sample_rate), None)
+            video, audio = decode.find_streams(container)
             if video is not None:
                 limits.check_picture(video.codec_context.width, video.codec_context.height, path)
             return _probe(path, container, video, audio)

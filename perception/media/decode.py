@@ -83,6 +83,19 @@ def open_container(path: Path) -> Any:
     return av.open(file_url(path), options={"protocol_whitelist": "file", "pattern_type": "none"}, **lenient)
 
 
+def find_streams(container: Any) -> tuple[Any, Any]:
+    """Return the first video and the first audio stream that can be decoded, each None where there is none.
+
+    The cover of a song or a film is stored as a video stream of one picture, and is none.
+    """
+    from av.stream import Disposition
+
+    videos = (s for s in container.streams.video if s.codec_context and s.codec_context.width)
+    video = next((s for s in videos if not s.disposition & Disposition.attached_pic), None)
+    audio = next((s for s in container.streams.audio if s.codec_context and s.codec_context.sample_rate), None)
+    return video, audio
+
+
 def error_reason(error: BaseException) -> str:
     """Return the last line of a library's error, which is where they name the cause."""
     text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
@@ -247,7 +260,7 @@ def _pyav_frames(clip: MediaWindow, times_s: np.ndarray) -> Iterator[tuple[Any, 
     wanted = list(times_s)
     shown: tuple[Any, float] | None = None
     with _reopen(clip.path) as container:
-        stream = next(s for s in container.streams.video if s.codec_context.width)
+        stream, _ = find_streams(container)
         # Slice threads (the default), never frame threads: those run ahead and log damaged packets through a Python
         # callback, which waits for the interpreter's lock while the decoder's destructor holds it and waits for them.
         _seek(container, clip)
@@ -336,7 +349,7 @@ def _resampled_audio(clip: MediaWindow) -> Iterator[tuple[int, np.ndarray]]:
     import av
 
     with _reopen(clip.path) as container:
-        stream = next(s for s in container.streams.audio if s.codec_context.sample_rate)
+        _, stream = find_streams(container)
         _seek(container, clip)
         next_s = 0.0  # for formats without timestamps
         for alike in _alike(_decode(container, stream)):

@@ -254,3 +254,34 @@ def test_the_fallback_sees_what_decord_sees_on_real_clips(shared):
         one, other = clip.frames(Sampling(fps=1)), pyav_frames(clip, Sampling(fps=1))
         assert np.allclose(one.times_s, other.times_s, atol=5e-3), path.name
         assert np.abs(one.images.astype(int) - other.images).mean() < 1.5, path.name
+
+
+@pytest.mark.parametrize("name", ["song.mp3", "song.m4a", "film.mp4"])
+def test_a_cover_picture_is_no_video(tmp_path, name):
+    import av
+
+    path, is_film = tmp_path / name, name == "film.mp4"
+    with av.open(str(path), "w", format="mp3" if name == "song.mp3" else "mp4") as out:
+        video = out.add_stream("libx264", rate=25, width=160, height=120, pix_fmt="yuv420p") if is_film else None
+        sound = out.add_stream("mp3" if name == "song.mp3" else "aac", rate=44_100, layout="mono")
+        cover = out.add_stream("mjpeg", width=160, height=120, pix_fmt="yuvj420p")
+        cover.disposition = av.stream.Disposition.attached_pic
+        picture = av.VideoFrame.from_ndarray(moving_square(0, 160, 120), format="rgb24")
+        cover_frame = picture.reformat(format="yuvj420p")
+        cover_frame.pts = 0
+        out.mux([*cover.encode(cover_frame), *cover.encode()])
+        if video is not None:
+            for i in range(50):
+                out.mux(video.encode(av.VideoFrame.from_ndarray(moving_square(i, 160, 120), format="rgb24")))
+            out.mux(video.encode())
+        samples = tone(2.0, rate=44_100)
+        for at in range(0, len(samples), 1024):
+            frame = av.AudioFrame.from_ndarray(samples[None, at : at + 1024], format="fltp", layout="mono")
+            frame.rate, frame.pts = 44_100, at
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode())
+    clip = open_clip(path)
+    assert (clip.kind, clip.has_video, clip.has_audio) == ("video" if is_film else "audio", is_film, True)
+    assert len(clip.audio()) == pytest.approx(32_000, abs=1_000)
+    if is_film:
+        assert frame_numbers(pyav_frames(clip, at_s=[0.42]).images) == [10]
