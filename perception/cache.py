@@ -24,7 +24,7 @@ from omnisense.perception.percepts import Percepts
 from omnisense.perception.settings import PerceptionSettings
 from omnisense.perception.types import ClipInfo
 
-CACHE_FORMAT = 8  # increment when an extractor's results change for the same models and settings
+CACHE_FORMAT = 9  # increment when an extractor's results change for the same models and settings
 _IN_USE_S = 3600.0  # percepts that were read or written so recently stay, whatever the limits
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from math import gcd
 import numpy as np
 
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
-from omnisense.perception.speech.align import WordAligner
+from omnisense.perception.speech.align import align_words
 
 
 def played_words(text: str, samples: np.ndarray, sample_rate: int, played_s: float) -> str:
@@ -27,7 +27,7 @@ def played_words(text: str, samples: np.ndarray, sample_rate: int, played_s: flo
         return ""
     if played_s >= len(samples) / sample_rate:
         return text
-    aligned = WordAligner().align(at_16_khz(samples, sample_rate), text, "en", 0.0).words
+    aligned = align_words(at_16_khz(samples, sample_rate), text, "en", 0.0).words
     return " ".join(word.text for word in aligned if (word.start_s + word.end_s) / 2 < played_s)
 
 

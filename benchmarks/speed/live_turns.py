@@ -19,7 +19,7 @@ from omnisense.agent.voice.base import Voice, VoiceStyle
 from omnisense.perception.audio.chunks import voice_activity
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
-from omnisense.perception.speech.align import WordAligner
+from omnisense.perception.speech.align import align_words
 
 JFK = "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
 _QUIET = 1e-4  # of the noise in inserted pauses, so that they are no digital silence
@@ -170,7 +170,7 @@ def by_telephone(samples: np.ndarray) -> np.ndarray:
 
 def with_pause(samples: np.ndarray, words: str, after_words: int, pause_s: float) -> np.ndarray:
     """Return speech with a pause after some of its words."""
-    aligned = WordAligner().align(samples, words, "en", 0.0).words
+    aligned = align_words(samples, words, "en", 0.0).words
     cut = round((aligned[after_words - 1].end_s + aligned[after_words].start_s) / 2 * SAMPLE_RATE_HZ)
     fade = np.linspace(1.0, 0.0, SAMPLE_RATE_HZ // 100, dtype=np.float32)
     before, after = samples[:cut].copy(), samples[cut:].copy()

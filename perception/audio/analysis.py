@@ -96,8 +96,8 @@ def _measure(chunks: Iterable[AudioChunk], models: AudioModels) -> _Measurements
     diarization = models.diarizer.begin() if models.diarizer else None
     for chunk in chunks:
         speech += chunk.speech
-        duration_s = chunk.start_s + len(chunk.samples) / SAMPLE_RATE_HZ
-        if len(chunk.samples):
+        if len(chunk.samples):  # a track may end before the clip does
+            duration_s = chunk.start_s + len(chunk.samples) / SAMPLE_RATE_HZ
             parts.append(measure_frames(chunk.samples, chunk.start_s, models.pitch))
             if diarization and chunk.speech:
                 diarization.add(chunk)

@@ -19,7 +19,7 @@ from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.types import Word
 
 DIVIDED = "guess: time divided by word length"
-_DECODING = threading.Lock()  # all aligners share the models, which take one call at a time
+_DECODING = threading.Lock()  # the models take one call at a time
 _SPHINX = "pocketsphinx forced alignment"
 _WHISPERX = "whisperx wav2vec2 alignment"
 # Phones for the letters of words that are not in PocketSphinx's dictionary (names, coinages). Crude on purpose: the
@@ -73,53 +73,51 @@ class Aligned(NamedTuple):
     Attributes:
         source: the aligner.
         phones: ARPAbet name, start and end of each phone, where requested; always by PocketSphinx.
+        notes: why a better aligner was not used.
     """
 
     words: list[Word]
     source: str
     phones: list[tuple[str, float, float]]
+    notes: tuple[str, ...] = ()
 
 
-class WordAligner:
-    """Aligns words with audio. Calls from several threads take turns, those of other aligners too."""
+def align_words(samples: np.ndarray, text: str, language: str, start_s: float, with_phones: bool = False) -> Aligned:
+    """Align the words of a text with audio. Calls from several threads take turns.
 
-    def __init__(self) -> None:
-        self.notes: dict[str, None] = {}
+    Args:
+        samples: (N,) float32 at 16 kHz, in which the text was recognized.
+        text: as recognized, with punctuation, which stays on the words.
+        language: its code; PocketSphinx supports ``en`` only.
+        start_s: where the samples begin in the clip.
+        with_phones: whether to align phones too (English only).
+    """
+    notes: list[str] = []
+    with _DECODING:
+        timed, source = _time_words(samples, text, language, notes)
+        phones = _align_phones(samples, text) if with_phones and language == "en" else []
+    return Aligned(
+        [Word(w.text, round(w.start_s + start_s, 3), round(w.end_s + start_s, 3), w.confidence) for w in timed],
+        source,
+        [(name, begin_s + start_s, end_s + start_s) for name, begin_s, end_s in phones],
+        tuple(notes),
+    )
 
-    def align(
-        self, samples: np.ndarray, text: str, language: str, start_s: float, with_phones: bool = False
-    ) -> Aligned:
-        """Align the words of ``text``.
 
-        Args:
-            samples: (N,) float32 at 16 kHz, in which the text was recognized.
-            text: as recognized, with punctuation, which stays on the words.
-            language: its code; PocketSphinx supports ``en`` only.
-            start_s: where the samples begin in the clip.
-            with_phones: whether to align phones too (English only).
-        """
-        with _DECODING:
-            timed, source = self._align_words(samples, text, language)
-            phones = _align_phones(samples, text) if with_phones and language == "en" else []
-        return Aligned(
-            [Word(w.text, round(w.start_s + start_s, 3), round(w.end_s + start_s, 3), w.confidence) for w in timed],
-            source,
-            [(name, begin_s + start_s, end_s + start_s) for name, begin_s, end_s in phones],
-        )
-
-    def _align_words(self, samples: np.ndarray, text: str, language: str) -> tuple[list[_TimedWord], str]:
-        aligner = _whisperx_aligner(language)
-        if aligner is not None:
-            try:
-                return _align_with_whisperx(aligner, samples, text), _WHISPERX
-            except (LookupError, RuntimeError, ValueError) as error:  # nltk data missing; text not in its alphabet
-                self.notes[f"whisperx could not align: {str(error).strip().splitlines()[0][:100]}"] = None
-        if language == "en":
-            timed = _align_with_sphinx(samples, text)
-            if timed:
-                return timed, _SPHINX
-            self.notes["pocketsphinx could not align a stretch; its word times are a guess"] = None
-        return _divide_time(len(samples) / SAMPLE_RATE_HZ, text), DIVIDED
+def _time_words(samples: np.ndarray, text: str, language: str, notes: list[str]) -> tuple[list[_TimedWord], str]:
+    """Return the words with times, and the aligner; append to ``notes`` why a better one was not used."""
+    aligner = _whisperx_aligner(language)
+    if aligner is not None:
+        try:
+            return _align_with_whisperx(aligner, samples, text), _WHISPERX
+        except (LookupError, RuntimeError, ValueError) as error:  # nltk data missing; text not in its alphabet
+            notes.append(f"whisperx could not align: {str(error).strip().splitlines()[0][:100]}")
+    if language == "en":
+        timed = _align_with_sphinx(samples, text)
+        if timed:
+            return timed, _SPHINX
+        notes.append("pocketsphinx could not align a stretch; its word times are a guess")
+    return _divide_time(len(samples) / SAMPLE_RATE_HZ, text), DIVIDED
 
 
 # --- WhisperX -----------------------------------------------------------------------------------------------
@@ -244,7 +242,11 @@ def _spoken_form(token: str) -> list[str]:
 def _number_words(number: str) -> str:
     import inflect
 
-    words = inflect.engine().number_to_words(number.replace(",", ""))
+    digits = number.replace(",", "")
+    try:
+        words = inflect.engine().number_to_words(digits)
+    except inflect.NumOutOfRangeError:  # a recognizer that repeats itself writes rows of digits
+        words = inflect.engine().number_to_words(digits, group=1)
     return words if isinstance(words, str) else " ".join(words)
 
 

@@ -21,7 +21,7 @@ from omnisense.compat import without_pyannote_warnings, without_whisperx_notices
 from omnisense.errors import ModelError
 from omnisense.perception.audio.chunks import AudioChunk
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
-from omnisense.perception.speech.align import WordAligner
+from omnisense.perception.speech.align import align_words
 from omnisense.perception.speech.sentences import main_language, split_sentences
 from omnisense.perception.types import Segment, Span, Transcript, UnclearSpeech
 
@@ -32,8 +32,6 @@ _IDENTIFY_UNDER = 0.75
 # Of the least confidence, where a second model found the same language: then the words are rare, not foreign.
 _CONFIRMED_SHARE = 0.75
 _SURE_LANGUAGE = 0.5  # probability of the language; .96 and more for German in a room or on a phone line
-
-
 # Of a short reading: nobody says more tokens in a second, but the model may repeat itself. Whisper's own thresholds for
 # speech that is none: a probability over .6, and a mean log-probability below -1.
 _BEAM_SIZE, _TOKENS_PER_S = 5, 8
@@ -55,7 +53,7 @@ class _Recognized(NamedTuple):
 
 
 class Transcriber:
-    """A loaded WhisperX pipeline and a word aligner. Calls from several threads take turns.
+    """A loaded WhisperX pipeline. Calls from several threads take turns.
 
     An English-only model writes other languages down as English phrases, with little confidence. What it is unsure of
     is given to a multilingual model, which names the language and, if it is not English, recognizes the words. Words
@@ -85,10 +83,8 @@ class Transcriber:
         self._pipeline, self.language = _load(folder, language, threads or max(1, (os.cpu_count() or 2) // 2))
         self._min_confidence = min_confidence
         self._knows_one_language = language is None and self.language is not None
-        self._foreign = (
-            foreign if self._knows_one_language else None
-        )  # a language that the user names is not questioned
-        self.aligner = WordAligner()
+        # A language that the user names is not questioned.
+        self._foreign = foreign if self._knows_one_language else None
 
     def transcribe(self, chunks: Iterable[AudioChunk], with_phones: bool = False) -> Transcription:
         """Transcribe a clip's speech. No speech gives a transcript without segments.
@@ -102,6 +98,7 @@ class Transcriber:
         segments: list[Segment] = []
         unclear: list[UnclearSpeech] = []
         sources: dict[str, None] = {}
+        notes: dict[str, None] = {}
         for chunk in chunks:
             if not chunk.speech:
                 continue
@@ -110,17 +107,17 @@ class Transcriber:
                 if not found.text:
                     unclear.append(UnclearSpeech(found.start_s, found.end_s, language))
                     continue
-                aligned = self.aligner.align(
-                    _samples_of(chunk, found), found.text, language or "", found.start_s, with_phones
-                )
+                samples = _samples_of(chunk, found)
+                aligned = align_words(samples, found.text, language or "", found.start_s, with_phones)
                 sources[aligned.source] = None
+                notes |= dict.fromkeys(aligned.notes)
                 phones += aligned.phones
                 segments += split_sentences(aligned.words, found)
         transcript = Transcript(
             language=main_language(segments, unclear) or ("unknown" if unclear else detected or "unknown"),
             segments=tuple(segments),
             word_times=" and ".join(sources) or "none needed",
-            notes=(*self.aligner.notes, *self._notes(unclear)),
+            notes=(*notes, *self._notes(unclear)),
             unclear=tuple(unclear),
         )
         return Transcription(transcript, phones)
@@ -138,9 +135,9 @@ class Transcriber:
         first, last = chunk.speech[0], chunk.speech[-1]
         spoken = Segment(first.start_s, last.end_s, recognized.text, confidence=recognized.confidence)
         language = recognized.language or self.language or "en"
-        aligned = self.aligner.align(_samples_of(chunk, spoken), recognized.text, language, spoken.start_s, with_phones)
+        aligned = align_words(_samples_of(chunk, spoken), recognized.text, language, spoken.start_s, with_phones)
         segments = tuple(split_sentences(aligned.words, replace(spoken, language=language)))
-        return Transcription(Transcript(language, segments, aligned.source, tuple(self.aligner.notes)), aligned.phones)
+        return Transcription(Transcript(language, segments, aligned.source, aligned.notes), aligned.phones)
 
     def _notes(self, unclear: Sequence[UnclearSpeech]) -> Iterator[str]:
         if not unclear:

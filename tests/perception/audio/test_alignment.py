@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from omnisense import open_clip
-from omnisense.perception.speech.align import WordAligner
+from omnisense.perception.speech.align import align_words
 from tests.conftest import DEMO
 
 SAID = "I am going to fly to space! I worked so hard for it, and I am so happy. I am a little nervous, too."
 
 
 def times(samples, text):
-    aligned = WordAligner().align(samples, text, "en", 0.0, with_phones=True)
+    aligned = align_words(samples, text, "en", 0.0, with_phones=True)
     assert len(aligned.words) == len(text.split())
     assert "pocketsphinx" in aligned.source
     return [(word.start_s, word.end_s) for word in aligned.words], aligned.phones
@@ -38,8 +38,13 @@ def test_aligners_in_several_threads_do_not_disturb_each_other():
 
 @pytest.mark.parametrize("count", [0, 50])
 def test_words_without_sound_get_no_time_instead_of_an_error(count):
-    aligner = WordAligner()
-    aligned = aligner.align(np.zeros(count, np.float32), "I lost my job", "en", 3.0, with_phones=True)
+    aligned = align_words(np.zeros(count, np.float32), "I lost my job", "en", 3.0, with_phones=True)
     assert [word.text for word in aligned.words] == ["I", "lost", "my", "job"]
     assert all(3.0 <= word.start_s <= word.end_s < 3.01 for word in aligned.words)
-    assert any("a guess" in note for note in aligner.notes)
+    assert any("a guess" in note for note in aligned.notes)
+
+
+def test_a_long_row_of_digits_is_aligned_digit_by_digit():
+    text = "It cost " + "7" * 40
+    aligned = align_words(open_clip(DEMO).audio(), text, "en", 0.0)
+    assert [word.text for word in aligned.words] == text.split()

@@ -10,7 +10,7 @@ from omnisense.perception.audio.analysis import analyze_audio
 from omnisense.perception.audio.chunks import AudioChunk, AudioChunks, _cut_in_silence, voice_activity
 from omnisense.perception.audio.models import AudioModels, load_pitch_model
 from omnisense.perception.audio.prosody import ProsodyFrames, _find_syllables, summarize_prosody
-from omnisense.perception.speech.align import DIVIDED, WordAligner, _spoken_form
+from omnisense.perception.speech.align import DIVIDED, _spoken_form, align_words
 from omnisense.perception.speech.sentences import split_sentences
 from omnisense.perception.types import Prosody, Segment, Span, Word
 from tests.conftest import DEMO, tone
@@ -47,6 +47,13 @@ def test_syllables_are_counted():
     ).stream
     assert audio.utterances[0].prosody.rate_syllables_s == pytest.approx(4, abs=1)
     assert not _find_syllables(np.full(2, -20.0), np.ones(2, bool)).any()
+
+
+def test_sound_ends_where_the_last_of_it_was_decoded():
+    sound = tone(2.0)
+    chunks = AudioChunks(12.0, lambda start, end: sound[round(start * 16_000) : round(end * 16_000)], chunk_s=5.0)
+    audio = analyze_audio(chunks, AudioModels(load_pitch_model())).stream
+    assert (audio.duration_s, len(audio.seconds)) == (2.0, 2)
 
 
 def test_nothing_to_hear():
@@ -122,7 +129,7 @@ def test_spoken_forms(token, form):
 
 def test_words_are_aligned_where_they_are_spoken():
     clip = open_clip(DEMO)
-    words, source, _ = WordAligner().align(clip[0.6:2.9].audio(), "I am going to fly to space!", "en", 0.6)
+    words, source, *_ = align_words(clip[0.6:2.9].audio(), "I am going to fly to space!", "en", 0.6)
     assert source == "pocketsphinx forced alignment"
     assert [w.text for w in words] == ["I", "am", "going", "to", "fly", "to", "space!"]
     assert words[0].start_s == pytest.approx(0.8, abs=0.1)
@@ -130,13 +137,13 @@ def test_words_are_aligned_where_they_are_spoken():
 
 
 def test_unknown_words_and_numbers_do_not_stop_the_alignment():
-    words, source, _ = WordAligner().align(open_clip(DEMO)[0.6:2.9].audio(), "I am \u2014 Zyxquor 3", "en", 0.0)
+    words, source, *_ = align_words(open_clip(DEMO)[0.6:2.9].audio(), "I am \u2014 Zyxquor 3", "en", 0.0)
     assert [w.text for w in words] == ["I", "am", "\u2014", "Zyxquor", "3"]
     assert source in ("pocketsphinx forced alignment", DIVIDED)
 
 
 def test_other_languages_get_a_guess_that_is_called_one():
-    words, source, _ = WordAligner().align(np.zeros(32_000, np.float32), "das ist gut", "de", 1.0)
+    words, source, *_ = align_words(np.zeros(32_000, np.float32), "das ist gut", "de", 1.0)
     assert source == DIVIDED
     assert (words[0].start_s, words[-1].end_s) == (1.0, 3.0)
 

@@ -9,8 +9,10 @@ from omnisense.perception.fusion.timeline import build_timeline
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
+from omnisense.perception.speech import align
 from omnisense.perception.speech.transcribe import Transcriber
 from omnisense.perception.types import Span
+from tests.conftest import DEMO
 
 GERMAN = "speech/emodb/03a01Wa.flac"  # "Der Lappen liegt auf dem Eisschrank."
 
@@ -87,3 +89,13 @@ def test_the_words_of_speech_in_progress_have_their_language(english_only, share
     assert (multilingual.language, recognized.language) == (None, "de")
     assert multilingual.align_recognized(chunk, recognized).transcript.language == "de"
     assert Transcriber(english_only).recognize_short(chunk.samples).language == "en"
+
+
+@pytest.mark.models
+def test_notes_on_one_clip_are_not_in_the_next(english_only, monkeypatch):
+    transcriber = Transcriber(english_only)
+    chunk = whole(DEMO)
+    with monkeypatch.context() as patched:
+        patched.setattr(align, "_align_with_sphinx", lambda samples, text: [])
+        assert "a guess" in transcriber.transcribe([chunk]).transcript.notes[0]
+    assert transcriber.transcribe([chunk]).transcript.notes == ()
