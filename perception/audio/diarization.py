@@ -272,9 +272,12 @@ class _PyannoteClip:
     def __init__(self, pipeline: Any, speakers: SpeakerCount) -> None:
         self._pipeline, self._speakers = pipeline, speakers
         self._pieces: list[np.ndarray] = []
+        self._length = 0
 
     def add(self, chunk: AudioChunk) -> None:
-        self._pieces.append(chunk.samples)
+        first = round(chunk.start_s * SAMPLE_RATE_HZ)  # chunks without speech are left out: they count as silence
+        self._pieces += [np.zeros(max(first - self._length, 0), np.float32), chunk.samples]
+        self._length = max(first, self._length) + len(chunk.samples)
 
     def turns(self) -> list[SpeakerTurn]:
         import torch

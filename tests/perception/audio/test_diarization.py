@@ -21,6 +21,7 @@ from omnisense.perception.audio.diarization import (
     ClusteringDiarizer,
     _bridge_gaps,
     _joined,
+    _PyannoteClip,
     load_diarizer,
 )
 from omnisense.perception.audio.events import detect_laughter, detect_overlaps
@@ -279,3 +280,23 @@ def test_arousal():
         > -0.8
         > estimate_arousal(Prosody(f0_rel_st=-4.0, loudness_rel_db=-6.0))
     )
+
+
+def test_a_pyannote_pipeline_hears_chunks_at_their_times():
+    """Chunks without speech are not given to a diarizer: what follows must not move forward."""
+    heard = []
+
+    class Pipeline:
+        def __call__(self, audio, **_):
+            heard.append(audio["waveform"][0].numpy())
+            return self
+
+        def itertracks(self, yield_label):
+            return iter(())
+
+    clip = _PyannoteClip(Pipeline(), SpeakerCount())
+    clip.add(AudioChunk(0.0, np.ones(16_000, np.float32), ()))
+    clip.add(AudioChunk(3.0, np.full(16_000, 2.0, np.float32), ()))
+    assert clip.turns() == []
+    assert heard[0][[0, 15_999, 16_000, 47_999, 48_000]].tolist() == [1.0, 1.0, 0.0, 0.0, 2.0]
+    assert len(heard[0]) == 64_000
