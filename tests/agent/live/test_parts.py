@@ -330,6 +330,7 @@ def test_a_window_of_percepts_has_its_own_times_and_nothing_from_outside() -> No
         Span,
         SpeakerTurn,
         Transcript,
+        UnclearSpeech,
         Word,
     )
 
@@ -349,7 +350,12 @@ def test_a_window_of_percepts_has_its_own_times_and_nothing_from_outside() -> No
         ClipInfo("live", "audio", 20.0, 0.0, 0, 0, 0.0, "", "samples", ""),
         Missing("no frame was received"),
         audio,
-        Transcript("en", (words(1.0, "before"), words(11.0, "now")), "given"),
+        Transcript(
+            "en",
+            (words(1.0, "before"), words(11.0, "now")),
+            "given",
+            unclear=(UnclearSpeech(3.0, 4.0), UnclearSpeech(12.0, 13.0, "de"), UnclearSpeech(15.0, 16.0)),
+        ),
         provenance=Provenance("1"),
     )
     noticed = OwnChannel("listening", (ChannelEvent(10.5, 11.0, "a nod"),))
@@ -359,6 +365,7 @@ def test_a_window_of_percepts_has_its_own_times_and_nothing_from_outside() -> No
     assert (part.clip.start_s, part.clip.duration_s) == (10.0, 3.0)
     assert part.transcript.text == "now"
     assert part.transcript.segments[0].words[0].start_s == 1.0
+    assert part.transcript.unclear == (UnclearSpeech(2.0, 3.0, "de"),)
     assert part.audio.speech == (Span(1.0, 2.0),)
     assert [second.f0_hz for second in part.audio.seconds] == [10.0, 11.0, 12.0]
     assert part.channels[0].events[0].start_s == 0.5
