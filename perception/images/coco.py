@@ -176,6 +176,8 @@ def _fill_index(index: sqlite3.Connection, folder: Path) -> None:
             "INSERT INTO captions VALUES (?, ?)",
             ((c["image_id"], " ".join(str(c["caption"]).split())) for c in captions),
         )
+    except sqlite3.OperationalError:  # a full disk
+        raise
     except (
         KeyError,
         TypeError,

@@ -42,12 +42,13 @@ def expression_phases(face: FaceTrack, labels: tuple[str, ...], min_expression: 
         return []
     times, scores = np.array(face.times_s), np.array(face.expression)
     step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    near = np.abs(times[:, None] - times[None]) <= _SMOOTHING_S / 2
-    smooth = near @ scores / near.sum(axis=1, keepdims=True)
+    first = np.searchsorted(times, times - _SMOOTHING_S / 2 - 1e-9)
+    after = np.searchsorted(times, times + _SMOOTHING_S / 2 + 1e-9, side="right")
+    smooth = np.array([scores[a:b].mean(axis=0) for a, b in zip(first, after, strict=True)])
     runs = _runs(smooth.argmax(axis=1).tolist(), max(1, round(_MIN_PHASE_S / step_s)) if step_s else 1)
     phases = []
-    for first, last, label in runs:
-        score = float(scores[first : last + 1, label].mean())
+    for begin, last, label in runs:
+        score = float(scores[begin : last + 1, label].mean())
         if not is_clear(labels[label], score, min_expression):
             continue
         end_s = face.end_s if last == len(times) - 1 else float(times[last + 1])
@@ -55,7 +56,7 @@ def expression_phases(face: FaceTrack, labels: tuple[str, ...], min_expression: 
             Phase(
                 face.id,
                 face.position,
-                round(float(times[first]), 2),
+                round(float(times[begin]), 2),
                 round(end_s, 2),
                 labels[label],
                 round(score, 3),

@@ -1,6 +1,7 @@
 """Percepts as a whole: JSON, timeline, missing streams, cache."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -137,6 +138,17 @@ def test_an_expression_that_is_not_clear_is_not_told():
     strict = replace(percepts, visual=replace(percepts.visual, min_expression=0.7))  # sad ones take .15 more
     assert "looks happy (0.90)" in strict.render()
     assert "looks sad" not in strict.render()
+
+
+def test_phases_of_six_hours_take_no_memory_by_the_square_of_their_frames():
+    frames = 6 * 3600 * 2
+    happy = tuple(float(label == "happy") for label in LABELS)
+    tracemalloc.start()
+    (phase,) = expression_phases(face(expression=(happy,) * frames, n=frames), LABELS)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (phase.expression, phase.start_s, phase.end_s) == ("happy", 0.0, 21_600.0)
+    assert peak < 1e8
 
 
 def test_manner_needs_a_clear_difference():

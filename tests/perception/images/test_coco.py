@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from omnisense.errors import InputError
+from omnisense.errors import InputError, StorageError
+from omnisense.perception.images import coco
 from omnisense.perception.images.coco import CocoSceneReader, write_index
 from omnisense.perception.images.scene import KEYPOINTS
 
@@ -70,3 +71,13 @@ def test_an_unknown_or_unreadable_image_does_not_stop_the_others(folder):
     assert "missing from the annotations" in str(unknown)
     assert isinstance(unreadable, Exception)
     assert len(scene.people) == 1
+
+
+def test_a_full_disk_is_not_taken_for_annotations_in_another_format(folder, monkeypatch):
+    monkeypatch.setattr(coco, "_TABLES", f"PRAGMA max_page_count = 12; {coco._TABLES}")
+    content = json.loads((folder / "instances.json").read_text())
+    content["annotations"] *= 2000
+    (folder / "instances.json").write_text(json.dumps(content))
+    with pytest.raises(StorageError, match="full"):
+        write_index(folder, folder / "index.sqlite")
+    assert not list(folder.glob("*index.sqlite*"))
