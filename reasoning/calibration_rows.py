@@ -67,7 +67,7 @@ def read_rows(path: Path) -> list[CalibrationRow]:
     rows: list[CalibrationRow] = []
     for file in files:
         try:
-            lines = file.read_text("utf-8").splitlines()
+            lines = file.read_text("utf-8").split("\n")  # a text may hold other line separators
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"the rows cannot be read ({error})", _EXAMPLE, file) from error
         for number, line in enumerate(lines, 1):

@@ -57,14 +57,14 @@ def write_or_check_recipe(folder: Path, recipe: Recipe, split: Split | ChoiceSpl
     path = folder / "recipe.json"
     try:
         found = parse_json(path.read_text("utf-8"))
+        earlier = dict(found["recipe"])
     except FileNotFoundError:
         write_atomically(path, json.dumps(wanted, indent=1, ensure_ascii=False) + "\n")
         return
-    except ValueError as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"it is damaged ({error})", "Name another --output.", path) from error
     if found != wanted:
-        earlier = found.get("recipe", {})
-        changed = sorted(key for key in identity if identity[key] != earlier.get(key))
+        changed = sorted(key for key in identity | earlier if identity.get(key) != earlier.get(key))
         changed += ["data files"] if found.get("data") != split.fingerprint else []
         raise InputError(f"it holds a run with other settings ({', '.join(changed)})", "Name another --output.", folder)
 

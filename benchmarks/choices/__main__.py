@@ -14,6 +14,7 @@ import click
 from omnisense.benchmarks.choices.items import load_items
 from omnisense.benchmarks.choices.measure import measure
 from omnisense.benchmarks.choices.report import render
+from omnisense.benchmarks.harness.run_folder import cut_torn_line
 from omnisense.files import write_atomically
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
 from omnisense.reasoning.policies.transformers import TransformersPolicy
@@ -34,6 +35,7 @@ def main(goemotions: Path, tombench: Path, policy: str, limit: int, records: Pat
     """Measure a policy's choices, and write the table of all policies that the records hold."""
     items = load_items(goemotions, tombench, limit)
     records.parent.mkdir(parents=True, exist_ok=True)
+    cut_torn_line(records)
     known = [json.loads(line) for line in records.read_text("utf-8").splitlines()] if records.exists() else []
     done = sum(record["policy"] == policy for record in known)
     with records.open("a", encoding="utf-8") as file:

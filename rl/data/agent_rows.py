@@ -102,7 +102,7 @@ def read_agent_rows(paths: Sequence[Path]) -> list[AgentRow]:
     for path in paths:
         for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
             try:
-                lines = file.read_text("utf-8").splitlines()
+                lines = file.read_text("utf-8").removesuffix("\n").split("\n")  # a text may hold other line separators
             except (OSError, UnicodeDecodeError) as error:
                 raise InputError(f"the rows cannot be read ({error})", _USAGE, file) from error
             for number, line in enumerate(lines, 1):

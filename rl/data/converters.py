@@ -54,7 +54,7 @@ def convert(name: str, folder: Path, seed: int = 0, limit: int = 0) -> list[Row]
     rng = random.Random(f"{seed}:{name}")
     try:
         rows = list(CONVERTERS[name].read(folder, rng))
-    except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
+    except (OSError, KeyError, ValueError, IndexError, TypeError, AttributeError, csv.Error) as error:
         cause = f"{type(error).__name__}: {error}"
         raise InputError(f"this is not {name} as published ({cause})", CONVERTERS[name].usage, folder) from error
     rng.shuffle(rows)

@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from omnisense.errors import InputError
 from omnisense.files import read_lines
 from omnisense.rl.data.published import require_files
 
@@ -16,6 +17,7 @@ MECHANISMS = {
 }
 """The question that asks for each mechanism."""
 
+_USAGE = "Give the folder with EPITOME's three files as published."
 FILES = {
     "emotional reactions": "emotional-reactions-reddit.csv",
     "interpretations": "interpretations-reddit.csv",
@@ -40,12 +42,20 @@ def read_pairs(folder: Path) -> list[EmpathyPair]:
         folder: with EPITOME's three files, plain or gzipped.
 
     Raises:
-        InputError: a file is missing.
+        InputError: a file is missing or not as published, or no pair has all three labels.
     """
     pairs: dict[tuple[str, str], EmpathyPair] = {}
-    for mechanism, file in FILES.items():
-        for line in csv.DictReader(read_lines(require_files(folder, file, "EPITOME")[0])):
-            key = (line["sp_id"], line["rp_id"])
-            pair = pairs.setdefault(key, EmpathyPair(key[0], line["seeker_post"], line["response_post"], {}))
-            pair.levels[mechanism] = int(line["level"])
-    return [pair for pair in pairs.values() if pair.levels.keys() == FILES.keys()]
+    for mechanism, name in FILES.items():
+        file = require_files(folder, name, "EPITOME")[0]
+        try:
+            for line in csv.DictReader(read_lines(file)):
+                key = (line["sp_id"], line["rp_id"])
+                pair = pairs.setdefault(key, EmpathyPair(key[0], line["seeker_post"], line["response_post"], {}))
+                pair.levels[mechanism] = int(line["level"])
+        except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise InputError(f"this is not EPITOME as published ({cause})", _USAGE, file) from error
+    found = [pair for pair in pairs.values() if pair.levels.keys() == FILES.keys()]
+    if not found:
+        raise InputError("no pair of post and reply is labeled for all three mechanisms", _USAGE, folder)
+    return found

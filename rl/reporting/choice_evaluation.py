@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from omnisense.benchmarks.harness.run_folder import cut_torn_line
 from omnisense.benchmarks.harness.statistics import Accuracies, compare
 from omnisense.errors import InputError
 from omnisense.files import write_atomically
@@ -99,6 +100,7 @@ def collect_opinions(rows: Sequence[AgentRow], load: Callable[[], Policy], file:
     if not missing:
         return known
     file.parent.mkdir(parents=True, exist_ok=True)
+    cut_torn_line(file)
     policy = load()
     chooser = CalibratedChooser(policy)
     with file.open("a", encoding="utf-8") as out:

@@ -12,7 +12,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from omnisense.benchmarks.harness.executors import connect_to_ray
 from omnisense.errors import OmniSenseError
@@ -39,7 +39,7 @@ class RolloutSettings(BaseModel):
         engine: ``transformers``, or ``vllm`` (written against its documentation, not run by this project).
         python: the interpreter of the workers' environment; None for the trainer's own.
         workers: how many; each has the whole model.
-        devices: for each worker its ``CUDA_VISIBLE_DEVICES``; empty for those of the trainer.
+        devices: for each worker its ``CUDA_VISIBLE_DEVICES``; empty for those of the trainer. Ray assigns its own.
         ray: the address of a Ray cluster (``local`` starts one here), whose actors the workers are; None for child
             processes.
         gpus_per_worker: GPUs of each Ray actor.
@@ -58,6 +58,12 @@ class RolloutSettings(BaseModel):
     timeout_s: float = Field(default=3600, gt=0)
     settings: dict[str, Any] = {}
 
+    @model_validator(mode="after")
+    def _check(self) -> RolloutSettings:
+        if self.devices and len(self.devices) != self.workers:
+            raise ValueError(f"{self.workers} workers and {len(self.devices)} devices")
+        return self
+
 
 class _Handle(Protocol):
     def started(self) -> bytes: ...
@@ -75,13 +81,19 @@ class _ProcessHandle:
         devices = {"CUDA_VISIBLE_DEVICES": settings.devices[number]} if settings.devices else {}
         python = str(settings.python or sys.executable)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [python, "-m", "omnisense.rl.rollouts.worker", str(theirs.fileno()), engine],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=_without_launcher(os.environ) | devices,
-            )  # fmt: skip
-        theirs.close()
+        try:
+            with log.open("ab") as output:
+                self._process = subprocess.Popen(
+                    [python, "-m", "omnisense.rl.rollouts.worker", str(theirs.fileno()), engine],
+                    pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                    env=_without_launcher(os.environ) | devices,
+                )  # fmt: skip
+        except OSError as error:
+            raise RolloutError(
+                f"a rollout worker cannot be started ({error.strerror}: {python})", "Correct rollouts.python.", log
+            ) from error
+        finally:
+            theirs.close()
 
     def started(self) -> bytes:
         return self._receive()

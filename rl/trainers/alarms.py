@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ _COPIED = "audit/copied"
 class AlarmCallback(TrainerCallback):
     """Reports once for each value that leaves its limit, and writes ``alarms.json``.
 
+    A run that goes on compares with its own first step, and keeps the alarms from before.
+
     Args:
         settings: the limits.
         folder: of the run.
@@ -31,20 +34,32 @@ class AlarmCallback(TrainerCallback):
         self._first: dict[str, float] = {}
         self.found: dict[str, str] = {}
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Compare the steps before a checkpoint, of a run that goes on from one."""
+        for entry in state.log_history:
+            self._compare(entry, entry.get("step", 0))
+
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Compare a step's values with the limits."""
         if not state.is_world_process_zero:
             return
-        for key, value in (logs or {}).items():
+        for alarm in self._compare(logs or {}, state.global_step):
+            _log.warning("alarm at %s", alarm)
+            self._report(f"alarm at {alarm}")
+            write_atomically(self._file, json.dumps(self.found, indent=1) + "\n")
+
+    def _compare(self, logs: Mapping[str, Any], step: int) -> list[str]:
+        """Return the alarms that a step's values raise for the first time."""
+        new = []
+        for key, value in logs.items():
             if not isinstance(value, (int, float)) or not (key in ("kl", "entropy") or key.startswith("audit/")):
                 continue
             first = self._first.setdefault(key, float(value))
             cause = self._cause(key, float(value), first)
             if cause and key not in self.found:
-                self.found[key] = f"step {state.global_step}: {cause}"
-                _log.warning("alarm at %s", self.found[key])
-                self._report(f"alarm at {self.found[key]}")
-                write_atomically(self._file, json.dumps(self.found, indent=1) + "\n")
+                self.found[key] = f"step {step}: {cause}"
+                new.append(self.found[key])
+        return new
 
     def _cause(self, key: str, value: float, first: float) -> str:
         limits = self._settings

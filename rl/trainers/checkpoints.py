@@ -29,7 +29,8 @@ class ExactCheckpointMixin:
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint that was written completely, or None if there is none."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    steps = {path: path.name.partition("-")[2] for path in folder.glob("checkpoint-*")}
+    found = sorted((path for path, step in steps.items() if step.isdecimal()), key=lambda path: -int(steps[path]))
     return next((path for path in found if _is_complete(path)), None)
 
 

@@ -32,3 +32,8 @@ def test_recipes_of_omni_models_take_sixteen_prompts_a_step():
         rows = trainer["per_device_train_batch_size"] * trainer["gradient_accumulation_steps"] * gpus
         assert rows // trainer["num_generations"] == 16
         assert trainer["loss_type"] == "grpo"
+
+
+def test_rollout_workers_have_a_device_each():
+    with pytest.raises(InputError, match="3 workers and 2 devices"):
+        read_recipe("omni-3b", ["rollouts={workers: 3, devices: ['0', '1']}"])

@@ -194,6 +194,7 @@ def test_only_a_complete_checkpoint_counts(tmp_path):
         (tmp_path / f"checkpoint-{step}").mkdir()
         if state is not None:
             (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    (tmp_path / "checkpoint-best").mkdir()  # a copy that somebody keeps
     assert last_complete_checkpoint(tmp_path).name == "checkpoint-10"
     assert last_complete_checkpoint(tmp_path / "nowhere") is None
 

@@ -1,5 +1,7 @@
 """Rewards of replies: the loop's own faults, the right feeling and strategy, and no reward for copying or sameness."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -163,7 +165,7 @@ def test_rows_of_replies_are_split_by_group_and_get_the_data_emotion(tmp_path):
 
 
 class State:
-    is_world_process_zero, global_step = True, 3
+    is_world_process_zero, global_step, log_history = True, 3, ()
 
 
 def test_alarms_sound_once(tmp_path):
@@ -177,3 +179,19 @@ def test_alarms_sound_once(tmp_path):
         callback.on_log(None, State, None, {"kl": 0.6, "entropy": 0.9, "audit/copied": 0.5, "audit/relevance": 0.1})
     assert len(lines) == 4
     assert (tmp_path / "alarms.json").is_file()
+
+
+def test_alarms_of_a_resumed_run_go_on_from_its_first_step(tmp_path):
+    class Resumed(State):
+        log_history = ({"step": 1, "kl": 0.0, "entropy": 2.0}, {"step": 2, "kl": 0.7, "entropy": 1.2})
+
+    lines = []
+    callback = AlarmCallback(AlarmSettings(kl=0.5, entropy_share=0.5), tmp_path, lines.append)
+    callback.on_train_begin(None, Resumed, None)
+    assert not lines
+    callback.on_log(None, Resumed, None, {"kl": 0.7, "entropy": 0.9})
+    assert lines == ["alarm at step 3: entropy fell from 2.000 to 0.900"]
+    assert json.loads((tmp_path / "alarms.json").read_text()) == {
+        "kl": "step 2: 0.700 nats a token from the start, over 0.5",
+        "entropy": "step 3: entropy fell from 2.000 to 0.900",
+    }
