@@ -34,8 +34,9 @@ def window_of(percepts: Percepts, start_s: float, end_s: float, channels: tuple[
     if isinstance(audio, AudioStream):
         audio = _window_of_audio(audio, start_s, end_s)
     if isinstance(transcript, Transcript):
-        parts = {name: _within(getattr(transcript, name), start_s, end_s) for name in ("segments", "unclear")}
-        transcript = _shift(replace(transcript, **parts), start_s)
+        words = _within(transcript.segments, start_s, end_s)
+        unclear = _within(transcript.unclear, start_s, end_s)
+        transcript = _shift(replace(transcript, segments=words, unclear=unclear), start_s)
     segments = _shift(_within(percepts.speaker_segments, start_s, end_s), start_s)
     people = summarize_people(
         None if isinstance(visual, Missing) else visual,
