@@ -75,7 +75,7 @@ _REPLY = (
     "sense that it does. You do not have to have it sorted out before you talk about it. If you like, start with "
     "the part that is hardest right now, and we can look at it together: what weighs on you the most?"
 )
-_TURN = ["sadness", "reflect", _REPLY]
+_APPRAISAL = ["sadness", "reflect"]
 # A 7B model on a laptop, without a prefix cache: reading is far cheaper than writing.
 _READ_PER_S, _WRITTEN_PER_S = 500.0, 15.0
 # Answers one text per line with the seconds of its turn; runs with the package of any commit.
@@ -96,10 +96,13 @@ _Row = dict[str, float]
 
 
 def scripted_leader() -> Policy:
-    """Return a leading policy of realistic lengths that costs no time: a turn, or the same reply to a plain call."""
+    """Return a leading policy of realistic lengths that costs no time: a list where one is asked for, else a reply."""
 
     def reply(prompt: Messages) -> str:
-        return _REPLY if text_of(prompt[0]) == _PLAIN else json.dumps(_TURN, separators=(",", ":"))
+        if "JSON list" not in text_of(prompt[-1]):
+            return _REPLY
+        written = _APPRAISAL if "JSON list" not in text_of(prompt[0]) else [*_APPRAISAL, _REPLY]
+        return json.dumps(written, separators=(",", ":"))
 
     return ScriptedPolicy(reply)
 

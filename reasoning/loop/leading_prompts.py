@@ -21,6 +21,10 @@ _PLAIN = (
     "sentences, {sentences} at most, unless they ask for a text or a plan."
 )
 _REQUEST = "Write the JSON list."
+_APPRAISAL = (
+    'Before you answer, write a JSON list: ["emotion","strategy"]. emotion: what they feel now, one of: {emotions}. A '
+    "plain question or request is {neutral}. strategy: the support move of your answer, one of: {strategies}."
+)
 _WITH_CONTEXT = (
     " Two more come first: what they say or ask for, in at most eight words, and what would help them most, one of: "
     "{needs}."
@@ -79,19 +83,6 @@ _EXAMPLES = (
         ("neutral", ""),
         "offer information",
         "About six minutes for a soft yolk, and ten for a hard one.",
-    ),
-    (
-        "Please write a birthday wish for my aunt.",
-        ("neutral", ""),
-        "offer information",
-        "Happy birthday, dear aunt! May the new year bring you good health and many bright days.",
-    ),
-    (
-        "need a packing list for 2 nights in a tent, it will rain",
-        ("neutral", ""),
-        "offer information",
-        "For two nights in the rain:\n- tent, mat, sleeping bag, torch\n- rain jacket, second pair of shoes, dry socks"
-        "\n- stove, matches in a tin, oats, bread, cheese\n- a bag to keep wet things in.",
     ),
 )
 
@@ -189,6 +180,18 @@ def request_reminder(typed: str) -> str:
 def language_name(language: str) -> str:
     """Return the name of a language; of one without a name here, its ISO 639-1 code in words."""
     return NAMES.get(language) or (f"the language with the ISO 639-1 code {language}" if language else "")
+
+
+def appraisal_request(emotions: Sequence[str], neutral: str, strategies: Sequence[str]) -> str:
+    """Return the request for the emotion and the strategy alone, before an answer in a plain conversation."""
+    return _APPRAISAL.format(
+        emotions=", ".join(emotions), neutral=neutral, strategies=", ".join(short_names(strategies))
+    )
+
+
+def plain_revision_request(faults: Sequence[str]) -> str:
+    """Return the request for a second answer in a plain conversation, which names the faults of the first."""
+    return f"This answer has faults: {'; '.join(faults)}. Write it again without them."
 
 
 def revision_request(faults: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop.appraisal import Draft, Fault
 from omnisense.reasoning.loop.guided.shorthand import written_out
 from omnisense.reasoning.loop.paraphrase import to_second_person
-from omnisense.reasoning.loop.requests import request_of
+from omnisense.reasoning.loop.requests import request_of, without_open_item
 from omnisense.text import split_sentences
 
 _LEAST_WORDS, _LEAST_SHARE = 4, 0.3  # of the reply's words; less of it is no answer any more
@@ -67,6 +67,7 @@ def mend(draft: Draft, find_faults: Callable[[str], Sequence[Fault]], is_asked: 
             text = f"{before.rstrip(' ')} {after.lstrip(' ')}".strip()
         else:
             kept.append(sentence)
+    text = without_open_item(text)
     words = sum(len(sentence.split()) for sentence in kept)
     is_answer = not is_asked or any(not sentence.endswith("?") for sentence in kept)
     if not is_answer or words < max(_LEAST_WORDS, _LEAST_SHARE * len(draft.text.split())):

@@ -2,7 +2,8 @@
 
 What it writes is checked against the timeline: citations of events that do not exist are removed and noted, and its
 emotion is pooled with the measured channels. A second generation, which continues the same prompt, is asked for only
-where the checks find a fault.
+where the checks find a fault. A message that asks for something, without a clip, is answered in a plain conversation
+instead (:mod:`omnisense.reasoning.loop.plain_answer`).
 """
 
 from __future__ import annotations
@@ -10,18 +11,10 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from omnisense.reasoning.language import detect_language
-from omnisense.reasoning.loop import checks, emotion
-from omnisense.reasoning.loop.appraisal import Context, Draft, Emotion
-from omnisense.reasoning.loop.appraiser import (
-    cite,
-    emotion_appraisal,
-    emotion_weights,
-    measured_emotion,
-    policy_source,
-)
+from omnisense.reasoning.loop import checks
+from omnisense.reasoning.loop.appraisal import Draft, Emotion
 from omnisense.reasoning.loop.conversation import asks_to_recall, recall
 from omnisense.reasoning.loop.extensions import SafetyCheck
 from omnisense.reasoning.loop.leading_prompts import (
@@ -36,9 +29,9 @@ from omnisense.reasoning.loop.leading_prompts import (
 )
 from omnisense.reasoning.loop.mending import addressed, mend, with_text
 from omnisense.reasoning.loop.notes import notes_text
-from omnisense.reasoning.loop.observations import possible_contexts, seen_emotions
-from omnisense.reasoning.loop.paraphrase import first_words
-from omnisense.reasoning.loop.requests import request_of, without_open_item
+from omnisense.reasoning.loop.observations import seen_emotions
+from omnisense.reasoning.loop.plain_answer import WITH_REPLY, PlainAnswer
+from omnisense.reasoning.loop.requests import Request, request_of
 from omnisense.reasoning.loop.sentence_gate import CheckedSentence, SentenceGate
 from omnisense.reasoning.loop.state import (
     LoopSettings,
@@ -52,7 +45,7 @@ from omnisense.reasoning.loop.state import (
     malformed_in,
     seconds_left,
 )
-from omnisense.reasoning.loop.written_appraisal import STATED_CONFIDENCE, need_and_strategy
+from omnisense.reasoning.loop.written_appraisal import appraise, opinion
 from omnisense.reasoning.loop.written_turn import (
     Item,
     ReplyStreamer,
@@ -72,7 +65,8 @@ _APPRAISAL_TOKENS, _SHORT_APPRAISAL_TOKENS = 120, 50
 # To the end of the emotion's name, and of what is written before it, at most.
 _EMOTION_TOKENS, _BEFORE_EMOTION_TOKENS = 16, 40
 _KEPT_CHARS = 4_000  # a longer message is not repeated as it was sent
-_TEXT_TIMES = 3  # as many tokens as for another reply may be written where a text, a list or a plan is asked for
+# As many tokens as for another reply may be written where there is an answer to give, or a text, a list or a plan.
+_TIMES: dict[Request, int] = {"": 1, "answer": 2, "text": 3}
 _SHORT_WORDS = 40  # a typed message up to here needs no summary
 _MENDED = "the reply was mended: sentences with a fault were left out, or words of the person turned to 'you'"
 _DANGEROUS = frozenset({"method details", "urging harm"})
@@ -88,6 +82,8 @@ class OnePass:
         emotions, strategies = settings.emotions, settings.strategies
         names = strategies.need_names, strategies.strategy_names
         self._schema = functools.cache(lambda items: turn_schema(items, emotions.names, *names))
+        self._plain = PlainAnswer(policy, settings)
+        self._appraise = functools.partial(appraise, policy=policy, settings=settings)
         self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, names[1])
 
     def compose(
@@ -111,9 +107,8 @@ class OnePass:
             _log.warning("the budget was spent before a reply was written (%d tokens)", state["spent_tokens"])
             note = "the budget was spent before a reply was written"
             return {**self._appraise(state, WrittenTurn()), "notes": (*state["notes"], note)}
-        is_unanswered = any(fault.name == "unanswered" for draft in state["drafts"][-1:] for fault in draft.faults)
-        if is_unanswered and self._is_plain(state):
-            return self._answer(state)
+        if self._is_plain_request(state):
+            return self._answer(state, on_token, on_sentence)
         items = turn_items(cites=self._has_events(state), context=(is_long := self._is_long(state)))
         evidence = self._evidence(state, items)
         prompt = self._prompt(state, evidence)
@@ -143,21 +138,34 @@ class OnePass:
             update["told"] = tuple(fact.strip() for fact in written.remember if fact.strip())
         return {**update, **self._appraise(state, written)} if first else update
 
-    def _answer(self, state: State) -> State:
-        """Write the answer alone, where a reply beside the appraisal had none: small models keep to one thing."""
-        settings, draft = self._settings, state["drafts"][-1]
-        known = self._known(state)
-        prompt = plain_prompt(settings.persona, self._language(state), state["turns"], state["typed"], known)
-        [text] = self._policy.write(
-            [prompt],
-            max_new_tokens=self._reply_tokens(state),
-            temperature=settings.temperature,
-            seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
-            max_seconds=seconds_left(state, settings),
-        )
-        answer = replace(with_text(draft, without_open_item(text)), score=0.0, faults=())
-        spent = state["spent_tokens"] + count_tokens([prompt], [text])
-        return {"drafts": (*state["drafts"], answer), "spent_tokens": spent}
+    def _answer(
+        self,
+        state: State,
+        on_token: Callable[[str], None] | None,
+        on_sentence: Callable[[CheckedSentence], None] | None,
+    ) -> State:
+        """Write the appraisal and the answer to what is asked; in a later round, an answer without faults."""
+        first, prompt = not state["drafts"], self._plain_prompt(state)
+        update: State = {}
+        if first:
+            written, notes, spent = self._plain.appraise(prompt, seconds_left(state, self._settings))
+            evidence = self._evidence(state, WITH_REPLY)
+            update = {
+                "asked": evidence if len(evidence) <= _KEPT_CHARS else "",
+                "notes": (*state["notes"], *notes),
+                "spent_tokens": state["spent_tokens"] + spent,
+                **self._appraise(state, written),
+            }
+        appraised: State = {**state, **update}
+        streamer = None
+        if on_token and first:
+            streamer = ReplyStreamer(self._receiver(state, on_token, on_sentence, lambda: appraised), WITH_REPLY)
+        draft, spent = self._plain.answer(appraised, prompt, self._reply_tokens(state), streamer)
+        return {
+            **update,
+            "drafts": (*state["drafts"], draft),
+            "spent_tokens": appraised["spent_tokens"] + spent,
+        }
 
     def opinions(self, states: Sequence[State]) -> list[dict[str, float]]:
         """Return what the policy writes of the emotion in several first turns, as probabilities.
@@ -167,18 +175,20 @@ class OnePass:
         Raises:
             PolicyError: the policy failed.
         """
-        found = []
-        for state in states:
-            items = turn_items(cites=self._has_events(state), context=(is_long := self._is_long(state)))
-            [text] = self._policy.write(
-                [self._prompt(state, self._evidence(state, items))],
-                max_new_tokens=(_BEFORE_EMOTION_TOKENS if is_long else 0) + _EMOTION_TOKENS,
-                temperature=self._settings.temperature,
-                seed=self._settings.seed,
-                schema=self._schema(items),
-            )
-            found.append(self._opinion(read_turn(text, items)[0]))
-        return found
+        return [opinion(self._written_emotion(state), self._settings.emotions.names) for state in states]
+
+    def _written_emotion(self, state: State) -> WrittenTurn:
+        if self._is_plain_request(state):
+            return self._plain.appraise(self._plain_prompt(state))[0]
+        items = turn_items(cites=self._has_events(state), context=(is_long := self._is_long(state)))
+        [text] = self._policy.write(
+            [self._prompt(state, self._evidence(state, items))],
+            max_new_tokens=(_BEFORE_EMOTION_TOKENS if is_long else 0) + _EMOTION_TOKENS,
+            temperature=self._settings.temperature,
+            seed=self._settings.seed,
+            schema=self._schema(items),
+        )
+        return read_turn(text, items)[0]
 
     def review(self, state: State) -> State:
         """Check every draft and take the best. Without one, the person is told that there is no reply.
@@ -241,11 +251,25 @@ class OnePass:
         on_token: Callable[[str], None],
         on_sentence: Callable[[CheckedSentence], None] | None,
     ) -> ReplyStreamer:
-        """Return what receives the pieces that the policy writes."""
+        """Return what receives the pieces of a list that the policy writes."""
 
         @functools.cache  # the appraisal is written before the reply, and stays as it is
         def appraisal() -> State:
             return self._appraise(state, read_turn(streamer.text, items)[0])
+
+        streamer = ReplyStreamer(self._receiver(state, on_token, on_sentence, appraisal), items)
+        return streamer
+
+    def _receiver(
+        self,
+        state: State,
+        on_token: Callable[[str], None],
+        on_sentence: Callable[[CheckedSentence], None] | None,
+        appraisal: Callable[[], State],
+    ) -> Callable[[str], None]:
+        """Return what receives the pieces of a reply; its sentences are handed on once they have passed the checks."""
+        if on_sentence is None:
+            return on_token
 
         def passes(reply: str) -> bool:
             context = self._check_context(state, appraisal()["emotion"])
@@ -254,22 +278,28 @@ class OnePass:
             return all(check.check_reply(reply) is None for check in self._safety_checks)
 
         def say(sentence: str) -> None:
-            assert on_sentence is not None, "the gate is there for this"
             on_sentence(CheckedSentence(sentence, appraisal()["strategy"], appraisal()["emotion"].value))
 
-        gate = SentenceGate(passes, say) if on_sentence is not None else None
+        gate = SentenceGate(passes, say)
 
         def receive(piece: str) -> None:
             on_token(piece)
-            if gate is not None:
-                gate(piece)
+            gate(piece)
 
-        streamer = ReplyStreamer(receive, items)
-        return streamer
+        return receive
 
     def _reply_tokens(self, state: State) -> int:
         """Return how many tokens the reply may take."""
-        return self._settings.max_reply_tokens * (_TEXT_TIMES if request_of(state["typed"]) == "text" else 1)
+        return self._settings.max_reply_tokens * _TIMES[request_of(state["typed"])]
+
+    def _is_plain_request(self, state: State) -> bool:
+        return bool(request_of(state["typed"])) and self._is_plain(state)
+
+    def _plain_prompt(self, state: State) -> Messages:
+        """Return a plain conversation up to the message."""
+        return plain_prompt(
+            self._settings.persona, self._language(state), state["turns"], state["typed"], self._known(state)
+        )
 
     def _is_plain(self, state: State) -> bool:
         """Whether the message alone is to be answered: no clip or picture, nothing to look up in the conversation."""
@@ -317,45 +347,3 @@ class OnePass:
                 message("user", revision_request([fault.reason for fault in own[-1].faults])),
             ]
         return prompt
-
-    def _appraise(self, state: State, written: WrittenTurn) -> State:
-        """Return the appraisals that were written, completed by what was measured."""
-        events, settings = events_of(state), self._settings
-        felt = self._emotion(state, written)
-        cites = {*written.cites, *(["typed"] if state["typed"] and not events else [])}
-        cited = cite(events, cites, state["looked"]) or felt.evidence
-        need, strategy = need_and_strategy(settings.strategies, settings.emotions, felt, written, cited)
-        possible = possible_contexts(state["percepts"], events, state["typed"])
-        return {
-            "emotion": felt,
-            "context": Context(
-                possible[0],
-                written.context or f'said: "{first_words(heard_words(state))}"',
-                round(1 / len(possible), 3),
-                cited,
-                summary=written.context,
-                recalled=recall(state["turns"], state["typed"], state["facts"]),
-            ),
-            "need": need,
-            "strategy": strategy,
-        }
-
-    def _emotion(self, state: State, written: WrittenTurn) -> Emotion:
-        """Return the written emotion pooled with the measured channels."""
-        names = self._settings.emotions
-        channels, phases = measured_emotion(state)
-        stated, opinion = written.emotion if written.emotion in names.names else None, self._opinion(written)
-        if not opinion and not channels:
-            return Emotion(detail="nobody to read a feeling from", described=written.described)
-        weights = emotion_weights(self._settings.profile_of(self._policy), policy_source(state))
-        felt = emotion_appraisal(state, emotion.pool(channels, opinion, phases, weights, names), names)
-        note = f"the policy alone would choose '{stated}'" if stated not in (None, felt.value) else ""
-        return replace(felt, policy_choice=stated, described=written.described, note=note)
-
-    def _opinion(self, written: WrittenTurn) -> dict[str, float]:
-        """Return the written emotion as probabilities; empty where none of the set was written."""
-        names = self._settings.emotions.names
-        if written.emotion not in names:
-            return {}
-        rest = (1 - STATED_CONFIDENCE) / (len(names) - 1)
-        return {name: STATED_CONFIDENCE if name == written.emotion else rest for name in names}

@@ -128,7 +128,7 @@ def turn_schema(
         "type": "array",
         "prefixItems": [forms[item] for item in items],
         "items": False,
-        "minItems": len(items) - 1,
+        "minItems": len(items) - ("remember" in items),
         "maxItems": len(items),
     }
 

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from omnisense import Agent, ScriptedPolicy
+from omnisense.agent.events import Token
 from omnisense.reasoning.loop.checks import ReplyContext, find_faults
 from omnisense.reasoning.loop.leading_prompts import request_reminder
 from omnisense.reasoning.loop.requests import request_of, without_open_item
+from omnisense.reasoning.loop.sentence_gate import CheckedSentence
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.policies.messages import text_of
 
@@ -64,30 +66,76 @@ def test_what_is_told_asks_for_nothing(text):
     assert request_of(text) == ""
 
 
+class Recorder(ScriptedPolicy):
+    """Records the tokens that it may write."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.limits = []
+
+    def write(self, prompts, **options):
+        self.limits.append(options["max_new_tokens"])
+        return super().write(prompts, **options)
+
+
+APPRAISAL = json.dumps(["neutral", "offer"])
+
+
 def asked(text, reply="Six minutes for a soft yolk.", **settings):
-    limits = []
-
-    class Policy(ScriptedPolicy):
-        def write(self, prompts, **options):
-            limits.append(options["max_new_tokens"])
-            return super().write(prompts, **options)
-
-    policy = Policy([json.dumps(["neutral", "offer information", reply])])
+    policy = Recorder([APPRAISAL, reply], repeat=False)
     response = Agent(policy, memory=None, settings=LoopSettings(**settings)).respond(text=text)
-    return response, text_of(policy.calls[0][-1]), limits
+    return response, policy
 
 
-def test_the_reminder_stands_behind_a_message_that_asks():
-    for text in ("How long do I boil an egg?", "Write a note to my landlord."):
-        assert asked(text)[1].endswith(f"\n{request_reminder(text)}")
+def test_what_is_asked_is_answered_in_a_plain_conversation_after_the_appraisal():
+    response, policy = asked("How long do I boil an egg?")
+    appraisal, answer = policy.calls
+    assert text_of(answer[-1]) == "How long do I boil an egg?"
+    assert text_of(appraisal[-1]).startswith("How long do I boil an egg?\n\nBefore you answer, write a JSON list")
+    assert appraisal[:-1] == answer[:-1]  # a policy that keeps its cache reads the conversation once
+    assert response.response == "Six minutes for a soft yolk."
+    assert (response.appraisal.emotion.policy_choice, response.appraisal.strategy.value) == (
+        "neutral",
+        "offer information",
+    )
+
+
+def test_an_appraisal_that_cannot_be_read_is_noted_and_the_question_answered():
+    policy = ScriptedPolicy(["Well.", "Six minutes."], repeat=False)
+    response = Agent(policy, memory=None).respond(text="How long do I boil an egg?")
+    assert response.response == "Six minutes."
+    assert "the policy wrote no appraisal: it is what was measured" in response.trace.notes
+
+
+def test_an_answer_that_is_written_in_a_list_is_read_from_it():
+    assert asked("How long do I boil an egg?", listed("Six minutes."))[0].response == "Six minutes."
+    code = '["red", "green", "blue"]'
+    assert asked("Give me three colours as JSON?", code)[0].response == code
+
+
+def test_an_answer_is_streamed_from_its_first_word():
+    policy = ScriptedPolicy([APPRAISAL, "Six minutes for a soft yolk. Ten for a hard one."], repeat=False)
+    events = list(Agent(policy, memory=None).stream(text="How long do I boil an egg?"))
+    assert "".join(event.text for event in events if isinstance(event, Token)).rstrip() == (
+        "Six minutes for a soft yolk. Ten for a hard one."
+    )
+    [sentence] = [event for event in events if isinstance(event, CheckedSentence)]
+    assert (sentence.text, sentence.strategy.value) == ("Six minutes for a soft yolk.", "offer information")
+
+
+def test_the_reminder_stands_behind_a_question_that_is_not_answered_alone():
+    policy = ScriptedPolicy([listed("You told me of the egg.")])
+    agent = Agent(policy, memory=None)
+    for text in ("My egg is too hard.", "What did I say first?"):
+        agent.respond(text=text, thread_id="t")
+    assert text_of(policy.calls[1][-1]).endswith(request_reminder("What did I say first?"))
     assert "the note itself" in request_reminder("Could you write a short note to my landlord about a plan?")
     assert "the text itself" in request_reminder("Translate this: good morning.")
-    assert asked("My egg is too hard.")[1].endswith('The person wrote: "My egg is too hard."')
 
 
-def test_a_text_may_be_three_times_as_long():
-    told, text = asked("My egg is too hard.")[2], asked("Write a note to my landlord.", max_reply_tokens=100)[2]
-    assert text[0] - 300 == told[0] - 160
+def test_an_answer_may_be_twice_and_a_text_three_times_as_long():
+    for text, times in (("How long do I boil an egg?", 2), ("Write a note to my landlord.", 3)):
+        assert asked(text, max_reply_tokens=100)[1].limits[-1] == 100 * times
 
 
 PLAN = """Here it is:
@@ -97,7 +145,7 @@ PLAN = """Here it is:
 
 
 def test_a_plan_with_lines_that_are_alike_is_given_whole():
-    response, _, _ = asked("I need a revision plan for three days.", PLAN)
+    response, _ = asked("I need a revision plan for three days.", PLAN)
     assert response.response == PLAN
     assert not response.trace.reply.faults
 
@@ -122,12 +170,12 @@ def conversation(*written, said):
     return [agent.respond(text=text, thread_id="t") for text in said], policy
 
 
-def test_a_text_that_is_only_announced_is_written_alone():
+def test_a_text_that_is_only_announced_is_asked_for_again():
     announced = "Sure, here's a revision plan for three days. I'll keep it short. Good luck with your revision!"
-    [response], policy = conversation(listed(announced), PLAN, said=["I need a revision plan for three days."])
+    [response], policy = conversation(APPRAISAL, announced, PLAN, said=["I need a revision plan for three days."])
     assert response.response == PLAN
-    assert [m["role"] for m in policy.calls[1]] == ["system", "user"]
-    assert text_of(policy.calls[1][-1]) == "I need a revision plan for three days."
+    assert [m["role"] for m in policy.calls[2]] == ["system", "user", "assistant", "user"]
+    assert "it announces what was asked for" in text_of(policy.calls[2][-1])
 
 
 @pytest.mark.parametrize(
@@ -138,28 +186,27 @@ def test_a_text_that_is_only_announced_is_written_alone():
         "Suppers can be quiet. What do you think about it?",
     ],
 )
-def test_a_question_that_is_asked_back_is_answered_alone(reply):
+def test_a_question_that_is_asked_back_is_asked_again(reply):
     answer = "Perhaps he is only tired: ask him tomorrow."
-    written = [listed("That sounds nice."), listed(reply), answer, listed("That is a good plan.")]
+    written = [listed("That sounds nice."), APPRAISAL, reply, answer, listed("That is a good plan.")]
     said = ["My brother ate with us.", "He went quiet at supper. Is he angry?", "I will ask him."]
     answers, policy = conversation(*written, said=said)
     assert [a.response for a in answers] == ["That sounds nice.", answer, "That is a good plan."]
-    assert [text_of(m) for m in policy.calls[2]][1:] == [said[0], "That sounds nice.", said[1]]
-    assert json.loads(text_of(policy.calls[3][-2]))[-1] == answer
-    assert answers[1].appraisal.strategy.value == "validate"
+    assert [text_of(m) for m in policy.calls[3]][1:5] == [said[0], "That sounds nice.", said[1], reply]
+    assert json.loads(text_of(policy.calls[4][-2])) == ["neutral", "offer", answer]  # later lists follow a list
+    assert answers[1].appraisal.strategy.value == "offer information"
 
 
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
         ("Perhaps he is only tired. I would ask him. What do you think?", "Is he angry?"),
-        ("That sounds hard. What happened?", "He is angry with me."),
         ("I do not know that.", "How many people live in Lund?"),
     ],
 )
-def test_other_replies_are_left_as_they_are(reply, said):
-    answers, policy = conversation(listed(reply), said=[said])
-    assert (answers[0].response, len(policy.calls)) == (reply, 1)
+def test_other_answers_are_left_as_they_are(reply, said):
+    answers, policy = conversation(APPRAISAL, reply, said=[said])
+    assert (answers[0].response, len(policy.calls)) == (reply, 2)
 
 
 @pytest.mark.parametrize("item", ["5. **", "5.", "-", "* "])

@@ -1,0 +1,105 @@
+"""A leading policy's answer to a message that asks for something, in a plain conversation.
+
+Models answer worse where their answer is an item of a list and the rules of that list stand above the question, small
+ones most of all. Here the prompt is a plain conversation. It is read once: the emotion and the strategy are written
+first, to a request that is added to its end, and the answer is written from the prompt without that request.
+"""
+
+from __future__ import annotations
+
+import json
+
+from omnisense.reasoning.loop.appraisal import Draft
+from omnisense.reasoning.loop.leading_prompts import appraisal_request, plain_revision_request
+from omnisense.reasoning.loop.requests import without_open_item
+from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, seconds_left
+from omnisense.reasoning.loop.written_turn import (
+    Item,
+    WrittenTurn,
+    is_whole,
+    read_turn,
+    short_names,
+    turn_items,
+    turn_schema,
+)
+from omnisense.reasoning.policies.base import OnToken, Policy
+from omnisense.reasoning.policies.messages import Messages, message, text_of
+
+APPRAISED: tuple[Item, ...] = ("emotion", "strategy")
+WITH_REPLY = turn_items(cites=False, context=False)
+_APPRAISAL_TOKENS = 24
+
+
+class PlainAnswer:
+    """Writes the appraisal and the answer, each from a plain conversation that ends with the person's message."""
+
+    def __init__(self, policy: Policy, settings: LoopSettings) -> None:
+        self._policy, self._settings = policy, settings
+        emotions, strategies = settings.emotions, settings.strategies
+        names = strategies.need_names, strategies.strategy_names
+        self._schema = turn_schema(APPRAISED, emotions.names, *names)
+        self._request = appraisal_request(emotions.names, emotions.neutral, names[1])
+
+    def appraise(self, prompt: Messages, seconds: float | None = None) -> tuple[WrittenTurn, list[str], int]:
+        """Return the emotion and the strategy as written, what was wrong with them, and the tokens that they took.
+
+        Args:
+            prompt: the conversation.
+            seconds: to write them, at most.
+
+        Raises:
+            PolicyError: the policy failed.
+        """
+        *before, last = prompt
+        asked = [*before, message("user", f"{text_of(last)}\n\n{self._request}")]
+        [text] = self._policy.write(
+            [asked],
+            max_new_tokens=_APPRAISAL_TOKENS,
+            temperature=0.0,
+            seed=self._settings.seed,
+            schema=self._schema,
+            max_seconds=seconds,
+        )
+        written, notes = read_turn(text, APPRAISED)
+        return written.model_copy(update={"reply": ""}), notes, count_tokens([asked], [text])
+
+    def answer(
+        self, state: State, prompt: Messages, max_new_tokens: int, on_token: OnToken | None
+    ) -> tuple[Draft, int]:
+        """Return the answer, and the tokens that it took; in a later round, one without the faults of the last.
+
+        Args:
+            state: with the appraisal.
+            prompt: the conversation.
+            max_new_tokens: of the answer.
+            on_token: receives the answer piece by piece.
+
+        Raises:
+            PolicyError: the policy failed.
+        """
+        settings = self._settings
+        for draft in state["drafts"][-1:]:
+            faults = plain_revision_request([fault.reason for fault in draft.faults])
+            prompt = [*prompt, message("assistant", draft.text), message("user", faults)]
+        [text] = self._policy.write(
+            [prompt],
+            max_new_tokens=max_new_tokens,
+            temperature=settings.temperature,
+            seed=settings.seed + 1000 * len(state["turns"]) + state["revisions"],
+            on_token=on_token,
+            max_seconds=seconds_left(state, settings),
+        )
+        reply = self._reply_of(text)
+        names = {name: short for short, name in short_names(settings.strategies.strategy_names).items()}
+        strategy = state["strategy"].value
+        items = [state["emotion"].value, names.get(strategy, strategy), reply]
+        raw = json.dumps(items, ensure_ascii=False, separators=(",", ":"))  # as other turns of a conversation are
+        return Draft(reply, "policy", raw=raw), count_tokens([prompt], [text])
+
+    def _reply_of(self, text: str) -> str:
+        """Return the answer; a policy that was trained on lists, or sees none but those, writes it in one."""
+        if text.lstrip().startswith(("[", "{")) and is_whole(text):
+            written, _ = read_turn(text, WITH_REPLY)
+            if written.emotion in self._settings.emotions.names and written.reply:
+                return written.reply
+        return without_open_item(text)
