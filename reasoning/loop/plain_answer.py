@@ -93,7 +93,8 @@ class PlainAnswer:
         names = {name: short for short, name in short_names(settings.strategies.strategy_names).items()}
         strategy = state["strategy"].value
         items = [state["emotion"].value, names.get(strategy, strategy), reply]
-        raw = json.dumps(items, ensure_ascii=False, separators=(",", ":"))  # as other turns of a conversation are
+        as_list = json.dumps(items, ensure_ascii=False, separators=(",", ":"))  # as other turns of a conversation are
+        raw = as_list if state["emotion"].policy_choice else text
         return Draft(reply, "policy", raw=raw), count_tokens([prompt], [text])
 
     def _reply_of(self, text: str) -> str:
