@@ -25,6 +25,8 @@ from omnisense.reasoning.loop.appraisal import SafetyFinding, Strategy
 from omnisense.text import split_sentences
 
 TEXT = "I am with you, and we have all the time in the world."
+# The median pitch of one sentence moves with its pace, since other frames are voiced; that of three hardly does.
+LONGER = f"{TEXT} Nobody has to decide anything today. Tell me when you want to go on, and we will look at it."
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def test_reassurance_is_slower_and_lower_than_shared_joy_when_it_is_heard(voice:
 @pytest.mark.parametrize("strategy", ["share the joy", "reassure", "give space", "encourage"])
 def test_each_strategy_is_heard_in_pace_and_pitch(voice: HibariVoice, strategy: str) -> None:
     style = style_of(Strategy(strategy, "", 0.8))
-    plain, sound = speak(voice, TEXT), speak(voice, TEXT, style)
+    plain, sound = speak(voice, LONGER), speak(voice, LONGER, style)
     assert (len(sound) < 0.97 * len(plain)) if style.pace > 1 else (len(sound) > 1.05 * len(plain))
     assert 12 * np.log2(pitch_hz(sound) / pitch_hz(plain)) == pytest.approx(style.pitch_st, abs=0.5)
 
