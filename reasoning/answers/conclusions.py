@@ -20,7 +20,10 @@ _LAST_LINES = re.compile(
 )
 # "Best match: B" as the last line, "C." as the last sentence
 _LAST_LABEL = re.compile(rf"(?:^|\n)((?:[\w']+ ){{0,3}}[\w']+)\s*[:=–—-]\s*({MARK})[^\w\n\ue000-\ue119]*$")
-_LAST_SENTENCE = re.compile(rf"(?<=[\w\"')][.!?:;] )(?<!\n\d[.:] )({MARK})[^\w\n\ue000-\ue119]*$")
+_LAST_SENTENCE = re.compile(
+    rf"(?<=[\w\"')][.!?:;] )(?<!\n\d[.:] )(?:the\s+|an?\s+)?({MARK})(?:,?\s+(?:then|it\s+is))?[^\w\n\ue000-\ue119]*$",
+    re.IGNORECASE,
+)
 _CLAUSE_END = re.compile(
     r"[,;:–—]|\b(?:but|while|whereas|although|though|yet|compared\s+(?:with|to)|aber|mais|pero|mas|ma)\b|但",
     re.IGNORECASE,

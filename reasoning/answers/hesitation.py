@@ -10,16 +10,36 @@ import re
 
 from omnisense.reasoning.answers.option_marks import MARK, letters_in
 
-# "A... wait, no, B"
+_CHANGES = (
+    r"(?:revis|chang|amend|correct|updat|switch|retract|withdraw|overrul|alter|adjust|reconsider|rethink"
+    r"|re-?evaluat)\w*"
+)
+_ANSWER_WORD = r"(?:answer|choice|selection|pick|guess|vote|verdict|response|mind|list|count|reading|label|conclusion)"
+_AGAIN = r"(?:again|once\s+more|one\s+more\s+time|a\s+(?:second|third)\s+time|twice)"
+_LOOK = r"(?:look|listen|watch|view|hear|read|check|play|think|count|go|inspect|examin|consider)\w*"
+# "A... wait, no, B", "Edit: B", "on rewatching, B", "I take that back", "I revise my choice to B"
 _REVISES = re.compile(
-    r"(?:^|[.!?;,:…—–\n-]\s*)(?:(?:but|no|hmm+|oh|and|so|well|oops|sorry)\b[,.!\s]*){0,3}(?:sorry(?=\W{1,3}(?:i\s+meant?\s+)?[\ue000-\ue119])|i\s+meant?(?=\s+(?:to\s+(?:say|write|pick|choose)\s+)?[\ue000-\ue119])|wait|actually|correction|scratch\s+that"
-    r"|hang\s+on|hold\s+on|on\s+(?:second\s+thoughts?|(?:further\s+)?(?:reflection|review)|(?:a\s+)?(?:closer|second)\s+(?:inspection|look|listen))"
-    r"|looking\s+(?:more\s+closely|again)|let\s+me\s+(?:re-?\w+|look\s+again|check\s+again|correct)"
-    r"|i\s+(?:misread|made\s+a\s+mistake)|(?:no|nein|non)\W{1,3}(?:sorry|pardon|entschuldigung)|moment|espera|attends)\b|等等|不对,|(?:\.\.\.|…|—|–)\s*no\b(?=\W{1,3}[\ue000-\ue119])",
+    r"(?:^|[.!?;,:(…—–\n-]\s*)(?:(?:but|no|hmm+|oh|and|so|well|oops|sorry|then|okay|ok)\b[,.!\s]*){0,3}(?:sorry(?=\W{1,3}(?:i\s+meant?\s+)?[\ue000-\ue119])|i\s+meant?(?=\s+(?:to\s+(?:say|write|pick|choose)\s+)?[\ue000-\ue119])|wait|actually|correction"
+    r"|(?:edit|update|amendment|revised|corrected|amended|updated)(?=\s*:)|hang\s+on|hold\s+on"
+    r"|on\s+(?:second\s+thoughts?|(?:further\s+)?(?:reflection|review|consideration)|(?:a\s+)?(?:closer|second)\s+(?:inspection|look|listen|viewing|hearing)|re-?(?:watch|listen|view|read|check|examin|consider|count)\w*)"
+    r"|(?:having|after)\s+(?:re-?(?:watch|listen|view|read|check|examin|consider|count|play)\w*|(?:a\s+|another\s+)(?:closer|second|look|listen)\b)"
+    rf"|{_LOOK}\s+(?:more\s+closely|(?:[\w']+\s+){{0,6}}?{_AGAIN})|let\s+me\s+(?:re-?\w+|verify|double-?check|(?:look|check|listen|watch)\s+again|correct|take\s+(?:another|a\s+(?:second|closer)))"
+    r"|i\s+(?:misread|made\s+a\s+mistake|misheard|miscounted)|(?:no|nein|non)\W{1,3}(?:sorry|pardon|entschuldigung)|moment|halt(?=\s*,)|warte|espera|attends|attendez|(?:hmm+|uh|uhm|oh|ah)\W{1,3}no(?=\s*[,.:;…—–-])"
+    r"|perd[oó]na?(?=\s*[,:])|(?:je\s+)?(?:me\s+)?corrijo|(?:me\s+)?equivoqu\w+|mejor\s+dicho|corrección|je\s+(?:me\s+corrige|corrige|me\s+suis\s+tromp\w+)|(?:ich\s+)?korrigiere|korrektur"
+    r"|desculpe?m?(?=\s*[,:])|errei|corrigindo|correção|aliás|scusa(?:te|mi)?(?=\s*[,:])|(?:mi\s+)?correggo|mi\s+sono\s+sbagliat[oa]|correzione|anzi)\b"
+    r"|等等|更正|修正|我错了|説明を訂正|訂正|(?:\A|(?<=[。！？!?.…—])\s*)不对,|(?:\.\.\.|…|—|–)\s*no\b(?=[^\w\n]{1,3}[\ue000-\ue119])",
     re.IGNORECASE,
 )
-_REVISED_TO = re.compile(
-    rf"^(?:\W|\b(?:no|wait|actually|so|make|that|it|it's|is|rather)\b){{0,8}}({MARK})(?=\s*(?:[.,;!—–-]|$))", re.I
+# "I take that back", "I revise my choice to B"
+_CHANGES_MIND = re.compile(
+    rf"\bi\b(?:'[a-z]+|\s+(?:now|will|would|am|have|had|must|need|want|should|going|to|then|therefore|hereby|do)\b){{0,4}}\s+{_CHANGES}\s+(?:my\s+(?:\w+\s+)?{_ANSWER_WORD}|myself|that|it|this)\b"
+    rf"|\bi\b(?:'[a-z]+|\s+(?:now|will|would|am|have|must|to)\b){{0,3}}\s+(?:tak(?:e|ing)\s+(?:that|it|this)\s+back|{_CHANGES}\s+to(?=\s+\W?[\ue000-\ue119]))"
+    rf"|\b(?:scratch|scrap|strike|forget|ignore|disregard|delete)\s+(?:that|this|it)\b|\b{_CHANGES}\s+my\s+{_ANSWER_WORD}\b",
+    re.IGNORECASE,
+)
+# "I see no reason to change my answer", "if I heard more, I might change my mind"
+_NO_CHANGE = re.compile(
+    r"(?:\b(?:not|no(?=\s+\w)|never|nothing|without|if|unless|might|could)\b|n't\b)[^.!?\n]{0,60}\Z", re.IGNORECASE
 )
 _QUOTED = re.compile(r"\"[^\"\n\ue000-\ue119]{1,200}\"")  # which others say
 # "I'm afraid I can't view videos"
@@ -35,6 +55,8 @@ _REFUSES = re.compile(
     r"|\b(?:won't|will\s+not|rather\s+not|prefer\s+not\s+to|not\s+going\s+to)\s+(?:guess|speculate|say|answer|judge|choose|pick|label|diagnose|comment|give|make)\b"
     r"|\btoo\s+\w+\s+to\s+(?:tell|see|hear|make|judge|say)\b|\bnot\s+sure\b|\b(?:hard|difficult|impossible)\s+to\s+(?:say|tell|determine)\b|\b(?:it's|is)\s+unclear\b"
     r"|\bkann\b[^.\n]{0,40}\bnicht\b|\bno\s+puedo\b|\bne\s+peux\s+pas\b|\btut\s+mir\s+leid\b|\blo\s+siento\b|\bdésolée?\b"
+    r"|\b(?:i|we)\b[^.!?\n]{0,20}\b(?:declin(?:e|ing)|refuse|refusing|refrain(?:ing)?|abstain(?:ing)?)\b(?!\s+it\b)"
+    r"|\bleav(?:e|ing)\b[^.!?\n]{0,40}\b(?:blank|unanswered|unmarked)\b"
     r"|无法|不能|看不到|抱歉|很难|不确定",
     re.IGNORECASE,
 )
@@ -64,6 +86,11 @@ _FORCED = re.compile(
     re.IGNORECASE,
 )
 _NOT_ONLY = re.compile(r"\bnot\s+(?:only|just|merely|simply)\b|不[仅只但]是?", re.IGNORECASE)
+# "I wouldn't call it anything other than A", "nothing but A"
+_NOTHING_BUT = re.compile(
+    r"\b(?:nothing|\w+n't\b[^.!?,;\n]{0,40}\banything|not\b[^.!?,;\n]{0,40}\banything)\s+(?:other\s+than|else\s+than|but|except|short\s+of)\b(?=\s)",
+    re.IGNORECASE,
+)
 _ANYTHING_BUT = re.compile(r"\banything\s+but\b", re.IGNORECASE)
 # "between B and C, C fits better"
 _BETWEEN = re.compile(
@@ -71,6 +98,11 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 _MAY_BE_BETWEEN = re.compile(r"etween|wischen|ntre|\b[tf]ra\b|[和与或]", re.IGNORECASE)
+# "more A than B"
+_MORE_THAN = re.compile(
+    rf"\b(?:more|rather|eher|mehr|plutôt|davantage|plus|más(?:\s+bien)?|mais|più|piuttosto)\s+(?:an?\s+)?({MARK})\s+(?:than|as|als|que|che|di|do\s+que)\s+(?:an?\s+)?(?={MARK})",
+    re.IGNORECASE,
+)
 # "what looks like A is in fact B"
 _SEEMING = re.compile(
     rf"\bwhat\s+(?:\w+\s+){{0,4}}?(?:looks?|looked|seems?|seemed|sounds?|sounded|appears?|appeared)\s+(?:like\s+|to\s+be\s+|as\s+)?({MARK}),?"
@@ -152,14 +184,11 @@ def keeps_answer(tail: str) -> bool:
 
 def after_revision(marked: str) -> str | None:
     """Return what follows the last place where a reply revises itself; None when it does not."""
-    places = list(_REVISES.finditer(_QUOTED.sub(lambda match: "x" * len(match[0]), marked)))
-    return marked[places[-1].end() :] if places else None
-
-
-def revised_letter(tail: str) -> str:
-    """Return the letter that a revision begins with: ``B`` for ``no, B.``; empty when there is none."""
-    match = _REVISED_TO.match(tail)
-    return letters_in(match[1]) if match else ""
+    own = _QUOTED.sub(lambda match: "x" * len(match[0]), marked)
+    ends = [match.end() for match in _REVISES.finditer(own)]
+    changes = _CHANGES_MIND.finditer(own)
+    ends += [m.end() for m in changes if not _NO_CHANGE.search(own[max(0, m.start() - 90) : m.start()])]
+    return marked[max(ends) :] if ends else None
 
 
 def settle(marked: str) -> str:
@@ -173,13 +202,15 @@ def settle(marked: str) -> str:
         marked = _EXCLUDED_LIST.sub(_deny_each, _DENIED_LIST.sub(_deny_each, marked))
         marked = _LIST_IS_WRONG.sub(_deny_each, marked)
         marked = _OF_TWO_NAMED.sub(lambda match: _one_of_two(marked[: match.start()], match[1]) or match[0], marked)
+    if guesses := _my_guesses(marked) if "my " in marked.lower() else {}:
+        marked = _BACK_TO.sub(lambda match: _go_back(match, guesses), marked)
     marked = _THIS_ONE.sub(lambda match: _last_named(marked[: match.start()]) or match[0], marked)
     if "not" in marked.lower() or "不" in marked:
         marked = _NOT_ONLY.sub("both ", marked)
-    if "nything" in marked.lower():
-        marked = _ANYTHING_BUT.sub("not", marked)
+    if "nything" in marked or "othing" in marked:
+        marked = _ANYTHING_BUT.sub("not", _NOTHING_BUT.sub("it is", marked))
     if _TWO_MARKS.search(marked):
-        marked = _LESS_THAN.sub(r"not \1. \2 is right", marked)
+        marked = _LESS_THAN.sub(r"not \1. \2 is right", _MORE_THAN.sub(r"\1 is right, not ", marked))
         marked = _SEEMING.sub(r"not \1. \2 is right", _CHANGE.sub(" changes ", marked))
     if "so " in marked or "either" in marked:
         marked = _NEITHER_IS.sub(r"not \1", _SO_IS.sub(r"\1 is right", marked))
@@ -194,15 +225,43 @@ _TWO_MARKS = re.compile(rf"{MARK}[^\ue000-\ue119]*{MARK}")
 _ANY_MARK = re.compile(MARK)
 
 
+def _go_back(match: re.Match[str], guesses: dict[str, str]) -> str:
+    mark = guesses.get(_AS_FIRST.get(match[1].lower(), match[1].lower()))
+    return f"therefore I choose {mark}" if mark else match[0]
+
+
 def _deny_each(match: re.Match[str]) -> str:
     head = match[0][: match.start("list") - match.start()] or "not "
     return head + ", not ".join(re.findall(MARK, match["list"]))
 
 
 def _one_of_two(before: str, word: str) -> str:
-    """Return the mark that "the former" or "the latter" stands for; empty where not two options are named before."""
-    marks = list(dict.fromkeys(re.findall(MARK, before)))
-    return marks[word.lower() == "latter"] if len(marks) == 2 else ""
+    """Return the mark that "the former" or "the latter" of the two options named last stands for; empty without two."""
+    marks = list(dict.fromkeys(reversed(re.findall(MARK, before))))[:2]
+    return marks[word.lower() == "former"] if len(marks) == 2 else ""
+
+
+def points_back(marked: str) -> bool:
+    """Whether a text calls an option "the former" or "the latter", so that what it names last matters."""
+    return bool(_OF_TWO_NAMED.search(marked))
+
+
+def _my_guesses(marked: str) -> dict[str, str]:
+    """Return the marks of what a reply calls its first or second guess, by that word."""
+    return {_AS_FIRST.get(match[1].lower(), match[1].lower()): match[2] for match in _MY_GUESS.finditer(marked)}
+
+
+_AS_FIRST = {"initial": "first", "original": "first", "earlier": "first"}
+_NTH = r"(first|initial|original|earlier|second)"
+_GUESS = rf"(?:{_ANSWER_WORD}|impression|instinct|impulse|thought|idea|option|hunch)"
+_MY_GUESS = re.compile(
+    rf"\bmy\s+{_NTH}\s+{_GUESS}\s*(?:was|is|:|would\s+be|would\s+have\s+been|had\s+been|said)\s*(?:to\s+say\s+)?({MARK})",
+    re.IGNORECASE,
+)
+_BACK_TO = re.compile(
+    rf"\b(?:stay|stick|stand|keep|go|return|come|trust|remain|settle)\w*\s+(?:back\s+)?(?:with|by|to|on|for)?\s*(?:my|the)\s+{_NTH}\b(?:\s+{_GUESS}|\s+one)?",
+    re.IGNORECASE,
+)
 
 
 def _last_named(before: str) -> str:

@@ -93,19 +93,19 @@ def _without_parts(wordings: tuple[_Wording, ...], said: set[str]) -> tuple[_Wor
 
 
 class _Key(NamedTuple):
-    """The stems that only the option at ``place`` has, the first of them, and whether it denies them."""
+    """The stems that only the option at ``place`` has, those that tell of it alone, and whether it denies them."""
 
     place: int
     stems: frozenset[str]
-    first: str
+    telling: frozenset[str]
     is_negated: bool
 
 
 def mark_keywords(marked: str, options: tuple[str, ...]) -> str:
     """Return a marked text with marks for the options that a sentence says a telling part of, too.
 
-    That is the first word that no other option has ("proud" of "The teacher is proud of the boy"), or two of such words
-    that are half of them.
+    That is the first word that no other option has ("proud" of "The teacher is proud of the boy"; any of such words of
+    "the man with the beard"), or two of such words that are half of them.
 
     Args:
         marked: with marks for those that it names by their letter, text or wording.
@@ -122,7 +122,7 @@ def mark_keywords(marked: str, options: tuple[str, ...]) -> str:
 # "she is proud", "her pride", "Proud.": where one word of several is enough
 _TELLS_OF = re.compile(
     r"(?:\b(?:is|are|was|were|be|been|feels?|felt|feeling|looks?|looked|seems?|seemed|sounds?|appears?|becomes?|became"
-    r"|wants?|tries|trying|to|because|her|his|their|for|of|with|as|ist|est|está)|'(?:s|re|m))\s+(?:\w+\s+){0,2}\Z|\A\W*\Z",
+    r"|wants?|tries|trying|to|because|her|his|their|for|of|with|as|ist|est|está)|'(?:s|re|m)|n't|not)\s+(?:\w+\s+){0,2}\Z|\A\W*(?:(?:the|an?)\s+)?\Z",
     re.IGNORECASE,
 )
 
@@ -131,9 +131,9 @@ def _key_spans(key: _Key, said: list[_Said], marked: str, begin: int) -> list[_S
     """Return where a sentence says the telling part of an option, with the negation that belongs to it."""
     hits = [word for word in said if word.stem in key.stems]
     stems = {word.stem for word in hits}
-    if key.first not in stems and not (len(stems) > 1 and 2 * len(stems) >= len(key.stems)):
+    if not key.telling & stems and not (len(stems) > 1 and 2 * len(stems) >= len(key.stems)):
         return []
-    first = next((word for word in hits if word.stem == key.first), hits[0])
+    first = next((word for word in hits if word.stem in key.telling), hits[0])
     if len(stems) == 1 < len(key.stems) and not _TELLS_OF.search(marked[begin : first.start]):
         return []
     start, end = first.start, first.end
@@ -166,7 +166,9 @@ def _keys(options: tuple[str, ...]) -> tuple[_Key, ...]:
         others = {stem for at, other in enumerate(content) if at != place for stem in other}
         own = [stem for stem in stems if stem not in others]
         if own:
-            keys.append(_Key(place, frozenset(own), own[0], not _NEGATIONS.isdisjoint(words)))
+            is_noun = words[0] in _ARTICLES and len(words) <= _LONGEST_NOUN
+            telling = frozenset(own if is_noun else own[:1])
+            keys.append(_Key(place, frozenset(own), telling, not _NEGATIONS.isdisjoint(words)))
     return tuple(keys)
 
 
@@ -223,6 +225,8 @@ def _wordings(options: tuple[str, ...]) -> tuple[tuple[_Wording, ...], dict[str,
     return tuple(wordings), spelled
 
 
+_ARTICLES = frozenset(("the", "a", "an"))
+_LONGEST_NOUN = 5  # words of an option such as "the man with the beard"
 _WHO = frozenset("person man woman people someone speaker both two".split())
 _YES_OR_NO_FIRST = re.compile(r"(?:yes|no) ")
 

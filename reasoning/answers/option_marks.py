@@ -31,7 +31,7 @@ WITH_TEXT = "[\ue100-\ue119]"
 # what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
 AFTER_LETTER_A = (
     rf"(?=\s+(?:(?:to|bis|through)\s+)?(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s+\d\.\d|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
-    r"|\s+(?:obviously|clearly|definitely|probably|likely|certainly|surely|imo|to\s+me|i\s+think|i\s+guess|for\s+sure|only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would"
+    r"|\s+(?:obviously|clearly|definitely|probably|likely|certainly|surely|imo|to\s+me|i\s+think|i\s+guess|for\s+sure|only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would|with"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|applies|apply|holds|happens|occurs|counts|stands|remains|works|may|might|could|can|cannot|can't|must|should|has"
     r"|yes|no|yep|nope|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"
     r"|ist|passt|am|und|oder|wäre|es|y|o|est|et|ou)\b)"
@@ -99,6 +99,21 @@ _OF_OPTIONS = re.compile(
     rf"\b(?:{_ITEM}s?|list|one\s+(?:wins|fits|matches|is\s+(?:right|correct|the))|(?:go\s+(?:with|for)|choose|pick|select|take)\s+the|(?:guess|pick|choice|vote)\s+(?:is|would\s+be)|of\s+the\s+(?:two|three|four|five|six)|(?:the|these|those)\s+(?:two|three|four|five|six)\s+(?:\w+\s+)?\w+)\b|\A\W*(?:the\s+\w+\s+one|\w+\s+(?:option|choice)|number\s+\w+(?=\s*[,.:]))\b",
     re.IGNORECASE,
 )
+# "die zweite Möglichkeit", "la segunda opción", "第二个选项"
+_ORDINALS_ELSEWHERE = {
+    **dict.fromkeys("erste première primera primeira prima 第一".split(), 0),
+    **dict.fromkeys("zweite deuxième seconde segunda seconda 第二".split(), 1),
+    **dict.fromkeys("dritte troisième tercera terceira terza 第三".split(), 2),
+    **dict.fromkeys("vierte quatrième cuarta quarta 第四".split(), 3),
+    **dict.fromkeys("letzte dernière última ultima 最后一".split(), -1),
+}
+_ORDINAL_ELSEWHERE = re.compile(
+    rf"(?:\b(?:der|die|den|la|a)\s+)?(?<!\w)({'|'.join(_ORDINALS_ELSEWHERE)})n?(?:\s+(?:möglichkeit|option|antwort\w*|aussage|variante|réponse|proposition|possibilité|opción|respuesta"
+    r"|alternativa|posibilidad|opção|resposta|opzione|risposta)\b|[个項项]选?项?)",
+    re.IGNORECASE,
+)
+_OTHER_PLACE_WORDS = ("möglichkeit", "option", "antwort", "aussage", "variante", "alternativa", "respuesta", "resposta",
+                      "opzione", "risposta", "proposition")  # fmt: skip
 _ORDINAL_AFTER = re.compile(
     rf"{_ORDINAL}(?:\s+one)?(?=\s*(?:[.,;!]|$)|\s+(?:is|isn't|fits|matches|describes|captures|applies|seems|that|and|or)\b)",
     re.IGNORECASE,
@@ -178,7 +193,14 @@ def _mark_ordinals(text: str, options: tuple[str, ...]) -> str:
         place = _ORDINALS[next(filter(None, match.groups())).lower()]
         return chr(_BARE + place % count) if place < count else match[0]
 
+    def mark_elsewhere(match: re.Match[str]) -> str:
+        place = _ORDINALS_ELSEWHERE[match[1].lower()]
+        return chr(_BARE + place % count) if place < count else match[0]
+
     lowered = lower(text)
+    if count and (not text.isascii() or any(word in lowered for word in _OTHER_PLACE_WORDS)):
+        text = _ORDINAL_ELSEWHERE.sub(mark_elsewhere, text)
+        lowered = lower(text)
     if not count or not any(word in lowered for word in _PLACE_WORDS) or not _OF_OPTIONS.search(text):
         return text
     if not re.search(r"\d", "".join(texts)) and not _OWN_NUMBERS.search(text):

@@ -22,7 +22,8 @@ _CLOSED = re.compile(rf"{CLOSE}{{0,3}}(?!{WORD})")
 _MOST_BEFORE = 16  # characters of a letter, its brackets, its separator and the spaces between them
 _LETTER_BEFORE = re.compile(
     rf"(?<!{WORD}){OPEN}{{0,3}}(?:([B-HJ-Z])\s{{0,2}}{CLOSE}?\s{{0,2}}[.:,、)-]?\s{{0,2}}"
-    # "a smile" is no option A
+    # "a smile" is no option A, but at the start of a line or after a tick
+    rf"|(?<![^\n✓✗])([A])\s|(?<=[✓✗]\s)([A])\s"
     rf"|([AI])\s{{0,2}}(?:{CLOSE}\s{{0,2}}[.:,、)-]?|[.:,、)-]|\n|(?<=\w)\s(?={OPEN}))\s{{0,2}}){OPEN}{{0,3}}\Z",
     re.IGNORECASE,
 )
@@ -91,7 +92,7 @@ def mark_with_letter(text: str, option: OptionText, mark: str) -> str:
         before = _LETTER_BEFORE.search(text, max(last, start - _MOST_BEFORE), start)
         closed = _CLOSED.match(text, end)
         begins = _begins_word(text, start)
-        if begins and before and closed and (before[1] or before[2]).upper() == letter:
+        if begins and before and closed and before[before.lastindex or 0].upper() == letter:
             pieces += [text[last : before.start()], mark]
             last = closed.end()
         elif begins and (after := _LETTER_AFTER.match(text, end)) and after[1].upper() == letter:

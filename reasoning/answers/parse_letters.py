@@ -9,14 +9,15 @@ What the letters do not settle is read once more with the options' texts taken f
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from omnisense.reasoning.answers.conclusions import after_refusal, closing_letter, unopposed, weighed, without_items
 from omnisense.reasoning.answers.hesitation import (
     after_revision,
     ends_undecided,
     keeps_answer,
+    points_back,
     refuses,
-    revised_letter,
     settle,
 )
 from omnisense.reasoning.answers.inflected import mark_keywords, mark_wordings, shares_words
@@ -46,6 +47,7 @@ from omnisense.reasoning.answers.option_marks import (
 from omnisense.reasoning.answers.option_values import YES_OR_NO_FIRST, by_value, unless_opposite
 from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, ends_midway, is_cut_off
 from omnisense.reasoning.answers.statements import (
+    Stated,
     denied_letters,
     held_letters,
     is_conceded,
@@ -57,7 +59,7 @@ from omnisense.reasoning.answers.verdicts import LIKELY, all_but, grades, is_dou
 
 _ONE_WITH_TEXT = re.compile(rf"[^\w\ue000-\ue119]*{WITH_TEXT}[^\w✗✘❌×\ue000-\ue119]*")
 _LEADING = re.compile(
-    rf"(?:({WITH_TEXT})(?!\s(?!(?:because|since|as|given|due|for|with|and|but|i)\b)[a-z])|({MARK})(?:\s*[^\w\s'?\ue000-\ue119]|\s*\n|\s*$|\s+(?:because|since|as|given|due|for)\b))",
+    rf"(?:({WITH_TEXT})(?!\s?\?)(?!\s(?!(?:because|since|as|given|due|for|with|and|but|i)\b)[a-z])|({MARK})(?:\s*[^\w\s'?\ue000-\ue119]|\s*\n|\s*$|\s+(?:because|since|as|given|due|for)\b))",
     re.IGNORECASE,
 )
 _LEADING_NO = re.compile(rf"{MARK}\W{{1,5}}no\b\W{{0,5}}{MARK}", re.IGNORECASE)  # "A. No, B"
@@ -79,6 +81,7 @@ _ABSTAINS = re.compile(
 _INTERJECTED = re.compile(
     r"(?:hm+|uh|um|ok(?:ay)?|well|so|ans(?:wer)?|answer:)[\W_]{1,4}(?:option\W+)?([B-Hb-hA])\W*", re.IGNORECASE
 )
+TAKEN_BACK = "it takes its answer back"
 _BARE_LETTER = re.compile(r"\W*([A-Za-z])\W*")
 _ANY_MARK = re.compile(MARK)
 # a letter that may be an option's, capitals in a row, or words that point to an option
@@ -108,6 +111,8 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading("", "it refuses to answer") if refuses(text) else by_value(text, options)
     text = drop_speech(drop_instructions(text), options)
     marked = drop_copied_options(mark_options(text, options), options)
+    if points_back(marked):
+        marked = mark_texts(marked, options)
     marked = mark_pairs(single_spaced(settle(mark_ticked(marked, options))), options)
     if _ONE_WITH_TEXT.fullmatch(marked):
         return Reading(letters_in(marked), "the option's letter and text")
@@ -116,22 +121,32 @@ def read_one(text: str, options: tuple[str, ...]) -> Reading:
         return Reading("", f"several letters where one is asked for ({spelled})")
     if len(spelled) == 1:
         return Reading(spelled, "a bare letter")
-    if (reading := _committed(marked, options, by_text=False)).how:
+    reading = _committed(marked, options, by_text=False)
+    if reading.how and (reading.how != TAKEN_BACK or letters_in(after_revision(marked) or "")):
         return reading
+    taken_back = reading
     by_text = settle(mark_pairs(drop_copied_options(mark_texts(marked, options), options), options))
-    if by_text != marked and (reading := _committed(by_text, options, by_text=True)).how:
+    if (
+        by_text != marked
+        and (not taken_back.how or letters_in(after_revision(by_text) or ""))
+        and (reading := _committed(by_text, options, by_text=True)).how
+    ):
         return reading
     worded = mark_wordings(by_text, options)
     if worded != by_text:
         worded = settle(mark_pairs(drop_copied_options(worded, options), options))
+    if taken_back.how and not letters_in(after_revision(worded) or ""):
+        return taken_back
     if worded not in (marked, by_text) and (reading := _committed(worded, options, by_text=True)).how:
         return reading
     told = drop_questions(worded)
+    keyed = mark_keywords(worded, options)
     if not refuses(told) and (reading := unopposed(told)).how:
-        return unless_opposite(reading, text, options)
+        closing = closing_letter(keyed)
+        return unless_opposite(closing if closing.value else reading, text, options)
     if (reading := weighed(worded)).how or (refuses(worded) and (reading := after_refusal(worded)).how):
         return reading
-    if (keyed := mark_keywords(worded, options)) != worded and (reading := _by_keywords(keyed)).how:
+    if keyed != worded and (reading := _by_keywords(keyed)).how:
         return unless_opposite(reading, text, options)
     if (asked_back := _ASKED_BACK.match(marked)) and len(letters_in(worded)) == 1 and not refuses(marked):
         return Reading(letter_of(asked_back[1]), "the only letter, as a question")
@@ -177,12 +192,20 @@ def _committed(asked: str, options: tuple[str, ...], by_text: bool) -> Reading:
         return reading
     if (statement := _stated_letter(marked, leading.value)).how:
         is_open = statement.value and marked != asked and ends_undecided(asked)
-        return Reading("", "it cannot decide") if is_open else statement
+        return Reading("", "it cannot decide") if is_open else _unless_contradicted(statement, marked)
     if (judged := _judged(asked, len(options))).how:
         return judged
     if leading.how:
-        return leading
+        return _unless_contradicted(leading, marked)
     return Reading("", "") if by_text else closing_letter(marked)
+
+
+def _unless_contradicted(reading: Reading, marked: str) -> Reading:
+    """Return a reading, but none where the reply goes on to decide for another option, final answers apart."""
+    other = weighed(marked).value if reading.value else ""
+    if not other or other == reading.value or any(s.is_final for s in stated(marked)):
+        return reading
+    return Reading("", f"it names {' and '.join(sorted({reading.value, other}))}")
 
 
 def _abstained(marked: str, options: tuple[str, ...]) -> Reading:
@@ -202,7 +225,7 @@ def _abstaining(options: tuple[str, ...]) -> set[str]:
 def _leading_text(marked: str) -> Reading:
     """Read a reply whose first sentence is an option's text."""
     if _LEADING_NO.match(marked):
-        return Reading("", "it takes its answer back")
+        return Reading("", TAKEN_BACK)
     lead = _LEADING_TEXT.match(marked)
     return Reading(letter_of(lead[1]), "the option's text first") if lead else Reading("", "")
 
@@ -238,7 +261,7 @@ def _stated_letter(marked: str, leading: str) -> Reading:
 
     ``how`` is empty when nothing is stated.
     """
-    statements = stated(marked)
+    statements: Sequence[Stated] = stated(marked)
     final = [s for s in statements if s.is_final]
     if statements:  # the last one outdoes weaker ones
         statements = [s for s in statements if s.strength >= statements[-1].strength]
@@ -257,17 +280,15 @@ def _revised_letter(marked: str) -> Reading:
     tail = after_revision(marked)
     if tail is None:
         return Reading("", "")
-    revised = _stated_letter(tail, revised_letter(tail))
-    if not revised.how and (letter := revised_letter(tail)):
-        return Reading(letter, "a revision")
-    if not revised.how and (closing := closing_letter(f"{tail}")).how:
+    revised = _stated_letter(tail, "")
+    if not revised.how and (closing := closing_letter(tail)).how:
         return closing
     if not revised.how and keeps_answer(tail):
         return revised
     if not revised.how and len(held := held_letters(tail)) == 1:
         return Reading(held.pop(), "a revision")
     if not revised.how and (stated(marked) or _LEADING.match(marked)):
-        return Reading("", "it takes its answer back")
+        return Reading("", TAKEN_BACK)
     return revised
 
 

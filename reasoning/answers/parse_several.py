@@ -6,7 +6,7 @@ The order of precedence is that of :mod:`omnisense.reasoning.answers.parse_lette
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from omnisense.reasoning.answers.hesitation import after_revision, keeps_answer, refuses, settle
 from omnisense.reasoning.answers.inflected import mark_keywords, mark_wordings
@@ -30,12 +30,11 @@ from omnisense.reasoning.answers.option_marks import (
     mark_texts,
 )
 from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, ends_midway, is_cut_off
+from omnisense.reasoning.answers.polarity import stands
 from omnisense.reasoning.answers.statements import Stated, denied_letters, held_letters, is_denied, stated
 from omnisense.reasoning.answers.verdicts import all_but, says_others_hold, scores, verdicts
 
 _THROUGH = re.compile(rf"({MARK}) ?(?:through|thru|to|bis|à|至|到|–|-) ?({MARK})", re.IGNORECASE)
-# "Of A to E, only A and B": what is chosen from
-_CHOSEN_FROM = re.compile(rf"\b(?:of|from|among)\s+{MARK}\s?(?:through|to|-|–)\s?{MARK}\s?,", re.IGNORECASE)
 _MAYBE = re.compile(rf"(?:\b(?:possibly|maybe|perhaps)\W{{1,3}}|(?:可能|也许|或许)[是为很]?\s?){MARK}", re.IGNORECASE)
 _BARE_CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
 _CHOICE_OF_TWO = re.compile(
@@ -43,6 +42,11 @@ _CHOICE_OF_TWO = re.compile(
 )
 _REVISED_LIST = re.compile(
     rf"(?:\W|\b(?:no|so|make|that|it|it's|is|rather|actually|only|just)\b){{0,8}}{MARK}(?:(?:[\s,&]|\band\b){{1,6}}{MARK})*\W*\Z",
+    re.IGNORECASE,
+)
+# "Wait, the nod is his. A."
+_LAST_LIST = re.compile(
+    rf"(?<=[.!?:\n])\s*(?:\W|\b(?:so|then|only|just|and)\b){{0,4}}{MARK}(?:(?:[\s,&]|\band\b){{1,6}}{MARK})*\W*\Z",
     re.IGNORECASE,
 )
 _ALL = re.compile(
@@ -55,6 +59,13 @@ _FIRST_OF_LINE = re.compile(rf"^[^\ue000-\ue119\n]*({MARK})", re.MULTILINE)
 # "She does all five.", "Every single one of them happens."
 _ALL_IN_ALL = re.compile(
     r"\ball\s+(?:of\s+(?:them|these|those)|two|three|four|five|six)\b|\bevery(?:\s+single)?\s+one\b", re.IGNORECASE
+)
+_DENIED_ASIDE = re.compile(
+    rf"\s?\((?:but\s+)?(?:not|no|without|nicht|pas|sans|sin)\s[^()\n]{{0,40}}?{MARK}\)?", re.IGNORECASE
+)  # "A, B (not C), D"
+_ONLY = re.compile(
+    rf"\b(?:only|just|solely|nur|lediglich|seulement|uniquement|sólo|solo|solamente|únicamente|apenas|somente|soltanto)\s+{MARK}(?:(?:[\s,&]|\b(?:and|the|und|et|y|e|la|el)\b){{1,6}}{MARK})+",
+    re.IGNORECASE,
 )
 _LIST_END = re.compile(r"[.!?;:(\n–—]")
 _GOES_ON = re.compile(r"\s?(?:[,&+]|(?:and|for|plus|as|und|et|y)\b)", re.IGNORECASE)
@@ -83,30 +94,35 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
         mark_options(drop_speech(drop_instructions(text), options), options), options, _SELECT_FROM
     )
     marked = _LINES.sub(", ", marked)
-    marked = single_spaced(settle(mark_ticked(_THROUGH.sub(_all_through, _CHOSEN_FROM.sub("", marked)), options)))
+    marked = single_spaced(settle(mark_ticked(_THROUGH.sub(_all_through, marked), options)))
     by_text = settle(mark_texts(marked, options))
     worded = settle(mark_wordings(by_text, options))
-    takes_back = False
-    for view in dict.fromkeys((marked, by_text, worded)):
-        tail = after_revision(view)
-        if tail is not None and (revised := _committed_to_several(tail, len(options))).how:
+    views = tuple(dict.fromkeys((marked, by_text, worded)))
+    tails = [after_revision(view) for view in views]
+    for view, tail in zip(views, tails, strict=True):
+        if tail is not None and (revised := _revised(view, tail, len(options))).how:
             return revised
-        if tail is not None and (listed := _REVISED_LIST.match(tail)):
-            return Reading(letters_in(listed[0]), "a revision")
-        if tail is not None and not keeps_answer(tail) and (reading := _revised_list(view, tail)).how:
-            return reading
+    if any(tail is not None and letters_in(tail) and not keeps_answer(tail) for tail in tails):
+        return Reading("", "it takes its answer back")
+    for view in views:
         if (reading := _committed_to_several(view, len(options))).how:
             return reading
-        takes_back |= tail is not None and bool(letters_in(tail)) and not keeps_answer(tail)
-    if takes_back:
-        return Reading("", "it takes its answer back")
-    if (listed := LEADING_LIST.match(marked)) and is_denied(marked, *listed.span()):
+    if (listed := LEADING_LIST.match(marked := _DENIED_ASIDE.sub("", marked))) and is_denied(marked, *listed.span()):
         return _rest(denied_letters(marked), letters_in(worded), len(options))
-    if listed and not _MAYBE.search(marked):
+    if listed and not _MAYBE.search(marked) and marked[listed.end() : listed.end() + 1] != "?":
         rest = _LIST_END.split(marked[listed.end() :], maxsplit=1)[0]
         more = held_letters(rest) if _GOES_ON.match(rest) else ()
         return Reading("".join(sorted({*letters_in(listed[0]), *more})), "a list of letters")
     return _all_mentions(drop_questions(marked), drop_questions(mark_keywords(worded, options)), len(options))
+
+
+def _revised(view: str, tail: str, count: int) -> Reading:
+    """Read what follows the last place where a reply revises itself; ``how`` is empty where that holds no answer."""
+    if (revised := _committed_to_several(tail, count)).how:
+        return revised
+    if listed := _REVISED_LIST.match(tail) or _LAST_LIST.search(tail):
+        return Reading(letters_in(listed[0]), "a revision")
+    return Reading("", "") if keeps_answer(tail) else _revised_list(view, tail)
 
 
 def _committed_to_several(asked: str, count: int) -> Reading:
@@ -114,8 +130,7 @@ def _committed_to_several(asked: str, count: int) -> Reading:
     marked = drop_questions(asked)
     if (named := _ALL_HOLD.search(marked)) and not is_denied(marked, *named.span()):
         return Reading("".join(chr(65 + i) for i in range(count)), "all of them")
-    statements = stated(marked)
-    statements = [s for s in statements if s.is_final] or statements
+    statements = [s for s in stated(marked) if s.is_final] or stated(marked)
     if explicit := [s for s in statements if s.strength == 2]:
         return _joined(explicit)
     if (shares := scores(asked, count)) and len(shares) == count:
@@ -127,11 +142,11 @@ def _committed_to_several(asked: str, count: int) -> Reading:
     if judged := verdicts(asked):
         right = "".join(sorted(letter for letter, is_right in judged.items() if is_right))
         return Reading(right, "a list of verdicts" if right else "no verdict of right")
-    if LEADING_LIST.match(marked):
+    if (listed := LEADING_LIST.match(marked)) and marked[listed.end() : listed.end() + 1] != "?":
         return Reading("", "")
     if statements and not (refuses(marked) and not any(s.strength for s in statements)):
         return _joined(statements)
-    if says_others_hold(marked) and (denied := denied_letters(marked)):
+    if says_others_hold(marked) and (denied := {letter for letter, holds in stands(marked).items() if holds is False}):
         return _rest(denied, letters_in(marked), count, says_others_hold(marked))
     return Reading("", "")
 
@@ -159,7 +174,7 @@ def _all_through(match: re.Match[str]) -> str:
     return ", ".join(mark_of(chr(letter)) for letter in range(first, last + 1)) or match[0]
 
 
-def _joined(statements: list[Stated]) -> Reading:
+def _joined(statements: Sequence[Stated]) -> Reading:
     if any(s.joined_by_or for s in statements):
         return Reading("", "a choice between letters")
     return Reading("".join(sorted({letter for s in statements for letter in s.letters})), "a statement")
@@ -172,6 +187,19 @@ def _held_items(marked: str) -> tuple[str, str] | None:
     if not denied or set(letters_in(marked)) != set(items):
         return None
     return "".join(sorted(items)), "".join(sorted(items.keys() - denied))
+
+
+def _affirmed(view: str, how: str) -> Reading:
+    """Return the options that a text names in passing and affirms; none where it is unclear of any of them."""
+    standing = stands(view)
+    alone = {letter for match in _ONLY.finditer(view) for letter in letters_in(match[0])}
+    if len(alone) > 1 and not any(is_denied(view, *match.span()) for match in _ONLY.finditer(view)):
+        return Reading("".join(sorted(alone)), "only these")
+    if None in standing.values():
+        return Reading("", "it leaves open which of the options hold")
+    conceded = set(standing) - set(mentioned_letters(view))
+    letters = "".join(sorted(letter for letter, holds in standing.items() if holds and letter not in conceded))
+    return Reading(letters, how if letters else NOTHING)
 
 
 _ITEM = re.compile(rf"^[^\w\n\ue000-\ue119]*(?:\d{{1,2}}[.)] ?)?({MARK})([^\n]*)", re.MULTILINE)
@@ -192,10 +220,11 @@ def _all_mentions(marked: str, worded: str, count: int) -> Reading:
         return Reading("", "it is cut off or leaves some open")
     if any(not is_denied(worded, m.start(), m.start() + 1) for m in _CHOICE_OF_TWO.finditer(worded)):
         return Reading("", "a choice between letters")
-    if letters := mentioned_letters(marked):
-        return Reading(letters, "the letters named")
-    if letters := mentioned_letters(worded):
-        return Reading(letters, "options' texts in it")
+    for view, how in ((marked, "the letters named"), (worded, "options' texts in it")):
+        if mentioned_letters(view):
+            return _affirmed(view, how)
+    if kept := all_but(worded, count):
+        return Reading("".join(sorted(kept[0])), "all but some")
     if (
         not letters_in(worded)
         and len(worded) < _SHORT

@@ -39,6 +39,8 @@ _NUMBER = re.compile(
 _COUNTS_NOTHING = re.compile(
     r"\b\d{1,3}\s?(?:%|percent)\s+(?:sure|certain|confident|confidence)\b|(?:\A|(?<=[.!?]\s))(?:out\s+)?of\s+(?:the\s+|these\s+)?(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\s+\w+|(?<=\bof\sthe\s)(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\b|\b(?:although|though|while)\b[^.,;!?\n]{0,80},|\b(?:le|son|au|du|de|leur|mon|les)\s+dos\b|(?:\b(?:this|that|the|which|each|every|any|some|another|other|first|second|third|last|next)\s+)one\b"
     r"|(?<=\w,\s)(?:\d+|two|three|four|five|six)\s+of\s+(?:whom|which|them|these|those)\b|\b(?:some|others|people|viewers|one|you)\s+(?:may|might|could|would)\b[^.;!?\n]*|其中\s*(?:\d+|[一二三四五六七八九两])\s*[个位人名]"
+    r"|\b(?:check|count|watch|look|listen|play|replay|went|go|verif|view|hear|saw)\w*\s+(?:(?:it|them|this|the|through|again|over|clip|video)\s+){0,3}(?:once|twice|thrice|\w+\s+times)\b"
+    r"|\b(?:in|between|across|over|the|these|both|all)\s+(?:the\s+)?(?:\d+|two|three|four|five|six)\s+(?:scenes|cuts|shots|clips|parts|halves|frames|takes|passes|viewings|cameras|angles|segments)\b"
     r"|\bone\s+(?:of|after|can|could|by|another|would|might|more)\b"
     r"|\bthere(?:'s|\s+is)\s+one\s+(?:on|in|at|with|to|near|behind|beside|more)\b|(?:,|(?<!answer)(?<!count)(?<!total):|\band)\s+one\s+(?:on|in|at|with|to|near|behind|beside)\b"
     r"|\b\d{1,2}(?::\d{2}){1,2}\b"
@@ -48,7 +50,7 @@ _COUNTS_NOTHING = re.compile(
     re.IGNORECASE,
 )
 _TOTAL = re.compile(
-    r"(?:\banswer|(?<!\w\sin\s)\btotal|\bmaximum|(?<!\bi\s)(?<!'d\s)\bcount|\b(?:number|figure|sum)(?:\s+of\s+[\w\s\"']{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
+    r"(?:\banswer|(?<!\w\sin\s)\btotal|\bmaximum|(?<!\bi\s)(?<!'d\s)\bcount|\b(?:number|figure|sum|(?<=the\s)count)(?:\s+of\s+[\w\s\"']{1,60}?)?|altogether|=|\bi(?:'d|\s+would)\s+(?:say|estimate|go\s+with|rate\s+\w+(?:\s+\w+)?)"
     r"|\b(?:guess|estimate|rating|prediction|score)|答案|一共有?|总共有?|共有?)\s*,?\s*(?:is|are|of|at|as|to|:|=|\||是|为|\s)*\s*$",
     re.IGNORECASE,
 )
@@ -93,14 +95,15 @@ _NONE = re.compile(
     re.IGNORECASE,
 )
 _SCALE = re.compile(
-    r"\b(?:scale|range|skala|échelle|escala|scala)\s+(?:of|from|von|de|da)?\s*-?\d+\s*(?:to|-|–|bis|à|a)\s*\+?-?\d+|\b\d+-point\b|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|(?:(?:points?|stars?)\s+)?(?:out\s+)?of\s+(?:5|7|10|100)|(?:(?:points?|stars?)\s+)?out\s+of\s*\d+|of\s+(?:the\s+)?\d+)\b(?![./,]\d)",
+    r"\b(?:scale|range|skala|échelle|escala|scala)\s+(?:of|from|von|de|da)?\s*-?\d+\s*(?:to|-|–|bis|à|a)\s*\+?-?\d+|\b\d+-point\b|\b\d+\s*(?:-|–|to)\s*\d+\s+(?:scale|range)\b|(?<=\d)\s*(?:/\s*(?:5|7|9|10|100)|(?:(?:points?|stars?)\s+)?(?:out\s+)?of\s+(?:5|7|10|100)|(?:(?:points?|stars?)\s+)?out\s+of\s*\d+|of\s+(?:the\s+)?\d+)\b(?![./,]\d)",
     re.IGNORECASE,
 )
 _DIGITS_OR_WORD = rf"(?:\d{{1,4}}|{_WORD})"
 _RANGE = re.compile(
-    rf"(?<![\w.,/-]){_DIGITS_OR_WORD}\s*(?:[-–—~]|\b(?:to|or|bis|a|à)\b|到|至|或)\s*{_DIGITS_OR_WORD}(?!\w*[.,]\d)"
+    rf"(?<![\w.,/-]){_DIGITS_OR_WORD}\s*(?:[-–—~](?!\s+one\b)|\b(?:to|or|bis|a|à)\b|到|至|或)\s*{_DIGITS_OR_WORD}(?!\w*[.,]\d)"
     rf"|\bbetween\s+{_DIGITS_OR_WORD}\s+and\s+{_DIGITS_OR_WORD}\b"
     rf"|\b(?:may|might|could)\s+be\s+{_DIGITS_OR_WORD}\b"
+    rf"|(?<![\w.,/-]){_DIGITS_OR_WORD}(?:,\s*{_DIGITS_OR_WORD}){{0,4}},?\s*(?:or|maybe|possibly|perhaps)\s+(?:even\s+|maybe\s+){{0,2}}(?:more|fewer|less|{_DIGITS_OR_WORD})\b"
     rf"|\b(?:at\s+(?:least|most)|(?:more|less|fewer)\s+than|over|(?<!add\s)(?<!adds\s)(?<!sums\s)(?<!sum\s)up\s+to|mindestens|au\s+moins|al\s+menos)\s+{_DIGITS_OR_WORD}\b"
     rf"|(?:至少|超过|不到)\s*(?:\d{{1,4}}|{_CHINESE_NUMBER})|{_CHINESE_NUMBER}\s*[到至或、-]\s*{_CHINESE_NUMBER}",
     re.IGNORECASE,
@@ -113,7 +116,11 @@ _ADDS_ONE = re.compile(
     rf"|\b{_DIGITS_OR_WORD}\s+\w+\s+(?:und|et|y)\s+(?:ein\w{{0,2}}|une?|una?)\b",
     re.IGNORECASE,
 )
-_NO_INSTEAD = re.compile(r"(?<=\w)\s*(?:\.\.\.|…|[—–])\s*no\b\s*(?:[,.…—–]|\.\.\.)", re.IGNORECASE)  # "8... no, 7"
+# "8... no, 7", "Two. No, three"
+_NO_INSTEAD = re.compile(
+    rf"(?<=\w)\s*(?:\.\.\.|…|[—–])\s*no\b\s*(?:[,.…—–]|\.\.\.)|{_DIGITS_OR_WORD}[.,;]\s+no,\s+(?={_DIGITS_OR_WORD})",
+    re.IGNORECASE,
+)
 
 
 def read_number(text: str) -> Reading:

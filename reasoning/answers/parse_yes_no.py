@@ -49,6 +49,11 @@ _UNSAID = re.compile(
 # "[00:02] WOMAN: yes"
 _LINE_OF_SPEECH = re.compile(r"\d:\d\d\W{1,3}\w+(?:\s\w+)?:\s*\Z")
 # "I won't give a yes or a no"
+# "não há dúvida de que sim"
+_NO_DOUBT = re.compile(
+    r"\b(?:não\s+há|no\s+hay|no\s+cabe|sin|sem|kein(?:e|en)?|ohne|pas\s+de|aucun|sans|nessun|senza)\s+(?:la\s+menor\s+|la\s+)?(?:dúvidas?|dudas?|duda|zweifel|doutes?|dubbio)\b(?:\s+(?:de\s+)?que)?|毫无疑问",
+    re.IGNORECASE,
+)
 _YES_AND_NO = re.compile(
     r"\byes\s+(?:or|and)\s+no\b|\bno-brainer\b|\ba\s+(?:clear\s+|definite\s+)?yes\s+or\s+(?:a\s+)?no\b", re.IGNORECASE
 )
@@ -89,6 +94,7 @@ def read_yes_no(text: str) -> Reading:
         shares = {word: float(share) for word, share in scored.items()}
         best = max(shares, key=shares.__getitem__)
         return Reading(best, "the higher share") if len(set(shares.values())) == 2 else Reading("", "equal shares")
+    text = _NO_DOUBT.sub(" ", text)
     text = _MORE_THAN.sub(r"\1", _COURTESY.sub("", text))
     told = drop_questions(drop_quotes(_OWN_WORD.sub(r"\1 \2", _YES_AND_NO.sub(" ", text))))
     tail = after_revision(told)
@@ -111,6 +117,9 @@ def _read_told(text: str) -> Reading:
     words = [m for m in words if not _LINE_OF_SPEECH.search(text[max(0, m.start() - _NEAR) : m.start()])]
     words = [m for m in words if not _UNSAID.search(text[max(0, m.start() - _NEAR) : m.start()])]
     words = [m for m in words if not _CONCEDED.search(text[max(0, m.start() - 100) : m.start()])]
+    final = [m for m in words if _FINAL.search(text[max(0, m.start() - _NEAR) : m.start()])]
+    if final and _FINAL_WORD.match(text, final[-1].end()):
+        return Reading("no" if final[-1]["no"] else "yes", "its final word")
     yes, no = [m for m in words if not m["no"]], [m for m in words if m["no"]]
     alone = {name for name, found in (("yes", yes), ("no", no)) for m in found if _stands_alone(text, m)}
     if not alone and refuses(text):
@@ -133,6 +142,13 @@ def _read_told(text: str) -> Reading:
     return Reading("", "both yes and no")
 
 
+# "Final answer: no", "I would settle on yes"
+_FINAL = re.compile(
+    r"\b(?:(?:final|overall)\s+(?:answer|verdict|judg\w+|decision|conclusion|call)|verdict|conclusion|decision|answer|fazit|antwort|réponse|respuesta|conclusión)"
+    r"(?:\s+is)?(?:\s*(?:[:=→—–-]|->)\s*|\s+)(?:an?\s+)?\W?\Z"
+    r"|\bi(?:'d|'ll|\s+would|\s+will|\s+have\s+to)?\s+(?:settle\s+(?:on|for)|go\s+with|land\s+on|end\s+up\s+(?:with|at)|conclude|choose|come\s+down\s+on)\s+(?:an?\s+)?\W?\Z",
+    re.IGNORECASE,
+)
 # "He smiles, but he means no. No.": a sentence of its own at the end, after more than the other word
 _FINAL_WORD = re.compile(r"[\s\"')]*[.!]?\s*\Z")
 _FINAL_START = re.compile(

@@ -22,7 +22,7 @@ from omnisense.reasoning.answers.parse_yes_no import read_yes_no
 from omnisense.reasoning.answers.passages import before_end_of_turn, own_passages
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, VALUE_KINDS, Kind, Question
 
-PARSER_VERSION = 20  # raise it when any reply is parsed differently; every record carries it
+PARSER_VERSION = 21  # raise it when any reply is parsed differently; every record carries it
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,9 @@ _TAG_QUESTION = re.compile(
     re.IGNORECASE,
 )
 _AFFIRMED = re.compile(r"\W*(?:yes|yep|exactly|indeed|correct|right)\b", re.IGNORECASE)
+_OR_ELSE = re.compile(
+    r"\W*or\s+(?:is|was|are|were|maybe|perhaps|could|might)\b", re.IGNORECASE
+)  # "three... or is it four?"
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|«[^«»\n]{1,200}»|„[^„“”\"\n]{1,200}[“”\"]|“[^“”\n]{1,200}”")
 _CUT_OFF = re.compile(r"[^\W\d_]+[,;]?\s*\Z|[,;:(–-]\s*\Z")
 _ENDS_MIDWAY = re.compile(
@@ -81,7 +84,7 @@ def drop_questions(text: str) -> str:
     pieces = _SENTENCE.split(text)
     following = [*pieces[1:], ""]
     kept = [
-        " " if piece.endswith(("?", "？")) and not _AFFIRMED.match(after[:20]) else piece
+        " " if piece.endswith(("?", "？")) and not _AFFIRMED.match(after[:20]) and not _OR_ELSE.match(piece) else piece
         for piece, after in zip(pieces, following, strict=True)
     ]
     return _if_any(kept, text)

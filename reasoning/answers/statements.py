@@ -20,7 +20,7 @@ _HEDGE = (
     r"\s+){0,4}"
 )
 _JOIN = (
-    r"(?:[\s,;/&、]|\b(?:and|or|und|oder|y|o|et|ou|maybe|possibly|perhaps|also|then|plus|simply|just|even|as\s+well\s+as)\b"
+    r"(?:[\s,;/&+、]|\b(?:and|or|und|oder|y|o|et|ou|maybe|possibly|perhaps|also|then|plus|simply|just|even|as\s+well\s+as|(?:(?:al|together)\w*\s+)?with)\b"
     r"|和|或者?|还是|与|以及|と){1,6}"
 )
 _LIST = rf"({MARK}(?:(?:{_JOIN})?{MARK}){{0,9}}+)"
@@ -45,7 +45,7 @@ _LABEL = (
 )
 # "the answer is B"
 _ANSWER_IS = re.compile(
-    rf"(?:(final|overall|corrected|revised|updated|最终)\s*)?(?:{_ANSWER}|(?:^|\n|(?<=[.!?]\s))(?:on\s+balance|all\s+in\s+all|in\s+the\s+end|in\s+(?:conclusion|sum|summary|short)|overall)(?=\s*[:,])|(?:^|\n)\W*(?:\w+\s+)?{_LABEL}\b(?=\s*[:=]|\s+is\b)|(?:{_OPTION})(?=\s*(?:\w+\s+){{0,9}}?{_VERB}))"
+    rf"(?:(final|overall|corrected|revised|updated|最终)\s*)?(?:{_ANSWER}|(?:^|\n|(?<=[.!?]\s))(?:on\s+balance|all\s+in\s+all|in\s+the\s+end|in\s+(?:conclusion|sum|summary|short)|overall)(?=\s*[:,])|(?:^|\n|(?<=[.!?]\s))\W*(?:\w+\s+)?{_LABEL}\b(?=\s*[:=]|\s+is\b)|(?:{_OPTION})(?=\s*(?:\w+\s+){{0,9}}?{_VERB}))"
     rf"(?:\s+\d{{1,2}}(?=\s*:))?(?:\s+(?:to|that|for|which|in|with|here|based|given|i|i'm|i'd|we|above|below|left|among)\b[^.;:!?,\n\ue000-\ue119]{{0,60}})?"
     rf"(?:{_IS}){{1,9}}\s*{_HEDGE}{_LIST}",
     re.IGNORECASE,
@@ -65,18 +65,18 @@ _RIGHT_ONE_IS = re.compile(
 # "I choose B", "it's B", "the tone suggests B", "so B"
 _CHOOSES = re.compile(
     rf"(?:\b(?:choose|chose|pick|select|go(?:ing)?\s+with|i(?:'d|'ll|\s+would)\s+go|opt\s+for|vote\s+for|settle\s+on|lean(?:ed|ing)?\s+(?:to|towards?)|i(?:'d|'ll)\s+say|favou?rs?"
-    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|i(?:'d|'ll|\s+would|\s+will)\s+(?:answer|reply|respond|label|put|call|classify|tag|describe|name|guess|bet|submit|enter|write|type)(?:\s+(?:with|on|it|this|that|as|down|for|her|him|them))*|i\s+(?:think|believe|guess|suppose|reckon)(?:\s+that)?(?:\s+it(?:'s|\s+is|\s+was))?|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|i(?:'d|\s+would)(?=\s+[\ue100-\ue119])|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|(?:leaves|(?<=,\s)leaving|(?<=,\sthus\s)leaving)(?:\s+(?:us|me|only|just|with)){0,3}|suggests?"
-    rf"|indicates?|apuntan?\s+a|indican?|indicano|suggère\w*|indique\w*|exprime\w*|suggerisc\w+|spricht\s+für|sprechen\s+für|deutet\s+auf|deuten\s+auf|c'est|wähle|nehme|bleib(?:t|en)|es\s+ist(?=\s+(?:\w+\s+){{0,3}}{MARK}\s*(?:[.!]|$))|je\s+réponds|elijo|direi|scelgo|escolho|kies"
+    r"|i\s+(?:would\s+)?say|i\s+conclude\s+that|i(?:'d|'ll|\s+would|\s+will)\s+(?:answer|reply|respond|label|put|call|classify|tag|describe|name|guess|bet|submit|enter|write|type)(?:\s+(?:with|on|it|this|that|as|down|for|her|him|them))*|i\s+(?:think|believe|guess|suppose|reckon)(?:\s+that)?(?:\s+it(?:'s|\s+is|\s+was))?|so\s+it\s+would\s+be(?![^.!?\n]*\bif\b)|go\s+for|st(?:ay|ick)\s+with|mak(?:es|ing)\s+(?:it|this)|corresponds?\s+to|equals|(?:would|i'd)\s+report|i(?:'d|\s+would)(?=\s+[\ue100-\ue119])|it's|it\s+is|it\s+(?:must|should)\s+be|that's|points?\s+(?:to|at)|(?:(?<!\bthen\s)(?<!\band\s)(?<!he\s)(?<!who\s)leaves|(?<=,\s)leaving|(?<=,\sthus\s)leaving)(?:\s+(?:us|me|only|just|with)){0,3}|suggests?"
+    rf"|indicates?|apuntan?\s+a|indican?|indicano|suggère\w*|indique\w*|exprime\w*|suggerisc\w+|speaks?\s+for|argues?\s+for|spricht\s+für|sprechen\s+für|deutet\s+auf|deuten\s+auf|c'est|wähle|nehme|bleib(?:t|en)|es\s+ist(?=\s+(?:\w+\s+){{0,3}}{MARK}\s*(?:[.!]|$))|je\s+réponds|elijo|direi|scelgo|escolho|kies"
     rf"|escojo|choisis)\s+:?|应?故?选择?:?\s*){_HEDGE}{_LIST}"
     rf"|\b(?:so|therefore|thus|hence|rather|most\s+(?:likely|probably)|probably|sondern|eher|mais|sino|因此|所以|而是)\s*[,:]?\s*"
-    rf"(?:(?:选项?|la|le|only|just)\s*)?{_LIST}(?=\s*(?:[.,;!:。]|$))|\bbut\s+(?:really|actually|in\s+fact)\s+(?:an?\s+)?{_LIST}|(?<![\ue000-\ue119])\s(?:=>|⇒|→|->)\s*{_LIST}",
+    rf"(?:(?:选项?|la|le|only|just)\s*)?{_LIST}(?=(?:\s+(?:only|alone))?\s*(?:[.,;!:。]|$))|(?:(?:^|\n|(?<=[.!?]\s))(?:only|just))\s+{_LIST}(?=\s*(?:[.!]|$))|\bbut\s+(?:really|actually|in\s+fact)\s+(?:an?\s+)?{_LIST}|(?<![\ue000-\ue119])\s(?:=>|⇒|→|->)\s*{_LIST}",
     re.IGNORECASE,
 )
 # "B is the best answer", "B fits best"
 _IS_RIGHT = re.compile(
     rf"{_LIST}[^\w\ue000-\ue119]{{0,3}}(?:\s*\bit\s+is\b|\s*(?:\b(?:is|are|seems|looks|appears|would\s+be|must\s+be|ist|sind|es|son|est|sont)\b|是)\s*"
     rf"(?:(?:to\s+be|the|a|la|el|le|die|most|by\s+far|clearly|also|both|all)\s+){{0,4}}(?:{_RIGHT})"
-    rf"|\s*(?:正确|最)|\s+(?:best\s+)?(?:fits?|matches|describes|captures|passt|apply|applies)\b|\s+(?:stands|remains|wins|prevails|holds)(?=\s*(?:[.,;!]|$))|\s+the\s+(?:better|best|correct|right)\b"
+    rf"|\s*(?:正确|最)|\s+(?:best\s+)?(?:fits?|matches|describes|captures|passt|apply|applies)\b|\s+instead(?=\s*[.,;!\n]|\s*$)|\s+(?:stands|remains|wins|prevails|holds)(?=\s*(?:[.,;!]|$))|\s+the\s+(?:better|best|correct|right)\b"
     r"|\s+(?:is|are|would\s+be)\s+(?:my|our)\s+(?:final\s+)?(?:pick|choice|answer|guess|vote|selection)|\s+(?:is|are|was)\s+the\s+(?:only\s+)?(?:one|person|speaker)\s+who\b|\s+(?:is|are)\s+the\s+(?:only\s+)?(?:one|option)\s+(?:that|which)\s+(?:remains|is\s+left|fits|matches|makes\s+sense|works|applies)\b|\s+(?:is|are)\s+(?:what|the\s+one)\s+i(?:'d|\s+would|'ll)?\s+(?:choose|pick|go\s+with|select|say)\b"
     r"|\s+wählen\b|\s*(?:です|である|だ|입니다|이다|예요)(?=\W|$))",
     re.IGNORECASE,
@@ -87,7 +87,7 @@ _CONCEDES = re.compile(
     r"|seemed|(?<!\bi\s)(?:may|might|could|would)\s+(?:seem|feel|look|appear|think|say|read|argue|call|expect|pick|choose)|obwohl|zunächst|aunque|bien\s+que"
     r"|(?:my|the|a|an)\s+(?:initial|first(?!\s+choice\s+is)|preliminary|tentative|second|reasonable|alternative)\s+(?:\w+\s+)?(?:answer|guess|choice|selection|pick|reading)"
     r"|(?:initial|first(?!\s+choice\s+is)|preliminary|tentative)\s+(?:answer|guess|choice|selection|pick|instinct|reaction)|(?:was|were)\s+(?:about|going|inclined|ready)\s+to"
-    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|at\s+this\s+point|(?:was|were)\s+(?:leaning|tending)|i(?:'d|\s+would)\s+(?:normally|usually|otherwise|initially)|(?:that|this|which)\s+would\s+(?:be|mean|suggest)(?=\s+(?:\w+\s+)?[\ue000-\ue119])|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|(?<!things\s)consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
+    r"|you\s+(?:chose|picked|said|answered|wrote|selected|marked)|second\s+most|(?:odd|strange|wrong|absurd)\s+to\s+call|competitor|(?:just|only|merely)\s+what|(?:most|some|many|other)\s+(?:people|viewers|listeners|observers|readers)|easy\s+to|(?:i'd|i\s+would|would)(?:\s+have|'ve)\s+\w+|(?:everyone|everybody)\s+(?:else|in)|the\s+others\s+(?:are|seem|look)|thought\s+to|on\s+croi\w+|croire|dirait|parece\s+que|(?:feelings?|emotions?|things?|words?|labels?)\s+(?:like|such\s+as)|one\s+(?:has|needs|must|should)\s+\w+|at\s+this\s+point|(?:was|were)\s+(?:leaning|tending)|i(?:'d|\s+would)\s+(?:normally|usually|otherwise|initially)|(?:that|this|which)\s+would\s+(?:be|mean|suggest)(?=\s+(?:\w+\s+)?[\ue000-\ue119])|(?:was|were)\s+still|(?:made|makes?)\s+(?:me|you|us|one)\s+think|(?:says|said|claims|claimed|pretends|insists)\s+(?:that\s+)?(?:to\s+be|(?:he|she|they)(?:'s|\s+is|\s+are)?)|(?<!things\s)consider(?:ed|ing)|(?:bit|touch|hint|trace|tinge|dash|element|undertone)s?\s+of|(?:first|initial)\s+(?:glance|sight)"
     r"|nur\s+(?:bei|wenn|falls)|only\s+(?:if|when)|would\s+be\s+(?:a|the)\s+(?:defensible|natural|reasonable|obvious|tempting|first|opposite|choice|answer)"
     r"|ersten\s+blick|zuerst|anfangs|(?<!\bich\s)würden?|könnte\s+man|on\s+pourrait|au\s+début|première\s+vue|primera\s+vista|al\s+principio|all'inizio|a\s+prima\s+vista)\b"
     # "jealousy can hurt", "to be sad, one has to": of the feeling itself
@@ -98,12 +98,12 @@ _CONCEDES = re.compile(
     re.IGNORECASE,
 )
 _SUPPOSES = re.compile(
-    r"\b(?:whether|if|unless|either|who\s+(?:should|ought)|between(?=\s+[\"']?[\ue000-\ue119])|were|could|may|might|falls|wenn|ob|entweder)\b|可能|要么|如果",
+    r"\b(?:whether|if|unless|either|who\s+(?:should|ought)|between(?=\s+[\"']?[\ue000-\ue119])|were|could|may|might|falls|wenn|ob|entweder|könnten?)\b|可能|要么|如果",
     re.IGNORECASE,
 )
 _NOT = re.compile(
-    r"\b(?:not|never|neither|nor|weder|noch(?=\s*[\"'(]*$)|cannot|without|doubt|disagree\s+with|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than|opposite\s+of"
-    r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|removes?|removed|(?:strike|rule|cross|throw|leave)\s+out|ni(?=\s*[\"'(]*$)|descart\w+|elimin[aoó](?!t)\w*|élimin\w+|écart\w+|exclu\w+|ausgeschlossen|ausschließen|schließe\w*|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
+    r"\b(?:not|never|neither|nor|weder|noch(?=\s*[\"'(]*$)|cannot|without|doubt|disagree\s+with(?!\s+(?:it|that|this|them)\b)|unlikely|except|unlike|exclude|eliminate|nicht|kein|pas|rather\s+than|opposite\s+of"
+    r"|instead\s+of|over\s+the|(?:ruled?|rules|ruling)\s+out|exclud(?:es|ed|ing)|eliminat(?:es|ed|ing)|removes?|removed|(?:strike|struck|rule|cross(?:ed)?|throw|leave)\s+out|tampoco|as\s+opposed\s+to|(?:strik|scratch|scrap|cancel|omit|skip|ditch|discount|dismiss|kill)(?:e|ing|s|es|ed|ting|ted)?(?=\s*[\"'(]*$)|ni(?=\s*[\"'(]*$)|descart\w+|elimin[aoó](?!t)\w*|élimin\w+|écart\w+|exclu\w+|ausgeschlossen|ausschließen|schließe\w*|reject(?:s|ed)?|discard(?:s|ed)?|drop(?:ped|s)?"
     r"|far\s+from|no\s+longer|wrong\s+to|speaks?\s+against|no\s+(?:\w+\s+){0,3}?(?:of|for)|anything\s+but|nothing(?!\s+but)|at\s+no\s+(?:time|point|moment)|no\s+es|jamás|nunca|non(?!-)|não|niet|geen|не"
     r"|(?:wrong|incorrect|least\s+\w+|worst)(?=(?:\s+(?!and\b|or\b)\w+){0,2}\s*$)|no(?=(?:\s+\w+)?\s*[\"'(]*$)|nobody|no\s+one|none\s+of(?!\s+the\s+other)|no\s+(?:\w+\s+){1,6}(?:that|which)(?:\s+(?:would|could|might|may|can))?(?=\s*$)|than(?=(?:\s+(?:it|is|a|the))*\s*[\"'(]*$))\b|n't\b|不|并非|而非|没有?(?!错)|无(?![疑论])|排除",
     re.IGNORECASE,
@@ -111,8 +111,8 @@ _NOT = re.compile(
 _NOT_AFTER = re.compile(
     rf"^(?:'s(?:\s\w+){{1,2}})?(?:(?:[\x20,/&、]|\b(?:and|or|und|oder|y|o|et|ou)\b|和|或){{1,6}}{MARK})*[^\w.,;!?(|\n\ue000-\ue119]*(?:\b(?:is|are|was|seems?|can|could|do|does|did|has|have|would|should|may|ist|sind|est|es|é|è|está|scheide[tn]|pass(?:t|en)|komm(?:t|en)|stimm(?:t|en)|ne\s+\w+|gibt\s+es|liegen|there\s+(?:is|are|'s))\b)?"
     r"(?:\s+(?:all|both|also|already|thus|therefore|then|\w+ly|safely|be|been|auch|ebenfalls|damit|somit|daher|aber|beide|alle)\b){0,3}\s*(?:cannot|\w{2,6}n't\b|n't|not\b|never\b|all\s+\w+\s+(?:wrong|incorrect)"
-    r"|(?:the\s+)?(?:wrong|incorrect|less|least|worst)(?!\s*[:=]\s*[\ue000-\ue119])|false(?!\s*[:=]\s*[\ue000-\ue119])|out\b|aus\b|unlikely|ruled|excluded|eliminated|(?:\w+\s+)?(?:true|right|correct|plausible|possible|fair|tempting|close|accurate|reasonable|expected),?\s+but\s+(?:too|not|never|only|it|that|less|vague|in\w+|un\w+)\b"
-    r"|contradicted|falls?\s+away|dismissed|discarded|rejected|put\s+aside|set\s+aside|implausible|impossible|absent|unsupported|makes?\s+(?:no|little)\s+sense|hardly|nowhere|no\s+(?:\w+\s+)?(?:evidence|signs?|hints?|indications?|support)\b|falsch|nicht|keine?(?!\w)|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
+    r"|(?:the\s+)?(?:wrong|incorrect|less|least|worst)(?!\s*[:=]\s*[\ue000-\ue119])|false(?!\s*[:=]\s*[\ue000-\ue119])|out\b|aus\b|unlikely|ruled|excluded|eliminated|(?:has|have|had)\s+to\s+go\b|to\s+go\b|goes\s+out|(?:\w+\s+)?(?:true|right|correct|plausible|possible|fair|tempting|close|accurate|reasonable|expected),?\s+but\s+(?:too|not|never|only|it|that|less|vague|in\w+|un\w+)\b"
+    r"|contradicted|falls?\s+away|gone\b|off\s+the\s+table\b|dismissed|discarded|rejected|put\s+aside|set\s+aside|crossed\s+(?:off|out)|struck|scratched|implausible|impossible|absent|unsupported|makes?\s+(?:no|little)\s+sense|hardly|nowhere|no\s+(?:\w+\s+)?(?:evidence|signs?|hints?|indications?|support)\b|falsch|nicht|keine?(?!\w)|pas\b|incorrect[oa]|(?:errad|sbagliat|incorret)[oa]|não\b"
     r"|non\b|niet\b|fout\b|не\b|невер|都?均?(?:可以)?(?:不|排除)|错误|では?な|ではあり|じゃな|[은는이가]\s?아)",
     re.IGNORECASE,
 )
@@ -150,12 +150,13 @@ class Stated(NamedTuple):
     joined_by_or: bool
 
 
-def stated(marked: str) -> list[Stated]:
+@functools.lru_cache(maxsize=16)  # a reply is asked for it several times
+def stated(marked: str) -> tuple[Stated, ...]:
     """Return the statements of a text, in its order, that are neither denied, conceded, supposed nor asked."""
     found: list[tuple[int, Stated]] = []
     places = [match.start() for match in _ANY_MARK.finditer(marked)]
     if not places:
-        return []
+        return ()
     near = max(0, places[0] - _FARTHEST), places[-1] + _FARTHEST  # no statement is farther from an option
     for pattern in (_ANSWER_IS, _RIGHT_ONE_IS, _CHOOSES, _IS_RIGHT):
         for match in itertools.islice(pattern.finditer(marked, *near), _MOST_STATEMENTS):
@@ -164,7 +165,10 @@ def stated(marked: str) -> list[Stated]:
                 continue
             if pattern is _RIGHT_ONE_IS and _EXCLUDES_IT.search(match[0]):
                 continue
-            is_final = pattern is _ANSWER_IS and bool(match[1])
+            named_as = match[0][: match.start(group) - match.start()]
+            if pattern in (_ANSWER_IS, _RIGHT_ONE_IS) and _NOT.search(named_as) and not _EXCLUDES_IT.search(named_as):
+                continue  # "the ones that do not apply are A and B"
+            is_final = pattern is _ANSWER_IS and (bool(match[1]) or "final" in named_as.lower())
             start, end = match.start(), match.end(group)
             if pattern is not _IS_RIGHT:
                 end = _end_of_list(marked, match.start(group), end)
@@ -177,7 +181,7 @@ def stated(marked: str) -> list[Stated]:
                 found.append(
                     (end, Stated(letters_in(names), is_final, _strength(pattern, match[0]), bool(_OR.search(names))))
                 )
-    return [statement for _, statement in sorted(found, key=lambda pair: (pair[0], pair[1].strength))]
+    return tuple(statement for _, statement in sorted(found, key=lambda pair: (pair[0], pair[1].strength)))
 
 
 _FIRST_PERSON = re.compile(
@@ -220,7 +224,7 @@ def clause_before(marked: str, at: int) -> str:
 
 
 _CLAUSE_STOP = re.compile(
-    r"[.!?;:,\n。]|\b(?:but|while|whereas|although|though|even\s+if|obwohl|aunque|bien\s+que)\b", re.IGNORECASE
+    r"[.!?;:,\n。]|\s[–—]\s|\b(?:but|while|whereas|although|though|even\s+if|obwohl|aunque|bien\s+que)\b", re.IGNORECASE
 )
 
 

@@ -34,6 +34,7 @@ _BETWEEN = r"(?:[\s.,):=>|–—?-]|\b(?:is|are|ist|est|es|option)\b|是){0,8}"
 _VERDICT = re.compile(rf"({MARK}){_BETWEEN}{_GRADE}(?!\w*\s+(?:answer|choice|option))", re.IGNORECASE)
 # "✅ A, ❌ B"
 _TICK_BEFORE = re.compile(rf"(?:([✗✘❌×✕])|[✓✔✅☑])\s*({MARK})")
+_UNKNOWN_TICKED = re.compile(r"(?:^|\n)[^\w\n\ue000-\ue119]*[✗✘❌×✕✓✔✅☑]\s*\w")
 _ITEM = re.compile(rf"(?:^|\n)[^\w\n\ue000-\ue119✗✘❌×✕✓✔✅☑]*(?:\d{{1,2}}[.)]\s*)?({MARK})")
 _ITEM_SAYS = re.compile(rf"[^\w✗✘❌×✕✓✔✅☑]{{0,8}}{_GRADE}", re.IGNORECASE)
 # "| C. angry | shouts | high |", "angry – he shouts → likely"
@@ -60,17 +61,19 @@ _LEFT = (
 )
 _ONE_LEFT = re.compile(_LEFT, re.IGNORECASE)
 _OTHERS = re.compile(
-    r"\b(?:the\s+)?(?:others?|rest|remaining)\b(?:\s+(one|two|three|four|five))?(?:\s+\w+){0,2}\s+(?:yes|are|is|do|does|all|apply|applies|hold|can\s+be)\b(?!\s*(?:not|n't))",
+    r"\bwhat(?:'s|\s+is)\s+left\s+is\s+(?:my|the)\s+answer\b|"
+    r"\b(?:the\s+)?(?:others?|rest|remaining)\b(?:\s+(one|two|three|four|five))?(?:\s+\w+){0,2}[\s,:–-]+(?:yes|are|is|do|does|all|apply|applies|hold|can\s+be)\b(?!\s*(?:not|n't))",
     re.IGNORECASE,
 )
-_SOME = rf"({MARK}(?:(?:[\s,;/&]|\band\b|\bor\b|\bnor\b|\bthe\b){{1,6}}{MARK}){{0,8}})"
+_SOME = rf"({MARK}(?:(?:[\s,;/&]|\b(?:and|or|nor|the|und|et|ou|y|o|e)\b){{1,6}}{MARK}){{0,8}})"
 _ALL_BUT = re.compile(
     rf"\b(?:all|every\w*|each|any)\b(?:\s+[\w']+){{0,5}}?\s+(?:except|but|save|apart\s+from|other\s+than|besides)(?:\s+for)?(?:\s+the)?\s+{_SOME}"
+    rf"|\b(?:all\w*\s+(?:außer|bis\s+auf)|bis\s+auf|tou(?:s|tes|t)\s+sauf|sauf|tod[oa]s?\s+(?:menos|excepto|salvo)|tutt[eio]\s+tranne|todas?\s+exceto)\s+{_SOME}"
     rf"|\bexceptions?\s+(?:is|are|being)\s+{_SOME}|除了?\s*{_SOME}",
     re.IGNORECASE,
 )
 _IS_WRONG = re.compile(
-    r"\s*(?:\([^()]{0,60}\)\s*)?(?:\s*之?外?\W*都?|(?:is|are|can|could|may)\b)?\s*(?:be\s+|all\s+)*(?:wrong|incorrect|false|ruled|excluded|eliminated|unlikely"
+    r"\s*(?:\([^()]{0,60}\)\s*)?(?:\s*之?外?\W*都?|(?:is|are|can|could|may)\b)?\s*(?:be\s+|all\s+)*(?:wrong|incorrect|false|ruled|excluded|eliminated|unlikely|contradict\w*|conflict\w*|clash\w*|fails?\b|falls?\b|(?:does|do)(?:n't|\s+not)\b|lacks?\b"
     r"|不|错|排除)",
     re.IGNORECASE,
 )
@@ -86,6 +89,8 @@ def grades(marked: str) -> dict[str, int]:
     judged: dict[str, int] = {}
     first = re.search(rf"[✗✘❌×✕✓✔✅☑]|{MARK}", marked)
     if first and not re.match(MARK, first[0]):
+        if _UNKNOWN_TICKED.search(marked):
+            return {}  # an option that is ticked by a name that was not recognized
         found = [(letters_in(match[2]), NO if match[1] else YES) for match in _TICK_BEFORE.finditer(marked)]
     else:
         found = [(letters_in(match[1]), _grade(match)) for match in _VERDICT.finditer(marked)]

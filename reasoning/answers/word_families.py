@@ -56,9 +56,9 @@ proud pride proudly stolz fier fière fierté orgulloso orgullosa orgullo orgulh
 
 relieved relief erleichtert erleichterung soulagé soulagée soulagement aliviado aliviada alivio alívio
 
-guilty guilt
+guilty guilt schuld schuldgefühl schuldgefühle culpabilité culpa culpabilidad
 
-grateful gratitude thankful gratefully thankfulness
+grateful gratitude thankful gratefully thankfulness dankbar dankbarkeit reconnaissant reconnaissante gratitud gratidão
 
 excited excitement excitedly aufgeregt
 
@@ -72,17 +72,17 @@ laugh laughs laughing laughed laughter chuckle chuckles chuckling chuckled giggl
 
 offended offence offense insulted
 
-envious envy envies
+envious envy envies neid neidisch envidia envidioso envidiosa inveja invidia
 
 suspicious suspicion suspiciously distrust distrusts distrustful mistrust mistrusts mistrustful
 
-contempt contemptuous disdain disdainful scorn scornful
+contempt contemptuous disdain disdainful scorn scornful verachtung mépris desprecio
 
 ashamed shame
 
 regretful regret regrets remorse remorseful
 
-hopeful hope hopes optimistic optimism
+hopeful hope hopes optimistic optimism hoffnung hoffnungsvoll espoir esperanza esperança
 
 desperate desperation despair despairing
 
@@ -90,7 +90,7 @@ frustrated frustration frustrating
 
 impatient impatience impatiently
 
-curious curiosity intrigued
+curious curiosity intrigued neugier neugierig curiosité curiosidad
 
 homesick homesickness
 
