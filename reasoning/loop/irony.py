@@ -170,6 +170,14 @@ _PLAYED_DOWN = re.compile(
 )
 
 
+# What hardly anybody says in earnest beside other praise: "Oh marvellous. Living the dream."
+_IDIOM = re.compile(
+    r"\b(?:living the dream|lucky (?:me|us)|just what (?:i|we) needed"
+    r"|could(?: not|n't) be (?:more \w+|happier|better))\b",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True)
 class Praise:
     """A stock phrase of praise, which may not be meant.
@@ -226,6 +234,8 @@ def is_ironic(praise: Praise, sentiment: float | None = None) -> bool:
         praise: as found.
         sentiment: of the occasion, -1 to 1, where a model has read it.
     """
+    if _IDIOM.search(praise.rest):
+        return True
     occasion = " ".join(praise.occasion.split())
     if praise.phrase.lower().startswith("thanks a") and _GRATITUDE.search(occasion):
         return False
@@ -236,6 +246,7 @@ def is_ironic(praise: Praise, sentiment: float | None = None) -> bool:
         return sentiment is None or sentiment < _GOOD
     if sentiment is None or left != occasion or _RELIEF.search(left):
         return False
+    left = re.split(r"\band\b", left)[0]
     return sentiment <= _BAD or (sentiment <= _NO_JOY and bool(_ONCE_MORE.search(left)))
 
 

@@ -16,6 +16,8 @@ from typing import Literal, NamedTuple
 
 from omnisense.reasoning.loop.conversation import asks_to_recall
 from omnisense.reasoning.loop.paraphrase import split_clauses
+from omnisense.reasoning.loop.requests import request_of
+from omnisense.text import split_sentences
 
 ActName = Literal[
     "feeling",
@@ -48,7 +50,9 @@ _LEAST_JOKE, _JOKE_WORDS = 6, 25
 _SHORT_WORDS = 40  # a longer text tells something, whatever forms occur in it
 _WH = r"(?:(?:in|at|on|for|to|from|by) )?(?:what|what's|who|where|when|which|why|how)\b"
 _ASKS = re.compile(
-    rf"\?\s*$|^{_WH}|^(?:whats|is|are|do|does|did|can|could|should|would|will|am|was|were)\b", re.IGNORECASE
+    rf"\?\s*$|^(?!what an?\b|how (?:nice|lovely|kind|sweet|funny|strange|sad)\b){_WH}|^(?:whats|is|are|do|does"
+    rf"|did|can|could|should|would|will|am|was|were)\b",
+    re.IGNORECASE,
 )
 # Whoever says so corrects something, though nothing of it is known here.
 _CORRECTS = re.compile(
@@ -56,6 +60,7 @@ _CORRECTS = re.compile(
     r"|^(?:actually|no|nope|wait)\b.*\b(?:not|n't)\b (?:me|him|her|us|them|mine|my|the|what)\b"
     r"|^(?:actually|wait|no)[, ]+(?:it|that) (?:was|is|wasn't|isn't)\b"
     r"|\byou(?:'ve| have)? (?:got|had|mixed) (?:that|it|this|me|them) (?:\w+ )?(?:wrong|backwards|mixed up|up)\b"
+    r"|^(?:no|nope|wait)[, ]+i (?:said|meant|asked)\b"
     r"|(?:^|[.!,] )i meant\b|\bnot what i (asked|said|meant)\b"
     r"|\bi asked (about|how|what|why|when|where|who|whether|if|for)\b",
     re.IGNORECASE,
@@ -65,7 +70,23 @@ _BEGINS_WITH_QUESTION = re.compile(
     r"(?:what|who|where|when|which|how|why)\b(?!(?:(?!\?).)*\b(?:i|my|me)\b)[^.!?]{20,}\?", re.IGNORECASE
 )
 _ASKS_FIRST = re.compile(rf"{_WH}(?!(?:(?![,.?!]).)*\b(?:i|my|me)\b)[^,.?!]{{10,}}[,.?]", re.IGNORECASE)
+# Without a question mark behind it too: "which way do the clocks go, i never remember".
+_BEGINS_ASKING = re.compile(
+    r"(?:whats|what's|what (?:is|are|was|does|do|did)|which (?:\w+ )?(?:is|are|do|does|did|has)|is it|are there"
+    r"|is there"
+    r"|who (?:is|was|wrote|invented)|how (?:many|far|old|tall|long) (?!i\b))\b",
+    re.IGNORECASE,
+)
 _WHY = re.compile(r"why\b(?!.*\b(i|me|my)\b)", re.IGNORECASE)
+# A question that expects no answer: a tag, or words of anger.
+_RHETORICAL = re.compile(
+    r"\b(?:can|would) you believe\b|\bwho does (?:that|this)\b|\byou know\W*$|\bright\W*$|\bhow (?:can|could|dare)\b"
+    r"|\b(?:isn't|aren't|wasn't|hasn't|haven't|don't|doesn't|didn't|can't|won't|can|is|are|do|does|did|has|have|was)"
+    r" (?:i|you|he|she|it|they|we)\W*$",
+    re.IGNORECASE,
+)
+_OF_WORLD = re.compile(rf"{_WH}(?!.*\b(?:i|my|me|we|our|us|you|your|he|she|they)\b)(?: [^\s]+){{5,}}", re.IGNORECASE)
+_ASKED_OF = 3  # the first sentence and the last ones may ask for something; those between tell
 _OF_CLIP = re.compile(
     r"\b(video|clip|picture|photo|image|recording|see|look|looks|hear|sound|sounds|voice|face|smil\w+|say|said|saying"
     r"|talking|speak\w*|wear\w*|happen\w*|here|doing|watch)\b",
@@ -81,12 +102,28 @@ class Act(NamedTuple):
     explicit: bool = False
 
 
-def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_history: bool, about: bool) -> Act:
+def last_question(text: str) -> str:
+    """Return the last question of a text that says more beside it; empty where there is none."""
+    sentences = split_sentences(text)
+    asked = [s for s in sentences if s.endswith("?") and not _RHETORICAL.search(s)] if len(sentences) > 1 else []
+    return asked[-1] if asked else ""
+
+
+def choose_act(
+    text: str,
+    scores: Mapping[str, float],
+    question: Mapping[str, float] | None = None,
+    *,
+    has_clip: bool,
+    has_history: bool,
+    about: bool,
+) -> Act:
     """Return the act of a text.
 
     Args:
         text: without emoji.
         scores: of the act head; empty where it is not available.
+        question: the same of its last question by itself, where it says more beside it.
         has_clip: whether a clip came with the text.
         has_history: whether there are earlier turns.
         about: whether a person of theirs is named ("my sister").
@@ -104,6 +141,8 @@ def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_hi
             return Act(name, 1.0, explicit=True)
     if asks and has_clip:
         return Act("clip", scores.get("clip", 0.0))
+    if asked_for := _asked_for(text, question or {}):
+        return asked_for
     if len(text.split()) > _SHORT_WORDS:
         return Act("third person" if about else "telling", 1.0)
     best = max(scores, key=scores.__getitem__, default="telling")
@@ -116,7 +155,9 @@ def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_hi
             return Act("fact", asked["fact"])
         best = max(asked, key=asked.__getitem__) if scores else "fact"
         is_first = _BEGINS_WITH_QUESTION.match(text) or _ASKS_FIRST.match(text)
-        told_too = not is_first and any(not _ASKS.search(clause) for clause in split_clauses(text))
+        told_too = not (is_first or _BEGINS_ASKING.match(text)) and any(
+            not _ASKS.search(clause) for clause in split_clauses(text)
+        )
         if is_first and _ASKS_FIRST.match(text) and asked.get(best, 1.0) < _GUESS:
             return Act("fact", asked["fact"])
         if asked.get(best, 1.0) < _SURE and told_too:  # "I hate waiting. Why is everyone late?"
@@ -133,6 +174,36 @@ def choose_act(text: str, scores: Mapping[str, float], *, has_clip: bool, has_hi
     if about and best in ("telling", "feeling", "small talk"):
         best = "third person"
     return Act(_name(best), confidence)
+
+
+def asks_for_help(sentence: str) -> bool:
+    """Whether a sentence asks for something to be done or written."""
+    return request_of(sentence) == "text" or bool(dict(_patterns())["help"].search(sentence))
+
+
+def _asked_for(text: str, question: Mapping[str, float]) -> Act | None:
+    """Return what one sentence among others asks for; None where all of them tell.
+
+    Args:
+        text: of the person.
+        question: the scores of its last question by itself; empty where there is none.
+    """
+    sentences = split_sentences(text)
+    if len(sentences) == 1 and len(text.split()) <= _SHORT_WORDS:
+        return None
+    for sentence in dict.fromkeys([*sentences[:-_ASKED_OF:-1], *sentences[:1]]):
+        if _RHETORICAL.search(sentence):
+            continue
+        for name, pattern in _patterns():
+            if name in ("help", "advice", "fact") and pattern.search(sentence):
+                return Act(name, 1.0, explicit=True)
+        if asks_for_help(sentence):
+            return Act("help", 1.0, explicit=True)
+    asked = {name: question.get(name, 0.0) for name in ("help", "advice", "fact")}
+    best = max(asked, key=asked.__getitem__)
+    if asked[best] >= _SURE:
+        return Act(_name(best), asked[best])
+    return Act("fact", _GUESS) if _OF_WORLD.match(last_question(text)) else None
 
 
 @functools.lru_cache(maxsize=1)

@@ -31,12 +31,9 @@ _VERBS = frozenset(
     forgot forgets found gave gets gives goes got grew heard held hit hurt keeps kept knew knows laid leaves led left
     lent let lies looks lost made makes meant met needs paid put ran rang read rode rose sang sat saw says sees sent
     set shot shut sings sits sleeps slept sold spent spoke stands stole stood swam takes taught tells thinks thought
+    calls cries hates helps keeps knows likes lives loves plays rings says stays talks walks
     threw told took tries understood wakes wants went woke won wore works wrote get go keep leave look make say see
     take tell think want""".split()
-)
-_WHERE = frozenset(
-    "in at on to into onto from near round around outside inside under over behind between past through along during by"
-    " off before after until till".split()
 )
 # Determiners and pronouns that follow a verb, and no noun.
 _OBJECTS = frozenset("me him them us you my our his their the a an no every".split())
@@ -49,18 +46,17 @@ _VAGUE = frozenset(
 )
 
 
-def noun_phrases(text: str, places: bool = True) -> list[str]:
+def noun_phrases(text: str) -> list[str]:
     """Return the noun phrases of a text, those of the person themself ("my", "our") first, each once.
 
     Args:
         text: of the person, in English. "my" and "our" become "your", and "a" becomes "the".
-        places: whether those behind "in", "at", "to" and the like count, which say where something is.
     """
     tokens = re.findall(r"[^\W_][\w'-]*|[^\w\s]", text.replace("\u2019", "'"))
     found: dict[str, bool] = {}
     for at, token in enumerate(tokens):
         determiner, before = token.lower(), tokens[at - 1].lower() if at else ""
-        if determiner not in _DETERMINERS or before == "like" or (before in _WHERE and not places):
+        if determiner not in _DETERMINERS or before == "like":
             continue  # what something is likened to is not there
         words = _words_after(tokens[at + 1 :])
         if words and words[-1].lower() not in _VAGUE:
@@ -68,12 +64,6 @@ def noun_phrases(text: str, places: bool = True) -> list[str]:
             said = "your" if own else "the" if determiner in ("a", "an") else determiner
             found.setdefault(" ".join([said, *words]), own)
     return sorted(found, key=lambda phrase: not found[phrase])
-
-
-def is_plural(phrase: str) -> bool:
-    """Whether a noun phrase is plural, by the ending of its last word."""
-    head = phrase.split()[-1].lower()
-    return head in ("children", "people", "feet") or (head.endswith("s") and not head.endswith(("ss", "us", "is")))
 
 
 def _words_after(tokens: Sequence[str]) -> list[str]:

@@ -29,6 +29,7 @@ class Topic:
         is_light: whether it is nothing grave, and asks for no reaction.
         of_children: whether children speak so.
         is_event: whether it is a kind of event, which tells less than a topic.
+        needs_joy: whether its words are glad only where the others are: a wedding is also told of with a sigh.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Topic:
     is_light: bool = False
     of_children: bool = False
     is_event: bool = False
+    needs_joy: bool = False
 
 
 _NOWHERE = r"(?!)"  # matches nothing
@@ -83,6 +85,7 @@ def _topics(section: str) -> tuple[Topic, ...]:
             is_light=row.get("light", False),
             of_children=row.get("of_children", False),
             is_event=section == "event",
+            needs_joy=row.get("needs_joy", False),
         )
         for row in phrases()[section]
     )
@@ -97,11 +100,19 @@ def find_topics(reading: Reading) -> list[tuple[Topic, dict[str, str]]]:
     for topic in topics():
         match = topic.pattern.search(reading.text.replace("\u2019", "'"))
         opposite = {"positive": "negative", "negative": "positive"}.get(topic.valence)
-        is_result = topic.name in ("good result", "pain gone")  # "not cancer" is read as negative, and is not
+        is_result = topic.name in (
+            "good result",
+            "pain gone",
+            "exam passed",
+        )  # "not cancer" is read as negative, and is not
         is_result |= topic.valence == "positive" and _is_told_plainly(topic, reading)
+        is_glad = reading.valence == "positive" or "!!" in reading.text
+        is_unsure = (
+            topic.needs_joy and not is_glad and (reading.valence == "negative" or not _is_told_plainly(topic, reading))
+        )
         is_wished = topic.valence == "positive" and reading.is_unreal
         is_denied = reading.lean == opposite and not is_result
-        if match and not is_wished and not is_denied and (reading.valence != opposite or is_result):
+        if match and not (is_wished or is_unsure or is_denied) and (reading.valence != opposite or is_result):
             groups = match.groupdict().items()
             filled = {key.rstrip("0123456789"): to_second_person(value) for key, value in groups if value}
             found.append((topic, filled))

@@ -19,7 +19,7 @@ from omnisense.perception.registry import TORCH_LOCK
 from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop import irony
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
-from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act
+from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act, last_question
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only, with_inline_words, without_emoji
 from omnisense.reasoning.loop.guided.restating import begins_as_own
 from omnisense.reasoning.loop.guided.shorthand import written_out
@@ -36,8 +36,8 @@ _ORDINARY = "ordinary"
 _OF_STATES = frozenset({"worry", "strain"})
 _GOOD_EVENTS = frozenset({"success", "happy event"})
 # Probability of an event that is spoken of; where a bad one does not sound bad it must be clearer.
-_CLEAR, _CLEAR_ANYWAY, _SOUNDS_BAD = 0.7, 0.85, 0.03
-_LIKELY, _SOUNDS_GOOD = 0.6, 0.08  # a good one that sounds good need not be as clear
+_CLEAR, _CLEAR_ANYWAY, _SOUNDS_BAD = 0.8, 0.9, 0.03
+_LIKELY, _SOUNDS_GOOD = 0.7, 0.08  # a good one that sounds good need not be as clear
 _MAX_EVENT_WORDS = 50  # the embedding reads 64 tokens
 _MAX_CLAUSES = 12  # of a long text, the first and the last
 _SEVERAL = 5
@@ -68,7 +68,8 @@ _NOT_FINE = re.compile(
 )
 _SIGH = re.compile(r"^(ugh+|argh+|meh|sigh|damn( it)?|oh no|hm+f)[\s.!]*$", re.IGNORECASE)
 _CHILD = re.compile(
-    r"\b(can (?:you|u) be my (?:best )?friend|mommy|mummy|daddy|recess|my teddy|tooth fairy|grown[- ]?ups"
+    r"\b(can (?:you|u) be my (?:best )?friend|(?:my|to|and|with) (?:mommy|mummy|daddy)|(?:mommy|mummy"
+    r"|daddy) (?:says?|said|is|was|and|told|won't|didn't)|recess|my teddy|tooth fairy|grown[- ]?ups"
     r"|(got|get) a (gold )?star"
     r"|i ?'?a?m ([3-9]|1[0-2])( years old)?\b(?! ?(%|am|pm|km|kg|minutes|hours)))",
     re.IGNORECASE,
@@ -186,7 +187,9 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         Clause(clause, sentiment) for clause, sentiment in zip(said, sentiments[1 : len(said) + 1], strict=True)
     )
     relation, is_about = _relation(plain, said)
-    act = choose_act(plain, scores, has_clip=has_clip, has_history=has_history, about=is_about)
+    heads, question = _heads()[0], last_question(plain)
+    asked = heads.acts(question) if heads is not None and question else {}
+    act = choose_act(plain, scores, asked, has_clip=has_clip, has_history=has_history, about=is_about)
     if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk"):
         act = Act("joke", 1.0, explicit=True)
     manner, word = _manner(plain, clauses, praise, sentiments[-1] if occasion else None)
@@ -316,12 +319,18 @@ class _Heads:
         self._embedder, self._emotion = load_embedder(folder), ShippedTextClassifier(folder)
         self._acts, self._events = LinearHead.load(HEAD), LinearHead.load(EVENT_HEAD)
 
+    def acts(self, text: str) -> dict[str, float]:
+        """Return scores by act of a text."""
+        return self._act_scores(self._embedder.embed([text]))
+
+    def _act_scores(self, features: np.ndarray) -> dict[str, float]:
+        return dict(zip(self._acts.labels, np.round(self._acts.scores(features)[0], 3).tolist(), strict=True))
+
     def read(self, sentences: list[str]) -> tuple[dict[str, float], list[float], bool, Told]:
         """Return scores by act, all sentiments, and of the first sentence whether it is glad and what it tells."""
         features = self._embedder.embed(sentences)
-        acts = self._acts.scores(features[:1])[0]
         emotions = self._emotion.classify_features(sentences, features)
-        scores = dict(zip(self._acts.labels, np.round(acts, 3).tolist(), strict=True))
+        scores = self._act_scores(features[:1])
         told = self._told(features[:1], emotions[0].sentiment or 0.0)
         return scores, [emotion.sentiment or 0.0 for emotion in emotions], bool(_GLAD & set(emotions[0].feelings)), told
 

@@ -6,9 +6,10 @@ import re
 
 from omnisense.reasoning.loop.paraphrase import to_second_person
 
-_MAX_WORDS = 16
+_MAX_WORDS = 20
 _MIN_WORDS = 3
-_SUBJECT = re.compile(r"^(i|i'm|i've|i'd|i'll|we|we're|we've|my|our)\b", re.IGNORECASE)
+_WHEN = r"(?:(?:today|yesterday|tonight|this morning|this evening|last night|last week|on \w+day|sometimes),? )?"
+_SUBJECT = re.compile(rf"^{_WHEN}(i|i'm|i've|i'd|i'll|we|we're|we've|my|our)\b", re.IGNORECASE)
 _UNFIT = re.compile(
     r"\byou\b|\byour\b|[\"()\[\]{}<>|/:]"
     r"|^(if|because|when|that|which|what|who|why|where|how|is|are|do|does|did|can|could|should|would|will|give|show|tell"
@@ -16,6 +17,7 @@ _UNFIT = re.compile(
     r"|i know|i can't believe|my name)\b"
     r"|^(i|we) would(n't| not)? have to\b"
     r"|^\w+ \w+ (?:it|that|this|one)$"
+    r"|\b(?:isn't|hasn't|doesn't|aren't|wasn't|won't|can't|don't|didn't|is|has|does|can) (?:it|they|he|she|i)$"
     r"|^i(?:'m| am) (such )?an? (joke|failure|loser|burden|idiot|mess|disappointment|nobody)\b"
     r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to|because|if|that|when|since|with|\w+n't|did|does|do)$",
     re.IGNORECASE,
@@ -51,6 +53,7 @@ _HAS_SUBJECT = re.compile(
     r"|(?:today|tomorrow|yesterday|tonight)(?= (?:is|was|would|will|marks?)\b)|[A-Z][\w'-]+"
     r"(?= (?:[a-z]{3,}s|[a-z]+ed|said|told|got|went|was|has|had|is|came|made|left|gave)\b))\b"
 )
+_LEADS_IN = re.compile(r"^(?:omg|lol|ngl|tbh|oh my (?:god|gosh)|guess what)[,!]? ", re.IGNORECASE)
 _CAPITALS = re.compile(r"\b[A-Z]{4,}\b")  # they shout, and are not shouted back
 _NAME = re.compile(
     r"(?:\b[Mm]y name(?: is|'s)|\bI(?: am|'m) called|^(?:[Hh](?:i|ello|ey)[,!.]? )(?:I'm|I am|it's|this is)"
@@ -85,7 +88,7 @@ _TWO = re.compile(
 
 def restate(clause: str) -> str:
     """Return a clause of which the person is the subject as ``you feel lonely``; empty where that does not work."""
-    clause = _mild(clause.strip(" ,.!").replace("\u2019", "'"))
+    clause = _mild(_LEADS_IN.sub("", clause.strip(" ,.!").replace("\u2019", "'")))
     if felt := _FELT.match(clause):
         return f"you feel {felt['felt'].lower().removeprefix('feeling ')}"
     clause = _with_subject(_shortened(clause))
@@ -97,7 +100,7 @@ def restate(clause: str) -> str:
 
 def restate_about(clause: str) -> str:
     """Return a clause about anything (``my brother lost his job``) as ``your brother lost his job``; empty likewise."""
-    clause = _mild(clause.strip(" ,.!").replace("\u2019", "'"))
+    clause = _mild(_LEADS_IN.sub("", clause.strip(" ,.!").replace("\u2019", "'")))
     clause = _shortened(clause)
     return to_second_person(_with_subject(clause)) if _fits(clause, least=2) else ""
 
@@ -124,6 +127,9 @@ def begins_as_own(clause: str) -> bool:
 def _with_subject(clause: str) -> str:
     """Return a clause that begins with a verb of the person's with one: ``got the job`` as ``I got the job``."""
     clause = re.sub(r"^(?:yet|still|anyway|basically|literally),? (?=i\b|we\b|my\b)", "", clause, flags=re.IGNORECASE)
+    clause = re.sub(
+        r"^(?=(?:don't know|can't|cannot|couldn't|haven't|didn't) (?!you\b))", "I ", clause, flags=re.IGNORECASE
+    )
     if not _IMPLIED.match(clause):
         return clause
     return f"I {clause[0].lower()}{clause[1:]}"

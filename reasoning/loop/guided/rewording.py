@@ -32,7 +32,12 @@ _WITH_DO = re.compile(rf"^{_WH} (?P<do>do|does) {_SUBJECT} (?P<verb>[\w'-]+)\b(?
 _YES_OR_NO = re.compile(
     rf"^(?P<do>do|does|can|could|will) (?!you\b|u\b){_SUBJECT} (?P<verb>[\w'-]+)\b(?P<rest>.*)$", re.IGNORECASE
 )
-_HOW_MANY_IN = re.compile(r"^how many (?P<what>[a-z]+) (?:are (?:there )?)?in (?P<rest>.+)$", re.IGNORECASE)
+_HOW_MANY_IN = re.compile(
+    r"^how many (?P<what>[a-z]+) (?:are (?:there )?)?in (?P<rest>(?!.* is it\b).+)$", re.IGNORECASE
+)
+_HOW_TO = re.compile(
+    r"\bhow (?:do|can|should|would|could) (?:i|we) (?:actually |best )?(?P<do>[^.?!;,]+)", re.IGNORECASE
+)
 _WITH_MODAL = re.compile(rf"^{_WH} (?P<verb>can|could|will|would|should|must) {_SUBJECT} (?P<rest>.+)$", re.IGNORECASE)
 _WITH_BE = re.compile(rf"^(?P<wh>why|how|where|when) (?P<verb>is|are|was|were) {_SUBJECT} (?P<rest>.+)$", re.IGNORECASE)
 _OF_SUBJECT = re.compile(
@@ -69,6 +74,11 @@ _ASKING = re.compile(
     r"|to|that (?:he|she|they)|if (?:he|she|they) (?:could|can|would)) (?P<do>[^.?!]{4,100})",
     re.IGNORECASE,
 )
+_THANKING = re.compile(
+    rf"{_KIND}[^.?!]*?\b(?:thanking|to thank)\b (?:him|her|them)?(?: (?:so|very) much)? ?for (?P<what>[^.?!]{{4,100}})",
+    re.IGNORECASE,
+)
+_TO_NAMED = re.compile(r"\b(?:to|for) (?:my|our|the) (?:[a-z-]+ )?(?P<name>[A-Z][a-z]+)\b")
 _TO_WHOM = re.compile(r"\b(?:to|write|email|text|for) (?:my|our) (?P<to>[a-z-]+)\b", re.IGNORECASE)
 _NOBODY = frozenset("email note letter text message own".split())
 
@@ -88,6 +98,13 @@ def indirect_question(text: str) -> str:
     question = question.partition(", ")[0]
     clause = _as_clause(question[0].lower() + question[1:])
     return to_second_person(clause) if clause else ""
+
+
+def how_to(text: str) -> str:
+    """Return what a person asks how to do, ``get wax out of your carpet``; empty where they do not ask so."""
+    found = _HOW_TO.search(text.replace("\u2019", "'"))
+    do = found["do"].strip(" ,") if found else ""
+    return to_second_person(do) if 2 <= len(do.split()) <= _MAX_WORDS else ""
 
 
 def _as_clause(question: str) -> str:
@@ -141,8 +158,11 @@ def one_way(text: str) -> str:
 def drafted_message(text: str) -> str:
     """Return a short message in the person's own words, where they say what it is to say; else empty."""
     plain = text.replace("\u2019", "'")
-    to_whom = _TO_WHOM.search(plain)
+    to_named, to_whom = _TO_NAMED.search(plain), _TO_WHOM.search(plain)
     hello = f"Dear {to_whom['to'].lower()}," if to_whom and to_whom["to"].lower() not in _NOBODY else "Hello,"
+    hello = f"Dear {to_named['name']}," if to_named else hello
+    if thanked := _THANKING.search(plain):
+        return f"{hello} thank you so much for {thanked['what'].strip(' ,')}. It meant a lot."
     if told := _TELLING.search(plain):
         said = re.sub(r"\bi\b", "I", told["it"].strip(" ,"))
         return f"{hello} {said[0].upper()}{said[1:]}. Thank you for understanding."

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from omnisense.reasoning.loop.appraisal import Emotion
-from omnisense.reasoning.loop.guided.followups import Tone, about_things, follow_ups
+from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
+from omnisense.reasoning.loop.guided.followups import follow_ups
 from omnisense.reasoning.loop.guided.long_texts import READ, read_about
+from omnisense.reasoning.loop.guided.mirror import BUT, LONG_WORDS, STARTS_OWN, WEEPS, mirror, said_again, shows
 from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, Topic, find_topics, phrases, shown_valences
 from omnisense.reasoning.loop.guided.reading import (
@@ -23,10 +25,14 @@ from omnisense.reasoning.loop.guided.reading import (
     begins_with_relation,
     is_of_a_child,
 )
-from omnisense.reasoning.loop.guided.restating import has_subject, named, opposite_feelings, restate, restate_about
-from omnisense.reasoning.loop.guided.third_person import WONDERS, third_person, wondered
+from omnisense.reasoning.loop.guided.restating import (
+    named,
+    opposite_feelings,
+    restate,
+    restate_about,
+)
+from omnisense.reasoning.loop.guided.third_person import WONDERS, says_fine, third_person, wondered
 from omnisense.reasoning.loop.paraphrase import to_second_person
-from omnisense.reasoning.loop.safety import check_reply
 
 _NEGATIVE_EMOTIONS = frozenset({"sadness", "anger", "fear", "disgust"})
 _ELLIPTIC = re.compile(
@@ -35,11 +41,8 @@ _ELLIPTIC = re.compile(
 _GREETS = re.compile(
     r"(?:h+i+|he+y+|hello+|good (?:morning|evening|afternoon)|(?:morning|evening|afternoon)(?=[.!,]))\b", re.IGNORECASE
 )
-_TONES: dict[str, Tone] = {"joy": "good", "pleasant": "good", "neutral": "neutral", "surprise": "neutral"}
-_LONG_WORDS, _LONG_CLAUSE = 80, 6
+_NOT_BAD = frozenset({"joy", "neutral", "surprise"})
 _FEW_CLAUSES, _LEAST = 4, 3
-# Of a long text, a clause that says little by itself: it points to another one, or is about the writing.
-_DANGLING = re.compile(r"\b(it|which|this|that|they|he|she)\b|\b(writing|know what|tell you)\b", re.IGNORECASE)
 _SURE = 0.6  # confidence from which a joy that no clause shows plainly is spoken of
 _LOSSES = frozenset({"bereavement", "loss of a pet", "loss of a pregnancy or child"})
 _LOSS_OF_OTHERS = re.compile(
@@ -50,40 +53,46 @@ _LOSS_OF_OTHERS = re.compile(
 )
 _SOMEBODY = re.compile(r"\b(he|she|they|him|her|them|his|their|who|you|somebody|someone|people)\b", re.IGNORECASE)
 _STATE = re.compile(r"^i(?:'m| am|'ve been| have been| feel|'ve felt| keep| can't| cannot)\b", re.IGNORECASE)
-_WEEPS = re.compile(r"\b(cried|crying|cry|tears|sobb\w+)\b(?! (?:of joy|with joy|laughing))", re.IGNORECASE)
-_BUT = re.compile(r"\b(but|though|although|yet)\b", re.IGNORECASE)
 _HAS_SUBJECT = re.compile(
     r"^(you|your|you're|you've|it|it's|the|he|she|they|there|this|that|nobody|everybody|\w+'s)\b", re.I
 )
 _CONTRAST = re.compile(r"\b(but|though|although|yet|however|while|at the same time)\b", re.IGNORECASE)
+_DENIED = re.compile(r"\bnot (?:\w+ )?(?:sorry|sad|angry|upset|worried|scared|afraid|lonely)\b", re.IGNORECASE)
+_AT_SELF = re.compile(
+    r"\b(?:i(?:'m| am| feel)?|feel) (?:(?:so|proper|really|such an?|a bit|very) )*(?:stupid|daft|silly|foolish"
+    r"|useless|idiot)\b",
+    re.IGNORECASE,
+)
 _SLIGHT = 0.08  # sentiment of a clause that may be chance
 _CLEAR, _PLAINLY = 0.1, 0.2  # sentiment of a clause that carries a feeling, and of one that shows it plainly
 
 
 def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     """Return the reply to what the person tells."""
+    is_long = len(reading.text.split()) > LONG_WORDS
     if reading.manner == "ironic":
         return _ironic(reading, picker)
     if reading.manner == "open":
         said = picker.pick(phrases()["open"]["say"], "say", word=reading.word)
         return Composed(join(said, picker.pick(phrases()["open"]["ask"], "ask")), "open praise")
-    if reading.manner == "understated":
+    if reading.manner == "understated" and not is_long:
         return _understated(reading, picker)
-    mixed = _mixed(reading, picker)
-    if mixed:
-        return mixed
-    is_long = len(reading.text.split()) > _LONG_WORDS
     is_loss = any(topic.name in _LOSSES for topic, _ in find_topics(reading)) and not _LOSS_OF_OTHERS.search(
         reading.text
     )
+    if reading.is_child:
+        return _child(reading, picker)
+    if mixed := _mixed(reading, picker):
+        return mixed
+    if not (is_long or is_loss) and (doubted := says_fine(reading, picker)):
+        return doubted
     if reading.relation and WONDERS.search(reading.text):
         return wondered(reading, picker)
-    if reading.act.name == "third person" and not (reading.is_child or is_long or is_loss):
+    ends_with_self = reading.valence != "positive" and any(STARTS_OWN.match(c.text) for c in reading.clauses[-1:])
+    if reading.act.name == "third person" and not (is_long or is_loss or ends_with_self):
         about = third_person(reading, picker)
         if about:
             return about
-    if reading.is_child:
-        return _child(reading, picker)
     return plain(situation, reading, picker)
 
 
@@ -93,37 +102,49 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     is_sure = reading.valence == "positive" or (reading.valence == "neutral" and emotion.confidence >= _SURE)
     if emotion.value == "joy" and is_sure:
         found = [(t, filled) for t, filled in found if t.valence != "negative" or t.feeling == "sadness"]
+    is_long = len(reading.text.split()) > LONG_WORDS
+    if is_long:  # of many words some always fall on what has no feeling of its own
+        found = [(t, filled) for t, filled in found if t.valence != "any"]
     found.sort(key=lambda one: one[0].valence == "any")  # what has a valence of its own says more
     topic, filled = found[0] if found else (None, {})
     feeling = _feeling(situation.emotion, reading, topic)
-    if topic and not topic.is_light and topic.valence == "any" and feeling in ("joy", "pleasant", "neutral"):
+    if topic and not topic.is_light and topic.valence == "any" and feeling in ("joy", "neutral"):
         topic = None  # what is said of it is meant for bad days
-    is_bad = feeling not in ("joy", "pleasant", "neutral", "surprise")
-    sentences, (restated, sentiment) = phrases()["feeling"][feeling], _best_restated(reading, is_bad, topic)
-    frames = phrases()["restate"]["negative" if is_bad and sentiment > -_CLEAR else feeling]
+    is_bad = feeling not in _NOT_BAD
+    told_again = mirror(reading, is_bad, topic)
+    restated = told_again.text
+    if told_again.joint == "but":  # neither side of it is cheered or pitied
+        topic, feeling, is_bad = None, "neutral", False
+    elif feeling == "joy" and not (topic or restated):  # nothing shows what is glad
+        feeling = "neutral"
+    sentences = phrases()["feeling"][feeling]
+    is_milder = is_bad and told_again.sentiment > -_CLEAR
+    frames = phrases()["restate"][
+        "pair" if told_again.joint and feeling != "joy" else "negative" if is_milder else feeling
+    ]
     parts = {
         "react": picker.pick(sentences["react"], "react"),
-        "restate": picker.pick(frames, "restate", you=restated, Mirror=upper(restated)) if restated else "",
+        "restate": said_again(reading, restated, frames, picker),
         "interpret": picker.pick(topic.say, "say", **filled) if topic else "",
         "validate": picker.pick(sentences["say"], "validate"),
         "ask": picker.pick(_asks(topic, filled, sentences["ask"], reading, feeling), "ask"),
     }
     name = named(reading.text)
     hello = picker.pick(phrases()["name"]["say"], "name", name=name) if name else _greeted(reading)
-    if len(reading.text.split()) > _LONG_WORDS:
-        hello = READ if _shows(topic, restated) else read_about(reading.text)
+    if is_long:
+        hello = READ if shows(topic, restated) else read_about(reading.text)
         if len(found) > 1:
             parts["validate"] = picker.pick(found[1][0].say, "say more", **found[1][1])
         shape = "restate, interpret, validate, ask"
     else:
-        shapes = _shapes(topic, bool(restated), feeling)
+        shapes = _shapes(topic, bool(restated if topic else parts["restate"]), feeling)
         shape = shapes[picker.index(len(shapes), "shape")]
     if "react" in shape and restated:
         parts["restate"] = f"{upper(restated)}{'!' if feeling == 'joy' else '.'}"
     if "sorry" in parts["interpret"]:
         parts["react"] = ""
     text = join(hello, *(parts[part] for part in shape.split(", ")))
-    tone = feeling if feeling in ("joy", "pleasant", "neutral") else "negative"
+    tone = feeling if feeling in ("joy", "neutral") else "negative"
     return Composed(text, f"{shape}: {tone}", may_continue=True)
 
 
@@ -134,16 +155,11 @@ def _asks(
 
     Of the feeling's, those about other people are for words about some, and "since when" is for a state.
     """
-    tone = _TONES.get(feeling, "bad")
-    is_bad = tone == "bad"
-    concrete = [] if topic and not topic.is_event else follow_ups(reading.clauses, is_bad)
+    concrete = [] if topic and not topic.is_event else follow_ups(reading.clauses, feeling not in _NOT_BAD)
     if concrete:
         return concrete
     if topic:
         return [ask.format(**filled) for ask in topic.ask]
-    things = about_things(reading.clauses, tone, phrases()["things"][tone])
-    if things:
-        return things
     is_about_people = bool(reading.relation or _SOMEBODY.search(reading.text))
     is_state = any(_STATE.search(clause.text) for clause in reading.clauses)
     return [
@@ -162,12 +178,12 @@ def _shapes(topic: Topic | None, restates: bool, feeling: str) -> tuple[str, ...
     if topic and restates and topic.is_event:  # what is said of a kind of event fits many: what is told comes with it
         return ("restate, interpret, ask", "restate, ask", "react, restate, ask")
     if topic and restates and feeling == "joy":
-        return ("react, interpret, ask", "restate, react, ask", "restate, interpret, ask")
+        return ("react, restate, ask", "restate, react, ask", "restate, interpret, ask")
     if topic and restates:
-        return ("restate, interpret, ask", "react, interpret, ask", "restate, interpret", "react, restate, ask")
+        return ("restate, interpret, ask", "react, restate, interpret, ask")
     if topic:
         return ("react, interpret, ask",)  # without the person's words, nothing else shows that they were heard
-    if feeling in ("neutral", "pleasant"):
+    if feeling == "neutral":
         return ("restate, ask",) if restates else ("react, ask",)
     if restates:
         return ("react, restate, ask", "restate, validate, ask", "restate, ask")
@@ -181,69 +197,25 @@ def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
     if valence == "positive" or (is_glad and valence == "any"):
         return "joy"
     lowest = min((clause.sentiment for clause in reading.clauses), default=-1.0)
+    if valence == "any" and (_DENIED.search(reading.text) or (lowest > -_PLAINLY and _weeps_only(reading))):
+        return "neutral"
     is_sigh = reading.act.explicit and reading.act.name == "feeling"
     is_bad = is_sigh or (reading.valence == "negative" and (emotion.value in _NEGATIVE_EMOTIONS or lowest <= -_PLAINLY))
+    is_shown = emotion.value == "sadness" or emotion.value in {cue.emotion for cue in emotion_cues(reading.text)}
     if is_bad or valence == "negative":
         if topic and topic.feeling:
             return topic.feeling
         if reading.clauses and begins_with_relation(reading.clauses[0].text):
             return "negative"  # the feeling that is named may be theirs
-        return emotion.value if emotion.value in _NEGATIVE_EMOTIONS else "negative"
-    is_pleasant = (
-        emotion.value == "joy" and emotion.confidence >= _SURE and reading.valence == "neutral" and lowest > -_SLIGHT
-    )
-    return "pleasant" if is_pleasant and not reading.is_unreal else "neutral"
+        is_shown &= not _AT_SELF.search(reading.text)
+        return emotion.value if emotion.value in _NEGATIVE_EMOTIONS and is_shown else "negative"
+    return "neutral"
 
 
-def _best_restated(reading: Reading, is_bad: bool, topic: Topic | None) -> tuple[str, float]:
-    """Return the clause that says most, turned to "you", with its sentiment.
-
-    It is the one that shows the topic (a glad one, or of a long text), else one with the feeling, else the first.
-    """
-    is_long = len(reading.text.split()) > _LONG_WORDS
-    sign = -1 if is_bad else 1
-    restated = [_restated(reading, c, topic, is_long) for c in reading.clauses]
-    if not any(restated) and not is_long:
-        restated = [
-            restate_about(c.text) if len(c.text.split()) > _LEAST and has_subject(c.text) else ""
-            for c in reading.clauses
-        ]
-    options = [
-        (is_shown, sign * c.sentiment if is_long else _weight(c, sign), -i, text, c.sentiment)
-        for i, (c, text) in enumerate(zip(reading.clauses, restated, strict=True))
-        for is_shown in [_shows(topic, c.text) and (is_long or _is_glad(topic))]
-        if text and (not is_long or (len(text.split()) >= _LONG_CLAUSE and (is_shown or not _DANGLING.search(text))))
-    ]
-    for *_, text, sentiment in sorted(options, reverse=True):
-        if check_reply(f"{upper(text)}.") is None:  # out of its context it may read as harm, and would be replaced
-            return text, sentiment
-    return "", 0.0
-
-
-def _weight(clause: Clause, sign: int) -> float:
-    """Return how much a clause of a short text says of the feeling."""
-    return float(sign * clause.sentiment > _CLEAR or (sign < 0 and bool(_WEEPS.search(clause.text))))
-
-
-def _restated(reading: Reading, clause: Clause, topic: Topic | None, is_long: bool) -> str:
-    if _is_glad(topic) and _shows(topic, clause.text) and (said := restate_about(clause.text)):
-        return said  # what is cheered at is said again
-    return restate(clause.text) or ("" if is_long else _restate_effect(clause.text, len(reading.clauses)))
-
-
-def _is_glad(topic: Topic | None) -> bool:
-    return topic is not None and topic.valence == "positive"
-
-
-def _shows(topic: Topic | None, text: str) -> bool:
-    """Whether a text shows a topic."""
-    return topic is not None and bool(topic.pattern.search(text))
-
-
-def _restate_effect(clause: str, clauses: int) -> str:
-    """Return a clause of which the person is not the subject, where it speaks of them or is all that they say."""
-    is_theirs = clauses == 1 or re.search(r"\b(me|my|us|our)\b", clause, re.IGNORECASE)
-    return restate_about(clause) if is_theirs and has_subject(clause) else ""
+def _weeps_only(reading: Reading) -> bool:
+    """Whether tears are all that is bad in the words: they may be glad ones."""
+    others = [clause.sentiment for clause in reading.clauses if not WEEPS.search(clause.text)]
+    return bool(WEEPS.search(reading.text)) and bool(others) and min(others) > -_CLEAR
 
 
 def _greeted(reading: Reading) -> str:
@@ -294,7 +266,7 @@ def _mixed(reading: Reading, picker: Picker) -> Composed | None:
         return Composed(join(about, upper(said), ask), "mixed: two feelings named")
     sides = [_side(clause) for clause in reading.clauses]
     is_contrast = bool(_CONTRAST.search(reading.text)) or all(shown_valences(clause.text) for clause in reading.clauses)
-    is_contrast |= bool(FEELS_GOOD.search(reading.text) and _WEEPS.search(reading.text))
+    is_contrast |= bool(FEELS_GOOD.search(reading.text) and WEEPS.search(reading.text))
     is_one_sided = not (len(sides) <= _FEW_CLAUSES and is_contrast and {-1, 1} <= set(sides))
     if not is_one_sided:
         ordered = sorted((sides.index(1), sides.index(-1)))
@@ -317,7 +289,7 @@ def _contrasted(reading: Reading, sides: Sequence[int]) -> int:
     for place, (first, second) in enumerate(itertools.pairwise(reading.clauses)):
         between = re.escape(first.text) + r"\W*\b(?P<word>\w+)\b\W*" + re.escape(second.text)
         found = re.search(between, reading.text.replace("\u2019", "'"), re.IGNORECASE)
-        if found and _BUT.fullmatch(found["word"]) and {sides[place], sides[place + 1]} in ({1, 0}, {1, -1}):
+        if found and BUT.fullmatch(found["word"]) and {sides[place], sides[place + 1]} in ({1, 0}, {1, -1}):
             return place
     return -1
 
@@ -329,7 +301,7 @@ def _side(clause: Clause) -> int:
         return 1 if shown == {"positive"} else -1
     if FEELS_GOOD.search(clause.text):
         return 1
-    if _WEEPS.search(clause.text):
+    if WEEPS.search(clause.text):
         return -1
     return 1 if clause.sentiment >= _PLAINLY else -1 if clause.sentiment <= -_CLEAR else 0
 
@@ -338,13 +310,17 @@ def _child(reading: Reading, picker: Picker) -> Composed:
     """Return a reply in short, plain words."""
     found = sorted(find_topics(reading), key=lambda one: not (one[0].of_children or one[0].child_say))
     topic, filled = found[0] if found else (None, {})
-    tone = "positive" if reading.valence == "positive" or (topic and topic.valence == "positive") else "negative"
+    is_glad = reading.valence == "positive" or (topic is not None and topic.valence == "positive")
+    is_bad = reading.valence == "negative" or (topic is not None and topic.valence == "negative")
+    tone = "positive" if is_glad else "negative" if is_bad else "neutral"
+    others = replace(reading, clauses=tuple(c for c in reading.clauses if not is_of_a_child(c.text)))  # not the age
+    told_again = mirror(others, tone == "negative", None)
+    restated = "" if topic else told_again.text
+    tone = "neutral" if restated and BUT.search(reading.text) else tone
     say, ask = phrases()["child"][tone], phrases()["child"][f"{tone}_ask"]
     if topic and topic.child_say:
         say, ask = topic.child_say, topic.child_ask
     elif topic and topic.of_children:
         say, ask = topic.say, topic.ask
-    others = replace(reading, clauses=tuple(c for c in reading.clauses if not is_of_a_child(c.text)))  # not the age
-    restated = "" if topic else _best_restated(others, tone == "negative", None)[0]
     about = f"{upper(restated)}{'!' if tone == 'positive' else '.'}" if restated else ""
     return Composed(join(about, picker.pick(say, "say", **filled), picker.pick(ask, "ask", **filled)), f"child: {tone}")

@@ -14,11 +14,37 @@ from omnisense.reasoning.loop.safety import check_reply
 WONDERS = re.compile(
     r"\b(?:do|d'?) ?you think (?:he|she|they|it|something|that|this)\b|\bdo you think\W*$"
     r"|(?:^|[.!?,] )(?:is|does|did|was|has|are|do|could|might) (?:he|she|they)\b"
-    r"|\bwhy (?:is|does|did|was|would|are|do) (?:he|she|they)\b",
+    r"|\bwhy (?:is|does|did|was|would|are|do|has) (?:he|she|they|(?:my|our) \w+)\b",
+    re.IGNORECASE,
+)
+# What somebody says or shows of themself that may not be so.
+_SAYS_FINE = re.compile(
+    r"\b(?:says?|said|insists?|claims?|swears?|tells (?:me|us|everyone|everybody)) (?:that )?(?:he|she|they)"
+    r"(?:'s|'re| is| are| was)? ?(?:all |really |just |perfectly )?"
+    r"(?P<word>not (?:bothered|worried|upset)|fine|ok|okay|alright|all right|good)\b"
+    r"|\b(?:he|she|they)(?:'s|'re| is| are)(?: all| really)? (?P<second>fine|ok|okay|alright|all right|not bothered),?"
+    r" (?:he|she|they) says?\b",
     re.IGNORECASE,
 )
 _LEAST = 4  # words of a clause that says something
 _CLEAR, _PLAINLY = 0.1, 0.2  # sentiment of a clause that carries a feeling, and of one that shows it plainly
+
+
+def says_fine(reading: Reading, picker: Picker) -> Composed | None:
+    """Return the reply to somebody's "I'm fine" that the person doubts; None where nothing like it is told."""
+    found = _SAYS_FINE.search(reading.text.replace("\u2019", "'"))
+    if not found:
+        return None
+    others = [c.text for c in reading.clauses if not _SAYS_FINE.search(c.text) and len(c.text.split()) >= _LEAST]
+    restated = next((text for text in map(restate_about, filter(has_subject, others)) if text), "")
+    they = (
+        reading.they if reading.relation else (re.search(r"\b(he|she|they)\b", found[0], re.IGNORECASE) or ["they"])[0]
+    )
+    section, word = phrases()["says fine"], found["word"] or found["second"]
+    seen = f"{upper(restated)}." if restated and not check_reply(f"{upper(restated)}.") else ""
+    says = "say" if they.lower() == "they" else "says"
+    said = picker.pick(section["say"], "say", They=upper(they.lower()), says=says, word=word)
+    return Composed(join(seen, said, picker.pick(section["ask"], "ask")), "third person: says fine")
 
 
 def third_person(reading: Reading, picker: Picker) -> Composed | None:

@@ -107,7 +107,7 @@ def test_questions_about_a_clip_and_corrections_need_what_they_are_about():
         (("Are there ghosts in the attic?",), "dark|night"),
         (("I have joined a choir in town.",), "a choir"),
         (("Our train to Oslo goes at noon.",), "Oslo"),
-        (("The lamp in the hall is finally up.",), "the lamp in the hall"),
+        (("The lamp in the hall is finally up.",), "The lamp in the hall|the lamp in the hall"),
         (("She threw my letters away. My own aunt.",), "threw your letters away"),
         (("The queue was 💀 today",), "exhausting"),
     ],
@@ -345,7 +345,7 @@ def test_every_sentence_can_be_filled():
             sentence.format(**filled)
         assert topic.valence in ("positive", "negative", "any")
         assert topic.feeling in ("", *phrases()["feeling"])
-    assert set(phrases()["restate"]) == set(phrases()["feeling"])
+    assert set(phrases()["restate"]) == {*phrases()["feeling"], "pair", "quoted"}
 
 
 @pytest.mark.models

@@ -3,10 +3,8 @@
 import pytest
 
 from omnisense import Agent, ScriptedPolicy
-from omnisense.reasoning.loop.guided.followups import about_things
 from omnisense.reasoning.loop.guided.long_texts import READ, read_about
 from omnisense.reasoning.loop.guided.phrases import phrases
-from omnisense.reasoning.loop.guided.reading import Clause
 from omnisense.reasoning.loop.guided.restating import has_subject
 from omnisense.reasoning.loop.state import LoopSettings
 
@@ -45,12 +43,6 @@ def test_a_day_can_be_a_subject():
 def test_a_topic_is_not_answered_without_the_persons_words_or_a_reaction(seed):
     reactions = [*phrases()["feeling"]["anger"]["react"], *phrases()["feeling"]["negative"]["react"]]
     assert reply("Taking all the credit, with you in the room.", seed).startswith(tuple(reactions))
-
-
-def test_nothing_bad_is_asked_about_a_thing_that_was_not_bad():
-    clauses = [Clause("I told my suitcase that we stay", 0.01), Clause("now I have baggage", -0.1)]
-    assert about_things(clauses, "bad", phrases()["things"]["bad"]) == []
-    assert about_things([Clause("my suitcase is broken", -0.1)], "bad", phrases()["things"]["bad"]) != []
 
 
 @pytest.mark.models
