@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from omnisense.errors import InputError
+from omnisense.errors import InputError, first_problem
 from omnisense.perception.percepts import Percepts
 from omnisense.reasoning.loop.appraisal import Appraisal, SafetyFinding, Trace
 
@@ -57,10 +57,8 @@ class Response:
         try:
             response: Response = _adapter().validate_python(values)
         except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            place = ".".join(map(str, first["loc"]))
             raise InputError(
-                f"these are not the values of a response ({place}: {first['msg']})",
+                f"these are not the values of a response ({first_problem(error)})",
                 f"Give what to_dict() returned, with schema_version {SCHEMA_VERSION}.",
             ) from error
         return response

@@ -10,6 +10,10 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class OmniSenseError(Exception):
@@ -56,6 +60,17 @@ class StorageError(OmniSenseError):
 
 class ConflictError(OmniSenseError):
     """Another turn of the same conversation is running, or has overtaken this one; nothing was recorded."""
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first of pydantic's findings in one line, as ``place: what is wrong``, without the value."""
+    first = error.errors(include_input=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, shortened; the name of its class if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 @contextlib.contextmanager

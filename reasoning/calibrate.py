@@ -81,8 +81,9 @@ def calibrate(
         PolicyError: the policy failed.
     """
     emotions, say = emotions or EmotionSet(), on_progress or _log.info
-    turns = felt_turns(policy, [row for row in rows if row.question is None], perceiver, emotions, say)
-    asked = [row for row in rows if row.question is not None]
+    felt, asked = [row for row in rows if row.question is None], [row for row in rows if row.question is not None]
+    _check_groups(felt, asked)
+    turns = felt_turns(policy, felt, perceiver, emotions, say)
     answers = answer_examples(policy, asked, perceiver, say) if asked else []
 
     def measure(leads: bool) -> tuple[PolicyProfile, bool]:
@@ -98,6 +99,15 @@ def calibrate(
     return other if prior or is_good else profile
 
 
+def _check_groups(felt: Sequence[CalibrationRow], asked: Sequence[CalibrationRow]) -> None:
+    """Check that enough groups can be held out, before anything is perceived."""
+    for decision, labelled in (("emotion", felt), ("answer", asked)):
+        if labelled and len({row.group for row in labelled}) < _MIN_GROUPS:
+            raise InputError(
+                f"fewer than {_MIN_GROUPS} groups have a label of '{decision}'", "Give more rows or groups."
+            )
+
+
 def _fitted(name: str, leads: bool, felt: list[PoolExample], answers: list[PoolExample]) -> tuple[PolicyProfile, bool]:
     """Return the profile in a role, and whether the policy does well enough to lead."""
     found = PolicyProfile(name, "measured", leads)
@@ -105,10 +115,6 @@ def _fitted(name: str, leads: bool, felt: list[PoolExample], answers: list[PoolE
     for decision, examples in (("emotion", felt), ("answer", answers)):
         if not examples:
             continue
-        if len({example.group for example in examples}) < _MIN_GROUPS:
-            raise InputError(
-                f"fewer than {_MIN_GROUPS} groups have a label of '{decision}'", "Give more rows or groups."
-            )
         start = _ANSWER_PRIOR if decision == "answer" else PolicyProfile("", leads=leads).weights_of(decision)
         weights, judged = fit_pool(examples, complete_weights(start, examples))
         seen = dict(sorted(Counter(source for e in examples for source in e.sources).items()))
@@ -146,10 +152,10 @@ def felt_turns(
     say: Callable[[str], None],
 ) -> list[FeltTurn]:
     """Perceive rows with an emotion, and measure the channels of their turns."""
+    if unknown := [row.emotion for row in rows if row.emotion not in emotions.names]:
+        raise InputError(f"'{unknown[0]}' is no emotion of the set", f"Choose from {', '.join(emotions.names)}.")
     turns = []
     for i, row in enumerate(rows):
-        if row.emotion not in emotions.names:
-            raise InputError(f"'{row.emotion}' is no emotion of the set", f"Choose from {', '.join(emotions.names)}.")
         if i % 50 == 0:
             say(f"measuring {i + 1} of {len(rows)}")
         state = _state(row, perceiver, policy)

@@ -19,14 +19,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from omnisense.errors import InputError
-from omnisense.reasoning.answers.question import Question
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from omnisense.errors import InputError, first_problem
+from omnisense.files import read_lines
+from omnisense.reasoning.answers.question import Kind, Question
 from omnisense.text import parse_json
 
-_KEYS = {"text", "clip", "emotion", "question", "options", "kind", "answer", "group", "task", "scores",
-         "voice_emotion_model"}  # fmt: skip
 _EXAMPLE = 'Write {"text": "...", "emotion": "joy"}, or a clip, or a question with options and answer.'
 
 
@@ -57,6 +57,24 @@ class CalibrationRow:
     voice_emotion_model: Path | None = None
 
 
+class _Row(BaseModel):
+    """A line of a file of rows, as the module describes it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    text: str = ""
+    clip: str = ""
+    emotion: str | None = None
+    question: str | None = None
+    options: list[str] = []
+    kind: Kind = "one"
+    answer: str = ""
+    group: str | int | None = None
+    task: str = ""
+    scores: dict[str, dict[str, float]] = {}
+    voice_emotion_model: str = ""
+
+
 def read_rows(path: Path) -> list[CalibrationRow]:
     """Read a file of rows, or every ``.jsonl`` file in a folder.
 
@@ -67,43 +85,42 @@ def read_rows(path: Path) -> list[CalibrationRow]:
     rows: list[CalibrationRow] = []
     for file in files:
         try:
-            lines = file.read_text("utf-8").split("\n")  # a text may hold other line separators
+            lines = read_lines(file)
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"the rows cannot be read ({error})", _EXAMPLE, file) from error
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                rows.append(_read_row(parse_json(line), file.parent, f"{file.name}:{number}"))
-            except (ValueError, TypeError, AttributeError, InputError) as error:
-                raise InputError(f"line {number} is no row ({error})", _EXAMPLE, file) from error
+                row = _Row.model_validate(parse_json(line))
+                rows.append(_read_row(row, file.parent, f"{file.name}:{number}"))
+            except (ValueError, InputError) as error:
+                reason = first_problem(error) if isinstance(error, ValidationError) else error
+                raise InputError(f"line {number} is no row ({reason})", _EXAMPLE, file) from error
     if not rows:
         raise InputError("there are no rows", _EXAMPLE, path)
     return rows
 
 
-def _read_row(values: dict[str, Any], folder: Path, place: str) -> CalibrationRow:
-    unknown = set(values) - _KEYS
-    if unknown:
-        raise ValueError(f"unknown {', '.join(sorted(unknown))}")
-    if not values.get("text") and not values.get("clip"):
+def _read_row(row: _Row, folder: Path, place: str) -> CalibrationRow:
+    if not row.text and not row.clip:
         raise ValueError("neither a text nor a clip")
-    if ("emotion" in values) == ("question" in values):
+    if (row.emotion is None) == (row.question is None):
         raise ValueError("it needs either an emotion or a question")
     question = None
-    if "question" in values:
-        question = Question(values["question"], values.get("kind", "one"), tuple(values.get("options", ())))
-        if values.get("answer") not in question.candidates():
-            raise ValueError(f"the answer {values.get('answer')!r} is none of {', '.join(question.candidates())}")
-    clip = folder / values["clip"] if values.get("clip") else None
+    if row.question is not None:
+        question = Question(row.question, row.kind, tuple(row.options))
+        if row.answer not in question.candidates():
+            raise ValueError(f"the answer {row.answer!r} is none of {', '.join(question.candidates())}")
+    clip = folder / row.clip if row.clip else None
     return CalibrationRow(
-        text=values.get("text", ""),
+        text=row.text,
         clip=clip,
-        emotion=values.get("emotion", ""),
+        emotion=row.emotion or "",
         question=question,
-        answer=values.get("answer", ""),
-        group=str(values.get("group") or clip or place),
-        task=values.get("task") or ("clips" if clip else "texts"),
-        scores=values.get("scores", {}),
-        voice_emotion_model=folder / values["voice_emotion_model"] if values.get("voice_emotion_model") else None,
+        answer=row.answer,
+        group=str(row.group or clip or place),
+        task=row.task or ("clips" if clip else "texts"),
+        scores=row.scores,
+        voice_emotion_model=folder / row.voice_emotion_model if row.voice_emotion_model else None,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -18,8 +19,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from omnisense import models
-from omnisense.errors import InputError
-from omnisense.files import home_dir
+from omnisense.errors import InputError, first_problem
+from omnisense.files import home_dir, write_atomically
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.model_names import bare_model_name
 from omnisense.reasoning.pooling import POLICY_SOURCES, POLICY_WITHOUT_WORDS
@@ -99,8 +100,12 @@ class PolicyProfile:
         return asdict(self)
 
     def save(self, path: str | Path) -> None:
-        """Write the profile as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n", "utf-8")
+        """Write the profile as JSON.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        write_atomically(Path(path), json.dumps(self.to_dict(), indent=2) + "\n")
 
     @classmethod
     def from_file(cls, path: str | Path) -> PolicyProfile:
@@ -109,12 +114,19 @@ class PolicyProfile:
         Raises:
             InputError: the file cannot be read, or is no profile.
         """
+        from pydantic import TypeAdapter, ValidationError
+
         try:
-            return cls(**parse_json(Path(path).read_text("utf-8")))
+            profile = cls(**parse_json(Path(path).read_text("utf-8")))
+            profile = TypeAdapter(cls).validate_python(asdict(profile))
+            if not all(0 <= weight < math.inf for weights in profile.weights.values() for weight in weights.values()):
+                raise ValueError("a weight is not 0 or more")
         except (OSError, ValueError, TypeError) as error:
+            reason = first_problem(error) if isinstance(error, ValidationError) else error
             raise InputError(
-                f"the profile cannot be read ({error})", "Make it again with omnisense calibrate.", path
+                f"the profile cannot be read ({reason})", "Make it again with omnisense calibrate.", path
             ) from error
+        return profile
 
 
 def profile_file(policy_name: str) -> str:

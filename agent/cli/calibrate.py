@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ def calibrate_command(
       omnisense calibrate rows.jsonl --policy chat:openai:gpt-4o-mini
       omnisense calibrate rows.jsonl --policy smollm2-135m-instruct --output profile.json
     """
-    from omnisense.files import home_dir
+    from omnisense.files import home_dir, reporting_storage
     from omnisense.reasoning.calibrate import Perceiver, calibrate
     from omnisense.reasoning.calibration_rows import read_rows
     from omnisense.reasoning.policies.load import load_policy
@@ -74,6 +75,10 @@ def calibrate_command(
 
     rows = read_rows(data)
     loaded, pipeline = load_policy(policy, adapter=adapter, on_progress=print_status), perception.load()
+    path = output or home_dir() / "profiles" / profile_file(loaded.name)
+    with reporting_storage(path):  # told now, not after hours of measuring
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
 
     @functools.lru_cache(maxsize=1)  # rows of one speaker, who has a model, follow each other
     def hearing_with(model: Path) -> Perception:
@@ -84,14 +89,11 @@ def calibrate_command(
 
     profile = calibrate(loaded, rows, Perceiver(perceive, pipeline.add_text_emotion), on_progress=print_status)
     profile = replace(profile, description=description or f"{len(rows)} rows of {data.name}")
-    path = output or home_dir() / "profiles" / profile_file(loaded.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    profile.save(path)
-    if as_json:
-        print_json(profile.to_dict())
-        return
-    _show(profile)
-    print_text(f"the policy {'leads' if profile.leads else 'is guided'}; written to {path}", err=True)
+    print_json(profile.to_dict()) if as_json else _show(profile)  # first: the disk may be full by now
+    with reporting_storage(path):
+        profile.save(path)
+    if not as_json:
+        print_text(f"the policy {'leads' if profile.leads else 'is guided'}; written to {path}", err=True)
 
 
 def _show(profile: PolicyProfile) -> None:

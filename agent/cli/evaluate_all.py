@@ -107,11 +107,12 @@ def as_table(rows: list[dict[str, Any]]) -> str:
 
 
 def _write(output: Path, rows: list[dict[str, Any]]) -> None:
-    from omnisense.files import write_atomically
+    from omnisense.files import reporting_storage, write_atomically
 
-    output.mkdir(parents=True, exist_ok=True)
-    write_atomically(output / "all.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    write_atomically(output / "all.md", as_table(rows) + "\n")
+    with reporting_storage(output):
+        output.mkdir(parents=True, exist_ok=True)
+        write_atomically(output / "all.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(output / "all.md", as_table(rows) + "\n")
 
 
 def _command() -> click.Command:

@@ -37,7 +37,7 @@ from omnisense.agent.live import events
 from omnisense.agent.live.settings import LiveSettings
 from omnisense.agent.live.simulation import Simulation
 from omnisense.agent.voice.base import Voice, VoiceStyle
-from omnisense.errors import InputError
+from omnisense.errors import InputError, first_problem
 from omnisense.perception.media.clip import open_clip
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.text import parse_yaml
@@ -143,9 +143,7 @@ def read_scenario(path: Path) -> Scenario:
         reason = " ".join(str(error).split())
         raise InputError(f"the scenario cannot be read ({reason})", "Give a YAML file.", path) from error
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"this is no scenario ({place}: {first['msg']})", "Correct the file.", path) from error
+        raise InputError(f"this is no scenario ({first_problem(error)})", "Correct the file.", path) from error
     for step in scenario.steps:
         for name in ("audio", "show"):
             if (file := getattr(step, name)) is not None:

@@ -212,7 +212,8 @@ def test_too_few_rows_and_unknown_emotions_are_refused(rows):
 
 def test_a_vocal_emotion_model_that_cannot_be_used_is_an_error(tmp_path):
     file = tmp_path / "rows.jsonl"
-    file.write_text('{"clip": "a.wav", "emotion": "joy", "voice_emotion_model": "heads/ana.npz"}')
+    row = {"clip": "a.wav", "emotion": "joy", "voice_emotion_model": "heads/ana.npz"}
+    file.write_text("\n".join(json.dumps(row | {"group": i}) for i in range(10)))
     asked = []
 
     def perceive(clip, model):
@@ -223,3 +224,44 @@ def test_a_vocal_emotion_model_that_cannot_be_used_is_an_error(tmp_path):
         calibrate(Knowing(1.0), read_rows(file), Perceiver(perceive))
     assert asked == [(tmp_path / "a.wav", tmp_path / "heads" / "ana.npz")]
     assert "ana.npz" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"text": 5, "emotion": "joy"}',
+        '{"text": "x", "emotion": "joy", "scores": {"face": 3}}',
+        '{"text": "x", "question": "y?", "options": "AB", "answer": "A"}',
+        '["x"]',
+    ],
+)
+def test_rows_of_another_form_are_refused(tmp_path, line):
+    file = tmp_path / "rows.jsonl"
+    file.write_text(line)
+    with pytest.raises(InputError, match="line 1 is no row"):
+        read_rows(file)
+
+
+def test_a_row_may_hold_line_breaks_of_unicode(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"text": "one\u2028two\x85three", "emotion": "joy", "scores": {"face": {"joy": 1}}}\n', "utf-8")
+    [row] = read_rows(file)
+    assert row.text == "one\u2028two\x85three"
+
+
+def test_too_few_groups_are_said_before_anything_is_perceived(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps({"clip": "a.mp4", "emotion": "joy"}))
+    with pytest.raises(InputError, match="fewer than 10 groups"):
+        calibrate(ScriptedPolicy(), read_rows(file), Perceiver(lambda *_: pytest.fail("it was perceived")))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[], {"weights": []}, {"weights": {"emotion": {"face": "high"}}}, {"weights": {"emotion": {"face": -1}}}],
+)
+def test_a_profile_of_another_form_is_refused(tmp_path, values):
+    file = tmp_path / "profile.json"
+    file.write_text(json.dumps(values | {"policy": "x"} if isinstance(values, dict) else values))
+    with pytest.raises(InputError, match="the profile cannot be read"):
+        PolicyProfile.from_file(file)

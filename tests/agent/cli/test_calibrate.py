@@ -49,4 +49,13 @@ def test_rows_that_cannot_be_read_are_said(run_cli, tmp_path):
     file.write_text('{"text": "x", "feeling": "joy"}')
     code, _, err = run_cli("calibrate", file, "--policy", "scripted")
     assert code == 2
-    assert "rows.jsonl: line 1 is no row (unknown feeling)" in err
+    assert "rows.jsonl: line 1 is no row (feeling: Extra inputs are not permitted)" in err
+
+
+def test_a_profile_that_cannot_be_written_is_said_before_anything_is_measured(run_cli, rows, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, out, err = run_cli("calibrate", rows, "--policy", "scripted", "--output", tmp_path / "file" / "mine.json")
+    assert code == 2
+    assert "it cannot be written" in err
+    assert "measuring" not in err
+    assert not out
