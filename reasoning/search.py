@@ -168,7 +168,8 @@ def find_embedder(name: str = EMBEDDING, pooling: Pooling = MINILM) -> SentenceE
         return None
     try:
         with TORCH_LOCK:
-            _loaded[key] = load_embedder(folder, pooling)
+            if key not in _loaded:  # another thread may have loaded it meanwhile
+                _loaded[key] = load_embedder(folder, pooling)
             return _loaded[key]
     except ModelError as error:
         _log.warning("%s", error)

@@ -11,7 +11,7 @@ import numpy as np
 from omnisense import models
 from omnisense.agent.voice.base import PLAIN, VoiceStyle
 from omnisense.compat import refuse_model_code
-from omnisense.errors import InputError, ModelError
+from omnisense.errors import InputError, ModelError, first_line
 
 # The talker was trained with this system prompt, and is not spoken of with another (model card of Qwen2.5-Omni).
 _SYSTEM = (
@@ -68,7 +68,7 @@ class OmniTalkerVoice:
             try:
                 sound = self._speak([*spoken, self._tokenizer.eos_token_id])
             except RuntimeError as error:
-                reason = str(error).strip().splitlines()[0]
+                reason = first_line(error)
                 raise ModelError(f"the talker failed ({reason})", "Give it less text, or another device.") from error
         if len(sound):
             yield sound
@@ -124,6 +124,7 @@ def _load(folder: Any, dtype: str, device_map: Any) -> tuple[Any, Any]:
             folder, dtype=dtype, device_map=device_map
         )
         return model.eval(), transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"it cannot be loaded ({reason[:200]})", "Give a whole Qwen2.5-Omni.", folder) from error
+    except ModelError:
+        raise
+    except Exception as error:  # each library has types of its own, for damaged weights for instance
+        raise ModelError(f"it cannot be loaded ({first_line(error)})", "Give a whole Qwen2.5-Omni.", folder) from error

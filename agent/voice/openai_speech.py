@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from omnisense.agent.voice.base import PLAIN, VoiceStyle
-from omnisense.errors import ModelError
+from omnisense.errors import ModelError, first_line
 
 
 class SpeechServiceVoice:
@@ -49,8 +49,6 @@ class SpeechServiceVoice:
         Raises:
             ModelError: the service cannot be reached, or refuses.
         """
-        import openai
-
         request = {"model": self._model, "voice": self._voice, "input": text, "speed": style.pace}
         rest = b""
         try:
@@ -59,10 +57,9 @@ class SpeechServiceVoice:
                     whole, rest = _whole_samples(rest + block)
                     if whole:
                         yield np.frombuffer(whole, "<i2").astype(np.float32) / 32768
-        except openai.OpenAIError as error:
-            reason = str(error).splitlines()[0]
+        except Exception as error:  # its transport's own types too, where the connection is lost within the sound
             raise ModelError(
-                f"the speech service failed ({reason})", "Check its address, key, model and voice."
+                f"the speech service failed ({first_line(error)})", "Check its address, key, model and voice."
             ) from error
 
 

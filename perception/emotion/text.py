@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from omnisense.errors import ModelError
+from omnisense.errors import ModelError, first_line
 from omnisense.perception.emotion.linear import LinearHead
 from omnisense.perception.emotion.text_heads import (
     FEELING_SHARE,
@@ -140,9 +140,9 @@ class SentenceEmbedder:
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             self._model = AutoModel.from_pretrained(folder, trust_remote_code=False).eval()
-        except (OSError, ValueError) as error:
+        except Exception as error:  # each library has types of its own, for damaged weights for instance
             raise ModelError(
-                f"the sentence embedding model cannot be loaded ({str(error).splitlines()[0][:120]})",
+                f"the sentence embedding model cannot be loaded ({first_line(error)})",
                 f"Run `omnisense models pull {folder.name}`.",
                 folder,
             ) from error
@@ -293,9 +293,9 @@ class HuggingFaceTextClassifier:
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             self._model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False).eval()
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # each library has types of its own, for damaged weights for instance
             raise ModelError(
-                f"the text classifier cannot be loaded ({str(error).splitlines()[0][:120]})",
+                f"the text classifier cannot be loaded ({first_line(error)})",
                 "Name a model with a tokenizer and a classification head.",
                 folder,
             ) from error

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from omnisense.errors import ModelError
+from omnisense.errors import ModelError, first_line
 from omnisense.perception.emotion.voice_head import VoiceHead
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 
@@ -76,9 +76,9 @@ class HuggingFaceVoiceClassifier:
         try:
             self._model = AutoModelForAudioClassification.from_pretrained(folder, trust_remote_code=False).eval()
             self._extractor = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # each library has types of its own, for damaged weights for instance
             raise ModelError(
-                f"the audio classification model cannot be loaded ({str(error).splitlines()[0][:120]})",
+                f"the audio classification model cannot be loaded ({first_line(error)})",
                 "Name a model with a feature extractor and a classification head.",
                 folder,
             ) from error

@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast, get_args
 
-from omnisense.errors import InputError
+from omnisense.errors import InputError, first_line
 from omnisense.reasoning.policies.base import Choice, OnToken, check_options, no_choice
 from omnisense.reasoning.policies.chat_choices import choice_request, choice_schema, read_choice
 from omnisense.reasoning.policies.chat_content import content_of, with_request
-from omnisense.reasoning.policies.chat_requests import ChatRequests, RefusedError, first_line
+from omnisense.reasoning.policies.chat_requests import ChatRequests, RefusedError
 from omnisense.reasoning.policies.messages import (
     MediaUsage,
     Message,

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omnisense.errors import PolicyError
+from omnisense.errors import PolicyError, first_line
 from omnisense.reasoning.policies.base import OnToken
 
 _log = logging.getLogger(__name__)
@@ -225,8 +225,3 @@ def _structured(model: Any, settings: Mapping[str, Any], schema: Mapping[str, An
 def _is_refusal(error: BaseException) -> bool:
     response = getattr(error, "response", None)
     return getattr(error, "status_code", getattr(response, "status_code", None)) in _REFUSALS
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, shortened."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]

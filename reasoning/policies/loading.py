@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 from omnisense import models
 from omnisense.compat import refuse_model_code
-from omnisense.errors import InputError, ModelError
+from omnisense.errors import InputError, ModelError, first_line
 from omnisense.reasoning.policies.encoding import Encoder
 from omnisense.reasoning.policies.families import TEXT_FAMILY, family_of
 from omnisense.reasoning.policies.rope import patch_rope_index
@@ -55,11 +54,10 @@ def load_model(
             trust_remote_code=False,
             **quantized,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # each library has types of its own, for damaged weights for instance
         raise ModelError(
-            f"it cannot be loaded ({reason[:200]})",
-            "Give a text, vision-language, audio or omni model that writes text.",
+            f"it cannot be loaded ({first_line(error)})",
+            "Copy it again if it is damaged, or give a text, vision-language, audio or omni model that writes text.",
             folder,
         ) from error
     if not (processor.chat_template or getattr(processor, "tokenizer", processor).chat_template):
@@ -101,9 +99,9 @@ def load_adapter(model: Any, adapter: str | Path, trainable: bool = False) -> An
     folder = models.fetch_adapter(adapter)
     try:
         return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, autocast_adapter_dtype=in_float32)
-    except (OSError, ValueError, RuntimeError, KeyError, UnpicklingError) as error:
+    except Exception as error:  # as above
         raise ModelError(
-            f"the adapter cannot be loaded ({str(error).strip().splitlines()[0]})",
-            "Give the folder of a LoRA adapter that was trained on this model.",
+            f"the adapter cannot be loaded ({first_line(error)})",
+            "Copy it again if it is damaged, or give the folder of a LoRA adapter that was trained on this model.",
             adapter,
         ) from error

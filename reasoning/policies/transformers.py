@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from omnisense import models
-from omnisense.errors import ModelError
+from omnisense.errors import ModelError, first_line
 from omnisense.reasoning.policies.base import DEFAULT_POLICY, Choice, OnToken, check_options, no_choice
 from omnisense.reasoning.policies.batching import batch_groups, collate, length_batches, to_device
 from omnisense.reasoning.policies.choice_adapter import ChoiceAdapter, read_options
@@ -83,9 +83,9 @@ class TransformersPolicy:
         folder = models.fetch(self._model_name, self._on_progress)
         try:
             return family_of(folder).modalities
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
-                f"its configuration cannot be read ({str(error).strip().splitlines()[0][:200]})",
+                f"its configuration cannot be read ({first_line(error)})",
                 "Give the folder or id of a Hugging Face model.",
                 folder,
             ) from error

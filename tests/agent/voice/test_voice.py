@@ -143,6 +143,8 @@ def service() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             self.send_response(200 if requests[-1]["voice"] == "alloy" else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            if requests[-1]["input"] == "Cut.":
+                body = body[:5000]
             for first in range(0, len(body), 4097):
                 self.wfile.write(body[first : first + 4097])
 
@@ -168,3 +170,9 @@ def test_a_service_that_refuses_is_an_error_with_a_remedy(service: tuple[str, li
     voice = SpeechServiceVoice("tts-1", "nobody", service[0], "key")
     with pytest.raises(ModelError, match="Check its address"):
         list(voice.synthesize("Hello."))
+
+
+def test_a_connection_that_is_lost_within_the_sound_is_an_error_too(service: tuple[str, list[dict[str, Any]]]) -> None:
+    voice = SpeechServiceVoice("tts-1", "alloy", service[0], "key")
+    with pytest.raises(ModelError, match="the speech service failed"):
+        list(voice.synthesize("Cut."))

@@ -226,6 +226,29 @@ def test_models_that_cannot_be_used(tmp_path, tiny_model):
         TransformersPolicy("no-such-name").load()
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("model.safetensors", b""), ("model.safetensors", None), ("config.json", b"[]"), ("tokenizer.json", b"{}")],
+)
+def test_a_damaged_model_is_an_error_with_its_folder(tmp_path, tiny_model, name, content):
+    import shutil
+
+    damaged = shutil.copytree(tiny_model, tmp_path / "damaged")
+    whole = (damaged / name).read_bytes()
+    (damaged / name).write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(ModelError, match=r"damaged: it cannot be loaded \(\w"):
+        TransformersPolicy(damaged).load()
+
+
+@pytest.mark.parametrize(("name", "content"), [("adapter_model.bin", b""), ("adapter_config.json", b"[]")])
+def test_a_damaged_adapter_is_an_error_with_its_folder(tiny_model, lora, name, content):
+    if name == "adapter_model.bin":
+        (lora / "adapter_model.safetensors").unlink()
+    (lora / name).write_bytes(content)
+    with pytest.raises(ModelError, match=r"lora: the adapter cannot be loaded \(\w"):
+        TransformersPolicy(tiny_model, adapter=lora).load()
+
+
 def test_an_adapter_that_comes_with_a_model_can_be_left_out(tmp_path, monkeypatch):
     table = '[{}]\nrole = "r"\npath = "{}"\n'
     listed = table.format("toy", tmp_path) + 'adapter = "toy-lora"\n' + table.format("toy-lora", tmp_path)
