@@ -60,9 +60,13 @@ class LiveSettings:
             raise InputError(f"unknown turn detection '{self.turn_detection}'", "Give automatic or manual.")
         for field in fields(self):
             value = getattr(self, field.name)
-            least_s = 0.0 if field.name == "partials_s" else 1e-3
-            if isinstance(value, float) and not least_s <= value < 3600.0:
-                raise InputError(f"{field.name} is {value}", "Give seconds, more than 0.")
+            if isinstance(field.default, bool) and not isinstance(value, bool):
+                raise InputError(f"{field.name} is {value!r}", "Give true or false.")
+            if isinstance(field.default, float):
+                is_number = isinstance(value, int | float) and not isinstance(value, bool)
+                least_s = 0.0 if field.name == "partials_s" else 1e-3
+                if not is_number or not least_s <= value < 3600.0:
+                    raise InputError(f"{field.name} is {value!r}", "Give seconds, more than 0.")
         if not self.pause_s <= self.min_endpointing_s <= self.max_endpointing_s:
             raise InputError(
                 f"pause_s {self.pause_s}, min_endpointing_s {self.min_endpointing_s} and max_endpointing_s "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import os
@@ -22,6 +23,16 @@ _TRIES, _PAUSE_S, _TIMEOUT_S = 3, 2.0, 10.0
 _log = logging.getLogger(__name__)
 
 
+class _RefuseRedirects(urllib.request.HTTPRedirectHandler):
+    """Makes a redirection an error: it would be followed with GET, without the event."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_RefuseRedirects)
+
+
 class Escalations:
     """Tells the operator of each turn that calls for a person.
 
@@ -29,7 +40,7 @@ class Escalations:
     is about. Who needs the words reads the thread.
 
     Args:
-        webhook: URL that is sent them as JSON, three times at most.
+        webhook: URL that is sent them as JSON, three times at most. A redirection counts as a failure.
         log: file to which they are appended, readable by its owner only.
         metrics: that count them.
 
@@ -92,9 +103,9 @@ class Escalations:
         for attempt in range(_TRIES):
             try:
                 request = urllib.request.Request(url, json.dumps(event).encode(), headers)
-                with urllib.request.urlopen(request, timeout=_TIMEOUT_S):
+                with _opener.open(request, timeout=_TIMEOUT_S):
                     return
-            except OSError as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:  # the others: no HTTP, no URL
                 _log.error("the webhook for escalations failed (%s), try %d of %d", error, attempt + 1, _TRIES)
                 if attempt + 1 < _TRIES:
                     time.sleep(_PAUSE_S * 2**attempt)

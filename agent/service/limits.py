@@ -18,10 +18,10 @@ _USUAL_TURN_S = 1.0  # until one has been measured
 
 
 class RateLimit:
-    """A token bucket for each owner: bursts of a minute's requests, refilled evenly."""
+    """A token bucket for each owner: bursts of a minute's requests (at least one), refilled evenly."""
 
     def __init__(self, per_minute: float) -> None:
-        self._per_minute = per_minute
+        self._per_minute, self._most = per_minute, max(1.0, per_minute)
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def take(self, owner: str) -> None:
@@ -31,8 +31,8 @@ class RateLimit:
             ServiceError: 429, the owner's requests of this minute are used up.
         """
         now = time.monotonic()
-        left, at = self._buckets.get(owner, (self._per_minute, now))
-        left = min(self._per_minute, left + (now - at) * self._per_minute / 60)
+        left, at = self._buckets.get(owner, (self._most, now))
+        left = min(self._most, left + (now - at) * self._per_minute / 60)
         if left < 1:
             self._buckets[owner] = (left, now)
             raise too_many(

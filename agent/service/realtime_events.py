@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -14,7 +15,7 @@ from omnisense.agent.service.errors import ServiceError, invalid_request
 from omnisense.errors import InputError
 
 MAX_TEXT_CHARS = 20_000
-_LIVE_FIELDS = tuple(LiveSettings.__dataclass_fields__)
+_LIVE_DEFAULTS = asdict(LiveSettings())
 
 
 class _Event(BaseModel):
@@ -197,7 +198,9 @@ def live_settings(config: SessionConfig, before: LiveSettings) -> LiveSettings:
     for name, value in (config.omnisense or {}).items():
         if name == "thread_id":
             continue
-        if name not in _LIVE_FIELDS or type(value) is not type(getattr(before, name)):
+        default = _LIVE_DEFAULTS.get(name)
+        is_number = type(default) is float and type(value) is int  # JavaScript writes 2.0 as 2
+        if default is None or not (is_number or type(value) is type(default)):
             raise ServiceError(
                 400, f"there is no setting {name!r} with such a value", "invalid_value", f"omnisense.{name}"
             )

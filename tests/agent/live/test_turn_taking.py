@@ -213,8 +213,17 @@ def test_words_that_take_the_turn_are_none(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"pause_s": 0.0}, {"min_endpointing_s": 4.0}, {"turn_detection": "sometimes"}, {"output_lead_s": -1.0}]
+    "values",
+    [
+        {"pause_s": 0.0},
+        {"pause_s": "short"},
+        {"min_endpointing_s": 4.0},
+        {"turn_detection": "sometimes"},
+        {"output_lead_s": -1},
+        {"max_turn_s": True},
+        {"check_in": "no"},
+    ],
 )
-def test_settings_that_make_no_sense_are_refused(values: dict[str, float]) -> None:
+def test_settings_that_make_no_sense_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(InputError):
         LiveSettings(**values)  # type: ignore[arg-type]

@@ -204,10 +204,13 @@ def test_settings_of_turn_taking(talking):
         manual = update(None)
         assert manual.audio.input.turn_detection is None
         assert manual.omnisense["turn_detection"] == "manual"
-        patient = update({"type": "semantic_vad", "eagerness": "low", "interrupt_response": False}, check_in=True)
+        patient = update(
+            {"type": "semantic_vad", "eagerness": "low", "interrupt_response": False}, check_in=True, resume_after_s=3
+        )
         assert patient.omnisense["max_endpointing_s"] == 4.0
         assert patient.omnisense["allow_interruptions"] is False
         assert patient.omnisense["check_in"] is True
+        assert patient.omnisense["resume_after_s"] == 3
         quick = update({"type": "server_vad", "silence_duration_ms": 300})
         assert quick.omnisense["min_endpointing_s"] == 0.3
 

@@ -1,16 +1,20 @@
 """Keys, limits, and what other pages and hosts may do."""
 
 import json
+import socket
+import threading
 
 import httpx
 import openai
 import pytest
 
-from omnisense.agent.service import remote_media
+from omnisense.agent.service import escalations, remote_media
 from omnisense.agent.service.errors import ServiceError
 from omnisense.agent.service.limits import RateLimit
+from omnisense.agent.service.metrics import Metrics
 from omnisense.agent.service.settings import ServiceSettings, hash_key, read_api_keys
 from omnisense.errors import InputError
+from omnisense.reasoning.loop.appraisal import SafetyFinding
 from tests.agent.service.conftest import scripted_agent
 
 ANA, BEN = "ana-0123456789abcdef", "ben-0123456789abcdef"
@@ -87,6 +91,45 @@ def test_rate_limit_is_for_each_key():
     limit.take("ben")
     with pytest.raises(ServiceError, match="more than 1 requests a minute"):
         limit.take("ana")
+
+
+def test_less_than_a_request_a_minute_still_lets_the_first_one_in():
+    limit = RateLimit(0.5)
+    limit.take("ana")
+    with pytest.raises(ServiceError, match=r"try again in 1[12]\d s"):
+        limit.take("ana")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"hello\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_an_escalation_that_did_not_arrive_is_tried_again_and_counted(answer, monkeypatch):
+    monkeypatch.setattr(escalations, "_PAUSE_S", 0.0)
+    received = []
+
+    def serve(server):
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:  # closed
+                return
+            with connection:
+                received.append(connection.recv(65_536).split()[0])
+                connection.sendall(answer)
+
+    metrics = Metrics()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        told = escalations.Escalations(f"http://127.0.0.1:{server.getsockname()[1]}/", None, metrics)
+        told.report("", None, SafetyFinding(category="self-harm", escalate=True))
+        told.close()
+    assert received == [b"POST"] * 3
+    assert metrics.registry.get_sample_value("omnisense_safety_escalations_failed_total") == 1
 
 
 def test_no_strangers_without_keys():
