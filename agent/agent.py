@@ -7,7 +7,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -196,8 +196,11 @@ class Agent:
         thread_id: str | None = None,
         history: Sequence[Turn] = (),
     ) -> AsyncIterator[AgentEvent]:
-        """:meth:`stream` for asyncio: the work runs in a thread, events arrive as they happen."""
-        async for event in iterate_in_thread(lambda: self.stream(clip, text, thread_id, history)):
+        """:meth:`stream` for asyncio: the work runs in a thread, events arrive as they happen.
+
+        Closing the iterator, or cancelling the task that reads it, interrupts the turn at its next event.
+        """
+        async for event in iterate_in_thread(lambda: self._turn(clip, text, thread_id, history, live=True)):
             yield event
 
     def interrupted(self, thread_id: str) -> bool:
@@ -263,7 +266,7 @@ class Agent:
         thread_id: str | None,
         history: Sequence[Turn],
         live: bool,
-    ) -> Iterator[AgentEvent]:
+    ) -> Generator[AgentEvent, None, None]:
         # A pair of surrogates becomes the character that it stands for.
         typed = (text or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
         if clip is None and not typed:

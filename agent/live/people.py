@@ -96,5 +96,5 @@ class People:
         if not (is_name and several) or re.search(rf"\b{re.escape(speaker)}\b", reply):
             return reply
         first, _, rest = reply.partition(" ")
-        keeps = first.startswith(("I", "\u00bf", "\u00a1")) or not first[:1].isupper() or first[1:2].isupper()
+        keeps = bool(re.match(r"I\b", first)) or not first[:1].isupper() or first[1:2].isupper()
         return f"{speaker}, {reply}" if keeps else f"{speaker}, {first[0].lower()}{first[1:]} {rest}".rstrip()

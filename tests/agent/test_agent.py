@@ -274,6 +274,24 @@ def test_async_twins():
     assert one.response == events[-1].response.response == GOOD
 
 
+def test_who_stops_reading_asynchronous_events_interrupts_the_turn(tmp_path):
+    async def read_one(agent):
+        events = agent.astream(text="My dog died.", thread_id="t")
+        async for _ in events:
+            break
+        await events.aclose()
+        for _ in range(200):
+            if agent.interrupted("t"):
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    with Agent(ScriptedPolicy([GOOD]), memory=tmp_path / "m.sqlite") as agent:
+        assert asyncio.run(read_one(agent))
+        assert agent.history("t") == ()
+        assert agent.resume("t").response == GOOD
+
+
 def test_conversations_hold_no_media(tmp_path):
     file = tmp_path / "m.sqlite"
     with Agent(ScriptedPolicy([GOOD]), memory=file) as agent:

@@ -205,6 +205,8 @@ def test_a_reply_names_whom_it_answers_once_several_voices_were_heard() -> None:
     assert both.addressed("That sounds hard.", "Ana") == "Ana, that sounds hard."
     assert both.addressed("I hear you, Ben.", "Ben") == "I hear you, Ben."
     assert both.addressed("I hear you.", "Ben") == "Ben, I hear you."
+    assert both.addressed("I'm sorry.", "Ben") == "Ben, I'm sorry."
+    assert both.addressed("It sounds hard.", "Ben") == "Ben, it sounds hard."
     assert both.addressed("That sounds hard.", "voice-3") == "That sounds hard."
 
 
