@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from omnisense.perception.media.clip import Clip
     from omnisense.reasoning.policies.base import Policy
 
+_QUOTED = re.compile(r"""(["'])(.+?)\1(?:\s+|$)""")
 _log = logging.getLogger(__name__)
 
 
@@ -102,8 +104,8 @@ def _speak(response: Response, voice: Voice, path: Path) -> None:
 def chat_command(thread: str, agent: AgentOptions, perception: PerceptionOptions) -> None:
     """Chat in the terminal.
 
-    Type a text, or the path of a clip, which a text may follow. An empty line ends the conversation; it is stored, and
-    the same --thread continues it, unless --no-store is given.
+    Type a text, or the path of a clip (in quotation marks if it has spaces), which a text may follow. An empty line
+    ends the conversation; it is stored, and the same --thread continues it, unless --no-store is given.
 
     \b
     Examples:
@@ -234,7 +236,8 @@ def _split_line(line: str) -> tuple[Path | None, str]:
     """Split a line into the path of an existing file, if it is or begins with one, and the text after it."""
     if _is_file(line):
         return Path(line).expanduser(), ""
-    first, _, rest = line.partition(" ")
+    quoted = _QUOTED.match(line)
+    first, rest = (quoted[2], line[quoted.end() :].strip()) if quoted else line.partition(" ")[::2]
     if ("/" in first or "." in first) and _is_file(first):
         return Path(first).expanduser(), rest
     return None, line

@@ -35,7 +35,7 @@ from omnisense.agent.live.jobs import Job, Jobs
 from omnisense.agent.live.listener_face import ListenerFace
 from omnisense.agent.live.open_turn import EndedTurn, OpenTurn, Pause
 from omnisense.agent.live.people import People
-from omnisense.agent.live.recognizing import Ears
+from omnisense.agent.live.recognizing import SpeechModels
 from omnisense.agent.live.replying import Replies
 from omnisense.agent.live.settings import LiveSettings
 from omnisense.agent.live.speech_detector import SpeechDetector
@@ -77,7 +77,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self._agent, self._jobs, self._emit = agent, jobs, emit
-        self._ears = Ears(agent.perception)
+        self._speech_models = SpeechModels(agent.perception)
         self._speech = SpeechDetector(settings.pause_s)
         self._watcher = Watcher(agent.perception, jobs)
         self._face = ListenerFace(self._watcher)
@@ -129,9 +129,13 @@ class Engine:
         self._watcher.see(frame, now_s)
 
     def add_text(self, text: str, now_s: float) -> None:
-        """Take a typed text as a turn."""
+        """Take a typed text as a turn, or as more of the one that is not answered yet."""
         self._stop(now_s, "interrupted")
-        self._turn.typed = text
+        turn = self._turn
+        if turn.ended is not None:
+            self._send(TurnResumed(now_s, turn.id))
+        turn.go_on(now_s, self._read)
+        turn.typed = "\n".join(filter(None, (turn.typed, text)))
         self._end_turn(now_s, 1.0, "typed")
 
     def end_turn(self, now_s: float) -> None:
@@ -327,10 +331,10 @@ class Engine:
     def _new_turn(self, start_s: float) -> OpenTurn:
         self._turns += 1
         finished = self._finished
-        return OpenTurn(f"turn-{self._turns}", start_s, lambda: finished, self._jobs, self._ears)
+        return OpenTurn(f"turn-{self._turns}", start_s, lambda: finished, self._jobs, self._speech_models)
 
     def _new_watch(self) -> InterruptionWatch:
-        return InterruptionWatch(self.settings, self._ears.recognize_quickly, self._jobs)
+        return InterruptionWatch(self.settings, self._speech_models.recognize_quickly, self._jobs)
 
     def _change_state(self, state: SessionState, now_s: float) -> None:
         if state != self._state:

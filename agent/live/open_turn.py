@@ -9,7 +9,7 @@ import numpy as np
 
 from omnisense.agent.live.drafting import Draft, Spoken
 from omnisense.agent.live.jobs import Job, Jobs
-from omnisense.agent.live.recognizing import Ears
+from omnisense.agent.live.recognizing import SpeechModels
 from omnisense.agent.live.turn_taking import Completeness
 from omnisense.perception.audio.chunks import AudioChunk
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
@@ -84,7 +84,7 @@ class OpenTurn:
     start_s: float
     before: Callable[[], FinishedUtterances]
     jobs: Jobs
-    ears: Ears
+    speech_models: SpeechModels
     typed: str = ""
     has_speech: bool = False
     speech_start_s: float = 0.0
@@ -169,15 +169,15 @@ class OpenTurn:
         samples = self.sound(end_s=chunk_end_s)
         start_s = max(self.speech_start_s, self.sound_s)
         chunk = AudioChunk(self.sound_s, samples, (Span(round(start_s, 3), round(end_s, 3)),))
-        judge = self.jobs.submit(lambda _: self.ears.judge(samples) if self.has_speech else 1.0, now_s)
-        words = self.jobs.submit(lambda _: self.ears.recognize(samples) if self.has_speech else None, now_s)
+        judge = self.jobs.submit(lambda _: self.speech_models.judge(samples) if self.has_speech else 1.0, now_s)
+        words = self.jobs.submit(lambda _: self.speech_models.recognize(samples) if self.has_speech else None, now_s)
         return Pause(end_s, noticed_s, chunk, judge, words)
 
     def ask_about_words(self, pause: Pause, now_s: float) -> Job[float | None]:
         """Return the job that says whether a sentence ends after the words of the turn; begin it if needed."""
         if pause.words_end is None:
             words, language = self.partial, self.language
-            pause.words_end = self.jobs.submit(lambda _: self.ears.judge_words(words, language), now_s)
+            pause.words_end = self.jobs.submit(lambda _: self.speech_models.judge_words(words, language), now_s)
         return pause.words_end
 
     def said(
@@ -199,7 +199,7 @@ class OpenTurn:
     def go_on(self, now_s: float, read: Read) -> None:
         """The person goes on after a pause: what was begun there is thrown away, a long part is read for good."""
         pause, self.pause = self.pause, None
-        self.ended = None
+        self.ended, self.is_announced = None, False
         if pause is None:
             return
         if pause.draft is not None:
@@ -223,7 +223,7 @@ class OpenTurn:
         samples = samples[: find_quietest_cut(samples)]
         end_s = self.sound_s + len(samples) / SAMPLE_RATE_HZ
         span = Span(round(max(self.speech_start_s, self.sound_s), 3), round(end_s, 3))
-        words = self.jobs.submit(lambda _: self.ears.recognize(samples), now_s)
+        words = self.jobs.submit(lambda _: self.speech_models.recognize(samples), now_s)
         self._commit(AudioChunk(self.sound_s, samples, (span,)), words, now_s, read)
 
     def _commit(
@@ -250,7 +250,7 @@ class OpenTurn:
         if self._looking is None and self.has_speech and heard_s - self._looked_s >= every_s > 0:
             self._looked_s = heard_s
             samples = self.sound()
-            self._looking = self.jobs.submit(lambda _: self.ears.recognize(samples), now_s)
+            self._looking = self.jobs.submit(lambda _: self.speech_models.recognize(samples), now_s)
         return None
 
     def set_partial(self, recognized: Segment | None) -> str | None:

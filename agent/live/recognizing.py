@@ -1,4 +1,4 @@
-"""What a live conversation hears with: the speech recognizer and the models of turn ends, for short pieces of sound."""
+"""The models that a live conversation applies to short pieces of sound: for words, and for the ends of turns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omnisense.perception.types import Segment
 _QUICK_WINDOW_S = 8.0  # enough for the few words that tell a backchannel from an interruption
 
 
-class Ears:
+class SpeechModels:
     """The models, loaded. Calls may come from any thread.
 
     Args:

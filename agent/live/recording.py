@@ -13,7 +13,7 @@ from pathlib import Path
 from omnisense.agent.agent import Agent
 from omnisense.agent.live.events import ReplyEnded
 from omnisense.errors import InputError, OmniSenseError
-from omnisense.files import private_opener
+from omnisense.files import private_opener, reporting_storage
 from omnisense.reasoning.loop.conversation import Turn
 
 TURNS_FILE = "turns.jsonl"
@@ -97,13 +97,19 @@ class RunLog:
         path.chmod(0o600)  # what a person said is for their own eyes
 
     def append(self, ended: ReplyEnded, speaker: str) -> None:
-        """Append a turn."""
+        """Append a turn.
+
+        Raises:
+            StorageError: it cannot be written; a later turn is written together with it.
+        """
         turn = ended.turn
         row = {"turn_id": ended.turn_id, "at_s": round(ended.at_s, 3), "reason": ended.reason, "speaker": speaker}
         row |= {"latency": asdict(ended.latency), "heard": turn.heard, "reply": turn.reply}
-        self._file.write(json.dumps(row | {"interrupted": turn.interrupted}, ensure_ascii=False) + "\n")
-        self._file.flush()
+        with reporting_storage(Path(self._file.name)):
+            self._file.write(json.dumps(row | {"interrupted": turn.interrupted}, ensure_ascii=False) + "\n")
+            self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what is not written yet was told
+            self._file.close()

@@ -229,8 +229,11 @@ class Replies:
         latency = latency_of(reply.pause, reply.ended, reply.draft, reply.player, reply.turn)
         self._recorder.finish(reply.turn.id, turn, facts)
         ended = ReplyEnded(now_s, reply.turn.id, reply.player.reply_id, turn, latency, reply.reason)
-        if self._log:
-            self._log.append(ended, reply.draft.speaker)
+        try:
+            if self._log:
+                self._log.append(ended, reply.draft.speaker)
+        except StorageError as error:
+            self._emit(TurnFailed(now_s, reply.turn.id, error))
         self._emit(ended)
 
 

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -175,6 +176,8 @@ class LiveSession:
         except Exception as error:  # a bug, which the reader of the events must see
             _log.exception("the live session failed")
             self._failure = error
+            with contextlib.suppress(Exception):  # the thread must not stay locked for other sessions
+                self._engine.close(self._now_s())
         finally:
             self._is_closed.set()
             self._jobs.close()

@@ -31,13 +31,11 @@ class Watcher:
         self._running: Job[list[Event]] | None = None
         self._waiting: tuple[float, np.ndarray] | None = None
         self.has_frames = False
-        self.left_out = 0
 
     def see(self, frame: np.ndarray, now_s: float) -> None:
         """Watch the next frame (H, W, 3) uint8 RGB, or keep it until the one before is done."""
         self.has_frames = True
         if self._running is not None:
-            self.left_out += self._waiting is not None
             self._waiting = now_s, frame
             return
         self._start(frame, now_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +32,7 @@ _DESCRIPTION = (
     "in OpenAI's form, and resources of its own."
 )
 Services = Annotated[Service, Depends(service_of)]
+_log = logging.getLogger(__name__)
 
 
 def create_app(agent: Agent, settings: ServiceSettings | None = None, voice: Voice | None = None) -> FastAPI:
@@ -72,7 +74,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
     async def repeat(work: Callable[[], None], seconds: float) -> None:
         while True:
-            await asyncio.to_thread(work)
+            try:
+                await asyncio.to_thread(work)
+            except Exception:  # of a folder that is out of reach, for instance: clips must expire all the same later
+                _log.exception("a periodic task of the uploaded clips failed; it runs again in %g s", seconds)
             await asyncio.sleep(seconds)
 
     tasks = [

@@ -76,7 +76,11 @@ async def follow(clip_id: str, owner: Owner, service: Services) -> StreamingResp
     async def events() -> AsyncIterator[str]:
         told = ""
         while True:
-            known = service.clips.get(owner, clip_id)
+            try:
+                known = service.clips.get(owner, clip_id)
+            except ServiceError as error:  # it was deleted meanwhile
+                yield f"data: {json.dumps(error.body())}\n\n"
+                return
             described = json.dumps(asdict(known))
             if described != told:
                 told = described

@@ -118,7 +118,7 @@ class Connection:
             self._ended.set()
 
     async def drain(self, timeout_s: float) -> None:
-        """Let the turn that has begun end, then say goodbye."""
+        """Let the turn that has begun end, then close the connection."""
         deadline = time.monotonic() + timeout_s
         while self._translator.state != "listening" and time.monotonic() < deadline:
             await asyncio.sleep(0.05)

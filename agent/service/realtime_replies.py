@@ -53,7 +53,6 @@ class Translator:
         self._spoken: dict[str, float] = {}  # when speech began, by turn
         self._partials: dict[str, tuple[list[str], list[str]]] = {}  # sent and seen words, by turn
         self._replies: dict[str, _Reply] = {}
-        self.current: str | None = None  # the engine's id of the reply that is being given
         self.state = "listening"
 
     @singledispatchmethod
@@ -165,7 +164,6 @@ class Translator:
     def _(self, event: live.ReplyStarted) -> Iterator[ServerEvent]:
         suffix = f"{self._session}_{event.reply_id}"
         reply = self._replies[event.reply_id] = _Reply(f"resp_{suffix}", f"item_{suffix}")
-        self.current = event.reply_id
         yield {"type": "response.created", "response": self._response(reply, "in_progress")}
         item = self._item_of(reply, "in_progress", [])
         yield {"type": "response.output_item.added", "response_id": reply.id, "output_index": 0, "item": item}
@@ -217,7 +215,6 @@ class Translator:
     @translate.register
     def _(self, event: live.ReplyEnded) -> Iterator[ServerEvent]:
         reply = self._replies[event.reply_id]
-        self.current = None
         text = event.turn.reply if self.speaks else " ".join(reply.text)
         if self.speaks:
             yield self._part_event("response.output_audio.done", reply)

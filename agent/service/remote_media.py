@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
@@ -33,7 +35,11 @@ def fetch(url: str, max_bytes: int) -> bytes:
         try:
             target = _request(url, max_bytes, deadline)
         except (OSError, http.client.HTTPException) as error:
+            if time.monotonic() > deadline:
+                raise _too_slow() from error
             raise _refused(f"the media cannot be fetched ({type(error).__name__})") from error
+        if time.monotonic() > deadline:  # the connection was cut, which may look like the end
+            raise _too_slow()
         if isinstance(target, bytes):
             return target
         url = target
@@ -43,6 +49,10 @@ def fetch(url: str, max_bytes: int) -> bytes:
 def _request(url: str, max_bytes: int, deadline: float) -> bytes | str:
     """Return the content, or the URL to which the server redirects."""
     connection, path = _connection(url)
+    # A socket's timeout is for each piece: a server that sends a byte now and then would hold this thread for days.
+    watchdog = threading.Timer(max(0.0, deadline - time.monotonic()), connection.abort)
+    watchdog.daemon = True
+    watchdog.start()
     try:
         connection.request("GET", path, headers={"User-Agent": "omnisense", "Accept-Encoding": "identity"})
         answer = connection.getresponse()
@@ -55,10 +65,9 @@ def _request(url: str, max_bytes: int, deadline: float) -> bytes | str:
             received += chunk
             if len(received) > max_bytes:
                 raise _refused(f"the media are larger than {max_bytes / 2**20:g} MiB")
-            if time.monotonic() > deadline:
-                raise _refused(f"the media could not be fetched in {_MAX_S:g} s")
         return bytes(received)
     finally:
+        watchdog.cancel()
         connection.close()
 
 
@@ -69,6 +78,11 @@ class _HTTP(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.create_connection((self.address, self.port), self.timeout)
+
+    def abort(self) -> None:
+        """End what is being read; for another thread."""
+        with contextlib.suppress(OSError, AttributeError):  # it is not open
+            self.sock.shutdown(socket.SHUT_RDWR)
 
 
 class _HTTPS(_HTTP):
@@ -114,6 +128,10 @@ def _within(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[
         if any(address in network for network in _TRANSLATED):
             yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         yield from filter(None, (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())))
+
+
+def _too_slow() -> ServiceError:
+    return _refused(f"the media could not be fetched in {_MAX_S:g} s")
 
 
 def _refused(message: str) -> ServiceError:

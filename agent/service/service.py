@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from omnisense.agent.agent import Agent
 from omnisense.agent.events import AgentEvent, Finished
-from omnisense.agent.live.recognizing import Ears
+from omnisense.agent.live.recognizing import SpeechModels
 from omnisense.agent.response import Response
 from omnisense.agent.service.clip_store import ClipStore
 from omnisense.agent.service.errors import ServiceError
@@ -122,18 +122,18 @@ class Service:
             self.agent.perception.registry.load_all()
             find_embedder()  # the safety gate's, in every turn
             find_larger()  # and what it reads again with where it is in doubt
-            self._load_ears()
+            self._load_speech_models()
             load = getattr(self.agent.policy, "load", None)
             if callable(load):
                 load()
         self.agent.threads()
         self._not_ready = ""
 
-    def _load_ears(self) -> None:
+    def _load_speech_models(self) -> None:
         if "transcript" not in self.agent.perception.settings.streams:
             return
         try:
-            Ears(self.agent.perception)
+            SpeechModels(self.agent.perception)
         except ModelError as error:  # who begins a live conversation is told so; everything else works
             _log.warning("live conversations cannot be held: %s", error)
 

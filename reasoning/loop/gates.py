@@ -54,7 +54,7 @@ def guard(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
             finding = replace(found, injection=found.injection or finding.injection)
     if finding.category:
         _log.warning("safety escalation: %s", finding.category)
-    return {"safety": finding, "started_s": time.time()}
+    return {"safety": finding, "started_s": time.monotonic()}
 
 
 def care(state: State, country: str = "") -> State:

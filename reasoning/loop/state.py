@@ -127,7 +127,7 @@ def initial_state(
         "safety": SafetyFinding(),
         "response": "",
         "spent_tokens": 0,
-        "started_s": time.time(),
+        "started_s": time.monotonic(),
         "notes": tuple(notes),
         "extra": {},
     }
@@ -249,12 +249,12 @@ def evidence_text(state: State, max_tokens: int, with_ids: bool = False) -> str:
 
 def seconds_left(state: State, settings: LoopSettings) -> float:
     """Return the seconds of the turn's budget that are left; 0 when they are used up."""
-    return max(0.0, settings.max_seconds - (time.time() - state["started_s"]))
+    return max(0.0, settings.max_seconds - (time.monotonic() - state["started_s"]))
 
 
 def is_spent(state: State | Written, settings: LoopSettings) -> bool:
     """Whether the turn's tokens or seconds are used up."""
-    late = time.time() - state["started_s"] >= settings.max_seconds
+    late = time.monotonic() - state["started_s"] >= settings.max_seconds
     return late or state["spent_tokens"] >= settings.max_tokens
 
 

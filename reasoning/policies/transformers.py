@@ -45,8 +45,8 @@ class TransformersPolicy:
         attn_implementation: of attention, as transformers names it; None for the model's own choice.
         quantization: ``4bit`` or ``8bit`` weights by bitsandbytes; None for the checkpoint's own.
         cache_mib: how much memory the caches of recent prompts may take. A text prompt that begins like one of them
-            is computed from where they differ. 0 keeps none. Prompts of models with eyes or ears are not kept, since
-            their positions depend on media; nor are those of models with sliding windows or recurrent states.
+            is computed from where they differ. 0 keeps none. Prompts of multimodal models are not kept, since their
+            positions depend on media; nor are those of models with sliding windows or recurrent states.
         on_progress: receives one line per step when the model has to be fetched; by default they are logged.
 
     The model is loaded on first use. Calls from several threads take turns.

@@ -31,6 +31,7 @@ async function add(file) {
 async function follow(id) {
   let last = null;
   for await (const clip of stream(`v1/clips/${id}/events`)) {
+    if (!clip.streams) throw new Error(clip.error.message);  // it was deleted meanwhile
     last = clip;
     const lines = STREAMS.map((name) => {
       const done = clip.streams[name];

@@ -79,3 +79,11 @@ def test_nothing_is_stored_on_demand(run_cli, say, own_home, make_media):
 @pytest.mark.parametrize("line", ["word " * 2000, "x" * 5000, "a/" * 3000, "~nobody.at.all/x y", "a\0.mp4 b"])
 def test_a_text_that_can_be_no_path_is_a_text(line):
     assert _split_line(line) == (None, line)
+
+
+@pytest.mark.parametrize("line", ["'{}' How was I?", '"{}"   How was I?'])
+def test_a_path_with_spaces_is_quoted_in_a_chat(tmp_path, line):
+    clip = tmp_path / "my clip.mp4"
+    clip.touch()
+    assert _split_line(line.format(clip)) == (clip, "How was I?")
+    assert _split_line("'Never mind', she said.") == (None, "'Never mind', she said.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -13,15 +14,17 @@ import pytest
 
 from omnisense import Agent, ScriptedPolicy
 from omnisense.agent.live.events import ReplyEnded, ReplySentence, TurnTranscribed
-from omnisense.agent.live.recording import TURNS_FILE
+from omnisense.agent.live.latency import TurnLatency
+from omnisense.agent.live.recording import TURNS_FILE, RunLog
 from omnisense.agent.live.scenario import read_scenario, run_scenario, scripted_agent, voiced
 from omnisense.agent.live.session import LiveSession
 from omnisense.agent.live.simulation import Simulation
 from omnisense.agent.voice.base import VoiceStyle
 from omnisense.agent.voice.hibari import HibariVoice
 from omnisense.agent.voice.played import at_16_khz
-from omnisense.errors import InputError
+from omnisense.errors import InputError, StorageError
 from omnisense.perception.media.clip import open_clip
+from omnisense.reasoning.loop.conversation import Turn
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 TEXT = "I hear you. Tell me more about it, if you like."
@@ -40,6 +43,29 @@ def test_scenarios_go_as_they_say(name: str, perception: Any, voice: HibariVoice
     scenario = read_scenario(SCENARIOS / f"{name}.yaml")
     agent = scripted_agent(scenario, Agent(ScriptedPolicy(), perception, None))
     assert run_scenario(scenario, agent, voice).failures == ()
+
+
+@pytest.mark.models
+def test_a_second_text_before_the_answer_belongs_to_the_same_turn(perception: Any) -> None:
+    with Simulation(Agent(ScriptedPolicy([REPLY]), perception, None), job_s=1.0) as live:
+        live.wait(0.1)
+        live.engine.add_text("My dog died.", live.now_s)
+        live.wait(0.1)
+        live.engine.add_text("And my cat is ill.", live.now_s)
+        live.wait_for(ReplyEnded)
+    assert [ended.turn.typed for ended in live.of(ReplyEnded)] == ["My dog died.\nAnd my cat is ill."]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_said_where_a_turn_is_logged(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, log._file.fileno())
+    os.close(full)
+    turn = Turn("Hello.", "Hello.", None, "Hi.")
+    with pytest.raises(StorageError, match="it cannot be written"):
+        log.append(ReplyEnded(1.0, "turn-1", "reply-1", turn, TurnLatency(), "done"), "")
+    log.close()
 
 
 @pytest.mark.models

@@ -15,7 +15,7 @@ from omnisense.agent.live import recognizing, sentence_end
 from omnisense.agent.live.backchannels import count_turn_words
 from omnisense.agent.live.jobs import SimulatedJobs
 from omnisense.agent.live.open_turn import OpenTurn
-from omnisense.agent.live.recognizing import Ears
+from omnisense.agent.live.recognizing import SpeechModels
 from omnisense.agent.live.sentence_end import SentenceEnd, find_sentence_end
 from omnisense.agent.live.settings import LiveSettings
 from omnisense.agent.live.turn_taking import Completeness, Patience, TurnEvidence, completeness, required_silence_s
@@ -67,33 +67,35 @@ def test_words_in_another_script_leave_the_whole_decision_to_the_voice() -> None
         assert silence_s(TurnEvidence(0.97, "我今天很累", sentence_ends)) == pytest.approx(0.73, abs=0.01)
 
 
-def ears_of(language: str | None, monkeypatch: pytest.MonkeyPatch) -> Ears:
-    """Ears whose recognizer reads a language, or every one where it is None; none of their models is loaded."""
+def speech_models_of(language: str | None, monkeypatch: pytest.MonkeyPatch) -> SpeechModels:
+    """Speech models of which none is loaded; the recognizer reads a language, or every one where it is None."""
     transcriber = SimpleNamespace(language=language)
     registry = SimpleNamespace(load_all=lambda: None, get=lambda _: transcriber)
     monkeypatch.setattr(recognizing, "load_smart_turn", lambda: None)
-    return Ears(SimpleNamespace(registry=registry))  # type: ignore[arg-type]
+    return SpeechModels(SimpleNamespace(registry=registry))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("reads", [None, "en"])
 def test_the_language_model_judges_english_words_alone(reads: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     model = SimpleNamespace(log_odds=lambda _: 1.5)
     monkeypatch.setattr(recognizing, "find_sentence_end", lambda: model)
-    ears = ears_of(reads, monkeypatch)
-    assert ears.judge_words("I went home.", "en") == 1.5
-    assert ears.judge_words("Ich ging nach Hause.", "de") is None
-    assert ears.judge_words("我今天很累", "zh") is None
-    assert ears.judge_words("...", "en") is None
-    assert ears.judge_words("", None) is None
+    speech_models = speech_models_of(reads, monkeypatch)
+    assert speech_models.judge_words("I went home.", "en") == 1.5
+    assert speech_models.judge_words("Ich ging nach Hause.", "de") is None
+    assert speech_models.judge_words("我今天很累", "zh") is None
+    assert speech_models.judge_words("...", "en") is None
+    assert speech_models.judge_words("", None) is None
 
 
 def test_a_turn_says_which_language_its_last_words_were_recognized_in() -> None:
     asked = []
-    ears = SimpleNamespace(judge=lambda _: 0.97, judge_words=lambda words, language: asked.append((words, language)))
-    turn = OpenTurn("turn-1", 0.0, SimpleNamespace, SimulatedJobs(0.01), ears)  # type: ignore[arg-type]
+    speech_models = SimpleNamespace(
+        judge=lambda _: 0.97, judge_words=lambda words, language: asked.append((words, language))
+    )
+    turn = OpenTurn("turn-1", 0.0, SimpleNamespace, SimulatedJobs(0.01), speech_models)  # type: ignore[arg-type]
     for text, language in (("I went home.", "en"), ("Ich bin müde.", "de"), ("", None)):
         recognized = Segment(0.0, 1.0, text, language=language) if text else None
-        ears.recognize = lambda _, found=recognized: found
+        speech_models.recognize = lambda _, found=recognized: found
         turn.hear(np.ones(SAMPLE_RATE_HZ, np.float32), 1.0)
         turn.begin_speech(0.0)
         pause = turn.begin_pause(1.0, 1.2, 1.0, 1.2)
@@ -104,7 +106,7 @@ def test_a_turn_says_which_language_its_last_words_were_recognized_in() -> None:
 
 def test_no_language_model_is_loaded_for_a_recognizer_of_another_language(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognizing, "find_sentence_end", lambda: pytest.fail("it was loaded"))
-    assert ears_of("de", monkeypatch).judge_words("Ich ging nach Hause.", "de") is None
+    assert speech_models_of("de", monkeypatch).judge_words("Ich ging nach Hause.", "de") is None
 
 
 def test_without_the_language_model_a_session_starts_and_a_warning_says_so_once(
@@ -115,7 +117,7 @@ def test_without_the_language_model_a_session_starts_and_a_warning_says_so_once(
     monkeypatch.setenv("OMNISENSE_HOME", str(tmp_path))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            assert ears_of(None, monkeypatch).judge_words("I went home.", "en") is None
+            assert speech_models_of(None, monkeypatch).judge_words("I went home.", "en") is None
     [record] = [record for record in caplog.records if record.name == sentence_end.__name__]
     assert "smollm2" in record.message
 

@@ -289,7 +289,7 @@ def test_an_address_in_use_is_said_before_models_are_loaded(monkeypatch):
     monkeypatch.setattr(ModelRegistry, "load_all", lambda _: loaded.append("perception"))
     monkeypatch.setattr("omnisense.agent.service.service.find_embedder", lambda: loaded.append("embedder"))
     monkeypatch.setattr("omnisense.agent.service.service.find_larger", lambda: loaded.append("larger embedder"))
-    monkeypatch.setattr("omnisense.agent.service.service.Ears", lambda _: loaded.append("ears"))
+    monkeypatch.setattr("omnisense.agent.service.service.SpeechModels", lambda _: loaded.append("speech models"))
     agent = scripted_agent()
     agent.policy.load = lambda: loaded.append("policy")
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -300,4 +300,4 @@ def test_an_address_in_use_is_said_before_models_are_loaded(monkeypatch):
     assert not bound
     assert not loaded
     create_app(agent, ServiceSettings(port=port)).state.service.load()  # which the server does once it is bound
-    assert loaded == ["perception", "embedder", "larger embedder", "ears", "policy"]
+    assert loaded == ["perception", "embedder", "larger embedder", "speech models", "policy"]

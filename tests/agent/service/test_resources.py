@@ -7,7 +7,9 @@ import time
 
 import httpx
 
-from omnisense.agent.service.clip_store import ClipStore
+from omnisense.agent.service import app
+from omnisense.agent.service.clip_store import ClipStore, UploadedClip
+from omnisense.agent.service.errors import ServiceError
 from omnisense.agent.service.settings import ServiceSettings
 from omnisense.benchmarks.harness.records import Record, RecordError
 from omnisense.perception.pipeline import Perception
@@ -252,3 +254,33 @@ def test_media_of_a_prompt_can_be_played_and_nothing_else_be_read(start, make_me
 def test_no_runs_without_a_folder(service):
     assert httpx.get(f"{service.url}/v1/runs").json()["data"] == []
     assert httpx.get(f"{service.url}/v1/runs/etc").status_code == 404
+
+
+def test_a_clip_that_is_deleted_while_it_is_followed_ends_its_events(start, tmp_path, monkeypatch):
+    known = UploadedClip("0" * 32, "a.mp4", "video", 1.0, 64, 64, 1000, time.time())
+    asked = iter([known, known])
+
+    def get(owner, clip_id):
+        if found := next(asked, None):
+            return found
+        raise ServiceError(404, "there is no such clip", "clip_not_found")
+
+    with start(scripted_agent(), uploads=tmp_path) as service:
+        monkeypatch.setattr(service.server.app.state.service.clips, "get", get)
+        told = httpx.get(f"{service.url}/v1/clips/{known.id}/events").text.split("\n\n")
+    events = [json.loads(line.removeprefix("data: ")) for line in told if line]
+    assert [events[0]["status"], events[1]["error"]["code"]] == ["perceiving", "clip_not_found"]
+
+
+def test_clips_are_looked_after_again_after_a_failure(start, monkeypatch):
+    tried = []
+
+    def fail(_):
+        tried.append(time.monotonic())
+        raise OSError("the folder is out of reach")
+
+    monkeypatch.setattr(app, "_CLEAN_S", 0.01)
+    monkeypatch.setattr(ClipStore, "remove_expired", fail)
+    with start(scripted_agent()):
+        while len(tried) < 3:
+            time.sleep(0.01)

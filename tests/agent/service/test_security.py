@@ -1,8 +1,10 @@
 """Keys, limits, and what other pages and hosts may do."""
 
+import contextlib
 import json
 import socket
 import threading
+import time
 
 import httpx
 import openai
@@ -256,3 +258,24 @@ def test_escalations_reach_a_webhook(start):
     hook.shutdown()
     hook.server_close()
     assert [event["category"] for event in received] == ["self-harm"]
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n\r\n"])
+def test_media_that_come_byte_by_byte_are_given_up(monkeypatch, head):
+    monkeypatch.setattr(remote_media, "_MAX_S", 0.5)
+    monkeypatch.setattr(remote_media, "_public_address", lambda host, port: host)
+
+    def drip(server):
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(head)
+            for _ in range(200):
+                connection.sendall(b"x")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(ServiceError, match="could not be fetched in"):
+            remote_media.fetch(f"http://127.0.0.1:{server.getsockname()[1]}/a.mp4", 1000)
+        assert time.monotonic() - began < 5

@@ -1,4 +1,4 @@
-"""Models with eyes and ears: tiny ones built on the spot, through the real loading, sampling, sound and padding."""
+"""Multimodal models: tiny ones built on the spot, through the real loading, sampling, sound and padding."""
 
 import numpy as np
 import pytest
