@@ -87,7 +87,7 @@ class RunLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        path = folder / TURNS_FILE
+        self._path = path = folder / TURNS_FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
             handle = private_opener(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -105,7 +105,7 @@ class RunLog:
         turn = ended.turn
         row = {"turn_id": ended.turn_id, "at_s": round(ended.at_s, 3), "reason": ended.reason, "speaker": speaker}
         row |= {"latency": asdict(ended.latency), "heard": turn.heard, "reply": turn.reply}
-        with reporting_storage(Path(self._file.name)):
+        with reporting_storage(self._path):
             self._file.write(json.dumps(row | {"interrupted": turn.interrupted}, ensure_ascii=False) + "\n")
             self._file.flush()
 

@@ -75,14 +75,16 @@ class _HTTP(http.client.HTTPConnection):
     """A connection to an address that was checked, whatever its name means now."""
 
     address = ""
+    opened: socket.socket | None = None  # `sock` is None where the answer lasts until the connection is closed
 
     def connect(self) -> None:
-        self.sock = socket.create_connection((self.address, self.port), self.timeout)
+        self.sock = self.opened = socket.create_connection((self.address, self.port), self.timeout)
 
     def abort(self) -> None:
         """End what is being read; for another thread."""
-        with contextlib.suppress(OSError, AttributeError):  # it is not open
-            self.sock.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # it is closed
+            if self.opened is not None:
+                self.opened.shutdown(socket.SHUT_RDWR)
 
 
 class _HTTPS(_HTTP):
@@ -90,7 +92,7 @@ class _HTTPS(_HTTP):
 
     def connect(self) -> None:
         super().connect()
-        self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
+        self.sock = self.opened = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
 
 
 def _connection(url: str) -> tuple[_HTTP, str]:
