@@ -41,6 +41,8 @@ def pay(record):
 
 
 try:
+    for record in read_records(settings.output):  # what the same command has spent before counts too
+        pay(record)
     run(settings, dataset, on_record=pay)
 except BudgetError:
     print(f"stopped after ${spent:.4f}")
