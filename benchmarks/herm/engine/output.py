@@ -73,15 +73,16 @@ class AnnotationWriter:
         self.dropped: Counter[str] = Counter()
         self.done: set[str] = set()
         for row in read_lines(self._images):
-            self.done.add(row["image_id"])
-            self.dropped.update(row["dropped"])
+            image = _parse(ImageAnnotation, row, self._images)
+            self.done.add(image.image_id)
+            self.dropped.update(image.dropped)
         self._remove_orphans()
 
     def _remove_orphans(self) -> None:
         """Remove people whose image was not finished."""
-        if all(row["image_id"] in self.done for row in read_lines(self._people)):
+        if all(row.get("image_id") in self.done for row in read_lines(self._people)):
             return
-        kept = (row for row in read_lines(self._people) if row["image_id"] in self.done)
+        kept = (row for row in read_lines(self._people) if row.get("image_id") in self.done)
         write_atomically(self._people, "".join(map(to_json_line, kept)))
 
     def __enter__(self) -> AnnotationWriter:
@@ -151,18 +152,21 @@ def read_lines(file: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a file of JSON lines; nothing if the file does not exist.
 
     Raises:
-        InputError: a line is not JSON.
+        InputError: a line is not an object of JSON.
     """
     if not file.is_file():
         return
     with file.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                yield parse_json(line)
+                row = parse_json(line)
             except ValueError as error:
                 raise InputError(
                     f"line {number} is not JSON ({error})", "Start with another --output.", file
                 ) from error
+            if not isinstance(row, dict):
+                raise InputError(f"line {number} is not an object", "Start with another --output.", file)
+            yield row
 
 
 def to_json_line(row: Mapping[str, Any]) -> str:

@@ -104,6 +104,17 @@ def test_rows_of_another_version_are_an_error(dozen, tmp_path):
         list(read_annotations(tmp_path / "out"))
 
 
+@pytest.mark.parametrize(("name", "line"), [("images", "[]"), ("images", '{"image_id": "p01"}'), ("instances", "7")])
+def test_a_damaged_row_is_an_error(dozen, tmp_path, name, line):
+    settings = dozen.write()
+    run(dozen, tmp_path / "out", settings)
+    with (tmp_path / "out" / f"{name}.jsonl").open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(InputError, match="another --output"):
+        run(dozen, tmp_path / "out", settings)
+
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.subprocess
 def test_failures_are_in_the_summary_and_in_the_log(dozen, tmp_path, workers):
