@@ -114,7 +114,6 @@ def test_a_damaged_row_is_an_error(dozen, tmp_path, name, line):
         run(dozen, tmp_path / "out", settings)
 
 
-
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.subprocess
 def test_failures_are_in_the_summary_and_in_the_log(dozen, tmp_path, workers):
