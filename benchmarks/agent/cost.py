@@ -99,9 +99,9 @@ def scripted_leader() -> Policy:
     """Return a leading policy of realistic lengths that costs no time: a list where one is asked for, else a reply."""
 
     def reply(prompt: Messages) -> str:
-        if "JSON list" not in text_of(prompt[-1]):
+        if "JSON" not in text_of(prompt[-1]):
             return _REPLY
-        written = _APPRAISAL if "JSON list" not in text_of(prompt[0]) else [*_APPRAISAL, _REPLY]
+        written = _APPRAISAL if "JSON" not in text_of(prompt[0]) else [*_APPRAISAL, _REPLY]
         return json.dumps(written, separators=(",", ":"))
 
     return ScriptedPolicy(reply)

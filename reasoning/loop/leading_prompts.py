@@ -9,7 +9,7 @@ from omnisense.reasoning.language import NAMES
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.requests import Request, request_of, requested_thing
-from omnisense.reasoning.loop.written_turn import Item, short_names, short_needs
+from omnisense.reasoning.loop.written_turn import Item, is_object, short_names, short_needs
 from omnisense.reasoning.persona import Persona
 from omnisense.reasoning.policies.messages import Message, Messages, message
 
@@ -21,15 +21,16 @@ _PLAIN = (
     "sentences, {sentences} at most, unless they ask for a text or a plan."
 )
 _REQUEST = "Write the JSON list."
+# Named, since a small model takes the items of a longer list for those of the examples.
+_OBJECT_REQUEST = (
+    "Write the same as one JSON object, with {keys}. context: what they say or ask for, in at most eight words. "
+    "need: what would help them most, one of: {needs}."
+)
+_WITH_CITES = " cites: a list of the ids of the notes that it rests on."
 _APPRAISAL = (
     'Before you answer, write a JSON list: ["emotion","strategy"]. emotion: what they feel now, one of: {emotions}. A '
     "plain question or request is {neutral}. strategy: the support move of your answer, one of: {strategies}."
 )
-_WITH_CONTEXT = (
-    " Two more come first: what they say or ask for, in at most eight words, and what would help them most, one of: "
-    "{needs}."
-)
-_WITH_CITES = " Another comes before the reply: a list of the ids of the notes that it rests on."
 # Said behind the message: a small model loses a rule that stands far above it, and asks back or consoles instead.
 _TO_DO: dict[Request, str] = {
     "answer": "They ask you something: answer it, do not ask it back.",
@@ -165,10 +166,12 @@ def _latest(turns: int) -> int:
 
 
 def turn_request(language: str, items: Collection[Item], needs: Sequence[str]) -> str:
-    """Return the request for the list, for what it holds beside the usual, and for a reply that is not in English."""
+    """Return the request for the list, or for the object, and for a reply that is not in English."""
     request = _REQUEST
-    request += _WITH_CONTEXT.format(needs=", ".join(short_needs(needs))) if "context" in items else ""
-    request += _WITH_CITES if "cites" in items else ""
+    if is_object(items):
+        keys = ", ".join(f'"{item}"' for item in items if item != "remember")
+        request = _OBJECT_REQUEST.format(keys=keys, needs=", ".join(short_needs(needs)))
+        request += _WITH_CITES if "cites" in items else ""
     return request if language in ("", "en") else f"{request} Write the reply in {language_name(language)}."
 
 
@@ -195,5 +198,5 @@ def plain_revision_request(faults: Sequence[str]) -> str:
 
 
 def revision_request(faults: Sequence[str]) -> str:
-    """Return the request for a second list, which names the faults of the first reply."""
-    return f"This reply has faults: {'; '.join(faults)}. Write the JSON list again with a reply without them."
+    """Return the request for a second list or object, which names the faults of the first reply."""
+    return f"This reply has faults: {'; '.join(faults)}. Write the JSON again with a reply without them."

@@ -1,9 +1,9 @@
 """One pass: a leading policy writes the whole appraisal and the reply in a single structured generation.
 
 What it writes is checked against the timeline: citations of events that do not exist are removed and noted, and its
-emotion is pooled with the measured channels. A second generation, which continues the same prompt, is asked for only
-where the checks find a fault. A message that asks for something, without a clip, is answered in a plain conversation
-instead (:mod:`omnisense.reasoning.loop.plain_answer`).
+emotion is pooled with the measured channels. A second generation is asked for only where the checks find a fault. What
+is typed without a clip is answered in a plain conversation where it asks for something, and as a second look
+(:mod:`omnisense.reasoning.loop.plain_answer`).
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class OnePass:
             _log.warning("the budget was spent before a reply was written (%d tokens)", state["spent_tokens"])
             note = "the budget was spent before a reply was written"
             return {**self._appraise(state, WrittenTurn()), "notes": (*state["notes"], note)}
-        if self._is_plain_request(state):
+        if self._is_plain_request(state) or (state["drafts"] and self._is_plain(state)):
             return self._answer(state, on_token, on_sentence)
         items = turn_items(cites=self._has_events(state), context=(is_long := self._is_long(state)))
         evidence = self._evidence(state, items)
@@ -144,7 +144,7 @@ class OnePass:
         on_token: Callable[[str], None] | None,
         on_sentence: Callable[[CheckedSentence], None] | None,
     ) -> State:
-        """Write the appraisal and the answer to what is asked; in a later round, an answer without faults."""
+        """Write the appraisal and an answer; in a later round the answer alone."""
         first, prompt = not state["drafts"], self._plain_prompt(state)
         update: State = {}
         if first:

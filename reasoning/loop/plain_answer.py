@@ -1,8 +1,9 @@
-"""A leading policy's answer to a message that asks for something, in a plain conversation.
+"""A leading policy's answer in a plain conversation: to a message that asks for something, or as a second look.
 
 Models answer worse where their answer is an item of a list and the rules of that list stand above the question, small
 ones most of all. Here the prompt is a plain conversation. It is read once: the emotion and the strategy are written
-first, to a request that is added to its end, and the answer is written from the prompt without that request.
+first, to a request that is added to its end, and the answer is written from the prompt without that request. Any other
+message is answered so where the reply of a list had faults.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 
 from omnisense.reasoning.loop.appraisal import Draft
 from omnisense.reasoning.loop.leading_prompts import appraisal_request, plain_revision_request
-from omnisense.reasoning.loop.requests import without_open_item
+from omnisense.reasoning.loop.requests import request_of, without_open_item
 from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, seconds_left
 from omnisense.reasoning.loop.written_turn import (
     Item,
@@ -79,8 +80,9 @@ class PlainAnswer:
         """
         settings = self._settings
         for draft in state["drafts"][-1:]:
-            faults = plain_revision_request([fault.reason for fault in draft.faults])
-            prompt = [*prompt, message("assistant", draft.text), message("user", faults)]
+            if request_of(state["typed"]):  # else the last draft was the reply of a list, and this is the first answer
+                faults = plain_revision_request([fault.reason for fault in draft.faults])
+                prompt = [*prompt, message("assistant", draft.text), message("user", faults)]
         [text] = self._policy.write(
             [prompt],
             max_new_tokens=max_new_tokens,

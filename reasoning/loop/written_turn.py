@@ -1,14 +1,15 @@
-"""The JSON list in which a leading policy writes its appraisal and reply: schema, reading, streaming of the reply.
+"""The JSON in which a leading policy writes its appraisal and reply: schema, reading, streaming of the reply.
 
-A list without keys takes about six tokens beside the reply, where an object with keys takes thirty: as many as a short
-reply.
+For a short message it is a list: without keys it takes about six tokens beside the reply, where an object takes thirty,
+as many as a short reply. Where more is written than emotion, strategy and reply, it is an object: small models take the
+items of a longer list for one another.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 Item = Literal["context", "need", "emotion", "strategy", "cites", "reply", "remember"]
 _LISTS = ("cites", "remember")
 _DESCRIBED = 60  # characters of a feeling in the policy's own words
+_CONTEXT = 80  # characters of what is said or asked for
+_CITES = 8  # ids
 _FACTS, _FACT = 3, 100  # facts of one turn, and characters of one; a small model may else go on for ever
 # A quotation mark that is to open a quotation ends a JSON string: no reply ends where none does.
 _WHOLE_REPLY = r"^[\s\S]*[^A-Za-z0-9\s,:;(\[-]$"
@@ -68,7 +71,7 @@ class WrittenTurn(BaseModel):
 
 
 def turn_items(*, cites: bool, context: bool) -> tuple[Item, ...]:
-    """Return what a turn's list holds, in its order; the last item may be left out.
+    """Return what a turn's list or object holds, in its order; the last item may be left out.
 
     Args:
         cites: whether there are events to cite. A message cites itself: that need not be written.
@@ -79,6 +82,11 @@ def turn_items(*, cites: bool, context: bool) -> tuple[Item, ...]:
     head: tuple[Item, ...] = ("context", "need") if context else ()
     ids: tuple[Item, ...] = ("cites",) if cites else ()
     return (*head, "emotion", "strategy", *ids, "reply", "remember")
+
+
+def is_object(items: Collection[Item]) -> bool:
+    """Whether these are written as an object, and not as a list."""
+    return "context" in items or "cites" in items
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
@@ -104,7 +112,7 @@ def short_needs(names: Sequence[str]) -> dict[str, str]:
 def turn_schema(
     items: Sequence[Item], emotions: Sequence[str], needs: Sequence[str], strategies: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the JSON schema of a turn's list.
+    """Return the JSON schema of a turn's list or object.
 
     Args:
         items: what it holds, of :func:`turn_items`.
@@ -112,23 +120,31 @@ def turn_schema(
         needs: likewise; they are written by :func:`short_needs`.
         strategies: likewise; they are written by :func:`short_names`.
     """
-    text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
     names = "|".join(re.sub(r"[^\w ]", r"\\\g<0>", name) for name in emotions)
     forms: dict[Item, dict[str, Any]] = {
-        "context": text,
+        "context": {"type": "string", "maxLength": _CONTEXT},
         "emotion": {"type": "string", "pattern": f'^({names})(: [^"\\\\\\n]{{1,{_DESCRIBED}}})?$'},
         "need": {"type": "string", "enum": list(short_needs(needs))},
         "strategy": {"type": "string", "enum": list(short_names(strategies))},
-        "cites": texts,
+        "cites": {"type": "array", "items": {"type": "string"}, "maxItems": _CITES},
         "reply": {"type": "string", "pattern": _WHOLE_REPLY},
         "remember": {"type": "array", "items": {"type": "string", "maxLength": _FACT}, "maxItems": _FACTS},
     }
+    needed = [item for item in items if item != "remember"]
+    if is_object(items):
+        return {
+            "title": "Turn",
+            "type": "object",
+            "properties": {item: forms[item] for item in items},
+            "required": needed,
+            "additionalProperties": False,
+        }
     return {
         "title": "Turn",
         "type": "array",
         "prefixItems": [forms[item] for item in items],
         "items": False,
-        "minItems": len(items) - ("remember" in items),
+        "minItems": len(needed),
         "maxItems": len(items),
     }
 

@@ -93,12 +93,12 @@ def clip_streams():
     return make
 
 
-def own_words(prompts):
-    """The texts in which others' words are quoted: all but earlier turns, which are messages of their own."""
+def own_words(prompts, said):
+    """The texts in which others' words are quoted: all but turns, which are messages of their own."""
     for prompt in prompts:
         for at, one in enumerate(prompt):
             if one["role"] == "system" or (one["role"] == "user" and at == len(prompt) - 1):
-                yield text_of(one)
+                yield text_of(one).replace(said, "")  # what is typed, in a plain conversation
 
 
 @pytest.mark.parametrize("guided", [False, True])
@@ -114,7 +114,7 @@ def test_no_word_of_a_person_or_a_policy_begins_a_line_of_a_later_prompt(tmp_pat
         agent.respond(text=text, thread_id="a")
     list(agent.answer(percepts(bad), bad, agent.history("a")))
     agent.close()
-    texts = list(own_words(policy.calls))
+    texts = list(own_words(policy.calls, bad))
     assert len(texts) >= 4
     if not guided:  # a guided policy's prompt is the person's own turn
         for text in texts:
