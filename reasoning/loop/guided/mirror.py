@@ -56,7 +56,11 @@ def said_again(reading: Reading, restated: str, frames: Sequence[str], picker: P
         return picker.pick(frames, "restate", you=restated, Mirror=upper(restated))
     if len(reading.text.split()) > LONG_WORDS:
         return ""
-    clauses = [c.text for c in reading.clauses if _QUOTE[0] <= len(c.text.split()) <= _QUOTE[1] and '"' not in c.text]
+    clauses = [
+        c.text
+        for c in reading.clauses
+        if _QUOTE[0] <= len(c.text.split()) <= _QUOTE[1] and '"' not in c.text and not named(c.text)
+    ]
     quote = max(clauses, key=len, default="")
     return picker.pick(phrases()["restate"]["quoted"], "quoted", quote=quote) if quote else ""
 
