@@ -36,6 +36,7 @@ _MODULES = {
     "suppositions": "omnisense.reasoning.answers.suppositions",
     "passages": "omnisense.reasoning.answers.passages",
     "statements": "omnisense.reasoning.answers.statements",
+    "polarity": "omnisense.reasoning.answers.polarity",
     "hesitation": "omnisense.reasoning.answers.hesitation",
     "mentions": "omnisense.reasoning.answers.mentions",
     "verdicts": "omnisense.reasoning.answers.verdicts",
