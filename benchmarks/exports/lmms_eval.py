@@ -31,6 +31,7 @@ _MODULES = {
     "normalize": "omnisense.reasoning.answers.normalize",
     "boxes": "omnisense.reasoning.answers.boxes",
     "question": "omnisense.reasoning.answers.question",
+    "conjunctions": "omnisense.reasoning.answers.conjunctions",
     "option_places": "omnisense.reasoning.answers.option_places",
     "option_marks": "omnisense.reasoning.answers.option_marks",
     "suppositions": "omnisense.reasoning.answers.suppositions",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 
+from omnisense.reasoning.answers.conjunctions import AND, OR
 from omnisense.reasoning.answers.option_marks import MARK, letters_in
 
 _CHANGES = (
@@ -94,7 +95,7 @@ _NOTHING_BUT = re.compile(
 _ANYTHING_BUT = re.compile(r"\banything\s+but\b", re.IGNORECASE)
 # "between B and C, C fits better"
 _BETWEEN = re.compile(
-    rf"\b(?:between|zwischen|entre|tra|fra)\s+(?:the\s+)?{MARK}\s+(?:and|or|und|et|y|e|o)\s+(?:the\s+)?{MARK}\s*,?|{MARK}\s?[和与或]\s?{MARK}\s?(?:之间|中间|当中)",
+    rf"\b(?:between|zwischen|entre|tra|fra)\s+(?:the\s+)?{MARK}\s+(?:{AND}|{OR})\s+(?:the\s+)?{MARK}\s*,?|{MARK}\s?[和与或]\s?{MARK}\s?(?:之间|中间|当中)",
     re.IGNORECASE,
 )
 _MAY_BE_BETWEEN = re.compile(r"etween|wischen|ntre|\b[tf]ra\b|[和与或]", re.IGNORECASE)
@@ -133,7 +134,7 @@ _WRONG_ONES = re.compile(
     rf"(?:^|(?<=[\n|;/.]))\s*(?:\w+\s+){{0,2}}(?:incorrect|wrong|false|absent|excluded|eliminated|rejected|ruled\s+out|not\s+(?:correct|present|true|likely|visible|heard|seen)|missing|unlikely|(?:less|least)\s+likely"
     rf"|second(?:ary)?(?:\s+(?:best|most\s+likely))?|runner-?up|alternatives?|other|distractors?|nebenemotion)"
     rf"(?:\s+(?:ones?|options?|answers?|statements?|choices?|candidates?|guess(?:es)?|emotions?|feelings?|possibilit(?:y|ies)|labels?|considered|readings?|interpretations?))*"
-    rf"\s*[:=]\s*{MARK}(?:(?:[\s,/&]|\band\b){{1,6}}{MARK})*",
+    rf"\s*[:=]\s*{MARK}(?:(?:[\s,/&]|{AND}){{1,6}}{MARK})*",
     re.IGNORECASE,
 )
 
@@ -146,7 +147,7 @@ _DENIED_LIST = re.compile(
     re.IGNORECASE,
 )
 # "exclude B, D and E", "A, B: no"
-_LISTED = rf"(?P<list>{MARK}(?:(?:\s?[,/&]|\s(?:and|or|und|et|y)\b){{1,2}}\s?{MARK}){{1,6}})"
+_LISTED = rf"(?P<list>{MARK}(?:(?:\s?[,/&]|\s(?:{AND}|{OR})){{1,2}}\s?{MARK}){{1,6}})"
 _EXCLUDED_LIST = re.compile(
     rf"\b(?:exclud\w*|rul\w+\s+out|eliminat\w*|reject\w*|dismiss\w*|discard\w*|drop\w*|remov\w*|leave\s+out)\s+(?:both\s+)?{_LISTED}",
     re.IGNORECASE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from omnisense.reasoning.answers.conjunctions import AND, OR
 from omnisense.reasoning.answers.normalize import fold_words
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, mark_of, option_texts
 from omnisense.reasoning.answers.statements import is_conceded, is_denied, runs
@@ -11,12 +12,12 @@ from omnisense.reasoning.answers.suppositions import is_conditional
 
 NOTHING = "no option is named"
 LEADING_LIST = re.compile(
-    rf"(?:both\s+)?{MARK}(?:(?:\s?(?:[,/&+…]|\.{{3}}|\.(?!\s)|\b(?:and|or|plus|und|oder|et|ou|y|o|e)\b|和|或)\s?){{1,3}}{MARK}"
+    rf"(?:both\s+)?{MARK}(?:(?:\s?(?:[,/&+…]|\.{{3}}|\.(?!\s)|{AND}|{OR})\s?){{1,3}}{MARK}"
     rf"|[,;.]?\s?{MARK}(?! \w))+",
     re.IGNORECASE,
 )
 _JOINERS = re.compile(
-    r"\b(?:and|or|both|only|options?|choices?|letters?|answers?)\b|[\s,;:./&+|()\[\]{}\"'、-]+", re.IGNORECASE
+    r"\b(?:and|as\s+well\s+as|plus|und|sowie|et|og|och|en|ve|or|both|only|options?|choices?|letters?|answers?)\b|[\s,;:./&+|()\[\]{}\"'、-]+", re.IGNORECASE
 )
 _LONG_WORD = re.compile(r"[^\W\d_]{8}")  # longer than any joiner
 _MOST_WORDS = 25

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from omnisense.reasoning.answers.conjunctions import AND, OR
 from omnisense.reasoning.answers.normalize import fold_words, single_spaced
 from omnisense.reasoning.answers.option_places import (
     CLOSE,
@@ -30,7 +31,7 @@ MARK = "[\ue000-\ue019\ue100-\ue119]"
 WITH_TEXT = "[\ue100-\ue119]"
 # what follows the letter A, and not the article: punctuation, Chinese, a line's end, or a verb or connective
 AFTER_LETTER_A = (
-    rf"(?=\s+(?:(?:to|bis|through)\s+)?(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s+\d\.\d|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
+    rf"(?=\s+(?:(?:to|bis|through|{AND}|{OR})\s+)?(?-i:[B-Z])(?!\w)|\s+\d{{1,3}}\s?[%,;]|\s+\d\.\d|\s*?(?:\n|[^\w\s']|[{UNSPACED}\ue000-\ue119]|$)"
     r"|\s+(?:obviously|clearly|definitely|probably|likely|certainly|surely|imo|to\s+me|i\s+think|i\s+guess|for\s+sure|only|alone|here|by|over|wins|it|all|because|since|as|which|for|and|but|or|nor|plus|through|rather|it\s+is|is|isn't|was|would|with"
     r"|given|due|based|if|when|than|otherwise|seems|seemed|looks|looked|appears|appeared|fits|applies|apply|holds|happens|occurs|counts|stands|remains|works|may|might|could|can|cannot|can't|must|should|has"
     r"|yes|no|yep|nope|the|to\s+be|does|doesn't|matches|describes|shows|suggests|requires|conflicts|over|instead|best\s+\w+s"

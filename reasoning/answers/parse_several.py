@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Sequence
 
+from omnisense.reasoning.answers.conjunctions import AND, OR
 from omnisense.reasoning.answers.hesitation import after_revision, keeps_answer, refuses, settle
 from omnisense.reasoning.answers.inflected import mark_keywords, mark_wordings
 from omnisense.reasoning.answers.mentions import (
@@ -38,15 +39,16 @@ _THROUGH = re.compile(rf"({MARK}) ?(?:through|thru|to|bis|à|至|到|–|-) ?({M
 _MAYBE = re.compile(rf"(?:\b(?:possibly|maybe|perhaps)\W{{1,3}}|(?:可能|也许|或许)[是为很]?\s?){MARK}", re.IGNORECASE)
 _BARE_CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
 _CHOICE_OF_TWO = re.compile(
-    rf"{MARK}[^.!?;\n]{{0,40}}(?:\b(?:or|oder|ou|o)\b|或|还是)[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE
+    rf"{MARK}[^.!?;\n]{{0,40}}{OR}[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE
 )
+_NAMED = rf"{MARK}(?:(?:[\s,&]|{AND}){{1,6}}{MARK})*"
 _REVISED_LIST = re.compile(
-    rf"(?:\W|\b(?:no|so|make|that|it|it's|is|rather|actually|only|just)\b){{0,8}}{MARK}(?:(?:[\s,&]|\band\b){{1,6}}{MARK})*\W*\Z",
+    rf"(?:\W|\b(?:no|so|make|that|it|it's|is|rather|actually|only|just)\b){{0,8}}{_NAMED}\W*\Z",
     re.IGNORECASE,
 )
 # "Wait, the nod is his. A."
 _LAST_LIST = re.compile(
-    rf"(?<=[.!?:\n])\s*(?:\W|\b(?:so|then|only|just|and)\b){{0,4}}{MARK}(?:(?:[\s,&]|\band\b){{1,6}}{MARK})*\W*\Z",
+    rf"(?<=[.!?:\n])\s*(?:\W|\b(?:so|then|only|just|and)\b){{0,4}}{_NAMED}\W*\Z",
     re.IGNORECASE,
 )
 _ALL = re.compile(
@@ -64,11 +66,11 @@ _DENIED_ASIDE = re.compile(
     rf"\s?\((?:but\s+)?(?:not|no|without|nicht|pas|sans|sin)\s[^()\n]{{0,40}}?{MARK}\)?", re.IGNORECASE
 )  # "A, B (not C), D"
 _ONLY = re.compile(
-    rf"\b(?:only|just|solely|nur|lediglich|seulement|uniquement|sólo|solo|solamente|únicamente|apenas|somente|soltanto)\s+{MARK}(?:(?:[\s,&]|\b(?:and|the|und|et|y|e|la|el)\b){{1,6}}{MARK})+",
+    rf"\b(?:only|just|solely|nur|lediglich|seulement|uniquement|sólo|solo|solamente|únicamente|apenas|somente|soltanto)\s+{MARK}(?:(?:[\s,&]|{AND}|\b(?:the|la|el)\b){{1,6}}{MARK})+",
     re.IGNORECASE,
 )
 _LIST_END = re.compile(r"[.!?;:(\n–—]")
-_GOES_ON = re.compile(r"\s?(?:[,&+]|(?:and|for|plus|as|und|et|y)\b)", re.IGNORECASE)
+_GOES_ON = re.compile(rf"\s?(?:[,&+]|{AND}|(?:for|as)\b)", re.IGNORECASE)
 _GOES_ON_AT_END = re.compile(r"\w\s*(?:[,&+]|\band)\s*\Z", re.IGNORECASE)
 _EXCLUDES = re.compile(r"\b(?:exclud\w*|rul\w+\s+out|eliminat\w*|leave\s+out)\b", re.IGNORECASE)
 _ALL_HOLD = re.compile(

@@ -22,7 +22,7 @@ from omnisense.reasoning.answers.parse_yes_no import read_yes_no
 from omnisense.reasoning.answers.passages import before_end_of_turn, own_passages
 from omnisense.reasoning.answers.question import BOX_KINDS, UNSCORED_KINDS, VALUE_KINDS, Kind, Question
 
-PARSER_VERSION = 21  # raise it when any reply is parsed differently; every record carries it
+PARSER_VERSION = 22  # raise it when any reply is parsed differently; every record carries it
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ _FINAL_LINE = re.compile(
     re.IGNORECASE,
 )
 _BOXED = re.compile(r"\\boxed\s*\{(?:\s*\\[a-z]{1,12}\s*\{)?([^{}]*)\}")
-_FINAL_BOX = re.compile(r"\b(?:final|corrected|revised)\s+answer\b[^.\n]*\Z", re.IGNORECASE)
+_FINAL_BOX = re.compile(r"\b(?:final|corrected|revised|updated)\b[^.\n]*\Z", re.IGNORECASE)
 _SIGNS = ("<", "\\boxed", "```", "assistantfinal")
 _SPECIAL = re.compile(r"<\|[^|<>]*\|>|</?s>|```(?:json)?")
 

@@ -9,7 +9,7 @@ from omnisense.reasoning.answers.option_marks import option_texts
 
 # a base model goes on with a question of its own, or writes the user's next turn
 _NEXT_QUESTION = re.compile(
-    r"\n\W*(?:(?:next\s+|new\s+)?(?:question|q|task)\s*\d{0,3}\s*(?:[:：]|\n)|(?:exercise|problem|quiz|übung|aufgabe|frage|exercice)\s*\d{1,3}\s*[:：]|(?:human|user|assistant|问题)\s*\d{0,3}\s*[:：])",
+    r"\n\W*(?:(?:next\s+|new\s+)?(?:question|q|task)\s*\d{0,3}\s*(?:[:：]|\n)|\b(?:question|q|task|clip|video|example)\s*\d{1,3}\s*[.)]\s|(?:exercise|problem|quiz|übung|aufgabe|frage|exercice)\s*\d{1,3}\s*[:：]|(?:human|user|assistant|问题)\s*\d{0,3}\s*[:：])",
     re.IGNORECASE,
 )
 _END_OF_TURN = re.compile(

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 
+from omnisense.reasoning.answers.conjunctions import AND, OR
 from omnisense.reasoning.answers.option_marks import MARK, letter_of
 from omnisense.reasoning.answers.statements import is_denied
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s|[\n。；]")
 # where what is said of one option ends, and what is said of the next one begins
 _BOUNDARY = re.compile(
-    r"[,:()–—、，]|\b(?:and|but|while|whereas|or|nor|und|aber|sondern|oder|noch|et|mais|ou|y|pero|sino|ni|o|e|mas|ma)\b|但|而",
+    rf"[,:()–—、，]|{AND}|{OR}|\b(?:but|while|whereas|nor|aber|sondern|noch|mais|pero|sino|ni|mas|ma)\b|但|而",
     re.IGNORECASE,
 )
 _CONTRAST = re.compile(
@@ -37,8 +38,8 @@ _QUALIFIED = re.compile(
 )
 _LACKS = re.compile(r"\b(?:absent|missing|false|wrong|fehlt|falsch|manque)\b", re.IGNORECASE)
 _ASIDE = re.compile(r"\([^()]*\)")
-_OR = re.compile(r"\b(?:or|nor|oder|noch|ou|ni|o)\b", re.IGNORECASE)
-_AND = re.compile(r"[\s,&()]*(?:\b(?:and|und|et|y|e)\b)?[\s,&()]*", re.IGNORECASE)
+_OR = re.compile(rf"{OR}|\b(?:nor|noch|ni)\b", re.IGNORECASE)
+_AND = re.compile(rf"[\s,&()]*(?:{AND})?[\s,&()]*", re.IGNORECASE)
 
 
 def stands(marked: str) -> dict[str, bool | None]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from omnisense.reasoning.answers.conjunctions import AND, OR
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, letters_in
 from omnisense.reasoning.answers.suppositions import is_attributed, is_conditional, is_guessed, is_told_to_choose
 
@@ -20,8 +21,8 @@ _HEDGE = (
     r"\s+){0,4}"
 )
 _JOIN = (
-    r"(?:[\s,;/&+、]|\b(?:and|or|und|oder|y|o|et|ou|maybe|possibly|perhaps|also|then|plus|simply|just|even|as\s+well\s+as|(?:(?:al|together)\w*\s+)?with)\b"
-    r"|和|或者?|还是|与|以及|と){1,6}"
+    rf"(?:[\s,;/&+、]|{AND}|{OR}|\b(?:maybe|possibly|perhaps|also|then|simply|just|even|(?:(?:al|together)\w*\s+)?with)\b"
+    r"){1,6}"
 )
 _LIST = rf"({MARK}(?:(?:{_JOIN})?{MARK}){{0,9}}+)"
 _VERB = r"(?:\b(?:is|are|was|would\s+be|should\s+be|must\s+be|include|ist|sind|es|son|est|sont|é|è)\b|[是为は])"
@@ -196,7 +197,7 @@ def _strength(pattern: re.Pattern[str], statement: str) -> int:
     return int(pattern is _CHOOSES and bool(_FIRST_PERSON.match(statement)))
 
 
-_OR = re.compile(r"/|\b(?:or|oder|o|ou|maybe|possibly|perhaps)\b|或|还是", re.IGNORECASE)
+_OR = re.compile(rf"/|{OR}|\b(?:maybe|possibly|perhaps)\b", re.IGNORECASE)
 # "the answer is B, and A is wrong": A begins a clause of its own
 _OWN_CLAUSE = re.compile(
     r"\s*(?:(are|do|have|sind|son|sont)|is|isn't|was|would|may|might|scheidet|passt|kommt|wäre|hat|does|doesn't|has|can|cannot|can't|could|seems|shows|suggests|ist|est|es)\b"
@@ -269,7 +270,7 @@ def denied_letters(marked: str) -> set[str]:
     return denied - named
 
 
-_CONJUNCTION = re.compile(r"\b(?:and|or|nor|und|oder|y|o|ni|et|ou)\b|和|或|与", re.IGNORECASE)
+_CONJUNCTION = re.compile(rf"{AND}|{OR}|\b(?:nor|ni)\b", re.IGNORECASE)
 
 
 def held_letters(marked: str) -> set[str]:

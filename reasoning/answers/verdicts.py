@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from omnisense.reasoning.answers.conjunctions import AND, OR
 from omnisense.reasoning.answers.option_marks import MARK, letter_of, letters_in
 
 _WRONG = (
@@ -65,7 +66,7 @@ _OTHERS = re.compile(
     r"\b(?:the\s+)?(?:others?|rest|remaining)\b(?:\s+(one|two|three|four|five))?(?:\s+\w+){0,2}[\s,:–-]+(?:yes|are|is|do|does|all|apply|applies|hold|can\s+be)\b(?!\s*(?:not|n't))",
     re.IGNORECASE,
 )
-_SOME = rf"({MARK}(?:(?:[\s,;/&]|\b(?:and|or|nor|the|und|et|ou|y|o|e)\b){{1,6}}{MARK}){{0,8}})"
+_SOME = rf"({MARK}(?:(?:[\s,;/&]|{AND}|{OR}|\b(?:nor|the)\b){{1,6}}{MARK}){{0,8}})"
 _ALL_BUT = re.compile(
     rf"\b(?:all|every\w*|each|any)\b(?:\s+[\w']+){{0,5}}?\s+(?:except|but|save|apart\s+from|other\s+than|besides)(?:\s+for)?(?:\s+the)?\s+{_SOME}"
     rf"|\b(?:all\w*\s+(?:außer|bis\s+auf)|bis\s+auf|tou(?:s|tes|t)\s+sauf|sauf|tod[oa]s?\s+(?:menos|excepto|salvo)|tutt[eio]\s+tranne|todas?\s+exceto)\s+{_SOME}"
