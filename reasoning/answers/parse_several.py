@@ -31,8 +31,16 @@ from omnisense.reasoning.answers.option_marks import (
     mark_texts,
 )
 from omnisense.reasoning.answers.passages import drop_instructions, drop_questions, drop_speech, ends_midway, is_cut_off
-from omnisense.reasoning.answers.polarity import stands
-from omnisense.reasoning.answers.statements import Stated, denied_letters, held_letters, is_denied, stated
+from omnisense.reasoning.answers.polarity import affirmed_after, edited, stands
+from omnisense.reasoning.answers.statements import (
+    Stated,
+    denied_letters,
+    held_letters,
+    is_denied,
+    is_set_aside,
+    runs,
+    stated,
+)
 from omnisense.reasoning.answers.verdicts import all_but, says_others_hold, scores, verdicts
 
 _THROUGH = re.compile(rf"({MARK}) ?(?:through|thru|to|bis|à|至|到|–|-) ?({MARK})", re.IGNORECASE)
@@ -99,6 +107,35 @@ def read_several(text: str, options: tuple[str, ...]) -> Reading:
     marked = single_spaced(settle(mark_ticked(_THROUGH.sub(_all_through, marked), options)))
     by_text = settle(mark_texts(marked, options))
     worded = settle(mark_wordings(by_text, options))
+    reading = _read_views(marked, by_text, worded, options)
+    return _after_list(reading, drop_questions(worded)) if reading.value else reading
+
+
+def _after_list(reading: Reading, worded: str) -> Reading:
+    """Return a reading with what the reply adds to its list or takes from it; none where it names others after it."""
+    lists = [run for run in runs(worded) if set(reading.value) <= set(letters_in(run[0]))]
+    letters = edited(worded, reading.value, lists[-1].end() if lists else 0)
+    if letters is None:
+        return Reading("", "it changes its list")
+    if letters != reading.value:
+        return Reading(letters, "a list and its changes")
+    if not lists or reading.how not in _LISTS or any(s.is_final for s in stated(worded)):
+        return reading
+    more = affirmed_after(worded, lists[-1].end()) - set(letters)
+    if not more or _NO_OTHERS.search(worded, lists[-1].end()):
+        return reading
+    places = [match for match in _ANY_MARK.finditer(worded, lists[-1].end()) if letter_of(match[0]) in more]
+    aside = {letter_of(match[0]) for match in places if is_set_aside(worded, *match.span())}
+    return Reading("", "it names others after its list") if more - aside else reading
+
+
+_LISTS = ("a list of letters", "a statement", "a revision")
+_NO_OTHERS = re.compile(r"\b(?:others?|rest|remaining)\b[^.!?\n]{0,30}(?:\b(?:not|no|never|none)\b|n't\b)", re.IGNORECASE)
+_ANY_MARK = re.compile(MARK)
+
+
+def _read_views(marked: str, by_text: str, worded: str, options: tuple[str, ...]) -> Reading:
+    """Read a text by its marks for letters, then by those for options' texts, then by those for other words."""
     views = tuple(dict.fromkeys((marked, by_text, worded)))
     tails = [after_revision(view) for view in views]
     for view, tail in zip(views, tails, strict=True):
@@ -191,7 +228,21 @@ def _held_items(marked: str) -> tuple[str, str] | None:
     return "".join(sorted(items)), "".join(sorted(items.keys() - denied))
 
 
-def _affirmed(view: str, how: str) -> Reading:
+TEXTS_NAMED = "options' texts in it"
+_HOW_MANY = re.compile(
+    r"\b(?:(?:all|the|these|only)\s+)?(two|three|four|five|six|[2-6])(?:\s+of\s+(?:the|these|those|them)|\s+\w+){0,3}\s+(?:\w+\s+)?(?:apply|hold|fit|occur|appear|happen|are|can\s+be|is)\b",
+    re.IGNORECASE,
+)
+_NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+
+
+def _says_how_many(marked: str, count: int) -> bool:
+    """Whether a text says that as many options hold: "Two of these apply"."""
+    told = _HOW_MANY.search(marked)
+    return told is not None and int(_NUMBERS.get(told[1].lower(), told[1])) == count
+
+
+def _affirmed(view: str, how: str, count: int) -> Reading:
     """Return the options that a text names in passing and affirms; none where it is unclear of any of them."""
     standing = stands(view)
     alone = {letter for match in _ONLY.finditer(view) for letter in letters_in(match[0])}
@@ -201,6 +252,9 @@ def _affirmed(view: str, how: str) -> Reading:
         return Reading("", "it leaves open which of the options hold")
     conceded = set(standing) - set(mentioned_letters(view))
     letters = "".join(sorted(letter for letter, holds in standing.items() if holds and letter not in conceded))
+    is_prose = how == TEXTS_NAMED and len(standing) == count > 2
+    if is_prose and not _says_how_many(view, len(letters)) and not any(set(letters) <= set(letters_in(run[0])) for run in runs(view)):
+        return Reading("", "it says something else of each option")
     return Reading(letters, how if letters else NOTHING)
 
 
@@ -222,9 +276,9 @@ def _all_mentions(marked: str, worded: str, count: int) -> Reading:
         return Reading("", "it is cut off or leaves some open")
     if any(not is_denied(worded, m.start(), m.start() + 1) for m in _CHOICE_OF_TWO.finditer(worded)):
         return Reading("", "a choice between letters")
-    for view, how in ((marked, "the letters named"), (worded, "options' texts in it")):
+    for view, how in ((marked, "the letters named"), (worded, TEXTS_NAMED)):
         if mentioned_letters(view):
-            return _affirmed(view, how)
+            return _affirmed(view, how, count)
     if kept := all_but(worded, count):
         return Reading("".join(sorted(kept[0])), "all but some")
     if (

@@ -42,12 +42,72 @@ _OR = re.compile(rf"{OR}|\b(?:nor|noch|ni)\b", re.IGNORECASE)
 _AND = re.compile(rf"[\s,&()]*(?:{AND})?[\s,&()]*", re.IGNORECASE)
 
 
+# "so add C", "and I include it as well": what a list that was given before is changed by
+_LISTED = rf"(?:it|that|this|them|both|(?:also\s+|the\s+)?(?:options?\s+)?{MARK}(?:(?:[\s,&]|{AND}|\bthe\b){{1,6}}{MARK})*)(?!\w)"
+_ADDS = re.compile(
+    rf"\b(?:add(?:ing)?|includ(?:e|ing)|tick|count(?=\s+(?:it|that|this)\s+(?:in|too|as\s+well)))\s+({_LISTED})"
+    rf"|(?<=[\ue000-\ue119])(?P<last>)\s+(?:(?:should|must|has\s+to|can|may)\s+be\s+(?:added|included)|(?:belongs|goes)\s+(?:in|on)\s+the\s+list|joins\s+(?:them|the\s+list))\b",
+    re.IGNORECASE,
+)
+_DROPS = re.compile(
+    rf"\b(?:drop(?:ping)?|remov(?:e|ing)|exclud(?:e|ing)|leav(?:e|ing)(?=\s+\w+\s+(?:out|off|aside)\b)|tak(?:e|ing)(?=\s+\w+\s+(?:out|off)\b)|leave\s+out"
+    rf"|tak(?:e|ing)\s+(?:out|off)|strik(?:e|ing)(?:\s+out)?|cross(?:ing)?\s+(?:out|off)|rul(?:e|ing)\s+out|omit(?:ting)?|discard(?:ing)?|reject(?:ing)?)\s+({_LISTED})",
+    re.IGNORECASE,
+)
+_NO_EDIT = re.compile(
+    r"(?:\b(?:not|never|no|if|unless|without|could|might|whether|(?:to|should\s+i|reason\s+to|tempted\s+to|why))\b|n't\b)[^.!?;:,]{0,30}\Z",
+    re.IGNORECASE,
+)
+
+
+def edited(marked: str, letters: str, start: int) -> str | None:
+    """Return the letters of a list after the sentences that add to or take from it.
+
+    Args:
+        marked: text.
+        letters: that it lists.
+        start: where its list ends.
+
+    Returns:
+        None where it is unclear what is added or taken away, or where the text ends with other letters.
+    """
+    changes = [(m, True) for m in _ADDS.finditer(marked, start)] + [(m, False) for m in _DROPS.finditer(marked, start)]
+    changes = [(m, adds) for m, adds in changes if not _NO_EDIT.search(marked[: m.start()][-60:])]
+    found = set(letters)
+    for match, adds in sorted(changes, key=lambda change: change[0].start()):
+        before = re.findall(MARK, marked[: match.start()])
+        named = {letter_of(mark) for mark in re.findall(MARK, match[1] or "") or before[-1:]}
+        if not before or _BOTH.fullmatch(match[1] or ""):
+            return None
+        found = found | named if adds else found - named
+    if not changes or found == set(letters):
+        return letters
+    tail = marked[max(match.end() for match, _ in changes) :]
+    held = {letter for letter, holds in stands(tail).items() if holds is not False}
+    return "".join(sorted(found)) if found and held <= found and held in (set(), found) else None
+
+
+_BOTH = re.compile("them|both", re.IGNORECASE)
+
+
 def stands(marked: str) -> dict[str, bool | None]:
     """Return for each letter that a marked text names whether it is affirmed where it is named last (None: unclear)."""
     found: dict[str, bool | None] = {}
     for start, end in _sentences(marked):
         found |= _stands_in(marked, start, end)
     return found
+
+
+def affirmed_after(marked: str, start: int) -> set[str]:
+    """Return the letters that a marked text names after a place, and only in sentences that hold no negation."""
+    found: set[str] = set()
+    denied: set[str] = set()
+    for begin, end in _sentences(marked):
+        for match in re.finditer(MARK, marked[max(begin, start) : end]):
+            said = marked[begin:end]
+            is_plain = not (_NEGATION.search(said) or _LACKS.search(said))
+            (found if is_plain else denied).add(letter_of(match[0]))
+    return found - denied
 
 
 def _sentences(marked: str) -> list[tuple[int, int]]:
