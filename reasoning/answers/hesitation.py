@@ -10,6 +10,7 @@ import re
 
 from omnisense.reasoning.answers.conjunctions import AND, OR
 from omnisense.reasoning.answers.option_marks import MARK, letters_in
+from omnisense.reasoning.answers.option_places import lower
 
 _CHANGES = (
     r"(?:revis|chang|amend|correct|updat|switch|retract|withdraw|overrul|alter|adjust|reconsider|rethink"
@@ -21,7 +22,7 @@ _LOOK = r"(?:look|listen|watch|view|hear|read|check|play|think|count|go|inspect|
 # "A... wait, no, B", "Edit: B", "on rewatching, B", "I take that back", "I revise my choice to B"
 _REVISES = re.compile(
     r"(?:^|[.!?;,:(…—–\n-]\s*)(?:(?:but|no|hmm+|oh|and|so|well|oops|sorry|then|okay|ok)\b[,.!\s]*){0,3}(?:sorry(?=\W{1,3}(?:i\s+meant?\s+)?[\ue000-\ue119])|i\s+meant?(?=\s+(?:to\s+(?:say|write|pick|choose)\s+)?[\ue000-\ue119])|wait|actually|correction"
-    r"|(?:edit|update|amendment|revised|corrected|amended|updated)(?=\s*:)|hang\s+on|hold\s+on"
+    r"|(?:edit|update|amendment|revised|corrected|amended|updated)(?=\s*:)|hang\s+on|hold\s+on|back\s+to(?=\s+(?:(?:my|the)\s+)?(?:\w+\s+){0,2}[\ue000-\ue119])"
     r"|on\s+(?:second\s+thoughts?|(?:further\s+)?(?:reflection|review|consideration)|(?:a\s+)?(?:closer|second)\s+(?:inspection|look|listen|viewing|hearing)|re-?(?:watch|listen|view|read|check|examin|consider|count)\w*)"
     r"|(?:having|after)\s+(?:re-?(?:watch|listen|view|read|check|examin|consider|count|play)\w*|(?:a\s+|another\s+)(?:closer|second|look|listen)\b)"
     rf"|{_LOOK}\s+(?:more\s+closely|(?:[\w']+\s+){{0,6}}?{_AGAIN})|let\s+me\s+(?:re-?\w+|verify|double-?check|(?:look|check|listen|watch)\s+again|correct|take\s+(?:another|a\s+(?:second|closer)))"
@@ -42,6 +43,10 @@ _CHANGES_MIND = re.compile(
 _NO_CHANGE = re.compile(
     r"(?:\b(?:not|no(?=\s+\w)|never|nothing|without|if|unless|might|could)\b|n't\b)[^.!?\n]{0,60}\Z", re.IGNORECASE
 )
+# one of them is in whatever the pattern above finds
+_CHANGE_WORDS = ("revis", "chang", "amend", "correct", "updat", "switch", "retract", "withdraw", "overrul", "alter",
+                 "adjust", "consider", "rethink", "evaluat", "back", "scratch", "scrap", "strike", "forget", "ignore",
+                 "disregard", "delete")  # fmt: skip
 _QUOTED = re.compile(r"\"[^\"\n\ue000-\ue119]{1,200}\"")  # which others say
 # "I'm afraid I can't view videos"
 _REFUSES = re.compile(
@@ -187,7 +192,9 @@ def after_revision(marked: str) -> str | None:
     """Return what follows the last place where a reply revises itself; None when it does not."""
     own = _QUOTED.sub(lambda match: "x" * len(match[0]), marked)
     ends = [match.end() for match in _REVISES.finditer(own)]
-    changes = _CHANGES_MIND.finditer(own)
+    lowered = lower(own)
+    is_changed = any(word in lowered for word in _CHANGE_WORDS)
+    changes = _CHANGES_MIND.finditer(own) if is_changed else ()
     ends += [m.end() for m in changes if not _NO_CHANGE.search(own[max(0, m.start() - 90) : m.start()])]
     return marked[max(ends) :] if ends else None
 
@@ -274,4 +281,13 @@ def _last_named(before: str) -> str:
 @functools.lru_cache(maxsize=16)  # a reply is asked for it several times
 def refuses(text: str) -> bool:
     """Whether a reply says that it cannot answer."""
-    return bool(_REFUSES.search(text))
+    lowered = lower(text)
+    return any(word in lowered for word in _REFUSAL_WORDS) and bool(_REFUSES.search(text))
+
+
+# whatever the pattern finds holds one of them, which are looked up a hundred times as fast
+_REFUSAL_WORDS = ("n't", "not", "no ", "need", "able", "provide", "upload", "share", "attach", " ai", "sorry",
+                  "afraid", "happy", "glad", " you", "tell", "knows", "blank", "missing", "empty", "corrupt",
+                  "silent", "too ", "hard", "difficult", "impossible", "unclear", "kann", "puedo", "peux",
+                  "leid", "siento", "désolé", "declin", "refus", "refrain", "abstain", "leav", "无法", "不能",
+                  "看不到", "抱歉", "很难", "不确定")  # fmt: skip

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from omnisense.reasoning.answers.option_marks import MARK, mark_with_text, option_texts
+from omnisense.reasoning.answers.option_marks import MARK, mark_with_text, nouns_of_letters, option_texts
 from omnisense.reasoning.answers.stems import is_misspelled, stem_of, without_ending
 from omnisense.reasoning.answers.word_families import UNSPACED_FAMILY_OF
 
@@ -74,6 +74,8 @@ def mark_wordings(marked: str, options: tuple[str, ...]) -> str:
         marked: with marks for those that it names by their letter or text.
         options: of the question, each with its letter.
     """
+    if nouns_of_letters(options):  # their words do not tell "speaker A" from "speaker B"
+        return marked
     wordings, spelled = _wordings(options)
     spans = _unspaced(marked, options)
     sentences = [said for sentence in _SENTENCE.finditer(marked) if (said := _said(sentence, spelled))]
@@ -111,6 +113,8 @@ def mark_keywords(marked: str, options: tuple[str, ...]) -> str:
         marked: with marks for those that it names by their letter, text or wording.
         options: of the question, each with its letter.
     """
+    if nouns_of_letters(options):
+        return marked
     _, spelled = _wordings(options)
     spans = []
     for sentence in _SENTENCE.finditer(marked):

@@ -17,7 +17,9 @@ LEADING_LIST = re.compile(
     re.IGNORECASE,
 )
 _JOINERS = re.compile(
-    r"\b(?:and|as\s+well\s+as|plus|und|sowie|et|og|och|en|ve|or|both|only|options?|choices?|letters?|answers?)\b|[\s,;:./&+|()\[\]{}\"'、-]+", re.IGNORECASE
+    r"\b(?:and|as\s+well\s+as|plus|und|sowie|et|og|och|en|ve|or|both|only"
+    r"|options?|choices?|letters?|answers?)\b|[\s,;:./&+|()\[\]{}\"'、-]+",
+    re.IGNORECASE,
 )
 _LONG_WORD = re.compile(r"[^\W\d_]{8}")  # longer than any joiner
 _MOST_WORDS = 25

@@ -89,7 +89,9 @@ _PLACE_WORDS = (*_ORDINALS, "former", "latter", "option", "choice", "statement",
                 "no.")  # fmt: skip
 _ORDINAL = rf"\bthe\s+(?:very\s+)?({'|'.join(_ORDINALS)})"
 _ITEM = r"(?:option|alternative|choice|statement|label|answer|possibility|item|candidate|description)"
-_ON_THE_LIST = rf"\s+(?:on|in|of)\s+(?:the|these|those)\s+(?:list\w*|(?:\w+\s+)?{_ITEM}s?|two|three|four|five)\b"
+_ON_THE_LIST = (
+    r"\s+(?:on|in|of)\s+(?:the|these|those|your|this)\s+" rf"(?:list\w*|(?:\w+\s+)?{_ITEM}s?|two|three|four|five)\b"
+)
 _ORDINAL_OPTION = re.compile(
     rf"{_ORDINAL}\s+(?:(?:answer\s+)?(?:option|alternative|choice|statement|label|possibility|description)\b|(?:one|item)(?:{_ON_THE_LIST}|(?=\s+(?:wins|fits|matches|is\s+(?:right|correct|the\s+(?:best|right|correct|most)))\b)))"
     rf"(?!\s+(?:left|remaining|standing))|\A\W*(?:the\s+)?({'|'.join(_ORDINALS)})\s+(?:one|option|choice)(?=\W)",
@@ -120,7 +122,7 @@ _ORDINAL_AFTER = re.compile(
     re.IGNORECASE,
 )
 _ORDINAL_PAIR = re.compile(
-    rf"(\bthe\s+(?:{'|'.join(_ORDINALS)}))\s+and\s+(?:the\s+)?({'|'.join(_ORDINALS)})\s+(?:options|ones|choices|statements)",
+    rf"(\bthe\s+(?:{'|'.join(_ORDINALS)}))\s+and\s+(?:the\s+)?({'|'.join(_ORDINALS)})(?:\s+(?:options|ones|choices|statements)|(?={_ON_THE_LIST}))",
     re.I,
 )
 _OF_TWO = re.compile(
@@ -163,6 +165,8 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
     for option in _with_letters(options):  # "Both A and B" is an option, and names no other
         text = _mark_alone(text, [option])
     text = _OTHER_LETTERS.sub(r"\1", text)
+    if named := nouns_of_letters(options):  # "Person A" is nobody's letter where options are "Person A", "Person B"
+        text = _NOUN_AND_LETTER.sub(lambda match: match[1] if match[1].lower() in named else match[0], text)
     if _CAPITALS.search(text):
         text = _LETTERS_IN_A_ROW.sub(lambda m: m[0][: -len(m[1])] + "".join(map(mark_of, m[1])), text)
     if _MAY_BE_SMALL.search(text):
@@ -177,10 +181,26 @@ def mark_options(text: str, options: tuple[str, ...]) -> str:
 @functools.lru_cache(maxsize=1024)
 def _with_letters(options: tuple[str, ...]) -> tuple[OptionText, ...]:
     """Return the options whose own text holds letters: "Both A and B", "vitamin C"."""
-    texts = texts_of(options)
-    if not any(option.names_letters for option in texts) and not _OTHER_LETTERS.search("\n".join(options)):
-        return ()
-    return tuple(option for option in texts if option.names_letters or _OTHER_LETTERS.search(option.parts[0]))
+    return tuple(
+        option
+        for option in texts_of(options)
+        if option.names_letters or _OTHER_LETTERS.search(option.parts[0]) or _names_by_letter(options[option.place])
+    )
+
+
+# the noun and the letter of a name such as "Person A"
+_NOUN_AND_LETTER = re.compile(r"\b([^\W\d_]{2,})\s+[A-Z]\b(?!['.)])")
+
+
+def _names_by_letter(option: str) -> list[str]:
+    return [noun.lower() for noun in _NOUN_AND_LETTER.findall(strip_letter(option))]
+
+
+@functools.lru_cache(maxsize=1024)
+def nouns_of_letters(options: tuple[str, ...]) -> frozenset[str]:
+    """Return the nouns that two options at least write with a letter, as "Person A" and "Person B" do."""
+    nouns = [noun for option in options for noun in set(_names_by_letter(option))]
+    return frozenset(noun for noun in nouns if nouns.count(noun) > 1)
 
 
 def _mark_ordinals(text: str, options: tuple[str, ...]) -> str:

@@ -46,9 +46,7 @@ from omnisense.reasoning.answers.verdicts import all_but, says_others_hold, scor
 _THROUGH = re.compile(rf"({MARK}) ?(?:through|thru|to|bis|à|至|到|–|-) ?({MARK})", re.IGNORECASE)
 _MAYBE = re.compile(rf"(?:\b(?:possibly|maybe|perhaps)\W{{1,3}}|(?:可能|也许|或许)[是为很]?\s?){MARK}", re.IGNORECASE)
 _BARE_CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
-_CHOICE_OF_TWO = re.compile(
-    rf"{MARK}[^.!?;\n]{{0,40}}{OR}[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE
-)
+_CHOICE_OF_TWO = re.compile(rf"{MARK}[^.!?;\n]{{0,40}}{OR}[^.!?;\n]{{0,12}}{MARK}", re.IGNORECASE)
 _NAMED = rf"{MARK}(?:(?:[\s,&]|{AND}){{1,6}}{MARK})*"
 _REVISED_LIST = re.compile(
     rf"(?:\W|\b(?:no|so|make|that|it|it's|is|rather|actually|only|just)\b){{0,8}}{_NAMED}\W*\Z",
@@ -130,7 +128,9 @@ def _after_list(reading: Reading, worded: str) -> Reading:
 
 
 _LISTS = ("a list of letters", "a statement", "a revision")
-_NO_OTHERS = re.compile(r"\b(?:others?|rest|remaining)\b[^.!?\n]{0,30}(?:\b(?:not|no|never|none)\b|n't\b)", re.IGNORECASE)
+_NO_OTHERS = re.compile(
+    r"\b(?:others?|rest|remaining)\b[^.!?\n]{0,30}(?:\b(?:not|no|never|none)\b|n't\b)", re.IGNORECASE
+)
 _ANY_MARK = re.compile(MARK)
 
 
@@ -253,7 +253,11 @@ def _affirmed(view: str, how: str, count: int) -> Reading:
     conceded = set(standing) - set(mentioned_letters(view))
     letters = "".join(sorted(letter for letter, holds in standing.items() if holds and letter not in conceded))
     is_prose = how == TEXTS_NAMED and len(standing) == count > 2
-    if is_prose and not _says_how_many(view, len(letters)) and not any(set(letters) <= set(letters_in(run[0])) for run in runs(view)):
+    if (
+        is_prose
+        and not _says_how_many(view, len(letters))
+        and not any(set(letters) <= set(letters_in(run[0])) for run in runs(view))
+    ):
         return Reading("", "it says something else of each option")
     return Reading(letters, how if letters else NOTHING)
 

@@ -22,6 +22,8 @@ _WORDS |= {
         "zwei drei vier fünf sechs sieben acht neun zehn",
         "deux trois quatre cinq six sept huit neuf dix onze douze",
         "dos tres cuatro cinco seis siete ocho nueve diez",
+        "dois três quatro cinco seis sete oito nove dez",
+        "due tre quattro cinque sei sette otto nove dieci",
     )
     for n, word in enumerate(words.split(), 2)
 }

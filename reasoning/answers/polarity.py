@@ -37,13 +37,18 @@ _QUALIFIED = re.compile(
     re.IGNORECASE,
 )
 _LACKS = re.compile(r"\b(?:absent|missing|false|wrong|fehlt|falsch|manque)\b", re.IGNORECASE)
+# "B is what her mother claims", "D only happens later"
+_LESSENS = re.compile(r"\b(?:only|merely|just|later|earlier|claim\w*|sa(?:ys|id)|thinks|believes)\b", re.IGNORECASE)
 _ASIDE = re.compile(r"\([^()]*\)")
 _OR = re.compile(rf"{OR}|\b(?:nor|noch|ni)\b", re.IGNORECASE)
 _AND = re.compile(rf"[\s,&()]*(?:{AND})?[\s,&()]*", re.IGNORECASE)
 
 
 # "so add C", "and I include it as well": what a list that was given before is changed by
-_LISTED = rf"(?:it|that|this|them|both|(?:also\s+|the\s+)?(?:options?\s+)?{MARK}(?:(?:[\s,&]|{AND}|\bthe\b){{1,6}}{MARK})*)(?!\w)"
+_LISTED = (
+    r"(?:it|that|this|them|both"
+    rf"|(?:also\s+|the\s+)?(?:options?\s+)?{MARK}(?:(?:[\s,&]|{AND}|\bthe\b){{1,6}}{MARK})*)(?!\w)"
+)
 _ADDS = re.compile(
     rf"\b(?:add(?:ing)?|includ(?:e|ing)|tick|count(?=\s+(?:it|that|this)\s+(?:in|too|as\s+well)))\s+({_LISTED})"
     rf"|(?<=[\ue000-\ue119])(?P<last>)\s+(?:(?:should|must|has\s+to|can|may)\s+be\s+(?:added|included)|(?:belongs|goes)\s+(?:in|on)\s+the\s+list|joins\s+(?:them|the\s+list))\b",
@@ -99,13 +104,13 @@ def stands(marked: str) -> dict[str, bool | None]:
 
 
 def affirmed_after(marked: str, start: int) -> set[str]:
-    """Return the letters that a marked text names after a place, and only in sentences that hold no negation."""
+    """Return the letters that a marked text names after a place, only in sentences that neither deny nor qualify."""
     found: set[str] = set()
     denied: set[str] = set()
     for begin, end in _sentences(marked):
         for match in re.finditer(MARK, marked[max(begin, start) : end]):
             said = marked[begin:end]
-            is_plain = not (_NEGATION.search(said) or _LACKS.search(said))
+            is_plain = not (_NEGATION.search(said) or _LACKS.search(said) or _LESSENS.search(said))
             (found if is_plain else denied).add(letter_of(match[0]))
     return found - denied
 

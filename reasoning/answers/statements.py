@@ -55,9 +55,10 @@ _ANSWER_IS = re.compile(
 _RIGHT_ONE_IS = re.compile(
     rf"\b(?:best|most\s+\w+|right|correct|only)\s+(?:\w+\s+){{1,4}}?(?:that\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s)?"
     rf"(?:is|are|remains)\s*:?\s*{_HEDGE}{_LIST}"
-    rf"|\b(?:one|emotion|feeling|label|option|answer|description|person|speaker|man|woman|reason|reply|response|word)\s+(?:that|who|which|whose)"
+    rf"|\b(?:(?:one|emotion|feeling|label|option|answer|description|person|speaker|man|woman|reason|reply|response|word|sign|cue)s?|people|men|women)\s+(?:that|who|which|whose)"
     rf"\s[^.;:!?,\n\ue000-\ue119]{{1,60}}\s(?:is|are|was)\s+{_HEDGE}{_LIST}"
     rf"|\b(?:ones?|options?|answers?)\s+(?:that\s+)?i(?:'d|'ll|\s+would|\s+will)?\s+(?:tick|pick|choose|select|mark|keep|check|go\s+(?:with|for))\s+(?:is|are|would\s+be)\s*:?\s*{_HEDGE}{_LIST}"
+    rf"|\bwhat\s+i\s+(?:can\s+|do\s+)?(?:observe|see|hear|notice|find|recogni[sz]e|make\s+out)\s+(?:here\s+)?(?:is|are)\s+{_HEDGE}{_LIST}"
     rf"|\b(?:richtig|korrekt|zutreffend)\s+(?:ist|sind|wären?)\s+{_HEDGE}{_LIST}"
     rf"|(?:^|[\n|;])\s*(?:correct|right|yes|true|applies|present|selected)\s*[:=]\s*{_LIST}"
     rf"|\b(?:corret[ao]|corretta|correct[ao]|correcte|giusta|certa|juiste|верный|правильный)\s+(?:é|è|es|est|is)\s+{_LIST}",

@@ -68,7 +68,7 @@ _OTHERS = re.compile(
 )
 _SOME = rf"({MARK}(?:(?:[\s,;/&]|{AND}|{OR}|\b(?:nor|the)\b){{1,6}}{MARK}){{0,8}})"
 _ALL_BUT = re.compile(
-    rf"\b(?:all|every\w*|each|any)\b(?:\s+[\w']+){{0,5}}?\s+(?:except|but|save|apart\s+from|other\s+than|besides)(?:\s+for)?(?:\s+the)?\s+{_SOME}"
+    rf"\b(?:all|every\w*|each|any)\b(?:\s+[\w']+){{0,10}}?\s+(?:except|but|save|apart\s+from|other\s+than|besides)(?:\s+for)?(?:\s+the)?\s+{_SOME}"
     rf"|\b(?:all\w*\s+(?:außer|bis\s+auf)|bis\s+auf|tou(?:s|tes|t)\s+sauf|sauf|tod[oa]s?\s+(?:menos|excepto|salvo)|tutt[eio]\s+tranne|todas?\s+exceto)\s+{_SOME}"
     rf"|\bexceptions?\s+(?:is|are|being)\s+{_SOME}|除了?\s*{_SOME}",
     re.IGNORECASE,

@@ -87,6 +87,14 @@ def test_finds_the_words_of_an_option(options, reply, value):
     assert parse(reply, "one", options).value == value
 
 
+@pytest.mark.parametrize(
+    ("reply", "value"),
+    [("Person A is the one who lies.", "B"), ("A", "A"), ("Person C lies.", "C"), ("B. Person A", "B")],
+)
+def test_takes_a_name_with_a_letter_for_no_letter(reply, value):
+    assert parse(reply, "one", ("A. Person B", "B. Person A", "C. Person C")).value == value
+
+
 PUPIL = ("A. The teacher is disappointed because the boy lied", "B. The teacher is proud of the boy's courage",
          "C. The teacher is bored by the long story")  # fmt: skip
 
@@ -177,6 +185,16 @@ def test_reads_an_option_by_the_words_that_no_other_has(reply, value):
         ("several", "My first list was A, B and D. On rewatching, D has to go. Final: A, B.", "AB"),
         ("several", "I'd say A, D. No wait, the gasp is his. Just A.", "A"),
         ("several", "A, B (not C), and D", "ABD"),
+        ("several", "A e D", "AD"),
+        ("several", "Richtig sind A sowie C.", "AC"),
+        ("several", "A og C", "AC"),
+        ("several", "A and B. There is a gasp, so add D.", "ABD"),
+        ("several", "A, B and C. She never shouts. So drop C: A and B.", "AB"),
+        ("several", "A for sure. C could be argued for, but I leave it out.", "A"),
+        ("several", "A and B. C is there for a moment.", ""),
+        ("several", "A and B. C is not there.", "AB"),
+        ("several", "A, D\n\nQ7. Which apply?\nA. bell B. wind C. birds D. waves\nAnswer: B, C", "AD"),
+        ("one", "B. sad. Hmm, rather angry. No, that is his brother. Back to B.", "B"),
         ("several", "[x] A happy\n[ ] B sad\n[x] C angry\n[ ] D surprised", "AC"),
         ("several", "The options that do not apply are C and D, so A and B do.", "AB"),
         ("several", "She smiles (A); there is a sob (B), but it's not hers.", ""),
