@@ -146,7 +146,7 @@ def test_scores_go_to_wandb(many, tmp_path, mode):
     pytest.importorskip("wandb")
     out = tmp_path / "run"
     command = [sys.executable, "-m", "omnisense.agent.cli", "eval", "humansense", "--data", many, "--output", out]
-    own = {"WANDB_MODE": mode, "NETRC": str(tmp_path / "none"), "WANDB_API_KEY": ""}
+    own = {"WANDB_MODE": mode, "NETRC": str(tmp_path / "none"), "WANDB_API_KEY": "", "OMNISENSE_OFFLINE": ""}
     ran = subprocess.run(
         [*map(str, command), "--baseline", "random", "--log-to", "wandb"],
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env={**os.environ, **own},
