@@ -4,6 +4,7 @@ measured beside it. JSON, one object a line; ``omnisense train data agent`` writ
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -102,7 +103,7 @@ def read_agent_rows(paths: Sequence[Path]) -> list[AgentRow]:
     for path in paths:
         for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
             try:
-                lines = file.read_text("utf-8").removesuffix("\n").split("\n")  # a text may hold other line separators
+                lines = list(io.StringIO(file.read_text("utf-8")))  # a text may hold other line separators than "\n"
             except (OSError, UnicodeDecodeError) as error:
                 raise InputError(f"the rows cannot be read ({error})", _USAGE, file) from error
             for number, line in enumerate(lines, 1):

@@ -29,8 +29,7 @@ class ExactCheckpointMixin:
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint that was written completely, or None if there is none."""
-    steps = {path: path.name.partition("-")[2] for path in folder.glob("checkpoint-*")}
-    found = sorted((path for path, step in steps.items() if step.isdecimal()), key=lambda path: -int(steps[path]))
+    found = sorted(folder.glob("checkpoint-[0-9]*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     return next((path for path in found if _is_complete(path)), None)
 
 
