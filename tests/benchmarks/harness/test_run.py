@@ -228,7 +228,7 @@ class Cursed(WorkerSettings):
 def test_a_question_that_kills_or_hangs_its_worker_costs_one_record(tmp_path):
     rows = [row("Emo_Strategy", n, question=f"number {n}: what is felt?") for n in range(24)]
     samples = load(write_benchmark(tmp_path / "data", rows)).samples
-    executor = ProcessExecutor(Cursed(RANDOM, PromptSettings(), SUITE), 2, timeout_s=5)
+    executor = ProcessExecutor(Cursed(RANDOM, PromptSettings(), SUITE), 2, timeout_s=12)
     try:
         done = [
             one.record for batch in dispatch(executor, [samples[i : i + 6] for i in range(0, 24, 6)]) for one in batch
