@@ -149,7 +149,8 @@ class LoopSettings:
             what it writes is taken where the checks find no fault.
         max_looks: how often the policy may look again at a clip that its notes do not show whole; 0 never.
         max_revisions: how often a reply with faults is rewritten.
-        max_reply_tokens: for one draft; three times as many where a leading policy is asked for a text, list or plan.
+        max_reply_tokens: for one draft; twice as many where a leading policy is asked something, three times where
+            it is asked for a text, list or plan.
         max_tokens: for one turn, prompts and replies together, at four characters a token.
         max_seconds: for one turn after perception; no call starts later.
         timeline_tokens: space for the rendered timeline in a prompt. None: 600 for a guided policy, 1,500 for one that

@@ -29,7 +29,7 @@ class ExactCheckpointMixin:
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint that was written completely, or None if there is none."""
-    found = sorted(folder.glob("checkpoint-[0-9]*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    found = sorted((p for p in folder.glob("checkpoint-*") if p.name[11:].isdecimal()), key=lambda p: -int(p.name[11:]))
     return next((path for path in found if _is_complete(path)), None)
 
 
