@@ -20,6 +20,7 @@ from typing import Any
 
 from omnisense.benchmarks.agent.voices import speaker_of
 from omnisense.benchmarks.harness.dataset import Sample
+from omnisense.benchmarks.harness.run_folder import cut_torn_line, whole_lines
 from omnisense.files import read_lines
 from omnisense.perception.emotion.tables import comments_by_emotion, read_words
 from omnisense.perception.percepts import Percepts
@@ -149,6 +150,7 @@ def collect(
         PolicyError: the policy failed.
     """
     leads, emotions, perceiver = profile_of(policy).leads, EmotionSet(), _perceiver()
+    cut_torn_line(file)
     done = {saying.id for saying in read_sayings(file)}
     every = [(_id(row), fitted, row) for fitted, part in rows.items() for row in part]
     left = [entry for entry in every if entry[0] not in done]
@@ -200,10 +202,8 @@ def _perceiver() -> Perceiver:
 
 def read_sayings(file: Path) -> list[Saying]:
     """Return what was collected in a file; none where there is no file. A torn last line is skipped."""
-    if not file.is_file():
-        return []
     found = []
-    for line in file.read_text("utf-8").split("\n")[:-1]:
+    for line in whole_lines(file):
         values = json.loads(line)
         example = values.pop("example")
         sources = {name: (float(r), dict(p)) for name, (r, p) in example.pop("sources").items()}

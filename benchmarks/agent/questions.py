@@ -18,6 +18,7 @@ from omnisense.benchmarks.agent.voices import speaker_of
 from omnisense.benchmarks.harness.agent_system import AgentSystem
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import PromptSettings
+from omnisense.benchmarks.harness.run_folder import cut_torn_line, whole_lines
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.systems import PolicySystem, System, SystemSettings
 from omnisense.errors import OmniSenseError
@@ -87,6 +88,7 @@ def ask(
         is_over: whether to stop before the next question.
         heads: by speaker, the file of a tone head that has not heard that speaker.
     """
+    cut_torn_line(file)
     answered = read_answers(file)
     done = {(entry.id, entry.system) for entry in answered}
     systems = _systems(name, policy, heads or {})
@@ -109,10 +111,7 @@ def ask(
 
 def read_answers(file: Path) -> list[Answered]:
     """Return the answers in a file; none where there is no file. A torn last line is skipped."""
-    if not file.is_file():
-        return []
-    lines = file.read_text("utf-8").split("\n")[:-1]
-    return [Answered(**json.loads(line)) for line in lines if line]
+    return [Answered(**json.loads(line)) for line in whole_lines(file)]
 
 
 def _systems(name: str, policy: Policy, heads: Mapping[str, Path]) -> dict[str, Callable[[Sample], System]]:

@@ -20,7 +20,9 @@ from omnisense.agent.agent import Agent
 from omnisense.agent.response import Response
 from omnisense.benchmarks.agent.counting import Usage, counted
 from omnisense.benchmarks.agent.shapes import shape_of
+from omnisense.benchmarks.harness.run_folder import cut_torn_line, whole_lines
 from omnisense.errors import InputError, OmniSenseError
+from omnisense.files import write_atomically
 from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.policies.base import Policy
 
@@ -111,9 +113,8 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
 
 
 def read_replies(file: Path) -> dict[str, RecordedReply]:
-    """Return recorded replies by the id of their input; none where there is no file."""
-    rows = read_lines(file) if file.is_file() else []
-    return {row["id"]: RecordedReply.from_dict(row) for row in rows}
+    """Return recorded replies by the id of their input; none where there is no file. A torn last line is skipped."""
+    return {row["id"]: RecordedReply.from_dict(row) for row in map(json.loads, whole_lines(file))}
 
 
 def collect_replies(
@@ -136,6 +137,7 @@ def collect_replies(
         on_input: called with the number of inputs that are done and that there are.
         is_over: whether to stop before the next input.
     """
+    cut_torn_line(file)
     recorded = read_replies(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -193,18 +195,26 @@ def write_sheet(file: Path, inputs: Sequence[Input], versions: Mapping[str, Mapp
     """Write a sheet for people to fill in: a line of JSON for each reply, with an empty field for each criterion.
 
     Args:
-        file: of the sheet; one that exists is replaced.
+        file: of the sheet. What a sheet that is there says of the same reply stays, and so do its judgements of replies
+            that have changed since, at the end.
         inputs: the inputs.
         versions: replies by input, by the version's name (``before``, ``after``).
+
+    Raises:
+        InputError: the sheet that is there cannot be read.
     """
-    lines = []
+    filled_in = [row for row in (read_lines(file) if file.is_file() else []) if _judgements_of(row)]
+    kept = {(row.get("id"), row.get("version"), row.get("reply")): row for row in filled_in}
+    rows: list[dict[str, Any]] = []
     for asked in inputs:
         for version, replies in versions.items():
             if asked.id in replies:
                 row = {"id": asked.id, "class": asked.kind, "version": version, "text": asked.text, "clip": asked.clip,
                        "must": asked.must, "must_not": asked.must_not, "reply": replies[asked.id].reply}  # fmt: skip
-                lines.append(json.dumps(row | dict.fromkeys(CRITERIA), ensure_ascii=False))
-    file.write_text("\n".join(lines) + "\n", "utf-8")
+                judged = kept.pop((asked.id, version, row["reply"]), {})
+                rows.append(row | dict.fromkeys(CRITERIA) | _judgements_of(judged))
+    lines = [json.dumps(row, ensure_ascii=False) for row in (*rows, *kept.values())]
+    write_atomically(file, "\n".join(lines) + "\n")
 
 
 def read_judgements(file: Path) -> list[dict[str, Any]]:
@@ -215,12 +225,17 @@ def read_judgements(file: Path) -> list[dict[str, Any]]:
     """
     rows = []
     for row in read_lines(file):
-        given = {name: row[name] for name in CRITERIA if row.get(name) is not None}
+        given = _judgements_of(row)
         if wrong := [name for name, points in given.items() if points not in range(_MAX_POINTS + 1)]:
             raise InputError(f"{row['id']}: {wrong[0]} is {given[wrong[0]]!r}", "Give 0, 1 or 2.", file)
         if given:
             rows.append({key: row[key] for key in ("id", "class", "version", "reply")} | given)
     return rows
+
+
+def _judgements_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is filled in of a line of a sheet."""
+    return {name: row[name] for name in CRITERIA if row.get(name) is not None}
 
 
 def still_given(

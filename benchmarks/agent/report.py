@@ -234,21 +234,21 @@ def reply_sections(
 
 def reply_statistics(inputs: Sequence[Input], versions: Mapping[str, Mapping[str, RecordedReply]]) -> list[str]:
     """Return a table of shapes, authors, costs and proxies, a column for each version."""
-    rows: dict[str, list[str]] = {}
-    for replies in versions.values():
+    by_id = {i.id: i for i in inputs}
+    columns = {}
+    for version, replies in versions.items():
         for split in (_ALL, "held-out"):
             found = [replies[i.id] for i in inputs if i.id in replies and split in (_ALL, i.split)]
-            for name, value in _statistics(found, {i.id: i for i in inputs}).items():
-                rows.setdefault(name, []).append(value)
-    columns = [f"{version}, {split}" for version in versions for split in (_ALL, "held-out")]
+            columns[f"{version}, {split}"] = _statistics(found, by_id)
     head = [f"| | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
-    return head + [f"| {name} | {' | '.join(values)} |" for name, values in rows.items()]
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    return head + [f"| {name} | {' | '.join(column.get(name, '') for column in columns.values())} |" for name in names]
 
 
 def _statistics(found: Sequence[RecordedReply], inputs: Mapping[str, Input]) -> dict[str, str]:
-    if not found:
-        return dict.fromkeys(("replies", "failed"), "0")
     given = [reply for reply in found if reply.reply]
+    if not given:
+        return {"replies": "0", "failed": str(len(found))}
     distinct, largest = shape_counts([reply.shape for reply in given if reply.written_by != "safety gate"])
     authors = {reply.written_by: sum(r.written_by == reply.written_by for r in given) for reply in given}
     echoed = [echoes(r.reply, " ".join([r.heard, inputs[r.id].text])) for r in given]

@@ -207,6 +207,12 @@ def write_reports(folder: Path, texts: Mapping[str, str]) -> None:
         raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", folder) from error
 
 
+def whole_lines(file: Path) -> list[str]:
+    """Return the lines of a file but a last one that a kill tore, without empty ones; none where there is no file."""
+    lines = file.read_text("utf-8").split("\n")[:-1] if file.is_file() else []
+    return [line for line in lines if line.strip()]
+
+
 def cut_torn_line(file: Path) -> None:
     """Cut off what a kill left of a last line."""
     if not file.is_file():

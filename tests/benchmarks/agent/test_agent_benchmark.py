@@ -51,7 +51,7 @@ def test_questions_are_put_to_every_system_once_and_resumed(tmp_path):
     assert seen[-1] == (4, 4)
     with file.open("a") as torn:
         torn.write('{"policy": "scr')
-    file.write_text(file.read_text().rpartition("\n")[0] + "\n")
+    assert questions.read_answers(file) == first
     policy.calls.clear()
     found = questions.ask("scripted", policy, samples, file, lambda *_: None)
     assert [entry for entry in found if entry.id in {s.id for s in samples[:4]}] == first
@@ -196,6 +196,10 @@ def test_a_pool_is_collected_once_and_judged_on_rows_that_it_is_not_fitted_on(tm
     policy.calls.clear()
     pool.collect("scripted", policy, rows, file, lambda *_: None, lambda: False)
     assert len(policy.calls) == 24 + 9 - 16
+    whole = file.read_text()
+    file.write_text(f'{whole}{{"policy": "scr')
+    pool.collect("scripted", policy, rows, file, lambda *_: None, lambda: False)
+    assert file.read_text() == whole  # what a kill tore is cut, so that more can be written
     sayings = pool.read_sayings(file)
     assert [(s.decision, s.leads, s.fitted) for s in sayings] == [("emotion", True, s.fitted) for s in sayings]
     found = pool.judge_pool(sayings)
@@ -250,6 +254,11 @@ def test_replies_are_recorded_resumed_and_shown(tmp_path):
     policy.calls.clear()
     assert replies.collect_replies(policy, inputs, tmp_path, file) == replies.read_replies(file) == found
     assert policy.calls == []
+    whole = file.read_text()
+    file.write_text(whole[:-20])
+    assert list(replies.read_replies(file)) == ["grief-1"]
+    replies.collect_replies(policy, inputs, tmp_path, file)
+    assert list(replies.read_replies(file)) == ["grief-1", "memory-1"]
     versions = {
         "before": {"grief-1": replies.RecordedReply.from_dict({"id": "grief-1", "reply": "I see."})},
         "after": found,
@@ -258,6 +267,19 @@ def test_replies_are_recorded_resumed_and_shown(tmp_path):
     assert "| My dog died yesterday. | I see. |" in page
     statistics = "\n".join(report.reply_statistics(inputs, versions))
     assert "| replies | 1 | 1 | 2 | 1 |" in statistics
+
+
+def test_the_statistics_of_replies_stand_in_their_own_columns():
+    splits = {"a": "tuning", "b": "held-out"}
+    inputs = [replies.Input(key, "grief", split, "My dog died.") for key, split in splits.items()]
+    said = {key: replies.RecordedReply(key, "grief", "I am sorry.", "policy") for key in "ab"}
+    failed = replies.RecordedReply("a", "grief", "", error="no memory")
+    versions = {"before": {"a": failed}, "after": {"b": said["b"]}}
+    shown = report.reply_statistics(inputs, versions)
+    assert shown[0] == "| | before, all | before, held-out | after, all | after, held-out |"
+    assert {line.count("|") for line in shown} == {6}
+    assert "| failed | 1 | 0 | 0 | 0 |" in shown
+    assert "| written by |  |  | policy 1 | policy 1 |" in shown
 
 
 def test_judgements_are_read_from_the_sheet_and_averaged(tmp_path):
@@ -274,6 +296,24 @@ def test_judgements_are_read_from_the_sheet_and_averaged(tmp_path):
     sheet.write_text(json.dumps(row | {"fit": 3}) + "\n")
     with pytest.raises(InputError, match="fit is 3"):
         replies.read_judgements(sheet)
+
+
+def test_judgements_stay_on_a_sheet_that_is_written_again(tmp_path):
+    inputs = [replies.Input(key, "grief", "tuning", "My dog died.") for key in "ab"]
+    said = {key: replies.RecordedReply(key, "grief", f"I see {key}.") for key in "ab"}
+    sheet = tmp_path / "sheet.jsonl"
+    replies.write_sheet(sheet, inputs, {"after": said})
+    rows = [json.loads(line) for line in sheet.read_text().splitlines()]
+    sheet.write_text("".join(json.dumps(row | {"fit": 2, "truth": 1}) + "\n" for row in rows))
+    judged = replies.read_judgements(sheet)
+    said["b"] = replies.RecordedReply("b", "grief", "I hear you.")
+    replies.write_sheet(sheet, inputs, {"after": said})
+    assert replies.read_judgements(sheet) == judged
+    assert [json.loads(line)["fit"] for line in sheet.read_text().splitlines()] == [2, None, 2]
+    sheet.write_text("{broken\n")
+    with pytest.raises(InputError, match="cannot be read"):
+        replies.write_sheet(sheet, inputs, {"after": said})
+    assert sheet.read_text() == "{broken\n"
 
 
 def test_five_words_in_a_row_are_an_echo():
