@@ -20,6 +20,8 @@ from typing import Any
 from omnisense.agent.agent import Agent
 from omnisense.benchmarks.agent.counting import counted
 from omnisense.benchmarks.speed import conversations
+from omnisense.reasoning.loop.emotion_set import EmotionSet
+from omnisense.reasoning.loop.leading_prompts import emotion_request
 from omnisense.reasoning.loop.state import CHARS_PER_TOKEN, LoopSettings, count_tokens
 from omnisense.reasoning.policies.base import Policy
 from omnisense.reasoning.policies.messages import Messages, message, text_of
@@ -96,13 +98,15 @@ _Row = dict[str, float]
 
 
 def scripted_leader() -> Policy:
-    """Return a leading policy of realistic lengths that costs no time: a list where one is asked for, else a reply."""
+    """Return a leading policy that costs no time: it writes a list or an emotion where asked for one, else a reply."""
+    emotions = EmotionSet()
+    asks_for_emotion = emotion_request(emotions.names, emotions.neutral)
 
     def reply(prompt: Messages) -> str:
-        if "JSON" not in text_of(prompt[-1]):
-            return _REPLY
-        written = _APPRAISAL if "JSON" not in text_of(prompt[0]) else [*_APPRAISAL, _REPLY]
-        return json.dumps(written, separators=(",", ":"))
+        asked = text_of(prompt[-1])
+        if asked.endswith(asks_for_emotion):
+            return _APPRAISAL[0]
+        return json.dumps([*_APPRAISAL, _REPLY], separators=(",", ":")) if "JSON" in asked else _REPLY
 
     return ScriptedPolicy(reply)
 

@@ -12,7 +12,7 @@ from omnisense.reasoning.loop.appraisal import EmotionValue
 from omnisense.reasoning.loop.notes import Note, is_name
 from omnisense.reasoning.loop.paraphrase import first_words
 from omnisense.reasoning.search import similarities
-from omnisense.text import quote
+from omnisense.text import quote, split_sentences
 
 _MAX_WORDS = 30
 # Similarity from which something said earlier is what a question asks about: less where it says that it was told.
@@ -25,11 +25,14 @@ _ASKS = re.compile(
 )
 # Words of a question that is about the conversation itself rather than about the world.
 _ABOUT_MEMORY = re.compile(
-    r"\b(?:remember|recall|remind|forg[eo]t(?:ten)?|told|tell you|mentioned|mention|earlier|beginning|"
+    r"\b(?:(?:you|we) (?:still |even |ever )?(?:remember|recall)|^(?:remember|recall)|remind me (?!to\b)|"
+    r"you(?:'ve| have)? (?:already )?forg[eo]t(?:ten)?|i(?:'ve| have| had| just| already| once)? (?:told|tell) you|"
+    r"you (?:told|mentioned|said)|earlier|(?:at|in) the (?:very )?beginning|"
     r"(?:did|have|had) i (?:ever |just |already |first )?(?:say|said|tell|told|mention(?:ed)?|ask(?:ed)?|write|wrote)|"
-    r"i (?:said|told|mentioned|asked|wrote)|(?:we|i) (?:talk|talked|spoke) about|last time|"
+    r"(?:what|who|where|when|which|how)\b[^,;]{0,40}\bi (?:said|told|mentioned|asked|wrote)\b|"
+    r"(?:we|i) (?:talk|talked|spoke) about|last time (?:we|i)|"
     r"(?:what|who|where|when|which)(?:'s| is| was| are| were) my\b|how old (?:am i|is my)|who am i|know my|"
-    r"(?:what|where|when) do i (?:do|work|live|study|come|have|like|love|hate|play)|you know about me)",
+    r"(?:what|where|when) do i (?:do for|work|live|study|come from|like|love|hate|play)|you know about me)",
     re.IGNORECASE,
 )
 _ABOUT_THEIRS = re.compile(r"^(?:and |so |but )*(?:where|when|who|what|which|how)\b.*\bmy\b.*\?\s*$", re.IGNORECASE)
@@ -138,8 +141,9 @@ def recall(turns: Sequence[Turn], typed: str, notes: Sequence[Note] = ()) -> str
 
 
 def asks_to_recall(typed: str) -> bool:
-    """Whether a message asks about what was said earlier in the conversation."""
-    return bool(_ASKS.search(typed.strip()) and _ABOUT_MEMORY.search(typed.replace("\u2019", "'")))
+    """Whether a sentence of a message asks about what was said earlier in the conversation."""
+    sentences = split_sentences(typed.replace("\u2019", "'"))
+    return any(_ASKS.search(sentence) and _ABOUT_MEMORY.search(sentence) for sentence in sentences)
 
 
 def recall_turns(

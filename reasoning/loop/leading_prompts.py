@@ -27,10 +27,8 @@ _OBJECT_REQUEST = (
     "need: what would help them most, one of: {needs}."
 )
 _WITH_CITES = " cites: a list of the ids of the notes that it rests on."
-_APPRAISAL = (
-    'Before you answer, write a JSON list: ["emotion","strategy"]. emotion: what they feel now, one of: {emotions}. A '
-    "plain question or request is {neutral}. strategy: the support move of your answer, one of: {strategies}."
-)
+# Short, since it is read anew in every turn that asks for something.
+_EMOTION_REQUEST = "In one word, what do they feel: {emotions}? A plain question or request is {neutral}."
 # Said behind the message: a small model loses a rule that stands far above it, and asks back or consoles instead.
 _TO_DO: dict[Request, str] = {
     "answer": "They ask you something: answer it, do not ask it back.",
@@ -185,11 +183,9 @@ def language_name(language: str) -> str:
     return NAMES.get(language) or (f"the language with the ISO 639-1 code {language}" if language else "")
 
 
-def appraisal_request(emotions: Sequence[str], neutral: str, strategies: Sequence[str]) -> str:
-    """Return the request for the emotion and the strategy alone, before an answer in a plain conversation."""
-    return _APPRAISAL.format(
-        emotions=", ".join(emotions), neutral=neutral, strategies=", ".join(short_names(strategies))
-    )
+def emotion_request(emotions: Sequence[str], neutral: str) -> str:
+    """Return the request for the emotion alone, behind a message in a plain conversation."""
+    return _EMOTION_REQUEST.format(emotions=", ".join(emotions), neutral=neutral)
 
 
 def plain_revision_request(faults: Sequence[str]) -> str:

@@ -1,34 +1,33 @@
 """A leading policy's answer in a plain conversation: to a message that asks for something, or as a second look.
 
 Models answer worse where their answer is an item of a list and the rules of that list stand above the question, small
-ones most of all. Here the prompt is a plain conversation. It is read once: the emotion and the strategy are written
-first, to a request that is added to its end, and the answer is written from the prompt without that request. Any other
-message is answered so where the reply of a list had faults.
+ones most of all. Here the prompt is a plain conversation. It is read once: the emotion is written first, as one word
+to a short request that is added to its end, and the answer is written from the prompt without that request. Whoever
+asks needs information, and the strategy follows from that. Any other message is answered so where the reply of a list
+had faults.
 """
 
 from __future__ import annotations
 
 import json
+import re
 
 from omnisense.reasoning.loop.appraisal import Draft
-from omnisense.reasoning.loop.leading_prompts import appraisal_request, plain_revision_request
+from omnisense.reasoning.loop.leading_prompts import emotion_request, plain_revision_request
 from omnisense.reasoning.loop.requests import request_of, without_open_item
 from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, seconds_left
 from omnisense.reasoning.loop.written_turn import (
-    Item,
     WrittenTurn,
     is_whole,
     read_turn,
     short_names,
     turn_items,
-    turn_schema,
 )
 from omnisense.reasoning.policies.base import OnToken, Policy
 from omnisense.reasoning.policies.messages import Messages, message, text_of
 
-APPRAISED: tuple[Item, ...] = ("emotion", "strategy")
 WITH_REPLY = turn_items(cites=False, context=False)
-_APPRAISAL_TOKENS = 24
+_EMOTION_TOKENS = 12
 
 
 class PlainAnswer:
@@ -36,17 +35,16 @@ class PlainAnswer:
 
     def __init__(self, policy: Policy, settings: LoopSettings) -> None:
         self._policy, self._settings = policy, settings
-        emotions, strategies = settings.emotions, settings.strategies
-        names = strategies.need_names, strategies.strategy_names
-        self._schema = turn_schema(APPRAISED, emotions.names, *names)
-        self._request = appraisal_request(emotions.names, emotions.neutral, names[1])
+        names = settings.emotions.names
+        self._schema = {"title": "Emotion", "type": "string", "enum": list(names)}
+        self._request = emotion_request(names, settings.emotions.neutral)
 
     def appraise(self, prompt: Messages, seconds: float | None = None) -> tuple[WrittenTurn, list[str], int]:
-        """Return the emotion and the strategy as written, what was wrong with them, and the tokens that they took.
+        """Return the emotion as written, what was wrong with it, and the tokens that it took.
 
         Args:
             prompt: the conversation.
-            seconds: to write them, at most.
+            seconds: to write it, at most.
 
         Raises:
             PolicyError: the policy failed.
@@ -55,14 +53,15 @@ class PlainAnswer:
         asked = [*before, message("user", f"{text_of(last)}\n\n{self._request}")]
         [text] = self._policy.write(
             [asked],
-            max_new_tokens=_APPRAISAL_TOKENS,
+            max_new_tokens=_EMOTION_TOKENS,
             temperature=0.0,
             seed=self._settings.seed,
             schema=self._schema,
             max_seconds=seconds,
         )
-        written, notes = read_turn(text, APPRAISED)
-        return written.model_copy(update={"reply": ""}), notes, count_tokens([asked], [text])
+        emotion = self._emotion_in(text)
+        notes = [] if emotion else ["the policy wrote no emotion: it is what was measured"]
+        return WrittenTurn(emotion=emotion), notes, count_tokens([asked], [text])
 
     def answer(
         self, state: State, prompt: Messages, max_new_tokens: int, on_token: OnToken | None
@@ -98,6 +97,12 @@ class PlainAnswer:
         as_list = json.dumps(items, ensure_ascii=False, separators=(",", ":"))  # as other turns of a conversation are
         raw = as_list if state["emotion"].policy_choice else text
         return Draft(reply, "policy", raw=raw), count_tokens([prompt], [text])
+
+    def _emotion_in(self, text: str) -> str:
+        """Return the first emotion of the set that is named in a text; empty where none is."""
+        names = "|".join(map(re.escape, sorted(self._settings.emotions.names, key=len, reverse=True)))
+        found = re.search(rf"\b(?:{names})\b", text, re.IGNORECASE)
+        return found.group(0).lower() if found else ""
 
     def _reply_of(self, text: str) -> str:
         """Return the answer; a policy that was trained on lists, or sees none but those, writes it in one."""

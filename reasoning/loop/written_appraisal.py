@@ -1,6 +1,7 @@
 """What a leading policy writes of the appraisal, completed by what was measured and by the prior.
 
-Its emotion is pooled with the measured channels. Where it wrote none of the names, the prior's likeliest are taken.
+Its emotion is pooled with the measured channels. Where it wrote none of the names, the prior's likeliest are taken; a
+person who asks for something needs that.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from omnisense.reasoning.loop.conversation import recall
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.observations import possible_contexts
 from omnisense.reasoning.loop.paraphrase import first_words
+from omnisense.reasoning.loop.requests import request_of
 from omnisense.reasoning.loop.state import LoopSettings, State, events_of, heard_words
 from omnisense.reasoning.loop.strategies import StrategySet
 from omnisense.reasoning.loop.written_turn import WrittenTurn, short_names, short_needs
@@ -28,6 +30,7 @@ from omnisense.reasoning.policies.base import Policy
 
 # How probable what a policy writes is taken to be. What models say of their own confidence is hardly informative.
 _STATED_CONFIDENCE = 0.85
+_ASKED_NEED = "information"  # of whoever asks for something
 
 
 def appraise(state: State, written: WrittenTurn, policy: Policy, settings: LoopSettings) -> State:
@@ -43,7 +46,8 @@ def appraise(state: State, written: WrittenTurn, policy: Policy, settings: LoopS
     felt = _emotion(state, written, policy, settings)
     cites = {*written.cites, *(["typed"] if state["typed"] and not events else [])}
     cited = cite(events, cites, state["looked"]) or felt.evidence
-    need, strategy = _need_and_strategy(settings.strategies, settings.emotions, felt, written, cited)
+    asked = bool(request_of(state["typed"])) and not events
+    need, strategy = _need_and_strategy(settings.strategies, settings.emotions, felt, written, cited, asked)
     possible = possible_contexts(state["percepts"], events, state["typed"])
     return {
         "emotion": felt,
@@ -87,11 +91,19 @@ def _need_and_strategy(
     felt: Emotion,
     written: WrittenTurn,
     cited: tuple[EvidenceSpan, ...],
+    asked: bool,
 ) -> tuple[Need, Strategy]:
-    """Return what would help and how to support: as written; the need of a short message follows from the rest."""
+    """Return what would help and how to support: as written; what is not written follows from the rest.
+
+    The need of a short message follows from the strategy, and both from what is asked in a message that is answered in
+    a plain conversation.
+    """
     weights = strategies.need_weights(felt.probabilities, emotions)
     stated_need = short_needs(strategies.need_names).get(written.need, written.need)
     stated = short_names(strategies.strategy_names).get(written.strategy, written.strategy)
+    if not (stated_need or stated) and asked and _ASKED_NEED in weights:
+        stated_need, prior = _ASKED_NEED, strategies.strategy_weights(_ASKED_NEED, felt.value, emotions)
+        stated = max(prior, key=prior.__getitem__)
     detail, note, sure = f"for {felt.value}", "", _STATED_CONFIDENCE
     if not stated_need and stated in strategies.strategy_names:
         need, sure = strategies.need_of(stated, weights)

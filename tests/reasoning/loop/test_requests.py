@@ -7,6 +7,7 @@ import pytest
 from omnisense import Agent, ScriptedPolicy
 from omnisense.agent.events import Token
 from omnisense.reasoning.loop.checks import ReplyContext, find_faults
+from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.leading_prompts import request_reminder
 from omnisense.reasoning.loop.requests import request_of, without_open_item
 from omnisense.reasoning.loop.sentence_gate import CheckedSentence
@@ -78,11 +79,11 @@ class Recorder(ScriptedPolicy):
         return super().write(prompts, **options)
 
 
-APPRAISAL = json.dumps(["neutral", "offer"])
+EMOTION = "neutral"
 
 
 def asked(text, reply="Six minutes for a soft yolk.", **settings):
-    policy = Recorder([APPRAISAL, reply], repeat=False)
+    policy = Recorder([EMOTION, reply], repeat=False)
     response = Agent(policy, memory=None, settings=LoopSettings(**settings)).respond(text=text)
     return response, policy
 
@@ -91,7 +92,7 @@ def test_what_is_asked_is_answered_in_a_plain_conversation_after_the_appraisal()
     response, policy = asked("How long do I boil an egg?")
     appraisal, answer = policy.calls
     assert text_of(answer[-1]) == "How long do I boil an egg?"
-    assert text_of(appraisal[-1]).startswith("How long do I boil an egg?\n\nBefore you answer, write a JSON list")
+    assert text_of(appraisal[-1]).startswith("How long do I boil an egg?\n\nIn one word, what do they feel")
     assert appraisal[:-1] == answer[:-1]  # a policy that keeps its cache reads the conversation once
     assert response.response == "Six minutes for a soft yolk."
     assert (response.appraisal.emotion.policy_choice, response.appraisal.strategy.value) == (
@@ -100,11 +101,26 @@ def test_what_is_asked_is_answered_in_a_plain_conversation_after_the_appraisal()
     )
 
 
-def test_an_appraisal_that_cannot_be_read_is_noted_and_the_question_answered():
+def test_an_emotion_that_cannot_be_read_is_noted_and_the_question_answered():
     policy = ScriptedPolicy(["Well.", "Six minutes."], repeat=False)
     response = Agent(policy, memory=None).respond(text="How long do I boil an egg?")
     assert response.response == "Six minutes."
-    assert "the policy wrote no appraisal: it is what was measured" in response.trace.notes
+    assert "the policy wrote no emotion: it is what was measured" in response.trace.notes
+
+
+@pytest.mark.parametrize("written", ["fear", '"fear"', "Fear.", "They feel fear, not anger.", '{"emotion":"fear"}'])
+def test_the_emotion_of_a_question_is_read_with_and_without_a_schema(written):
+    policy = ScriptedPolicy([written, "Breathe out slowly first."], repeat=False)
+    response = Agent(policy, memory=None).respond(text="How do I calm down before the exam?")
+    assert response.appraisal.emotion.policy_choice == "fear"
+    assert (response.appraisal.need.value, response.appraisal.strategy.value) == ("information", "offer information")
+
+
+def test_of_emotions_that_begin_alike_the_longer_is_read():
+    emotions = EmotionSet(measured={"fear": ("fear",), "fear of loss": ("fear",), "neutral": ("neutral",)})
+    policy = ScriptedPolicy(["Fear of loss", "Ring her."], repeat=False)
+    agent = Agent(policy, memory=None, settings=LoopSettings(emotions=emotions))
+    assert agent.respond(text="What do I do if she leaves?").appraisal.emotion.policy_choice == "fear of loss"
 
 
 def test_an_answer_that_is_written_in_a_list_is_read_from_it():
@@ -114,7 +130,7 @@ def test_an_answer_that_is_written_in_a_list_is_read_from_it():
 
 
 def test_an_answer_is_streamed_from_its_first_word():
-    policy = ScriptedPolicy([APPRAISAL, "Six minutes for a soft yolk. Ten for a hard one."], repeat=False)
+    policy = ScriptedPolicy([EMOTION, "Six minutes for a soft yolk. Ten for a hard one."], repeat=False)
     events = list(Agent(policy, memory=None).stream(text="How long do I boil an egg?"))
     assert "".join(event.text for event in events if isinstance(event, Token)).rstrip() == (
         "Six minutes for a soft yolk. Ten for a hard one."
@@ -172,7 +188,7 @@ def conversation(*written, said):
 
 def test_a_text_that_is_only_announced_is_asked_for_again():
     announced = "Sure, here's a revision plan for three days. I'll keep it short. Good luck with your revision!"
-    [response], policy = conversation(APPRAISAL, announced, PLAN, said=["I need a revision plan for three days."])
+    [response], policy = conversation(EMOTION, announced, PLAN, said=["I need a revision plan for three days."])
     assert response.response == PLAN
     assert [m["role"] for m in policy.calls[2]] == ["system", "user", "assistant", "user"]
     assert "it announces what was asked for" in text_of(policy.calls[2][-1])
@@ -188,7 +204,7 @@ def test_a_text_that_is_only_announced_is_asked_for_again():
 )
 def test_a_question_that_is_asked_back_is_asked_again(reply):
     answer = "Perhaps he is only tired: ask him tomorrow."
-    written = [listed("That sounds nice."), APPRAISAL, reply, answer, listed("That is a good plan.")]
+    written = [listed("That sounds nice."), EMOTION, reply, answer, listed("That is a good plan.")]
     said = ["My brother ate with us.", "He went quiet at supper. Is he angry?", "I will ask him."]
     answers, policy = conversation(*written, said=said)
     assert [a.response for a in answers] == ["That sounds nice.", answer, "That is a good plan."]
@@ -205,7 +221,7 @@ def test_a_question_that_is_asked_back_is_asked_again(reply):
     ],
 )
 def test_other_answers_are_left_as_they_are(reply, said):
-    answers, policy = conversation(APPRAISAL, reply, said=[said])
+    answers, policy = conversation(EMOTION, reply, said=[said])
     assert (answers[0].response, len(policy.calls)) == (reply, 2)
 
 
