@@ -74,11 +74,12 @@ def media_parts(
         modalities: the part types that the policy accepts.
         budget: by default that of :class:`MediaBudget`.
         windows: in seconds from the start of the clip, to be seen and heard above all: half of the frames lie in
-            them, and their sound comes first.
+            them, and their sound comes first. One that ends beyond the clip ends with it.
     """
     budget = budget or MediaBudget()
     if clip is None:
         return []
+    windows = [(start_s, min(end_s, clip.duration_s)) for start_s, end_s in windows if start_s < clip.duration_s]
     hears = clip.has_audio and "audio" in modalities and budget.audio_s > 0
     sees = clip.has_video and bool({"image", "video"} & set(modalities)) and budget.frames > 0
     heard = _sound_windows(clip, percepts, _audio_limit_s(budget, sees), windows) if hears else []

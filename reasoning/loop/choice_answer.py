@@ -52,9 +52,10 @@ class ChoiceAnswer:
         )
         given = self._answerer.answer_all([prepared])[0]
         text = asked.written(given.value) if given.text == given.value else given.text
+        tokens = count_tokens([prepared.prompt], [text]) + (looked.tokens if looked else 0)
         return {
             "best": Draft(text.strip() or _UNREADABLE, "policy", score=1.0),
             "notes": (*state["notes"], *given.notes),
             "looked": looked.spans if looked else (),
-            "spent_tokens": state["spent_tokens"] + count_tokens([prepared.prompt], [text]),
+            "spent_tokens": state["spent_tokens"] + tokens,
         }

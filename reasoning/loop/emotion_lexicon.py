@@ -27,37 +27,35 @@ _WORDS: dict[EmotionName, str] = {
     "surprise": """surprised surprise surprising unexpected suddenly shocked unbelievable wow whoa astonished
         incredible believe""",
 }
-# "I got the job", "can't stop crying": short phrases that carry a feeling none of whose words does.
+# "I got the job", "can't stop crying": short phrases that carry a feeling none of whose words does, as patterns.
 _PHRASES: dict[EmotionName, tuple[str, ...]] = {
-    "joy": ("got the job", "got in", "made it", "can't wait", "good news", "having a baby", "came true"),
+    "joy": (
+        "got the job",
+        r"got in(?=\W*$|[,.!?;]| to\b)",
+        "made it",
+        "can't wait",
+        "good news",
+        "having a baby",
+        "came true",
+    ),
     "sadness": ("passed away", "broke up", "left me", "can't stop crying", "no one here", "gave up", "by myself"),
     "anger": ("nobody listens", "no one listens", "nobody at work listens", "fed up", "so unfair", "sick of"),
     "fear": ("what if", "don't know what to do", "can't sleep"),
     "surprise": ("can't believe", "can't quite believe", "out of nowhere"),
 }
-_NEGATIONS = {
-    "not",
-    "no",
-    "never",
-    "n't",
-    "isn't",
-    "wasn't",
-    "don't",
-    "didn't",
-    "doesn't",
-    "aren't",
-    "hardly",
-    "without",
-    "can't",
-    "cannot",
-    "couldn't",
-}
+# A question turned round ("isn't it wonderful") denies nothing.
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|hardly|without|cannot|\w+n't(?! (?:it|that|this|there|he|she|they|we)\b))(?!')\b"
+)
 _INTENSIFIERS = {"very", "so", "really", "extremely", "too", "totally", "deeply", "incredibly"}
 _DAMPERS = {"bit", "little", "slightly", "somewhat"}
 _NEGATED: dict[EmotionName, EmotionName] = {
     "joy": "sadness"
 }  # "not happy" is sad; other negations ("not angry") only cancel the emotion
 _EMOTION_OF = {word: emotion for emotion, words in _WORDS.items() for word in words.split()}
+_PHRASE = {
+    re.compile(rf"(?<![\w']){phrase}(?![\w'])"): emotion for emotion, phrases in _PHRASES.items() for phrase in phrases
+}
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,10 @@ def emotion_cues(text: str) -> list[Cue]:
     """Return the cues of an English text: phrases first, then words in order."""
     lowered = text.lower().replace("\u2019", "'")
     cues = []
-    for emotion, phrases in _PHRASES.items():
-        for phrase in phrases:
-            if phrase in lowered:
-                cues.append(Cue(phrase, emotion, 1.5))
-                lowered = lowered.replace(phrase, " . ")
+    for phrase, emotion in _PHRASE.items():
+        if found := phrase.search(lowered):
+            cues.append(Cue(found.group(0), emotion, 1.5))
+            lowered = phrase.sub(" . ", lowered)
     words = re.findall(r"[a-z']+|[.!?;,]", lowered)
     for i, word in enumerate(words):
         named = _EMOTION_OF.get(word)
@@ -85,7 +82,7 @@ def emotion_cues(text: str) -> list[Cue]:
             continue
         before = set(preceding := _same_clause(words[max(0, i - 3) : i]))
         weight = 1.5 if _INTENSIFIERS & before else 0.6 if _DAMPERS & before else 1.0
-        if _NEGATIONS & before:
+        if _NEGATION.search(" ".join([*preceding, word])):
             named = _NEGATED.get(named)
         if named is not None:
             cues.append(Cue(" ".join([*preceding[-1:], word]) if weight != 1.0 else word, named, weight))

@@ -34,11 +34,29 @@ _PROFESSIONS = (
     r"firefighter|paramedic|therapist|psychologist|scientist|researcher|designer|manager|accountant|cleaner|"
     r"mother|father|single mom|single mum|single dad|widow(?:er)?|vegetarian|vegan"
 )
+# What follows "call me" and the like and is no name: "call me back", "I go by bus".
+_NO_NAME = (
+    r"(?:a|an|the|my|not|on|in|at|to|if|when(?:ever)?|by|with|about|for|out|over|and|or|but|so|as|names|later|back|again"
+    r"|today|tonight|tomorrow|now|soon|any\w*|every\w*|before|after|once|this|next|first|maybe|crazy|old|silly|stupid|dumb"
+    r"|naive|paranoid|cynical|weird|lazy|lucky|selfish|dramatic|wrong|missing|misspelled|what|how|it|that|foot|bus|train"
+    r"|car|bike|bicycle|plane|tram|taxi|boat|metro|subway|feel\w*|gut|instinct|myself)\b"
+)
+_NAMING = "|".join(
+    (
+        rf"\bmy (?:first |full |real )?name(?:'s| is) (?!{_NO_NAME})",
+        r"^(?:(?:hi|hello|hey|please|just|you (?:can|may|could|should)|feel free to)\b[,! ]*)*"
+        rf"call me (?!{_NO_NAME})[^\W\d_]",
+        rf"\bi(?:'m| am) called (?!{_NO_NAME})[^\W\d_]",
+        rf"\bi(?: usually| mostly| just)? go by (?!{_NO_NAME})[^\W\d_]",
+        r"\b(?:everyone|everybody|people|they|friends|family) calls? me (?-i:[A-Z])",
+    )
+)
 _FACTS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"\bmy (?:first |full |real |last )?name(?:'s| is)\b",
-        r"\b(?:call me|i(?:'m| am) called|everyone calls me|people call me|i go by)\b",
+        _NAMING,
+        r"\b(?:everyone calls me|people call me)\b",
         r"^(?:hi|hello|hey)\b[,!. ]*(?:i am|i'm|this is) \w+$",
         rf"\bmy (?:\w+ ){{0,2}}(?:{_RELATIONS})(?:'s)?\b.*\b(?:is|was|are|were|has|had|will|'s|called|named|died|left|"
         rf"got|lives?|works?|moved|passed|broke|said|came|went|turned|turns|wants?|needs?)\b",
@@ -57,7 +75,7 @@ _FACTS = tuple(
         r"\bi (?:lost my job|got married|got divorced|retired|was diagnosed|have been diagnosed)\b",
     )
 )
-_NAME = re.compile(r"\bmy (?:first |full |real )?name(?:'s| is)\b|\bcall me\b|\bi go by\b", re.IGNORECASE)
+_NAME = re.compile(_NAMING, re.IGNORECASE)
 # Clauses that suppose, ask or report what others claim state no fact.
 _SUPPOSED = re.compile(r"\b(?:if|whether|suppose|imagine|wish|would|could|maybe|perhaps)\b", re.IGNORECASE)
 _LEADING = re.compile(

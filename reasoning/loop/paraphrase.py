@@ -24,13 +24,16 @@ _SECOND_PERSON = {
     "we": "you",
     "we're": "you're",
     "we've": "you've",
+    "we'll": "you'll",
+    "we'd": "you'd",
     "our": "your",
+    "ours": "yours",
+    "ourselves": "yourselves",
     "us": "you",
     "am": "are",
-    "was": "was",
 }
-_FIRST_PERSON = {"i", "i'm", "i've", "i'd", "i'll", "my", "we", "we're", "we've", "our"}
-_SELF_REFERENCES = _FIRST_PERSON | {"me", "us", "myself"}
+_FIRST_PERSON = {"i", "i'm", "i've", "i'd", "i'll", "my", "we", "we're", "we've", "we'll", "we'd", "our"}
+_SELF_REFERENCES = _FIRST_PERSON | {"me", "us", "myself", "ourselves"}
 _LEADING_WORDS = re.compile(
     r"^(and|but|so|well|oh|yeah|yes|no|because|you know|then|also|actually|honestly|though|although)[,\s]+", re.I
 )

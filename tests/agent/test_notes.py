@@ -8,7 +8,7 @@ from omnisense import Agent, InputError, ScriptedPolicy
 from omnisense.agent.memory import open_memory
 from omnisense.agent.rows import PendingTurn
 from omnisense.reasoning.loop.conversation import Turn, recall, recall_turns
-from omnisense.reasoning.loop.notes import Note, find_facts
+from omnisense.reasoning.loop.notes import Note, find_facts, is_name
 from omnisense.reasoning.loop.prompts import short_history
 from omnisense.reasoning.policies.messages import text_of
 
@@ -62,6 +62,40 @@ def test_what_was_never_said_is_not_recalled():
 def test_the_latest_name_is_the_name():
     notes = [Note(1, 0, "My name is Ana"), Note(4, 3, "My name is Anna")]
     assert recall(SAID, "What's my name?", notes) == "My name is Anna"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My name is Ana.",
+        "Call me Ana.",
+        "You can call me ana, please.",
+        "I'm called Ana.",
+        "Everyone calls me Ana.",
+        "I go by Ana.",
+    ],
+)
+def test_a_name_is_told(text):
+    assert [is_name(fact) for fact in find_facts(text)] == [True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "She didn't call me back.",
+        "My boss will call me tomorrow.",
+        "Please call me later today.",
+        "Call me crazy, but I am tired.",
+        "They call me names at school.",
+        "People call me lazy.",
+        "I go by bus.",
+        "My name is on the list.",
+    ],
+)
+def test_what_only_sounds_like_a_name_replaces_none(text):
+    assert not any(is_name(fact) for fact in find_facts(text))
+    notes = [Note(1, 0, "My name is Ana"), *(Note(2, 1, fact) for fact in find_facts(text))]
+    assert recall([*SAID, *turns_of(text)], "What's my name?", notes) == "My name is Ana"
 
 
 def test_a_question_about_earlier_questions_is_no_answer_to_the_next():

@@ -107,6 +107,8 @@ def test_half_of_the_frames_and_the_first_sound_are_of_windows_that_were_looked_
         assert sum(30.0 <= at_s <= 32.0 for at_s in times_s) >= 4
         assert min(times_s) < 25.0
         assert (29.75, 32.25) in [(part.get("start_s"), part.get("end_s")) for part in parts]
+        beyond = media_parts(clip, given, ALL, budget, [(30.0, 1e9), (1e8, 1e9)])
+        assert max(beyond[0]["sampling"].times_s) <= clip.duration_s
 
 
 @pytest.mark.parametrize("max_tokens", [256, 1000, 4000])

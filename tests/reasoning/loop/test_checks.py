@@ -19,6 +19,8 @@ from omnisense.reasoning.loop.safety import caring_reply, check_input, check_rep
         ("Nobody at work listens to me, I'm so angry", "nobody at work listens to you"),
         ("Well, I finally passed my driving test today!", "you finally passed your driving test today"),
         ("I was walking home and I was late", "you were walking home"),
+        ("We'll move out of our flat in May", "you'll move out of your flat in May"),
+        ("My wife and I nearly lost ourselves in it", "your wife and you nearly lost yourselves in it"),
         ("Bin blue at F two now.", ""),
         ("What did I tell you about my dog?", ""),
         ("Ask not what your country can do for you", ""),

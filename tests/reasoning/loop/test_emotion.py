@@ -229,6 +229,12 @@ def test_a_typed_text_without_the_model_is_noted(monkeypatch):
         ("I don\u2019t know what to do", ["fear"]),
         ("The train leaves at nine", []),
         ("Not today. I am happy", ["joy"]),
+        ("I got in!", ["joy"]),
+        ("I got in an accident", []),
+        ("I forgot it, she left messages, we made items", []),
+        ("I haven't enjoyed it", ["sadness"]),
+        ("It won't hurt", []),
+        ("Wouldn't that be great", ["joy"]),
     ],
 )
 def test_cues(text, feelings):

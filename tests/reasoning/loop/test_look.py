@@ -26,11 +26,12 @@ from omnisense.perception.types import (
 )
 from omnisense.reasoning.answers.answerer import Answerer, AnswerSettings
 from omnisense.reasoning.answers.question import Question
+from omnisense.reasoning.loop.choice_answer import ChoiceAnswer
 from omnisense.reasoning.loop.conversation import Turn
 from omnisense.reasoning.loop.look import LookAgain
 from omnisense.reasoning.loop.notes import Note
 from omnisense.reasoning.loop.retrieval import find_windows
-from omnisense.reasoning.loop.state import LoopSettings
+from omnisense.reasoning.loop.state import LoopSettings, count_tokens, initial_state
 from omnisense.reasoning.loop.tools import ClipTools
 from omnisense.reasoning.policies.messages import message, text_of
 from omnisense.reasoning.profile import PolicyProfile
@@ -181,6 +182,18 @@ def test_a_leading_policy_searches_then_reads():
     assert "dog ran away" in str(policy.calls[1])  # it was told what the search found
     assert looked.tokens > 0
     assert looked.windows == ((2398.0, 2406.0), (2398.0, 2406.0))
+
+
+def test_a_multiple_choice_question_counts_what_looking_again_took():
+    text = "Which animal ran away?\nA. the dog\nB. the cat\nAnswer with the letter only."
+    percepts, asked = hour_percepts(), calls(("read", {"start_s": 2398, "end_s": 2406}))
+    policy = ScriptedPolicy([asked, "DONE", "A"])
+    look = LookAgain(policy, LEADS, never)
+    state = {**initial_state(open_clip(DEMO), text), "percepts": percepts}
+    found = ChoiceAnswer(policy, LEADS, look).node(state)
+    assert [span.id for span in found["looked"]] == ["read1"]
+    assert len(policy.calls) == 3
+    assert found["spent_tokens"] > count_tokens([policy.calls[-1]], ["A"]) + count_tokens((), [asked, "DONE"])
 
 
 def test_rounds_end_when_the_policy_knows_enough():
