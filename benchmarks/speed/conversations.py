@@ -141,7 +141,12 @@ def _concurrent_processes(memory: str) -> dict[str, int]:
     command = [sys.executable, "-c", _PROCESS, memory, thread, str(_TURNS_A_PROCESS)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(_PROCESSES)]
     outputs = [process.communicate()[0] for process in running]
-    counts = [json.loads(text.splitlines()[-1]) for text in outputs if text.strip()]
+    if codes := [process.returncode for process in running if process.returncode]:
+        raise OmniSenseError(
+            f"{len(codes)} of {_PROCESSES} processes that talk in one conversation ended with exit code {codes[0]}",
+            "What they wrote above says why; their turns would count as neither returned nor lost.",
+        )
+    counts = [json.loads(text.splitlines()[-1]) for text in outputs]
     with agent_without_models(ScriptedPolicy([_REPLY]), memory) as agent:
         kept = len(agent.history(thread))
     return {"returned": sum(c[0] for c in counts), "refused": sum(c[1] for c in counts), "kept": kept}

@@ -33,6 +33,7 @@ from omnisense.agent.live.simulation import Simulation
 from omnisense.agent.live.speech_detector import SpeechDetector
 from omnisense.agent.voice.base import Voice
 from omnisense.agent.voice.hibari import HibariVoice
+from omnisense.benchmarks.harness.run_folder import cut_torn_line, whole_lines
 from omnisense.benchmarks.speed.live_barge_in import (
     REPLY,
     SETTINGS,
@@ -52,7 +53,7 @@ from omnisense.reasoning.policies.scripted import ScriptedPolicy
 _KINDS = ("turns", "cut turns", "interruptions", "backchannels")
 _PARTS = (*_KINDS, *(f"unseen {kind}" for kind in _KINDS), "default policy")
 _VAD_ONLY_S = 0.7  # the baseline: silence that ends a turn
-_ANSWERED = 8  # turns that the default model answers, too
+_EVERY = 7  # of the sixty turns: nine, which the default model answers, too
 
 
 @click.command()
@@ -68,7 +69,7 @@ def main(data: Path, parts: tuple[str, ...], output: Path) -> None:
     for part in parts or _PARTS:
         agent = Agent(DEFAULT_POLICY, perception, memory=None) if part == "default policy" else scripted
         _measure(part, _items(part, data, agent, voice), state)
-    found = [json.loads(line) for line in state.read_text("utf-8").splitlines()]
+    found = [json.loads(line) for line in whole_lines(state)]
     report = {
         "python": platform.python_version(),
         "cpu_count": os.cpu_count(),
@@ -96,14 +97,14 @@ def _items(part: str, data: Path, agent: Agent, voice: Voice) -> list[Callable[[
         "default policy": lambda: scripted_turns(data, voice),
     }[part]()
     if part == "default policy":
-        turns = turns[:: len(turns) // _ANSWERED]
+        turns = turns[::_EVERY]
     return [functools.partial(_take_turn, agent, voice, turn) for turn in turns]
 
 
 def _measure(part: str, items: Sequence[Callable[[], dict[str, Any]]], state: Path) -> None:
     """Append what was not measured yet; the first item is done once before, which loads the models."""
-    lines = state.read_text("utf-8").splitlines() if state.is_file() else []
-    known = {row["number"] for row in map(json.loads, lines) if row["part"] == part}
+    cut_torn_line(state)
+    known = {row["number"] for row in map(json.loads, whole_lines(state)) if row["part"] == part}
     missing = [number for number in range(len(items)) if number not in known]
     random.Random(0).shuffle(missing)
     if missing:

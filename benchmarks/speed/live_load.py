@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import queue
-import resource
 import statistics
 import threading
 import time
@@ -28,7 +27,7 @@ from omnisense.agent.live.scenario import voiced
 from omnisense.agent.live.session import LiveSession
 from omnisense.agent.voice.base import Voice, VoiceStyle
 from omnisense.agent.voice.hibari import HibariVoice
-from omnisense.benchmarks.speed.memory import resident_mb
+from omnisense.benchmarks.speed.memory import peak_mb, resident_mb
 from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.pipeline import Perception
 from omnisense.reasoning.policies.scripted import ScriptedPolicy
@@ -147,7 +146,7 @@ def _measure(agent: Agent, voice: Voice, count: int, seconds: float, rest_s: flo
         "cpu_s": round(time.process_time() - cpu_s, 1),
         "wall_s": round(time.monotonic() - began_s, 1),
         "memory_mb": memory_mb,
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": round(peak_mb()),
     }
 
 

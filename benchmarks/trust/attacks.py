@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from omnisense.errors import InputError
+from omnisense.errors import InputError, OmniSenseError
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 # What is attacked, and the tests that do it.
@@ -48,6 +48,7 @@ def measure(say: Callable[[str], None]) -> dict[str, Any]:
 
     Raises:
         InputError: the tests are not here.
+        OmniSenseError: pytest ended without running them.
     """
     if not (_REPOSITORY / "tests").is_dir():
         raise InputError("the tests are not installed", "Run this in a checkout of the repository.", _REPOSITORY)
@@ -69,8 +70,19 @@ def measure(say: Callable[[str], None]) -> dict[str, Any]:
             text=True,
             check=False,
         )
-        last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no tests ran"
-        counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|errors?)", last)}
+        last = (done.stdout.strip().splitlines() or ["no tests ran"])[-1]
+        counts = counts_of(last)
+        if not counts or (done.returncode and not counts.keys() & {"failed", "errors"}):
+            raise OmniSenseError(
+                f"the tests of '{name}' did not run ({last}): {done.stderr.strip()[-500:]}",
+                f"Run `python -m pytest --runslow {' '.join(f'tests/{file}' for file in files)}`.",
+            )
         found[name] = {"files": files, **counts}
         say(f"{name}: {last}")
     return found
+
+
+def counts_of(summary: str) -> dict[str, int]:
+    """Return how many tests passed, failed, were skipped or ended in errors, of the last line that pytest writes."""
+    found = re.findall(r"(\d+) (passed|failed|skipped|errors?)\b", summary)
+    return {"errors" if word == "error" else word: int(number) for number, word in found}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -133,15 +132,13 @@ def measure(work: Path, count: int, say: Callable[[str], None]) -> dict[str, Any
     sources = write_sources(work)
     contents, random = [path.read_bytes() for path in sources], np.random.default_rng(17)
     outcomes: Counter[str] = Counter()
-    slowest, odd = 0.0, []
+    odd = []
     for number in range(count):
         which = number % len(sources)
         kind, content = mutate(contents[which], contents, random)
         path = work / f"damaged-{number}{sources[which].suffix}"
         path.write_bytes(content)
-        began = time.perf_counter()
         outcome = read_whole(path)
-        slowest = max(slowest, time.perf_counter() - began)
         outcomes[outcome.partition(":")[0]] += 1
         if outcome.partition(":")[0] not in ("read", "read, and nothing in it", "refused with a reason"):
             odd.append(f"{path.name} ({kind}): {outcome}"[:300])

@@ -48,8 +48,7 @@ def measure(turns: int, kills: int, say: Callable[[str], None]) -> dict[str, Any
 
 def _crash_server(server: PostgresServer, turns: int, say: Callable[[str], None]) -> dict[str, Any]:
     url, ended, crashes = server.database("crashes"), threading.Event(), 0
-    raised: Counter[str] = Counter()
-    taken: Counter[int] = Counter()  # by worker
+    taken: Counter[int] = Counter(dict.fromkeys(range(_WORKERS), 0))  # by worker
 
     def crash() -> None:
         nonlocal crashes
@@ -58,8 +57,9 @@ def _crash_server(server: PostgresServer, turns: int, say: Callable[[str], None]
             crashes += 1
             say(f"{crashes} crashes of the server, {taken.total()} turns taken")
 
-    def talk(worker: int) -> list[str]:
-        returned = []
+    def talk(worker: int) -> tuple[list[str], list[str]]:
+        """Return the turns that returned, and the names of the errors of others; empty ones name a remedy."""
+        returned, raised = [], []
         with Agent(ScriptedPolicy([_REPLY]), memory=url) as agent:
             for turn in range(turns):
                 text = f"Turn {turn} of worker {worker}: "
@@ -67,23 +67,25 @@ def _crash_server(server: PostgresServer, turns: int, say: Callable[[str], None]
                     agent.respond(text=text + _ODD, thread_id="crashes")
                     returned.append(text + _KEPT_AS)
                 except Exception as error:
-                    raised["said" if isinstance(error, OmniSenseError) else type(error).__name__] += 1
+                    raised.append("" if isinstance(error, OmniSenseError) else type(error).__name__)
                 taken[worker] += 1
-        return returned
+        return returned, raised
 
     began, crashing = time.monotonic(), threading.Thread(target=crash)
     crashing.start()
     try:
         with ThreadPoolExecutor(_WORKERS) as pool:
-            returned = [text for texts in pool.map(talk, range(_WORKERS)) for text in texts]
+            talked = list(pool.map(talk, range(_WORKERS)))
     finally:
         ended.set()
         crashing.join()
+    returned = [text for texts, _ in talked for text in texts]
+    raised = Counter(name for _, names in talked for name in names)
     return {
         "crashes": crashes,
         "turns": turns * _WORKERS,
         "turns that returned": len(returned),
-        "turns with an error that names a remedy": raised.pop("said", 0),
+        "turns with an error that names a remedy": raised.pop("", 0),
         "turns with another error": dict(raised),
         "seconds": round(time.monotonic() - began),
         **_compare(url, "crashes", returned),

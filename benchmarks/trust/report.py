@@ -13,7 +13,7 @@ def render(found: Mapping[str, Any]) -> str:
     """Return the report as Markdown.
 
     Args:
-        found: what each part measured, by its name; parts that were not run are left out, and the report says so.
+        found: what each part measured, by its name; parts that no run measured are left out, and the report says so.
     """
     sections: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "perception": _perception,
@@ -34,7 +34,7 @@ def render(found: Mapping[str, Any]) -> str:
     }
     parts = [write(found[name]) for name, write in sections.items() if name in found]
     left_out = ", ".join(name for name in sections if name not in found)
-    note = f"\nNot measured in this run: {left_out}.\n" if left_out else ""
+    note = f"\nNot measured: {left_out}.\n" if left_out else ""
     return (
         f"# Trust\n\nMade by `python -m omnisense.benchmarks.trust` with OmniSense {__version__}.\n"
         f"{note}\n" + "\n".join(parts)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from omnisense import Agent, ScriptedPolicy
-from omnisense.benchmarks.trust import losses, media, training
+from omnisense.benchmarks.trust import attacks, losses, media, training
 from omnisense.benchmarks.trust.report import render
 from omnisense.errors import OmniSenseError
 
@@ -46,12 +46,32 @@ def test_the_report_has_what_was_measured_and_says_what_was_not():
     assert "3 processes were killed" in report
     assert "| tone | clean, uar: 0.8 |" in report
     others = "attacks, media, risk, chat, concurrent, restarts, growth, perceive, eval, annotate, pull, train, turns"
-    assert f"Not measured in this run: {others}." in report
+    assert f"Not measured: {others}." in report
 
 
 def test_the_tests_of_an_attack_are_those_that_were_run():
     report = render({"attacks": {"of an earlier name": {"files": ["agent/test_memory.py"], "passed": 2, "errors": 1}}})
     assert "| of an earlier name | 2 | 1 | 0 | `tests/agent/test_memory.py` |" in report
+
+
+@pytest.mark.parametrize(
+    ("summary", "counts"),
+    [
+        ("103 passed, 4 skipped in 9.13s", {"passed": 103, "skipped": 4}),
+        ("2 failed, 1 passed, 1 xfailed, 1 error in 0.20s", {"failed": 2, "passed": 1, "errors": 1}),
+        ("3 errors in 0.10s", {"errors": 3}),
+        ("no tests ran in 0.00s", {}),
+    ],
+)
+def test_tests_that_end_in_errors_are_counted(summary, counts):
+    assert attacks.counts_of(summary) == counts
+
+
+@pytest.mark.subprocess
+def test_tests_that_do_not_run_are_an_error(monkeypatch):
+    monkeypatch.setattr(attacks, "ATTACKS", {"an attack": ["omnisense/test_not_there.py"]})
+    with pytest.raises(OmniSenseError, match=r"the tests of 'an attack' did not run.*test_not_there"):
+        attacks.measure(lambda line: None)
 
 
 def test_concurrent_turns_leave_nothing_in_a_database_that_is_used_again(tmp_path):
