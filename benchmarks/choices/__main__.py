@@ -7,14 +7,16 @@ kept in ``--records``, and the command goes on where it was interrupted. Writes 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from omnisense.benchmarks.choices.items import load_items
+from omnisense.benchmarks.choices.items import Item, load_items
 from omnisense.benchmarks.choices.measure import measure
 from omnisense.benchmarks.choices.report import render
-from omnisense.benchmarks.harness.run_folder import cut_torn_line
+from omnisense.benchmarks.harness.run_folder import cut_torn_line, whole_lines
 from omnisense.files import write_atomically
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
 from omnisense.reasoning.policies.transformers import TransformersPolicy
@@ -36,8 +38,8 @@ def main(goemotions: Path, tombench: Path, policy: str, limit: int, records: Pat
     items = load_items(goemotions, tombench, limit)
     records.parent.mkdir(parents=True, exist_ok=True)
     cut_torn_line(records)
-    known = [json.loads(line) for line in records.read_text("utf-8").splitlines()] if records.exists() else []
-    done = sum(record["policy"] == policy for record in known)
+    known = [json.loads(line) for line in whole_lines(records)]
+    done = _count_done([record for record in known if record["policy"] == policy], items, records)
     with records.open("a", encoding="utf-8") as file:
         for at, record in enumerate(measure(TransformersPolicy(policy), items[done:]), done + 1):
             file.write(json.dumps(record) + "\n")
@@ -48,6 +50,18 @@ def main(goemotions: Path, tombench: Path, policy: str, limit: int, records: Pat
     output.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(output, render(known, command, note))
     click.echo(f"written to {output}")
+
+
+def _count_done(own: Sequence[Mapping[str, Any]], items: Sequence[Item], records: Path) -> int:
+    """Return how many items have a record.
+
+    Raises:
+        click.UsageError: the records are not those of the first items.
+    """
+    asked = [(item.task, item.held_out, list(item.options), item.gold) for item in items[: len(own)]]
+    if [(row["task"], row["held_out"], row["options"], row["gold"]) for row in own] != asked:
+        raise click.UsageError(f"{records} has records of other data or of another --limit: give another --records")
+    return len(own)
 
 
 if __name__ == "__main__":

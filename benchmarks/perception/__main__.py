@@ -25,6 +25,7 @@ from omnisense.benchmarks.perception.live_end import live_against_file
 from omnisense.benchmarks.perception.neutral_faces import neutral_faces
 from omnisense.benchmarks.perception.progress import Progress, source_version
 from omnisense.benchmarks.perception.shown_faces import shown_faces
+from omnisense.files import write_atomically
 from omnisense.perception.emotion.reliability import reliability_table
 from omnisense.perception.pipeline import Perception
 from omnisense.perception.settings import PerceptionSettings
@@ -69,7 +70,7 @@ def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, asd_mod
     measures = _measures(data, perception, tuple(int(m) for m in minutes.split(",")), asd_model)
     output.mkdir(parents=True, exist_ok=True)
     results = output / "perception.json"
-    found: dict[str, Figures] = json.loads(results.read_text())["figures"] if results.is_file() else {}
+    found: dict[str, Figures] = json.loads(results.read_text("utf-8"))["figures"] if results.is_file() else {}
     for measure in measures:
         if parts and measure.part not in parts:
             continue
@@ -77,13 +78,14 @@ def main(data: Path, output: Path, parts: tuple[str, ...], minutes: str, asd_mod
             found[measure.name] = {"left out": f"{measure.folder} does not exist"}
         else:
             started = time.perf_counter()
-            version = f"{source_version()} {data.resolve()} {asd_model} {json.dumps(perception.registry.versions())}"
-            progress = Progress(output / "progress" / f"{measure.name.replace(' ', '_')}.jsonl", version)
+            measured = f"{source_version()} {data.resolve()} {asd_model} {json.dumps(perception.registry.versions())}"
+            progress = Progress(output / "progress" / f"{measure.name.replace(' ', '_')}.jsonl", measured)
             found[measure.name] = {**measure.run(progress), "took s": round(time.perf_counter() - started, 1)}
             progress.finish()
         click.echo(f"{measure.name}: {json.dumps(found[measure.name])}")
-        results.write_text(json.dumps({"manifest": _manifest(perception), "figures": found}, indent=1) + "\n")
-    (output / "perception.md").write_text(as_table(found, _manifest(perception)))
+        content = {"manifest": _manifest(perception), "figures": found}
+        write_atomically(results, json.dumps(content, indent=1) + "\n")  # a kill leaves the figures of other parts
+    write_atomically(output / "perception.md", as_table(found, _manifest(perception)))
     click.echo(as_table(found, _manifest(perception)))
 
 

@@ -94,7 +94,8 @@ def _recorded_noise(path: Path) -> np.ndarray:
     samples = open_clip(path).audio()
     is_quiet = np.ones(len(samples), dtype=bool)
     for span in voice_activity(samples):
-        is_quiet[round((span.start_s - 0.3) * SAMPLE_RATE_HZ) : round((span.end_s + 0.3) * SAMPLE_RATE_HZ)] = False
+        first = max(0, round((span.start_s - 0.3) * SAMPLE_RATE_HZ))
+        is_quiet[first : round((span.end_s + 0.3) * SAMPLE_RATE_HZ)] = False
     return samples[is_quiet]
 
 

@@ -19,7 +19,8 @@ from omnisense.perception.types import VisualStream
 from omnisense.perception.vision.expressions import expression_phases
 
 _STEP_S = 0.01
-_UNSURE = 0.3  # of a person's seconds of speech that a row may miss, or of silence that it may fill
+# A row may miss or add so great a share of a speaker's seconds, or half a second; of somebody silent, so many seconds.
+_UNSURE_SHARE, _UNSURE_S, _SILENT_S = 0.3, 0.5, 0.3
 _BINS = 10
 TUNED_ON = 4  # of GRID's people, in order of their files' names: the constants of who-is-talking were set on these
 _OFF_SCREEN_KINDS = ("dubbed", "both dubbed", "third voice")
@@ -50,9 +51,9 @@ def active_speaker(
     """Return who-is-talking on composed clips.
 
     For each kind of clip the share of speech that was given to the right face or off screen; for silent clips the
-    seconds given to anybody. ``rows``: speakers whose row says that they speak, and how long, to within a third, and
-    silent people whose row says that they do not. ``unseen voices``: stretches of somebody who is not in the picture,
-    beside faces that talk, that are found to be off screen.
+    seconds given to anybody. ``rows``: speakers whose row says that they speak, and how long, to within 30% or half a
+    second, and silent people whose row says that they do not. ``unseen voices``: stretches of somebody who is not in
+    the picture, beside faces that talk, that are found to be off screen.
 
     Args:
         grid: clips of talking heads.
@@ -126,10 +127,10 @@ def _count(tally: _Tally, composed: ComposedClip, percepts: Percepts) -> None:
     for who in shown | {who for _, who in composed.truth}:
         true_s = sum(span.duration_s for span, speaker in composed.truth if speaker == who)
         if true_s:
-            tally.rows.append(abs(said[who] - true_s) <= max(_UNSURE * true_s, 0.5))
+            tally.rows.append(abs(said[who] - true_s) <= max(_UNSURE_SHARE * true_s, _UNSURE_S))
         else:
-            tally.quiet.append(said[who] <= _UNSURE)
-        tally.agree.append(abs(said[who] - spoken[who]) <= _UNSURE)
+            tally.quiet.append(said[who] <= _SILENT_S)
+        tally.agree.append(abs(said[who] - spoken[who]) <= _SILENT_S)
 
 
 def _head_of_face(composed: ComposedClip, percepts: Percepts) -> dict[str, str]:

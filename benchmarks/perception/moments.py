@@ -1,4 +1,4 @@
-"""How much of what happens in ten minutes a few frames show: ``Sampling.moments`` beside even spacing.
+"""How much of what happens in a long clip a few frames show: ``Sampling.moments`` beside even spacing.
 
 ``python -m omnisense.benchmarks.perception.moments DATA [--output DIR]``. DATA contains ``faces/``, ``grid/``,
 ``pedestrians/`` and ``speech/emodb/``. The clips are composed once and kept in DIR with their events; writes
@@ -70,13 +70,13 @@ def main(data: Path, output: Path, minutes: float) -> None:
         "models": perception.registry.versions(),
     }
     (output / "moments.json").write_text(json.dumps({"manifest": manifest, "clips": figures}, indent=1) + "\n")
-    (output / "moments.md").write_text(as_table(figures))
-    click.echo(as_table(figures))
+    (output / "moments.md").write_text(as_table(figures, minutes))
+    click.echo(as_table(figures, minutes))
 
 
 def _composed(recipe: _Recipe, data: Path, folder: Path, minutes: float) -> tuple[Path, tuple[PlantedEvent, ...]]:
     """Return a clip and its events; they are composed where they are not there yet."""
-    path, record = folder / f"{recipe.name}.mp4", folder / f"{recipe.name}.events.json"
+    path, record = (folder / f"{recipe.name}-{minutes:g}-min.{ending}" for ending in ("mp4", "events.json"))
     if path.is_file() and record.is_file():
         return path, tuple(PlantedEvent(**event) for event in json.loads(record.read_text()))
     events = ClipComposer(data, recipe.seed, recipe.heads, recipe.speaker).compose(path, minutes)
@@ -125,8 +125,9 @@ def _share_of_spans(events: Sequence[PlantedEvent], times_s: np.ndarray, duratio
     return round(float(np.mean(shown)), 3)
 
 
-def as_table(figures: dict[str, Any]) -> str:
-    """Return the figures as Markdown."""
+def as_table(figures: dict[str, Any], minutes: float = 10.0) -> str:
+    """Return the figures of clips of so many minutes as Markdown."""
+    length = "ten minutes" if minutes == 10 else f"{minutes:g} minutes"
     held_out = [f for f in figures.values() if not f["tuned"]]
     events = sum(f["events"] for f in held_out)
 
@@ -134,7 +135,7 @@ def as_table(figures: dict[str, Any]) -> str:
         return float(sum((f[how][count] if count else f[how]) * f["events"] for f in held_out) / events)
 
     lines = [
-        "What a few frames of ten minutes show, by `python -m omnisense.benchmarks.perception.moments DATA`: clips",
+        f"What a few frames of {length} show, by `python -m omnisense.benchmarks.perception.moments DATA`: clips",
         "composed of real ones, mostly still, with cuts, faces that enter and leave, changes of expression and",
         f"speakers. An event is shown by a frame from its onset to {TOLERANCE_S:g} s after it. The constants of",
         "`Sampling.moments` were set on clip a; the others have other people of GRID, voices and orders, but the",

@@ -59,6 +59,9 @@ def test_the_command_goes_on_where_it_stopped_and_writes_the_table(data, tmp_pat
     again = CliRunner().invoke(main, [*arguments, "--output", str(page)], catch_exceptions=False)
     assert "19 of 19" in again.output
     assert records.read_text().splitlines() == lines
+    other = CliRunner().invoke(main, [*arguments, "--limit", "1", "--output", str(page)])
+    assert "another --limit" in other.output
+    assert records.read_text().splitlines() == lines
 
 
 def test_scores_are_reduced_and_biases_taken_away():

@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
-from omnisense.benchmarks.perception import cost, diarization, faces, transcription
+from omnisense.benchmarks.perception import conditions, cost, diarization, faces, transcription
 from omnisense.benchmarks.perception.__main__ import as_table
 from omnisense.benchmarks.perception.compose import KINDS, ComposedClip, Head, plan_clips
 from omnisense.benchmarks.perception.progress import Progress
 from omnisense.perception.emotion.reliability import read_reliability
 from omnisense.perception.media.clip import open_clip
+from omnisense.perception.media.decode import SAMPLE_RATE_HZ
 from omnisense.perception.types import (
     AudioStream,
     Prosody,
@@ -152,6 +154,15 @@ def test_a_stopped_measurement_goes_on_where_it_was(tmp_path):
     assert measure("anew") == ["a", "b", "c"] * 2  # a measurement that is complete is made again
     measure("stopped", stop="b")
     assert measure("other code", version="2")[-3:] == ["a", "b", "c"]
+
+
+def test_speech_at_the_very_start_of_a_recording_is_no_noise_of_its_room(tmp_path, monkeypatch):
+    path = tmp_path / "meeting.wav"
+    wavfile.write(path, SAMPLE_RATE_HZ, np.concatenate([np.ones(16_000), np.zeros(48_000)]).astype(np.float32))
+    monkeypatch.setattr(conditions, "voice_activity", lambda samples: [Span(0.1, 1.0)])
+    noise = conditions._recorded_noise(path)
+    assert len(noise) == 64_000 - round(1.3 * SAMPLE_RATE_HZ)
+    assert not noise.any()
 
 
 def test_calibration_is_the_gap_between_said_and_true():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from omnisense.benchmarks.perception import moments
 from omnisense.benchmarks.perception.long_clips import FPS, ClipComposer, PlantedEvent, Shot
 from omnisense.benchmarks.perception.moments import as_table, is_shown, measure
 from omnisense.perception.pipeline import Perception
@@ -21,6 +22,27 @@ def test_moments_show_cuts_that_even_spacing_misses():
     assert found["even"][24] < 0.5
     assert found["not shown"] == []
     assert "| all but a | | 5 | 1.00 |" in as_table({"a": {**found, "tuned": True}, "b": {**found, "tuned": False}})
+
+
+def test_clips_of_another_length_are_composed_anew(tmp_path, monkeypatch):
+    composed = []
+
+    class Composer:
+        def __init__(self, *_):
+            pass
+
+        def compose(self, path, minutes):
+            composed.append(minutes)
+            path.write_bytes(b"clip")
+            return (PlantedEvent("cut", minutes),)
+
+    monkeypatch.setattr(moments, "ClipComposer", Composer)
+    made = [moments._composed(moments._RECIPES[0], tmp_path, tmp_path, minutes) for minutes in (10.0, 2.5, 10.0)]
+    assert composed == [10.0, 2.5]
+    assert [events[0].onset_s for _, events in made] == [10.0, 2.5, 10.0]
+    found = measure(long_percepts(visual(cuts_s=CUTS_S)), [PlantedEvent("cut", t - 0.3) for t in CUTS_S])
+    table = as_table({"a": {**found, "tuned": True}, "b": {**found, "tuned": False}}, 2.5)
+    assert table.startswith("What a few frames of 2.5 minutes show")
 
 
 def test_a_shot_has_sound_of_its_length():
