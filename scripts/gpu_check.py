@@ -10,12 +10,13 @@ their checkpoints:
 - ``d``: a small omni model from scratch on faces and voices (``omni_curriculum.py``), stage by stage beside all at
   once, three seeds; each seed has a result of its own, and its runs resume.
 
-``--rehearse`` runs the same code on a CPU with tiny models and a few steps; its figures say nothing about a GPU and are
-marked as a rehearsal. Every result names its device.
+``--rehearse`` runs the same code on a CPU with tiny models and a few steps; its figures say nothing about a GPU, are
+marked as a rehearsal, and lie in a folder of their own. Every result names its device.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import platform
 import tempfile
@@ -28,6 +29,9 @@ from typing import Any
 import click
 import numpy as np
 
+from omnisense.files import write_atomically
+
+_RESULTS, _REHEARSED = "rl/results/gpu", "runs/gpu_rehearsal"
 _BATCHES = (8, 16, 32)  # completions that are scored together
 _STEPS = 3  # of which the first warms up
 _VIDEO_FRAMES, _REPLY = 32, 128
@@ -38,30 +42,34 @@ _SEEDS = (0, 1, 2)
 @click.option("--part", "parts", multiple=True, type=click.Choice(["a", "b", "c", "d"]), help="[default: all]")
 @click.option("--rows", type=click.Path(path_type=Path, exists=True), help="Rows of `omnisense train data agent`.")
 @click.option("--clips", type=click.Path(path_type=Path, exists=True), help="Folder with grid/ and emodb/.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("rl/results/gpu"), show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help=f"[default: {_RESULTS}; rehearsed, {_REHEARSED}]")
 @click.option("--rehearse", is_flag=True, help="Tiny models and few steps, on a CPU.")
-def main(parts: tuple[str, ...], rows: Path | None, clips: Path | None, output: Path, rehearse: bool) -> None:
+def main(parts: tuple[str, ...], rows: Path | None, clips: Path | None, output: Path | None, rehearse: bool) -> None:
     """Check training on a GPU."""
     import torch
 
     if not (rehearse or torch.cuda.is_available()):
         raise click.ClickException("there is no GPU here: add --rehearse")
+    output = output or Path(_REHEARSED if rehearse else _RESULTS)
+    runs = output / ("rehearsed_runs" if rehearse else "runs")
     run: dict[str, Callable[[], dict[str, Any]]] = {
         "a": parity,
         "b": lambda: omni_steps(rehearse),
-        "c": lambda: small_model(rows, output / "runs", rehearse),
-        "d": lambda: omni_from_scratch(clips, output / "runs" / "omni", rehearse),
+        "c": lambda: small_model(rows, runs, rehearse),
+        "d": lambda: omni_from_scratch(clips, runs / "omni", rehearse),
     }
     for part in parts or run:
         file = output / f"{part}.json"
         if file.is_file():
+            if json.loads(file.read_text("utf-8"))["rehearsal"] is not rehearse:
+                raise click.ClickException(f"{file} is {'no' if rehearse else 'a'} rehearsal: give another --output")
             click.echo(f"part {part}: {file} is there")
             continue
         began = time.perf_counter()
         found = {"device": device(), "rehearsal": rehearse, "packages": _packages(), **run[part]()}
         found["seconds"] = round(time.perf_counter() - began, 1)
         output.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        write_atomically(file, json.dumps(found, indent=1) + "\n")
         click.echo(f"part {part}: {file}")
 
 
@@ -147,11 +155,12 @@ def omni_steps(rehearse: bool) -> dict[str, Any]:
         clip = _clip(folder / "clip.mp4", 2 if rehearse else 16)
         for batch in _BATCHES[:1] if rehearse else _BATCHES:
             for share in (True, False):
+                gc.collect()  # a trainer refers to itself: without this the one before would count as memory
+                torch.cuda.empty_cache()
                 try:
                     rows.append(_omni_step(folder, clip, batch, share, rehearse))
                 except torch.cuda.OutOfMemoryError:
                     rows.append({"completions": batch, "shared": share, "out_of_memory": True})
-                    torch.cuda.empty_cache()
     return {"weights": "random", "steps": rows}
 
 
@@ -270,7 +279,7 @@ def omni_from_scratch(clips: Path | None, runs: Path, rehearse: bool) -> dict[st
             if not (data / "cold.json").is_file():  # it is written last
                 make_questions(clips, data, seed, train, test)
             trained = train_all(data, model, runs, seed, steps, overrides)
-            file.write_text(json.dumps(trained, indent=1) + "\n", "utf-8")
+            write_atomically(file, json.dumps(trained, indent=1) + "\n")
         found[str(seed)] = json.loads(file.read_text("utf-8"))
     return {"seeds": found}
 

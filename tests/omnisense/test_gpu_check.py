@@ -38,6 +38,10 @@ def test_parity_and_steps(tmp_path):
     assert all(row["seconds_a_step"] > 0 for row in steps)
     again = rehearse(tmp_path, "--part", "a")
     assert "is there" in again.stdout
+    (tmp_path / "a.json").write_text(json.dumps(parity | {"rehearsal": False}))
+    other = rehearse(tmp_path, "--part", "a")
+    assert other.returncode == 1
+    assert "a.json is no rehearsal: give another --output" in other.stderr
 
 
 def _rows(folder):
@@ -102,6 +106,7 @@ def test_choices_then_replies(tmp_path):
     found = json.loads((tmp_path / "out" / "c.json").read_text())
     assert found["choice"]["log"]["steps"] == 2
     assert found["reply"]["comparison"]["questions"] >= 1
-    page = (tmp_path / "out" / "runs" / "reply" / "comparison" / "replies.md").read_text()
+    runs = tmp_path / "out" / "rehearsed_runs"
+    page = (runs / "reply" / "comparison" / "replies.md").read_text()
     assert "| base |" in page
-    assert (tmp_path / "out" / "runs" / "reply" / "samples" / "best-and-worst.html").is_file()
+    assert (runs / "reply" / "samples" / "best-and-worst.html").is_file()
