@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from omnisense.reasoning.loop.conversation import asks_to_recall
+from omnisense.reasoning.loop.guided.asked import Asked
 from omnisense.reasoning.loop.paraphrase import split_clauses
-from omnisense.reasoning.loop.requests import request_of
-from omnisense.text import split_sentences
 
 ActName = Literal[
     "feeling",
@@ -44,14 +43,13 @@ ActName = Literal[
 HEAD = Path(__file__).with_name("act.npz")
 QUESTIONS: frozenset[ActName] = frozenset({"fact", "advice", "help", "clip", "agent", "memory"})
 _SURE = 0.5
-_GUESS = 0.3  # scores of an act below this tell nothing
 _SURELY_A_JOKE = 0.85
 _LEAST_JOKE, _JOKE_WORDS = 6, 25
 _SHORT_WORDS = 40  # a longer text tells something, whatever forms occur in it
-_WH = r"(?:(?:in|at|on|for|to|from|by) )?(?:what|what's|who|where|when|which|why|how)\b"
 _ASKS = re.compile(
-    rf"\?\s*$|^(?!what an?\b|how (?:nice|lovely|kind|sweet|funny|strange|sad)\b){_WH}|^(?:whats|is|are|do|does"
-    rf"|did|can|could|should|would|will|am|was|were)\b",
+    r"\?\s*$|^(?!what an?\b|how (?:nice|lovely|kind|sweet|funny|strange|sad)\b)(?:(?:in|at|on|for|to|from|by) )?"
+    r"(?:what|what's|who|where|when|which|why|how)\b|^(?:whats|is|are|do|does|did|can|could|should|would|will|am"
+    r"|was|were)\b",
     re.IGNORECASE,
 )
 # Whoever says so corrects something, though nothing of it is known here.
@@ -65,28 +63,17 @@ _CORRECTS = re.compile(
     r"|\bi asked (about|how|what|why|when|where|who|whether|if|for)\b",
     re.IGNORECASE,
 )
-# A question about the world, with a remark behind it.
-_BEGINS_WITH_QUESTION = re.compile(
-    r"(?:what|who|where|when|which|how|why)\b(?!(?:(?!\?).)*\b(?:i|my|me)\b)[^.!?]{20,}\?", re.IGNORECASE
-)
-_ASKS_FIRST = re.compile(rf"{_WH}(?!(?:(?![,.?!]).)*\b(?:i|my|me)\b)[^,.?!]{{10,}}[,.?]", re.IGNORECASE)
-# Without a question mark behind it too: "which way do the clocks go, i never remember".
-_BEGINS_ASKING = re.compile(
-    r"(?:whats|what's|what (?:is|are|was|does|do|did)|which (?:\w+ )?(?:is|are|do|does|did|has)|is it|are there"
-    r"|is there"
-    r"|who (?:is|was|wrote|invented)|how (?:many|far|old|tall|long) (?!i\b))\b",
-    re.IGNORECASE,
-)
 _WHY = re.compile(r"why\b(?!.*\b(i|me|my)\b)", re.IGNORECASE)
-# A question that expects no answer: a tag, or words of anger.
-_RHETORICAL = re.compile(
-    r"\b(?:can|would) you believe\b|\bwho does (?:that|this)\b|\byou know\W*$|\bright\W*$|\bhow (?:can|could|dare)\b"
-    r"|\b(?:isn't|aren't|wasn't|hasn't|haven't|don't|doesn't|didn't|can't|won't|can|is|are|do|does|did|has|have|was)"
-    r" (?:i|you|he|she|it|they|we)\W*$",
+# Of these a pattern counts for more than a form that asks: "are you a person? just asking", "no, I said ...".
+_BEFORE_REQUESTS: frozenset[ActName] = frozenset(
+    {"clip", "agent", "memory", "correction", "complaint", "joke request", "joke", "small talk", "goodbye", "answer"}
+)
+# A riddle and its answer: of somebody unknown, told as a past deed.
+_RIDDLE = re.compile(
+    r"why did (?:the|an?) [^.?!]+[.?!]+ (?:because|'?cause|to|so|he|she|they|it)\b(?:(?!\b(?:i|my|me|we"
+    r"|our)\b)[^.?!])+(?:[.!?]|$)",
     re.IGNORECASE,
 )
-_OF_WORLD = re.compile(rf"{_WH}(?!.*\b(?:i|my|me|we|our|us|you|your|he|she|they)\b)(?: [^\s]+){{5,}}", re.IGNORECASE)
-_ASKED_OF = 3  # the first sentence and the last ones may ask for something; those between tell
 _OF_CLIP = re.compile(
     r"\b(video|clip|picture|photo|image|recording|see|look|looks|hear|sound|sounds|voice|face|smil\w+|say|said|saying"
     r"|talking|speak\w*|wear\w*|happen\w*|here|doing|watch)\b",
@@ -102,17 +89,10 @@ class Act(NamedTuple):
     explicit: bool = False
 
 
-def last_question(text: str) -> str:
-    """Return the last question of a text that says more beside it; empty where there is none."""
-    sentences = split_sentences(text)
-    asked = [s for s in sentences if s.endswith("?") and not _RHETORICAL.search(s)] if len(sentences) > 1 else []
-    return asked[-1] if asked else ""
-
-
 def choose_act(
     text: str,
     scores: Mapping[str, float],
-    question: Mapping[str, float] | None = None,
+    asked: Asked | None = None,
     *,
     has_clip: bool,
     has_history: bool,
@@ -123,7 +103,7 @@ def choose_act(
     Args:
         text: without emoji.
         scores: of the act head; empty where it is not available.
-        question: the same of its last question by itself, where it says more beside it.
+        asked: what it asks for, by its form.
         has_clip: whether a clip came with the text.
         has_history: whether there are earlier turns.
         about: whether a person of theirs is named ("my sister").
@@ -136,33 +116,48 @@ def choose_act(
         return Act("clip", 1.0, explicit=True)
     if has_history and asks_to_recall(text):
         return Act("memory", 1.0, explicit=True)
-    for name, pattern in _patterns() if len(text.split()) <= _SHORT_WORDS else ():
-        if pattern.search(text) and (name != "correction" or has_history or _CORRECTS.search(text)):
-            return Act(name, 1.0, explicit=True)
+    if shown := _shown(text, asked, has_history):
+        return shown
     if asks and has_clip:
         return Act("clip", scores.get("clip", 0.0))
-    if asked_for := _asked_for(text, question or {}):
-        return asked_for
+    if asked:
+        return Act(asked.kind, 1.0, explicit=True)
     if len(text.split()) > _SHORT_WORDS:
         return Act("third person" if about else "telling", 1.0)
+    return _asking(text, scores, has_history, about) if asks else _telling(text, scores, has_history, about)
+
+
+def _shown(text: str, asked: Asked | None, has_history: bool) -> Act | None:
+    """Return the act that a pattern shows; None where none does, or something is asked that counts for more."""
+    if len(text.split()) > _SHORT_WORDS:
+        return None
+    if _RIDDLE.match(text):
+        return Act("joke", 1.0, explicit=True)
+    for name, pattern in _patterns():
+        may_be = not asked or name in _BEFORE_REQUESTS
+        if may_be and pattern.search(text) and (name != "correction" or has_history or _CORRECTS.search(text)):
+            return Act(name, 1.0, explicit=True)
+    return None
+
+
+def _asking(text: str, scores: Mapping[str, float], has_history: bool, about: bool) -> Act:
+    """Return the act of a short text that is a question of no form that is known."""
+    asked: dict[str, float] = {name: scores.get(name, 0.0) for name in (*QUESTIONS, "small talk", "greeting")}
+    if not has_history:
+        asked.pop("memory")
+    if _WHY.match(text):  # it asks for a reason, not for help or advice
+        return Act("fact", asked["fact"])
+    best = max(asked, key=asked.__getitem__) if scores else "fact"
+    told_too = any(not _ASKS.search(clause) for clause in split_clauses(text))
+    if asked.get(best, 1.0) < _SURE and told_too:  # "I hate waiting. Why is everyone late?"
+        return Act("third person" if about else "telling", asked[best])
+    return Act(_name(best), asked.get(best, 0.0))
+
+
+def _telling(text: str, scores: Mapping[str, float], has_history: bool, about: bool) -> Act:
+    """Return the act of a short text that is no question."""
     best = max(scores, key=scores.__getitem__, default="telling")
     confidence = scores.get(best, 0.0)
-    if asks:
-        asked: dict[str, float] = {name: scores.get(name, 0.0) for name in (*QUESTIONS, "small talk", "greeting")}
-        if not has_history:
-            asked.pop("memory")
-        if _WHY.match(text):  # it asks for a reason, not for help or advice
-            return Act("fact", asked["fact"])
-        best = max(asked, key=asked.__getitem__) if scores else "fact"
-        is_first = _BEGINS_WITH_QUESTION.match(text) or _ASKS_FIRST.match(text)
-        told_too = not (is_first or _BEGINS_ASKING.match(text)) and any(
-            not _ASKS.search(clause) for clause in split_clauses(text)
-        )
-        if is_first and _ASKS_FIRST.match(text) and asked.get(best, 1.0) < _GUESS:
-            return Act("fact", asked["fact"])
-        if asked.get(best, 1.0) < _SURE and told_too:  # "I hate waiting. Why is everyone late?"
-            return Act("third person" if about else "telling", asked[best])
-        return Act(_name(best), asked.get(best, 0.0))
     is_doubtful = confidence < (_SURELY_A_JOKE if best == "joke" else _SURE)
     is_doubtful |= best == "joke" and not _LEAST_JOKE <= len(text.split()) <= _JOKE_WORDS
     if is_doubtful or best in QUESTIONS or (best == "correction" and not has_history):
@@ -174,36 +169,6 @@ def choose_act(
     if about and best in ("telling", "feeling", "small talk"):
         best = "third person"
     return Act(_name(best), confidence)
-
-
-def asks_for_help(sentence: str) -> bool:
-    """Whether a sentence asks for something to be done or written."""
-    return request_of(sentence) == "text" or bool(dict(_patterns())["help"].search(sentence))
-
-
-def _asked_for(text: str, question: Mapping[str, float]) -> Act | None:
-    """Return what one sentence among others asks for; None where all of them tell.
-
-    Args:
-        text: of the person.
-        question: the scores of its last question by itself; empty where there is none.
-    """
-    sentences = split_sentences(text)
-    if len(sentences) == 1 and len(text.split()) <= _SHORT_WORDS:
-        return None
-    for sentence in dict.fromkeys([*sentences[:-_ASKED_OF:-1], *sentences[:1]]):
-        if _RHETORICAL.search(sentence):
-            continue
-        for name, pattern in _patterns():
-            if name in ("help", "advice", "fact") and pattern.search(sentence):
-                return Act(name, 1.0, explicit=True)
-        if asks_for_help(sentence):
-            return Act("help", 1.0, explicit=True)
-    asked = {name: question.get(name, 0.0) for name in ("help", "advice", "fact")}
-    best = max(asked, key=asked.__getitem__)
-    if asked[best] >= _SURE:
-        return Act(_name(best), asked[best])
-    return Act("fact", _GUESS) if _OF_WORLD.match(last_question(text)) else None
 
 
 @functools.lru_cache(maxsize=1)

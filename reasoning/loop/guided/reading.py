@@ -19,7 +19,8 @@ from omnisense.perception.registry import TORCH_LOCK
 from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop import irony
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
-from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act, last_question
+from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act
+from omnisense.reasoning.loop.guided.asked import find_asked
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only, with_inline_words, without_emoji
 from omnisense.reasoning.loop.guided.restating import begins_as_own
 from omnisense.reasoning.loop.guided.shorthand import written_out
@@ -48,7 +49,7 @@ _COUNTERFACTUAL = re.compile(
 )
 _FINE = re.compile(
     r"\b(?:it'?s|i'?m|that'?s|everything(?:'?s| is)|we'?re|it is|i am) (?:all |just |really |totally )?"
-    r"(?P<word>fine|ok|okay|alright|all right|no big deal|nothing|whatever|not a big deal|used to it)\b"
+    r"(?P<word>fine|not bothered|ok|okay|alright|all right|no big deal|nothing|whatever|not a big deal|used to it)\b"
     r"|\b(?P<bare>no worries|no big deal|never mind|doesn't matter)\b",
     re.IGNORECASE,
 )
@@ -134,6 +135,7 @@ class Reading:
         is_emoji: whether there are emoji and nothing else.
         event: what kind of event is told (``events.toml``); empty where that is not clear, or nothing is told.
         lean: the valence of the event, where it is clear.
+        asked: the sentence that asks for something; empty where none does by its form.
         note: for the trace.
     """
 
@@ -150,6 +152,7 @@ class Reading:
     is_emoji: bool = False
     event: str = ""
     lean: Valence = "neutral"
+    asked: str = ""
     note: str = ""
 
     @property
@@ -187,8 +190,7 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         Clause(clause, sentiment) for clause, sentiment in zip(said, sentiments[1 : len(said) + 1], strict=True)
     )
     relation, is_about = _relation(plain, said)
-    heads, question = _heads()[0], last_question(plain)
-    asked = heads.acts(question) if heads is not None and question else {}
+    asked = find_asked(plain)
     act = choose_act(plain, scores, asked, has_clip=has_clip, has_history=has_history, about=is_about)
     if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk"):
         act = Act("joke", 1.0, explicit=True)
@@ -223,6 +225,7 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         is_emoji=is_emoji_only(text),
         event=told.event,
         lean=told.lean,
+        asked=asked.sentence if asked else "",
         note=note,
     )
 

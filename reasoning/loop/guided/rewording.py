@@ -10,6 +10,7 @@ import re
 from omnisense.reasoning.loop.paraphrase import to_second_person
 
 _MAX_WORDS = 16  # of a question that is said again
+_MAX_QUOTE, _LEAST_QUOTE = 20, 4  # words of a question that is quoted
 _QUESTION = re.compile(
     r"(?:^|(?<=[.!?,;] ))(?P<q>(?:(?:so|and|but|hey|hi|hello|ok|okay|well|please|by the way)[,:]? )*"
     r"(?:what|what's|who|who's|where|where's|when|which|why|how|how's|is|are|do|does|did|can|could|will|would|was|were)"
@@ -25,7 +26,17 @@ _WH = (
     r"(?P<wh>why|how(?: (?:long|much|many|often|far|old|big|fast|tall|deep|high|hot)(?: [a-z]+)?)?|what|where|when"
     r"|which [a-z]+|who)"
 )
-_SUBJECT = r"(?P<subject>(?:(?:the|an?|my|our) )?[\w'-]+)"
+_SUBJECT = r"(?P<subject>(?:(?:the|an?|my|our) )?(?!\w+ing\b)[\w'-]+)"
+_SAID_BEHIND = re.compile(  # what follows a question without a full stop: ", my kid asked", "i never remember"
+    r"(?:, | )(?=(?:i never|because|cos|cause|my head|he's already|she's already|it's driving)\b)|[.?!] "
+    r"|, (?=(?:and )?(?:i|i'm|i've|my|me|we|our|he|she|it's|they|his|her|have|had|made|got|in|last|just|max|is"
+    r"|what|short)\b)",
+    re.IGNORECASE,
+)
+_NEXT_QUESTION = re.compile(
+    r",? (?:and|or) (?:do|does|did|is|are|am|can|could|will|what|why|how|where|when|who|it|they|he|she)\b.*",
+    re.IGNORECASE,
+)
 _HOW_COME = re.compile(r"^how come (?P<rest>.+)$", re.IGNORECASE)
 _NAMED = re.compile(r"^what(?:'s| is| are| was| were) (?P<it>(?:the|a|an) .+)$", re.IGNORECASE)
 _WITH_DO = re.compile(rf"^{_WH} (?P<do>do|does) {_SUBJECT} (?P<verb>[\w'-]+)\b(?P<rest>.*)$", re.IGNORECASE)
@@ -36,7 +47,8 @@ _HOW_MANY_IN = re.compile(
     r"^how many (?P<what>[a-z]+) (?:are (?:there )?)?in (?P<rest>(?!.* is it\b).+)$", re.IGNORECASE
 )
 _HOW_TO = re.compile(
-    r"\bhow (?:do|can|should|would|could) (?:i|we) (?:actually |best )?(?P<do>[^.?!;,]+)", re.IGNORECASE
+    r"\bhow (?:do|can|should|would|could) (?:i|we|you|u) (?:actually |best |even )?(?P<do>(?:[^.?!;,]|\.(?=\d))+)",
+    re.IGNORECASE,
 )
 _WITH_MODAL = re.compile(rf"^{_WH} (?P<verb>can|could|will|would|should|must) {_SUBJECT} (?P<rest>.+)$", re.IGNORECASE)
 _WITH_BE = re.compile(rf"^(?P<wh>why|how|where|when) (?P<verb>is|are|was|were) {_SUBJECT} (?P<rest>.+)$", re.IGNORECASE)
@@ -51,6 +63,12 @@ _TWO_WAYS = re.compile(
     rf" (?:should i |do i |shall i |just |rather )?(?P<b>{_WAY})"
     rf"|\bwhether (?:i should |we should |to )(?P<c>{_WAY}?),? or (?:to )?(?P<d>{_WAY})"
     rf"|\b(?:torn|choose|choosing|decide|deciding) between (?P<e>{_WAY}?) and (?P<f>{_WAY})",
+    re.IGNORECASE,
+)
+_BARE_WAYS = re.compile(
+    r"(?:would (?:you|u) )?(?!(?:is|are|was|do|does|did|can|will|what|which|who|how|when|where|why|would|should"
+    r"|the|an?|my|i|we"
+    r"|he|she|it|they|so|or)\b)(?P<a>\w+(?: [\w']+){0,4}),? or (?P<b>\w+(?: [\w']+){0,4})\W*",
     re.IGNORECASE,
 )
 _ONE_WAY = re.compile(
@@ -80,6 +98,20 @@ _THANKING = re.compile(
 )
 _TO_NAMED = re.compile(r"\b(?:to|for) (?:my|our|the) (?:[a-z-]+ )?(?P<name>[A-Z][a-z]+)\b")
 _TO_WHOM = re.compile(r"\b(?:to|write|email|text|for) (?:my|our) (?P<to>[a-z-]+)\b", re.IGNORECASE)
+_OBJECT = r"[^.?!,;:]*"
+_WANTED = re.compile(
+    r"\b(?:write|draft|make|do|give|plan|suggest|list|find|need|want|like|love|for|with|as|into|put together|draw up)"
+    r"(?: (?:me|us|him|her|them|please|kindly|like|out))*"
+    rf" (?P<it>(?:an?|some|two|three|four|five|six|max \d+|\d+)\b (?!(?:hour|minute|day|bit|lot|few)s?\b){_OBJECT})",
+    re.IGNORECASE,
+)
+_WANTED_LIST = re.compile(
+    rf"(?:(?:i )?need )?(?P<it>(?:[\w'-]+ ){{1,3}}?(?:list|plan|timetable|recipe|menu|schedule)s? for {_OBJECT})", re.I
+)
+_WANTED_BARE = re.compile(
+    rf"\b(?P<it>(?:note|letter|e-?mail|message|text|reply|toast|speech|list|plan) (?:to|for|about) {_OBJECT})",
+    re.IGNORECASE,
+)
 _NOBODY = frozenset("email note letter text message own".split())
 
 
@@ -95,7 +127,7 @@ def indirect_question(text: str) -> str:
     question = _LEADS_IN.sub("", found["q"].strip()).strip(" ,?")
     if not 3 <= len(question.split()) <= _MAX_WORDS:
         return ""
-    question = question.partition(", ")[0]
+    question = _NEXT_QUESTION.sub("", question.partition(", ")[0])
     clause = _as_clause(question[0].lower() + question[1:])
     return to_second_person(clause) if clause else ""
 
@@ -103,8 +135,44 @@ def indirect_question(text: str) -> str:
 def how_to(text: str) -> str:
     """Return what a person asks how to do, ``get wax out of your carpet``; empty where they do not ask so."""
     found = _HOW_TO.search(text.replace("\u2019", "'"))
-    do = found["do"].strip(" ,") if found else ""
+    do = re.sub(r",? (?:please|pls)\b.*", "", found["do"].strip(" ,")) if found else ""
     return to_second_person(do) if 2 <= len(do.split()) <= _MAX_WORDS else ""
+
+
+def in_other_words(asked: str) -> str:
+    """Return what somebody asks about their own doing as a clause, ``whether to text your ex``, else it is quoted.
+
+    Args:
+        asked: the sentence that asks.
+    """
+    if way := how_to(asked):
+        return f"how to {way}"
+    if way := one_way(asked):
+        return f"whether to {way}"
+    return quoted(asked)
+
+
+def quoted(asked: str) -> str:
+    """Return a request in quotes, without what is said behind it, and the beginning where it is long."""
+    plain = asked.replace('"', "'").strip(" .?!,")
+    words = _SAID_BEHIND.split(plain, maxsplit=1)[0].split()
+    if len(words) < _LEAST_QUOTE:
+        words = plain.split()
+    if len(words) > _MAX_QUOTE and len(first := " ".join(words).partition(", ")[0].split()) >= _LEAST_QUOTE:
+        words = first
+    return f'"{" ".join(words[:_MAX_QUOTE])}{" ..." if len(words) > _MAX_QUOTE else ""}"'
+
+
+def wanted(asked: str) -> str:
+    """Return what is to be written, planned or listed, ``a text to your landlord``; empty where that is not clear."""
+    plain = asked.replace("\u2019", "'").strip()
+    found = _WANTED.search(plain) or _WANTED_LIST.match(plain) or _WANTED_BARE.search(plain)
+    if not found or len(found["it"].split()) > _MAX_WORDS:
+        return ""
+    it = found["it"].strip(" ,")
+    if found.re is not _WANTED:
+        it = f"{'an' if it[0].lower() in 'aeiou' else 'a'} {it}"
+    return to_second_person(it)
 
 
 def _as_clause(question: str) -> str:
@@ -139,10 +207,11 @@ def _third_person(verb: str) -> str:
 
 def two_ways(text: str) -> tuple[str, str] | None:
     """Return the two ways that a person wants to choose from, in their words: ``say something``, ``let it go``."""
-    found = _TWO_WAYS.search(text.replace("\u2019", "'"))
+    plain = text.replace("\u2019", "'").strip()
+    found = _TWO_WAYS.search(plain) or _BARE_WAYS.fullmatch(plain)
     if not found:
         return None
-    first, second = [way.strip(" ,") for way in found.groups() if way]
+    first, second = [way.strip(" ,").partition(", ")[0] for way in found.groups() if way]
     if max(len(first.split()), len(second.split())) > _MAX_WAY or _NO_WAY.match(second):
         return None
     return to_second_person(first), to_second_person(second)

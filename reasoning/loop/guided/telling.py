@@ -14,7 +14,7 @@ from omnisense.reasoning.loop.appraisal import Emotion
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.guided.followups import follow_ups
 from omnisense.reasoning.loop.guided.long_texts import READ, read_about
-from omnisense.reasoning.loop.guided.mirror import BUT, LONG_WORDS, STARTS_OWN, WEEPS, mirror, said_again, shows
+from omnisense.reasoning.loop.guided.mirror import BUT, LONG_WORDS, STARTS_OWN, WEEPS, Mirror, mirror, said_again, shows
 from omnisense.reasoning.loop.guided.parts import Composed, Situation, join, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, Topic, find_topics, phrases, shown_valences
 from omnisense.reasoning.loop.guided.reading import (
@@ -26,6 +26,7 @@ from omnisense.reasoning.loop.guided.reading import (
     is_of_a_child,
 )
 from omnisense.reasoning.loop.guided.restating import (
+    has_subject,
     named,
     opposite_feelings,
     restate,
@@ -63,7 +64,8 @@ _AT_SELF = re.compile(
     r"|useless|idiot)\b",
     re.IGNORECASE,
 )
-_SLIGHT = 0.08  # sentiment of a clause that may be chance
+_DENIES = re.compile(r"\b(?:not|\w+n't|never|no one|nobody|any ?more)\b", re.IGNORECASE)
+_GLAD = 0.15  # of the clause that is said again as good news
 _CLEAR, _PLAINLY = 0.1, 0.2  # sentiment of a clause that carries a feeling, and of one that shows it plainly
 
 
@@ -89,7 +91,8 @@ def told(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     if reading.relation and WONDERS.search(reading.text):
         return wondered(reading, picker)
     ends_with_self = reading.valence != "positive" and any(STARTS_OWN.match(c.text) for c in reading.clauses[-1:])
-    if reading.act.name == "third person" and not (is_long or is_loss or ends_with_self):
+    feels = any(STARTS_OWN.match(c.text) and _is_bad(c) for c in reading.clauses)
+    if reading.act.name == "third person" and not (is_long or is_loss or ends_with_self or feels):
         about = third_person(reading, picker)
         if about:
             return about
@@ -115,8 +118,8 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     restated = told_again.text
     if told_again.joint == "but":  # neither side of it is cheered or pitied
         topic, feeling, is_bad = None, "neutral", False
-    elif feeling == "joy" and not (topic or restated):  # nothing shows what is glad
-        feeling = "neutral"
+    elif not topic and not (_is_glad_of(reading, told_again) if feeling == "joy" else restated):
+        feeling, is_bad = "neutral", False  # nothing that can be said again shows it
     sentences = phrases()["feeling"][feeling]
     is_milder = is_bad and told_again.sentiment > -_CLEAR
     frames = phrases()["restate"][
@@ -146,6 +149,18 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     text = join(hello, *(parts[part] for part in shape.split(", ")))
     tone = feeling if feeling in ("joy", "neutral") else "negative"
     return Composed(text, f"{shape}: {tone}", may_continue=True)
+
+
+def _is_bad(clause: Clause) -> bool:
+    return clause.sentiment <= -_CLEAR or any(cue.emotion != "joy" for cue in emotion_cues(clause.text))
+
+
+def _is_glad_of(reading: Reading, told_again: Mirror) -> bool:
+    """Whether what is said again is glad: by itself, or as the kind of event that is told, or shouted for joy."""
+    if not told_again.text:
+        return False
+    is_shown = bool(FEELS_GOOD.search(reading.text)) or "!!" in reading.text or reading.lean == "positive"
+    return is_shown or told_again.sentiment >= _GLAD
 
 
 def _asks(
@@ -201,7 +216,8 @@ def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
         return "neutral"
     is_sigh = reading.act.explicit and reading.act.name == "feeling"
     is_bad = is_sigh or (reading.valence == "negative" and (emotion.value in _NEGATIVE_EMOTIONS or lowest <= -_PLAINLY))
-    is_shown = emotion.value == "sadness" or emotion.value in {cue.emotion for cue in emotion_cues(reading.text)}
+    is_plain = emotion.value == "sadness" and lowest <= -_PLAINLY
+    is_shown = is_plain or emotion.value in {cue.emotion for cue in emotion_cues(reading.text)}
     if is_bad or valence == "negative":
         if topic and topic.feeling:
             return topic.feeling
@@ -240,7 +256,7 @@ def _ironic(reading: Reading, picker: Picker) -> Composed:
 
 def _understated(reading: Reading, picker: Picker) -> Composed:
     others = [c for c in reading.clauses if not re.search(rf"\b{re.escape(reading.word)}\b", c.text, re.I)]
-    restated = next((text for c in others if (text := restate(c.text) or restate_about(c.text))), "")
+    restated = next((text for c in others if (text := _said(c.text))), "")
     section, word = phrases()["understated"], reading.word.lower()
     if " " in word and word not in ("all right", "no big deal", "not a big deal", "used to it"):
         said = picker.pick(
@@ -275,13 +291,18 @@ def _mixed(reading: Reading, picker: Picker) -> Composed | None:
     else:
         return None
     texts = [reading.clauses[i].text for i in ordered]
-    first, second = (restate(text) or (restate_about(text) if len(text.split()) > 1 else "") for text in texts)
+    first, second = map(_said, texts)
     if first and not second and _ELLIPTIC.search(texts[1]):  # "I got in, but my friend didn't"
         second = to_second_person(texts[1])
     if not first or not second or (is_one_sided and not all(map(_HAS_SUBJECT.match, (first, second)))):
         return None
     said = picker.pick(section["say"], "say", first=first, second=second, First=upper(first))
     return Composed(join(upper(said), ask), "mixed: two sides")
+
+
+def _said(clause: str) -> str:
+    """Return a clause that has a subject, or whose subject is the person, turned to "you"; else empty."""
+    return restate(clause) or (restate_about(clause) if has_subject(clause) else "")
 
 
 def _contrasted(reading: Reading, sides: Sequence[int]) -> int:
@@ -310,7 +331,8 @@ def _child(reading: Reading, picker: Picker) -> Composed:
     """Return a reply in short, plain words."""
     found = sorted(find_topics(reading), key=lambda one: not (one[0].of_children or one[0].child_say))
     topic, filled = found[0] if found else (None, {})
-    is_glad = reading.valence == "positive" or (topic is not None and topic.valence == "positive")
+    is_glad = reading.valence == "positive" and not _DENIES.search(reading.text)
+    is_glad |= topic is not None and topic.valence == "positive"
     is_bad = reading.valence == "negative" or (topic is not None and topic.valence == "negative")
     tone = "positive" if is_glad else "negative" if is_bad else "neutral"
     others = replace(reading, clauses=tuple(c for c in reading.clauses if not is_of_a_child(c.text)))  # not the age
