@@ -93,6 +93,8 @@ for line in sys.stdin:
     reply = agent.respond(text=json.loads(line)).response
     print(json.dumps([time.perf_counter() - began, time.process_time() - cpu, reply]), flush=True)
 """
+# What the model itself read and wrote, without what a cache held; of policies that count it.
+_PROCESSED = ("tokens read anew", "tokens written")
 Figures = dict[str, Any]
 _Row = dict[str, float]
 
@@ -147,7 +149,8 @@ def _compare(policy: Policy, conversations: Sequence[Sequence[str]], settings: L
         for said, rows in zip(conversations, ours, strict=True)
     ]
     found: Figures = {}
-    for name in ("seconds", "cpu seconds", "modelled seconds", "read", "written", "prompts"):
+    names = ("seconds", "cpu seconds", "modelled seconds", "read", "written", "prompts", *_PROCESSED)
+    for name in (name for name in names if name in ours[0][0]):
         mine = [sum(row[name] for row in rows) for rows in ours]
         other = [sum(row[name] for row in rows) for rows in plain]
         ratios = [a / b for a, b in zip(mine, other, strict=True) if b]
@@ -158,10 +161,18 @@ def _compare(policy: Policy, conversations: Sequence[Sequence[str]], settings: L
 
 def _turn_row(agent: Agent, policy: Policy, text: str, thread: str) -> _Row:
     """Return what a turn of the agent took, and the characters of its reply."""
+    before = _processed(policy)
     began, cpu = time.perf_counter(), time.process_time()
     with counted(policy) as usage:
         reply = agent.respond(text=text, thread_id=thread).response
-    return _row(usage.read, usage.written, usage.prompts, time.perf_counter() - began, time.process_time() - cpu, reply)
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+    row = _row(usage.read, usage.written, usage.prompts, seconds, cpu_seconds, reply)
+    return row | {name: count - before[name] for name, count in _processed(policy).items()}
+
+
+def _processed(policy: Policy) -> _Row:
+    """Return how many tokens a policy's model has processed so far; empty for a policy that does not count them."""
+    return dict(zip(_PROCESSED, getattr(policy, "processed_tokens", ()), strict=False))
 
 
 def _plain_rows(policy: Policy, said: Sequence[str], chars: Sequence[float], temperature: float) -> list[_Row]:
@@ -170,6 +181,7 @@ def _plain_rows(policy: Policy, said: Sequence[str], chars: Sequence[float], tem
     for text, length in zip(said, chars, strict=True):
         prompt.append(message("user", text))
         marks: list[tuple[float, float, float]] = []  # characters, seconds and CPU seconds at each piece
+        before = _processed(policy)
         began, cpu = time.perf_counter(), time.process_time()
 
         def mark(piece: str, marks: list[Any] = marks, began: float = began, cpu: float = cpu) -> None:
@@ -179,7 +191,11 @@ def _plain_rows(policy: Policy, said: Sequence[str], chars: Sequence[float], tem
         [reply] = policy.write([prompt], max_new_tokens=_MAX_REPLY_TOKENS, temperature=temperature, on_token=mark)
         mark("")
         seconds, cpu_seconds = _at(marks, length)
-        rows.append(_row(count_tokens([prompt], ()), length / CHARS_PER_TOKEN, 1, seconds, cpu_seconds, reply))
+        row = _row(count_tokens([prompt], ()), length / CHARS_PER_TOKEN, 1, seconds, cpu_seconds, reply)
+        found = {name: count - before[name] for name, count in _processed(policy).items()}
+        if found:  # of the reply as long as the agent's, at its own characters per token
+            found[_PROCESSED[1]] *= length / max(len(reply), 1)
+        rows.append(row | found)
         prompt.append(message("assistant", reply))
     return rows
 

@@ -39,9 +39,10 @@ COST_NOTE = (
     "Medians over turns of text, and over conversations of three turns. A plain call is a system message of one "
     "sentence and the text; what it took is read off where its reply is as long as the agent's. Seconds on the clock "
     "suffer from other work on the machine, CPU seconds do not; modelled seconds are those of a model that reads 500 "
-    "and writes 15 tokens a second, without a prefix cache. Turns, then plain calls, are measured one after the other, "
-    "so that a policy that keeps its cache finds the beginning of its prompt there. Each text is given once: its own "
-    "tokens are read by both."
+    "and writes 15 tokens a second, without a prefix cache. Read and written tokens are counted at four characters "
+    "each, with what a cache holds; `tokens read anew` and `tokens written` are those that a GGUF model has processed "
+    "itself. Turns, then plain calls, are measured one after the other, so that a policy that keeps its cache finds "
+    "the beginning of its prompt there. Each text is given once: its own tokens are read by both."
 )
 REPLIES_NOTE = (
     "A shape is a reply without quotations, numbers, feelings and the person's own words. Proxies are counted by a "

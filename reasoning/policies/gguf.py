@@ -81,6 +81,12 @@ class GgufPolicy:
         """Whether the model has under a billion parameters: too small for long prompts (loads the model to count)."""
         return self.load().parameters < SMALL_PARAMETERS
 
+    @property
+    def processed_tokens(self) -> tuple[int, int]:
+        """Tokens that the model has read and written since it was loaded; what a cache held was not read."""
+        engine = self.load()
+        return engine.tokens_read, engine.tokens_written
+
     def load(self) -> GgufEngine:
         """Return the model in llama.cpp; load it if needed.
 

@@ -69,6 +69,7 @@ class GgufEngine:
         self.parameters, self._vocabulary = int(meta["n_params"]), int(meta["n_vocab"])
         self._tokens = functools.lru_cache(4096)(self._ask_for_tokens)
         self._turn_tokens: re.Pattern[str] | None = None
+        self.tokens_read = self.tokens_written = 0  # since it was loaded; what was in a cache was not read
 
     def split_turn_tokens(self, turns: str) -> None:
         """Keep the tokens between turns out of texts, also where the file does not call them control tokens.
@@ -196,6 +197,9 @@ class GgufEngine:
         def on_chunk(chunk: dict[str, Any]) -> bool:
             try:
                 on_choice(_checked(chunk)["choices"][0])
+                if chunk["choices"][0].get("finish_reason"):
+                    self.tokens_read += chunk["timings"]["prompt_n"]
+                    self.tokens_written += chunk["timings"]["predicted_n"]
             except BaseException as error:  # it cannot pass through llama.cpp: it is raised below
                 failed.append(error)
             return bool(failed) or time.perf_counter() >= deadline

@@ -1,5 +1,6 @@
 """The benchmark of the agent, on a small scale and with a scripted policy."""
 
+import functools
 import json
 from dataclasses import asdict, replace
 
@@ -373,3 +374,19 @@ def test_a_leading_turn_is_compared_with_a_plain_call():
     assert found["turns"] == 2
     assert found["prompts"]["ratio"] == 1  # one pass
     assert 1 < found["written"]["ratio"] < 3  # the appraisal is written beside the reply
+    assert "tokens read anew" not in found  # which only a model can count
+
+
+def test_tokens_that_a_model_counts_are_compared(monkeypatch):
+    policy = cost.scripted_leader()
+    written = type(policy).write
+
+    def write(self, prompts, **settings):
+        self.processed_tokens = (self.processed_tokens[0] + 10, self.processed_tokens[1] + 4)
+        return written(self, prompts, **settings)
+
+    monkeypatch.setattr(policy, "processed_tokens", (0, 0), raising=False)
+    monkeypatch.setattr(policy, "write", functools.partial(write, policy))
+    found = cost.beside_plain_call(policy, ["My dog died yesterday."])
+    assert found["tokens read anew"] == {"agent": 10, "plain call": 10, "ratio": 1.0}
+    assert found["tokens written"]["ratio"] == 1.0  # the replies are alike

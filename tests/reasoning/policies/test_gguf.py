@@ -1,5 +1,6 @@
 """GGUF models in llama.cpp: a tiny one that is written on the spot, and the default model's."""
 
+import itertools
 import json
 import sys
 import time
@@ -126,6 +127,19 @@ def test_what_raises_in_a_callback_ends_the_reply(policy):
     with pytest.raises(KeyboardInterrupt):
         policy.write([HI], max_new_tokens=4000, on_token=stop)
     assert policy.write([HI], max_new_tokens=3)
+
+
+def test_tokens_that_the_model_processed_are_counted_without_what_is_cached(policy):
+    prompt = [message("user", "Where do the swans of the lake spend the night, and who told you of it?")]
+    policy.write([[message("user", "Something else entirely.")]], max_new_tokens=1)
+    counts = [policy.processed_tokens]
+    for _ in range(2):
+        policy.write([prompt], max_new_tokens=3, temperature=0.0)
+        counts.append(policy.processed_tokens)
+    first, second = ([b - a for a, b in zip(*pair, strict=True)] for pair in itertools.pairwise(counts))
+    assert first[0] > 10
+    assert second[0] <= 2
+    assert 1 <= first[1] == second[1] <= 3
 
 
 def test_the_cache_of_a_shared_beginning_is_kept(policy):
