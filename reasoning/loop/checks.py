@@ -16,7 +16,7 @@ from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.appraisal import Draft, EmotionValue, Fault
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.paraphrase import content_words
-from omnisense.reasoning.loop.requests import Request, unanswered
+from omnisense.reasoning.loop.requests import Request, request_of, unanswered
 from omnisense.text import split_sentences
 
 _MIN_WORDS, _MAX_WORDS = 4, 70
@@ -50,6 +50,12 @@ _SEES_FACE = re.compile(
 )
 _HEARS_VOICE = re.compile(
     r"\b(in|from) your voice\b|\byour (voice|tone) (is|was|sounds?|sounded|shook|trembl)", re.IGNORECASE
+)
+# "I'm sorry, but I can't help you with that", to somebody who only told something.
+_REFUSES = re.compile(
+    r"\bI(?: can(?:no|')t|'m (?:not able|unable) to| am (?:not able|unable) to) (?:\w+ )?(?:help|assist|support|answer"
+    r"|respond|engage|provide|discuss|do (?:that|this))\b",
+    re.IGNORECASE,
 )
 _LEAVES_ITS_ROLE = re.compile(
     r"\b(as an? (ai|language model|assistant)|i'?m (just |only |not )?an? (ai|assistant|doctor|friend|bot|person|dog)"
@@ -180,6 +186,8 @@ def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
         faults.append(Fault("unfinished", "the last sentence does not end", 0.4))
     if missing := unanswered(text, context.request):
         faults.append(Fault("unanswered", missing, 0.5))
+    if (refusal := _REFUSES.search(text)) and not request_of(context.said):
+        faults.append(Fault("refusal", f'"{refusal.group(0)}", and nothing was asked for', 0.5))
     leak = _LEAKS.search(text)
     if leak:
         faults.append(Fault("role", f'"{leak.group(0).strip()}" is of the prompt, not for the person', 0.6))

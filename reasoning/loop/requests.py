@@ -41,7 +41,8 @@ _ASKS = re.compile(
     r"|(?:do|does|did|can|could|should|shall|would|will|is|are|was|were)"
     r" (?:i|you|u|we|he|she|they|it|this|that|the|there|my|our|your|his|her)\b"
     r"|(?:explain|tell me|teach me|recommend|remind me|help me)\b)"
-    r"|\b(?:do you|d'you|u) think\W*$|\bany (?:tips|advice|ideas)\b",
+    r"|\b(?:do you|d'you|u) think\W*$|\bany (?:tips|advice|ideas)\b"
+    r"|\b(?:are|r) (?:you|u) (?:an?|real|really|human|my|ok|okay|sure|there|able|allowed|still|even|just)\b",
     re.IGNORECASE,
 )
 _ANNOUNCES = re.compile(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from omnisense import Agent, ScriptedPolicy
 from omnisense.reasoning.loop.appraisal import SafetyFinding
 from omnisense.reasoning.loop.checks import ReplyContext, find_faults, fitting_emotions, score
 from omnisense.reasoning.loop.conversation import Turn, recall
@@ -242,3 +243,18 @@ def test_a_small_model_answers_for_what_it_added_and_not_for_the_opening():
     assert "repetition" in {fault.name for fault in parroted}
     wrong = find_faults(f"{opening} How wonderful to hear of the deposit!", context)
     assert {fault.name for fault in wrong} == {"wrong feeling"}
+
+
+def test_help_that_nobody_asked_for_is_not_refused():
+    refusal = "I'm sorry, but I can't help you with that. Your neighbour's dog dug up your garden again."
+    told, asked = (ReplyContext(said, (), leads=True) for said in ("His dog dug up my garden.", "Can you sue him?"))
+    assert [fault.name for fault in find_faults(refusal, told)] == ["refusal"]
+    assert find_faults(refusal, asked) == []
+    assert find_faults("I cannot imagine how loud that was. You can help him tomorrow.", told) == []
+
+
+def test_a_refusal_is_left_out_of_a_reply():
+    policy = ScriptedPolicy(['["anger","validate","I am sorry, but I cannot assist with that. It makes sense that the '
+                             'dug up roses make you angry."]'])  # fmt: skip
+    response = Agent(policy, memory=None).respond(text="My neighbour let his dog dig up my roses again.")
+    assert response.response == "It makes sense that the dug up roses make you angry."

@@ -46,6 +46,8 @@ def test_a_text_or_a_plan_is_asked_for(text):
         "¿Qué le digo a mi jefa?",
         "will the parcel still come today",
         "any tips for a first date",
+        "im 9 are you a real person",
+        "hey r u there",
     ],
 )
 def test_an_answer_is_asked_for(text):
@@ -59,6 +61,7 @@ def test_an_answer_is_asked_for(text):
         "I wrote a letter to my father and never sent it.",
         "She gave me a list of everything I do wrong.",
         "Nobody told me why the plan changed.",
+        "They are youngsters, and here you are welcome.",
         "We had a lovely day, the two of us, and the rain did not matter.",
         "I do not know what he wants from me.",
     ],
