@@ -42,6 +42,7 @@ FaultName = Literal[
     "repetition",
     "unfinished",
     "unanswered",
+    "refusal",
     "questions",
     "advice first",
     "no acknowledgement",
