@@ -23,7 +23,8 @@ _MOST_OF_A_FRAGMENT = 4  # words
 _CLEAR = 0.1  # sentiment of a clause that carries a feeling
 # A clause that begins with a noun needs a verb that is surely one: "my salary slip of all things" has none.
 _NOUN_FIRST = re.compile(
-    r"(?:my|our|the|an?|his|her|their|some|all|both|half|most|another|every|one|two|three|[A-Z]\w+ \w+)\b"
+    r"(?:my|our|the|an?|his|her|their|some|all|both|half|most|another|every|one|two|three"
+    r"|(?!(?:We|He|She|They|It|I)\b)[A-Z]\w+ \w+)\b"
 )
 _HAS_VERB = re.compile(
     r"(?:[\w'-]+ ){1,6}?(?:is|are|was|were|has|have|had|will|won't|can|can't|could|couldn't|would|didn't"
@@ -50,7 +51,7 @@ class Mirror(NamedTuple):
     joint: str = ""
 
 
-def said_again(reading: Reading, restated: str, frames: Sequence[str], picker: Picker) -> str:
+def said_again(reading: Reading, restated: str, frames: Sequence[str], picker: Picker, *, is_glad: bool = False) -> str:
     """Return a sentence with what the person told: turned to "you" where that works, else in their own words."""
     if restated:
         return picker.pick(frames, "restate", you=restated, Mirror=upper(restated))
@@ -62,7 +63,11 @@ def said_again(reading: Reading, restated: str, frames: Sequence[str], picker: P
         if _QUOTE[0] <= len(c.text.split()) <= _QUOTE[1] and '"' not in c.text and not named(c.text)
     ]
     quote = max(clauses, key=len, default="")
-    return picker.pick(phrases()["restate"]["quoted"], "quoted", quote=quote) if quote else ""
+    return (
+        picker.pick(phrases()["restate"]["quoted_glad" if is_glad else "quoted"], "quoted", quote=quote)
+        if quote
+        else ""
+    )
 
 
 def mirror(reading: Reading, is_bad: bool, topic: Topic | None) -> Mirror:
@@ -117,8 +122,12 @@ def _with_neighbour(reading: Reading, told: Mirror, place: int) -> Mirror:
 def _may_be_said(reading: Reading, place: int) -> bool:
     """Whether a clause has a subject of its own, or a verb whose subject is surely the person."""
     text = reading.clauses[place].text
-    is_whole = not _NOUN_FIRST.match(text) or _HAS_VERB.match(text)
-    return has_subject(text) and bool(is_whole) and not _is_of_another(reading, place)
+    return has_subject(text) and is_whole(text) and not _is_of_another(reading, place)
+
+
+def is_whole(clause: str) -> bool:
+    """Whether a clause that begins with a noun has a verb that is surely one; any other clause is taken for whole."""
+    return not _NOUN_FIRST.match(clause) or bool(_HAS_VERB.match(clause))
 
 
 def _is_fragment(clause: str) -> bool:

@@ -194,6 +194,8 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     act = choose_act(plain, scores, asked, has_clip=has_clip, has_history=has_history, about=is_about)
     if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk"):
         act = Act("joke", 1.0, explicit=True)
+    if act.name == "joke" and not act.explicit and is_of_a_child(plain):
+        act = Act("telling", act.confidence)  # a child's spelling is no joke
     manner, word = _manner(plain, clauses, praise, sentiments[-1] if occasion else None)
     if manner == "plain" and said and _WRY & set(emoji_words(text).split(", ")) and (praised := _PRAISE.search(plain)):
         manner, word = "ironic", praised[0]

@@ -345,7 +345,7 @@ def test_every_sentence_can_be_filled():
             sentence.format(**filled)
         assert topic.valence in ("positive", "negative", "any")
         assert topic.feeling in ("", *phrases()["feeling"])
-    assert set(phrases()["restate"]) == {*phrases()["feeling"], "pair", "quoted"}
+    assert set(phrases()["restate"]) == {*phrases()["feeling"], "pair", "quoted", "quoted_glad"}
 
 
 @pytest.mark.models
