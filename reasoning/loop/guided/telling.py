@@ -172,10 +172,10 @@ def _is_bad(clause: Clause) -> bool:
 
 
 def _is_glad_of(reading: Reading, told_again: Mirror) -> bool:
-    """Whether what is said again is glad: by itself, or as the kind of event that is told, or shouted for joy."""
+    """Whether what is said again is glad: by itself, or as the kind of event that is told; a quote if it is shouted."""
     if not told_again.text:
         return "!!" in reading.text and reading.valence == "positive"  # it is quoted
-    is_shown = bool(FEELS_GOOD.search(reading.text)) or "!!" in reading.text or reading.lean == "positive"
+    is_shown = bool(FEELS_GOOD.search(reading.text)) or reading.lean == "positive"
     return is_shown or told_again.sentiment >= _GLAD
 
 

@@ -13,7 +13,7 @@ from omnisense.reasoning.loop.safety import check_reply
 # Whether somebody feels or thinks something is asked, with or without a question mark.
 WONDERS = re.compile(
     r"\b(?:do|d'?) ?you think (?:he|she|they|it|something|that|this)\b|\bdo you think\W*$"
-    r"|(?:^|[.!?,] )(?:is|does|did|was|has|are|do|could|might) (?:he|she|they)\b"
+    r"|(?:^|[.!?,] )(?:is|does|did|was|has|are|do|could|might) (?:he|she|they)(?= \w)"
     r"|\bwhy (?:is|does|did|was|would|are|do|has) (?:he|she|they|(?:my|our) \w+)\b",
     re.IGNORECASE,
 )
