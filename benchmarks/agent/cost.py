@@ -6,6 +6,7 @@ where both run here: other work on the machine does not lengthen it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -13,13 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from omnisense.agent.agent import Agent
 from omnisense.benchmarks.agent.counting import counted
 from omnisense.benchmarks.speed import conversations
+from omnisense.errors import InputError
 from omnisense.reasoning.loop.emotion_set import EmotionSet
 from omnisense.reasoning.loop.leading_prompts import emotion_request
 from omnisense.reasoning.loop.state import CHARS_PER_TOKEN, LoopSettings, count_tokens
@@ -231,17 +233,18 @@ def beside_commit(commit: str, policy: str, texts: Sequence[str], repository: Pa
         repository: the git repository.
 
     Raises:
-        subprocess.CalledProcessError: there is no such commit.
+        InputError: there is no such commit, or one of the two does not answer.
     """
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
         git = ["git", "-C", str(repository), "worktree"]
-        subprocess.run([*git, "add", "--detach", str(tree), commit], check=True, capture_output=True)
+        added = subprocess.run([*git, "add", "--detach", str(tree), commit], capture_output=True, text=True)
+        if added.returncode:
+            raise InputError(f"there is no commit {commit} to compare with ({added.stderr.strip()[-300:]})",
+                             "Give another --commit, or measure other parts with --part.", repository)  # fmt: skip
         try:
-            earlier, now = _start(tree, policy), _start(repository, policy)
-            rows = [(_turn(earlier, text), _turn(now, text)) for text in texts]
-            for process in (earlier, now):
-                process.communicate()
+            with _answering(tree, policy) as earlier, _answering(repository, policy) as now:
+                rows = [(_turn(earlier, text), _turn(now, text)) for text in texts]
         finally:
             subprocess.run([*git, "remove", "--force", str(tree)], check=True, capture_output=True)
     found: Figures = {"commit": commit, "turns": len(rows)}
@@ -252,22 +255,34 @@ def beside_commit(commit: str, policy: str, texts: Sequence[str], repository: Pa
     return found
 
 
-def _start(tree: Path, policy: str) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def _answering(tree: Path, policy: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that answers with the package in a folder; it is ended with the block."""
     process = subprocess.Popen(
         [sys.executable, "-c", _TURNS, policy], cwd=tree, env=os.environ | {"PYTHONPATH": str(tree)}, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
-    assert process.stdout is not None, "its output is piped"
-    process.stdout.readline()  # ready
-    return process
+    try:
+        _line(process)  # ready
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def _turn(process: subprocess.Popen[str], text: str) -> tuple[float, float]:
     assert process.stdin is not None, "its input is piped"
-    assert process.stdout is not None, "its output is piped"
     process.stdin.write(json.dumps(text) + "\n")
     process.stdin.flush()
-    seconds, cpu, _ = json.loads(process.stdout.readline())
+    seconds, cpu, _ = json.loads(_line(process))
     return seconds, cpu
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None, "its output is piped"
+    if not (line := process.stdout.readline()):
+        raise InputError(f"a process that answers ended with exit code {process.wait()}",
+                         "What it wrote above says why; the commit that is compared may not run here.")  # fmt: skip
+    return line
 
 
 def overhead() -> Figures:

@@ -126,15 +126,16 @@ def main(data: Path, work: Path, output: Path, examples: int) -> None:
     perception = Perception()
     asked, percepts = compose(data, work, perception)
     trained = work / "window_policy.npz"
-    train(trained, make_examples(examples, seed=1))
-    held_out = make_examples(_HELD_OUT, seed=99)
+    learned_from, held_out = make_examples(examples, seed=1), make_examples(_HELD_OUT, seed=99)
+    train(trained, learned_from)
+    again = len({id(e) for e in held_out if e.question in {known.question for known in learned_from}})
     shares = accuracy(WindowPolicy(), held_out), accuracy(WindowPolicy(trained), held_out)
     click.echo(f"made-up questions, held out: {shares[0]:.2f} before training, {shares[1]:.2f} after")
     found: dict[str, list[Outcome]] = {}
     for name, run in systems(perception, trained).items():
         found[name] = [_timed(run, each, percepts) for each in asked]
         click.echo(f"{name}: {_summary(found[name])}")
-    write_atomically(output, report(found, percepts, examples, shares))
+    write_atomically(output, report(found, percepts, examples, shares, again))
     write_atomically(work / "long_clip.json", json.dumps({n: [vars(o) for o in row] for n, row in found.items()}))
     click.echo(output.read_text("utf-8"))
 
@@ -227,7 +228,8 @@ def guided(policy: Policy, perception: Perception, looks: int = 1, weight: float
         if looks:
             looked = look.run(asked.question.text, percepts, "", max_seconds=_MAX_SECONDS)
             timed = [span for span in looked.spans if span.start_s is not None and span.end_s is not None]
-            seen = within(percepts, min(s.start_s or 0 for s in timed), max(s.end_s or 0 for s in timed))
+            if timed:  # else nothing was found, and the whole clip is read
+                seen = within(percepts, min(s.start_s or 0 for s in timed), max(s.end_s or 0 for s in timed))
             spans, tokens = looked.spans, looked.tokens
         prepared = answerer.prepare(asked.question, [message("user", question_text(asked.question))], seen)
         given = answerer.answer_all([prepared])[0]
@@ -309,8 +311,18 @@ def _summary(row: Sequence[Outcome]) -> str:
     return f"{right} right, {cited} with a citation of the event, {both} both, of {len(row)}"
 
 
-def report(found: dict[str, list[Outcome]], percepts: Percepts, examples: int, shares: tuple[float, float]) -> str:
-    """Return the table as Markdown."""
+def report(
+    found: dict[str, list[Outcome]], percepts: Percepts, examples: int, shares: tuple[float, float], again: int
+) -> str:
+    """Return the table as Markdown.
+
+    Args:
+        found: how each policy answered, by its name.
+        percepts: of the composed clip.
+        examples: how many the tiny policy learned from.
+        shares: of other made-up questions, for which the tiny policy chose the right window before and after.
+        again: how many of these are asked in the words of one that it learned from.
+    """
     events = len(percepts.timeline().events)
     lines = [
         "# Looking again in an hour",
@@ -339,8 +351,9 @@ def report(found: dict[str, list[Outcome]], percepts: Percepts, examples: int, s
         "where the search or a time in the question leads, and takes the option that shares most words with what it",
         "found. SmolLM2 is guided: its choice among the options is pooled with what was measured in the window. The",
         f"tiny policy was trained on {examples} made-up questions about made-up timelines, which share no clip with",
-        f"it; of {_HELD_OUT} others it chose the right one of four windows for {shares[1]:.0%} (before training",
-        f"{shares[0]:.0%}). It has no opinion on the answers, which are read off the measurements of its window.",
+        f"it; of {_HELD_OUT} others, {again} of them in the words of one that it learned from, it chose the right one",
+        f"of four windows for {shares[1]:.0%} (before training {shares[0]:.0%}). It has no opinion on the answers,",
+        "which are read off the measurements of its window.",
     ]
     return "\n".join(lines) + "\n"
 

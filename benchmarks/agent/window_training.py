@@ -2,7 +2,8 @@
 
 A question and a window's text are sentence embeddings (all-MiniLM-L6-v2, not trained); their similarity is a bilinear
 form of low rank beside the dot product, 12,289 parameters. It is trained on made-up timelines, which share nothing with
-the clip that it is tested on: events of several kinds are drawn, and one is asked about in other words.
+the clip that it is tested on: events of several kinds are drawn, and one is asked about in other words. Examples of
+another seed are drawn from the same sentences, so that many ask what an example of this one asks.
 """
 
 from __future__ import annotations

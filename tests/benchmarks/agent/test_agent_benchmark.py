@@ -2,6 +2,7 @@
 
 import functools
 import json
+import subprocess
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -361,6 +362,20 @@ def test_a_tiny_model_answers_behind_a_server(tmp_path):
         assert policy.name.startswith("chat:")
         (reply,) = policy.write([PROMPT], max_new_tokens=8)
     assert reply == load_policy(str(tmp_path / "tiny_text")).write([PROMPT], max_new_tokens=8)[0]
+
+
+@pytest.mark.subprocess
+def test_a_commit_that_is_not_there_or_does_not_run_is_named(tmp_path, monkeypatch):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "Begin"], check=True)
+    with pytest.raises(InputError, match="there is no commit 0123abc"):
+        cost.beside_commit("0123abc", "none", ["Hello"], tmp_path)
+    monkeypatch.setattr(cost, "_TURNS", "raise SystemExit(3)")
+    with pytest.raises(InputError, match="ended with exit code 3"):
+        cost.beside_commit("HEAD", "none", ["Hello"], tmp_path)
+    listed = subprocess.run([*git, "worktree", "list"], check=True, capture_output=True, text=True).stdout
+    assert len(listed.splitlines()) == 1
 
 
 @pytest.mark.parametrize(("length", "seconds"), [(10, 2.0), (20, 3.0), (25, 4.0), (30, 4.0), (40, 5.5)])

@@ -1,12 +1,14 @@
 """A composed long clip, in a short version, and the made-up questions of the tiny policy."""
 
+from dataclasses import replace
+
 import pytest
 
-from omnisense.benchmarks.agent.long_clip import Asked, Outcome, _timed, leading, report, script
+from omnisense.benchmarks.agent.long_clip import Asked, Outcome, _timed, guided, leading, report, script
 from omnisense.benchmarks.agent.long_clip_compose import merge_percepts, place, write_file
 from omnisense.benchmarks.agent.window_training import WindowPolicy, accuracy, make_examples, train
 from omnisense.perception.media.clip import open_clip
-from omnisense.perception.types import Transcript, VisualStream
+from omnisense.perception.types import Missing, Transcript, VisualStream
 from omnisense.reasoning.answers.question import Question
 from omnisense.reasoning.loop.retrieval import find_windows, window_prompt, within
 from omnisense.reasoning.policies.messages import text_of
@@ -33,8 +35,15 @@ def test_a_short_version_is_composed_and_looked_at(tmp_path, short_demo, percept
     outcome = _timed(run, Asked(question, "A", pieces[1]), percepts)
     assert outcome.cited
     assert 0 < outcome.tokens < 6_000
-    table = report({"a script that leads": [outcome, Outcome(True, False, 10, 1.0)]}, percepts, 5, (0.5, 0.9))
+    table = report({"a script that leads": [outcome, Outcome(True, False, 10, 1.0)]}, percepts, 5, (0.5, 0.9), 84)
     assert "| a script that leads | " in table
+    assert "of 100 others, 84 of them in the words of one that it learned from" in table
+
+    silent = replace(percepts, visual=Missing("no video"), audio=Missing("no sound"), transcript=Missing("no sound"))
+    nothing = replace(silent, speaker_segments=(), people=())
+    asked = Asked(Question("Which colour is named?", "one", question.options), "A", pieces[1])
+    _, cites, _ = guided(ScriptedPolicy(["A"]), perception)(asked, nothing)
+    assert cites == ()
 
 
 @pytest.mark.slow
