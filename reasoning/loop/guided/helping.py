@@ -27,9 +27,10 @@ _FELT = re.compile(
 _NO_DETAIL = re.compile(
     r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|dear|thanks?|thank you|regards|best|yours|sorry|please"
     r"|pls|keep it"
-    r"|make it|not too|nothing|polite|short|cheers|this is)\b",
+    r"|make it|not too|under an?|no more|about an?|nothing|polite|short|cheers|this is)\b",
     re.IGNORECASE,
 )
+_SHORTER = re.compile(r"; | and (?=(?:she|he|they|it|there) )", re.IGNORECASE)  # where long sentences are parted
 # What is asked for, the first that fits; those of _WRITTEN are put together from the person's own details.
 _KINDS = (
     ("act", r"^(?:please |(?:can|could|would) you )*(?:remind|book|order|send|play|buy|set an? (?:alarm|timer))\b"),
@@ -88,6 +89,6 @@ def _given(reading: Reading) -> str:
         plain = sentence.strip(' .!"')
         if reading.asked in sentence or find_asked(sentence) or _NO_DETAIL.match(plain) or _FELT.match(plain):
             continue
-        parts = [plain] if len(plain.split()) <= _MAX_DETAIL else split_clauses(plain)
+        parts = [plain] if len(plain.split()) <= _MAX_DETAIL else _SHORTER.split("; ".join(split_clauses(plain)))
         details += [part for part in parts if 2 <= len(part.split()) <= _MAX_DETAIL and '"' not in part]
     return listed([f'"{detail}"' for detail in details[:_MAX_DETAILS]]) if details else ""

@@ -165,12 +165,12 @@ def quoted(asked: str) -> str:
 
 def wanted(asked: str) -> str:
     """Return what is to be written, planned or listed, ``a text to your landlord``; empty where that is not clear."""
-    plain = asked.replace("\u2019", "'").strip()
-    found = _WANTED.search(plain) or _WANTED_LIST.match(plain) or _WANTED_BARE.search(plain)
+    plain = re.sub(r"\b(Mrs?|Ms|Dr|St)\.", r"\1", asked.replace("\u2019", "'").strip())
+    found = _WANTED_LIST.match(plain) or _WANTED.search(plain) or _WANTED_BARE.search(plain)
     if not found or len(found["it"].split()) > _MAX_WORDS:
         return ""
     it = found["it"].strip(" ,")
-    if found.re is not _WANTED:
+    if found.re is not _WANTED and not re.match(r"(?:an?|the|some|\d+)\b", it, re.IGNORECASE):
         it = f"{'an' if it[0].lower() in 'aeiou' else 'a'} {it}"
     return to_second_person(it)
 

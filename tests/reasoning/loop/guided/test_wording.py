@@ -5,7 +5,14 @@ import pytest
 from omnisense.reasoning.loop.guided.noun_phrases import noun_phrases
 from omnisense.reasoning.loop.guided.reading import read
 from omnisense.reasoning.loop.guided.restating import has_subject, restate, restate_about
-from omnisense.reasoning.loop.guided.rewording import drafted_message, indirect_question, one_way, two_ways
+from omnisense.reasoning.loop.guided.rewording import (
+    drafted_message,
+    in_other_words,
+    indirect_question,
+    one_way,
+    two_ways,
+    wanted,
+)
 from omnisense.reasoning.loop.guided.shorthand import written_out
 
 
@@ -138,3 +145,36 @@ def test_a_message_is_drafted_where_the_person_says_what_it_is_to_say(request_, 
 )
 def test_what_is_asked_in_other_words_is_the_same_act(text, act):
     assert read(text, has_clip=False, has_history=False).act.name == act
+
+
+@pytest.mark.parametrize(
+    ("asked", "it"),
+    [
+        ("Can you write a note for my son's teacher Mrs. Lee?", "a note for your son's teacher Mrs Lee"),
+        ("grocery list for 4 dinners for us, no fish", "a grocery list for 4 dinners for you"),
+        ("write text to my landlord mr Hall. the sink leaks", "a text to your landlord mr Hall"),
+        ("give me two opening lines for friday", "two opening lines for friday"),
+        ("Make me a plan I can tape up in the hall.", "a plan you can tape up in the hall"),
+        ("help me write email to my boss, I am ill", "an email to your boss"),
+        ("Can you make it stretch?", ""),
+    ],
+)
+def test_what_is_to_be_written_is_named(asked, it):
+    assert wanted(asked) == it
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("How do I stop them going down, please", "how to stop them going down"),
+        ("should i quit the choir. we sing on fridays", "whether to quit the choir"),
+        ("how far away is the moon, my kid asked and i said far", '"how far away is the moon"'),
+        (
+            "what is the difference between York, Leeds and Hull?",
+            '"what is the difference between York, Leeds and Hull"',
+        ),
+        ("What would you do?", '"What would you do"'),
+    ],
+)
+def test_what_is_asked_is_named_in_other_words_or_quoted(asked, words):
+    assert in_other_words(asked) == words
