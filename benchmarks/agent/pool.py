@@ -20,7 +20,7 @@ from typing import Any
 
 from omnisense.benchmarks.agent.voices import speaker_of
 from omnisense.benchmarks.harness.dataset import Sample
-from omnisense.benchmarks.harness.run_folder import cut_torn_line, whole_lines
+from omnisense.benchmarks.harness.run_folder import cut_torn_line, read_measured
 from omnisense.files import read_lines
 from omnisense.perception.emotion.tables import comments_by_emotion, read_words
 from omnisense.perception.percepts import Percepts
@@ -203,8 +203,7 @@ def _perceiver() -> Perceiver:
 def read_sayings(file: Path) -> list[Saying]:
     """Return what was collected in a file; none where there is no file. A torn last line is skipped."""
     found = []
-    for line in whole_lines(file):
-        values = json.loads(line)
+    for values in read_measured(file):
         example = values.pop("example")
         sources = {name: (float(r), dict(p)) for name, (r, p) in example.pop("sources").items()}
         options = tuple(example.pop("options"))

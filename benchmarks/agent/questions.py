@@ -18,7 +18,7 @@ from omnisense.benchmarks.agent.voices import speaker_of
 from omnisense.benchmarks.harness.agent_system import AgentSystem
 from omnisense.benchmarks.harness.dataset import Sample
 from omnisense.benchmarks.harness.prompting import PromptSettings
-from omnisense.benchmarks.harness.run_folder import cut_torn_line, whole_lines
+from omnisense.benchmarks.harness.run_folder import cut_torn_line, read_measured
 from omnisense.benchmarks.harness.scorer import score
 from omnisense.benchmarks.harness.systems import PolicySystem, System, SystemSettings
 from omnisense.errors import OmniSenseError
@@ -111,7 +111,7 @@ def ask(
 
 def read_answers(file: Path) -> list[Answered]:
     """Return the answers in a file; none where there is no file. A torn last line is skipped."""
-    return [Answered(**json.loads(line)) for line in whole_lines(file)]
+    return [Answered(**row) for row in read_measured(file)]
 
 
 def _systems(name: str, policy: Policy, heads: Mapping[str, Path]) -> dict[str, Callable[[Sample], System]]:

@@ -20,7 +20,7 @@ from omnisense.agent.agent import Agent
 from omnisense.agent.response import Response
 from omnisense.benchmarks.agent.counting import Usage, counted
 from omnisense.benchmarks.agent.shapes import shape_of
-from omnisense.benchmarks.harness.run_folder import cut_torn_line, whole_lines
+from omnisense.benchmarks.harness.run_folder import cut_torn_line, read_measured
 from omnisense.errors import InputError, OmniSenseError
 from omnisense.files import write_atomically
 from omnisense.reasoning.loop.state import LoopSettings
@@ -114,7 +114,7 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
 
 def read_replies(file: Path) -> dict[str, RecordedReply]:
     """Return recorded replies by the id of their input; none where there is no file. A torn last line is skipped."""
-    return {row["id"]: RecordedReply.from_dict(row) for row in map(json.loads, whole_lines(file))}
+    return {row["id"]: RecordedReply.from_dict(row) for row in read_measured(file)}
 
 
 def collect_replies(

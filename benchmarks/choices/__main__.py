@@ -16,7 +16,7 @@ import click
 from omnisense.benchmarks.choices.items import Item, load_items
 from omnisense.benchmarks.choices.measure import measure
 from omnisense.benchmarks.choices.report import render
-from omnisense.benchmarks.harness.run_folder import cut_torn_line, whole_lines
+from omnisense.benchmarks.harness.run_folder import cut_torn_line, read_measured
 from omnisense.files import write_atomically
 from omnisense.reasoning.policies.base import DEFAULT_POLICY
 from omnisense.reasoning.policies.transformers import TransformersPolicy
@@ -38,7 +38,7 @@ def main(goemotions: Path, tombench: Path, policy: str, limit: int, records: Pat
     items = load_items(goemotions, tombench, limit)
     records.parent.mkdir(parents=True, exist_ok=True)
     cut_torn_line(records)
-    known = [json.loads(line) for line in whole_lines(records)]
+    known = read_measured(records)
     done = _count_done([record for record in known if record["policy"] == policy], items, records)
     with records.open("a", encoding="utf-8") as file:
         for at, record in enumerate(measure(TransformersPolicy(policy), items[done:]), done + 1):

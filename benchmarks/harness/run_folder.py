@@ -207,10 +207,21 @@ def write_reports(folder: Path, texts: Mapping[str, str]) -> None:
         raise InputError(f"it cannot be written ({error.strerror})", "Name another folder.", folder) from error
 
 
-def whole_lines(file: Path) -> list[str]:
-    """Return the lines of a file but a last one that a kill tore, without empty ones; none where there is no file."""
-    lines = file.read_text("utf-8").split("\n")[:-1] if file.is_file() else []
-    return [line for line in lines if line.strip()]
+def read_measured(file: Path) -> list[dict[str, Any]]:
+    """Return what was measured, an object in each line; nothing where there is no file. A torn last line is skipped.
+
+    Raises:
+        InputError: another line is damaged.
+    """
+    rows = []
+    for number, line in enumerate(file.read_text("utf-8").split("\n")[:-1] if file.is_file() else [], 1):
+        try:
+            row = parse_json(line or "{}")
+        except ValueError as error:
+            raise InputError(f"line {number} is damaged ({error})", "Remove it: what it held is measured again.",
+                             file) from error  # fmt: skip
+        rows += [row] if row else []
+    return rows
 
 
 def cut_torn_line(file: Path) -> None:

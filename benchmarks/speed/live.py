@@ -33,7 +33,7 @@ from omnisense.agent.live.simulation import Simulation
 from omnisense.agent.live.speech_detector import SpeechDetector
 from omnisense.agent.voice.base import Voice
 from omnisense.agent.voice.hibari import HibariVoice
-from omnisense.benchmarks.harness.run_folder import cut_torn_line, whole_lines
+from omnisense.benchmarks.harness.run_folder import cut_torn_line, read_measured
 from omnisense.benchmarks.speed.live_barge_in import (
     REPLY,
     SETTINGS,
@@ -69,7 +69,7 @@ def main(data: Path, parts: tuple[str, ...], output: Path) -> None:
     for part in parts or _PARTS:
         agent = Agent(DEFAULT_POLICY, perception, memory=None) if part == "default policy" else scripted
         _measure(part, _items(part, data, agent, voice), state)
-    found = [json.loads(line) for line in whole_lines(state)]
+    found = read_measured(state)
     report = {
         "python": platform.python_version(),
         "cpu_count": os.cpu_count(),
@@ -104,7 +104,7 @@ def _items(part: str, data: Path, agent: Agent, voice: Voice) -> list[Callable[[
 def _measure(part: str, items: Sequence[Callable[[], dict[str, Any]]], state: Path) -> None:
     """Append what was not measured yet; the first item is done once before, which loads the models."""
     cut_torn_line(state)
-    known = {row["number"] for row in map(json.loads, whole_lines(state)) if row["part"] == part}
+    known = {row["number"] for row in read_measured(state) if row["part"] == part}
     missing = [number for number in range(len(items)) if number not in known]
     random.Random(0).shuffle(missing)
     if missing:

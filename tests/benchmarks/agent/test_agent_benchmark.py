@@ -257,6 +257,9 @@ def test_replies_are_recorded_resumed_and_shown(tmp_path):
     assert replies.collect_replies(policy, inputs, tmp_path, file) == replies.read_replies(file) == found
     assert policy.calls == []
     whole = file.read_text()
+    file.write_text(f'{{"id": "gr{whole}')
+    with pytest.raises(InputError, match=r"line 1 is damaged .* Remove it"):
+        replies.read_replies(file)
     file.write_text(whole[:-20])
     assert list(replies.read_replies(file)) == ["grief-1"]
     replies.collect_replies(policy, inputs, tmp_path, file)
