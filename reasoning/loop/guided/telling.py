@@ -101,6 +101,8 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     is_long = len(reading.text.split()) > LONG_WORDS
     if is_long:  # of many words some always fall on what has no feeling of its own
         found = [(t, filled) for t, filled in found if t.valence != "any"]
+    if reading.act.name == "third person":
+        found = [(t, filled) for t, filled in found if not t.feeling or t.name in _LOSSES or _is_own(t, reading)]
     found.sort(key=lambda one: one[0].valence == "any")  # what has a valence of its own says more
     topic, filled = found[0] if found else (None, {})
     feeling = _feeling(situation.emotion, reading, topic)
@@ -129,6 +131,11 @@ def plain(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     text = join(*(parts[part] for part in ("hello", *shape.split(", "))))
     tone = feeling if feeling in ("joy", "neutral") else "negative"
     return Composed(text, f"{shape}: {tone}", may_continue=True)
+
+
+def _is_own(topic: Topic, reading: Reading) -> bool:
+    """Whether a topic is told of the person, and not only of one of theirs: ``my brother lost his job``."""
+    return any(topic.pattern.search(c.text) and not begins_with_relation(c.text) for c in reading.clauses)
 
 
 def _shaped(

@@ -4,7 +4,7 @@ import pytest
 
 from omnisense import Agent, ScriptedPolicy
 from omnisense.reasoning.loop.guided.long_texts import READ, read_about
-from omnisense.reasoning.loop.guided.phrases import phrases
+from omnisense.reasoning.loop.guided.phrases import phrases, topics
 from omnisense.reasoning.loop.guided.restating import has_subject
 from omnisense.reasoning.loop.state import LoopSettings
 
@@ -49,3 +49,9 @@ def test_a_topic_is_not_answered_without_the_persons_words_or_a_reaction(seed):
 def test_of_another_person_nothing_is_said_again_that_would_be_left_out():
     said = reply("My mum crashed her car and won't talk about it.")
     assert not said.startswith(("That is not easy either", "I am sorry, that is hard to watch"))
+
+
+def test_what_another_feels_is_not_asked_of_the_person():
+    said = reply("My brother has been so depressed since he lost his job and I don't know how to reach him.")
+    assert "and you don't know how to reach him" in said
+    assert not any(sentence in said for topic in topics() if topic.feeling for sentence in (*topic.say, *topic.ask))
