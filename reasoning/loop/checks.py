@@ -17,6 +17,7 @@ from omnisense.reasoning.loop.appraisal import Draft, EmotionValue, Fault
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.paraphrase import content_words
 from omnisense.reasoning.loop.requests import Request, request_of, unanswered
+from omnisense.reasoning.loop.voice import echoed, tells_of_itself
 from omnisense.text import split_sentences
 
 _MIN_WORDS, _MAX_WORDS = 4, 70
@@ -188,6 +189,8 @@ def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
         faults.append(Fault("unanswered", missing, 0.5))
     if (refusal := _REFUSES.search(text)) and not request_of(context.said):
         faults.append(Fault("refusal", f'"{refusal.group(0)}", and nothing was asked for', 0.5))
+    if context.leads and not request_of(context.said):
+        faults += _voice_faults(text, context)
     leak = _LEAKS.search(text)
     if leak:
         faults.append(Fault("role", f'"{leak.group(0).strip()}" is of the prompt, not for the person', 0.6))
@@ -201,6 +204,16 @@ def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
     contradicted = _contradicted(text, context)
     if contradicted:
         faults.append(Fault("contradiction", contradicted, 0.5))
+    return faults
+
+
+def _voice_faults(text: str, context: ReplyContext) -> list[Fault]:
+    """Return the faults of a reply that says the person's words again, or tells of a life of its own."""
+    faults = []
+    if echo := echoed(text, context.said):
+        faults.append(Fault("copy", f'"{echo}" only says their words again', 0.5))
+    if detect_language(text) in ("", "en") and (told := tells_of_itself(text)):
+        faults.append(Fault("self", f'"{told}" tells of you what is not so: you are a program', 0.5))
     return faults
 
 

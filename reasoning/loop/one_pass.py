@@ -197,13 +197,15 @@ class OnePass:
         guided, and so do those after it.
         """
         context = self._check_context(state, state["emotion"])
-        drafts = tuple(self._checked(draft, context, state["typed"]) for draft in state["drafts"])
+        is_last = len(state["drafts"]) > 1 or is_spent(state, self._settings)
+        drafts = tuple(self._checked(draft, context, state["typed"], is_last) for draft in state["drafts"])
         in_time = seconds_left(state, self._settings) > 0  # else it was cut off, whatever it can write
         malformed = sum(in_time and draft.score < 1.0 and not is_whole(draft.raw) for draft in drafts)
         if self._settings.is_guided(self._policy, malformed_in({**state, "malformed": malformed})):
             _log.warning("%s cannot write what a leading policy writes: it is guided from here on", self._policy.name)
             return {"drafts": (), "malformed": malformed, "told": (), "notes": (*state["notes"], _STEPS_DOWN)}
-        best = max(drafts, key=lambda draft: draft.score, default=None)
+        # Of equals the last: it was asked for because of faults in those before, which were only mended.
+        best = max(reversed(drafts), key=lambda draft: draft.score, default=None)
         if best is None or not best.text:
             best = Draft(NO_REPLY, "template")
             drafts = (*drafts, best)
@@ -219,13 +221,14 @@ class OnePass:
         settings = self._settings
         return not passed and state["revisions"] <= settings.max_revisions and not is_spent(state, settings)
 
-    def _checked(self, draft: Draft, context: checks.ReplyContext, typed: str) -> Draft:
+    def _checked(self, draft: Draft, context: checks.ReplyContext, typed: str, is_last: bool) -> Draft:
         """Return a draft with its faults, or without the sentences that have them.
 
-        A dangerous one is written again, and so is one without what was asked for.
+        A dangerous one is written again, and so is one without what was asked for, or, unless it is the last, one that
+        only says the person's words again.
         """
         checked = checks.check(with_text(draft, addressed(draft.text, context.said)), context)
-        is_empty = any(fault.name == "unanswered" for fault in checked.faults)
+        is_empty = any(fault.name == "unanswered" or (fault.name == "copy" and not is_last) for fault in checked.faults)
         if not checked.faults or is_empty or _DANGEROUS & {fault.reason for fault in checked.faults}:
             return checked
         return mend(checked, lambda reply: checks.find_faults(reply, context), is_asked=bool(request_of(typed)))

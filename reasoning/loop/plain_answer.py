@@ -13,7 +13,7 @@ import json
 import re
 
 from omnisense.reasoning.loop.appraisal import Draft
-from omnisense.reasoning.loop.leading_prompts import emotion_request, plain_revision_request
+from omnisense.reasoning.loop.leading_prompts import emotion_request, plain_revision_request, told_reminder
 from omnisense.reasoning.loop.requests import request_of, without_open_item
 from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, seconds_left
 from omnisense.reasoning.loop.written_turn import (
@@ -28,6 +28,7 @@ from omnisense.reasoning.policies.messages import Messages, message, text_of
 
 WITH_REPLY = turn_items(cites=False, context=False)
 _EMOTION_TOKENS = 12
+_SURE = 0.5  # of an emotion: a wrong one is worse than none
 
 
 class PlainAnswer:
@@ -79,9 +80,12 @@ class PlainAnswer:
         """
         settings = self._settings
         for draft in state["drafts"][-1:]:
-            if request_of(state["typed"]):  # else the last draft was the reply of a list, and this is the first answer
+            if request_of(state["typed"]):
                 faults = plain_revision_request([fault.reason for fault in draft.faults])
                 prompt = [*prompt, message("assistant", draft.text), message("user", faults)]
+            else:  # the last draft was the reply of a list, and this is the first answer
+                *before, last = prompt
+                prompt = [*before, message("user", f"{text_of(last)}\n\n{told_reminder(self._sure_feeling(state))}")]
         [text] = self._policy.write(
             [prompt],
             max_new_tokens=max_new_tokens,
@@ -103,6 +107,11 @@ class PlainAnswer:
         names = "|".join(map(re.escape, sorted(self._settings.emotions.names, key=len, reverse=True)))
         found = re.search(rf"\b(?:{names})\b", text, re.IGNORECASE)
         return found.group(0).lower() if found else ""
+
+    def _sure_feeling(self, state: State) -> str:
+        """Return the adjective of the emotion; empty where it is neutral or not sure."""
+        felt = state["emotion"]
+        return felt.adjective if felt.value != self._settings.emotions.neutral and felt.confidence >= _SURE else ""
 
     def _reply_of(self, text: str) -> str:
         """Return the answer; a policy that was trained on lists, or sees none but those, writes it in one."""

@@ -15,7 +15,7 @@ _THING = (
     r"|plan|timetable|schedule|itinerary|menu|agenda|programme|routine|wish|apology|complaint|translation)s?\b"
 )
 _POLITE = (
-    r"(?:(?:please|hey|hi|hello|ok|okay|so|and|now)[, ]+)*"
+    r"(?:(?:please|pls|plz|hey|hi|hello|ok|okay|so|and|now)[, ]+)*"
     r"(?:(?:can|could|would|will) (?:you|u) (?:please |maybe )?)?"
 )
 _MAKE = r"(?:write|draft|compose|sketch|outline|plan|make|give|create|prepare|draw up|list|put together|suggest)"
@@ -24,7 +24,8 @@ _BETWEEN = r"(?:[\w'-]+ ){0,6}?"  # "me a short, friendly"
 _ASKS_FOR_TEXT = re.compile(
     rf"(?:^|[.!?;,] |\n){_POLITE}(?:help me (?:to )?)?{_MAKE} {_BETWEEN}{_THING}"
     rf"|(?:^|[.!?;,] |\n){_POLITE}(?:help me (?:to )?)?"
-    r"(?:(?:translate|proofread|correct|rephrase|reword|summari[sz]e|rewrite|write to)\b|(?:write|draft) (?:me )?one\b"
+    r"(?:(?:translate|proofread|correct|rephrase|reword|shorten|simplify|summari[sz]e|rewrite|write to)\b"
+    r"|(?:write|draft) (?:me )?one\b"
     r"|plan (?:an?|my|our|the)\b)"
     rf"|(?:^|[.!?;,] |\bi(?:'d| would)? )(?:really |just )?(?:need|want|like|love) (?:an? |some )?{_BETWEEN}{_THING}"
     rf"|\b(?:can|could|would|will) (?:you|u) (?:please )?(?:help me (?:to )?)?{_MAKE} {_BETWEEN}{_THING}"

@@ -28,6 +28,7 @@ from omnisense.reasoning.policies.messages import text_of
         "Would a card be too much? Please write one that is short.",
         "Write to my boss that I am ill today.",
         "Correct this: me and him was at the sea",
+        "pls help me shorten this for a text: we will be late, the bus broke down",
         "Schreib mir bitte eine kurze Absage an den Verein.",
         "Rédige un petit mot pour ma voisine, s'il te plaît.",
     ],
