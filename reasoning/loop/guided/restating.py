@@ -16,7 +16,7 @@ _UNFIT = re.compile(
     r"|help|don't|to|for|with|in|at|on|please|let|i guess|i hope|i wonder|i mean"
     r"|i know|i can't believe|my name)\b"
     r"|^(i|we) would(n't| not)? have to\b"
-    r"|^\w+ (?:\w+ )?\w+ (?:it|that|this|one)$"
+    r"|^\w+ (?:[\w']+ )?\w+ (?:it|that|this|one)$"
     r"|\b(?:isn't|hasn't|doesn't|aren't|wasn't|won't|can't|don't|didn't|is|has|does|can) (?:it|they|he|she|i)$"
     r"|^i(?:'m| am) (such )?an? (joke|failure|loser|burden|idiot|mess|disappointment|nobody)\b"
     r"|\b(lol|haha\w*|idk|omg)\b|\b(and|but|or|the|a|my|of|to|because|if|that|when|since|with|\w+n't|did|does|do)$",
