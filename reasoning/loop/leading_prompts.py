@@ -29,7 +29,7 @@ _OBJECT_REQUEST = (
 _WITH_CITES = " cites: a list of the ids of the notes that it rests on."
 # Short, since it is read anew in every turn that asks for something.
 _EMOTION_REQUEST = "In one word, what do they feel: {emotions}? A plain question or request is {neutral}."
-_TOLD = "({feeling}Say in your own words what that is like for them, and ask how it goes on. No advice.)"
+_FEELING = "(I feel {adjective}.)"  # in the person's voice: of "they" a small model speaks to somebody else
 # Said behind the message: a small model loses a rule that stands far above it, and asks back or consoles instead.
 _TO_DO: dict[Request, str] = {
     "answer": "They ask you something: answer it, do not ask it back.",
@@ -179,13 +179,9 @@ def request_reminder(typed: str) -> str:
     return _TO_DO.get(request_of(typed), "").format(thing=requested_thing(typed))
 
 
-def told_reminder(adjective: str) -> str:
-    """Return what a reply has to do with a message that tells something, in a plain conversation.
-
-    Args:
-        adjective: of what they feel; empty where it is not known.
-    """
-    return _TOLD.format(feeling=f"They seem {adjective}. " if adjective else "")
+def feeling_reminder(adjective: str) -> str:
+    """Return what stands behind a message that tells something, in a plain conversation: what the person feels."""
+    return _FEELING.format(adjective=adjective) if adjective else ""
 
 
 def language_name(language: str) -> str:

@@ -13,7 +13,7 @@ import json
 import re
 
 from omnisense.reasoning.loop.appraisal import Draft
-from omnisense.reasoning.loop.leading_prompts import emotion_request, plain_revision_request, told_reminder
+from omnisense.reasoning.loop.leading_prompts import emotion_request, feeling_reminder, plain_revision_request
 from omnisense.reasoning.loop.requests import request_of, without_open_item
 from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, seconds_left
 from omnisense.reasoning.loop.written_turn import (
@@ -85,7 +85,8 @@ class PlainAnswer:
                 prompt = [*prompt, message("assistant", draft.text), message("user", faults)]
             else:  # the last draft was the reply of a list, and this is the first answer
                 *before, last = prompt
-                prompt = [*before, message("user", f"{text_of(last)}\n\n{told_reminder(self._sure_feeling(state))}")]
+                reminder = feeling_reminder(self._sure_feeling(state))
+                prompt = [*before, message("user", f"{text_of(last)}\n\n{reminder}".rstrip())]
         [text] = self._policy.write(
             [prompt],
             max_new_tokens=max_new_tokens,

@@ -149,7 +149,7 @@ def test_a_second_look_at_a_message_is_a_plain_conversation():
     assert (response.response, response.trace.revisions) == (GOOD, 1)
     second = policy.calls[1]
     assert [m["role"] for m in second] == ["system", "user"]
-    assert text_of(second[-1]).startswith("I have slept three hours.\n\n(They seem sad. Say in your own words")
+    assert text_of(second[-1]) == "I have slept three hours.\n\n(I feel sad.)"
     assert json.loads(response.trace.reply.raw) == ["sadness", "validate", GOOD]
 
 
