@@ -150,7 +150,7 @@ def find_faults(reply: str, context: ReplyContext) -> list[Fault]:
         return [Fault("empty", "there is no reply", 1.0)]
     faults = _real_faults(text, context)
     if context.leads:
-        return faults
+        return faults if request_of(context.said) else [*faults, *_voice_faults(text, context)]
     faults += _form_faults(text, words)
     if context.opening and text.startswith(context.opening.replace("\u2019", "'")):
         # The opening is composed of written sentences, which are held to real faults only: it restates what the person
@@ -163,7 +163,10 @@ def find_faults(reply: str, context: ReplyContext) -> list[Fault]:
 
 def check(draft: Draft, context: ReplyContext) -> Draft:
     """Return a draft with its faults and score. What was composed of written sentences is held to real faults only."""
-    faults = find_faults(draft.text, context if draft.written_by == "policy" else replace(context, leads=True))
+    if draft.written_by == "policy" or not draft.text.strip():
+        faults = find_faults(draft.text, context)
+    else:
+        faults = _real_faults(draft.text.strip().replace("\u2019", "'"), replace(context, leads=True))
     return replace(draft, score=score(faults), faults=tuple(faults))
 
 
@@ -189,8 +192,6 @@ def _real_faults(text: str, context: ReplyContext) -> list[Fault]:
         faults.append(Fault("unanswered", missing, 0.5))
     if (refusal := _REFUSES.search(text)) and not request_of(context.said):
         faults.append(Fault("refusal", f'"{refusal.group(0)}", and nothing was asked for', 0.5))
-    if context.leads and not request_of(context.said):
-        faults += _voice_faults(text, context)
     leak = _LEAKS.search(text)
     if leak:
         faults.append(Fault("role", f'"{leak.group(0).strip()}" is of the prompt, not for the person', 0.6))

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from omnisense import Agent, ScriptedPolicy
-from omnisense.reasoning.loop.appraisal import SafetyFinding
-from omnisense.reasoning.loop.checks import ReplyContext, find_faults, fitting_emotions, score
+from omnisense.reasoning.loop.appraisal import Draft, SafetyFinding
+from omnisense.reasoning.loop.checks import ReplyContext, check, find_faults, fitting_emotions, score
 from omnisense.reasoning.loop.conversation import Turn, recall
 from omnisense.reasoning.loop.paraphrase import paraphrase
 from omnisense.reasoning.loop.safety import caring_reply, check_input, check_reply
@@ -258,3 +258,11 @@ def test_a_refusal_is_left_out_of_a_reply():
                              'dug up roses make you angry."]'])  # fmt: skip
     response = Agent(policy, memory=None).respond(text="My neighbour let his dog dig up my roses again.")
     assert response.response == "It makes sense that the dug up roses make you angry."
+
+
+def test_what_was_composed_may_say_the_person_s_words_to_them():
+    said = "I lost ten kilos and feel great, though I miss the Friday pizza with the guys."
+    text = "Both are there: you lost ten kilos and feel great, and you miss the Friday pizza with the guys."
+    context = ReplyContext(said, ("joy",), leads=True)
+    assert check(Draft(text, "template"), context).score == 1.0
+    assert [fault.name for fault in check(Draft(text, "policy"), context).faults] == ["copy"]
