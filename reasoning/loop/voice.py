@@ -38,8 +38,8 @@ def echoed(reply: str, said: str) -> str:
     """Return the first sentence of a reply that only says the person's words again; empty where they are few.
 
     Args:
-        reply: without quotations.
-        said: by the person.
+        reply: to the person.
+        said: what the person said.
     """
     own, found = _words(said), []
     for sentence in split_sentences(reply):
@@ -56,7 +56,7 @@ def tells_of_itself(reply: str) -> str:
     """Return where a reply tells of a life that a program does not have ("I feel angry", "my boss"); else empty.
 
     Args:
-        reply: in English, with what is quoted; quotations are not read.
+        reply: in English; what it quotes is not read.
     """
     found = _TELLS_OF_ITSELF.search(re.sub(r'"[^"]*"', " ", reply.replace("\u2019", "'")))
     return found.group(0).strip() if found else ""

@@ -1,7 +1,7 @@
 """What a leading policy writes of the appraisal, completed by what was measured and by the prior.
 
-Its emotion is pooled with the measured channels. Where it wrote none of the names, the prior's likeliest are taken; a
-person who asks for something needs that.
+Its emotion is pooled with the measured channels. Where it wrote none of the names, the prior's likeliest are taken;
+whoever asks for something needs information.
 """
 
 from __future__ import annotations
