@@ -197,7 +197,7 @@ class OnePass:
         guided, and so do those after it.
         """
         context = self._check_context(state, state["emotion"])
-        is_last = len(state["drafts"]) > 1 or is_spent(state, self._settings)
+        is_last = len(state["drafts"]) > self._settings.max_revisions or is_spent(state, self._settings)
         drafts = tuple(self._checked(draft, context, state["typed"], is_last) for draft in state["drafts"])
         in_time = seconds_left(state, self._settings) > 0  # else it was cut off, whatever it can write
         malformed = sum(in_time and draft.score < 1.0 and not is_whole(draft.raw) for draft in drafts)

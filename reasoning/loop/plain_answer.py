@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 
+from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop.appraisal import Draft
 from omnisense.reasoning.loop.leading_prompts import emotion_request, feeling_reminder, plain_revision_request
 from omnisense.reasoning.loop.requests import request_of, without_open_item
@@ -110,9 +111,10 @@ class PlainAnswer:
         return found.group(0).lower() if found else ""
 
     def _sure_feeling(self, state: State) -> str:
-        """Return the adjective of the emotion; empty where it is neutral or not sure."""
+        """Return the adjective of the emotion; empty where it is neutral or not sure, or the message is not English."""
         felt = state["emotion"]
-        return felt.adjective if felt.value != self._settings.emotions.neutral and felt.confidence >= _SURE else ""
+        is_felt = felt.value != self._settings.emotions.neutral and felt.confidence >= _SURE
+        return felt.adjective if is_felt and detect_language(state["typed"]) in ("", "en") else ""
 
     def _reply_of(self, text: str) -> str:
         """Return the answer; a policy that was trained on lists, or sees none but those, writes it in one."""

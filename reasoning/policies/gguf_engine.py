@@ -197,9 +197,9 @@ class GgufEngine:
         def on_chunk(chunk: dict[str, Any]) -> bool:
             try:
                 on_choice(_checked(chunk)["choices"][0])
-                if chunk["choices"][0].get("finish_reason"):
-                    self.tokens_read += chunk["timings"]["prompt_n"]
-                    self.tokens_written += chunk["timings"]["predicted_n"]
+                if timings := chunk.get("timings"):  # of the last piece; those before have none
+                    self.tokens_read += timings["prompt_n"]
+                    self.tokens_written += timings["predicted_n"]
             except BaseException as error:  # it cannot pass through llama.cpp: it is raised below
                 failed.append(error)
             return bool(failed) or time.perf_counter() >= deadline

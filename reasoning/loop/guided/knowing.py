@@ -17,6 +17,13 @@ STAIN = re.compile(
     r"|shirt|dress|sofa)\b",
     re.I,
 )
+# Whole numbers only: of "7.5%", "5%" is no part of its own.
+_SHARE = re.compile(r"(?<![\d.,])(\d{1,3}) ?(?:%|per ?cent) of [£$€]?(\d{1,9})(?![\d%]|[.,]\d)", re.IGNORECASE)
+_SUM = re.compile(
+    r"(?:^\W*|\b(?:what(?:'s|s| is| are)|how much (?:is|are)|calculate|work out|add up)\s+)"
+    r"(\d{1,9})\s*(plus|minus|times|[-+*x])\s*(\d{1,9})(?![\d%]|[.,]\d)(?=\s*(?:=|\W*$|please\b|again\b))",
+    re.IGNORECASE,
+)
 
 
 def answer_fact(_: Situation, reading: Reading, picker: Picker) -> Composed:
@@ -39,10 +46,13 @@ def answer_fact(_: Situation, reading: Reading, picker: Picker) -> Composed:
 
 
 def _work_out(question: str) -> str:
-    """Return the answer to a sum of two whole numbers, or a percentage; empty where none is asked for."""
-    if share := re.search(r"(\d{1,3}) ?(?:%|per ?cent) of [£$€]?(\d{1,9})\b(?![.,]\d)", question, re.IGNORECASE):
+    """Return the answer to a sum of two whole numbers, or a percentage; empty where none is asked for.
+
+    "10-15 people" is a range, and "3 times 4 days" no sum by itself: only "what is", or nothing, stands before a sum.
+    """
+    if share := _SHARE.search(question):
         return f"That is {int(share[1]) * int(share[2]) / 100:,.10g}."
-    asked = re.search(r"(\d{1,9})\s*(plus|minus|times|[-+*x])\s*(\d{1,9})", question, re.IGNORECASE)
+    asked = _SUM.search(question)
     if not asked:
         return ""
     a, sign, b = int(asked[1]), asked[2].lower(), int(asked[3])

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from omnisense import Agent, ScriptedPolicy
+from omnisense.reasoning.loop.state import LoopSettings
 from omnisense.reasoning.loop.voice import echoed, tells_of_itself
 from omnisense.reasoning.policies.messages import text_of
 
@@ -67,3 +68,20 @@ def test_a_sentence_of_a_life_of_its_own_is_left_out():
     response = Agent(policy, memory=None).respond(text="I feel flat since the clocks went back.")
     assert response.response == "It's been a hard week since the clocks went back. What has it been like?"
     assert len(policy.calls) == 1
+
+
+def test_the_feeling_is_not_put_in_english_behind_a_message_in_another_language():
+    said = "Wir haben gestern unseren alten Hund einschläfern lassen, und heute Morgen habe ich seinen Napf gefüllt."
+    reply = "So viele Jahre, und der Morgen fühlt sich leer an. Wie war er denn so?"
+    policy = ScriptedPolicy([json.dumps(["sadness", "reflect", said], ensure_ascii=False), reply], repeat=False)
+    assert Agent(policy, memory=None).respond(text=said).response == reply
+    assert text_of(policy.calls[1][-1]) == said
+
+
+def test_an_echo_is_mended_where_no_second_look_is_allowed():
+    policy = ScriptedPolicy([json.dumps(["sadness", "reflect", f"I am so sorry about Biscuit, truly. {ECHO}"])])
+    settings = LoopSettings(max_revisions=0)
+    response = Agent(policy, memory=None, settings=settings).respond(text=SAID)
+    assert len(policy.calls) == 1
+    assert "filled her water bowl" not in response.response
+    assert response.response.startswith("I am so sorry about Biscuit")
