@@ -63,10 +63,11 @@ def calibrate(
     """Measure a policy's profile.
 
     The policy leads where it alone is not significantly worse (McNemar's test) than the measured channels without it,
-    over all rows with words that it reads or media that it takes. Of the emotion it is asked as a turn asks it: a
-    policy that leads writes it, another one chooses. Where what one way shows calls for the other, that is measured
-    too, and a policy leads only by what it writes. Its weight in a decision is 0, so that it is not asked, where it
-    adds nothing (:func:`omnisense.reasoning.judged_pool.fit_pool`).
+    in the emotions as in the answers of the rows with words that it reads or media that it takes. One that falls short
+    in the emotions alone only answers what is asked, since replies to what people tell begin with what they feel; if it
+    needs guidance by its size, or falls short in the answers, it is guided. Of the emotion it is asked as a turn asks
+    it: a policy that leads writes it, another one chooses. Its weight in a decision is 0, so that it is not asked,
+    where it adds nothing (:func:`omnisense.reasoning.judged_pool.fit_pool`).
 
     Args:
         policy: to be measured.
@@ -86,17 +87,20 @@ def calibrate(
     turns = felt_turns(policy, felt, perceiver, emotions, say)
     answers = answer_examples(policy, asked, perceiver, say) if asked else []
 
-    def measure(leads: bool) -> tuple[PolicyProfile, bool]:
+    def measure(leads: bool) -> tuple[PolicyProfile, dict[str, bool]]:
         return _fitted(policy.name, leads, emotion_examples(policy, turns, leads, emotions, say), answers)
 
-    prior = not policy.needs_guidance
-    profile, is_good = measure(prior)
-    if is_good == prior:
-        return profile
-    if not turns:  # questions are asked alike in both roles
+    profile, as_good = measure(not policy.needs_guidance)
+    is_good = all(as_good.values())
+    if not turns:  # questions are asked alike in every role
         return replace(profile, leads=is_good)
-    other, is_good = measure(not prior)
-    return other if prior or is_good else profile
+    if profile.leads == is_good:
+        return profile
+    other, other_as_good = measure(is_good)
+    if is_good:
+        return other if all(other_as_good.values()) else profile
+    may_answer = as_good.get("answer", True)
+    return replace(other, leads=may_answer, answers_only=may_answer)
 
 
 def _check_groups(felt: Sequence[CalibrationRow], asked: Sequence[CalibrationRow]) -> None:
@@ -108,10 +112,11 @@ def _check_groups(felt: Sequence[CalibrationRow], asked: Sequence[CalibrationRow
             )
 
 
-def _fitted(name: str, leads: bool, felt: list[PoolExample], answers: list[PoolExample]) -> tuple[PolicyProfile, bool]:
-    """Return the profile in a role, and whether the policy does well enough to lead."""
-    found = PolicyProfile(name, "measured", leads)
-    right: list[tuple[bool, bool]] = []
+def _fitted(
+    name: str, leads: bool, felt: list[PoolExample], answers: list[PoolExample]
+) -> tuple[PolicyProfile, dict[str, bool]]:
+    """Return the profile in a role, and by decision whether the policy alone is as good as the measured channels."""
+    found, as_good = PolicyProfile(name, "measured", leads), {}
     for decision, examples in (("emotion", felt), ("answer", answers)):
         if not examples:
             continue
@@ -125,8 +130,8 @@ def _fitted(name: str, leads: bool, felt: list[PoolExample], answers: list[PoolE
             accuracy={**found.accuracy, **{f"{decision} ({task})": of for task, of in judged.by_task().items()}},
         )
         pairs = zip(examples, judged.right(POLICY), judged.right("measured"), strict=True)
-        right += [(own, measured) for e, own, measured in pairs if POLICY_WITHOUT_WORDS not in e.sources]
-    return found, _is_as_good(right) if right else leads
+        as_good[decision] = _is_as_good([(own, it) for e, own, it in pairs if POLICY_WITHOUT_WORDS not in e.sources])
+    return found, as_good
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """How a policy is used by the agent: what it may decide, and how far each source of evidence is trusted beside it.
 
 ``omnisense calibrate`` measures a profile on labelled data and writes it to a file. Without one, that of the same model
-ships where it is the default, served or as a file too. Else a stated prior is used: a model that needs guidance (one of
-under a billion parameters, by its weights or by the name that a service gives it) decides little, any other leads. A
+ships where it is the default, served or as a file too. Else a stated prior is used, by the parameters of the model (by
+its weights, or by the name that a service gives it): one that needs guidance, of under a billion, decides little; one
+of under two billion leads where something is asked, and where nothing is, the reply is composed; any other leads. A
 conversation in which it cannot write what a leading policy writes goes on guided
 (:meth:`omnisense.reasoning.loop.state.LoopSettings.is_guided`).
 """
@@ -26,6 +27,7 @@ from omnisense.reasoning.policies.model_names import bare_model_name
 from omnisense.reasoning.pooling import POLICY_SOURCES, POLICY_WITHOUT_WORDS
 from omnisense.text import parse_json
 
+Role = Literal["leads", "only answers", "is guided"]
 SHIPPED = Path(__file__).with_name("profiles")
 # Stated priors, by decision. A leading policy that is sure moves a decision against any one channel; several channels
 # that agree weigh as much as it does. A guided one is heard beside the channels, and has no say where only a table of
@@ -35,6 +37,10 @@ _LEADING: dict[str, dict[str, float]] = {
     "emotion": {"face": 0.5, "words": 0.5, "tone": 0.3, "arousal": 0.2, "policy": 1.0, POLICY_WITHOUT_WORDS: 1.0},
     "answer": {"policy": 1.0},  # it has read what was measured, and decides
 }
+# Of 36 comments a 1.5B model read the emotion of 25% rightly, the measured words 50%: in the pool it added nothing.
+_NO_OPINION = dict.fromkeys(POLICY_SOURCES, 0.0)
+# In blind pairs a composed reply to what people told was better than that of a 1.5B model in 19 of 35, worse in 14.
+_ANSWERS_ONLY_BELOW = 2_000_000_000
 _GUIDED: dict[str, dict[str, float]] = {
     "emotion": {"face": 0.8, "words": 1.0, "tone": 0.5, "arousal": 0.3, "policy": 0.25, POLICY_WITHOUT_WORDS: 0.0},
     "context": {"prior": 1.0, "policy": 0.0},
@@ -68,6 +74,8 @@ class PolicyProfile:
         examples: by decision, how many labelled examples each source took part in. A weight whose source has none is
             the stated prior. So are all of a decision without labels: ``context``, ``need`` and ``strategy``, for which
             no free set of labels is known.
+        answers_only: whether a policy that leads writes only where something is asked. Where the person tells
+            something, the reply is composed, as for a guided policy.
     """
 
     policy: str
@@ -77,11 +85,16 @@ class PolicyProfile:
     accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     description: str = ""
     examples: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    answers_only: bool = False
+
+    @property
+    def role(self) -> Role:
+        """What the policy does, in words."""
+        return "is guided" if not self.leads else "only answers" if self.answers_only else "leads"
 
     def weights_of(self, decision: str) -> dict[str, float]:
         """Return the weight of each source in the pool of a decision: as measured, else the stated prior."""
-        prior = (_LEADING if self.leads else _GUIDED).get(decision, _OTHER)
-        return {**prior, **self.weights.get(decision, {})}
+        return {**self._prior_of(decision), **self.weights.get(decision, {})}
 
     def weights_without_policy(self, decision: str) -> dict[str, float]:
         """Return the weight of each source where the policy's choice cannot be read: as beside a guided policy."""
@@ -91,9 +104,14 @@ class PolicyProfile:
         """Return the weights of a decision that are stated priors, since no labelled example told of their source."""
         seen, weights = self.examples.get(decision), self.weights_of(decision)
         if seen is None:  # a prior, or measured before examples were counted: what differs from the prior was fitted
-            prior = (_LEADING if self.leads else _GUIDED).get(decision, _OTHER)
+            prior = self._prior_of(decision)
             return {name: weight for name, weight in weights.items() if prior.get(name) == weight}
         return {name: weight for name, weight in weights.items() if not seen.get(name)}
+
+    def _prior_of(self, decision: str) -> dict[str, float]:
+        if self.answers_only and decision == "emotion":
+            return {**_GUIDED[decision], **_NO_OPINION}
+        return (_LEADING if self.leads else _GUIDED).get(decision, _OTHER)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the profile as plain JSON-ready values."""
@@ -150,7 +168,9 @@ def profile_of(policy: Policy) -> PolicyProfile:
     same = _shipped().get(bare_model_name(policy.name))
     if same is not None:
         return replace(_read_profile(str(same), same.stat().st_mtime_ns), policy=policy.name)
-    return PolicyProfile(policy.name, leads=not policy.needs_guidance)
+    parameters = getattr(policy, "parameters", None)
+    is_weak = parameters is not None and parameters < _ANSWERS_ONLY_BELOW
+    return PolicyProfile(policy.name, leads=(leads := not policy.needs_guidance), answers_only=leads and is_weak)
 
 
 @functools.cache

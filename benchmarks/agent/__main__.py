@@ -34,7 +34,6 @@ from omnisense.version import __version__
 
 _PARTS = ("questions", "pool", "cost", "replies")
 _REPLIES, _ANSWERS, _POOL, _HEADS = "replies", "answers", "pool", "voice_heads"
-_GUIDED, _LEADS = "is guided", "leads"
 _DIR = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -168,10 +167,10 @@ def _cost(options: Options) -> None:
     measured(found["plain"], "scripted, leads", lambda: cost.beside_plain_call(cost.scripted_leader(), chosen))
     unhurried = LoopSettings(max_seconds=3600)  # on a busy machine no turn is to be cut short
     for name in (n for n in options.policies if not n.startswith(SERVED) and n != omni.NAME):
-        if options.is_over() or any(f"{label_of(name)}, {role}" in found["plain"] for role in (_GUIDED, _LEADS)):
+        if options.is_over() or any(key.startswith(f"{label_of(name)}, ") for key in found["plain"]):
             continue  # before it is loaded, which may take long
         with loaded(name, options.data, options.state) as policy:
-            role = _GUIDED if unhurried.is_guided(policy) else _LEADS
+            role = unhurried.profile_of(policy).role
             beside = functools.partial(cost.beside_plain_call, policy, chosen, unhurried)
             measured(found["plain"], f"{label_of(name)}, {role}", beside)
     if DEFAULT_POLICY in options.policies and (_REPOSITORY / ".git").exists():

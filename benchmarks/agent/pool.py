@@ -149,7 +149,8 @@ def collect(
     Raises:
         PolicyError: the policy failed.
     """
-    leads, emotions, perceiver = profile_of(policy).leads, EmotionSet(), _perceiver()
+    profile, emotions, perceiver = profile_of(policy), EmotionSet(), _perceiver()
+    leads = profile.leads and not profile.answers_only  # else an emotion is chosen, or nothing is asked
     cut_torn_line(file)
     done = {saying.id for saying in read_sayings(file)}
     every = [(_id(row), fitted, row) for fitted, part in rows.items() for row in part]

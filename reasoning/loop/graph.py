@@ -1,7 +1,8 @@
 """The loop as a LangGraph graph: perceive, guard, appraise, reply, check (and revise), release.
 
 A leading policy writes the whole appraisal and the reply in one pass; a guided one decides step by step, and goes on
-from an opening (:class:`omnisense.reasoning.profile.PolicyProfile` says which it is).
+from an opening. One that only answers leads where something is asked, and is guided where the person tells something
+(:class:`omnisense.reasoning.profile.PolicyProfile` says which it is).
 
 ::
 
@@ -84,6 +85,7 @@ class _Guarded(TypedDict):
 
 
 class _Perceived(TypedDict):
+    clip: Clip | None
     typed: str
     turns: tuple[Turn, ...]
     percepts: Percepts | None
@@ -223,8 +225,9 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: Look
     def is_guided(malformed: int) -> bool:
         return settings.is_guided(policy, malformed)
 
-    def first_decision(state: _Given | _Perceived) -> str:
-        return _GUIDED[0] if is_guided(sum(turn.malformed for turn in state["turns"])) else "compose"
+    def first_decision(state: Any) -> str:
+        leads = not is_guided(sum(turn.malformed for turn in state["turns"]))
+        return "compose" if leads and one_pass.writes(state) else _GUIDED[0]
 
     # LangGraph reads as much of the state for a branch as the annotation names.
     def after_start(state: _Given) -> str:
@@ -238,7 +241,7 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: Look
     def after_characteristics(state: _Perceived) -> str:
         return "look_again" if look.is_needed(state["typed"], state["percepts"]) else first_decision(state)
 
-    def after_look_again(state: _Given) -> str:
+    def after_look_again(state: _Perceived) -> str:
         return first_decision(state)
 
     def after_review(state: Written) -> str:

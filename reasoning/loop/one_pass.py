@@ -3,7 +3,7 @@
 What it writes is checked against the timeline: citations of events that do not exist are removed and noted, and its
 emotion is pooled with the measured channels. A second generation is asked for only where the checks find a fault. What
 is typed without a clip is answered in a plain conversation where it asks for something, and as a second look
-(:mod:`omnisense.reasoning.loop.plain_answer`).
+(:mod:`omnisense.reasoning.loop.plain_answer`). A policy that only answers is given no other message.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from omnisense.reasoning.loop import checks
 from omnisense.reasoning.loop.appraisal import Draft, Emotion
 from omnisense.reasoning.loop.conversation import asks_to_recall, recall
 from omnisense.reasoning.loop.extensions import SafetyCheck
+from omnisense.reasoning.loop.guided.act import NEED_KNOWLEDGE
+from omnisense.reasoning.loop.guided.situation import reading_of
 from omnisense.reasoning.loop.leading_prompts import (
     NO_REPLY,
     history_messages,
@@ -86,6 +88,21 @@ class OnePass:
         self._appraise = functools.partial(appraise, policy=policy, settings=settings)
         self._rules = one_pass_rules(settings.persona, emotions.names, emotions.neutral, names[1])
 
+    def writes(self, state: State) -> bool:
+        """Whether the policy writes this turn's reply.
+
+        One that only answers does where something is asked that takes knowledge; of the agent itself and of the
+        conversation the loop knows more. Composed replies are English: in another language it writes to what is told,
+        too.
+        """
+        if not self._answers_only or self._language(state) not in ("", "en"):
+            return True
+        reading = reading_of(state)
+        if reading is None:
+            return False
+        asks = bool(reading.asked or request_of(reading.text))
+        return reading.act.name in NEED_KNOWLEDGE or (asks and not reading.act.explicit)
+
     def compose(
         self,
         state: State,
@@ -148,7 +165,7 @@ class OnePass:
         first, prompt = not state["drafts"], self._plain_prompt(state)
         update: State = {}
         if first:
-            written, notes, spent = self._plain.appraise(prompt, seconds_left(state, self._settings))
+            written, notes, spent = self._plain.appraise(state, prompt, seconds_left(state, self._settings))
             evidence = self._evidence(state, WITH_REPLY)
             update = {
                 "asked": evidence if len(evidence) <= _KEPT_CHARS else "",
@@ -179,7 +196,7 @@ class OnePass:
 
     def _written_emotion(self, state: State) -> WrittenTurn:
         if self._is_plain_request(state):
-            return self._plain.appraise(self._plain_prompt(state))[0]
+            return self._plain.appraise(state, self._plain_prompt(state))[0]
         items = turn_items(cites=self._has_events(state), context=(is_long := self._is_long(state)))
         [text] = self._policy.write(
             [self._prompt(state, self._evidence(state, items))],
@@ -295,8 +312,12 @@ class OnePass:
         """Return how many tokens the reply may take."""
         return self._settings.max_reply_tokens * _TIMES[request_of(state["typed"])]
 
+    @functools.cached_property  # the model may have to be loaded
+    def _answers_only(self) -> bool:
+        return self._settings.profile_of(self._policy).answers_only
+
     def _is_plain_request(self, state: State) -> bool:
-        return bool(request_of(state["typed"])) and self._is_plain(state)
+        return self._is_plain(state) and (bool(request_of(state["typed"])) or self._answers_only)
 
     def _plain_prompt(self, state: State) -> Messages:
         """Return a plain conversation up to the message."""

@@ -2,9 +2,9 @@
 
 Models answer worse where their answer is an item of a list and the rules of that list stand above the question, small
 ones most of all. Here the prompt is a plain conversation. It is read once: the emotion is written first, as one word
-to a short request that is added to its end, and the answer is written from the prompt without that request. Whoever
-asks needs information, and the strategy follows from that. Any other message is answered so where the reply of a list
-had faults.
+to a short request that is added to its end, and the answer is written from the prompt without that request. A policy
+whose opinion counts for nothing in the emotion is not asked for it. Whoever asks needs information, and the strategy
+follows from that. Any other message is answered so where the reply of a list had faults.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 
 from omnisense.reasoning.language import detect_language
 from omnisense.reasoning.loop.appraisal import Draft
+from omnisense.reasoning.loop.appraiser import emotion_weights, policy_source
 from omnisense.reasoning.loop.leading_prompts import emotion_request, feeling_reminder, plain_revision_request
 from omnisense.reasoning.loop.requests import request_of, without_open_item
 from omnisense.reasoning.loop.state import LoopSettings, State, count_tokens, seconds_left
@@ -26,6 +27,7 @@ from omnisense.reasoning.loop.written_turn import (
 )
 from omnisense.reasoning.policies.base import OnToken, Policy
 from omnisense.reasoning.policies.messages import Messages, message, text_of
+from omnisense.reasoning.pooling import POLICY
 
 WITH_REPLY = turn_items(cites=False, context=False)
 _EMOTION_TOKENS = 12
@@ -41,16 +43,21 @@ class PlainAnswer:
         self._schema = {"title": "Emotion", "type": "string", "enum": list(names)}
         self._request = emotion_request(names, settings.emotions.neutral)
 
-    def appraise(self, prompt: Messages, seconds: float | None = None) -> tuple[WrittenTurn, list[str], int]:
+    def appraise(
+        self, state: State, prompt: Messages, seconds: float | None = None
+    ) -> tuple[WrittenTurn, list[str], int]:
         """Return the emotion as written, what was wrong with it, and the tokens that it took.
 
         Args:
+            state: with what was perceived.
             prompt: the conversation.
             seconds: to write it, at most.
 
         Raises:
             PolicyError: the policy failed.
         """
+        if not self._asks_emotion(state):
+            return WrittenTurn(), [], 0
         *before, last = prompt
         asked = [*before, message("user", f"{text_of(last)}\n\n{self._request}")]
         [text] = self._policy.write(
@@ -101,8 +108,12 @@ class PlainAnswer:
         strategy = state["strategy"].value
         items = [state["emotion"].value, names.get(strategy, strategy), reply]
         as_list = json.dumps(items, ensure_ascii=False, separators=(",", ":"))  # as other turns of a conversation are
-        raw = as_list if state["emotion"].policy_choice else text
-        return Draft(reply, "policy", raw=raw), count_tokens([prompt], [text])
+        is_lost = self._asks_emotion(state) and not state["emotion"].policy_choice
+        return Draft(reply, "policy", raw=text if is_lost else as_list), count_tokens([prompt], [text])
+
+    def _asks_emotion(self, state: State) -> bool:
+        """Whether what the policy says of the emotion counts."""
+        return emotion_weights(self._settings.profile_of(self._policy), policy_source(state))[POLICY] > 0
 
     def _emotion_in(self, text: str) -> str:
         """Return the first emotion of the set that is named in a text; empty where none is."""

@@ -40,7 +40,7 @@ _ASKS = re.compile(
     r"(?:what|who|where|when|which|why|how)(?:'s|s)? (?:\w+ ){0,2}?"
     r"(?:is|are|was|were|do|does|did|can|could|should|would|will|shall|has|have|many|much|long)\b"
     r"|(?:do|does|did|can|could|should|shall|would|will|is|are|was|were)"
-    r" (?:i|you|u|we|he|she|they|it|this|that|the|there|my|our|your|his|her)\b"
+    r" (?:i|you|u|we|he|she|they|it|this|that|the|there|my|our|your|his|her)\b|does \w"
     r"|(?:explain|tell me|teach me|recommend|remind me|help me)\b)"
     r"|\b(?:do you|d'you|u) think\W*$|\bany (?:tips|advice|ideas)\b"
     r"|\b(?:are|r) (?:you|u) (?:an?|real|really|human|my|ok|okay|sure|there|able|allowed|still|even|just)\b",

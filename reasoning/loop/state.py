@@ -142,8 +142,9 @@ class LoopSettings:
         emotions: which emotions are told apart.
         strategies: which needs and support strategies are told apart, and what goes with what.
         profile: how the policy is used; None: the one that ships or was measured for it, else the stated prior.
-        guided: whether the policy decides step by step and goes on from an opening. None: as the profile says, and for
-            the rest of a conversation in which two texts of it were neither a whole list nor a reply without faults.
+        guided: whether the policy decides step by step and goes on from an opening; False: it writes every reply. None:
+            as the profile says, and guided for the rest of a conversation in which two texts of it were neither a whole
+            list nor a reply without faults.
         drafts: replies written at once. None: 1, and none by a guided policy, whose reply is composed of written
             sentences: of SmolLM2-135M's drafts 4% passed the checks. From 1 on it goes on from the composed reply, and
             what it writes is taken where the checks find no fault.
@@ -200,7 +201,9 @@ class LoopSettings:
     def profile_of(self, policy: Policy) -> PolicyProfile:
         """Return how this policy is used."""
         profile = self.profile or profile_of(policy)
-        return profile if self.guided is None else replace(profile, leads=not self.guided)
+        if self.guided is None:
+            return profile
+        return replace(profile, leads=not self.guided, answers_only=profile.answers_only and self.guided)
 
 
 def malformed_in(state: State) -> int:

@@ -41,6 +41,9 @@ class Policy(Protocol):
             frequent words; callers can measure the bias and divide it out.
         needs_guidance: whether the model is small; the loop then lets it continue an opening written from the
             appraisal.
+
+    A policy may also have ``parameters``, how many the model has, or None where that is not known: without a measured
+    profile the loop goes by it (:func:`omnisense.reasoning.profile.profile_of`).
     """
 
     name: str

@@ -67,10 +67,14 @@ class ChatModelPolicy:
         self._takes_tools = True
 
     @property
+    def parameters(self) -> float | None:
+        """How many parameters the model's name says that it has; a service tells no more of it."""
+        return parameters_in_name(self.name)
+
+    @property
     def needs_guidance(self) -> bool:
-        """Whether the model's name says that it has under a billion parameters; a service tells no more of it."""
-        parameters = parameters_in_name(self.name)
-        return parameters is not None and parameters < SMALL_PARAMETERS
+        """Whether the model's name says that it has under a billion parameters."""
+        return self.parameters is not None and self.parameters < SMALL_PARAMETERS
 
     @classmethod
     def from_name(cls, name: str, **settings: Any) -> ChatModelPolicy:

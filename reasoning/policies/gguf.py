@@ -77,9 +77,14 @@ class GgufPolicy:
         self._engine: GgufEngine | None = None
 
     @property
+    def parameters(self) -> int:
+        """How many parameters the model has (loads it to count)."""
+        return self.load().parameters
+
+    @property
     def needs_guidance(self) -> bool:
-        """Whether the model has under a billion parameters: too small for long prompts (loads the model to count)."""
-        return self.load().parameters < SMALL_PARAMETERS
+        """Whether the model has under a billion parameters: too small for long prompts."""
+        return self.parameters < SMALL_PARAMETERS
 
     @property
     def processed_tokens(self) -> tuple[int, int]:

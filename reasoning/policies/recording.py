@@ -57,6 +57,11 @@ class RecordingPolicy:
         return self._policy.modalities
 
     @property
+    def parameters(self) -> float | None:
+        """Those of the model; None where it does not tell."""
+        return getattr(self._policy, "parameters", None)
+
+    @property
     def needs_guidance(self) -> bool:
         """See the class."""
         return self._policy.needs_guidance if self._needs_guidance is None else self._needs_guidance

@@ -59,6 +59,11 @@ class SharedPolicy:
         return self._policy.modalities
 
     @property
+    def parameters(self) -> float | None:
+        """Those of the model; None where it does not tell."""
+        return getattr(self._policy, "parameters", None)
+
+    @property
     def needs_guidance(self) -> bool:
         """That of the model."""
         return self._policy.needs_guidance

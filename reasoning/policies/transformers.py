@@ -91,9 +91,14 @@ class TransformersPolicy:
             ) from error
 
     @property
+    def parameters(self) -> int:
+        """How many parameters the model has (loads it to count)."""
+        return int(self.load()[0].num_parameters())
+
+    @property
     def needs_guidance(self) -> bool:
-        """Whether the model has under a billion parameters: too small for long prompts (loads the model to count)."""
-        return int(self.load()[0].num_parameters()) < SMALL_PARAMETERS
+        """Whether the model has under a billion parameters: too small for long prompts."""
+        return self.parameters < SMALL_PARAMETERS
 
     def load(self) -> tuple[Any, Encoder]:
         """Return the model and the encoder of its prompts; load them if needed.

@@ -16,6 +16,8 @@ from omnisense.reasoning.pooling import PoolExample, fit_weights, pool_held_out,
 from omnisense.reasoning.profile import SHIPPED, PolicyProfile, profile_file, profile_of
 from tests.perception.test_pipeline import full
 
+GUIDED = PolicyProfile("", leads=False).weights_of("answer")
+
 
 def example(random, reliabilities, group):
     """An example whose sources are right as often as given, and say so."""
@@ -130,11 +132,16 @@ def rows(tmp_path):
     return read_rows(file)
 
 
-@pytest.mark.parametrize(("reliable", "leads"), [(0.95, True), (0.0, False)])
-def test_a_policy_leads_if_it_knows_as_much_as_the_channels(rows, reliable, leads):
-    profile = calibrate(Knowing(reliable), rows, Perceiver(lambda path, model: None))
-    assert (profile.source, profile.leads) == ("measured", leads)
-    assert (profile.weights["emotion"]["policy"] > 0) == leads  # one that adds nothing is not asked
+@pytest.mark.parametrize(
+    ("reliable", "small", "role"),
+    [(0.95, False, "leads"), (0.0, False, "only answers"), (0.95, True, "leads"), (0.0, True, "is guided")],
+)
+def test_a_policy_leads_if_it_knows_as_much_as_the_channels(rows, reliable, small, role):
+    policy = Knowing(reliable)
+    policy.needs_guidance = small
+    profile = calibrate(policy, rows, Perceiver(lambda path, model: None))
+    assert (profile.source, profile.role) == ("measured", role)
+    assert (profile.weights["emotion"]["policy"] > 0) == (reliable > 0.9)  # one that adds nothing is not asked
     found = profile.accuracy["emotion (texts)"]
     assert found["n"] == 105
     assert found["pooled"] >= max(found["words"], found["policy"]) - 0.05
@@ -147,12 +154,12 @@ def test_a_policy_whose_emotions_cannot_be_read_is_not_asked_to_the_end_and_does
             return ["Well, it depends."] * len(prompts)
 
     policy = Rambling(0.95)  # by choosing it would lead
-    assert not calibrate(policy, rows, Perceiver(lambda path, model: None)).leads
+    assert calibrate(policy, rows, Perceiver(lambda path, model: None)).answers_only
     assert len(policy.calls) == 32
 
 
 def test_weights_are_fitted_where_rows_tell_of_their_source_and_stated_elsewhere(rows):
-    prior = PolicyProfile("scripted", leads=False)
+    prior = PolicyProfile("scripted", answers_only=True)
     profile = calibrate(Knowing(0.0), rows, Perceiver(lambda path, model: None))
     assert profile.examples["emotion"] == {"policy": 105, "words": 105}
     assert set(profile.stated_weights("emotion")) == {"face", "tone", "arousal", "policy without words"}
@@ -175,6 +182,18 @@ def test_a_saved_profile_is_the_one_in_use(rows, own_home):
     profile.save(own_home / "profiles" / "scripted.json")
     assert profile_of(policy) == profile
     assert profile.weights_of("emotion")["words"] == PolicyProfile("x", leads=False).weights_of("emotion")["words"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "role"), [(None, "leads"), (7e9, "leads"), (1.5e9, "only answers"), (0.5e9, "is guided")]
+)
+def test_without_a_profile_the_size_tells_the_role(parameters, role):
+    policy = ScriptedPolicy()
+    policy.parameters, policy.needs_guidance = parameters, (parameters or 1e12) < 1e9
+    profile = profile_of(policy)
+    assert (profile.source, profile.role) == ("prior", role)
+    assert (profile.weights_of("emotion")["policy"] > 0) is (role != "only answers")
+    assert profile.weights_of("answer") == (GUIDED if role == "is guided" else {"policy": 1.0})
 
 
 @pytest.mark.parametrize(("name", "asked"), [(DEFAULT_POLICY, False), (f"{DEFAULT_POLICY}+smollm2-135m-agent", True)])

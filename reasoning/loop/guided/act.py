@@ -42,6 +42,7 @@ ActName = Literal[
 ]
 HEAD = Path(__file__).with_name("act.npz")
 QUESTIONS: frozenset[ActName] = frozenset({"fact", "advice", "help", "clip", "agent", "memory"})
+NEED_KNOWLEDGE: frozenset[ActName] = frozenset({"fact", "advice", "help", "clip"})  # of these
 _SURE = 0.5
 _SURELY_A_JOKE = 0.85
 _LEAST_JOKE, _JOKE_WORDS = 6, 25

@@ -166,6 +166,7 @@ class Reading:
         return {"her": "she", "him": "he"}.get(self.them, "they")
 
 
+@functools.lru_cache(maxsize=8)  # a turn may read its words twice
 def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     """Read what a person wrote or said.
 

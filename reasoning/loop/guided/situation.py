@@ -23,11 +23,7 @@ def situation_of(state: State, settings: LoopSettings) -> tuple[Situation, Picke
         state: with the appraisal.
         settings: with the persona and the seed.
     """
-    typed, spoken, turns = state["typed"], spoken_words(state), state["turns"]
-    words = typed or spoken
-    reading = (
-        read(words, has_clip=state["clip"] is not None and bool(typed), has_history=bool(turns)) if words else None
-    )
+    typed, turns, reading = state["typed"], state["turns"], reading_of(state)
     if reading and state["safety"].grade == "distress":
         reading = replace(reading, valence=_in_distress(reading, state["emotion"].value))
     percepts, clip = state["percepts"], state["clip"]
@@ -53,7 +49,20 @@ def situation_of(state: State, settings: LoopSettings) -> tuple[Situation, Picke
         note="; ".join(notes),
     )
     avoid = avoided_in(situation.register)
+    words = _words(state)
     return situation, Picker(f"{settings.seed}|{len(turns)}|{words}", [turn.reply for turn in turns], avoid)
+
+
+def reading_of(state: State) -> Reading | None:
+    """Return the reading of what was typed, else of what was said; None where there is neither."""
+    if not (words := _words(state)):
+        return None
+    has_clip = state["clip"] is not None and bool(state["typed"])
+    return read(words, has_clip=has_clip, has_history=bool(state["turns"]))
+
+
+def _words(state: State) -> str:
+    return state["typed"] or spoken_words(state)
 
 
 def _in_distress(reading: Reading, emotion: str) -> Valence:
