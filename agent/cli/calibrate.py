@@ -56,11 +56,11 @@ def calibrate_command(
     """Measure on labelled clips, texts and questions how the agent is to use a policy.
 
     Fits how far the policy, the face, the words, and tone and arousal of the voice are each to be trusted, and finds
-    whether the policy leads, only answers what is asked, or is guided. A source that no row contains keeps a stated weight, and the output says so: a face needs
-    clips with people in view, arousal clips with six seconds of speech in two utterances. DATA is a file with one JSON
-    object a line, or a folder of such files: {"text": ..., "emotion": "joy"}, {"clip": "a.mp4", "emotion": "fear",
-    "group": "ana"}, or {"clip": ..., "question": ..., "options": ["A. yes", ...], "answer": "A"}. Clips are relative to
-    the file. Rows of one group are held out together.
+    whether the policy leads, only answers what is asked, or is guided. A source that no row contains keeps a stated
+    weight, and the output says so: a face needs clips with people in view, arousal clips with six seconds of speech in
+    two utterances. DATA is a file with one JSON object a line, or a folder of such files: {"text": ..., "emotion":
+    "joy"}, {"clip": "a.mp4", "emotion": "fear", "group": "ana"}, or {"clip": ..., "question": ..., "options": ["A.
+    yes", ...], "answer": "A"}. Clips are relative to the file. Rows of one group are held out together.
 
     \b
     Examples:
