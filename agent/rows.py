@@ -32,11 +32,12 @@ def read_turn(stored: dict[str, Any]) -> Turn:
         stored.get("asked", ""),
         stored.get("written", ""),
         stored.get("malformed", 0),
+        stored.get("doubtful", False),
     )
     if turn.risk not in _RISKS:
         raise ValueError("an unknown risk")
-    if not isinstance(turn.malformed, int):
-        raise TypeError("a count is no number")
+    if not isinstance(turn.malformed, int) or not isinstance(turn.doubtful, bool):
+        raise TypeError("a count is no number, or a mark is not true or false")
     texts = (turn.heard, turn.typed, turn.reply, turn.emotion, turn.asked, turn.written)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a text is no string")

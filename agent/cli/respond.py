@@ -209,7 +209,7 @@ def _respond_and_show(
     if response.percepts:
         show_percepts(console, response.percepts)
         console.print()
-    if not response.safety.category:  # a risk is answered without an appraisal
+    if not response.safety.category or response.safety.doubtful:  # a sure risk is answered without an appraisal
         show_appraisal(console, response)
         console.print()
     show_reply(console, response)

@@ -36,6 +36,6 @@ def style_of(strategy: Strategy, safety: SafetyFinding | None = None) -> VoiceSt
 
     Strategies and tones of a builder's own set that are not listed here are spoken plainly.
     """
-    if safety is not None and safety.category:
+    if safety is not None and safety.category and not safety.doubtful:
         return _CRISIS
     return _BY_STRATEGY.get(strategy.value) or _BY_TONE.get(strategy.tone) or PLAIN

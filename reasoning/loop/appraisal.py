@@ -305,6 +305,7 @@ class SafetyFinding:
         reply: what the person is answered when there is a risk; empty for the one written for its category.
         reply_replaced: why a reply was replaced (a ``HarmCategory``, or that of a check of your own); None when it was
             not.
+        doubtful: whether the head is not sure of the risk: the person gets a usual reply, and is asked.
         grade: ``none``; ``distress``, which does not escalate and gets no cheerful reply; ``risk``; or ``imminent``.
         about: whether the risk is the person's own or another's.
         when: whether it is of now or of the past.
@@ -324,6 +325,7 @@ class SafetyFinding:
     when: Literal["now", "past"] = "now"
     probability: float | None = None
     note: str = ""
+    doubtful: bool = False
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ class Turn:
             made otherwise.
         written: see ``asked``.
         malformed: how many texts of the policy were neither a whole list nor a reply that passed the checks.
+        doubtful: whether the risk was not sure, and the reply asks about it.
     """
 
     heard: str
@@ -113,6 +114,7 @@ class Turn:
     asked: str = ""
     written: str = ""
     malformed: int = 0
+    doubtful: bool = False
 
 
 def recall(turns: Sequence[Turn], typed: str, notes: Sequence[Note] = ()) -> str:

@@ -52,8 +52,10 @@ def guard(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
     for check in checks:
         if finding.category is None and (found := check.check_input(words)) is not None:
             finding = replace(found, injection=found.injection or finding.injection)
+    if finding.category is None and state["turns"] and (asked := state["turns"][-1]).doubtful:
+        finding = safety.affirmed(words, asked.heard) or finding
     if finding.category:
-        _log.warning("safety escalation: %s", finding.category)
+        _log.warning("safety escalation%s: %s", ", in doubt" if finding.doubtful else "", finding.category)
     return {"safety": finding, "started_s": time.monotonic()}
 
 
@@ -67,8 +69,11 @@ def care(state: State, country: str = "") -> State:
     }
 
 
-def release(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
-    """Replace an unsafe reply, and add the turn to the conversation, with the facts that the person told in it."""
+def release(state: State, checks: Sequence[SafetyCheck] = (), country: str = "") -> State:
+    """Replace an unsafe reply, and add the turn to the conversation, with the facts that the person told in it.
+
+    Where a risk is doubtful, the reply ends with a question about it, and with the help lines of a country.
+    """
     best, finding = state["best"], state["safety"]
     assert best is not None, "a reply is released only after it was checked"
     reply = best.text
@@ -79,7 +84,9 @@ def release(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
     if harm is not None:
         _log.warning("unsafe reply replaced: %s", harm)
         finding = replace(finding, reply_replaced=harm, escalate=True)
-        reply = safety.caring_reply(finding)
+        reply = safety.caring_reply(finding, country)
+    elif finding.doubtful and not find_choice(state["typed"]):  # the answer to a choice stands alone
+        reply = f"{reply} {safety.caring_reply(finding, country)}"
     return {
         "response": reply,
         "safety": finding,
@@ -111,6 +118,7 @@ def append_turn(state: State, reply: str, emotion: EmotionValue) -> tuple[Turn, 
         reply=reply,
         emotion=emotion,
         risk=state["safety"].category,
+        doubtful=state["safety"].doubtful,
         asked=state["asked"] if as_written else "",
         written=best.raw if best is not None and as_written and state["asked"] else "",
         malformed=state["malformed"],

@@ -12,7 +12,7 @@ from an opening. One that only answers leads where something is asked, and is gu
                          |                                           -> context -> need -> strategy
                          |                                           -> respond <-> reflect --------> release
                          +-> answer (the message is a multiple-choice question) --------------------> release
-                         +-> care (a risk was found)
+                         +-> care (a risk was found, and is not doubtful)
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _nodes(
         "respond": respond_node,
         "reflect": writer.reflect,
         "answer": ChoiceAnswer(policy, settings, look, read_emotion).node,
-        "release": lambda state: gates.release(state, checks),
+        "release": lambda state: gates.release(state, checks, settings.country),
         "care": lambda state: gates.care(state, settings.country),
     }
 
@@ -234,7 +234,7 @@ def _add_edges(edges: _Edges, policy: Policy, settings: LoopSettings, look: Look
         return "perceive" if state["clip"] else "guard"
 
     def after_guard(state: _Guarded) -> str:
-        if state["safety"].category:
+        if state["safety"].category and not state["safety"].doubtful:
             return "care"
         return "answer" if find_choice(state["typed"]) else "characteristics"
 

@@ -61,4 +61,6 @@ class RiskVote:
 
 
 def _with_note(doubt: SafetyFinding, finding: SafetyFinding) -> SafetyFinding:
-    return replace(doubt, injection=finding.injection, note="the policy saw a danger where the gate was in doubt")
+    return replace(
+        doubt, injection=finding.injection, doubtful=False, note="the policy saw a danger where the gate was in doubt"
+    )

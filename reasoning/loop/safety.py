@@ -30,6 +30,7 @@ from omnisense.reasoning.safety.patterns import (
     Sign,
     find_signs,
     harm_by_pattern,
+    is_affirmation,
     is_everyday,
     is_figure_of_speech,
     is_grief,
@@ -40,6 +41,7 @@ from omnisense.reasoning.safety.spelling import readings
 
 # Probabilities from which a sentence counts, chosen with each source of sentences left out (``safety/validate.py``).
 RISK_FROM = 0.65  # lower, alarms went to everyday worries and to words that a recognizer had got wrong
+SURE_FROM = 0.85  # below it the person is asked: of needless alarms most lie there, of risks a seventh
 CONCERN_FROM = 0.35  # counts as distress: no alarm, and no cheerful reply
 _DISTRESS_FROM = 0.6  # of distress and risk together
 _AFTER_RISK, _AFTER_DISTRESS = 0.25, 0.5  # a risk, or distress twice, in the turns before
@@ -84,7 +86,8 @@ def check_input(text: str, earlier: Sequence[str] = (), scorer: RiskScorer = hea
         sign = next((sign for sentence in sentences for sign in find_signs(sentence)), None)
         finding = _finding(sign, None, sign.matched if sign else "") if sign else SafetyFinding()
         return _with(finding, injection, heads.WITHOUT_EMBEDDING)
-    threshold = max(_threshold(earlier), _threshold_of_many(len(sentences)))
+    after = _threshold(earlier)
+    threshold = max(after, _threshold_of_many(len(sentences)))
     together = dict(zip(pairs, scores[len(sentences) :], strict=True))
     found = [
         (_certainty(sign, score), part, sign, score)
@@ -94,9 +97,23 @@ def check_input(text: str, earlier: Sequence[str] = (), scorer: RiskScorer = hea
     ]
     if found:
         _, sentence, sign, score = max(found, key=lambda row: row[0])
-        return _with(_finding(sign, score, sign.matched if sign else sentence), injection)
+        finding = _finding(sign, score, sign.matched if sign else sentence)
+        is_sure = bool(sign) or after == _AFTER_RISK or _in_context(sentence, score, together) >= SURE_FROM
+        return _with(replace(finding, doubtful=not is_sure and _may_ask(finding, text)), injection)
     is_distress = any(_is_distress(sentence, score) for sentence, score in zip(sentences, scores, strict=False))
     return SafetyFinding(injection=injection, grade="distress" if is_distress else "none")
+
+
+def affirmed(typed: str, question: str) -> SafetyFinding | None:
+    """Return the risk that the person confirms, or does not deny, when they are asked about it; else None.
+
+    Args:
+        typed: their answer.
+        question: what they had said before they were asked.
+    """
+    if not is_affirmation(typed):
+        return None
+    return replace(check_input(question), matched=typed.strip(), doubtful=False)
 
 
 def find_doubt(text: str) -> SafetyFinding | None:
@@ -142,7 +159,8 @@ def caring_reply(finding: SafetyFinding, country: str = "") -> str:
     """Return a reply written by people: for the risk that was found or, without one, in place of an unsafe reply.
 
     Args:
-        finding: the risk; what is imminent is answered with the emergency number first.
+        finding: the risk; what is imminent is answered with the emergency number first, and of what is doubtful the
+            person is asked.
         country: ISO 3166 code of the help lines; empty for international ones.
 
     Raises:
@@ -154,7 +172,7 @@ def caring_reply(finding: SafetyFinding, country: str = "") -> str:
     if replies is None:
         return _CAREFUL_REPLY
     lines = help_lines(country)
-    grade = "imminent" if finding.grade == "imminent" else "risk"
+    grade = "imminent" if finding.grade == "imminent" else "doubt" if finding.doubtful else "risk"
     return replies[f"other_{grade}" if finding.about == "other" else grade].format(
         emergency=lines.emergency,
         crisis=lines.crisis,
@@ -209,7 +227,14 @@ def _threshold_of_many(sentences: int) -> float:
 @functools.lru_cache(maxsize=256)  # an earlier turn is read again in each that follows
 def _grade_of(text: str) -> RiskGrade:
     finding = check_input(text)
-    return "risk" if finding.escalate else finding.grade
+    return "risk" if finding.escalate and not finding.doubtful else finding.grade
+
+
+def _may_ask(finding: SafetyFinding, text: str) -> bool:
+    """Whether there is time to ask, and the question would be in the person's language."""
+    return (
+        finding.grade != "imminent" and finding.category != "medical emergency" and detect_language(text) in ("", "en")
+    )
 
 
 def _threshold_of(sentence: str, threshold: float) -> float:

@@ -66,7 +66,8 @@ def measure(file: Path) -> dict[str, Any]:
 def _read(row: Mapping[str, str]) -> Read:
     finding = safety.check_input(row["text"])
     style = _STYLES.get(row.get("language", "en"), row.get("kind", "negative"))
-    return Read({"text": row["text"], "grade": row["label"], "style": style}, finding.escalate, finding.grade)
+    read = {"text": row["text"], "grade": row["label"], "style": style}
+    return Read(read, finding.escalate, finding.grade, finding.doubtful)
 
 
 def _keep(name: str, found: dict[str, Any]) -> None:
@@ -101,6 +102,7 @@ def card() -> str:
     return (FOLDER / "card.md").read_text("utf-8").format(
         risk_from=safety.RISK_FROM,
         concern_from=safety.CONCERN_FROM,
+        sure_from=safety.SURE_FROM,
         harm_from=safety.HARM_FROM,
         sentences=len(read_sentences("sentences.csv")),
         replies=len(read_sentences("replies.csv")),

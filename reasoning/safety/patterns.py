@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from omnisense.reasoning.loop.appraisal import HarmCategory
 
+_ANSWER_WORDS = 12  # at most, of an answer that only says yes or no
 _Compiled = tuple[re.Pattern[str], re.Pattern[str] | None]  # what shows it, and what rules it out
 
 
@@ -65,6 +66,11 @@ def harm_by_pattern(sentence: str) -> HarmCategory | None:
 def is_grief(sentence: str) -> bool:
     """Whether a sentence says that somebody else has died, and nothing of what the person means to do."""
     return _is_of("grief", sentence)
+
+
+def is_affirmation(answer: str) -> bool:
+    """Whether a short answer to a question says yes, or does not say no."""
+    return len(answer.split()) <= _ANSWER_WORDS and _is_of("affirmation", answer.strip())
 
 
 def _is_of(table: str, sentence: str) -> bool:

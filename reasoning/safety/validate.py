@@ -32,11 +32,13 @@ class Read(NamedTuple):
         row: of ``sentences.csv``.
         alarm: whether it escalates.
         grade: that the gate gave.
+        asked: whether it escalates in doubt, and the person is asked.
     """
 
     row: Mapping[str, str]
     alarm: bool
     grade: str
+    asked: bool = False
 
     @property
     def is_risk(self) -> bool:
@@ -83,7 +85,7 @@ def read_rows(rows: Sequence[Mapping[str, str]], heads: RiskHeads, data: Data) -
         return heads.scores(data.embed(sentences), data.reader(sentences)) if sentences else ()
 
     findings = [safety.check_input(row["text"], scorer=score) for row in rows]
-    return [Read(row, finding.escalate, finding.grade) for row, finding in zip(rows, findings, strict=True)]
+    return [Read(row, f.escalate, f.grade, f.doubtful) for row, f in zip(rows, findings, strict=True)]
 
 
 def figures(read: Sequence[Read]) -> dict[str, str]:
@@ -103,6 +105,8 @@ def figures(read: Sequence[Read]) -> dict[str, str]:
         "explicit and slang": recall(english, *_EXPLICIT),
         "implied": recall(english, "implied"),
         "alarms that are right, English": precision(english),
+        "of the alarms, English: risks in doubt": share(one.asked for one in english if one.alarm and one.is_risk),
+        "of the alarms, English: others in doubt": share(one.asked for one in english if one.alarm and not one.is_risk),
         "Spanish, French, German: found": recall(foreign),
         "Spanish, French, German: alarms that are right": precision(foreign),
         "risks taken for distress at least": share(one.grade != "none" for one in read if one.is_risk),

@@ -202,6 +202,8 @@ def test_every_caring_reply_passes_the_gate_on_replies():
                 for country in ("", "US", "DE"):
                     finding = SafetyFinding(category, grade=grade, about=about)
                     assert check_reply(caring_reply(finding, country)) is None, finding
+                    if grade == "risk" and category != "medical emergency":
+                        assert check_reply(caring_reply(replace(finding, doubtful=True), country)) is None, finding
 
 
 @pytest.mark.models

@@ -24,7 +24,7 @@ def situation_of(state: State, settings: LoopSettings) -> tuple[Situation, Picke
         settings: with the persona and the seed.
     """
     typed, turns, reading = state["typed"], state["turns"], reading_of(state)
-    if reading and state["safety"].grade == "distress":
+    if reading and (state["safety"].grade == "distress" or state["safety"].doubtful):
         reading = replace(reading, valence=_in_distress(reading, state["emotion"].value))
     percepts, clip = state["percepts"], state["clip"]
     is_image = clip is not None and clip.kind == "image"
