@@ -227,7 +227,9 @@ def _threshold_of_many(sentences: int) -> float:
 @functools.lru_cache(maxsize=256)  # an earlier turn is read again in each that follows
 def _grade_of(text: str) -> RiskGrade:
     finding = check_input(text)
-    return "risk" if finding.escalate and not finding.doubtful else finding.grade
+    if finding.doubtful:
+        return "distress"
+    return "risk" if finding.escalate else finding.grade
 
 
 def _may_ask(finding: SafetyFinding, text: str) -> bool:
