@@ -41,7 +41,7 @@ from omnisense.reasoning.safety.spelling import readings
 
 # Probabilities from which a sentence counts, chosen with each source of sentences left out (``safety/validate.py``).
 RISK_FROM = 0.65  # lower, alarms went to everyday worries and to words that a recognizer had got wrong
-SURE_FROM = 0.85  # below it the person is asked: of needless alarms most lie there, of risks a seventh
+SURE_FROM = 0.85  # below it the person is asked: there lie most needless alarms, and at most a quarter of the risks
 CONCERN_FROM = 0.35  # counts as distress: no alarm, and no cheerful reply
 _DISTRESS_FROM = 0.6  # of distress and risk together
 _AFTER_RISK, _AFTER_DISTRESS = 0.25, 0.5  # a risk, or distress twice, in the turns before
