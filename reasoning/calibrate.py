@@ -91,7 +91,7 @@ def calibrate(
         return _fitted(policy.name, leads, emotion_examples(policy, turns, leads, emotions, say), answers)
 
     profile, as_good = measure(not policy.needs_guidance)
-    is_good = all(as_good.values())
+    is_good = all(as_good.values()) if as_good else profile.leads
     if not turns:  # questions are asked alike in every role
         return replace(profile, leads=is_good)
     if profile.leads == is_good:
@@ -115,7 +115,10 @@ def _check_groups(felt: Sequence[CalibrationRow], asked: Sequence[CalibrationRow
 def _fitted(
     name: str, leads: bool, felt: list[PoolExample], answers: list[PoolExample]
 ) -> tuple[PolicyProfile, dict[str, bool]]:
-    """Return the profile in a role, and by decision whether the policy alone is as good as the measured channels."""
+    """Return the profile in a role, and by decision whether the policy alone is as good as the measured channels.
+
+    A decision without an example that tells is left out.
+    """
     found, as_good = PolicyProfile(name, "measured", leads), {}
     for decision, examples in (("emotion", felt), ("answer", answers)):
         if not examples:
@@ -130,7 +133,8 @@ def _fitted(
             accuracy={**found.accuracy, **{f"{decision} ({task})": of for task, of in judged.by_task().items()}},
         )
         pairs = zip(examples, judged.right(POLICY), judged.right("measured"), strict=True)
-        as_good[decision] = _is_as_good([(own, it) for e, own, it in pairs if POLICY_WITHOUT_WORDS not in e.sources])
+        if right := [(own, it) for e, own, it in pairs if POLICY_WITHOUT_WORDS not in e.sources]:
+            as_good[decision] = _is_as_good(right)
     return found, as_good
 
 

@@ -52,8 +52,8 @@ def guard(state: State, checks: Sequence[SafetyCheck] = ()) -> State:
     for check in checks:
         if finding.category is None and (found := check.check_input(words)) is not None:
             finding = replace(found, injection=found.injection or finding.injection)
-    if finding.category is None and state["turns"] and (asked := state["turns"][-1]).doubtful:
-        finding = safety.affirmed(words, asked.heard) or finding
+    if state["turns"] and (asked := state["turns"][-1]).doubtful:
+        finding = safety.after_question(finding, words, asked.heard, asked.risk)
     if finding.category:
         _log.warning("safety escalation%s: %s", ", in doubt" if finding.doubtful else "", finding.category)
     return {"safety": finding, "started_s": time.monotonic()}

@@ -31,6 +31,7 @@ from omnisense.reasoning.safety.patterns import (
     find_signs,
     harm_by_pattern,
     is_affirmation,
+    is_denial,
     is_everyday,
     is_figure_of_speech,
     is_grief,
@@ -104,16 +105,23 @@ def check_input(text: str, earlier: Sequence[str] = (), scorer: RiskScorer = hea
     return SafetyFinding(injection=injection, grade="distress" if is_distress else "none")
 
 
-def affirmed(typed: str, question: str) -> SafetyFinding | None:
-    """Return the risk that the person confirms, or does not deny, when they are asked about it; else None.
+def after_question(finding: SafetyFinding, answer: str, before: str, risk: str | None) -> SafetyFinding:
+    """Return the finding of a turn in which the person answers whether there is a risk.
+
+    What confirms it, or does not deny it, is a risk without doubt, and so is a second sign of one.
 
     Args:
-        typed: their answer.
-        question: what they had said before they were asked.
+        finding: of the answer alone.
+        answer: the person's.
+        before: what they had said before they were asked.
+        risk: the kind that was asked about.
     """
-    if not is_affirmation(typed):
-        return None
-    return replace(check_input(question), matched=typed.strip(), doubtful=False)
+    if finding.category:
+        return finding if is_denial(answer) else replace(finding, doubtful=False)
+    if not is_affirmation(answer):
+        return finding
+    found = replace(check_input(before), category=risk, escalate=True, grade="risk", doubtful=False)
+    return replace(found, matched=answer.strip(), injection=finding.injection)
 
 
 def find_doubt(text: str) -> SafetyFinding | None:

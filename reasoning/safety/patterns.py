@@ -73,6 +73,11 @@ def is_affirmation(answer: str) -> bool:
     return len(answer.split()) <= _ANSWER_WORDS and _is_of("affirmation", answer.strip())
 
 
+def is_denial(answer: str) -> bool:
+    """Whether an answer to a question says no."""
+    return _has(_compiled("affirmation")[1], answer)
+
+
 def _is_of(table: str, sentence: str) -> bool:
     any_of, unless = _compiled(table)
     return bool(any_of.search(sentence)) and not _has(unless, sentence)

@@ -158,6 +158,20 @@ def test_a_policy_whose_emotions_cannot_be_read_is_not_asked_to_the_end_and_does
     assert len(policy.calls) == 32
 
 
+def test_where_no_row_has_words_that_it_reads_the_size_tells_the_role(tmp_path):
+    lines = [
+        json.dumps({"text": f"Ich war heute lange mit meiner Schwester im Garten ({e}) und {i}.", "emotion": e})
+        for i in range(3)
+        for e in EMOTIONS
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(lines))
+    for small, role in ((True, "is guided"), (False, "leads")):
+        policy = Knowing(0.95)
+        policy.needs_guidance = small
+        assert calibrate(policy, read_rows(file), Perceiver(lambda path, model: None)).role == role
+
+
 def test_weights_are_fitted_where_rows_tell_of_their_source_and_stated_elsewhere(rows):
     prior = PolicyProfile("scripted", answers_only=True)
     profile = calibrate(Knowing(0.0), rows, Perceiver(lambda path, model: None))

@@ -92,6 +92,23 @@ def test_an_answer_that_does_not_deny_it_is_a_risk(sure, answer, grade):
     assert QUESTION not in response.response
 
 
+def test_a_second_sign_is_no_doubt_and_a_denial_leaves_it_in_doubt(sure):
+    sure(0.7)
+    agent = Agent(ScriptedPolicy([f'["sadness","ask","{HEARD}"]']), memory=None)
+    for thread, answer, doubtful in (
+        ("a", "There is nothing left for me.", False),
+        ("b", "No, nothing like it.", True),
+    ):
+        agent.respond(text=TEXT, thread_id=thread)
+        assert agent.respond(text=answer, thread_id=thread).safety.doubtful is doubtful
+
+
+def test_what_was_found_only_after_other_turns_can_be_confirmed():
+    turn = Turn("There is little left.", "There is little left.", None, "", "sadness", "self-harm", doubtful=True)
+    finding = guard(initial_state(None, "yes", [turn]))["safety"]
+    assert (finding.category, finding.escalate, finding.grade) == ("self-harm", True, "risk")
+
+
 def test_an_affirmation_counts_only_behind_the_question():
     state = initial_state(None, "yes", [Turn("Shall I make tea?", "", None, "Do.")])
     assert guard(state)["safety"].category is None
