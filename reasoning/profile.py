@@ -39,7 +39,7 @@ _LEADING: dict[str, dict[str, float]] = {
 }
 # Of 36 comments a 1.5B model read the emotion of 25% rightly, the measured words 50%: in the pool it added nothing.
 _NO_OPINION = dict.fromkeys(POLICY_SOURCES, 0.0)
-# In blind pairs a composed reply to what people told was better than that of a 1.5B model in 19 of 35, worse in 14.
+# Of 49 unseen messages a blind reader found the composed reply better than that of a 1.5B model in 37, worse in 7.
 _ANSWERS_ONLY_BELOW = 2_000_000_000
 _GUIDED: dict[str, dict[str, float]] = {
     "emotion": {"face": 0.8, "words": 1.0, "tone": 0.5, "arousal": 0.3, "policy": 0.25, POLICY_WITHOUT_WORDS: 0.0},
