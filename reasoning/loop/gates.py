@@ -85,7 +85,7 @@ def release(state: State, checks: Sequence[SafetyCheck] = (), country: str = "")
         _log.warning("unsafe reply replaced: %s", harm)
         finding = replace(finding, reply_replaced=harm, escalate=True)
         reply = safety.caring_reply(finding, country)
-    elif finding.doubtful and not find_choice(state["typed"]):  # the answer to a choice stands alone
+    elif _is_asked(state):
         reply = f"{reply} {safety.caring_reply(finding, country)}"
     return {
         "response": reply,
@@ -93,6 +93,11 @@ def release(state: State, checks: Sequence[SafetyCheck] = (), country: str = "")
         "turns": append_turn(state, reply, state["emotion"].value),
         "told": state["told"] or find_facts(_own_words(state)),
     }
+
+
+def _is_asked(state: State) -> bool:
+    """Whether the person is asked about a risk; the answer to a multiple-choice question stands alone."""
+    return state["safety"].doubtful and not find_choice(state["typed"])
 
 
 def _own_words(state: State) -> str:
@@ -118,7 +123,7 @@ def append_turn(state: State, reply: str, emotion: EmotionValue) -> tuple[Turn, 
         reply=reply,
         emotion=emotion,
         risk=state["safety"].category,
-        doubtful=state["safety"].doubtful,
+        doubtful=_is_asked(state),
         asked=state["asked"] if as_written else "",
         written=best.raw if best is not None and as_written and state["asked"] else "",
         malformed=state["malformed"],

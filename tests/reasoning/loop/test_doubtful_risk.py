@@ -118,7 +118,9 @@ def test_the_answer_to_a_choice_stands_alone():
     finding = SafetyFinding("abuse", escalate=True, grade="risk", doubtful=True)
     typed = "She says that he hits her. Who is afraid?\nA. she\nB. he\nAnswer with the letter."
     state = initial_state(None, typed) | {"best": draft("A"), "safety": finding}
-    assert release(state)["response"] == "A"
+    released = release(state)
+    assert released["response"] == "A"
+    assert not released["turns"][-1].doubtful  # nothing was asked: a "yes" confirms nothing
     told = initial_state(None, "She says that he hits her.") | {"best": draft("I see."), "safety": finding}
     assert QUESTION in release(told)["response"]
 
