@@ -62,7 +62,7 @@ _SCRIPTS = {
 _LETTERS = {"de": "äöüß", "es": "ñ¿¡áíóú", "fr": "çèêàœé", "pt": "ãõç", "pl": "ąęłśżźćńó", "tr": "ğışçöü", "sv": "åäö"}
 # These occur in English too: as names, loans, slips, or as words of its own.
 _SHARED = frozenset(
-    "a al as da das de den die do du e el en er es i in is la le me mi ma no o on os se si so son te to un sin"
+    "a al as da das de den die do du e el en er es i im in is la le me mi ma no o on os se si so son te to un sin"
     " solo tag".split()
 )
 

@@ -19,7 +19,8 @@ _PRAISE = (
 )
 _PHRASES = re.compile(
     r"^(?:oh|well|wow|ah|yeah|so|and|now|how|just|absolutely|isn't that|that's|this is|\W)*"
-    rf"(?!good day\b)(?P<opening>(?:just |how |simply ){{0,2}}(?:{_PRAISE})(?: (?:job|start|day|weather|service))?)\b"
+    rf"(?!good day\b)(?P<opening>(?:just |how |simply ){{0,2}}(?:{_PRAISE})(?: (?:job|start|day|weather|service|news))?"
+    r"(?: (?:everybody|everyone|all|folks|guys|team)(?=[,.!:]))?)\b"
     rf"(?=\s*[,.!:;…]|\s+[–-]|\s*$)(?:[\s,.!…]*(?:just )?(?:{_PRAISE})\b)?"
     r"|\b(?P<needed>just what (?:i|we) (?:needed|wanted)(?: for (?:my|our) [\w ]{1,60}?(?=[,.:;!?]|$))?"
     rf"|(?:just |great|perfect|lovely|nice|wonderful|what) ?timing|just (?:{_PRAISE})(?=[,.:;!?]|$)|lucky (?:me|us)"

@@ -5,5 +5,5 @@ composed here: ``act`` (what the person does with their words) with ``asked`` (w
 ``reading`` (that, with language, valence and manner), ``scenes`` (what the clip shows, in words), ``compose`` with
 ``telling`` (and ``manners``), ``asking`` (and ``knowing``, ``helping``, ``advising``, ``correcting``) and ``clips``
 (how a reply is put together) and ``phrases`` with ``replies.toml`` (its sentences).
-``train`` fits the act head on ``phrasings.toml`` and the event head on ``events.toml``.
+``train`` fits the act head on ``phrasings.toml`` and the event heads on ``events.csv``.
 """

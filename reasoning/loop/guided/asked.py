@@ -57,7 +57,8 @@ _EITHER_OR = re.compile(
     re.IGNORECASE,
 )
 RHETORICAL = re.compile(
-    r"\b(?:can|would) you believe\b|\bwho does (?:that|this)\b|\byou know (?:what\b|\W*$)|\bright\W*$"
+    r"^(?:i )?(?:just |really |so )*love (?:that|how|when|it when)\b"
+    r"|\b(?:can|would) you believe\b|\bwho does (?:that|this)\b|\byou know (?:what\b|\W*$)|\bright\W*$"
     r"|\bhow (?:can|could|dare)\b"
     r"(?! (?:i|we)\b)"
     r"|\bguess what\b|\bwhat would i do without\b|\bhow (?:can|could|do) (?:i|we|you) (?:not|ever)\b"

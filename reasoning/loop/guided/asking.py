@@ -19,6 +19,7 @@ from omnisense.reasoning.loop.guided.telling import plain, told
 from omnisense.reasoning.loop.guided.third_person import WONDERS, wondered
 
 _THANKS = re.compile(r"\b(?:thank\w*|ta|cheers|grateful|helped)\b", re.IGNORECASE)
+_PLAINLY = 0.2  # sentiment of a clause that shows a feeling plainly
 _LEAST = 3  # more words than these tell something beside the thanks
 _NIGHT = re.compile(r"\b(good ?night|sleep well|(going|off) to (bed|sleep))\b", re.IGNORECASE)
 _ELSE = re.compile(r"\b(something|anything) else\b|\b(subject|topic)\b|\btalk about (it|this|that)\b", re.IGNORECASE)
@@ -31,7 +32,12 @@ _ABOUT_AGENT = (
         "understands",
         r"\bunderstand(ing)? (me|us|what|anything|this|any)\b|\bput words together\b|\bthink for yourself\b",
     ),
-    ("human", r"\b(human|real|person|robot|bot|machine|program|computer|ai|chat ?gpt|alexa|siri|chatbot)\b"),
+    (
+        "human",
+        r"\b(human|real|person|robot|bot|machine|program|computer|ai|chat ?gpt|alexa|siri|chatbot)\b"
+        r"|\b(you|u) an? (\w+ )?(grown[- ]?up|adult|kid|child|boy|girl|man|woman|lady|guy|teacher|nurse|doctor"
+        r"|therapist|counsell?or|animal|alien)\b",
+    ),
     (
         "feelings",
         r"\b(feel|feelings|emotions|love|soul|pain|sad|happy|lonely|bored|tired|fed up|angry|afraid|scared"
@@ -42,6 +48,11 @@ _ABOUT_AGENT = (
     ("can", r"\bcan you (do|help)|\bhow can you|what (else )?can you\b"),
     ("trust", r"\b(trust|record\w*|private|safe)\b"),
     ("who", r"\b(who|what) are you|your name|introduce\b"),
+)
+
+
+_HOW_ARE_YOU = re.compile(
+    r"\bhow'?s? (?:are|is|it|things|life|everything|you|your)\b|\bwhat'?s (?:up|new)\b", re.IGNORECASE
 )
 
 
@@ -97,17 +108,23 @@ def _joke(_: Situation, reading: Reading, picker: Picker) -> Composed:
 def _small_talk(situation: Situation, reading: Reading, picker: Picker) -> Composed:
     if re.search(r"\bwhat (are|have) you\b", reading.text, re.IGNORECASE):
         return Composed(say("small talk", picker, "doing"), "small talk: doing")
-    if reading.valence != "neutral" or any(topic.valence != "any" for topic, _ in find_topics(reading)):
+    lowest = min((clause.sentiment for clause in reading.clauses), default=0.0)
+    asks = bool(_HOW_ARE_YOU.search(reading.text)) and reading.valence != "positive" and lowest > -_PLAINLY
+    has_topic = any(topic.valence != "any" for topic, _ in find_topics(reading))
+    if has_topic or (reading.valence != "neutral" and not asks):
         return plain(situation, reading, picker)
     if re.search(
-        r"\b(weather|cold|chilly|nippy|mild|grey|sun(ny)?|rain\w*|snow\w*|frost\w*|foggy|outside|hot today"
-        r"|cold today)\b",
+        r"\b(weather|cold|chilly|nippy|mild|grey|sun(ny)?|degrees|boiling|rain\w*|snow\w*|frost\w*|foggy|outside"
+        r"|hot today|cold today)\b",
         reading.text,
         re.IGNORECASE,
     ):
         key = "weather"
     else:
         key = "say"
+    if asks:
+        about = say("small talk", picker, key) if key == "weather" else ""
+        return Composed(join(about, say("greeting", picker, "how")), "small talk: asked")
     return Composed(join(say("small talk", picker, key), say("small talk", picker, "ask")), f"small talk: {key}")
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from omnisense.reasoning.loop.guided.events import MIXED
 from omnisense.reasoning.loop.guided.mirror import BUT, WEEPS, is_whole, mirror
 from omnisense.reasoning.loop.guided.parts import Composed, join, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, find_topics, phrases, shown_valences
@@ -72,22 +73,34 @@ def mixed(reading: Reading, picker: Picker) -> Composed | None:
         return Composed(join(about, upper(said), ask), "mixed: two feelings named")
     sides = [_side(clause) for clause in reading.clauses]
     is_contrast = bool(_CONTRAST.search(reading.text)) or all(shown_valences(clause.text) for clause in reading.clauses)
-    is_contrast |= bool(FEELS_GOOD.search(reading.text) and WEEPS.search(reading.text))
+    is_contrast |= bool(FEELS_GOOD.search(reading.text) and WEEPS.search(reading.text)) or reading.event == MIXED
     is_one_sided = not (len(sides) <= _FEW_CLAUSES and is_contrast and {-1, 1} <= set(sides))
     if not is_one_sided:
         ordered = sorted((sides.index(1), sides.index(-1)))
     elif (place := _contrasted(reading, sides)) >= 0:
         ordered = [place, place + 1]
     else:
-        return None
+        return _both(reading, picker)
     texts = [reading.clauses[i].text for i in ordered]
     first, second = map(_said, texts)
     if first and not second and _ELLIPTIC.search(texts[1]):  # "I got in, but my friend didn't"
         second = to_second_person(texts[1])
     if not first or not second or (is_one_sided and not all(map(_HAS_SUBJECT.match, (first, second)))):
-        return None
+        return _both(reading, picker)
     said = picker.pick(section["say"], "say", first=first, second=second, First=upper(first))
     return Composed(join(upper(said), ask), "mixed: two sides")
+
+
+def _both(reading: Reading, picker: Picker) -> Composed | None:
+    """Return the reply to words that are glad and sad as a whole; None for others."""
+    if reading.event != MIXED:
+        return None
+    restated = mirror(reading, False, None).text
+    section = phrases()["mixed"]
+    about = f"{upper(restated)}." if restated else ""
+    return Composed(
+        join(about, picker.pick(section["both"], "both"), picker.pick(section["ask"], "ask")), "mixed: told"
+    )
 
 
 def _said(clause: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omnisense.reasoning.loop.guided.events import MIXED
 from omnisense.reasoning.loop.guided.reading import Reading
 from omnisense.reasoning.loop.paraphrase import to_second_person
 
@@ -111,7 +112,7 @@ def find_topics(reading: Reading) -> list[tuple[Topic, dict[str, str]]]:
             topic.needs_joy and not is_glad and (reading.valence == "negative" or not _is_told_plainly(topic, reading))
         )
         is_wished = topic.valence == "positive" and reading.is_unreal
-        is_denied = reading.lean == opposite and not is_result
+        is_denied = reading.lean == opposite or (topic.valence == "positive" and reading.event == MIXED)
         if match and not (is_wished or is_unsure or is_denied) and (reading.valence != opposite or is_result):
             groups = match.groupdict().items()
             filled = {key.rstrip("0123456789"): to_second_person(value) for key, value in groups if value}

@@ -6,7 +6,6 @@ import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -22,23 +21,17 @@ from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act
 from omnisense.reasoning.loop.guided.asked import find_asked
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only, with_inline_words, without_emoji
+from omnisense.reasoning.loop.guided.events import EventHeads, Told, Valence
 from omnisense.reasoning.loop.guided.restating import begins_as_own
 from omnisense.reasoning.loop.guided.shorthand import written_out
 from omnisense.reasoning.loop.paraphrase import split_clauses
 
-Valence = Literal["positive", "negative", "neutral"]
 Manner = Literal["plain", "ironic", "open", "understated"]
-EVENT_HEAD = Path(__file__).with_name("event.npz")
 WITHOUT_EMBEDDING = f"'{EMBEDDING}' is not here: what the person asks for was read from patterns alone"
 # Labels of GoEmotions that show gladness; desire and approval count as positive too, and are none.
 _GLAD = frozenset("joy excitement gratitude pride relief admiration love amusement".split())
 _TELLS = frozenset({"telling", "feeling", "third person"})
-_ORDINARY = "ordinary"
 _OF_STATES = frozenset({"worry", "strain"})
-_GOOD_EVENTS = frozenset({"success", "happy event"})
-# Probability of an event that is spoken of; where a bad one does not sound bad it must be clearer.
-_CLEAR, _CLEAR_ANYWAY, _SOUNDS_BAD = 0.8, 0.9, 0.03
-_LIKELY, _SOUNDS_GOOD = 0.7, 0.08  # a good one that sounds good need not be as clear
 _MAX_EVENT_WORDS = 50  # the embedding reads 64 tokens
 _MAX_CLAUSES = 12  # of a long text, the first and the last
 _SEVERAL = 5
@@ -80,6 +73,13 @@ FEELS_GOOD = re.compile(
     r"(great|good|better|happy|glad|proud)\b(?! (enough|at|for nothing))",
     re.IGNORECASE,
 )
+_FEELS_BAD = re.compile(
+    r"\b(?:i(?:'m| am| feel| felt|'ve been| have been)|feeling) (?:(?:actually|so|really|super|very|pretty|quite|just"
+    r"|kind of|a bit|a little|still) )*(?:nervous|anxious|worried|scared|afraid|terrified|sad|angry|mad|furious|upset"
+    r"|lonely|jealous|ashamed|embarrassed|guilty|hurt|disappointed|stressed|overwhelmed|exhausted|heartbroken|gutted"
+    r"|useless|invisible|left out|lost|homesick|miserable|down|low|awful|terrible)\b(?! (?:enough|but|anymore))",
+    re.IGNORECASE,
+)
 _GLAD_IDIOM = re.compile(r"\b(can't|cannot|couldn't) stop (smiling|grinning|beaming|singing|dancing)\b", re.IGNORECASE)
 RELATIONS = (
     "brother sister mother mom mum father dad son daughter husband wife partner boyfriend girlfriend friend boss "
@@ -110,13 +110,6 @@ class Clause(NamedTuple):
     sentiment: float
 
 
-class Told(NamedTuple):
-    """The kind of event that is told, where that is clear, and its valence, where that is."""
-
-    event: str = ""
-    lean: Valence = "neutral"
-
-
 @dataclass(frozen=True)
 class Reading:
     """What was read in the person's words.
@@ -133,7 +126,7 @@ class Reading:
         is_unreal: whether they speak of what could have been.
         is_child: whether a child seems to speak.
         is_emoji: whether there are emoji and nothing else.
-        event: what kind of event is told (``events.toml``); empty where that is not clear, or nothing is told.
+        event: what kind of event is told (``events.csv``); empty where that is not clear, or nothing is told.
         lean: the valence of the event, where it is clear.
         asked: the sentence that asks for something; empty where none does by its form.
         note: for the trace.
@@ -193,17 +186,20 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     relation, is_about = _relation(plain, said)
     asked = find_asked(plain)
     act = choose_act(plain, scores, asked, has_clip=has_clip, has_history=has_history, about=is_about)
-    if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk"):
+    is_told = told.event or told.lean != "neutral"
+    if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk") and not is_told:
         act = Act("joke", 1.0, explicit=True)
-    if act.name == "joke" and not act.explicit and is_of_a_child(plain):
-        act = Act("telling", act.confidence)  # a child's spelling is no joke
-    manner, word = _manner(plain, clauses, praise, sentiments[-1] if occasion else None)
+    if act.name == "joke" and not act.explicit and (is_told or is_of_a_child(plain)):
+        act = Act("telling", act.confidence)  # people laugh at what happens to them; a child's spelling is no joke
+    if act.name not in _TELLS or len(words.split()) > _MAX_EVENT_WORDS:
+        told = Told()
+    manner, word = _manner(plain, clauses, praise, sentiments[-1] if occasion else None, told.lean)
     if manner == "plain" and said and _WRY & set(emoji_words(text).split(", ")) and (praised := _PRAISE.search(plain)):
         manner, word = "ironic", praised[0]
-    if act.name not in _TELLS or len(words.split()) > _MAX_EVENT_WORDS or manner != "plain":
+    if manner != "plain":
         told = Told()
     elif act.name == "feeling" and told.event not in _OF_STATES:
-        told = Told()  # how somebody feels is no event
+        told = told._replace(event="")  # how somebody feels is no event
     elif told.lean == "neutral" and FEELS_GOOD.search(plain):
         told = told._replace(lean="positive")
     valence = _valence(plain, sentiments[0] if is_glad else min(sentiments[0], 0.0), clauses, manner)
@@ -211,7 +207,7 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     shouts_for_joy = "!!" in text and sentiments[0] >= _SHOUTED and lowest > _NEGATIVE
     if valence == "neutral" and (shouts_for_joy or FEELS_GOOD.search(plain)) and not _COUNTERFACTUAL.search(plain):
         valence = "positive"
-    if valence == "neutral" and _BAD & set(emoji_words(text).split(", ")):
+    if valence == "neutral" and (_FEELS_BAD.search(plain) or _BAD & set(emoji_words(text).split(", "))):
         valence = "negative"
     valence = _leaning(valence, told.lean, bool(_COUNTERFACTUAL.search(plain)))
     return Reading(
@@ -278,22 +274,24 @@ def _valence(text: str, whole: float, clauses: Sequence[Clause], manner: Manner)
 
 
 def _leaning(valence: Valence, lean: Valence, is_unreal: bool) -> Valence:
-    """Return a valence as the event that is told moves it: what is neutral leans its way, what is glad is doubted."""
-    if lean == "neutral" or valence == "negative" or (lean == "positive" and is_unreal):
-        return valence
-    return lean if valence in ("neutral", lean) else "neutral"
+    """Return a valence as the event that is told moves it.
+
+    What happened says more than how it sounds: tears are shed at graduations, and a dry joke is made of bad luck.
+    """
+    return valence if lean == "neutral" or (lean == "positive" and is_unreal) else lean
 
 
 def _manner(
-    text: str, clauses: Sequence[Clause], praise: irony.Praise | None, of_occasion: float | None
+    text: str, clauses: Sequence[Clause], praise: irony.Praise | None, of_occasion: float | None, lean: Valence
 ) -> tuple[Manner, str]:
     """Return whether the words mean what they say, and the word that does not.
 
     Args:
         text: the words; clauses: theirs.
         praise: a stock phrase of praise among them; of_occasion: the sentiment of its occasion, where it has one.
+        lean: the valence of what is told.
     """
-    if praise and (praise.is_open or irony.is_ironic(praise, of_occasion)):
+    if praise and (praise.is_open or lean == "negative" or irony.is_ironic(praise, of_occasion)):
         return ("open" if praise.is_open else "ironic"), praise.phrase
     fine = None if _NOT_FINE.search(text) else _FINE.search(text)
     others = [c for c in clauses if not _FINE.search(c.text)]
@@ -323,7 +321,7 @@ class _Heads:
         if folder is None:
             raise ModelError(f"'{EMBEDDING}' is not here", f"Run `omnisense models pull {EMBEDDING}`.")
         self._embedder, self._emotion = load_embedder(folder), ShippedTextClassifier(folder)
-        self._acts, self._events = LinearHead.load(HEAD), LinearHead.load(EVENT_HEAD)
+        self._acts, self._events = LinearHead.load(HEAD), EventHeads()
 
     def acts(self, text: str) -> dict[str, float]:
         """Return scores by act of a text."""
@@ -337,19 +335,8 @@ class _Heads:
         features = self._embedder.embed(sentences)
         emotions = self._emotion.classify_features(sentences, features)
         scores = self._act_scores(features[:1])
-        told = self._told(features[:1], emotions[0].sentiment or 0.0)
+        told = self._events.read(sentences[0], features[:1])
         return scores, [emotion.sentiment or 0.0 for emotion in emotions], bool(_GLAD & set(emotions[0].feelings)), told
-
-    def _told(self, features: np.ndarray, sentiment: float) -> Told:
-        scores = dict(zip(self._events.labels, self._events.scores(features)[0].tolist(), strict=True))
-        best = max(scores, key=scores.__getitem__)
-        good = sum(scores[name] for name in _GOOD_EVENTS)
-        event = best if scores[best] >= _CLEAR and best != _ORDINARY else ""
-        is_bad = bool(event) and event not in _GOOD_EVENTS
-        if is_bad and sentiment >= _SOUNDS_BAD and scores[best] < _CLEAR_ANYWAY:
-            event, is_bad = "", False
-        is_good = good >= _CLEAR or (good >= _LIKELY and sentiment >= _SOUNDS_GOOD)
-        return Told(event, "positive" if is_good else "negative" if is_bad else "neutral")
 
 
 @functools.lru_cache(maxsize=1)

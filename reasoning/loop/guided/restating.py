@@ -24,12 +24,13 @@ _UNFIT = re.compile(
 )
 # A feeling that is named without a subject: "Restless.", "so nervous my hands are shaking".
 _FELT = re.compile(
-    r"^(?P<felt>(?:(?:so|very|really|too|quite|a bit|a little|kind of|pretty|just|still|feeling) )*(?:restless|nervous"
-    r"|anxious|worried|scared|afraid|sad|angry|lonely|tired|exhausted|bored|happy|glad|proud|excited|relieved|jealous"
+    r"^(?P<felt>(?:(?:so|very|really|super|real|too|quite|a bit|a little|kind of|pretty|just|still|feeling) )*"
+    r"(?:restless|nervous|anxious|worried|scared|afraid|sad|angry|lonely|tired|exhausted|bored|happy|glad|proud|excited|relieved|jealous"
     r"|embarrassed|ashamed|guilty|confused|stressed|overwhelmed|hurt|furious|fuming|livid|annoyed|frustrated|grateful"
     r"|hopeful|hopeless|homesick|heartbroken|gutted|upset|content|calm|peaceful|numb|empty|lost|torn|disappointed|shaken"
     r"|tense|uneasy|miserable|grumpy|giddy|thrilled|delighted|over the moon|chuffed|knackered|low|down|flat|blue))\b"
-    r"(?=\W*$|,| (?:i|my|that|about|for|because|today|tonight|now|at|with|of)\b)",
+    r"(?=\W*$|,| (?:i|my|that|about|for|because|today|tonight|now|right now|lately|again|all (?:day|week|night)"
+    r"|at|with|of|since|this)\b)",
     re.IGNORECASE,
 )
 # A statement that begins with the past of a verb is the person's own: "got the job", "just passed".
@@ -101,6 +102,8 @@ def restate(clause: str) -> str:
 def restate_about(clause: str) -> str:
     """Return a clause about anything (``my brother lost his job``) as ``your brother lost his job``; empty likewise."""
     clause = _mild(_LEADS_IN.sub("", clause.strip(" ,.!").replace("\u2019", "'")))
+    if _FELT.match(clause):
+        return restate(clause)
     clause = _shortened(clause)
     return to_second_person(_with_subject(clause)) if _fits(clause, least=2) else ""
 

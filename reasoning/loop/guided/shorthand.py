@@ -68,18 +68,25 @@ _ABBREVIATIONS = {
     "bff": "best friend",
     "bday": "birthday",
     "ppl": "people",
+    "embarassed": "embarrassed",
+    "embarrased": "embarrassed",
     "msg": "message",
     "thru": "through",
     "tho": "though",
 }
 _WORDS = _CONTRACTIONS | _ABBREVIATIONS
 _WORD = re.compile(rf"(?<![\w'@#.-])(?:{'|'.join(_WORDS)})(?![\w'@-])", re.IGNORECASE)
-# "r" is a word only beside "you"; "its" is "it's" before what cannot be owned.
-_ARE = re.compile(r"\b(?:r (?=(?:u|you)\b)|(?<=\bu )r\b|(?<=\byou )r\b)", re.IGNORECASE)
+# "r" is a word only beside "you", and so is a child's "ar"; "its" is "it's" before what cannot be owned.
+_ARE = re.compile(r"\b(?:(?:r|ar) (?=(?:u|you)\b)|(?<=\bu )r\b|(?<=\byou )r\b)", re.IGNORECASE)
 _IT_IS = re.compile(
     r"\bits (?=(?:a|an|the|not|so|just|been|my|me|like|too|all|fine|ok|okay|whatever|only|really|very|such|about)\b)",
     re.IGNORECASE,
 )
+# Somebody's contraction: "dads been quiet"; more than one would have been.
+_HAS_BEEN = re.compile(
+    r"\b(mum|mom|dad|nan|gran|grandad|grandpa|grandma|brother|sister|husband|wife|friend|mate)s (?=been\b)", re.I
+)
+_EVEN_THOUGH = re.compile(r"\beven (?:tho|though)\b", re.I)
 _ASIDES = re.compile(r"[, ]*\b(?:tbh|ngl|imo|fr)\b[,]?", re.IGNORECASE)
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
 
@@ -93,8 +100,9 @@ def written_out(text: str) -> str:
     text = text.replace("\u2019", "'")
     if not _LATIN.match(text):
         return text
-    text = _ARE.sub(lambda found: found[0].lower().replace("r", "are"), text)
+    text = _ARE.sub(lambda found: "are " if found[0].endswith(" ") else "are", text)
     text = _IT_IS.sub(lambda found: "It's " if found[0][0] == "I" else "it's ", _ASIDES.sub("", text))
+    text = _EVEN_THOUGH.sub("although", _HAS_BEEN.sub(r"\1's ", text))
     return _WORD.sub(_full, text).strip()
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from omnisense.reasoning.loop import safety
 from omnisense.reasoning.loop.conversation import Turn
+from omnisense.reasoning.loop.guided.events import Valence
 from omnisense.reasoning.loop.guided.parts import Situation
 from omnisense.reasoning.loop.guided.phrases import Picker
-from omnisense.reasoning.loop.guided.reading import Reading, Valence, read
+from omnisense.reasoning.loop.guided.reading import Reading, read
 from omnisense.reasoning.loop.guided.restating import named
 from omnisense.reasoning.loop.guided.scenes import describe
 from omnisense.reasoning.loop.guided.tone import avoided_in, register_of

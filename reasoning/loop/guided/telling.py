@@ -232,7 +232,7 @@ def _feeling(emotion: Emotion, reading: Reading, topic: Topic | None) -> str:
     """Return the key of the feeling's sentences: cheerful only where the words are positive."""
     valence = topic.valence if topic else "any"
     is_glad = emotion.value in ("joy", "neutral", "surprise") and reading.valence == "positive"
-    if valence == "positive" or (is_glad and valence == "any"):
+    if valence == "positive" or (valence == "any" and (is_glad or reading.lean == "positive")):
         return "joy"
     lowest = min((clause.sentiment for clause in reading.clauses), default=-1.0)
     if valence == "any" and (_DENIED.search(reading.text) or (lowest > -_PLAINLY and _weeps_only(reading))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from omnisense.reasoning.loop.guided.events import MIXED
 from omnisense.reasoning.loop.guided.parts import Composed, join, upper
 from omnisense.reasoning.loop.guided.phrases import Picker, phrases, shown_valences
 from omnisense.reasoning.loop.guided.reading import Reading
@@ -55,10 +56,10 @@ def third_person(reading: Reading, picker: Picker) -> Composed | None:
         return None  # what may be read as harm out of its context would be left out of the reply
     shown, section = shown_valences(clause.text), phrases()["third"]
     is_glad = reading.valence == "positive" and not re.search(r"\bi\b", reading.text, re.IGNORECASE)
-    is_good = (bool(reading.event) and reading.lean == "positive") or (
-        (clause.sentiment >= _PLAINLY or is_glad) and shown != {"negative"}
-    )
-    if is_good or ("positive" in shown and clause.sentiment > -_CLEAR):
+    is_good = (clause.sentiment >= _PLAINLY or is_glad) and shown != {"negative"}
+    is_good |= "positive" in shown and clause.sentiment > -_CLEAR
+    is_told = bool(reading.event) and reading.lean == "positive"
+    if is_told or (is_good and reading.lean != "negative" and reading.event != MIXED):
         tone = "positive"
     else:
         is_bad = reading.lean == "negative" or clause.sentiment <= -_CLEAR or shown == {"negative"}
