@@ -17,11 +17,12 @@ from omnisense.reasoning.safety.heads import find_larger
 Valence = Literal["positive", "negative", "neutral"]
 EVENT_HEAD, EVENT_HEAD_AGAIN = (Path(__file__).with_name(name) for name in ("event.npz", "event_again.npz"))
 MIXED = "mixed"  # glad and sad at once
-_ORDINARY = "ordinary"
+ORDINARY = "ordinary"  # nothing good or bad
 _GOOD_EVENTS = frozenset({"success", "happy event"})
-# Probability from which an event is spoken of, by both heads and by the first alone; chosen by writer left out: of the
-# events that are named then, 9 of 10 are right, and of what is called good 88%.
-_CLEAR, _CLEAR_ALONE, _CLEARLY_MIXED = 0.6, 0.7, 0.5
+# Probability from which an event is spoken of, by both heads and by the first alone, and how much more it takes for a
+# good one: a cheerful mistake is the worse one. Chosen with each writer left out: 9 of 10 are right then.
+_CLEAR, _CLEAR_ALONE, _TO_CHEER = 0.6, 0.7, 0.05
+_CLEARLY_MIXED = 0.5
 
 
 class Told(NamedTuple):
@@ -54,7 +55,8 @@ def _told(scores: dict[str, float], clear: float) -> Told:
     if scores[MIXED] >= _CLEARLY_MIXED:
         return Told(MIXED)
     good = sum(scores[name] for name in _GOOD_EVENTS)
-    bad = 1 - good - scores[MIXED] - scores[_ORDINARY]
+    bad = 1 - good - scores[MIXED] - scores[ORDINARY]
+    lean: Valence = "positive" if good >= clear + _TO_CHEER else "negative" if bad >= clear else "neutral"
     best = max(scores, key=scores.__getitem__)
-    event = best if scores[best] >= clear and best != _ORDINARY else ""
-    return Told(event, "positive" if good >= clear else "negative" if bad >= clear else "neutral")
+    is_clear = scores[best] >= clear and (lean == "positive" or best not in _GOOD_EVENTS)
+    return Told(best if is_clear else "", lean)

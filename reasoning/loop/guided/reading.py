@@ -21,7 +21,7 @@ from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act
 from omnisense.reasoning.loop.guided.asked import find_asked
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only, with_inline_words, without_emoji
-from omnisense.reasoning.loop.guided.events import EventHeads, Told, Valence
+from omnisense.reasoning.loop.guided.events import MIXED, EventHeads, Told, Valence
 from omnisense.reasoning.loop.guided.restating import begins_as_own
 from omnisense.reasoning.loop.guided.shorthand import written_out
 from omnisense.reasoning.loop.paraphrase import split_clauses
@@ -74,12 +74,14 @@ FEELS_GOOD = re.compile(
     re.IGNORECASE,
 )
 _FEELS_BAD = re.compile(
-    r"\b(?:i(?:'m| am| feel| felt|'ve been| have been)|feeling) (?:(?:actually|so|really|super|very|pretty|quite|just"
+    r"(?:\b(?:i(?:'m| am| feel| felt|'ve been| have been)|feeling) |(?:^|[.!?,] ))(?:(?:actually|so|really|super"
+    r"|very|pretty|quite|just"
     r"|kind of|a bit|a little|still) )*(?:nervous|anxious|worried|scared|afraid|terrified|sad|angry|mad|furious|upset"
     r"|lonely|jealous|ashamed|embarrassed|guilty|hurt|disappointed|stressed|overwhelmed|exhausted|heartbroken|gutted"
-    r"|useless|invisible|left out|lost|homesick|miserable|down|low|awful|terrible)\b(?! (?:enough|but|anymore))",
+    r"|useless|invisible|left out|homesick|miserable|awful|terrible)\b(?! (?:enough|but|anymore))",
     re.IGNORECASE,
 )
+_NEWS = re.compile(r"guess (?:who|what)\b", re.IGNORECASE)
 _GLAD_IDIOM = re.compile(r"\b(can't|cannot|couldn't) stop (smiling|grinning|beaming|singing|dancing)\b", re.IGNORECASE)
 RELATIONS = (
     "brother sister mother mom mum father dad son daughter husband wife partner boyfriend girlfriend friend boss "
@@ -186,9 +188,10 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     relation, is_about = _relation(plain, said)
     asked = find_asked(plain)
     act = choose_act(plain, scores, asked, has_clip=has_clip, has_history=has_history, about=is_about)
-    is_told = told.event or told.lean != "neutral"
+    is_told = told.lean != "neutral" or told.event == MIXED
     if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk") and not is_told:
         act = Act("joke", 1.0, explicit=True)
+    is_told |= bool(_NEWS.match(plain))
     if act.name == "joke" and not act.explicit and (is_told or is_of_a_child(plain)):
         act = Act("telling", act.confidence)  # people laugh at what happens to them; a child's spelling is no joke
     if act.name not in _TELLS or len(words.split()) > _MAX_EVENT_WORDS:

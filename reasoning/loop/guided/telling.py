@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from omnisense.reasoning.loop.appraisal import Emotion
 from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
+from omnisense.reasoning.loop.guided.events import ORDINARY
 from omnisense.reasoning.loop.guided.followups import follow_ups
 from omnisense.reasoning.loop.guided.long_texts import READ, read_about
 from omnisense.reasoning.loop.guided.manners import child, ironic, mixed, understated
@@ -198,6 +199,8 @@ def _asks(
         return concrete
     if topic:
         return [ask.format(**filled) for ask in topic.ask]
+    if reading.event == ORDINARY and feeling == "neutral":
+        return list(phrases()["small talk"]["ask"])
     is_about_people = bool(reading.relation or _SOMEBODY.search(reading.text))
     is_state = any(_STATE.search(clause.text) for clause in reading.clauses)
     return [

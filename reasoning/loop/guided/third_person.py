@@ -13,7 +13,7 @@ from omnisense.reasoning.loop.safety import check_reply
 
 # Whether somebody feels or thinks something is asked, with or without a question mark.
 WONDERS = re.compile(
-    r"\b(?:do|d'?) ?you think (?:he|she|they|it|something|that|this)\b|\bdo you think\W*$"
+    r"\b(?:do|d'?) ?you think (?:he|she|they|it|something|that|this)\b|\bdo you (?:think|suppose|reckon)\W*$"
     r"|(?:^|[.!?,] )(?:is|does|did|was|has|are|do|could|might) (?:he|she|they)(?= \w)"
     r"|\bwhy (?:is|does|did|was|would|are|do|has) (?:he|she|they|(?:my|our) \w+)\b",
     re.IGNORECASE,
@@ -22,7 +22,8 @@ WONDERS = re.compile(
 _SAYS_FINE = re.compile(
     r"\b(?:says?|said|insists?|claims?|swears?|tells (?:me|us|everyone|everybody)) (?:that )?(?:he|she|they)"
     r"(?:'s|'re| is| are| was)? ?(?:all |really |just |perfectly )?"
-    r"(?P<word>not (?:bothered|worried|upset)|fine|ok|okay|alright|all right|good)\b"
+    r"(?P<word>not (?:bothered|worried|upset)|fine|ok|okay|alright|all right|good|grand|sweet as|happy|coping"
+    r"|managing)\b"
     r"|\b(?:he|she|they)(?:'s|'re| is| are)(?: all| really)? (?P<second>fine|ok|okay|alright|all right|not bothered),?"
     r" (?:he|she|they) says?\b",
     re.IGNORECASE,
