@@ -21,7 +21,7 @@ from omnisense.reasoning.loop.emotion_lexicon import emotion_cues
 from omnisense.reasoning.loop.guided.act import HEAD, Act, choose_act
 from omnisense.reasoning.loop.guided.asked import find_asked
 from omnisense.reasoning.loop.guided.emoji import emoji_words, is_emoji_only, with_inline_words, without_emoji
-from omnisense.reasoning.loop.guided.events import MIXED, EventHeads, Told, Valence
+from omnisense.reasoning.loop.guided.events import EventHeads, Told, Valence
 from omnisense.reasoning.loop.guided.restating import begins_as_own
 from omnisense.reasoning.loop.guided.shorthand import written_out
 from omnisense.reasoning.loop.paraphrase import split_clauses
@@ -81,6 +81,7 @@ _FEELS_BAD = re.compile(
     r"|useless|invisible|left out|homesick|miserable|awful|terrible)\b(?! (?:enough|but|anymore))",
     re.IGNORECASE,
 )
+_SHOWS = re.compile(r"(?:this|that|here|these|those)(?:'s| is| are)(?: my| our)?(?: [\w']+){1,5}\W*$", re.IGNORECASE)
 _NEWS = re.compile(r"guess (?:who|what)\b", re.IGNORECASE)
 _GLAD_IDIOM = re.compile(r"\b(can't|cannot|couldn't) stop (smiling|grinning|beaming|singing|dancing)\b", re.IGNORECASE)
 RELATIONS = (
@@ -188,7 +189,9 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     relation, is_about = _relation(plain, said)
     asked = find_asked(plain)
     act = choose_act(plain, scores, asked, has_clip=has_clip, has_history=has_history, about=is_about)
-    is_told = told.lean != "neutral" or told.event == MIXED
+    if _SHOWS.match(plain):
+        told = Told()
+    is_told = told.lean != "neutral"
     if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk") and not is_told:
         act = Act("joke", 1.0, explicit=True)
     is_told |= bool(_NEWS.match(plain))

@@ -113,6 +113,13 @@ def test_laughter_beside_what_is_told_is_no_joke(text):
     assert told(text).act.name in ("telling", "feeling", "third person", "advice", "fact")
 
 
+@pytest.mark.models
+def test_what_is_shown_or_joked_about_is_no_event():
+    assert told("This is my grandpa in 1961.").event == ""
+    joked = told("My bed and I love each other, but my alarm clock won't let us be together \U0001f602")
+    assert joked.act.name == "joke"
+
+
 def test_laughter_alone_answers_a_joke():
     assert told("haha good one").act.name == told("lol").act.name == "joke"
 
