@@ -189,7 +189,7 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     relation, is_about = _relation(plain, said)
     asked = find_asked(plain)
     act = choose_act(plain, scores, asked, has_clip=has_clip, has_history=has_history, about=is_about)
-    if _SHOWS.match(plain):
+    if has_clip and _SHOWS.match(plain):  # who or what is in it is no event
         told = Told()
     is_told = told.lean != "neutral"
     if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk") and not is_told:
@@ -197,7 +197,7 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     is_told |= bool(_NEWS.match(plain))
     if act.name == "joke" and not act.explicit and (is_told or is_of_a_child(plain)):
         act = Act("telling", act.confidence)  # people laugh at what happens to them; a child's spelling is no joke
-    if act.name not in _TELLS or len(words.split()) > _MAX_EVENT_WORDS:
+    if act.name not in _TELLS:
         told = Told()
     manner, word = _manner(plain, clauses, praise, sentiments[-1] if occasion else None, told.lean)
     if manner == "plain" and said and _WRY & set(emoji_words(text).split(", ")) and (praised := _PRAISE.search(plain)):
@@ -341,7 +341,8 @@ class _Heads:
         features = self._embedder.embed(sentences)
         emotions = self._emotion.classify_features(sentences, features)
         scores = self._act_scores(features[:1])
-        told = self._events.read(sentences[0], features[:1])
+        is_short = len(sentences[0].split()) <= _MAX_EVENT_WORDS
+        told = self._events.read(sentences[0], features[:1]) if is_short else Told()
         return scores, [emotion.sentiment or 0.0 for emotion in emotions], bool(_GLAD & set(emotions[0].feelings)), told
 
 

@@ -22,8 +22,7 @@ WONDERS = re.compile(
 _SAYS_FINE = re.compile(
     r"\b(?:says?|said|insists?|claims?|swears?|tells (?:me|us|everyone|everybody)) (?:that )?(?:he|she|they)"
     r"(?:'s|'re| is| are| was)? ?(?:all |really |just |perfectly )?"
-    r"(?P<word>not (?:bothered|worried|upset)|fine|ok|okay|alright|all right|good|grand|sweet as|happy|coping"
-    r"|managing)\b"
+    r"(?P<word>not (?:bothered|worried|upset)|fine|ok|okay|alright|all right|good|grand|sweet as)\b"
     r"|\b(?:he|she|they)(?:'s|'re| is| are)(?: all| really)? (?P<second>fine|ok|okay|alright|all right|not bothered),?"
     r" (?:he|she|they) says?\b",
     re.IGNORECASE,

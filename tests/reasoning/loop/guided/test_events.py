@@ -115,7 +115,7 @@ def test_laughter_beside_what_is_told_is_no_joke(text):
 
 @pytest.mark.models
 def test_what_is_shown_or_joked_about_is_no_event():
-    assert told("This is my grandpa in 1961.").event == ""
+    assert read("This is my grandpa in 1961.", has_clip=True, has_history=False).event == ""
     joked = told("My bed and I love each other, but my alarm clock won't let us be together \U0001f602")
     assert joked.act.name == "joke"
 
