@@ -191,12 +191,7 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     act = choose_act(plain, scores, asked, has_clip=has_clip, has_history=has_history, about=is_about)
     if has_clip and _SHOWS.match(plain):  # who or what is in it is no event
         told = Told()
-    is_told = told.lean != "neutral"
-    if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk") and not is_told:
-        act = Act("joke", 1.0, explicit=True)
-    is_told |= bool(_NEWS.match(plain))
-    if act.name == "joke" and not act.explicit and (is_told or is_of_a_child(plain)):
-        act = Act("telling", act.confidence)  # people laugh at what happens to them; a child's spelling is no joke
+    act = _laughing(act, text, plain, is_told=told.lean != "neutral")
     if act.name not in _TELLS:
         told = Told()
     manner, word = _manner(plain, clauses, praise, sentiments[-1] if occasion else None, told.lean)
@@ -209,12 +204,8 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
     elif told.lean == "neutral" and FEELS_GOOD.search(plain):
         told = told._replace(lean="positive")
     valence = _valence(plain, sentiments[0] if is_glad else min(sentiments[0], 0.0), clauses, manner)
-    lowest = min((c.sentiment for c in clauses if " " in c.text), default=-1.0)
-    shouts_for_joy = "!!" in text and sentiments[0] >= _SHOUTED and lowest > _NEGATIVE
-    if valence == "neutral" and (shouts_for_joy or FEELS_GOOD.search(plain)) and not _COUNTERFACTUAL.search(plain):
-        valence = "positive"
-    if valence == "neutral" and (_FEELS_BAD.search(plain) or _BAD & set(emoji_words(text).split(", "))):
-        valence = "negative"
+    if valence == "neutral":
+        valence = _shown_valence(text, plain, sentiments[0], clauses)
     valence = _leaning(valence, told.lean, bool(_COUNTERFACTUAL.search(plain)))
     return Reading(
         text=words,
@@ -233,6 +224,28 @@ def read(text: str, has_clip: bool, has_history: bool) -> Reading:
         asked=asked.sentence if asked else "",
         note=note,
     )
+
+
+def _laughing(act: Act, text: str, plain: str, *, is_told: bool) -> Act:
+    """Return the act of words, a joke where they laugh and tell nothing good or bad.
+
+    Args:
+        act: as chosen; text: the words; plain: without emoji.
+        is_told: whether what they tell is good or bad: people laugh at what happens to them, too.
+    """
+    if "laughing" in emoji_words(text) and act.name in ("telling", "feeling", "small talk") and not is_told:
+        return Act("joke", 1.0, explicit=True)
+    is_told |= bool(_NEWS.match(plain)) or is_of_a_child(plain)  # a child's spelling is no joke
+    return Act("telling", act.confidence) if act.name == "joke" and not act.explicit and is_told else act
+
+
+def _shown_valence(text: str, plain: str, sentiment: float, clauses: Sequence[Clause]) -> Valence:
+    """Return the valence that exclamation marks, a named feeling or emoji show in words that sound like neither."""
+    lowest = min((c.sentiment for c in clauses if " " in c.text), default=-1.0)
+    shouts_for_joy = "!!" in text and sentiment >= _SHOUTED and lowest > _NEGATIVE
+    if (shouts_for_joy or FEELS_GOOD.search(plain)) and not _COUNTERFACTUAL.search(plain):
+        return "positive"
+    return "negative" if _FEELS_BAD.search(plain) or _BAD & set(emoji_words(text).split(", ")) else "neutral"
 
 
 def _score(texts: list[str]) -> tuple[dict[str, float], list[float], bool, Told, str]:

@@ -103,10 +103,11 @@ def test_seeds_sampling_stop_and_streaming(tiny):
 
 
 def test_writing_stops_when_the_time_is_up(tiny, tiny_model):
-    full = tiny.write([LONG], max_new_tokens=400)[0]
+    tiny.write([LONG], max_new_tokens=8)
     began = time.perf_counter()
-    cut = tiny.write([LONG], max_new_tokens=400, max_seconds=0.05)[0]
-    assert time.perf_counter() - began < 1
+    full = tiny.write([LONG], max_new_tokens=400)[0]
+    took_s = time.perf_counter() - began
+    cut = tiny.write([LONG], max_new_tokens=400, max_seconds=took_s / 3)[0]  # however busy the machine is
     assert cut
     assert full.startswith(cut.rstrip("\N{REPLACEMENT CHARACTER}"))
     assert len(cut) < len(full)
